@@ -1,0 +1,86 @@
+// One membership of a channel, as the elements see it: an AgoraClient that lives on the process's
+// signalling thread, and the elements of one pipeline that share it.
+//
+// Threads: every method may be called from any thread and none waits for the network, but for
+// leave(), whose wait is bounded. A Member's methods are called on the signalling thread, with no
+// lock of ours held; after leave() has returned none is running or will ever run.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+typedef struct _AgoraClient AgoraClient;
+
+namespace agora {
+
+// What both elements let one set; copied out once, when the element starts.
+struct Settings {
+  std::string gateway;
+  std::string ap_url;
+  std::string app_id;
+  std::string channel;
+  std::string token;
+  std::uint32_t uid = 0;
+  unsigned connect_timeout_ms = 10'000;
+  unsigned reconnect_timeout_s = 20 * 60;
+  AgoraClient *client = nullptr;  // borrowed: the element holds it for as long as it is started
+};
+
+// What an element does in its channel. One membership has at most one host.
+enum class Part { host, listener };
+
+class Member {
+ public:
+  virtual ~Member() = default;
+  // In the channel, with this uid.
+  virtual void joined (std::uint32_t uid) = 0;
+  // Host: push here. Called again with another URL when the old one is of no use any more.
+  virtual void push_url (const std::string &) {}
+  // Listener: this speaker can be heard at `url`. Called again with another URL when it moved.
+  virtual void speaker_url (std::uint32_t, const std::string &) {}
+  // Listener: this speaker has unpublished or left.
+  virtual void speaker_removed (std::uint32_t) {}
+  // An event of the channel under its protocol name ("stream-added", "audio-mute", ...), for the
+  // element's signals and bus messages.
+  virtual void channel_event (const char *, std::uint32_t, bool) {}
+  // The membership was lost and is being made again, and is back after so long.
+  virtual void reconnecting (const GError &) {}
+  virtual void reconnected (GstClockTime) {}
+  // Over for good; no further call follows.
+  virtual void failed (const GError &error) = 0;
+};
+
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  // Finds the membership that `element`'s pipeline already has for these settings, or makes one,
+  // and adds `member` to it. nullptr and `error` when the settings are refused at once (the text
+  // names the value), or when the membership has a host already.
+  static std::shared_ptr<Session> join (GstElement *element, const Settings &settings, Part part,
+                                        Member *member, GError **error);
+
+  // Takes `member` out; the last one out leaves the channel. Waits for a callback that is running
+  // and, at most `budget`, for the goodbye to be sent; the rest happens behind the caller's back.
+  virtual void leave (Member *member, GstClockTime budget) = 0;
+
+  // The RTMP session to the push URL broke: asks the gateway whether the member may still push, and
+  // answers through push_url() or failed().
+  virtual void push_broke (Member *member) = 0;
+  // The same for a speaker's play URL, through speaker_url() or speaker_removed().
+  virtual void play_broke (Member *member, std::uint32_t uid) = 0;
+  // The host stopped sending (EOS): unpublish, and leave when nobody else is a member.
+  virtual void unpublish (Member *member) = 0;
+  // Tells the others that the host is silent on purpose.
+  virtual void mute_local (Member *member, bool mute) = 0;
+
+  virtual std::uint32_t uid () const = 0;
+  // The client's AgoraState, as its enum's nick.
+  virtual const char *state () const = 0;
+};
+
+}  // namespace agora

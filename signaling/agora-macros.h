@@ -1,0 +1,8 @@
+/* What the public headers share. */
+#pragma once
+
+#if defined(__GNUC__)
+#define AGORA_API __attribute__((visibility("default"))) extern
+#else
+#define AGORA_API extern
+#endif

@@ -1,0 +1,193 @@
+// The frames of the wire as plain structs: what docs/protocol.md says, and nothing else. No I/O, no
+// GObject, no JSON: codec.hpp turns these into text and back.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace agora::protocol {
+
+using Uid = std::uint32_t;
+
+enum class Role { audience, broadcaster };
+enum class Target { audio, video, all };
+
+// Wire codes (docs/protocol.md, section 5). 9xx are the client's own and never travel.
+enum class Code : int {
+  ok = 200,
+  app_invalid = 101,
+  token_expired = 109,
+  token_invalid = 110,
+  token_unexpected = 119,
+  token_missing = 120,
+  bad_request = 401,
+  too_many = 429,
+  bad_order = 430,
+  bad_role_or_uid = 431,
+  not_publishing = 432,
+  not_permitted = 433,
+  not_joined = 434,
+  internal = 500,
+  service_lost = 501,
+  overloaded = 502,
+  drain = 503,
+  no_server = 901,
+  no_request_id = 902,
+  timeout = 903,
+  socket_gone = 904,
+  unreachable = 905,
+};
+
+// Fields that every request carries around its action. A uid travels as text here: it may be a
+// text account.
+struct Envelope {
+  std::string app_id;
+  std::string channel;
+  std::string uid;
+  std::string sid;
+  std::string sdk_version;
+  std::int64_t seq = 0;
+  std::int64_t request_id = 0;
+  std::int64_t ts = 0;  // seconds since the epoch
+  bool operator==(const Envelope &) const = default;
+};
+
+struct Ping {
+  bool operator==(const Ping &) const = default;
+};
+
+struct Join {
+  Role role = Role::audience;
+  std::string app_id;
+  std::string channel;
+  std::string token;  // key_vos; the app id itself where there is none
+  std::string uid;    // decimal, "" or "0": assign one; the account where uid_type is 1
+  int uid_type = 0;   // 0 integer, 1 text account
+  std::string vid;
+  std::string device;
+  std::string os;
+  std::string version;
+  std::string client_type;
+  bool audio_only = false;
+  std::optional<std::string> custom_audio_codec;
+  // Present, even when empty: this join is a rejoin.
+  std::optional<std::vector<Uid>> known_speakers;
+  bool operator==(const Join &) const = default;
+};
+
+struct SetRole {
+  Role role = Role::audience;
+  bool operator==(const SetRole &) const = default;
+};
+struct Publish {
+  Uid uid = 0;
+  bool operator==(const Publish &) const = default;
+};
+struct Unpublish {
+  Uid uid = 0;
+  bool operator==(const Unpublish &) const = default;
+};
+struct Subscribe {
+  Uid uid = 0;
+  bool audio = true;
+  bool video = true;
+  bool operator==(const Subscribe &) const = default;
+};
+struct Unsubscribe {
+  std::vector<Uid> uids;
+  bool operator==(const Unsubscribe &) const = default;
+};
+struct Mute {  // `mute` and `unmute`: this member stops or resumes receiving a remote
+  Uid uid = 0;
+  Target target = Target::audio;
+  bool mute = true;
+  bool operator==(const Mute &) const = default;
+};
+struct MuteLocal {
+  Uid uid = 0;
+  Target target = Target::audio;
+  bool mute = true;
+  bool operator==(const MuteLocal &) const = default;
+};
+struct SetRemoteStreamType {
+  Uid uid = 0;
+  int type = 0;  // 0 high, 1 low
+  bool operator==(const SetRemoteStreamType &) const = default;
+};
+struct UpdateKey {
+  std::string token;
+  bool operator==(const UpdateKey &) const = default;
+};
+struct UpdateUrl {
+  Uid uid = 0;
+  bool operator==(const UpdateUrl &) const = default;
+};
+struct Leave {
+  Uid uid = 0;
+  bool operator==(const Leave &) const = default;
+};
+// Well-formed, but no action of ours: answered with 401, so that newer clients can ask.
+struct Unknown {
+  std::string action;
+  bool operator==(const Unknown &) const = default;
+};
+
+using Request = std::variant<Ping, Join, SetRole, Publish, Unpublish, Subscribe, Unsubscribe, Mute,
+                             MuteLocal, SetRemoteStreamType, UpdateKey, UpdateUrl, Leave, Unknown>;
+
+struct ClientMessage {
+  Envelope envelope;
+  Request request;
+  bool operator==(const ClientMessage &) const = default;
+};
+
+// serverResponse. What an action doesn't answer stays empty and is left out of the JSON.
+struct Answer {
+  std::int64_t request_id = 0;
+  Code code = Code::ok;
+  std::string reason;  // only where code isn't ok
+  std::optional<Uid> uid;
+  std::optional<std::string> url;
+  std::optional<int> rotation;
+  std::optional<std::string> update_url;  // set_role's "update-url"
+  bool operator==(const Answer &) const = default;
+};
+
+struct Pong {
+  std::int64_t request_id = 0;
+  bool operator==(const Pong &) const = default;
+};
+
+enum class EventKind {
+  stream_added,
+  stream_removed,
+  update_url,
+  video_rotation,
+  audio_mute,
+  video_mute,
+  key_will_expire,
+  key_expired,
+  banned,  // client-is-banned-by-server
+};
+
+struct Event {
+  EventKind kind = EventKind::stream_added;
+  Uid uid = 0;
+  std::string url;    // update_url
+  int rotation = 0;   // video_rotation
+  bool mute = false;  // audio_mute, video_mute
+  bool operator==(const Event &) const = default;
+};
+
+struct ErrorEvent {
+  Code code = Code::internal;
+  std::string reason;
+  bool operator==(const ErrorEvent &) const = default;
+};
+
+using ServerMessage = std::variant<Answer, Pong, Event, ErrorEvent>;
+
+}  // namespace agora::protocol

@@ -1,0 +1,25 @@
+// What both sides hold an argument to (docs/protocol.md, section 4): one place for each rule.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "signaling/protocol/messages.hpp"
+
+namespace agora::protocol {
+
+// Each answers nothing when the value is good, else a sentence that names the value and what was
+// expected, for people.
+std::optional<std::string> check_app_id (std::string_view app_id);
+std::optional<std::string> check_channel (std::string_view channel);
+std::optional<std::string> check_token (std::string_view token);  // "" is: none
+
+// "" and "0" are 0: assign one. Nothing when the text is not a decimal unsigned 32-bit integer.
+std::optional<Uid> parse_uid (std::string_view text);
+std::optional<Role> parse_role (std::string_view text);
+std::optional<Target> parse_target (std::string_view text);
+std::string_view to_string (Role role);
+std::string_view to_string (Target target);
+
+}  // namespace agora::protocol
