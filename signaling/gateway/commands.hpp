@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What the rule book is told and what it orders: plain values, no I/O. The I/O side executes the
+// commands of one call in their order.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "signaling/protocol/messages.hpp"
+
+namespace agora::gateway {
+
+// One WebSocket, for as long as it is open; never used twice. 0 is none.
+using SessionId = std::uint64_t;
+
+// Both clocks of one moment: the monotonic one drives timers, the wall clock ends tokens and URLs.
+struct Now {
+  std::int64_t mono_ms = 0;
+  std::int64_t wall_s = 0;  // seconds since the epoch
+};
+
+enum class CloseCode : std::uint16_t {
+  normal = 1000,
+  going_away = 1001,  // drain
+  policy = 1008,      // flood
+  try_later = 1013,   // too many sockets
+  replaced = 4001,    // another device took the uid
+  banned = 4002,
+  silent = 4003,        // no frame for too long
+  never_joined = 4004,  // connected, or left, and then didn't join in time
+};
+
+// Encode once, send to each. `to` is never empty.
+struct Send {
+  std::vector<SessionId> to;
+  protocol::ServerMessage message;
+};
+
+// After what was sent before has gone out. The session is over for the rule book: it ignores what
+// still comes from it, and disconnected() may follow or not.
+struct Close {
+  SessionId session = 0;
+  CloseCode code = CloseCode::normal;
+  std::string reason;
+};
+
+enum class Direction { push, play };
+
+// Cut RTMP sessions at the media server.
+struct DropMedia {
+  std::string stream;
+  Direction direction = Direction::push;
+  std::uint64_t client_id = 0;  // the media server's; 0: every session of that side of the stream
+};
+
+// What happened, for webhooks, metrics and logs.
+enum class NoticeKind {
+  channel_created,
+  channel_destroyed,
+  member_in,
+  member_out,
+  role_changed,
+  stream_added,
+  stream_removed,
+};
+// Numbers as webhooks carry them.
+enum class LeaveReason { other = 0, normal = 1, silent = 2, banned = 3, drain = 4, replaced = 5 };
+
+struct Notice {
+  NoticeKind kind = NoticeKind::channel_created;
+  std::string app_id;
+  std::string channel;
+  protocol::Uid uid = 0;
+  std::string account;  // "" for an integer uid
+  protocol::Role role = protocol::Role::audience;
+  std::string platform;                     // the client's own words: clientType, or os
+  LeaveReason reason = LeaveReason::other;  // member_out
+  std::int64_t at = 0;                      // wall clock, seconds
+  std::int64_t joined_at = 0;               // wall clock, seconds
+};
+
+using Command = std::variant<Send, Close, DropMedia, Notice>;
+using Commands = std::vector<Command>;
+
+}  // namespace agora::gateway
