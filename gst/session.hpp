@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // One membership of a channel, as the elements see it: an AgoraClient that lives on the process's
 // signalling thread, and the elements of one pipeline that share it.
 //

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* AgoraClient: one member of one channel. */
 #pragma once
 

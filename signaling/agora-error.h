@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* AgoraError: what can go wrong, by what a caller can do about it. */
 #pragma once
 

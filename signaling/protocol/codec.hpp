@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // JSON text <-> messages.hpp. Pure: no I/O, no state, safe from any thread; whatever bytes come in,
 // the result is a message or an error, never a crash. What is unknown in a frame is ignored.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // What both sides hold an argument to (docs/protocol.md, section 4): one place for each rule.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // The three public token formats (docs/protocol.md, section 7): parse, verify, build. Pure: time
 // comes in as an argument. No secret is ever part of an error text.
 #pragma once
