@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Holds the tree to its own formatting and rules, file by file.
+
+style-check.py ROOT           clang-format, and the house's rules for every source file
+style-check.py ROOT --tidy BUILD   clang-tidy, over BUILD's compile_commands.json
+"""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+CPP = ('.cpp', '.hpp', '.c', '.h')
+SCRIPT = ('.py', '.sh', '')
+LICENCE = 'SPDX-License-Identifier: LGPL-2.1-or-later'
+# Each names what is wrong; the last part limits it to such paths.
+RULES = (
+    (re.compile(r'\b(TODO|FIXME|XXX)\b'), 'unfinished work is no comment', ''),
+    (re.compile(r'\b(usleep|g_usleep|nanosleep|sleep_for|sleep_until|time\.sleep)\b|\bsleep *\('),
+     'wait for a condition, not for luck', ''),
+    (re.compile(r'[ \t]+$'), 'blanks at the end of the line', ''),
+    (re.compile(r'\bg_print(err)? *\(|\bstd::c(out|err)\b'), 'only a program prints', 'gst/'),
+)
+MOST_LINES = 600
+
+
+def tracked(root):
+    """Files of the tree: git's when there is a repository, else all but builds."""
+    listed = subprocess.run(['git', '-C', root, 'ls-files', '-co', '--exclude-standard'],
+                            capture_output=True, text=True, check=False)
+    if listed.returncode == 0:
+        names = listed.stdout.split('\n')
+    else:
+        names = [str(path.relative_to(root)) for path in Path(root).rglob('*')
+                 if not any(part.startswith(('.', 'build', 'out')) for part in
+                            path.relative_to(root).parts)]
+    return sorted(name for name in names if name and (Path(root) / name).is_file())
+
+
+def code(root):
+    for name in tracked(root):
+        suffix = Path(name).suffix
+        if suffix in CPP or (suffix in SCRIPT and name.startswith('tests/')
+                             and Path(name).name != 'packages'):
+            yield name
+
+
+def format_problems(root, names):
+    """clang-format's complaints by file, in one go."""
+    run = subprocess.run(['clang-format', '--dry-run', '--style=file', *names], cwd=root,
+                         capture_output=True, text=True, check=False)
+    problems = {}
+    for line in run.stderr.splitlines():
+        match = re.match(r'([^:]+):(\d+):(\d+): (.*)', line)
+        if match:
+            problems.setdefault(match[1], []).append(f'line {match[2]}: {match[4]}')
+    if run.returncode and not problems:
+        raise SystemExit(run.stderr)
+    return problems
+
+
+def rule_problems(root, name):
+    try:
+        lines = (Path(root) / name).read_text(encoding='utf-8').split('\n')
+    except UnicodeDecodeError:
+        return []
+    problems = []
+    if LICENCE not in '\n'.join(lines[:3]):
+        problems.append(f'says not "{LICENCE}" in its first lines')
+    if len(lines) > MOST_LINES:
+        problems.append(f'{len(lines)} lines: split it, {MOST_LINES} are the most')
+    if name == 'tests/style-check.py':
+        return problems
+    for number, line in enumerate(lines, 1):
+        for pattern, text, where in RULES:
+            if name.startswith(where) and pattern.search(line):
+                problems.append(f'line {number}: {text}')
+    return problems
+
+
+def report(number, name, problems):
+    print(f'{"not ok" if problems else "ok"} {number} - {name}', flush=True)
+    for problem in problems:
+        print(f'# {name}: {problem}', flush=True)
+    return bool(problems)
+
+
+def style(root):
+    names = list(code(root))
+    problems = format_problems(root, [name for name in names if Path(name).suffix in CPP])
+    bad = 0
+    for number, name in enumerate(names, 1):
+        bad += report(number, name, problems.get(name, []) + rule_problems(root, name))
+    print(f'1..{len(names)}')
+    return bad or not names
+
+
+def fingerprint(root, entry, config):
+    """Of all that clang-tidy would see: the preprocessed source, the options, and its rules."""
+    words = [word for word in entry['command'].split() if word != '-c']
+    if '-o' in words:
+        at = words.index('-o')
+        del words[at:at + 2]
+    words = [word for word in words if word != 'ccache' and not word.startswith(('-M',))]
+    at = words.index('-MF') if '-MF' in words else None
+    if at is not None:
+        del words[at:at + 2]
+    seen = subprocess.run(['clang++' if entry['file'].endswith('.cpp') else 'clang', *words[1:],
+                           '-E', '-w'],
+                          cwd=entry['directory'], capture_output=True, check=False)
+    if seen.returncode:
+        return None
+    return hashlib.sha256(config + seen.stdout).hexdigest()
+
+
+def tidy(root, build):
+    with open(f'{build}/compile_commands.json', encoding='utf-8') as file:
+        entries = {}
+        for entry in json.load(file):
+            path = os.path.realpath(os.path.join(entry['directory'], entry['file']))
+            # One compilation stands for a file that several targets share.
+            if not os.path.relpath(path, build).startswith('..'):
+                continue
+            entries.setdefault(os.path.relpath(path, root), entry)
+    version = subprocess.run(['clang-tidy', '--version'], capture_output=True, check=True).stdout
+    config = version + (Path(root) / '.clang-tidy').read_bytes()
+    known = Path(root) / 'tests' / 'out' / 'tidy'
+    known.mkdir(parents=True, exist_ok=True)
+
+    def check(name):
+        # What passed once and has not changed since, down to the last header, passes again.
+        mark = fingerprint(root, entries[name], config)
+        if mark and (known / mark).exists():
+            return []
+        run = subprocess.run(['clang-tidy', '--quiet', '-p', build, os.path.join(root, name)],
+                             capture_output=True, text=True, check=False)
+        if run.returncode == 0:
+            if mark:
+                (known / mark).touch()
+            return []
+        return [line for line in run.stdout.splitlines() if line.strip()] or [run.stderr]
+
+    names = sorted(entries)
+    bad = 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for number, (name, problems) in enumerate(zip(names, pool.map(check, names)), 1):
+            bad += report(number, name, problems)
+    print(f'1..{len(names)}')
+    return bad or not names
+
+
+def main():
+    root = os.path.realpath(sys.argv[1])
+    if sys.argv[2:3] == ['--tidy']:
+        return 1 if tidy(root, os.path.realpath(sys.argv[3])) else 0
+    return 1 if style(root) else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

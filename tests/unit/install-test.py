@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What an installation gives others: headers, symbols, pkg-config, the plugin."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import tap
+from harness import Case
+
+BUILD = os.environ['AGORA_BUILD_ROOT']
+
+
+def run(*argv, **keywords):
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, **keywords)
+    if done.returncode:
+        raise AssertionError(f'{" ".join(map(str, argv))}: {done.returncode}\n'
+                             f'{done.stdout}{done.stderr}')
+    return done.stdout
+
+
+class InstallTest(Case):
+    def setUp(self):
+        super().setUp()
+        run('meson', 'install', '-C', BUILD, '--no-rebuild', '--quiet', '--destdir', self.tmp)
+
+    def find(self, pattern):
+        found = sorted(self.tmp.rglob(pattern))
+        self.assertTrue(found, f'nothing installed looks like {pattern}')
+        return found
+
+    def flags(self, *packages):
+        return run('pkg-config', '--cflags', *packages).split()
+
+    def test_each_header_compiles_alone_as_c11(self):
+        headers = self.find('include/agora-signaling-1.0/**/*.h')
+        include = self.find('agora-signaling-1.0')[0]
+        for header in headers:
+            with self.subTest(header.name):
+                source = self.tmp / 'alone.c'
+                name = header.relative_to(include)
+                source.write_text(f'#include <{name}>\n#include <{name}>\n')
+                for compiler, standard in (('gcc', 'c11'), ('g++', 'c++11')):
+                    run(compiler, '-x', 'c' if compiler == 'gcc' else 'c++', f'-std={standard}',
+                        '-Wall', '-Wextra', '-Wpedantic', '-Werror', '-fsyntax-only',
+                        f'-I{include}', *self.flags('gio-2.0'), source)
+
+    def test_pkg_config_is_enough_to_build_a_program(self):
+        package = self.find('agora-signaling-1.0.pc')[0]
+        source = self.tmp / 'program.c'
+        source.write_text('#include <signaling/agora-client.h>\n'
+                          'int main (void) { return agora_client_get_type () == 0; }\n')
+        environment = {**os.environ, 'PKG_CONFIG_PATH': str(package.parent),
+                       'PKG_CONFIG_SYSROOT_DIR': ''}
+        # Relocated by hand: a sysroot would move the libraries of others as well.
+        text = package.read_text()
+        prefix = re.search(r'^prefix=(.*)$', text, re.M)[1]
+        package.write_text(text.replace(f'prefix={prefix}', f'prefix={self.tmp}{prefix}'))
+        flags = run('pkg-config', '--cflags', '--libs', 'agora-signaling-1.0',
+                    env=environment).split()
+        sanitize = os.environ.get('AGORA_SANITIZE', 'none')
+        if sanitize != 'none':
+            flags.append(f'-fsanitize={sanitize}')
+        program = self.tmp / 'program'
+        run('gcc', '-std=c11', source, '-o', program, *flags)
+        library = self.find('libagorasignaling*.so*')[0].parent
+        run(program, env={**os.environ, 'LD_LIBRARY_PATH': str(library)})
+
+    def test_nothing_but_agora_symbols_leave_the_library(self):
+        allowed = re.compile(r'^agora_\w+$|^_init$|^_fini$|^__(asan|odr|ubsan|tsan)\w*')
+        self.symbols(self.find('libagorasignaling*.so*')[0], allowed)
+
+    def test_nothing_but_the_descriptor_leaves_the_plugin(self):
+        allowed = re.compile(r'^gst_plugin_agora_(get_desc|register)$|^_init$|^_fini$|'
+                             r'^__(asan|odr|ubsan|tsan)\w*')
+        self.symbols(self.find('gstreamer-1.0/*agora*.so')[0], allowed)
+
+    def symbols(self, library, allowed):
+        names = [line.split()[-1].partition('@')[0] for line in
+                 run('nm', '-D', '--defined-only', library).splitlines()]
+        self.assertTrue([name for name in names if allowed.match(name)])
+        # Weak ones are the C++ library's templates, the same in every program.
+        strong = [line.split()[-1] for line in
+                  run('nm', '-D', '--defined-only', '--no-weak', library).splitlines()]
+        self.assertEqual([name for name in strong if not allowed.match(name)], [])
+
+    def test_the_gateway_and_the_licence_of_the_plugin(self):
+        gateway = self.find('bin/agora-gateway')[0]
+        self.assertTrue(os.access(gateway, os.X_OK))
+
+
+class InspectTest(Case):
+    def inspect(self, element):
+        inspect = self.foreign('gst-inspect-1.0', element)
+        self.assertEqual(inspect.wait(30), 0, inspect.output())
+        return inspect.output('out')
+
+    def check(self, element, pad):
+        text = self.inspect(element)
+        for what in ('Long-name', 'Klass', 'Description', 'Author'):
+            self.assertRegex(text, rf'{what} +\S+')
+        self.assertRegex(text, rf"{pad} template: '\w+'\n +Availability: Always")
+        properties = text.partition('Element Properties:')[2]
+        for name in ('gateway', 'ap-url', 'app-id', 'channel', 'token', 'uid', 'client',
+                     'connection-state', 'stats'):
+            found = re.search(rf'^  {name} +: (.*)$', properties, re.M)
+            self.assertTrue(found, f'{element} has no property {name}')
+        for line in re.findall(r'^  [\w-]+ *: .*$', properties, re.M):
+            # GObject shows a property without a text by its name.
+            name, _, blurb = (part.strip() for part in line.partition(':'))
+            self.assertGreater(len(blurb), len(name) + 3, f'{element}: {name} has no text')
+        self.assertNotIn('NULL', re.findall(r'^  token .*\n.*\n.*$', properties, re.M)[0]
+                         .replace('Default: null', ''))
+
+    def test_agorasink(self):
+        self.check('agorasink', 'SINK')
+
+    def test_agorasrc(self):
+        self.check('agorasrc', 'SRC')
+
+    def test_the_plugin_lists_both(self):
+        text = self.inspect('agora')
+        self.assertRegex(text, r'License +LGPL')
+        self.assertRegex(text, r'agorasink: .+')
+        self.assertRegex(text, r'agorasrc: .+')
+
+
+if __name__ == '__main__':
+    tap.main()
