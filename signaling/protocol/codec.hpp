@@ -31,6 +31,8 @@ Decoded<ClientMessage> decode_client (std::string_view text, const DecodeLimits 
 Decoded<ServerMessage> decode_server (std::string_view text, const DecodeLimits &limits = {});
 std::string encode (const ClientMessage &message);
 std::string encode (const ServerMessage &message);
+// An event's name on the wire.
+std::string_view to_string (EventKind kind);
 
 // Choosing a server: the HTTP exchange before the socket (docs/protocol.md, section 1).
 struct ChooseRequest {

@@ -14,6 +14,7 @@ namespace agora::protocol {
 // expected, for people.
 std::optional<std::string> check_app_id (std::string_view app_id);
 std::optional<std::string> check_channel (std::string_view channel);
+std::optional<std::string> check_account (std::string_view account);
 std::optional<std::string> check_token (std::string_view token);  // "" is: none
 
 // "" and "0" are 0: assign one. Nothing when the text is not a decimal unsigned 32-bit integer.
@@ -22,5 +23,8 @@ std::optional<Role> parse_role (std::string_view text);
 std::optional<Target> parse_target (std::string_view text);
 std::string_view to_string (Role role);
 std::string_view to_string (Target target);
+
+// `value` in quotation marks, cut when it is long, always UTF-8: for texts that people read.
+std::string quoted (std::string_view value);
 
 }  // namespace agora::protocol

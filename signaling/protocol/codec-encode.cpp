@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <type_traits>
+
+#include "signaling/protocol/codec.hpp"
+#include "signaling/protocol/json.hpp"
+#include "signaling/protocol/rules.hpp"
+
+namespace agora::protocol {
+namespace {
+
+// Writes members in the order of the calls, which is the order that the vendor's client has.
+class Writer {
+ public:
+  Writer() : builder_(json_builder_new()) { json_builder_begin_object(builder_.get()); }
+
+  Writer &text (const char *name, std::string_view value) {
+    json_builder_set_member_name(builder_.get(), name);
+    json_builder_add_string_value(builder_.get(), std::string(value).c_str());
+    return *this;
+  }
+  Writer &integer (const char *name, std::int64_t value) {
+    json_builder_set_member_name(builder_.get(), name);
+    json_builder_add_int_value(builder_.get(), value);
+    return *this;
+  }
+  Writer &boolean (const char *name, bool value) {
+    json_builder_set_member_name(builder_.get(), name);
+    json_builder_add_boolean_value(builder_.get(), value);
+    return *this;
+  }
+  Writer &null (const char *name) {
+    json_builder_set_member_name(builder_.get(), name);
+    json_builder_add_null_value(builder_.get());
+    return *this;
+  }
+  Writer &begin (const char *name) {
+    json_builder_set_member_name(builder_.get(), name);
+    json_builder_begin_object(builder_.get());
+    return *this;
+  }
+  Writer &item () {
+    json_builder_begin_object(builder_.get());
+    return *this;
+  }
+  Writer &end () {
+    json_builder_end_object(builder_.get());
+    return *this;
+  }
+  Writer &begin_list (const char *name) {
+    json_builder_set_member_name(builder_.get(), name);
+    json_builder_begin_array(builder_.get());
+    return *this;
+  }
+  Writer &end_list () {
+    json_builder_end_array(builder_.get());
+    return *this;
+  }
+  JsonBuilder *builder () { return builder_.get(); }
+
+  std::string finish () {
+    end();
+    JsonNodePtr root(json_builder_get_root(builder_.get()));
+    return to_text(root.get());
+  }
+
+ private:
+  struct Unref {
+    void operator()(JsonBuilder *builder) const { g_object_unref(builder); }
+  };
+  std::unique_ptr<JsonBuilder, Unref> builder_;
+};
+
+void write (Writer &to, const Join &join) {
+  to.text("action", "join").text("role", to_string(join.role)).text("appId", join.app_id);
+  if (join.custom_audio_codec)
+    to.text("customAudioCodec", *join.custom_audio_codec);
+  else
+    to.null("customAudioCodec");
+  to.text("key_vocs", join.token).text("key_vos", join.token);
+  to.text("channel_name", join.channel).text("uid", join.uid);
+  if (join.known_speakers) {
+    to.begin_list("known_speakers");
+    for (Uid uid : *join.known_speakers)
+      json_builder_add_string_value(to.builder(), std::to_string(uid).c_str());
+    to.end_list();
+  } else {
+    to.text("vid", join.vid).text("device", join.device);
+    to.text("os", join.os).text("version", join.version);
+  }
+  to.text("clientType", join.client_type).boolean("audio_only", join.audio_only);
+  to.integer("uidType", join.uid_type);
+}
+
+void write (Writer &to, const SetRole &request) {
+  to.text("action", "set_role").text("role", to_string(request.role));
+}
+void write (Writer &to, const Publish &request) {
+  to.text("action", "publish").integer("uid", request.uid);
+}
+void write (Writer &to, const Unpublish &request) {
+  to.text("action", "unpublish").integer("uid", request.uid);
+}
+void write (Writer &to, const Subscribe &request) {
+  to.text("action", "subscribe").integer("uid", request.uid);
+  to.begin("options").boolean("audio", request.audio).boolean("video", request.video).end();
+}
+void write (Writer &to, const Unsubscribe &request) {
+  to.text("action", "unsubscribe").begin_list("uid");
+  for (Uid uid : request.uids)
+    json_builder_add_int_value(to.builder(), uid);
+  to.end_list();
+}
+void write (Writer &to, const Mute &request) {
+  to.text("action", request.mute ? "mute" : "unmute").integer("uid", request.uid);
+  to.text("target", to_string(request.target));
+}
+void write (Writer &to, const MuteLocal &request) {
+  to.text("action", "mute_local").integer("uid", request.uid);
+  to.text("target", to_string(request.target)).boolean("mute", request.mute);
+}
+void write (Writer &to, const SetRemoteStreamType &request) {
+  to.text("action", "set_remote_stream_type").integer("uid", request.uid);
+  to.integer("type", request.type);
+}
+void write (Writer &to, const UpdateKey &request) {
+  to.text("action", "update_key").text("key_vos", request.token);
+}
+void write (Writer &to, const UpdateUrl &request) {
+  to.text("action", "update_url").text("role", "publish").integer("uid", request.uid);
+}
+void write (Writer &to, const Leave &request) {
+  to.text("action", "leave").integer("uid", request.uid);
+}
+void write (Writer &to, const Unknown &request) {
+  to.text("action", request.action);
+}
+
+void write (Writer &to, const Answer &answer) {
+  to.text("command", "serverResponse").integer("requestId", answer.request_id);
+  to.integer("code", static_cast<int>(answer.code));
+  if (answer.code != Code::ok) {
+    to.text("reason", answer.reason);
+    return;
+  }
+  to.begin("serverResponse");
+  if (answer.uid)
+    to.integer("uid", *answer.uid);
+  if (answer.url)
+    to.text("url", *answer.url);
+  if (answer.rotation)
+    to.integer("rotation", *answer.rotation);
+  if (answer.update_url)
+    to.text("update-url", *answer.update_url);
+  to.end();
+}
+
+void write (Writer &to, const Pong &pong) {
+  to.text("command", "pong").integer("requestId", pong.request_id);
+}
+
+void write (Writer &to, const Event &event) {
+  to.text("command", "serverStatus").begin("serverStatus");
+  to.text("action", to_string(event.kind));
+  switch (event.kind) {
+    case EventKind::stream_added:
+    case EventKind::stream_removed:
+      to.integer("uid", event.uid);
+      break;
+    case EventKind::update_url:
+      to.integer("uid", event.uid).text("url", event.url);
+      break;
+    case EventKind::video_rotation:
+      to.integer("uid", event.uid).integer("rotation", event.rotation);
+      break;
+    case EventKind::audio_mute:
+    case EventKind::video_mute:
+      to.integer("uid", event.uid).boolean("mute", event.mute);
+      break;
+    case EventKind::key_will_expire:
+    case EventKind::key_expired:
+    case EventKind::banned:
+      break;
+  }
+  to.end();
+}
+
+void write (Writer &to, const ErrorEvent &event) {
+  to.text("command", "serverStatus").integer("code", static_cast<int>(event.code));
+  to.text("reason", event.reason);
+}
+
+}  // namespace
+
+std::string encode (const ClientMessage &message) {
+  const Envelope &envelope = message.envelope;
+  Writer to;
+  if (std::holds_alternative<Ping>(message.request)) {
+    to.text("command", "ping").integer("requestId", envelope.request_id);
+    to.text("appId", envelope.app_id).text("cname", envelope.channel);
+    to.text("uid", envelope.uid).text("sid", envelope.sid).integer("ts", envelope.ts);
+    return to.finish();
+  }
+  to.text("appId", envelope.app_id).text("cname", envelope.channel);
+  to.text("uid", envelope.uid).text("sid", envelope.sid);
+  to.text("sdkVersion", envelope.sdk_version).integer("seq", envelope.seq);
+  to.integer("requestId", envelope.request_id).integer("ts", envelope.ts);
+  to.begin("clientRequest");
+  std::visit(
+      [&] (const auto &request) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(request)>, Ping>)
+          write(to, request);
+      },
+      message.request);
+  return to.end().finish();
+}
+
+std::string encode (const ServerMessage &message) {
+  Writer to;
+  std::visit([&] (const auto &what) { write(to, what); }, message);
+  return to.finish();
+}
+
+std::string encode (const ChooseRequest &request) {
+  std::string inner = Writer()
+                          .text("command", "convergeAllocateEdge")
+                          .text("sid", request.sid)
+                          .text("appId", request.app_id)
+                          .text("token", request.app_id)
+                          .text("uid", request.uid)
+                          .text("cname", request.channel)
+                          .integer("ts", request.ts)
+                          .text("version", "1.1.0")
+                          .integer("seq", 0)
+                          .integer("requestId", 1)
+                          .finish();
+  return Writer().text("service_name", "miniapp").text("json_body", inner).finish();
+}
+
+std::string encode (const ChooseAnswer &answer) {
+  Writer inner;
+  inner.integer("code", static_cast<int>(answer.code));
+  if (answer.code == Code::ok) {
+    inner.integer("vid", answer.vid).begin_list("servers");
+    for (const ChosenServer &server : answer.servers) {
+      inner.item().text("address", server.address);
+      if (!server.url.empty())
+        inner.text("url", server.url);
+      inner.end();
+    }
+    inner.end_list();
+  }
+  return Writer().integer("code", 0).text("json_body", inner.finish()).finish();
+}
+
+}  // namespace agora::protocol

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "signaling/protocol/codec.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "signaling/protocol/json.hpp"
+#include "signaling/protocol/rules.hpp"
+
+namespace agora::protocol {
+namespace {
+
+constexpr std::int64_t max_integer = G_MAXINT64;
+
+// An action's name beside what reads it. The envelope's uid has been read already.
+using Reader = Request (*)(Fields &);
+
+std::string expected_role () {
+  return "\"broadcaster\" or \"audience\"";
+}
+
+Role read_role (Fields &fields, Need need) {
+  std::string text = fields.text("role", need, Code::bad_role_or_uid);
+  if (text.empty() && !fields.has("role"))
+    return Role::audience;
+  std::optional<Role> role = parse_role(text);
+  if (!role)
+    fields.fail("role", expected_role() + ", not " + quoted(text), Code::bad_role_or_uid);
+  return role.value_or(Role::audience);
+}
+
+Target read_target (Fields &fields) {
+  std::string text = fields.text("target", Need::required);
+  std::optional<Target> target = parse_target(text);
+  if (!target)
+    fields.fail("target", "\"audio\", \"video\" or \"all\", not " + quoted(text));
+  return target.value_or(Target::all);
+}
+
+Uid read_uid (Fields &fields) {
+  return fields.uid("uid", Need::required).value_or(0);
+}
+
+Request read_join (Fields &fields) {
+  Join join;
+  join.role = read_role(fields, Need::optional);
+  join.app_id = fields.text("appId", Need::required);
+  join.channel = fields.text("channel_name", Need::required);
+  join.token = fields.text("key_vos", Need::optional);
+  join.uid_type = static_cast<int>(fields.integer("uidType", Need::optional, 0, 1));
+  join.uid = fields.text_or_number("uid", Need::optional, Code::bad_role_or_uid);
+  if (join.uid_type == 0 && !parse_uid(join.uid))
+    fields.fail("uid", "an unsigned 32-bit integer, not " + quoted(join.uid),
+                Code::bad_role_or_uid);
+  join.vid = fields.text_or_number("vid", Need::optional);
+  join.device = fields.text("device", Need::optional);
+  join.os = fields.text("os", Need::optional);
+  join.version = fields.text("version", Need::optional);
+  join.client_type = fields.text("clientType", Need::optional);
+  join.audio_only = fields.boolean("audio_only", Need::optional, false);
+  if (fields.has("customAudioCodec"))
+    join.custom_audio_codec = fields.text("customAudioCodec", Need::required);
+  if (fields.has("known_speakers"))
+    join.known_speakers = fields.uids("known_speakers");
+  return join;
+}
+
+Request read_subscribe (Fields &fields) {
+  Subscribe subscribe;
+  subscribe.uid = read_uid(fields);
+  if (std::optional<Fields> options = fields.object("options", Need::optional)) {
+    subscribe.audio = options->boolean("audio", Need::optional, true);
+    subscribe.video = options->boolean("video", Need::optional, true);
+  }
+  return subscribe;
+}
+
+Request read_mute_local (Fields &fields) {
+  return MuteLocal{read_uid(fields), read_target(fields),
+                   fields.boolean("mute", Need::required, true)};
+}
+
+Request read_stream_type (Fields &fields) {
+  return SetRemoteStreamType{read_uid(fields),
+                             static_cast<int>(fields.integer("type", Need::required, 0, 1))};
+}
+
+Request read_update_url (Fields &fields) {
+  std::string role = fields.text("role", Need::optional);
+  if (!role.empty() && role != "publish")
+    fields.fail("role", "\"publish\", not " + quoted(role));
+  return UpdateUrl{read_uid(fields)};
+}
+
+constexpr std::array<std::pair<std::string_view, Reader>, 13> actions{{
+    {"join", read_join},
+    {"set_role", [] (Fields &f) -> Request { return SetRole{read_role(f, Need::required)}; }},
+    {"publish", [] (Fields &f) -> Request { return Publish{read_uid(f)}; }},
+    {"unpublish", [] (Fields &f) -> Request { return Unpublish{read_uid(f)}; }},
+    {"subscribe", read_subscribe},
+    {"unsubscribe", [] (Fields &f) -> Request { return Unsubscribe{f.uids("uid")}; }},
+    {"mute",
+     [] (Fields &f) -> Request {
+       return Mute{read_uid(f), read_target(f), true};
+     }},
+    {"unmute",
+     [] (Fields &f) -> Request {
+       return Mute{read_uid(f), read_target(f), false};
+     }},
+    {"mute_local", read_mute_local},
+    {"set_remote_stream_type", read_stream_type},
+    {"update_key",
+     [] (Fields &f) -> Request { return UpdateKey{f.text("key_vos", Need::required)}; }},
+    {"update_url", read_update_url},
+    {"leave", [] (Fields &f) -> Request { return Leave{read_uid(f)}; }},
+}};
+
+constexpr std::array<std::pair<EventKind, std::string_view>, 9> event_names{{
+    {EventKind::stream_added, "stream-added"},
+    {EventKind::stream_removed, "stream-removed"},
+    {EventKind::update_url, "update-url"},
+    {EventKind::video_rotation, "video-rotation"},
+    {EventKind::audio_mute, "audio-mute"},
+    {EventKind::video_mute, "video-mute"},
+    {EventKind::key_will_expire, "key-will-expire"},
+    {EventKind::key_expired, "key-expired"},
+    {EventKind::banned, "client-is-banned-by-server"},
+}};
+
+bool is_about_a_uid (EventKind kind) {
+  return kind < EventKind::key_will_expire;
+}
+
+DecodeError to_error (const Failure &failure, std::int64_t request_id = 0, bool is_join = false) {
+  return DecodeError{failure.code, failure.reason, request_id, is_join};
+}
+
+Envelope read_envelope (Fields &fields) {
+  Envelope envelope;
+  envelope.request_id = fields.integer("requestId", Need::required, 1, max_integer);
+  envelope.app_id = fields.text("appId", Need::optional);
+  envelope.channel = fields.text("cname", Need::optional);
+  envelope.uid = fields.text_or_number("uid", Need::optional);
+  envelope.sid = fields.text("sid", Need::optional);
+  envelope.sdk_version = fields.text("sdkVersion", Need::optional);
+  envelope.seq = fields.integer("seq", Need::optional, 0, max_integer);
+  envelope.ts = fields.integer("ts", Need::optional, 0, max_integer);
+  return envelope;
+}
+
+Decoded<ServerMessage> read_answer (Fields &frame, Failure &failure) {
+  Answer answer;
+  answer.request_id = frame.integer("requestId", Need::required, 1, max_integer);
+  answer.code = static_cast<Code>(frame.integer("code", Need::required, G_MININT32, G_MAXINT32));
+  answer.reason = frame.text("reason", Need::optional);
+  if (std::optional<Fields> fields = frame.object("serverResponse", Need::optional)) {
+    answer.uid = fields->uid("uid", Need::optional);
+    if (fields->has("url"))
+      answer.url = fields->text("url", Need::required);
+    if (fields->has("rotation"))
+      answer.rotation =
+          static_cast<int>(fields->integer("rotation", Need::required, G_MININT32, G_MAXINT32));
+    if (fields->has("update-url"))
+      answer.update_url = fields->text("update-url", Need::required);
+  }
+  if (failure)
+    return to_error(failure, answer.request_id);
+  return ServerMessage(std::move(answer));
+}
+
+Decoded<ServerMessage> read_status (Fields &frame, Failure &failure) {
+  if (frame.has("code")) {
+    ErrorEvent event;
+    event.code = static_cast<Code>(frame.integer("code", Need::required, G_MININT32, G_MAXINT32));
+    event.reason = frame.text("reason", Need::optional);
+    if (failure)
+      return to_error(failure);
+    return ServerMessage(std::move(event));
+  }
+  std::optional<Fields> fields = frame.object("serverStatus", Need::required);
+  if (!fields)
+    return to_error(failure);
+  std::string action = fields->text("action", Need::required);
+  const auto *known = std::find_if(event_names.begin(), event_names.end(),
+                                   [&] (const auto &row) { return row.second == action; });
+  if (known == event_names.end())
+    fields->fail("action", "a known event, not " + quoted(action));
+  if (failure)
+    return to_error(failure);
+
+  Event event;
+  event.kind = known->first;
+  if (is_about_a_uid(event.kind))
+    event.uid = fields->uid("uid", Need::required).value_or(0);
+  if (event.kind == EventKind::update_url)
+    event.url = fields->text("url", Need::required);
+  if (event.kind == EventKind::video_rotation)
+    event.rotation =
+        static_cast<int>(fields->integer("rotation", Need::required, G_MININT32, G_MAXINT32));
+  if (event.kind == EventKind::audio_mute || event.kind == EventKind::video_mute)
+    event.mute = fields->boolean("mute", Need::required, true);
+  if (failure)
+    return to_error(failure);
+  return ServerMessage(std::move(event));
+}
+
+}  // namespace
+
+Decoded<ClientMessage> decode_client (std::string_view text, const DecodeLimits &limits) {
+  Failure failure;
+  JsonNodePtr root = parse_object(text, limits.max_bytes, limits.max_depth, failure.reason);
+  if (!root)
+    return to_error(failure);
+  Fields frame(json_node_get_object(root.get()), "", failure);
+
+  // Before anything can fail: the id, so that the refusal can be an answer.
+  Failure without_id;
+  std::int64_t request_id = Fields(json_node_get_object(root.get()), "", without_id)
+                                .integer("requestId", Need::required, 1, max_integer);
+  ClientMessage message;
+  if (frame.has("command")) {
+    std::string command = frame.text("command", Need::required);
+    if (command != "ping")
+      frame.fail("command", "\"ping\", or a clientRequest in its place, not " + quoted(command));
+    message.envelope = read_envelope(frame);
+    message.request = Ping{};
+    if (failure)
+      return to_error(failure, request_id);
+    return message;
+  }
+
+  std::optional<Fields> request = frame.object("clientRequest", Need::required);
+  if (!request)
+    return to_error(failure, request_id);
+  std::string action = request->text("action", Need::required);
+  bool is_join = action == "join";
+  message.envelope = read_envelope(frame);
+  if (failure)
+    return to_error(failure, request_id, is_join);
+  const auto *known = std::find_if(actions.begin(), actions.end(),
+                                   [&] (const auto &row) { return row.first == action; });
+  message.request = known == actions.end() ? Request(Unknown{action}) : known->second(*request);
+  if (failure)
+    return to_error(failure, request_id, is_join);
+  return message;
+}
+
+Decoded<ServerMessage> decode_server (std::string_view text, const DecodeLimits &limits) {
+  Failure failure;
+  JsonNodePtr root = parse_object(text, limits.max_bytes, limits.max_depth, failure.reason);
+  if (!root)
+    return to_error(failure);
+  Fields frame(json_node_get_object(root.get()), "", failure);
+  std::string command = frame.text("command", Need::required);
+  if (failure)
+    return to_error(failure);
+  if (command == "serverResponse")
+    return read_answer(frame, failure);
+  if (command == "serverStatus")
+    return read_status(frame, failure);
+  if (command == "pong") {
+    Pong pong{frame.integer("requestId", Need::required, 1, max_integer)};
+    if (failure)
+      return to_error(failure);
+    return ServerMessage(pong);
+  }
+  frame.fail("command", "\"serverResponse\", \"serverStatus\" or \"pong\", not " + quoted(command));
+  return to_error(failure);
+}
+
+std::string_view to_string (EventKind kind) {
+  return event_names[static_cast<std::size_t>(kind)].second;
+}
+
+}  // namespace agora::protocol
