@@ -15,8 +15,8 @@ constexpr std::string_view structural = "{}[]:, \t\r\n";
 // Of true, false and null. json-glib also reads comments, hexadecimal numbers and assignments.
 constexpr std::string_view word_letters = "truefalsn";
 
-// Looks at the bytes once, in a loop: what passes is safe for a parser that recurses, asserts on
-// half surrogates and wraps large numbers.
+// Starts at a brace. Looks at the bytes once, in a loop: what passes is safe for a parser that
+// recurses, asserts on half surrogates and wraps large numbers.
 class Scan {
  public:
   Scan(std::string_view text, unsigned max_depth) : text_(text), max_depth_(max_depth) {}
@@ -33,21 +33,24 @@ class Scan {
  private:
   void step () {
     char c = text_[at_];
+    if (opened_ && depth_ == 0 && std::string_view(" \t\r\n").find(c) == std::string_view::npos) {
+      reason_ =
+          "more after the end at offset " + std::to_string(at_) + ": expected one JSON object";
+      return;
+    }
     if (c == '"') {
       string();
       return;
     }
     if (c == '{' || c == '[') {
+      opened_ = true;
       if (++depth_ > max_depth_)
         reason_ = "the frame is nested too deep: expected at most " + std::to_string(max_depth_);
       ++at_;
       return;
     }
     if (c == '}' || c == ']') {
-      if (depth_ == 0)
-        reason_ = "the frame closes more than it opened: expected one JSON object";
-      else
-        --depth_;
+      --depth_;
       ++at_;
       return;
     }
@@ -140,6 +143,7 @@ class Scan {
   std::string_view text_;
   unsigned max_depth_;
   std::size_t at_ = 0;
+  bool opened_ = false;
   unsigned depth_ = 0;
   std::string reason_;
 };
@@ -183,7 +187,7 @@ JsonNodePtr parse_object (std::string_view text, std::size_t max_bytes, unsigned
   g_signal_connect(parser, "object-member", G_CALLBACK(note_member), &members);
   g_autoptr(GError) error = nullptr;
   if (!json_parser_load_from_data(parser, text.data(), static_cast<gssize>(text.size()), &error)) {
-    reason = std::string("the frame is not JSON: ") + error->message;
+    reason = std::string("the frame is broken: expected JSON, ") + error->message;
     return nullptr;
   }
   if (!members.twice.empty()) {
