@@ -38,7 +38,9 @@ struct TokenRequest {
   std::string_view app_id;
   std::string_view certificate;
   std::string_view channel;
-  std::string_view uid;  // the decimal uid, or the text account; "" and "0" are any
+  // The decimal uid, or the text account. A token that binds a uid fits that one alone: "" and "0"
+  // (assign one) fit only a token for any.
+  std::string_view uid;
 };
 
 struct TokenError {
@@ -49,6 +51,19 @@ struct TokenError {
 // Checks form, signature (in constant time), app id, channel, uid and expiry at `now`.
 std::variant<Grant, TokenError> verify_token (std::string_view token, const TokenRequest &request,
                                               std::int64_t now);
+
+// What a token says about itself, unverified: for people and tools, never for a decision.
+struct TokenContent {
+  TokenKind kind = TokenKind::access_token_007;
+  std::string app_id;  // 005: upper-case hex digits where it was packed as bytes
+  // Nothing where the format has only its checksum (006) or signature (005).
+  std::optional<std::string> channel;
+  std::optional<std::string> uid;  // "": any
+  std::int64_t issued_at = 0;      // 0: the format doesn't say
+  std::uint32_t salt = 0;
+  Grant grant;
+};
+std::variant<TokenContent, TokenError> read_token (std::string_view token);
 
 struct TokenSpec {
   TokenKind kind = TokenKind::access_token_007;
@@ -61,6 +76,7 @@ struct TokenSpec {
   std::int64_t expires_in = 0;        // seconds; 0: never
   std::optional<std::uint32_t> salt;  // nothing: random
 };
+// The error names the value that doesn't fit the format and what was expected.
 std::variant<std::string, TokenError> build_token (const TokenSpec &spec);
 
 }  // namespace agora::protocol
