@@ -92,7 +92,7 @@ std::string socket_url (const ChosenServer &server) {
     std::string_view label = dot == std::string_view::npos ? rest : rest.substr(dot + 1);
     if (!is_label(label) || (dot == std::string_view::npos && labels < 3))
       return {};
-    name = labels == 0 ? std::string(label) : std::string(label) + "-" + name;
+    name.insert(0, labels == 0 ? "" : "-").insert(0, label);
     rest = dot == std::string_view::npos ? std::string_view() : rest.substr(0, dot);
   }
   return "wss://miniapp.agoraio.cn/" + name + "/api";
