@@ -8,7 +8,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -16,6 +15,7 @@
 
 #include "signaling/gateway/commands.hpp"
 #include "signaling/gateway/hook-form.hpp"
+#include "signaling/gateway/media-url.hpp"
 #include "signaling/protocol/codec.hpp"
 #include "signaling/protocol/messages.hpp"
 #include "signaling/protocol/token.hpp"
@@ -23,13 +23,13 @@
 namespace agora::gateway {
 
 struct Times {
-  std::int64_t grace_ms = 10'000;        // a lost socket's member lives on
-  std::int64_t hold_ms = 3'000;          // a lost push is not yet announced as gone
-  std::int64_t silence_ms = 10'000;      // a member without a frame is closed
-  std::int64_t join_ms = 10'000;         // from connecting to joining
-  std::int64_t idle_ms = 60'000;         // from leaving to joining again
-  std::int64_t warn_s = 30;              // key-will-expire before the end
-  std::int64_t url_lifetime_s = 86'400;  // of a push or play URL
+  std::int64_t grace_ms = 10'000;             // a lost socket's member lives on
+  std::int64_t hold_ms = 3'000;               // a lost push is not yet announced as gone
+  std::int64_t silence_ms = 10'000;           // a member without a frame is closed
+  std::int64_t join_ms = 10'000;              // from connecting to joining
+  std::int64_t idle_ms = 60'000;              // from leaving to joining again
+  std::int64_t warn_s = 30;                   // key-will-expire before the end
+  std::int64_t url_lifetime_s = 30 * 86'400;  // of a URL at most; it dies earlier with its member
 };
 
 // 0 is: no limit.
@@ -108,6 +108,8 @@ struct Rule {
   std::int64_t ends_at = 0;  // wall clock, seconds; not later than now: done once and not kept
 };
 
+class Rules;
+
 class RuleBook {
  public:
   explicit RuleBook(Config config);
@@ -153,8 +155,7 @@ class RuleBook {
   bool lift_rule (std::uint64_t id);
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<Rules> rules_;
 };
 
 }  // namespace agora::gateway
