@@ -153,8 +153,10 @@ Decoded<ServerMessage> read_answer (Fields &frame, Failure &failure) {
   Answer answer;
   answer.request_id = frame.integer("requestId", Need::required, 1, max_integer);
   answer.code = static_cast<Code>(frame.integer("code", Need::required, G_MININT32, G_MAXINT32));
-  answer.reason = frame.text("reason", Need::optional);
-  if (std::optional<Fields> fields = frame.object("serverResponse", Need::optional)) {
+  // A failure is told by its code and reason alone, a success by its fields alone.
+  if (answer.code != Code::ok) {
+    answer.reason = frame.text("reason", Need::optional);
+  } else if (std::optional<Fields> fields = frame.object("serverResponse", Need::optional)) {
     answer.uid = fields->uid("uid", Need::optional);
     if (fields->has("url"))
       answer.url = fields->text("url", Need::required);
