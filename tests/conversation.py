@@ -210,8 +210,8 @@ class PlainPair:
 
     def play_url(self):
         wait(lambda: self.uid in self.added, 10, 'the plain stream')
-        url = answer(self.guest, 'subscribe', self.uid, True, False)
-        return url[0] if isinstance(url, tuple) else url
+        url, _rotation = answer(self.guest, 'subscribe', self.uid)
+        return url
 
     def leave(self):
         for client in (self.host, self.guest):

@@ -243,6 +243,9 @@ class Case(unittest.TestCase):
     def gateway(self, *options, **keywords):
         return self.keep(Gateway(*options, **keywords))
 
+    def until(self, condition, what='the condition', timeout=10):
+        return wait_until(condition, timeout, what)
+
     def launch(self, pipeline, *options, **keywords):
         """gst-launch-1.0 with a pipeline written as in a shell, but without its quoting rules."""
         return self.foreign('gst-launch-1.0', *options, *pipeline.split(), **keywords)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A channel with real members, for tests: gst-launch-1.0 speaks and records, numpy compares."""
+
+import shlex
+from pathlib import Path
+
+import numpy
+
+import heard
+from harness import SCALE, Case
+
+LEAD = 1.0  # seconds of silence before the first word: whoever is there hears all of it
+TAIL = 0.5
+MEMBER = Path(__file__).parent / 'member.py'
+
+
+class ChannelCase(Case):
+    APP = 'demo'
+
+    def setUp(self):
+        super().setUp()
+        self.gate = self.gateway()
+        self.room = 'room'
+
+    def where(self, uid=None, room=None):
+        text = f'gateway={self.gate.ws} app-id={self.APP} channel={room or self.room}'
+        return text if uid is None else f'{text} uid={uid}'
+
+    def line(self, text, *options, **keywords):
+        """A gst-launch line as one would type it, quotes and all."""
+        words = shlex.split(text)
+        if words[0] == 'gst-launch-1.0':
+            words = words[1:]
+        return self.foreign('gst-launch-1.0', *options, *words, **keywords)
+
+    def wav(self, name, sound, rate=heard.RATE, channels=1):
+        path = self.tmp / f'{name}.wav'
+        if rate != heard.RATE:
+            sound = numpy.interp(numpy.arange(0, len(sound), heard.RATE / rate),
+                                 numpy.arange(len(sound)), sound)
+        heard.write(path, sound, rate, channels)
+        return path
+
+    def speech(self, name, seconds, level=0.08):
+        """A voice, and the same with silence around it, as it is sent."""
+        voice = heard.voice(name, seconds, level)
+        return voice, numpy.concatenate([heard.silence(LEAD), voice, heard.silence(TAIL)])
+
+    def speak(self, path, uid, room=None, **keywords):
+        """Speaks a WAV file in real time; ends by itself."""
+        return self.line(
+            f'filesrc location={path} ! wavparse ! audioconvert ! audioresample ! '
+            f'identity sync=true ! agorasink {self.where(uid, room)}', **keywords)
+
+    def record(self, name='heard', uid=None, room=None, caps=None):
+        """Records the mix; stop_recording() ends it."""
+        path = self.tmp / f'{name}.wav'
+        caps = f'{caps} ! ' if caps else ''
+        process = self.line(
+            f'agorasrc {self.where(uid, room)} ! audioconvert ! audioresample ! {caps}'
+            f'wavenc ! filesink location={path}', '-e')
+        process.wait_line('Setting pipeline to PLAYING|New clock', 10)
+        process.path = path
+        return process
+
+    def stop_recording(self, process):
+        self.assertEqual(process.interrupt(10), 0, process.tail())
+        self.assertNotIn('ERROR', process.output())
+        return heard.read(process.path)
+
+    def member(self, *arguments):
+        """A member by the library alone (tests/member.py)."""
+        return self.foreign('/usr/bin/python3', MEMBER, self.gate.ws, self.APP, *arguments)
+
+    def assert_heard(self, voice, sound, least=0.95, near=None):
+        match = heard.match(voice, sound, near)
+        self.assertGreaterEqual(match.correlation, least, str(match))
+        # A sanitised build on a busy machine may be late for a block; a plain one may not.
+        if SCALE == 1:
+            self.assertEqual(match.gaps, [], str(match))
+            self.assertLess(abs(match.drift), 5, str(match))
+        self.assertLess(abs(match.level), 3, str(match))
+        return match
+
+    def assert_together(self, voices, sound, starts):
+        """Several voices at once: their sum came over, and each is in it."""
+        aligned = [heard.moved(voice, start, len(sound)) for voice, start in zip(voices, starts)]
+        begin = max(starts)
+        end = min(start + len(voice) for voice, start in zip(voices, starts))
+        window = slice(begin, end)
+        whole = sum(aligned)[window]
+        score = heard.correlation(heard.envelope(whole), heard.envelope(sound[window]))
+        self.assertGreaterEqual(score, 0.95)
+        self.assertEqual(heard.gaps(whole, sound[window]) if SCALE == 1 else [], [])
+        for level in heard.shares([voice[window] for voice in aligned], sound[window]):
+            self.assertLess(abs(level), 3)
