@@ -29,16 +29,17 @@ class SpeakersTest(ChannelCase):
 
     def test_late_listener_hears_the_rest(self):
         voice, sent = self.speech('allison', 9)
-        begin = time.monotonic()
+        early = self.record('early')
+        begin = early.path.stat().st_size
         speaker = self.speak(self.wav('voice', sent), 35)
-        watcher = self.member('room')
-        watcher.wait_line('added 35')
-        # The first words are gone by then.
-        self.until(lambda: time.monotonic() - begin > 4, timeout=10)
-        recorder = self.record()
+        # Four seconds have been heard by somebody else.
+        self.until(lambda: early.path.stat().st_size - begin > 4 * 2 * heard.RATE,
+                   'four seconds of sound', 15)
+        late = self.record('late')
         self.assertEqual(speaker.wait(30), 0, speaker.tail())
+        self.assert_heard(voice, self.stop_recording(early))
         rest = voice[int((6 - LEAD) * heard.RATE):]
-        self.assert_heard(rest, self.stop_recording(recorder))
+        self.assert_heard(rest, self.stop_recording(late))
 
     def test_speakers_come_and_go_in_any_format(self):
         recorder = self.record()
