@@ -45,9 +45,9 @@ class Member {
   virtual void speaker_url (std::uint32_t, const std::string &) {}
   // Listener: this speaker has unpublished or left.
   virtual void speaker_removed (std::uint32_t) {}
-  // An event of the channel under its protocol name ("stream-added", "audio-mute", ...), for the
-  // element's signals and bus messages.
-  virtual void channel_event (const char *, std::uint32_t, bool) {}
+  // An event of the channel under the name of the client's signal ("stream-added", "mute-audio",
+  // ...), with the uid it is about or 0, for the element's own signals and messages (events.hpp).
+  virtual void channel_event (const char *, std::uint32_t) {}
   // The membership was lost and is being made again, and is back after so long.
   virtual void reconnecting (const GError &) {}
   virtual void reconnected (GstClockTime) {}
@@ -65,6 +65,9 @@ class Session {
   static std::shared_ptr<Session> join (GstElement *element, const Settings &settings, Part part,
                                         Member *member, GError **error);
 
+  // Joins the channel where nobody did before, and tells `member` what there is.
+  virtual void enter (Member *member) = 0;
+
   // Takes `member` out; the last one out leaves the channel. Waits for a callback that is running
   // and, at most `budget`, for the goodbye to be sent; the rest happens behind the caller's back.
   virtual void leave (Member *member, GstClockTime budget) = 0;
@@ -78,6 +81,9 @@ class Session {
   virtual void unpublish (Member *member) = 0;
   // Tells the others that the host is silent on purpose.
   virtual void mute_local (Member *member, bool mute) = 0;
+
+  // Runs `what` on the signalling thread, unless `member` has left by then.
+  virtual void run (Member *member, std::function<void()> what) = 0;
 
   virtual std::uint32_t uid () const = 0;
   // The client's AgoraState, as its enum's nick.

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Which of the installed elements speaks a codec. GStreamer's own ranks decide.
+#pragma once
+
+#include <gst/gst.h>
+
+namespace agora {
+
+// Floating, or nullptr where none is installed or, for a parser, none is needed.
+GstElement *make_parser (GstCaps *caps);
+GstElement *make_decoder (GstCaps *caps);
+
+}  // namespace agora

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/events.hpp"
+
+#include <string>
+
+#include "signaling/agora-error.h"
+
+namespace agora {
+namespace {
+
+constexpr const char *kAboutSomebody[] = {"stream-added", "stream-removed", "mute-audio",
+                                          "unmute-audio", "mute-video",     "unmute-video"};
+constexpr const char *kAboutUs[] = {"token-privilege-will-expire", "token-privilege-did-expire",
+                                    "client-banned"};
+
+// What a person can do about it, and the code of GStreamer's that programs look at.
+struct Advice {
+  GstResourceError code;
+  const char *text;
+};
+
+Advice advice_for (const GError &error) {
+  if (error.domain != AGORA_ERROR)
+    return {GST_RESOURCE_ERROR_FAILED, ""};
+  switch (error.code) {
+    case AGORA_ERROR_INVALID_ARGUMENT:
+    case AGORA_ERROR_BAD_ROLE_OR_UID:
+    case AGORA_ERROR_BAD_REQUEST:
+      return {GST_RESOURCE_ERROR_SETTINGS, "Set the property to a value that is allowed."};
+    case AGORA_ERROR_INVALID_APP:
+      return {GST_RESOURCE_ERROR_NOT_FOUND,
+              "Set app-id to one that the gateway was started with (--app)."};
+    case AGORA_ERROR_TOKEN_EXPIRED:
+    case AGORA_ERROR_TOKEN_INVALID:
+    case AGORA_ERROR_TOKEN_MISSING:
+      return {GST_RESOURCE_ERROR_NOT_AUTHORIZED,
+              "Set token to a valid one, made for this app, channel and uid."};
+    case AGORA_ERROR_TOKEN_UNEXPECTED:
+      return {GST_RESOURCE_ERROR_NOT_AUTHORIZED, "Leave token unset: this app takes none."};
+    case AGORA_ERROR_NOT_PERMITTED:
+      return {GST_RESOURCE_ERROR_NOT_AUTHORIZED, "Set token to one that grants publishing audio."};
+    case AGORA_ERROR_REPLACED:
+      return {GST_RESOURCE_ERROR_BUSY,
+              "That uid is on the air in another process; choose another uid, or leave it unset."};
+    case AGORA_ERROR_BANNED:
+      return {GST_RESOURCE_ERROR_NOT_AUTHORIZED, "Ask the operator of the channel."};
+    case AGORA_ERROR_TOO_MANY:
+      return {GST_RESOURCE_ERROR_NO_SPACE_LEFT, "Try again later."};
+    case AGORA_ERROR_INVALID_ORDER:
+      return {GST_RESOURCE_ERROR_BUSY, ""};
+    default:
+      return {GST_RESOURCE_ERROR_OPEN_READ_WRITE,
+              "Check the gateway property, and that agora-gateway is running there."};
+  }
+}
+
+}  // namespace
+
+void install_event_signals (GObjectClass *klass) {
+  for (const char *name : kAboutSomebody)
+    g_signal_new(name, G_OBJECT_CLASS_TYPE(klass), G_SIGNAL_RUN_LAST, 0, nullptr, nullptr, nullptr,
+                 G_TYPE_NONE, 1, G_TYPE_UINT);
+  for (const char *name : kAboutUs)
+    g_signal_new(name, G_OBJECT_CLASS_TYPE(klass), G_SIGNAL_RUN_LAST, 0, nullptr, nullptr, nullptr,
+                 G_TYPE_NONE, 0);
+}
+
+void announce_event (GstElement *element, const char *name, std::uint32_t uid) {
+  const std::string message = std::string("agora-") + name;
+  GstStructure *s = gst_structure_new_empty(message.c_str());
+  GSignalQuery query;
+  g_signal_query(g_signal_lookup(name, G_OBJECT_TYPE(element)), &query);
+  if (query.signal_id == 0) {
+    gst_structure_free(s);
+    return;
+  }
+  if (query.n_params == 1) {
+    gst_structure_set(s, "uid", G_TYPE_UINT, uid, nullptr);
+    g_signal_emit(element, query.signal_id, 0, uid);
+  } else {
+    g_signal_emit(element, query.signal_id, 0);
+  }
+  gst_element_post_message(element, gst_message_new_element(GST_OBJECT(element), s));
+}
+
+void announce_reconnecting (GstElement *element, const GError &cause) {
+  gst_element_post_message(
+      element, gst_message_new_element(GST_OBJECT(element),
+                                       gst_structure_new("agora-reconnecting", "cause",
+                                                         G_TYPE_STRING, cause.message, nullptr)));
+}
+
+void announce_reconnected (GstElement *element, GstClockTime duration) {
+  gst_element_post_message(
+      element, gst_message_new_element(GST_OBJECT(element),
+                                       gst_structure_new("agora-reconnected", "duration",
+                                                         G_TYPE_UINT64, duration, nullptr)));
+}
+
+void post_failure (GstElement *element, const GError &error) {
+  const Advice advice = advice_for(error);
+  gst_element_message_full(element, GST_MESSAGE_ERROR, GST_RESOURCE_ERROR, advice.code,
+                           g_strdup(error.message), *advice.text ? g_strdup(advice.text) : nullptr,
+                           __FILE__, GST_FUNCTION, __LINE__);
+}
+
+}  // namespace agora

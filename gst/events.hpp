@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// How the channel speaks to the application, alike for both elements: every event is a signal of
+// the element and an element message on the bus. Any thread; no lock of ours may be held.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <cstdint>
+
+namespace agora {
+
+// The signals that announce_event() emits.
+void install_event_signals (GObjectClass *klass);
+// Signal `name` and message "agora-<name>" with the field `uid` (uint) where it is about somebody.
+void announce_event (GstElement *element, const char *name, std::uint32_t uid);
+// Message "agora-reconnecting" with `cause` (string); "agora-reconnected" with `duration`
+// (uint64, ns) that it took.
+void announce_reconnecting (GstElement *element, const GError &cause);
+void announce_reconnected (GstElement *element, GstClockTime duration);
+// The one ERROR with which a membership ends: which, and what to do about it.
+void post_failure (GstElement *element, const GError &error);
+
+}  // namespace agora

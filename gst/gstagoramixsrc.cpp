@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/gstagoramixsrc.h"
+
+#include <gst/audio/audio.h>
+
+#include <atomic>
+#include <utility>
+
+#include "gst/mix-src.hpp"
+
+GST_DEBUG_CATEGORY_STATIC(gst_agora_mix_src_debug);
+#define GST_CAT_DEFAULT gst_agora_mix_src_debug
+
+namespace {
+
+// Further behind the clock than this beyond the pipeline's latency, and the past is left out:
+// playing it would make every listener that late.
+constexpr GstClockTime kMaxBehind = 200 * GST_MSECOND;
+
+struct State {
+  std::shared_ptr<agora::Mixer> mixer;
+  std::function<void(GstClockTime)> on_latency;
+  std::atomic<GstClockTime> pipeline_latency = agora::kMixBlock;
+  std::atomic<GstClockTime> skipped = 0;
+  GstAudioInfo info;             // streaming thread
+  guint64 next_frame = 0;        // streaming thread: running time of the next block, in frames
+  bool discont = true;           // streaming thread
+  GstClockID waiting = nullptr;  // OBJECT_LOCK
+  bool unlocked = false;         // OBJECT_LOCK
+};
+
+}  // namespace
+
+struct _GstAgoraMixSrc {
+  GstPushSrc parent;
+  State *state;
+};
+
+G_DEFINE_TYPE(GstAgoraMixSrc, gst_agora_mix_src, GST_TYPE_PUSH_SRC)
+
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
+    "src", GST_PAD_SRC, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS("audio/x-raw, format = (string) " GST_AUDIO_NE(
+        F32) ", "
+             "layout = (string) interleaved, rate = (int) [ 8000, 192000 ], "
+             "channels = (int) [ 1, 2 ]"));
+
+static GstCaps *gst_agora_mix_src_fixate (GstBaseSrc *src, GstCaps *caps) {
+  caps = gst_caps_truncate(gst_caps_make_writable(caps));
+  GstStructure *s = gst_caps_get_structure(caps, 0);
+  gst_structure_fixate_field_nearest_int(s, "rate", 48000);
+  gst_structure_fixate_field_nearest_int(s, "channels", 2);
+  return GST_BASE_SRC_CLASS(gst_agora_mix_src_parent_class)->fixate(src, caps);
+}
+
+static gboolean gst_agora_mix_src_set_caps (GstBaseSrc *src, GstCaps *caps) {
+  State &self = *GST_AGORA_MIX_SRC(src)->state;
+  GstAudioInfo info;
+  if (!gst_audio_info_from_caps(&info, caps))
+    return FALSE;
+  if (self.next_frame > 0 && GST_AUDIO_INFO_IS_VALID(&self.info))
+    self.next_frame = gst_util_uint64_scale_round(self.next_frame, info.rate, self.info.rate);
+  self.info = info;
+  self.mixer->configure(info.rate, info.channels);
+  return TRUE;
+}
+
+// Waits for the moment at which the block is over, as a microphone would.
+static GstFlowReturn wait_until (GstAgoraMixSrc *src, GstClock *clock, GstClockTime when) {
+  State &self = *src->state;
+  GST_OBJECT_LOCK(src);
+  if (self.unlocked) {
+    GST_OBJECT_UNLOCK(src);
+    return GST_FLOW_FLUSHING;
+  }
+  GstClockID id = self.waiting = gst_clock_new_single_shot_id(clock, when);
+  GST_OBJECT_UNLOCK(src);
+
+  const GstClockReturn ret = gst_clock_id_wait(id, nullptr);
+
+  GST_OBJECT_LOCK(src);
+  self.waiting = nullptr;
+  GST_OBJECT_UNLOCK(src);
+  gst_clock_id_unref(id);
+  return ret == GST_CLOCK_UNSCHEDULED ? GST_FLOW_FLUSHING : GST_FLOW_OK;
+}
+
+static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer **buffer) {
+  GstAgoraMixSrc *src = GST_AGORA_MIX_SRC(push_src);
+  State &self = *src->state;
+  GstElement *element = GST_ELEMENT(src);
+  g_autoptr(GstClock) clock = gst_element_get_clock(element);
+  if (!clock)
+    return GST_FLOW_FLUSHING;
+
+  const GstClockTime base = gst_element_get_base_time(element);
+  const GstClockTime now = gst_clock_get_time(clock);
+  const GstClockTime running = now > base ? now - base : 0;
+  const guint64 rate = self.info.rate;
+  const guint64 live = gst_util_uint64_scale_ceil(running, rate, GST_SECOND);
+  const guint64 behind =
+      gst_util_uint64_scale_ceil(self.pipeline_latency.load() + kMaxBehind, rate, GST_SECOND);
+  if (self.discont || live > self.next_frame + behind) {
+    if (!self.discont) {
+      const GstClockTime gone = gst_util_uint64_scale(live - self.next_frame, GST_SECOND, rate);
+      GST_WARNING_OBJECT(src, "held up for %" GST_TIME_FORMAT ": going on live",
+                         GST_TIME_ARGS(gone));
+      self.skipped += gone;
+    }
+    self.next_frame = std::max(self.next_frame, live);
+    self.discont = true;
+  }
+
+  const guint64 first = self.next_frame;
+  const auto frames = static_cast<guint>(gst_util_uint64_scale(agora::kMixBlock, rate, GST_SECOND));
+  const GstClockTime pts = gst_util_uint64_scale(first, GST_SECOND, rate);
+  const GstClockTime end = gst_util_uint64_scale(first + frames, GST_SECOND, rate);
+  const GstFlowReturn ret = wait_until(src, clock, base + end);
+  if (ret != GST_FLOW_OK) {
+    // Paused: running time stands still meanwhile, and sound goes on at the live edge.
+    self.discont = true;
+    return ret;
+  }
+
+  GstBuffer *out = gst_buffer_new_allocate(
+      nullptr, static_cast<gsize>(frames) * GST_AUDIO_INFO_BPF(&self.info), nullptr);
+  GstMapInfo map;
+  gst_buffer_map(out, &map, GST_MAP_WRITE);
+  const bool any =
+      self.mixer->mix(static_cast<gint64>(base + pts), reinterpret_cast<float *>(map.data), frames);
+  gst_buffer_unmap(out, &map);
+  GST_BUFFER_PTS(out) = pts;
+  GST_BUFFER_DURATION(out) = end - pts;
+  GST_BUFFER_OFFSET(out) = first;
+  GST_BUFFER_OFFSET_END(out) = first + frames;
+  if (!any)
+    GST_BUFFER_FLAG_SET(out, GST_BUFFER_FLAG_GAP);
+  if (self.discont)
+    GST_BUFFER_FLAG_SET(out, GST_BUFFER_FLAG_DISCONT);
+  self.discont = false;
+  self.next_frame = first + frames;
+  *buffer = out;
+  return GST_FLOW_OK;
+}
+
+static gboolean gst_agora_mix_src_unlock (GstBaseSrc *src) {
+  State &self = *GST_AGORA_MIX_SRC(src)->state;
+  GST_OBJECT_LOCK(src);
+  self.unlocked = true;
+  if (self.waiting)
+    gst_clock_id_unschedule(self.waiting);
+  GST_OBJECT_UNLOCK(src);
+  return TRUE;
+}
+
+static gboolean gst_agora_mix_src_unlock_stop (GstBaseSrc *src) {
+  State &self = *GST_AGORA_MIX_SRC(src)->state;
+  GST_OBJECT_LOCK(src);
+  self.unlocked = false;
+  GST_OBJECT_UNLOCK(src);
+  return TRUE;
+}
+
+static gboolean gst_agora_mix_src_start (GstBaseSrc *src) {
+  State &self = *GST_AGORA_MIX_SRC(src)->state;
+  self.next_frame = 0;
+  self.discont = true;
+  self.skipped = 0;
+  return TRUE;
+}
+
+static gboolean gst_agora_mix_src_query (GstBaseSrc *src, GstQuery *query) {
+  if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY) {
+    // No upper bound: blocks that a sink takes later are made later, from sound that waits anyway.
+    gst_query_set_latency(query, TRUE, agora::kMixBlock, GST_CLOCK_TIME_NONE);
+    return TRUE;
+  }
+  return GST_BASE_SRC_CLASS(gst_agora_mix_src_parent_class)->query(src, query);
+}
+
+static gboolean gst_agora_mix_src_event (GstBaseSrc *src, GstEvent *event) {
+  State &self = *GST_AGORA_MIX_SRC(src)->state;
+  if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY) {
+    GstClockTime latency;
+    gst_event_parse_latency(event, &latency);
+    self.pipeline_latency = latency;
+    self.on_latency(latency);
+  }
+  return GST_BASE_SRC_CLASS(gst_agora_mix_src_parent_class)->event(src, event);
+}
+
+static void gst_agora_mix_src_finalize (GObject *object) {
+  delete GST_AGORA_MIX_SRC(object)->state;
+  G_OBJECT_CLASS(gst_agora_mix_src_parent_class)->finalize(object);
+}
+
+static void gst_agora_mix_src_class_init (GstAgoraMixSrcClass *klass) {
+  GST_DEBUG_CATEGORY_INIT(gst_agora_mix_src_debug, "agoramixsrc", 0, "live end of agorasrc");
+  G_OBJECT_CLASS(klass)->finalize = gst_agora_mix_src_finalize;
+  GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
+  gst_element_class_add_static_pad_template(element_class, &src_template);
+  gst_element_class_set_static_metadata(element_class, "Live mix", "Source/Audio",
+                                        "Pushes the mix of a channel's speakers live",
+                                        "The agora developers");
+  GstBaseSrcClass *base = GST_BASE_SRC_CLASS(klass);
+  base->fixate = gst_agora_mix_src_fixate;
+  base->set_caps = gst_agora_mix_src_set_caps;
+  base->unlock = gst_agora_mix_src_unlock;
+  base->unlock_stop = gst_agora_mix_src_unlock_stop;
+  base->start = gst_agora_mix_src_start;
+  base->query = gst_agora_mix_src_query;
+  base->event = gst_agora_mix_src_event;
+  GST_PUSH_SRC_CLASS(klass)->create = gst_agora_mix_src_create;
+}
+
+static void gst_agora_mix_src_init (GstAgoraMixSrc *self) {
+  self->state = new State();
+  gst_audio_info_init(&self->state->info);
+  gst_base_src_set_live(GST_BASE_SRC(self), TRUE);
+  gst_base_src_set_format(GST_BASE_SRC(self), GST_FORMAT_TIME);
+  // The clock is waited for in create(), so that nothing is left to do for the base class.
+  gst_base_src_set_do_timestamp(GST_BASE_SRC(self), FALSE);
+}
+
+namespace agora {
+
+GstElement *make_mix_src (std::shared_ptr<Mixer> mixer,
+                          std::function<void(GstClockTime)> on_latency) {
+  auto *self = GST_AGORA_MIX_SRC(g_object_new(GST_TYPE_AGORA_MIX_SRC, "name", "mix", nullptr));
+  self->state->mixer = std::move(mixer);
+  self->state->on_latency = std::move(on_latency);
+  return GST_ELEMENT(self);
+}
+
+GstClockTime mix_src_skipped (GstElement *mix_src) {
+  return GST_AGORA_MIX_SRC(mix_src)->state->skipped;
+}
+
+}  // namespace agora

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+#define GST_TYPE_AGORA_SRC (gst_agora_src_get_type())
+G_DECLARE_FINAL_TYPE(GstAgoraSrc, gst_agora_src, GST, AGORA_SRC, GstBin)
+
+GST_ELEMENT_REGISTER_DECLARE(agorasrc);
+
+G_END_DECLS

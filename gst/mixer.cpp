@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/mixer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace agora {
+
+void Mixer::configure(int rate, int channels) {
+  std::lock_guard lock(mutex_);
+  rate_ = rate;
+  channels_ = channels;
+  for (auto &[uid, input] : inputs_)
+    input.timeline->set_out_rate(rate);
+}
+
+int Mixer::rate() const {
+  std::lock_guard lock(mutex_);
+  return rate_;
+}
+
+std::shared_ptr<Timeline> Mixer::add(std::uint32_t uid, std::int64_t delay_ns) {
+  std::lock_guard lock(mutex_);
+  Input &input = inputs_[uid];
+  if (!input.timeline)
+    input.timeline = std::make_shared<Timeline>(rate_, delay_ns);
+  return input.timeline;
+}
+
+void Mixer::remove(std::uint32_t uid) {
+  std::lock_guard lock(mutex_);
+  inputs_.erase(uid);
+}
+
+std::shared_ptr<Timeline> Mixer::find(std::uint32_t uid) const {
+  std::lock_guard lock(mutex_);
+  auto it = inputs_.find(uid);
+  return it == inputs_.end() ? nullptr : it->second.timeline;
+}
+
+std::vector<std::uint32_t> Mixer::uids() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::uint32_t> all;
+  for (auto &[uid, input] : inputs_)
+    all.push_back(uid);
+  return all;
+}
+
+void Mixer::set_delay(std::int64_t delay_ns) {
+  std::lock_guard lock(mutex_);
+  for (auto &[uid, input] : inputs_)
+    input.timeline->set_delay(delay_ns);
+}
+
+void Mixer::set_fader(std::uint32_t uid, const Fader &fader) {
+  std::lock_guard lock(mutex_);
+  faders_[uid] = fader;
+}
+
+Fader Mixer::fader(std::uint32_t uid) const {
+  std::lock_guard lock(mutex_);
+  auto it = faders_.find(uid);
+  return it == faders_.end() ? Fader() : it->second;
+}
+
+std::map<std::uint32_t, Level> Mixer::take_levels() {
+  std::lock_guard lock(mutex_);
+  std::map<std::uint32_t, Level> levels;
+  for (auto &[uid, input] : inputs_)
+    levels[uid] = std::exchange(input.level, Level());
+  return levels;
+}
+
+void Mixer::add_to_mix(Input &input, const Fader &fader, bool heard, const float *in,
+                       int in_channels, float *out, std::size_t frames) {
+  const auto volume = static_cast<float>(heard && !fader.mute ? fader.volume : 0.0);
+  // Balance: the far side falls, the near side stays, so that the centre is not touched.
+  const float left = channels_ == 1 ? volume : volume * std::min(1.f, 1.f - (float)fader.pan);
+  const float right = channels_ == 1 ? volume : volume * std::min(1.f, 1.f + (float)fader.pan);
+  const float left_step = (left - input.left) / static_cast<float>(frames);
+  const float right_step = (right - input.right) / static_cast<float>(frames);
+  Level &level = input.level;
+  float peak = 0;
+  double squares = 0;
+
+  for (std::size_t i = 0; i < frames; i++) {
+    const float *f = in + i * in_channels;
+    const float l = f[0], r = in_channels > 1 ? f[1] : f[0];
+    peak = std::max({peak, std::fabs(l), std::fabs(r)});
+    squares += l * l;
+    input.left += left_step;
+    input.right += right_step;
+    if (channels_ == 1) {
+      out[i] += (in_channels > 1 ? 0.5f * (l + r) : l) * input.left;
+    } else {
+      out[2 * i] += l * input.left;
+      out[2 * i + 1] += r * input.right;
+    }
+  }
+  input.left = left;
+  input.right = right;
+  level.peak = std::max(level.peak, static_cast<double>(peak));
+  level.square_sum += squares;
+  level.samples += frames;
+}
+
+bool Mixer::mix(std::int64_t at_ns, float *out, std::size_t frames) {
+  std::lock_guard lock(mutex_);
+  bool any = false;
+  bool solo = false;
+  for (auto &[uid, fader] : faders_)
+    solo = solo || (fader.solo && inputs_.contains(uid));
+
+  std::fill(out, out + frames * channels_, 0.f);
+  for (auto &[uid, input] : inputs_) {
+    const float *in = nullptr;
+    const int in_channels = input.timeline->pull(at_ns, frames, &in);
+    if (in_channels == 0) {
+      input.level.samples += frames;
+      continue;
+    }
+    auto it = faders_.find(uid);
+    const Fader fader = it == faders_.end() ? Fader() : it->second;
+    add_to_mix(input, fader, !solo || fader.solo, in, in_channels, out, frames);
+    any = true;
+  }
+  return any;
+}
+
+}  // namespace agora

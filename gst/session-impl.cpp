@@ -1,0 +1,598 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/session-impl.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "signaling/agora-enums.h"
+
+GST_DEBUG_CATEGORY_STATIC(agora_session_debug);
+#define GST_CAT_DEFAULT agora_session_debug
+
+namespace agora {
+namespace {
+
+// Tries again after this long at first, doubling up to the bound.
+constexpr unsigned kFirstRetry = 250;
+constexpr unsigned kLastRetry = 2000;
+// What held this long was no failed try.
+constexpr gint64 kHeld = 5 * G_TIME_SPAN_SECOND;
+
+constexpr Part kHost = Part::host;
+constexpr Part kListener = Part::listener;
+
+GMainContext *context_for (const Settings &settings) {
+  return settings.client ? agora_client_get_main_context(settings.client) : signal_context();
+}
+
+void init_debug () {
+  static const bool done = [] {
+    GST_DEBUG_CATEGORY_INIT(agora_session_debug, "agorasession", 0, "membership of a channel");
+    return true;
+  }();
+  (void)done;
+}
+
+}  // namespace
+
+unsigned SessionImpl::Pace::next_ms() {
+  const gint64 now = g_get_monotonic_time();
+  if (now - last > kHeld)
+    tries = 0;
+  last = now;
+  return tries == 0 ? (tries++, 0) : std::min(kLastRetry, kFirstRetry << (tries++ - 1));
+}
+
+SessionImpl::SessionImpl(const Settings &settings)
+    : settings_([&] {
+        Settings s = settings;
+        s.client = nullptr;
+        return s;
+      }()),
+      shared_(settings.client),
+      own_client_(settings.client == nullptr),
+      context_(g_main_context_ref(context_for(settings))),
+      client_(settings.client ? AGORA_CLIENT(g_object_ref(settings.client)) : nullptr),
+      cancellable_(g_cancellable_new()) {
+  init_debug();
+}
+
+SessionImpl::~SessionImpl() {
+  // The last callback has run, or never will: a client that is left here never began.
+  g_clear_object(&client_);
+  g_clear_object(&cancellable_);
+  g_main_context_unref(context_);
+}
+
+bool SessionImpl::fits(const Settings &s) const {
+  std::lock_guard lock(mutex_);
+  if (dead_ || left_ || entries_.empty())
+    return false;
+  if (s.client || !own_client_)
+    return s.client && s.client == shared_;
+  return s.gateway == settings_.gateway && s.ap_url == settings_.ap_url &&
+         s.app_id == settings_.app_id && s.channel == settings_.channel &&
+         (s.uid == 0 || s.uid == settings_.uid || s.uid == uid_) &&
+         (s.token.empty() || s.token == settings_.token);
+}
+
+bool SessionImpl::add(Member *member, Part part, GError **error) {
+  std::lock_guard lock(mutex_);
+  const bool taken = std::any_of(entries_.begin(), entries_.end(),
+                                 [] (const Entry &e) { return e.part == Part::host; });
+  if (part == Part::host && taken) {
+    g_set_error(error, AGORA_ERROR, AGORA_ERROR_INVALID_ORDER,
+                "another agorasink of this pipeline speaks in channel “%s” already; a second one "
+                "needs a uid of its own",
+                settings_.channel.c_str());
+    return false;
+  }
+  if (part == Part::host)
+    host_ended_ = false;
+  entries_.push_back({member, part});
+  return true;
+}
+
+bool SessionImpl::has(Part part) const {
+  std::lock_guard lock(mutex_);
+  return std::any_of(entries_.begin(), entries_.end(), [&] (const Entry &e) {
+    return e.entered && e.part == part && (part != Part::host || !host_ended_);
+  });
+}
+
+// Calls every member, or those of one part, or one alone, without the lock.
+void SessionImpl::tell(const std::function<void(Member &)> &what, const Part *only, Member *alone) {
+  std::vector<Member *> members;
+  {
+    std::lock_guard lock(mutex_);
+    for (const Entry &e : entries_)
+      if (e.entered && (!only || e.part == *only) && (!alone || e.member == alone))
+        members.push_back(e.member);
+  }
+  for (Member *member : members) {
+    {
+      std::lock_guard lock(mutex_);
+      if (std::none_of(entries_.begin(), entries_.end(),
+                       [&] (const Entry &e) { return e.member == member; }))
+        continue;
+      calling_ = member;
+      caller_ = std::this_thread::get_id();
+    }
+    what(*member);
+    {
+      std::lock_guard lock(mutex_);
+      calling_ = nullptr;
+    }
+    idle_.notify_all();
+  }
+}
+
+void SessionImpl::run(Member *member, std::function<void()> what) {
+  post(context_, [self = shared_from_this(), member, what = std::move(what)] {
+    self->tell([&] (Member &) { what(); }, nullptr, member);
+  });
+}
+
+void SessionImpl::enter(Member *member) {
+  post(context_, [self = shared_from_this(), member] {
+    {
+      std::lock_guard lock(self->mutex_);
+      for (Entry &e : self->entries_)
+        if (e.member == member)
+          e.entered = true;
+    }
+    if (!self->began_)
+      self->begin();
+    else if (self->joined_)
+      self->welcome(member);
+  });
+}
+
+void SessionImpl::leave(Member *member, GstClockTime budget) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::nanoseconds(budget);
+  std::unique_lock lock(mutex_);
+  std::erase_if(entries_, [&] (const Entry &e) { return e.member == member; });
+  // Not for a callback that calls us itself: that would wait for ever.
+  if (calling_ == member && caller_ != std::this_thread::get_id())
+    idle_.wait(lock, [&] { return calling_ != member; });
+  if (!entries_.empty()) {
+    lock.unlock();
+    post(context_, [self = shared_from_this()] { self->pursue(); });
+    return;
+  }
+  lock.unlock();
+  post(context_, [self = shared_from_this()] { self->goodbye(); });
+  lock.lock();
+  // Never for the application's own loop, which may not run.
+  if (own_client_ && caller_ != std::this_thread::get_id())
+    idle_.wait_until(lock, until, [&] { return left_; });
+}
+
+void SessionImpl::push_broke(Member *) {
+  post(context_, [self = shared_from_this()] {
+    if (!self->joined_ || !self->published_ || self->push_pace_.timer)
+      return;
+    self->push_pace_.timer = after(self->context_, self->push_pace_.next_ms(),
+                                   [raw = self.get()] { raw->ask_push_url(); });
+  });
+}
+
+void SessionImpl::play_broke(Member *, std::uint32_t uid) {
+  post(context_, [self = shared_from_this(), uid] {
+    auto it = self->remotes_.find(uid);
+    if (it == self->remotes_.end() || it->second.asking || it->second.pace.timer)
+      return;
+    it->second.pace.timer = after(self->context_, it->second.pace.next_ms(),
+                                  [raw = self.get(), uid] { raw->subscribe(uid); });
+  });
+}
+
+void SessionImpl::unpublish(Member *) {
+  {
+    std::lock_guard lock(mutex_);
+    host_ended_ = true;
+  }
+  post(context_, [self = shared_from_this()] { self->pursue(); });
+}
+
+void SessionImpl::mute_local(Member *, bool mute) {
+  post(context_, [self = shared_from_this(), mute] {
+    self->muted_ = mute;
+    if (self->joined_ && self->published_)
+      agora_client_mute_local_async(self->client_, AGORA_TARGET_AUDIO, mute, nullptr, nullptr,
+                                    nullptr);
+  });
+}
+
+std::uint32_t SessionImpl::uid() const {
+  std::lock_guard lock(mutex_);
+  return uid_;
+}
+
+const char *SessionImpl::state() const {
+  std::lock_guard lock(mutex_);
+  switch (state_) {
+    case AGORA_STATE_IDLE:
+      return "idle";
+    case AGORA_STATE_CONNECTING:
+      return "connecting";
+    case AGORA_STATE_JOINED:
+      return "joined";
+    case AGORA_STATE_RECONNECTING:
+      return "reconnecting";
+    case AGORA_STATE_LEAVING:
+      return "leaving";
+    case AGORA_STATE_FAILED:
+      return "failed";
+  }
+  return "idle";
+}
+
+/* What follows runs on the context's thread alone. */
+
+gpointer SessionImpl::call(Done done) {
+  return new std::function(
+      [self = shared_from_this(), done = std::move(done)] (GAsyncResult *result) { done(result); });
+}
+
+void SessionImpl::finished(GObject *, GAsyncResult *result, gpointer data) {
+  std::unique_ptr<Done> done(static_cast<Done *>(data));
+  (*done)(result);
+}
+
+void SessionImpl::connect_signals() {
+  const std::pair<const char *, GCallback> signals[] = {
+      {"stream-added", G_CALLBACK(on_stream_added)},
+      {"stream-removed", G_CALLBACK(on_stream_removed)},
+      {"update-url", G_CALLBACK(on_update_url)},
+      {"error", G_CALLBACK(on_error)},
+      {"reconnecting", G_CALLBACK(on_reconnecting)},
+      {"reconnected", G_CALLBACK(on_reconnected)},
+      {"notify::state", G_CALLBACK(on_state)},
+  };
+  for (auto [name, callback] : signals)
+    handlers_.push_back(g_signal_connect(client_, name, callback, this));
+  for (const char *name : {"mute-audio", "unmute-audio", "mute-video", "unmute-video"})
+    handlers_.push_back(g_signal_connect_data(
+        client_, name, G_CALLBACK(+[] (AgoraClient *, guint uid, gpointer data) {
+          auto *pair = static_cast<std::pair<SessionImpl *, const char *> *>(data);
+          pair->first->tell([&] (Member &m) { m.channel_event(pair->second, uid); });
+        }),
+        new std::pair<SessionImpl *, const char *>(this, name),
+        [] (gpointer p, GClosure *) {
+          delete static_cast<std::pair<SessionImpl *, const char *> *>(p);
+        },
+        static_cast<GConnectFlags>(0)));
+  for (const char *name :
+       {"token-privilege-will-expire", "token-privilege-did-expire", "client-banned"})
+    handlers_.push_back(g_signal_connect_data(
+        client_, name, G_CALLBACK(+[] (AgoraClient *, gpointer data) {
+          auto *pair = static_cast<std::pair<SessionImpl *, const char *> *>(data);
+          pair->first->tell([&] (Member &m) { m.channel_event(pair->second, 0); });
+        }),
+        new std::pair<SessionImpl *, const char *>(this, name),
+        [] (gpointer p, GClosure *) {
+          delete static_cast<std::pair<SessionImpl *, const char *> *>(p);
+        },
+        static_cast<GConnectFlags>(0)));
+}
+
+void SessionImpl::begin() {
+  began_ = true;
+  if (!own_client_) {
+    connect_signals();
+    on_state(client_, nullptr, this);
+    if (agora_client_get_state(client_) == AGORA_STATE_JOINED)
+      on_joined();
+    return;
+  }
+  client_ = AGORA_CLIENT(g_object_new(
+      AGORA_TYPE_CLIENT, "gateway", settings_.gateway.c_str(), "ap-url",
+      settings_.ap_url.empty() ? nullptr : settings_.ap_url.c_str(), "connect-timeout",
+      settings_.connect_timeout_ms, "reconnect-timeout", settings_.reconnect_timeout_s, nullptr));
+  connect_signals();
+  agora_client_init_async(client_, settings_.app_id.c_str(), cancellable_, finished,
+                          call([this] (GAsyncResult *result) {
+                            g_autoptr(GError) error = nullptr;
+                            if (agora_client_init_finish(client_, result, &error))
+                              join();
+                            else
+                              fail(*error);
+                          }));
+}
+
+void SessionImpl::join() {
+  // Before the join it only says what to join as; nothing is sent.
+  agora_client_set_role_async(client_,
+                              has(Part::host) ? AGORA_ROLE_BROADCASTER : AGORA_ROLE_AUDIENCE,
+                              cancellable_, nullptr, nullptr);
+  agora_client_join_async(client_, settings_.token.empty() ? nullptr : settings_.token.c_str(),
+                          settings_.channel.c_str(), settings_.uid, cancellable_, finished,
+                          call([this] (GAsyncResult *result) {
+                            g_autoptr(GError) error = nullptr;
+                            if (agora_client_join_finish(client_, result, &error))
+                              on_joined();
+                            else
+                              fail(*error);
+                          }));
+}
+
+void SessionImpl::on_joined() {
+  if (joined_)
+    return;
+  joined_ = true;
+  {
+    std::lock_guard lock(mutex_);
+    uid_ = agora_client_get_uid(client_);
+  }
+  GST_INFO("in channel %s as %u", settings_.channel.c_str(), uid());
+  tell([this] (Member &m) { m.joined(uid()); });
+  if (has(Part::listener))
+    for (auto &[uid, remote] : remotes_)
+      subscribe(uid);
+  pursue();
+}
+
+// A member that came after the join learns what the others know.
+void SessionImpl::welcome(Member *member) {
+  tell([this] (Member &m) { m.joined(uid()); }, nullptr, member);
+  for (auto &[uid, remote] : remotes_) {
+    if (remote.url.empty())
+      subscribe(uid);
+    else
+      tell([&, uid = uid] (Member &m) { m.speaker_url(uid, remote.url); }, &kListener, member);
+  }
+  pursue();
+}
+
+// One step towards what the members want: a host is a broadcaster that publishes, no host is an
+// audience. One request at a time.
+void SessionImpl::pursue() {
+  if (!joined_ || busy_ || !client_ || agora_client_get_state(client_) != AGORA_STATE_JOINED)
+    return;
+  const bool host = has(Part::host);
+  const bool broadcaster = agora_client_get_role(client_) == AGORA_ROLE_BROADCASTER;
+
+  if (host && !broadcaster) {
+    busy_ = true;
+    agora_client_set_role_async(client_, AGORA_ROLE_BROADCASTER, cancellable_, finished,
+                                call([this] (GAsyncResult *result) {
+                                  g_autoptr(GError) error = nullptr;
+                                  agora_client_set_role_finish(client_, result, &error);
+                                  pursued(error == nullptr, error);
+                                }));
+  } else if (host && !published_) {
+    busy_ = true;
+    agora_client_publish_async(client_, cancellable_, finished, call([this] (GAsyncResult *result) {
+                                 g_autoptr(GError) error = nullptr;
+                                 g_autofree char *url =
+                                     agora_client_publish_finish(client_, result, &error);
+                                 if (url) {
+                                   published_ = true;
+                                   push_url_ = url;
+                                   if (muted_)
+                                     agora_client_mute_local_async(client_, AGORA_TARGET_AUDIO,
+                                                                   TRUE, nullptr, nullptr, nullptr);
+                                   tell([this] (Member &m) { m.push_url(push_url_); }, &kHost);
+                                 }
+                                 pursued(url != nullptr, error);
+                               }));
+  } else if (!host && published_) {
+    busy_ = true;
+    published_ = false;
+    agora_client_unpublish_async(client_, cancellable_, finished,
+                                 call([this] (GAsyncResult *result) {
+                                   agora_client_unpublish_finish(client_, result, nullptr);
+                                   pursued(true, nullptr);
+                                 }));
+  } else if (!host && broadcaster && own_client_) {
+    busy_ = true;
+    agora_client_set_role_async(client_, AGORA_ROLE_AUDIENCE, cancellable_, finished,
+                                call([this] (GAsyncResult *result) {
+                                  agora_client_set_role_finish(client_, result, nullptr);
+                                  pursued(true, nullptr);
+                                }));
+  }
+}
+
+void SessionImpl::pursued(bool ok, GError *error) {
+  busy_ = false;
+  if (ok) {
+    pursue();
+    return;
+  }
+  if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  const bool refused = g_error_matches(error, AGORA_ERROR, AGORA_ERROR_NOT_PERMITTED);
+  if (refused || agora_error_is_final(error)) {
+    fail_host(*error);
+    return;
+  }
+  GST_INFO("will publish later: %s", error->message);
+  retry_ = after(context_, kLastRetry / 2, [this] { pursue(); });
+}
+
+void SessionImpl::ask_push_url() {
+  push_pace_.timer.reset();
+  if (!joined_ || !published_ || !client_)
+    return;
+  agora_client_update_push_url_async(
+      client_, cancellable_, finished, call([this] (GAsyncResult *result) {
+        g_autoptr(GError) error = nullptr;
+        g_autofree char *url = agora_client_update_push_url_finish(client_, result, &error);
+        if (url) {
+          push_url_ = url;
+          tell([this] (Member &m) { m.push_url(push_url_); }, &kHost);
+        } else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+          return;
+        } else if (agora_error_is_final(error) ||
+                   g_error_matches(error, AGORA_ERROR, AGORA_ERROR_NOT_PERMITTED)) {
+          fail_host(*error);
+        } else if (joined_ && published_ && !push_pace_.timer) {
+          push_pace_.timer = after(context_, std::max(kFirstRetry, push_pace_.next_ms()),
+                                   [this] { ask_push_url(); });
+        }
+      }));
+}
+
+void SessionImpl::subscribe(std::uint32_t uid) {
+  auto it = remotes_.find(uid);
+  if (it == remotes_.end() || it->second.asking || !joined_ || !client_ || !has(Part::listener))
+    return;
+  it->second.pace.timer.reset();
+  it->second.asking = true;
+  agora_client_subscribe_async(
+      client_, uid, cancellable_, finished,
+      call([this, uid] (GAsyncResult *result) { subscribed(uid, result); }));
+}
+
+void SessionImpl::subscribed(std::uint32_t uid, GAsyncResult *result) {
+  g_autoptr(GError) error = nullptr;
+  g_autofree char *url = agora_client_subscribe_finish(client_, result, nullptr, &error);
+  auto it = remotes_.find(uid);
+  if (it == remotes_.end() || g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  it->second.asking = false;
+  if (url) {
+    it->second.url = url;
+    tell([&] (Member &m) { m.speaker_url(uid, url); }, &kListener);
+  } else if (g_error_matches(error, AGORA_ERROR, AGORA_ERROR_NOT_PUBLISHING)) {
+    // Its end comes as an event, or it is back and said so already.
+    GST_INFO("%s", error->message);
+    it->second.url.clear();
+  } else {
+    GST_INFO("will listen to %u later: %s", uid, error->message);
+    it->second.pace.timer = after(context_, std::max(kFirstRetry, it->second.pace.next_ms()),
+                                  [this, uid] { subscribe(uid); });
+  }
+}
+
+void SessionImpl::fail(const GError &error) {
+  {
+    std::lock_guard lock(mutex_);
+    dead_ = true;
+  }
+  joined_ = false;
+  if (!g_error_matches(&error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    tell([&] (Member &m) { m.failed(error); });
+}
+
+void SessionImpl::fail_host(const GError &error) {
+  tell([&] (Member &m) { m.failed(error); }, &kHost);
+}
+
+void SessionImpl::drop_client() {
+  for (gulong handler : handlers_)
+    g_signal_handler_disconnect(client_, handler);
+  handlers_.clear();
+  g_clear_object(&client_);
+}
+
+// The last member is gone.
+void SessionImpl::goodbye() {
+  {
+    std::lock_guard lock(mutex_);
+    // One that came in between keeps the membership.
+    if (!entries_.empty())
+      return;
+    dead_ = true;
+  }
+  retry_.reset();
+  push_pace_.timer.reset();
+  remotes_.clear();
+  auto done = [self = shared_from_this()] {
+    {
+      std::lock_guard lock(self->mutex_);
+      self->left_ = true;
+      self->state_ = AGORA_STATE_IDLE;
+    }
+    self->idle_.notify_all();
+  };
+  g_cancellable_cancel(cancellable_);
+  if (!client_ || !began_) {
+    done();
+    return;
+  }
+  if (!own_client_) {
+    if (published_ && joined_)
+      agora_client_unpublish_async(client_, nullptr, nullptr, nullptr);
+    joined_ = false;
+    drop_client();
+    done();
+    return;
+  }
+  const bool was_joined = std::exchange(joined_, false);
+  for (gulong handler : handlers_)
+    g_signal_handler_disconnect(client_, handler);
+  handlers_.clear();
+  if (!was_joined) {
+    agora_client_destroy(client_);
+    g_clear_object(&client_);
+    done();
+    return;
+  }
+  agora_client_leave_async(client_, nullptr, finished, call([this, done] (GAsyncResult *result) {
+                             agora_client_leave_finish(client_, result, nullptr);
+                             g_clear_object(&client_);
+                             done();
+                           }));
+}
+
+void SessionImpl::on_stream_added(AgoraClient *, guint uid, SessionImpl *self) {
+  const bool known = self->remotes_.contains(uid);
+  auto &remote = self->remotes_[uid];
+  if (!known)
+    self->tell([&] (Member &m) { m.channel_event("stream-added", uid); });
+  if (remote.url.empty())
+    self->subscribe(uid);
+}
+
+void SessionImpl::on_stream_removed(AgoraClient *, guint uid, SessionImpl *self) {
+  if (self->remotes_.erase(uid) == 0)
+    return;
+  self->tell([&] (Member &m) { m.speaker_removed(uid); }, &kListener);
+  self->tell([&] (Member &m) { m.channel_event("stream-removed", uid); });
+}
+
+void SessionImpl::on_update_url(AgoraClient *, guint uid, const char *url, SessionImpl *self) {
+  if (uid == self->uid()) {
+    self->push_url_ = url;
+    if (self->published_)
+      self->tell([&] (Member &m) { m.push_url(url); }, &kHost);
+    return;
+  }
+  auto it = self->remotes_.find(uid);
+  if (it == self->remotes_.end())
+    return;
+  it->second.url = url;
+  self->tell([&] (Member &m) { m.speaker_url(uid, url); }, &kListener);
+}
+
+// The client emits it for what ends the membership, and for faults it goes on after by itself.
+void SessionImpl::on_error(AgoraClient *client, GError *error, SessionImpl *self) {
+  if (agora_client_get_state(client) == AGORA_STATE_FAILED)
+    self->fail(*error);
+  else
+    GST_INFO("%s", error->message);
+}
+
+void SessionImpl::on_reconnecting(AgoraClient *, GError *cause, SessionImpl *self) {
+  self->tell([&] (Member &m) { m.reconnecting(*cause); });
+}
+
+void SessionImpl::on_reconnected(AgoraClient *, guint ms, SessionImpl *self) {
+  self->tell([&] (Member &m) { m.reconnected(ms * GST_MSECOND); });
+  self->pursue();
+}
+
+void SessionImpl::on_state(AgoraClient *client, GParamSpec *, SessionImpl *self) {
+  const AgoraState state = agora_client_get_state(client);
+  {
+    std::lock_guard lock(self->mutex_);
+    self->state_ = state;
+  }
+  if (!self->own_client_ && state == AGORA_STATE_JOINED)
+    self->on_joined();
+}
+
+}  // namespace agora

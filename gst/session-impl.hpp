@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The membership itself: what session.hpp promises, over an AgoraClient.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "gst/session.hpp"
+#include "gst/signal-thread.hpp"
+#include "signaling/agora-client.h"
+
+namespace agora {
+
+class SessionImpl final : public Session, public std::enable_shared_from_this<SessionImpl> {
+ public:
+  explicit SessionImpl(const Settings &settings);
+  ~SessionImpl() override;
+
+  // Whether an element with these settings belongs here.
+  bool fits (const Settings &settings) const;
+  bool add (Member *member, Part part, GError **error);
+
+  void enter (Member *member) override;
+  void leave (Member *member, GstClockTime budget) override;
+  void push_broke (Member *member) override;
+  void play_broke (Member *member, std::uint32_t uid) override;
+  void unpublish (Member *member) override;
+  void mute_local (Member *member, bool mute) override;
+  void run (Member *member, std::function<void()> what) override;
+  std::uint32_t uid () const override;
+  const char *state () const override;
+
+ private:
+  struct Entry {
+    Member *member;
+    Part part;
+    bool entered = false;
+  };
+  // What breaks again and again is tried again ever more slowly.
+  struct Pace {
+    unsigned tries = 0;
+    gint64 last = 0;
+    Timer timer;
+    unsigned next_ms ();
+  };
+  struct Remote {
+    std::string url;
+    bool asking = false;
+    Pace pace;
+  };
+  using Done = std::function<void(GAsyncResult *)>;
+
+  // All below: the context's thread alone.
+  void begin ();
+  void join ();
+  void welcome (Member *member);
+  void on_joined ();
+  void pursue ();
+  void pursued (bool ok, GError *error);
+  void ask_push_url ();
+  void subscribe (std::uint32_t uid);
+  void subscribed (std::uint32_t uid, GAsyncResult *result);
+  void goodbye ();
+  void drop_client ();
+  void fail (const GError &error);
+  void fail_host (const GError &error);
+  bool has (Part part) const;
+  gpointer call (Done done);
+  static void finished (GObject *client, GAsyncResult *result, gpointer call);
+  void connect_signals ();
+  void tell (const std::function<void(Member &)> &what, const Part *only = nullptr,
+             Member *alone = nullptr);
+
+  static void on_stream_added (AgoraClient *, guint uid, SessionImpl *self);
+  static void on_stream_removed (AgoraClient *, guint uid, SessionImpl *self);
+  static void on_update_url (AgoraClient *, guint uid, const char *url, SessionImpl *self);
+  static void on_error (AgoraClient *, GError *error, SessionImpl *self);
+  static void on_reconnecting (AgoraClient *, GError *cause, SessionImpl *self);
+  static void on_reconnected (AgoraClient *, guint ms, SessionImpl *self);
+  static void on_state (AgoraClient *, GParamSpec *, SessionImpl *self);
+
+  const Settings settings_;          // but for the borrowed client
+  const AgoraClient *const shared_;  // the application's, only to compare
+  const bool own_client_;            // ours to join and leave, not the application's
+  GMainContext *const context_;
+
+  // The context's thread alone.
+  AgoraClient *client_ = nullptr;
+  std::vector<gulong> handlers_;
+  GCancellable *cancellable_ = nullptr;
+  bool began_ = false;
+  bool joined_ = false;
+  bool busy_ = false;
+  bool published_ = false;
+  bool muted_ = false;
+  std::string push_url_;
+  Pace push_pace_;
+  Timer retry_;
+  std::map<std::uint32_t, Remote> remotes_;
+
+  mutable std::mutex mutex_;  // guards all below; a leaf
+  std::condition_variable idle_;
+  std::vector<Entry> entries_;
+  bool host_ended_ = false;  // it said goodbye before it left
+  bool dead_ = false;
+  bool left_ = false;
+  std::uint32_t uid_ = 0;
+  AgoraState state_ = AGORA_STATE_IDLE;
+  Member *calling_ = nullptr;  // whose method runs
+  std::thread::id caller_;
+};
+
+}  // namespace agora

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/src-speaker.hpp"
+
+#include <gst/audio/audio.h>
+
+#include <string>
+#include <utility>
+
+#include "gst/codecs.hpp"
+#include "gst/socket-options.hpp"
+
+GST_DEBUG_CATEGORY_EXTERN(gst_agora_src_debug);
+#define GST_CAT_DEFAULT gst_agora_src_debug
+
+namespace agora {
+namespace {
+
+GstStaticPadTemplate end_template =
+    GST_STATIC_PAD_TEMPLATE("timeline", GST_PAD_SINK, GST_PAD_ALWAYS,
+                            GST_STATIC_CAPS("audio/x-raw, format = (string) " GST_AUDIO_NE(
+                                F32) ", "
+                                     "layout = (string) interleaved, rate = (int) [ 1, MAX ], "
+                                     "channels = (int) [ 1, 2 ]"));
+
+}  // namespace
+
+// One RTMP session: rtmp2src ! flvdemux ! (parser) ! decoder ! audioconvert, in a bin of its own,
+// and a pad at its end that pushes into the timeline. A returning speaker gets a new one: flvdemux
+// does not begin anew after a flush.
+class Speaker::Leg {
+ public:
+  Leg(Speaker *speaker, const std::string &url);
+  ~Leg();
+  bool start ();
+  void stop ();
+  bool owns (GstObject *object) const {
+    return gst_object_has_as_ancestor(object, GST_OBJECT(bin_));
+  }
+
+ private:
+  static void pad_added (GstElement *demuxer, GstPad *pad, gpointer self);
+  static GstFlowReturn chain (GstPad *pad, GstObject *parent, GstBuffer *buffer);
+  static gboolean event (GstPad *pad, GstObject *parent, GstEvent *event);
+  void link (GstPad *pad);
+  bool link_decoder (GstPad *pad, GstCaps *caps);
+
+  Speaker *speaker_;
+  SocketOptions options_;
+  GstElement *bin_;
+  GstElement *demuxer_ = nullptr;
+  GstPad *end_;
+  bool started_ = false;
+  bool linked_ = false;  // streaming thread
+  GstAudioInfo info_;    // streaming thread
+  bool heard_ = false;   // streaming thread
+};
+
+Speaker::Leg::Leg(Speaker *speaker, const std::string &url) : speaker_(speaker), options_(url) {
+  static std::atomic<unsigned> count = 0;
+  const std::string name =
+      "speaker-" + std::to_string(speaker->uid_) + "-" + std::to_string(count++);
+  bin_ = GST_ELEMENT(gst_object_ref_sink(gst_bin_new(name.c_str())));
+  gst_audio_info_init(&info_);
+
+  end_ = GST_PAD(gst_object_ref_sink(gst_pad_new_from_static_template(&end_template, "timeline")));
+  gst_pad_set_element_private(end_, this);
+  gst_pad_set_chain_function(end_, chain);
+  gst_pad_set_event_function(end_, event);
+
+  GstElement *source = gst_element_factory_make("rtmp2src", "session");
+  demuxer_ = gst_element_factory_make("flvdemux", "demuxer");
+  if (!source || !demuxer_) {
+    gst_clear_object(&source);
+    gst_clear_object(&demuxer_);
+    return;
+  }
+  g_object_set(source, "location", url.c_str(), nullptr);
+  gst_bin_add_many(GST_BIN(bin_), source, demuxer_, nullptr);
+  gst_element_link(source, demuxer_);
+  g_signal_connect(demuxer_, "pad-added", G_CALLBACK(pad_added), this);
+}
+
+Speaker::Leg::~Leg() {
+  stop();
+  gst_object_unref(end_);
+  gst_object_unref(bin_);
+}
+
+bool Speaker::Leg::start() {
+  if (!demuxer_)
+    return false;
+  gst_pad_set_active(end_, TRUE);
+  // The owner's state changes must not touch it: a session that starts or ends is no business of
+  // the pipeline's.
+  gst_element_set_locked_state(bin_, TRUE);
+  if (!gst_bin_add(speaker_->owner_, bin_))
+    return false;
+  started_ = true;
+  return gst_element_set_state(bin_, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
+}
+
+void Speaker::Leg::stop() {
+  if (!started_)
+    return;
+  started_ = false;
+  gst_pad_set_active(end_, FALSE);
+  gst_element_set_state(bin_, GST_STATE_NULL);
+  gst_bin_remove(speaker_->owner_, bin_);
+}
+
+void Speaker::Leg::pad_added(GstElement *, GstPad *pad, gpointer self) {
+  static_cast<Leg *>(self)->link(pad);
+}
+
+// Streaming thread. Video of other members is let fall where it comes out.
+void Speaker::Leg::link(GstPad *pad) {
+  g_autoptr(GstCaps) caps = gst_pad_get_current_caps(pad);
+  const char *type = caps ? gst_structure_get_name(gst_caps_get_structure(caps, 0)) : "";
+  if (g_str_has_prefix(type, "audio/") && !linked_ && link_decoder(pad, caps)) {
+    linked_ = true;
+    return;
+  }
+  GstElement *nowhere = gst_element_factory_make("fakesink", nullptr);
+  g_object_set(nowhere, "sync", FALSE, "async", FALSE, nullptr);
+  gst_bin_add(GST_BIN(bin_), nowhere);
+  gst_element_sync_state_with_parent(nowhere);
+  g_autoptr(GstPad) sink = gst_element_get_static_pad(nowhere, "sink");
+  gst_pad_link(pad, sink);
+}
+
+bool Speaker::Leg::link_decoder(GstPad *pad, GstCaps *caps) {
+  GstElement *parser = make_parser(caps);
+  GstElement *decoder = make_decoder(caps);
+  GstElement *convert = gst_element_factory_make("audioconvert", nullptr);
+  if (!decoder || !convert) {
+    GST_WARNING_OBJECT(speaker_->owner_,
+                       "speaker %u sends %" GST_PTR_FORMAT ", for which no decoder is installed",
+                       speaker_->uid_, caps);
+    gst_clear_object(&parser);
+    gst_clear_object(&decoder);
+    gst_clear_object(&convert);
+    return false;
+  }
+  GstPad *from = GST_PAD(gst_object_ref(pad));
+  for (GstElement *element : {parser, decoder, convert}) {
+    if (!element)
+      continue;
+    gst_bin_add(GST_BIN(bin_), element);
+    gst_element_sync_state_with_parent(element);
+    g_autoptr(GstPad) sink = gst_element_get_static_pad(element, "sink");
+    gst_pad_link(from, sink);
+    gst_object_unref(from);
+    from = gst_element_get_static_pad(element, "src");
+  }
+  gst_pad_link(from, end_);
+  gst_object_unref(from);
+  return true;
+}
+
+GstFlowReturn Speaker::Leg::chain(GstPad *pad, GstObject *, GstBuffer *buffer) {
+  auto *self = static_cast<Leg *>(gst_pad_get_element_private(pad));
+  Speaker *speaker = self->speaker_;
+  g_autoptr(GstBuffer) owned = buffer;
+  g_autoptr(GstClock) clock = gst_element_get_clock(GST_ELEMENT(speaker->owner_));
+  // Before the pipeline has a clock nobody listens.
+  if (!clock || !GST_BUFFER_PTS_IS_VALID(buffer) || !GST_AUDIO_INFO_IS_VALID(&self->info_))
+    return GST_FLOW_OK;
+
+  if (!self->heard_) {
+    self->heard_ = true;
+    speaker->heard_from(self);
+  }
+  {
+    std::lock_guard lock(speaker->mutex_);
+    if (speaker->current_.get() != self)
+      return GST_FLOW_OK;
+  }
+  GstMapInfo map;
+  if (gst_buffer_map(buffer, &map, GST_MAP_READ)) {
+    const auto bpf = static_cast<gsize>(GST_AUDIO_INFO_BPF(&self->info_));
+    speaker->timeline_->push(static_cast<gint64>(GST_BUFFER_PTS(buffer)),
+                             static_cast<gint64>(gst_clock_get_time(clock)),
+                             reinterpret_cast<const float *>(map.data), map.size / bpf,
+                             self->info_.rate, self->info_.channels);
+    gst_buffer_unmap(buffer, &map);
+  }
+  return GST_FLOW_OK;
+}
+
+gboolean Speaker::Leg::event(GstPad *pad, GstObject *parent, GstEvent *event) {
+  auto *self = static_cast<Leg *>(gst_pad_get_element_private(pad));
+  GstCaps *caps;
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_CAPS:
+      gst_event_parse_caps(event, &caps);
+      if (!gst_audio_info_from_caps(&self->info_, caps))
+        gst_audio_info_init(&self->info_);
+      break;
+    case GST_EVENT_EOS:
+      self->speaker_->ended(self);
+      break;
+    default:
+      break;
+  }
+  return gst_pad_event_default(pad, parent, event);
+}
+
+Speaker::Speaker(GstBin *owner, std::uint32_t uid, std::shared_ptr<Timeline> timeline,
+                 Watcher *watcher)
+    : owner_(owner), uid_(uid), timeline_(std::move(timeline)), watcher_(watcher) {
+}
+
+Speaker::~Speaker() {
+  std::shared_ptr<Leg> legs[3];
+  {
+    std::lock_guard lock(mutex_);
+    legs[0] = std::move(current_);
+    legs[1] = std::move(next_);
+    legs[2] = std::move(old_);
+  }
+}
+
+void Speaker::play(const std::string &url) {
+  tidy();
+  auto leg = std::make_shared<Leg>(this, url);
+  std::shared_ptr<Leg> replaced;
+  {
+    std::lock_guard lock(mutex_);
+    replaced = std::exchange(next_, leg);
+  }
+  replaced.reset();
+  if (!leg->start())
+    failed(nullptr);
+}
+
+// The first sound of a session: it is the one in use from now on.
+void Speaker::heard_from(Leg *leg) {
+  {
+    std::lock_guard lock(mutex_);
+    if (next_.get() != leg)
+      return;
+    // What was in use ends later, on a thread that may wait for it.
+    old_ = std::exchange(current_, std::exchange(next_, nullptr));
+    timeline_->discontinuity();
+    hearing_ = true;
+  }
+  watcher_->speaker_heard(uid_);
+}
+
+void Speaker::tidy() {
+  // Freed after the lock is: its streaming threads take it.
+  std::shared_ptr<Leg> old;
+  std::lock_guard lock(mutex_);
+  std::swap(old, old_);
+}
+
+void Speaker::ended(Leg *leg) {
+  {
+    std::lock_guard lock(mutex_);
+    // While another one is on its way, the end of this one is no news.
+    if (next_ ? next_.get() != leg : current_.get() != leg)
+      return;
+    hearing_ = false;
+  }
+  watcher_->speaker_broke(uid_);
+}
+
+bool Speaker::owns(GstObject *object) const {
+  std::lock_guard lock(mutex_);
+  for (const auto *leg : {&current_, &next_, &old_})
+    if (*leg && (*leg)->owns(object))
+      return true;
+  return false;
+}
+
+void Speaker::failed(GstObject *where) {
+  Leg *leg = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto *candidate : {&current_, &next_})
+      if (*candidate && where && (*candidate)->owns(where))
+        leg = candidate->get();
+    if (!where)
+      leg = next_.get();
+  }
+  if (leg)
+    ended(leg);
+}
+
+}  // namespace agora

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The way of one remote speaker's sound into the mix: RTMP session, demuxer, decoder, timeline. The
+// session may break and be made again, elsewhere too; the timeline goes on.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "gst/timeline.hpp"
+
+namespace agora {
+
+class Speaker {
+ public:
+  // Who is told; called from streaming threads, without a lock.
+  class Watcher {
+   public:
+    virtual ~Watcher() = default;
+    // The session in use ended or failed: play() another.
+    virtual void speaker_broke (std::uint32_t uid) = 0;
+    // Sound comes from the session that play() began: tidy() what it replaced.
+    virtual void speaker_heard (std::uint32_t uid) = 0;
+  };
+
+  Speaker(GstBin *owner, std::uint32_t uid, std::shared_ptr<Timeline> timeline, Watcher *watcher);
+  // Ends its sessions; never from a streaming thread of theirs.
+  ~Speaker();
+
+  Speaker(const Speaker &) = delete;
+  Speaker &operator=(const Speaker &) = delete;
+
+  // Plays `url` from now on. What is playing already goes on until the first sound from there, so
+  // that a move is not heard. Signalling thread.
+  void play (const std::string &url);
+  // Frees what a finished move left behind. Signalling thread.
+  void tidy ();
+
+  // Whether `object` is part of this speaker.
+  bool owns (GstObject *object) const;
+  // A message of one of its elements said that it failed. Any thread.
+  void failed (GstObject *where);
+  bool hearing () const { return hearing_; }
+
+ private:
+  class Leg;
+  void heard_from (Leg *leg);
+  void ended (Leg *leg);
+
+  GstBin *owner_;
+  std::uint32_t uid_;
+  std::shared_ptr<Timeline> timeline_;
+  Watcher *watcher_;
+  std::atomic<bool> hearing_ = false;
+
+  mutable std::mutex mutex_;  // guards the legs below, not what they do
+  std::shared_ptr<Leg> current_;
+  std::shared_ptr<Leg> next_;
+  std::shared_ptr<Leg> old_;
+};
+
+}  // namespace agora

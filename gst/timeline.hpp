@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The live timeline of one remote speaker: sound comes in with the sender's media time at the
+// moment it arrives, and goes out on the clock of the pipeline, `delay` after the moment at which
+// it would have arrived without jitter. The sender's drift is taken out by resampling; what misses
+// its moment is dropped, what is missing is faded out and in again. Latency so never grows.
+//
+// No GstElement, no thread, no clock of its own: time comes in as an argument, in nanoseconds of
+// whatever clock the caller uses throughout. Thread-safe: one thread pushes, another pulls.
+#pragma once
+
+#include <gst/audio/audio.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "gst/arrival.hpp"
+
+namespace agora {
+
+struct TimelineStats {
+  std::uint64_t late_ns = 0;       // arrived after its moment
+  std::uint64_t dropped_ns = 0;    // left out, late or surplus
+  std::uint64_t concealed_ns = 0;  // silence played where sound was due
+  std::uint64_t underruns = 0;
+  double drift_ppm = 0;  // of the sender against the pipeline's clock; > 0: the sender is fast
+  double jitter_ms = 0;  // spread of the arrivals over the last second
+  double queued_ms = 0;
+};
+
+class Timeline {
+ public:
+  Timeline(int out_rate, std::int64_t delay_ns);
+
+  // `frames` interleaved frames whose first one the sender captured at `media_ns`, here at
+  // `now_ns`.
+  void push (std::int64_t media_ns, std::int64_t now_ns, const float *samples, std::size_t frames,
+             int rate, int channels);
+  // What comes next need not go on from what came before: another connection, another sender.
+  void discontinuity ();
+
+  // The next `frames` frames, due from `at_ns` on, as interleaved frames of the returned number of
+  // channels, valid until the next pull; 0 channels: nothing but silence.
+  int pull (std::int64_t at_ns, std::size_t frames, const float **samples);
+
+  void set_delay (std::int64_t delay_ns);
+  void set_out_rate (int out_rate);
+  TimelineStats stats () const;
+
+ private:
+  // A run of sound without a hole.
+  struct Run {
+    double media_ns = 0;  // of the first frame still held
+    int rate = 0;
+    int channels = 0;
+    std::vector<float> samples;
+    std::size_t head = 0;  // frames of `samples` that are gone
+
+    std::size_t frames () const { return samples.size() / channels - head; }
+    double end_ns () const { return media_ns + frames() * 1e9 / rate; }
+    void drop (std::size_t frames);
+  };
+  struct FreeResampler {
+    void operator()(GstAudioResampler *r) const { gst_audio_resampler_free(r); }
+  };
+
+  double due_media (std::int64_t at_ns) const;
+  bool start_playing (double media_ns, std::size_t frames, std::size_t *lead);
+  void stop_playing ();
+  double correction (double error_ns, std::size_t frames);
+  void set_ratio (double ratio);
+  std::size_t render (float *out, std::size_t frames, std::size_t *fade_at);
+  void drop_passed (double media_ns);
+  void bound ();
+
+  mutable std::mutex mutex_;  // guards all below; a leaf: nothing else is locked under it
+  int out_rate_;
+  std::int64_t delay_ns_;
+  ArrivalClock arrivals_;
+  double rebase_ns_ = 0;  // added to the sender's media time, so that its jumps are none
+  double end_ns_ = 0;     // media time at which the last sound ended
+  bool next_is_new_ = true;
+  std::deque<Run> runs_;
+
+  bool playing_ = false;  // inside runs_.front()
+  std::unique_ptr<GstAudioResampler, FreeResampler> resampler_;
+  int resampler_rate_ = 0;
+  int resampler_channels_ = 0;
+  double ratio_ = 1.0;
+  float gain_ = 0;
+  std::vector<float> out_;
+  bool heard_ = false;  // something was played since the last discontinuity
+  TimelineStats stats_;
+};
+
+}  // namespace agora
