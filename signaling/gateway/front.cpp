@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#define G_LOG_DOMAIN "agora-gateway"
+#include "signaling/gateway/front.hpp"
+
+#include <json-glib/json-glib.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "signaling/gateway/http.hpp"
+#include "signaling/protocol/codec.hpp"
+
+namespace agora::gateway {
+
+namespace {
+
+constexpr std::size_t body_limit = 16 * 1024;
+constexpr const char *socket_path = "/api";
+constexpr const char *json_type = "application/json";
+constexpr guint upgrade_required = 426;
+
+std::string address_of (SoupServerMessage *message) {
+  auto *remote = soup_server_message_get_remote_address(message);
+  if (remote == nullptr || !G_IS_INET_SOCKET_ADDRESS(remote))
+    return "";
+  CharPtr text(
+      g_inet_address_to_string(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(remote))));
+  return text.get();
+}
+
+// The name in a Host header, brackets included. It comes back in URLs, so that it must be clean;
+// "" when it isn't.
+std::string clean_host (std::string_view authority) {
+  auto end = authority.starts_with('[') ? authority.find(']') : authority.find(':');
+  auto host = authority.substr(0, end);
+  auto rest = end == std::string_view::npos ? std::string_view() : authority.substr(end);
+  bool literal = host.starts_with('[');
+  if (literal) {
+    host.remove_prefix(1);
+    if (rest.empty())
+      return "";
+    rest.remove_prefix(1);
+  }
+  unsigned short port = 0;
+  if (!rest.empty() && (rest.front() != ':' ||
+                        std::from_chars(rest.data() + 1, rest.data() + rest.size(), port).ptr !=
+                            rest.data() + rest.size()))
+    return "";
+  auto good = [literal] (char c) {
+    return literal ? g_ascii_isxdigit(c) || c == ':' || c == '.'
+                   : g_ascii_isalnum(c) || c == '.' || c == '-' || c == '_';
+  };
+  if (host.empty() || host.size() > 253 || !std::all_of(host.begin(), host.end(), good))
+    return "";
+  return literal ? "[" + std::string(host) + "]" : std::string(host);
+}
+
+}  // namespace
+
+std::variant<std::unique_ptr<Front>, std::string> Front::make(const Options &options,
+                                                              FrontHandler &handler) {
+  auto front = std::unique_ptr<Front>(new Front(options, handler));
+  front->server_.reset(soup_server_new("server-header", "agora-gateway ", nullptr));
+  g_autoptr(GError) error = nullptr;
+  if (front->tls()) {
+    ObjectPtr<GTlsCertificate> certificate(g_tls_certificate_new_from_files(
+        options.tls_certificate.c_str(), options.tls_key.c_str(), &error));
+    if (!certificate)
+      return "--tls-certificate=" + options.tls_certificate + " --tls-key=" + options.tls_key +
+             ": " + error->message;
+    soup_server_set_tls_certificate(front->server_.get(), certificate.get());
+  }
+  front->socket_ = listen_tcp(options.listen, &error);
+  if (!front->socket_)
+    return "--listen=" + to_string(options.listen) + ": " + error->message;
+  front->endpoint_ = {options.listen.address, port_of(front->socket_.get())};
+  return front;
+}
+
+Front::~Front() {
+  stop();
+}
+
+template <void (Front::*method)(SoupServerMessage *)>
+void Front::route(const char *path, const char *http_method) {
+  struct Route {
+    Front *front;
+    std::string path;
+    std::string http_method;
+  };
+  auto callback = [] (SoupServer *, SoupServerMessage *message, const char *asked, GHashTable *,
+                      gpointer data) {
+    const auto *route = static_cast<Route *>(data);
+    // libsoup hands a path's whole subtree over.
+    if (route->path != asked)
+      respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "Not found\n");
+    else if (route->http_method != soup_server_message_get_method(message))
+      respond(message, SOUP_STATUS_METHOD_NOT_ALLOWED, "text/plain",
+              "Expected " + route->http_method + "\n");
+    else
+      (route->front->*method)(message);
+  };
+  soup_server_add_handler(server_.get(), path, callback, new Route{this, path, http_method},
+                          [] (gpointer data) { delete static_cast<Route *>(data); });
+}
+
+std::string Front::start() {
+  auto *server = server_.get();
+  bound_bodies(server, body_limit);
+  // Members' frames are short, and what inflates has no bound.
+  soup_server_remove_websocket_extension(server, SOUP_TYPE_WEBSOCKET_EXTENSION_DEFLATE);
+  auto not_found = [] (SoupServer *, SoupServerMessage *message, const char *, GHashTable *,
+                       gpointer) {
+    respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "Not found\n");
+  };
+  soup_server_add_handler(server, nullptr, not_found, nullptr, nullptr);
+  // Runs before libsoup's handshake, which a status prevents. Paths come with their subtrees.
+  auto check_upgrade = [] (SoupServer *, SoupServerMessage *message, const char *path, GHashTable *,
+                           gpointer) {
+    if (std::string_view(path) != socket_path)
+      respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "Not found\n");
+    else if (!soup_message_headers_header_contains(soup_server_message_get_request_headers(message),
+                                                   "Upgrade", "websocket"))
+      respond(message, upgrade_required, "text/plain", "Expected a WebSocket\n");
+  };
+  soup_server_add_handler(server, socket_path, check_upgrade, nullptr, nullptr);
+  auto on_socket = [] (SoupServer *, SoupServerMessage *message, const char *,
+                       SoupWebsocketConnection *connection, gpointer data) {
+    auto *self = static_cast<Front *>(data);
+    self->handler_.opened(connection, soup_server_message_get_socket(message), address_of(message),
+                          self->authority(message).host);
+  };
+  soup_server_add_websocket_handler(server, socket_path, nullptr, nullptr, on_socket, this,
+                                    nullptr);
+  route<&Front::choose>("/api/v1", "POST");
+  route<&Front::healthz>("/healthz", "GET");
+
+  g_autoptr(GError) error = nullptr;
+  auto flags = tls() ? SOUP_SERVER_LISTEN_HTTPS : SoupServerListenOptions(0);
+  if (!soup_server_listen_socket(server, socket_.get(), flags, &error))
+    return "--listen=" + to_string(endpoint_) + ": " + error->message;
+  return "";
+}
+
+void Front::stop() {
+  soup_server_disconnect(server_.get());
+}
+
+std::string Front::http_url() const {
+  return (tls() ? "https://" : "http://") + url_host(endpoint_, options_.public_host) + ":" +
+         std::to_string(endpoint_.port);
+}
+
+std::string Front::ws_url() const {
+  return "ws" + http_url().substr(4) + socket_path;
+}
+
+Front::Authority Front::authority(SoupServerMessage *message) const {
+  auto port = ":" + std::to_string(endpoint_.port);
+  if (!options_.public_host.empty())
+    return {options_.public_host, options_.public_host + port};
+  const char *header =
+      soup_message_headers_get_one(soup_server_message_get_request_headers(message), "Host");
+  auto host = clean_host(header != nullptr ? header : "");
+  if (!host.empty())
+    return {host, header};
+  auto *local = soup_server_message_get_local_address(message);
+  if (local != nullptr && G_IS_INET_SOCKET_ADDRESS(local)) {
+    CharPtr text(
+        g_inet_address_to_string(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(local))));
+    host = bracketed(text.get());
+  }
+  return {host, host + port};
+}
+
+void Front::choose(SoupServerMessage *message) {
+  protocol::ChooseAnswer answer;
+  guint status = SOUP_STATUS_OK;
+  auto body = body_of(message);
+  if (!body) {
+    respond(message, SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE, "text/plain", "The body is too long\n");
+    return;
+  }
+  auto request = protocol::decode_choose_request(*body);
+  if (auto *error = std::get_if<protocol::DecodeError>(&request)) {
+    g_message("Choosing a server, from %s: %s", address_of(message).c_str(), error->reason.c_str());
+    answer.code = error->code;
+    status = SOUP_STATUS_BAD_REQUEST;
+  } else if (!handler_.serves(std::get<protocol::ChooseRequest>(request).app_id)) {
+    answer.code = protocol::Code::app_invalid;
+  } else {
+    auto where = authority(message);
+    answer.vid = 1;
+    answer.servers.push_back(
+        {where.host, (tls() ? "wss://" : "ws://") + where.host_port + socket_path});
+  }
+  respond(message, status, json_type, protocol::encode(answer));
+}
+
+void Front::healthz(SoupServerMessage *message) {
+  auto health = handler_.health();
+  g_autoptr(JsonBuilder) builder = json_builder_new();
+  json_builder_begin_object(builder);
+  json_builder_set_member_name(builder, "status");
+  json_builder_add_string_value(builder, health.media ? "ok" : "media server lost");
+  const std::pair<const char *, std::size_t> counts[] = {{"members", health.members},
+                                                         {"channels", health.channels},
+                                                         {"streams", health.streams},
+                                                         {"mediaRestarts", health.media_restarts}};
+  for (auto [name, count] : counts) {
+    json_builder_set_member_name(builder, name);
+    json_builder_add_int_value(builder, static_cast<gint64>(count));
+  }
+  json_builder_end_object(builder);
+  g_autoptr(JsonNode) root = json_builder_get_root(builder);
+  CharPtr text(json_to_string(root, FALSE));
+  respond(message, health.media ? SOUP_STATUS_OK : SOUP_STATUS_SERVICE_UNAVAILABLE, json_type,
+          std::string(text.get()) + "\n");
+}
+
+}  // namespace agora::gateway

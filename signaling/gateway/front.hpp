@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The listener for members and operators: WebSocket, choosing a server, health.
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "signaling/gateway/glib-ptr.hpp"
+#include "signaling/gateway/options.hpp"
+
+namespace agora::gateway {
+
+// What stands behind the listener.
+class FrontHandler {
+ public:
+  virtual ~FrontHandler() = default;
+  virtual bool serves (std::string_view app_id) const = 0;
+  // `host`: by which the client reached us, without port.
+  virtual void opened (SoupWebsocketConnection *connection, GSocket *socket, std::string address,
+                       std::string host) = 0;
+  struct Health {
+    bool media = false;
+    std::size_t members = 0;
+    std::size_t channels = 0;
+    std::size_t streams = 0;
+    unsigned media_restarts = 0;
+  };
+  virtual Health health () const = 0;
+};
+
+class Front {
+ public:
+  // Listens, but serves only after start(); an error is a sentence for the operator.
+  static std::variant<std::unique_ptr<Front>, std::string> make (const Options &options,
+                                                                 FrontHandler &handler);
+  ~Front();
+  Front(const Front &) = delete;
+  Front &operator=(const Front &) = delete;
+
+  // Nothing or an error.
+  std::string start ();
+  void stop ();
+  // As operators reach it, without a path: for the ready line.
+  std::string http_url () const;
+  std::string ws_url () const;
+
+ private:
+  Front(const Options &options, FrontHandler &handler) : options_(options), handler_(handler) {}
+  // HOST:PORT and HOST by which the client reached us.
+  struct Authority {
+    std::string host;
+    std::string host_port;
+  };
+  Authority authority (SoupServerMessage *message) const;
+  bool tls () const { return !options_.tls_certificate.empty(); }
+  void choose (SoupServerMessage *message);
+  void healthz (SoupServerMessage *message);
+
+  template <void (Front::*method)(SoupServerMessage *)>
+  void route (const char *path, const char *http_method);
+
+  const Options options_;
+  FrontHandler &handler_;
+  Endpoint endpoint_;
+  ObjectPtr<GSocket> socket_;
+  ObjectPtr<SoupServer> server_;
+};
+
+}  // namespace agora::gateway

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#define G_LOG_DOMAIN "agora-gateway"
+#include "signaling/gateway/gateway.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "signaling/gateway/external-server.hpp"
+#include "signaling/gateway/http.hpp"
+#include "signaling/gateway/nginx-server.hpp"
+#include "signaling/protocol/codec.hpp"
+
+namespace agora::gateway {
+
+namespace {
+
+// What members get to take their goodbye, and no more.
+constexpr unsigned farewell_ms = 500;
+
+Now now () {
+  return {g_get_monotonic_time() / 1000, g_get_real_time() / G_USEC_PER_SEC};
+}
+
+// The first line of the file; the file is read once.
+std::variant<std::string, HookRefusal> read_secret (const std::string &file) {
+  g_autofree char *text = nullptr;
+  g_autoptr(GError) error = nullptr;
+  if (!g_file_get_contents(file.c_str(), &text, nullptr, &error))
+    return HookRefusal{"--hook-secret-file=" + file + ": " + error->message};
+  std::string secret(text, strcspn(text, "\r\n"));
+  auto good = [] (char c) { return g_ascii_isalnum(c) || c == '-' || c == '_'; };
+  if (secret.size() < 16 || !std::all_of(secret.begin(), secret.end(), good))
+    return HookRefusal{"--hook-secret-file=" + file +
+                       ": its first line must be 16 or more letters, digits, '-' or '_'"};
+  return secret;
+}
+
+}  // namespace
+
+Gateway::Gateway(const Options &options, Callbacks callbacks)
+    : options_(options), callbacks_(std::move(callbacks)) {
+}
+
+Gateway::~Gateway() = default;
+
+std::variant<std::unique_ptr<Gateway>, std::string> Gateway::make(const Options &options,
+                                                                  Callbacks callbacks) {
+  auto gateway = std::unique_ptr<Gateway>(new Gateway(options, std::move(callbacks)));
+  auto problem = gateway->open(options);
+  if (!problem.empty())
+    return problem;
+  return gateway;
+}
+
+std::string Gateway::open(const Options &options) {
+  std::string secret;
+  Endpoint hook_endpoint{"127.0.0.1", 0};
+  if (!options.rtmp.empty()) {
+    auto read = read_secret(options.hook_secret_file);
+    if (auto *refusal = std::get_if<HookRefusal>(&read))
+      return refusal->reason;
+    secret = std::get<std::string>(read);
+    hook_endpoint = options.hook_listen;
+  }
+  auto front = Front::make(options, *this);
+  if (auto *problem = std::get_if<std::string>(&front))
+    return *problem;
+  front_ = std::move(std::get<0>(front));
+  auto hooks = HookListener::make(hook_endpoint, secret);
+  if (auto *problem = std::get_if<std::string>(&hooks))
+    return *problem;
+  hooks_ = std::move(std::get<0>(hooks));
+  if (options.rtmp.empty()) {
+    auto media = NginxServer::make(options);
+    if (auto *problem = std::get_if<std::string>(&media))
+      return *problem;
+    media_ = std::move(std::get<0>(media));
+  } else {
+    media_ = std::make_unique<ExternalServer>(options);
+    g_message("Hooks of %s are answered at http://%s/SECRET/on_publish and so on",
+              options.rtmp.c_str(), to_string(hooks_->endpoint()).c_str());
+  }
+
+  Config config;
+  for (const auto &app : options.apps)
+    config.apps[app.id] = app.certificate;
+  auto address = media_->address();
+  config.rtmp_host = address.host;
+  config.rtmp_port = address.port;
+  config.rtmp_app = address.app;
+  config.limits = options.limits;
+  config.times.join_ms = std::int64_t{1000} * options.join_seconds;
+  config.secret = draw_secret();
+  rules_ = std::make_unique<RuleBook>(std::move(config));
+  return "";
+}
+
+void Gateway::start() {
+  deadline_ = g_timeout_source_new(0);
+  g_source_set_ready_time(deadline_, -1);
+  g_source_set_callback(
+      deadline_,
+      [] (gpointer data) -> gboolean {
+        auto *self = static_cast<Gateway *>(data);
+        self->run(self->rules_->tick(now()));
+        return G_SOURCE_CONTINUE;
+      },
+      this, nullptr);
+  g_source_attach(deadline_, g_main_context_get_thread_default());
+  timer_ = SourcePtr(deadline_);
+
+  hooks_->set_handler([this] (const HookRequest &request, HookListener::Reply reply) {
+    on_hook(request, std::move(reply));
+  });
+  MediaServer::Callbacks callbacks;
+  callbacks.ready = [this] {
+    auto problem = front_->start();
+    if (!problem.empty()) {
+      callbacks_.failed(problem);
+      return;
+    }
+    state_ = State::serving;
+    auto media = media_->address();
+    auto host = url_host(options_.rtmp_listen, media.host);
+    callbacks_.ready("ready ws=" + front_->ws_url() + " http=" + front_->http_url() +
+                     " rtmp=rtmp://" + host + ":" + std::to_string(media.port) + "/" + media.app);
+  };
+  callbacks.failed = [this] (const std::string &reason) { callbacks_.failed(reason); };
+  callbacks.lost = [this] { run(rules_->media_server_lost(now())); };
+  callbacks.stopped = [this] {
+    media_stopped_ = true;
+    maybe_stopped();
+  };
+  media_->start(hooks_->url(), std::move(callbacks));
+}
+
+void Gateway::stop() {
+  if (std::exchange(state_, State::stopping) == State::stopping)
+    return;
+  front_->stop();
+  run(rules_->drain(now()));
+  auto *source = g_timeout_source_new(farewell_ms);
+  g_source_set_callback(
+      source,
+      [] (gpointer data) -> gboolean {
+        auto *self = static_cast<Gateway *>(data);
+        self->sockets_.clear();
+        self->maybe_stopped();
+        return G_SOURCE_CONTINUE;
+      },
+      this, nullptr);
+  g_source_attach(source, g_main_context_get_thread_default());
+  hurry_ = SourcePtr(source);
+  media_->stop();
+}
+
+void Gateway::maybe_stopped() {
+  if (state_ != State::stopping || !media_stopped_ || !sockets_.empty())
+    return;
+  hurry_.reset();
+  timer_.reset();
+  if (auto stopped = std::exchange(callbacks_.stopped, nullptr))
+    stopped();
+}
+
+void Gateway::opened(SoupWebsocketConnection *connection, GSocket *socket, std::string address,
+                     std::string host) {
+  auto id = ++last_id_;
+  MemberSocket::Callbacks callbacks{[this, id] (std::string_view text) { received(id, text); },
+                                    [this, id] { closed(id); }};
+  sockets_[id] =
+      std::make_unique<MemberSocket>(connection, socket, options_.frames, std::move(callbacks));
+  run(rules_->connected(id, address, host, now()));
+}
+
+void Gateway::received(SessionId id, std::string_view text) {
+  auto message = protocol::decode_client(
+      text, protocol::DecodeLimits{options_.frames.bytes, options_.frames.depth});
+  if (auto *error = std::get_if<protocol::DecodeError>(&message))
+    run(rules_->malformed(id, *error, now()));
+  else
+    run(rules_->received(id, std::get<protocol::ClientMessage>(message), now()));
+}
+
+void Gateway::closed(SessionId id) {
+  sockets_.erase(id);
+  run(rules_->disconnected(id, now()));
+  maybe_stopped();
+}
+
+FrontHandler::Health Gateway::health() const {
+  auto totals = rules_->totals();
+  return {media_->alive(), totals.members, totals.channels, totals.streams, media_->restarts()};
+}
+
+void Gateway::on_hook(const HookRequest &request, HookListener::Reply reply) {
+  switch (request.call) {
+    case HookCall::publish_done:
+    case HookCall::play_done:
+      run(request.call == HookCall::publish_done ? rules_->on_publish_done(request, now())
+                                                 : rules_->on_play_done(request, now()));
+      reply(true);
+      return;
+    case HookCall::publish:
+    case HookCall::play:
+      break;
+  }
+  bool push = request.call == HookCall::publish;
+  auto answer = push ? rules_->on_publish(request, now()) : rules_->on_play(request, now());
+  if (!answer.allow)
+    g_message("Refused a %s from %s: %s", push ? "push" : "play", request.address.c_str(),
+              answer.reason.c_str());
+  run(answer.commands, [reply = std::move(reply), allow = answer.allow] { reply(allow); });
+}
+
+// `done` once what was to be dropped is gone.
+void Gateway::run(const Commands &commands, std::function<void()> done) {
+  struct Pending {
+    std::function<void()> done;
+    ~Pending() {
+      if (done)
+        done();
+    }
+  };
+  // The last drop to end takes it along.
+  auto pending = std::make_shared<Pending>(Pending{std::move(done)});
+  for (const auto &command : commands) {
+    if (const auto *drop = std::get_if<DropMedia>(&command))
+      media_->drop(*drop, [pending] {});
+    else
+      std::visit(
+          [this] (const auto &each) {
+            if constexpr (!std::is_same_v<std::decay_t<decltype(each)>, DropMedia>)
+              perform(each);
+          },
+          command);
+  }
+  arm();
+}
+
+void Gateway::run(const Commands &commands) {
+  run(commands, nullptr);
+}
+
+void Gateway::arm() {
+  if (deadline_ == nullptr || !timer_)
+    return;
+  auto next = rules_->next_deadline();
+  g_source_set_ready_time(deadline_, next ? *next * 1000 : -1);
+}
+
+void Gateway::perform(const Send &send) {
+  auto text = protocol::encode(send.message);
+  for (auto id : send.to)
+    if (auto found = sockets_.find(id); found != sockets_.end())
+      found->second->send(text);
+}
+
+void Gateway::perform(const Close &close) {
+  if (auto found = sockets_.find(close.session); found != sockets_.end())
+    found->second->close(static_cast<unsigned short>(close.code), close.reason);
+}
+
+void Gateway::perform(const Notice &notice) {
+  constexpr const char *names[] = {"channel created", "channel destroyed", "member in",
+                                   "member out",      "role changed",      "stream added",
+                                   "stream removed"};
+  auto uid = std::to_string(notice.uid);
+  g_log_structured(G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "AGORA_APP", "%s", notice.app_id.c_str(),
+                   "AGORA_CHANNEL", "%s", notice.channel.c_str(), "AGORA_UID", "%s", uid.c_str(),
+                   "MESSAGE", "%s: channel %s, uid %s", names[static_cast<int>(notice.kind)],
+                   notice.channel.c_str(), uid.c_str());
+}
+
+}  // namespace agora::gateway

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The rule book and everything around it that does I/O, on one main loop.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <variant>
+
+#include "signaling/gateway/front.hpp"
+#include "signaling/gateway/hook-listener.hpp"
+#include "signaling/gateway/media-server.hpp"
+#include "signaling/gateway/member-socket.hpp"
+#include "signaling/gateway/options.hpp"
+#include "signaling/gateway/rule-book.hpp"
+
+namespace agora::gateway {
+
+class Gateway : public FrontHandler {
+ public:
+  struct Callbacks {
+    std::function<void(const std::string &ready_line)> ready;
+    std::function<void(const std::string &reason)> failed;
+    std::function<void()> stopped;
+  };
+
+  // Every socket listens when it returns; an error is a sentence for the operator.
+  static std::variant<std::unique_ptr<Gateway>, std::string> make (const Options &options,
+                                                                   Callbacks callbacks);
+  ~Gateway() override;
+
+  void start ();
+  // Says goodbye to everyone; `stopped` follows within two seconds.
+  void stop ();
+
+  bool serves (std::string_view app_id) const override { return rules_->serves(app_id); }
+  void opened (SoupWebsocketConnection *connection, GSocket *socket, std::string address,
+               std::string host) override;
+  Health health () const override;
+
+ private:
+  enum class State { starting, serving, stopping };
+
+  Gateway(const Options &options, Callbacks callbacks);
+  std::string open (const Options &options);
+  void received (SessionId id, std::string_view text);
+  void closed (SessionId id);
+  void on_hook (const HookRequest &request, HookListener::Reply reply);
+  void run (const Commands &commands, std::function<void()> done);
+  void run (const Commands &commands);
+  void arm ();
+  void maybe_stopped ();
+
+  void perform (const Send &send);
+  void perform (const Close &close);
+  void perform (const Notice &notice);
+
+  Options options_;
+  Callbacks callbacks_;
+  State state_ = State::starting;
+  std::unique_ptr<MediaServer> media_;
+  std::unique_ptr<HookListener> hooks_;
+  std::unique_ptr<RuleBook> rules_;
+  std::unique_ptr<Front> front_;
+  std::unordered_map<SessionId, std::unique_ptr<MemberSocket>> sockets_;
+  SessionId last_id_ = 0;
+  SourcePtr timer_;
+  GSource *deadline_ = nullptr;  // owned by timer_
+  bool media_stopped_ = false;
+  SourcePtr hurry_;
+};
+
+}  // namespace agora::gateway

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What both HTTP listeners share: sockets with a backlog of their own, and bodies with a bound.
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "signaling/gateway/glib-ptr.hpp"
+#include "signaling/gateway/options.hpp"
+
+namespace agora::gateway {
+
+// Listens with a long queue: libsoup's own throttles a storm of reconnecting members.
+ObjectPtr<GSocket> listen_tcp (const Endpoint &endpoint, GError **error);
+std::uint16_t port_of (GSocket *socket);
+
+// libsoup keeps a request's body, however long it is. Bodies of this server are kept up to `limit`.
+void bound_bodies (SoupServer *server, std::size_t limit);
+// Nothing: it was longer than that.
+std::optional<std::string_view> body_of (SoupServerMessage *message);
+
+void respond (SoupServerMessage *message, guint status, const char *type, std::string_view body);
+
+// 64 hexadecimal digits that nobody can guess.
+std::string draw_secret ();
+
+// An IPv6 address in brackets, all else as it is.
+std::string bracketed (const std::string &address);
+// The host in URLs for a listener of ours: the public one, or one that works on this machine.
+std::string url_host (const Endpoint &endpoint, const std::string &public_host);
+
+// Compares in a time that doesn't depend on where the texts differ.
+bool same_secret (std::string_view given, std::string_view expected);
+
+}  // namespace agora::gateway

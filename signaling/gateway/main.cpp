@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#define G_LOG_DOMAIN "agora-gateway"
+#include <glib-unix.h>
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "signaling/gateway/gateway.hpp"
+#include "signaling/gateway/options.hpp"
+
+namespace {
+
+using namespace agora::gateway;
+
+int complain (const std::string &reason) {
+  fprintf(stderr, "agora-gateway: %s\n", reason.c_str());
+  return 1;
+}
+
+// Each member is a file: take what the system lets us have.
+void raise_file_limit () {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+}
+
+int serve (const Options &options) {
+  g_autoptr(GMainLoop) loop = g_main_loop_new(nullptr, FALSE);
+  int status = 0;
+  Gateway::Callbacks callbacks;
+  callbacks.ready = [] (const std::string &line) {
+    printf("%s\n", line.c_str());
+    fflush(stdout);
+  };
+  std::unique_ptr<Gateway> gateway;
+  callbacks.failed = [&] (const std::string &reason) {
+    status = complain(reason);
+    gateway->stop();
+  };
+  bool stopped = false;
+  callbacks.stopped = [&] {
+    stopped = true;
+    g_main_loop_quit(loop);
+  };
+
+  auto made = Gateway::make(options, std::move(callbacks));
+  if (auto *problem = std::get_if<std::string>(&made))
+    return complain(*problem);
+  gateway = std::move(std::get<0>(made));
+  auto on_signal = [] (gpointer data) -> gboolean {
+    static_cast<Gateway *>(data)->stop();
+    return G_SOURCE_CONTINUE;
+  };
+  guint sources[] = {g_unix_signal_add(SIGTERM, on_signal, gateway.get()),
+                     g_unix_signal_add(SIGINT, on_signal, gateway.get())};
+  gateway->start();
+  if (!stopped)
+    g_main_loop_run(loop);
+  for (auto source : sources)
+    g_source_remove(source);
+  return status;
+}
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  // Standard output belongs to the ready line.
+  g_log_writer_default_set_use_stderr(TRUE);
+  g_set_prgname("agora-gateway");
+  raise_file_limit();
+  auto parsed = parse_options(argc, argv);
+  if (auto *exit = std::get_if<OptionsExit>(&parsed)) {
+    if (exit->status == 0)
+      fputs(exit->message.c_str(), stdout);
+    else
+      complain(exit->message);
+    return exit->status;
+  }
+  return serve(std::get<Options>(parsed));
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#define G_LOG_DOMAIN "agora-gateway"
+#include "signaling/gateway/member-socket.hpp"
+
+#include <sys/socket.h>
+
+#include <utility>
+
+namespace agora::gateway {
+
+namespace {
+
+// The kernel's share of what a reader leaves waiting.
+constexpr int send_buffer = 64 * 1024;
+// From close() to the end of the connection, with a peer that doesn't answer.
+constexpr unsigned close_limit_ms = 3000;
+constexpr std::size_t longest_close_reason = 123;
+
+SourcePtr attach (GSource *source, GSourceFunc callback, gpointer data) {
+  g_source_set_callback(source, callback, data, nullptr);
+  g_source_attach(source, g_main_context_get_thread_default());
+  return SourcePtr(source);
+}
+
+}  // namespace
+
+MemberSocket::MemberSocket(SoupWebsocketConnection *connection, GSocket *socket,
+                           const FrameLimits &limits, Callbacks callbacks)
+    : connection_(share(connection)),
+      socket_(share(socket)),
+      limits_(limits),
+      callbacks_(std::move(callbacks)) {
+  g_socket_set_option(socket, SOL_SOCKET, SO_SNDBUF, send_buffer, nullptr);
+  soup_websocket_connection_set_max_incoming_payload_size(connection, limits.bytes);
+  g_signal_connect(connection, "message", G_CALLBACK(on_message), this);
+  g_signal_connect(connection, "closed", G_CALLBACK(on_closed), this);
+}
+
+MemberSocket::~MemberSocket() {
+  g_signal_handlers_disconnect_by_data(connection_.get(), this);
+  if (soup_websocket_connection_get_state(connection_.get()) != SOUP_WEBSOCKET_STATE_CLOSED)
+    cut();
+}
+
+void MemberSocket::on_message(SoupWebsocketConnection *, gint type, GBytes *message,
+                              gpointer data) {
+  auto *self = static_cast<MemberSocket *>(data);
+  if (self->closing_)
+    return;
+  if (type != SOUP_WEBSOCKET_DATA_TEXT) {
+    self->close(SOUP_WEBSOCKET_CLOSE_UNSUPPORTED_DATA, "expected text frames");
+    return;
+  }
+  gsize size = 0;
+  const auto *text = static_cast<const char *>(g_bytes_get_data(message, &size));
+  self->callbacks_.text({text, size});
+}
+
+void MemberSocket::on_closed(SoupWebsocketConnection *, gpointer data) {
+  auto *self = static_cast<MemberSocket *>(data);
+  self->writable_.reset();
+  self->cut_.reset();
+  auto closed = std::exchange(self->callbacks_.closed, nullptr);
+  if (closed)
+    closed();
+}
+
+bool MemberSocket::writable() const {
+  return (g_socket_condition_check(socket_.get(), G_IO_OUT) & G_IO_OUT) != 0;
+}
+
+void MemberSocket::hand_over(const std::string &text) {
+  if (soup_websocket_connection_get_state(connection_.get()) == SOUP_WEBSOCKET_STATE_OPEN)
+    soup_websocket_connection_send_message(connection_.get(), SOUP_WEBSOCKET_DATA_TEXT,
+                                           BytesPtr(g_bytes_new(text.data(), text.size())).get());
+}
+
+void MemberSocket::send(const std::string &text) {
+  if (closing_)
+    return;
+  if (queue_.empty() && writable()) {
+    hand_over(text);
+    return;
+  }
+  if (queued_ + text.size() > limits_.queue_bytes) {
+    g_message("A member doesn't read: closing it with %zu bytes waiting", queued_);
+    queue_.clear();
+    queued_ = 0;
+    close(SOUP_WEBSOCKET_CLOSE_POLICY_VIOLATION, "too much is waiting to be read");
+    cut();
+    return;
+  }
+  queue_.push_back(text);
+  queued_ += text.size();
+  wait_writable();
+}
+
+// Below libsoup's own priority: its sources run first, so that it has nothing left when ours runs.
+void MemberSocket::wait_writable() {
+  if (writable_)
+    return;
+  auto *source = g_socket_create_source(socket_.get(), G_IO_OUT, nullptr);
+  g_source_set_priority(source, G_PRIORITY_DEFAULT + 10);
+  writable_ = attach(source, G_SOURCE_FUNC(on_writable), this);
+}
+
+gboolean MemberSocket::on_writable(GSocket *, GIOCondition, gpointer data) {
+  auto *self = static_cast<MemberSocket *>(data);
+  self->flush();
+  return G_SOURCE_CONTINUE;
+}
+
+void MemberSocket::flush() {
+  constexpr std::size_t piece = 16 * 1024;
+  std::size_t given = 0;
+  while (!queue_.empty() && given < piece && writable()) {
+    given += queue_.front().size();
+    hand_over(queue_.front());
+    queue_.pop_front();
+  }
+  queued_ -= given;
+  if (!queue_.empty())
+    return;
+  writable_.reset();
+  if (closing_)
+    begin_close();
+}
+
+void MemberSocket::close(unsigned short code, const std::string &reason) {
+  if (std::exchange(closing_, true))
+    return;
+  close_code_ = code;
+  close_reason_ = reason.substr(0, longest_close_reason);
+  cut_ = attach(
+      g_timeout_source_new(close_limit_ms),
+      [] (gpointer self) -> gboolean {
+        static_cast<MemberSocket *>(self)->cut();
+        return G_SOURCE_CONTINUE;
+      },
+      this);
+  if (queue_.empty())
+    begin_close();
+}
+
+void MemberSocket::begin_close() {
+  if (soup_websocket_connection_get_state(connection_.get()) == SOUP_WEBSOCKET_STATE_OPEN)
+    soup_websocket_connection_close(connection_.get(), close_code_, close_reason_.c_str());
+}
+
+// libsoup finds the end of the stream and says `closed`.
+void MemberSocket::cut() {
+  g_socket_shutdown(socket_.get(), TRUE, TRUE, nullptr);
+}
+
+}  // namespace agora::gateway

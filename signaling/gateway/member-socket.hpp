@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One WebSocket. What goes wrong on it ends it and nothing else; what its reader doesn't take waits
+// here, up to a bound, and not inside libsoup, which knows none.
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "signaling/gateway/glib-ptr.hpp"
+#include "signaling/gateway/options.hpp"
+
+namespace agora::gateway {
+
+class MemberSocket {
+ public:
+  struct Callbacks {
+    std::function<void(std::string_view text)> text;
+    // The last callback; the owner may destroy the object in it.
+    std::function<void()> closed;
+  };
+
+  MemberSocket(SoupWebsocketConnection *connection, GSocket *socket, const FrameLimits &limits,
+               Callbacks callbacks);
+  ~MemberSocket();
+  MemberSocket(const MemberSocket &) = delete;
+  MemberSocket &operator=(const MemberSocket &) = delete;
+
+  void send (const std::string &text);
+  // After what was sent before; `closed` follows, whatever the peer does.
+  void close (unsigned short code, const std::string &reason);
+  std::size_t queued_bytes () const { return queued_; }
+
+ private:
+  static void on_message (SoupWebsocketConnection *, gint type, GBytes *message, gpointer self);
+  static void on_closed (SoupWebsocketConnection *, gpointer self);
+  static gboolean on_writable (GSocket *, GIOCondition, gpointer self);
+  bool writable () const;
+  void hand_over (const std::string &text);
+  void wait_writable ();
+  void flush ();
+  void begin_close ();
+  void cut ();
+
+  ObjectPtr<SoupWebsocketConnection> connection_;
+  ObjectPtr<GSocket> socket_;
+  FrameLimits limits_;
+  Callbacks callbacks_;
+  std::deque<std::string> queue_;
+  std::size_t queued_ = 0;
+  SourcePtr writable_;
+  SourcePtr cut_;
+  bool closing_ = false;
+  unsigned short close_code_ = 0;
+  std::string close_reason_;
+};
+
+}  // namespace agora::gateway
