@@ -267,9 +267,9 @@ void Gateway::perform(const Notice &notice) {
                                    "member out",      "role changed",      "stream added",
                                    "stream removed"};
   auto uid = std::to_string(notice.uid);
-  g_log_structured(G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "AGORA_APP", "%s", notice.app_id.c_str(),
-                   "AGORA_CHANNEL", "%s", notice.channel.c_str(), "AGORA_UID", "%s", uid.c_str(),
-                   "MESSAGE", "%s: channel %s, uid %s", names[static_cast<int>(notice.kind)],
+  g_log_structured(G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "AGORA_APP", notice.app_id.c_str(),
+                   "AGORA_CHANNEL", notice.channel.c_str(), "AGORA_UID", uid.c_str(), "MESSAGE",
+                   "%s: channel %s, uid %s", names[static_cast<int>(notice.kind)],
                    notice.channel.c_str(), uid.c_str());
 }
 
