@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The program agora-gateway as a process: how it starts, what it refuses, what it leaves behind."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import tap
+from harness import Case, wait_until
+from wsclient import Member
+
+
+def children(pid):
+    try:
+        return [int(word) for word in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def alive(pid):
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
+    except FileNotFoundError:
+        return False
+
+
+def get(url):
+    """Status and body."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def accepts(url):
+    host, port = url.split('/')[2].split(':')
+    with socket.create_connection((host, int(port)), timeout=5) as client:
+        # The handshake's first two parts: only a serving RTMP server answers.
+        client.sendall(b'\3' + bytes(1536))
+        return client.recv(1) == b'\3'
+
+
+class ProcessCase(Case):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.tmp / 'tmp'
+        self.folder.mkdir()
+
+    def serve(self, *options, **keywords):
+        env = {'TMPDIR': str(self.folder), **keywords.pop('env', {})}
+        return self.gateway(*options, env=env, **keywords)
+
+    def nginx(self, gateway):
+        """Pids of master and worker."""
+        master = wait_until(lambda: children(gateway.pid), what='an nginx')[0]
+        worker = wait_until(lambda: children(master), what='a worker')[0]
+        return master, worker
+
+    def left(self):
+        return sorted(path.name for path in self.folder.iterdir())
+
+
+class Start(ProcessCase):
+    def test_ready_line_is_all_of_standard_output(self):
+        gateway = self.serve()
+        self.assertRegex(gateway.ws, r'^ws://127\.0\.0\.1:\d+/api$')
+        self.assertRegex(gateway.http, r'^http://127\.0\.0\.1:\d+$')
+        self.assertRegex(gateway.rtmp, r'^rtmp://127\.0\.0\.1:\d+/live$')
+        self.assertTrue(accepts(gateway.rtmp))
+        status, body = get(gateway.http + '/healthz')
+        self.assertEqual((status, json.loads(body)['status']), (200, 'ok'))
+        self.assertEqual(gateway.terminate(), 0)
+        self.assertEqual(len(gateway.output('out').splitlines()), 1)
+
+    def test_help_and_version(self):
+        binary = os.environ['AGORA_GATEWAY_BIN']
+        for option, words in (('--help', ('--app=ID', '--rtmp-listen')), ('--version', ('0.',))):
+            process = self.start(binary, option)
+            self.assertEqual(process.wait(), 0)
+            for word in words:
+                self.assertIn(word, process.output('out'))
+
+    def test_config_file_and_command_line(self):
+        config = self.tmp / 'gateway.conf'
+        config.write_text('[gateway]\nlisten=127.0.0.1:0\nrtmp-listen=127.0.0.1:0\n'
+                          'app=one;two:0123456789abcdef\npublic-host=voice.example\n')
+        gateway = self.serve(f'--config={config}', '--public-host=localhost', '--app=three',
+                             defaults=False)
+        self.assertRegex(gateway.ws, r'^ws://localhost:')
+        for app, code in (('one', 200), ('two', 120), ('three', 200), ('four', 101)):
+            member = Member(gateway.ws, app=app)
+            self.assertEqual(member.wait_answer(member.send_join())['code'], code, app)
+            member.close()
+
+    def test_ipv6(self):
+        try:
+            with socket.socket(socket.AF_INET6) as probe:
+                probe.bind(('::1', 0))
+        except OSError:
+            self.skipTest('no IPv6 here')
+        gateway = self.serve('--listen=[::1]:0', '--rtmp-listen=[::1]:0')
+        self.assertRegex(gateway.rtmp, r'^rtmp://\[::1\]:\d+/live$')
+        self.assertEqual(get(gateway.http + '/healthz')[0], 200)
+
+    def test_root_or_not(self):
+        if os.geteuid() != 0:
+            self.skipTest('only root can be someone else')
+        self.folder.chmod(0o1777)
+        self.tmp.chmod(0o755)
+        # A build in root's home may be out of nobody's reach.
+        binary = self.tmp / 'agora-gateway'
+        shutil.copy2(os.environ['AGORA_GATEWAY_BIN'], binary)
+        binary.chmod(0o755)
+        setpriv = ['setpriv', '--reuid=nobody', '--regid=nogroup', '--clear-groups', str(binary)]
+        gateway = self.serve(binary=setpriv)
+        master, worker = self.nginx(gateway)
+        self.assertNotEqual(os.stat(f'/proc/{gateway.pid}').st_uid, 0)
+        self.assertNotEqual(os.stat(f'/proc/{worker}').st_uid, 0)
+        self.assertTrue(accepts(gateway.rtmp))
+        self.assertEqual(gateway.terminate(), 0)
+        self.assertFalse(alive(master) or alive(worker))
+        self.assertEqual(self.left(), [])
+        # As root: the worker has given its rights away.
+        gateway = self.serve()
+        self.assertNotEqual(os.stat(f'/proc/{self.nginx(gateway)[1]}').st_uid, 0)
+
+
+class Refusal(ProcessCase):
+    """One clear line, and a status that isn't 0."""
+
+    def refused(self, *options, needle, **keywords):
+        process = self.start(os.environ['AGORA_GATEWAY_BIN'], *options,
+                             env={'TMPDIR': str(self.folder)}, **keywords)
+        self.assertNotEqual(process.wait(), 0)
+        self.assertEqual(process.output('out'), '')
+        lines = process.output('err').splitlines()
+        self.assertEqual(len(lines), 1, lines)
+        self.assertTrue(lines[0].startswith('agora-gateway: '), lines)
+        self.assertIn(needle, lines[0])
+        self.assertEqual(self.left(), [])
+        return lines[0]
+
+    def test_options(self):
+        free = ('--listen=127.0.0.1:0', '--rtmp-listen=127.0.0.1:0')
+        for options, needle in (
+                ((), '--app'),
+                (('--app=',), '--app='),
+                (('--app=null',), '--app=null'),
+                (('--app=demo:',), 'nothing follows the colon'),
+                (('--nonsense',), '--nonsense'),
+                (('--app=demo', 'word'), "'word'"),
+                (('--app=demo', '--listen=8080'), '--listen=8080'),
+                (('--app=demo', '--listen=127.0.0.1:65536'), '65536'),
+                (('--app=demo', '--listen=host.name:1'), 'host.name'),
+                (('--app=demo', '--public-host=a b'), '--public-host=a b'),
+                (('--app=demo', '--public-host=a:1'), 'without a port'),
+                (('--app=demo', '--max-frame-bytes=1'), '1024'),
+                (('--app=demo', '--max-queue-bytes=many'), 'many'),
+                (('--app=demo', '--rtmp=http://x/live'), 'rtmp://HOST'),
+                (('--app=demo', '--rtmp=rtmp://x/live'), '--hook-secret-file'),
+                (('--app=demo', '--public-rtmp=rtmp://x/live'), '--rtmp=URL'),
+                (('--app=demo', '--tls-key=/x'), '--tls-certificate'),
+                (('--app=demo', '--config=/nowhere'), '/nowhere')):
+            with self.subTest(options):
+                self.refused(*options, *(free if '--listen' not in str(options) else ()),
+                             needle=needle)
+
+    def test_config_files(self):
+        for text, needle in (('[other]\na=b\n', '[other]'), ('[gateway]\ncolour=red\n', 'colour'),
+                             ('[gateway]\nlisten=here\n', 'listen=here'), ('nonsense', 'gateway.conf'),
+                             ('', '[gateway]')):
+            config = self.tmp / 'gateway.conf'
+            config.write_text(text)
+            with self.subTest(text):
+                self.refused('--app=demo', f'--config={config}', needle=needle)
+
+    def test_a_certificate_is_not_shown(self):
+        line = self.refused('--app= demo:5ecret', needle='--app=')
+        self.assertNotIn('5ecret', line)
+
+    def test_taken_ports(self):
+        with socket.socket() as taken:
+            taken.bind(('127.0.0.1', 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            for one, other in (('--listen', '--rtmp-listen'), ('--rtmp-listen', '--listen')):
+                self.refused('--app=demo', f'{one}=127.0.0.1:{port}', f'{other}=127.0.0.1:0',
+                             needle=f'{one}=127.0.0.1:{port}: ')
+
+    def test_missing_nginx_and_module(self):
+        free = ('--app=demo', '--listen=127.0.0.1:0', '--rtmp-listen=127.0.0.1:0')
+        self.refused(*free, '--nginx=/nowhere/nginx', needle='/nowhere/nginx')
+        line = self.refused(*free, '--rtmp-module=/nowhere/it.so', needle='/nowhere/it.so')
+        self.assertIn('libnginx-mod-rtmp', line)
+
+    def test_module_that_nginx_refuses(self):
+        module = self.tmp / 'module.so'
+        module.write_text('this is no module')
+        self.refused('--app=demo', '--listen=127.0.0.1:0', '--rtmp-listen=127.0.0.1:0',
+                     f'--rtmp-module={module}', needle='module.so')
+
+    def test_folder_for_temporary_files(self):
+        process = self.start(os.environ['AGORA_GATEWAY_BIN'], '--app=demo', '--listen=127.0.0.1:0',
+                             '--rtmp-listen=127.0.0.1:0', env={'TMPDIR': '/nowhere'})
+        self.assertNotEqual(process.wait(), 0)
+        self.assertIn('TMPDIR', process.output('err'))
+
+
+class End(ProcessCase):
+    def test_signals_end_it_and_leave_nothing(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            gateway = self.serve()
+            pids = self.nginx(gateway)
+            member = Member(gateway.ws).join()
+            name, = self.left()
+            self.assertEqual(stat.S_IMODE((self.folder / name).stat().st_mode), 0o700)
+            began = time.monotonic()
+            gateway.signal(number)
+            self.assertEqual(member.wait_error()['code'], 503)
+            self.assertEqual(gateway.wait(), 0)
+            self.assertLess(time.monotonic() - began, 2)
+            self.assertFalse(any(alive(pid) for pid in pids))
+            self.assertEqual(self.left(), [])
+            member.close()
+
+    def test_end_with_a_frozen_nginx(self):
+        gateway = self.serve()
+        pids = self.nginx(gateway)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        self.assertEqual(gateway.terminate(), 0)
+        self.assertLess(time.monotonic() - began, 2)
+        wait_until(lambda: not any(alive(pid) for pid in pids), what='the end of nginx')
+        self.assertEqual(self.left(), [])
+
+    def test_kill_leaves_no_nginx_and_the_next_start_sweeps(self):
+        gateway = self.serve()
+        pids = self.nginx(gateway)
+        stale, = self.left()
+        gateway.signal(signal.SIGKILL)
+        gateway.wait()
+        wait_until(lambda: not any(alive(pid) for pid in pids), what='the end of nginx')
+        self.assertEqual(self.left(), [stale])
+        # What isn't ours, or isn't stale, stays.
+        others = [f'agora-gateway-{os.getpid()}-abcdef', 'agora-gateway-x-abcdef', 'agora-gateway-']
+        for name in others:
+            (self.folder / name).mkdir()
+        (self.folder / 'agora-gateway-999999999-abcdef').symlink_to(self.folder / others[0])
+        running = self.serve()
+        self.assertNotIn(stale, self.left())
+        mine = [name for name in self.left() if name.startswith(f'agora-gateway-{running.pid}-')]
+        another = self.serve()
+        self.assertEqual(another.terminate(), 0)
+        self.assertEqual(sorted(others + mine + ['agora-gateway-999999999-abcdef']), self.left())
+
+
+class Restart(ProcessCase):
+    def check_returns(self, gateway, before):
+        wait_until(lambda: not any(alive(pid) for pid in before), what='the end of the old nginx')
+        wait_until(lambda: json.loads(get(gateway.http + '/healthz')[1])['mediaRestarts'] >= 1,
+                   what='a restart')
+        wait_until(lambda: get(gateway.http + '/healthz')[0] == 200, what='health')
+        self.assertTrue(accepts(gateway.rtmp))
+        after = self.nginx(gateway)
+        self.assertFalse(set(before) & set(after))
+        self.assertTrue(gateway.running())
+        return after
+
+    def test_killed_master(self):
+        gateway = self.serve()
+        pids = self.nginx(gateway)
+        for _ in range(3):
+            os.kill(pids[0], signal.SIGKILL)
+            pids = self.check_returns(gateway, pids)
+
+    def test_killed_worker(self):
+        gateway = self.serve()
+        member = Member(gateway.ws).join()
+        master, worker = self.nginx(gateway)
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: json.loads(get(gateway.http + '/healthz')[1])['mediaRestarts'] == 1,
+                   what='a noticed restart')
+        self.assertTrue(alive(master))
+        self.assertTrue(accepts(gateway.rtmp))
+        member.ping()
+        member.close()
+
+    def test_frozen_worker(self):
+        gateway = self.serve()
+        pids = self.nginx(gateway)
+        os.kill(pids[1], signal.SIGSTOP)
+        self.check_returns(gateway, pids)
+        gateway.wait_line("nginx doesn't answer")
+
+
+if __name__ == '__main__':
+    tap.main()
