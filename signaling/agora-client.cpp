@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "signaling/agora-client.h"
+
+#include <memory>
+
+#include "signaling/agora-enum-types.h"
+#include "signaling/client-object.hpp"
+
+namespace agora::client {
+
+enum Property : guint {
+  prop_gateway = 1,
+  prop_ap_url,
+  prop_connect_timeout,
+  prop_reconnect_timeout,
+  prop_tls_ca_file,
+  prop_state,
+  prop_uid,
+  prop_channel,
+  prop_role,
+  prop_app_id,
+  n_properties,
+};
+
+enum Signal {
+  signal_stream_added,
+  signal_stream_removed,
+  signal_update_url,
+  signal_video_rotation,
+  signal_mute_audio,
+  signal_unmute_audio,
+  signal_mute_video,
+  signal_unmute_video,
+  signal_token_privilege_will_expire,
+  signal_token_privilege_did_expire,
+  signal_client_banned,
+  signal_error,
+  signal_reconnecting,
+  signal_reconnected,
+  n_signals,
+};
+
+static GParamSpec *properties[n_properties];
+static guint signals[n_signals];
+
+class Impl final : private Core::Observer {
+ public:
+  explicit Impl(AgoraClient *self) : self_(self), core(G_OBJECT(self), this) {}
+
+ private:
+  void event (const protocol::Event &event) override;
+  void error (const GError *error) override { emit(signal_error, error); }
+  void reconnecting (const GError *cause) override { emit(signal_reconnecting, cause); }
+  void reconnected (Millis took) override { emit(signal_reconnected, static_cast<guint>(took)); }
+  void changed (const char *property) override { g_object_notify(G_OBJECT(self_), property); }
+
+  template <typename... Arguments>
+  void emit (Signal signal, Arguments... arguments) {
+    g_signal_emit(self_, signals[signal], 0, arguments...);
+  }
+
+  AgoraClient *self_;
+
+ public:
+  Core core;
+};
+
+void Impl::event(const protocol::Event &event) {
+  using protocol::EventKind;
+  switch (event.kind) {
+    case EventKind::stream_added:
+      emit(signal_stream_added, event.uid);
+      return;
+    case EventKind::stream_removed:
+      emit(signal_stream_removed, event.uid);
+      return;
+    case EventKind::update_url:
+      emit(signal_update_url, event.uid, event.url.c_str());
+      return;
+    case EventKind::video_rotation:
+      emit(signal_video_rotation, event.uid, event.rotation);
+      return;
+    case EventKind::audio_mute:
+      emit(event.mute ? signal_mute_audio : signal_unmute_audio, event.uid);
+      return;
+    case EventKind::video_mute:
+      emit(event.mute ? signal_mute_video : signal_unmute_video, event.uid);
+      return;
+    case EventKind::key_will_expire:
+      emit(signal_token_privilege_will_expire);
+      return;
+    case EventKind::key_expired:
+      emit(signal_token_privilege_did_expire);
+      return;
+    case EventKind::banned:
+      emit(signal_client_banned);
+      return;
+  }
+}
+
+}  // namespace agora::client
+
+using agora::client::Impl;
+
+/**
+ * AgoraClient:
+ *
+ * One member of one channel of a gateway.
+ *
+ * Call [method@AgoraSignaling.Client.init_async], then
+ * [method@AgoraSignaling.Client.join_async]. Who may publish
+ * ([method@AgoraSignaling.Client.set_role_async]) asks for a URL to push to with
+ * [method@AgoraSignaling.Client.publish_async]; for each
+ * [signal@AgoraSignaling.Client::stream-added], ask for a URL to play with
+ * [method@AgoraSignaling.Client.subscribe_async]. The media themselves are RTMP, and not this
+ * library's business.
+ *
+ * Connect to the signals before joining: the first ones may come before the callback of join.
+ *
+ * When the gateway is lost after a first join, the client comes back by itself: after 1 second,
+ * then at growing intervals of up to 30 seconds, until
+ * [property@AgoraSignaling.Client:reconnect-timeout] is over. Publication, subscriptions and mutes
+ * are made again, and where a URL is another one,
+ * [signal@AgoraSignaling.Client::update-url] tells it.
+ *
+ * A client is thread-bound: it works on the main context that was the thread's default when it was
+ * made, its signals and callbacks come from there, and all of its methods must be called from
+ * there, the last [method@GObject.Object.unref] included. A call that is under way keeps the client
+ * alive.
+ */
+
+struct _AgoraClient {
+  GObject parent_instance;
+  Impl *impl;
+};
+
+G_DEFINE_FINAL_TYPE(AgoraClient, agora_client, G_TYPE_OBJECT)
+
+agora::client::Core &agora::client::core_of(AgoraClient *self) {
+  return self->impl->core;
+}
+
+static void agora_client_init (AgoraClient *self) {
+  self->impl = new Impl(self);
+}
+
+static void agora_client_dispose (GObject *object) {
+  AGORA_CLIENT(object)->impl->core.quiet();
+  G_OBJECT_CLASS(agora_client_parent_class)->dispose(object);
+}
+
+static void agora_client_finalize (GObject *object) {
+  delete AGORA_CLIENT(object)->impl;
+  G_OBJECT_CLASS(agora_client_parent_class)->finalize(object);
+}
+
+static std::string text_of (const GValue *value) {
+  const char *text = g_value_get_string(value);
+  return text == nullptr ? std::string() : std::string(text);
+}
+
+static std::string default_gateway () {
+  const char *set = g_getenv("AGORA_GATEWAY");
+  return set != nullptr && *set != '\0' ? set : "ws://127.0.0.1:8080/api";
+}
+
+static void agora_client_set_property (GObject *object, guint id, const GValue *value,
+                                       GParamSpec *spec) {
+  agora::client::Core &core = AGORA_CLIENT(object)->impl->core;
+  switch (id) {
+    case agora::client::prop_gateway:
+      core.destination.gateway = text_of(value);
+      if (core.destination.gateway.empty())
+        core.destination.gateway = default_gateway();
+      break;
+    case agora::client::prop_ap_url:
+      core.destination.ap_url = text_of(value);
+      break;
+    case agora::client::prop_connect_timeout:
+      core.limits().connect = g_value_get_uint(value);
+      break;
+    case agora::client::prop_reconnect_timeout:
+      core.limits().reconnect = agora::client::Millis{g_value_get_uint(value)} * 1000;
+      break;
+    case agora::client::prop_tls_ca_file:
+      core.destination.tls_ca_file = text_of(value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  }
+}
+
+static void agora_client_get_property (GObject *object, guint id, GValue *value, GParamSpec *spec) {
+  AgoraClient *self = AGORA_CLIENT(object);
+  agora::client::Core &core = self->impl->core;
+  auto set_text = [value] (const std::string &text) {
+    g_value_set_string(value, text.empty() ? nullptr : text.c_str());
+  };
+  switch (id) {
+    case agora::client::prop_gateway:
+      set_text(core.destination.gateway);
+      break;
+    case agora::client::prop_ap_url:
+      set_text(core.destination.ap_url);
+      break;
+    case agora::client::prop_connect_timeout:
+      g_value_set_uint(value, static_cast<guint>(core.limits().connect));
+      break;
+    case agora::client::prop_reconnect_timeout:
+      g_value_set_uint(value, static_cast<guint>(core.limits().reconnect / 1000));
+      break;
+    case agora::client::prop_tls_ca_file:
+      set_text(core.destination.tls_ca_file);
+      break;
+    case agora::client::prop_state:
+      g_value_set_enum(value, agora_client_get_state(self));
+      break;
+    case agora::client::prop_uid:
+      g_value_set_uint(value, agora_client_get_uid(self));
+      break;
+    case agora::client::prop_channel:
+      g_value_set_string(value, agora_client_get_channel(self));
+      break;
+    case agora::client::prop_role:
+      g_value_set_enum(value, agora_client_get_role(self));
+      break;
+    case agora::client::prop_app_id:
+      set_text(core.machine().app_id());
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  }
+}
+
+static void install_properties (GObjectClass *object_class) {
+  using namespace agora::client;
+  const auto settable =
+      static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_STATIC_STRINGS);
+  const auto readable = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * AgoraClient:gateway:
+   *
+   * The gateway's WebSocket, a ws:// or wss:// URL. Unset: the environment variable AGORA_GATEWAY,
+   * then ws://127.0.0.1:8080/api. Heeded at the next connecting.
+   */
+  properties[prop_gateway] = g_param_spec_string(
+      "gateway", "Gateway", "URL of the gateway (ws:// or wss://)", nullptr, settable);
+  /**
+   * AgoraClient:ap-url:
+   *
+   * An http:// or https:// URL that is asked for a gateway; where it is set,
+   * [property@AgoraSignaling.Client:gateway] is not looked at. The gateways that it answers are
+   * tried in their order, each for 5 seconds.
+   */
+  properties[prop_ap_url] = g_param_spec_string(
+      "ap-url", "AP URL", "URL that chooses a gateway, instead of gateway", nullptr, settable);
+  /**
+   * AgoraClient:connect-timeout:
+   *
+   * How long a peer may take to answer while a first join or a return is under way, in
+   * milliseconds.
+   */
+  properties[prop_connect_timeout] =
+      g_param_spec_uint("connect-timeout", "Connect timeout", "Patience with a mute peer, in ms", 1,
+                        G_MAXINT32, 10'000, settable);
+  /**
+   * AgoraClient:reconnect-timeout:
+   *
+   * How long the client tries to come back after it has lost the gateway, in seconds; 0: not at
+   * all.
+   */
+  properties[prop_reconnect_timeout] = g_param_spec_uint(
+      "reconnect-timeout", "Reconnect timeout", "How long to try to come back, in s (0: never)", 0,
+      G_MAXINT32, 1200, settable);
+  /**
+   * AgoraClient:tls-ca-file:
+   *
+   * A file of PEM certificates: the only authorities that are trusted for wss:// and https://.
+   * Unset: the system's.
+   */
+  properties[prop_tls_ca_file] = g_param_spec_string(
+      "tls-ca-file", "TLS CA file", "Trusted authorities (PEM)", nullptr, settable);
+  /**
+   * AgoraClient:state:
+   *
+   * Where the client is.
+   */
+  properties[prop_state] = g_param_spec_enum("state", "State", "Where the client is",
+                                             AGORA_TYPE_STATE, AGORA_STATE_IDLE, readable);
+  /**
+   * AgoraClient:uid:
+   *
+   * The member's own uid: the one that was asked for, from the answer to join on the real one; 0
+   * outside of a channel.
+   */
+  properties[prop_uid] =
+      g_param_spec_uint("uid", "Uid", "The member's own uid", 0, G_MAXUINT32, 0, readable);
+  /**
+   * AgoraClient:channel:
+   *
+   * The channel; %NULL outside of one.
+   */
+  properties[prop_channel] =
+      g_param_spec_string("channel", "Channel", "The channel", nullptr, readable);
+  /**
+   * AgoraClient:role:
+   *
+   * What the member may do in its channel.
+   */
+  properties[prop_role] = g_param_spec_enum("role", "Role", "What the member may do",
+                                            AGORA_TYPE_ROLE, AGORA_ROLE_AUDIENCE, readable);
+  /**
+   * AgoraClient:app-id:
+   *
+   * The app, as given to [method@AgoraSignaling.Client.init_async].
+   */
+  properties[prop_app_id] = g_param_spec_string("app-id", "App id", "The app", nullptr, readable);
+  g_object_class_install_properties(object_class, n_properties, properties);
+}
+
+template <typename... Types>
+static guint new_signal (const char *name, Types... types) {
+  return g_signal_new(name, AGORA_TYPE_CLIENT, G_SIGNAL_RUN_LAST, 0, nullptr, nullptr, nullptr,
+                      G_TYPE_NONE, sizeof...(types), types...);
+}
+
+static void install_signals () {
+  using namespace agora::client;
+  /**
+   * AgoraClient::stream-added:
+   * @self: the client.
+   * @uid: the speaker.
+   *
+   * A member has something to hear: subscribe to it. After a join there is one for each that was
+   * there before.
+   */
+  signals[signal_stream_added] = new_signal("stream-added", G_TYPE_UINT);
+  /**
+   * AgoraClient::stream-removed:
+   * @self: the client.
+   * @uid: the speaker.
+   *
+   * A member has unpublished, or left. Its URL and the subscription are void.
+   */
+  signals[signal_stream_removed] = new_signal("stream-removed", G_TYPE_UINT);
+  /**
+   * AgoraClient::update-url:
+   * @self: the client.
+   * @uid: whose stream has moved.
+   * @url: the new URL; with one's own @uid it is the one to push to.
+   *
+   * A URL in use is of no use any more: go on with this one.
+   */
+  signals[signal_update_url] = new_signal("update-url", G_TYPE_UINT, G_TYPE_STRING);
+  /**
+   * AgoraClient::video-rotation:
+   * @self: the client.
+   * @uid: the speaker.
+   * @rotation: by how many degrees its picture is turned.
+   *
+   * The picture of a member is turned.
+   */
+  signals[signal_video_rotation] = new_signal("video-rotation", G_TYPE_UINT, G_TYPE_INT);
+  /**
+   * AgoraClient::mute-audio:
+   * @self: the client.
+   * @uid: the speaker.
+   *
+   * A member is silent on purpose. Its stream goes on.
+   */
+  signals[signal_mute_audio] = new_signal("mute-audio", G_TYPE_UINT);
+  /**
+   * AgoraClient::unmute-audio:
+   * @self: the client.
+   * @uid: the speaker.
+   *
+   * A member speaks again.
+   */
+  signals[signal_unmute_audio] = new_signal("unmute-audio", G_TYPE_UINT);
+  /**
+   * AgoraClient::mute-video:
+   * @self: the client.
+   * @uid: the speaker.
+   *
+   * A member has covered its camera.
+   */
+  signals[signal_mute_video] = new_signal("mute-video", G_TYPE_UINT);
+  /**
+   * AgoraClient::unmute-video:
+   * @self: the client.
+   * @uid: the speaker.
+   *
+   * A member shows its picture again.
+   */
+  signals[signal_unmute_video] = new_signal("unmute-video", G_TYPE_UINT);
+  /**
+   * AgoraClient::token-privilege-will-expire:
+   * @self: the client.
+   *
+   * The token, or a privilege of it, ends within 30 seconds:
+   * [method@AgoraSignaling.Client.renew_token_async] in time.
+   */
+  signals[signal_token_privilege_will_expire] = new_signal("token-privilege-will-expire");
+  /**
+   * AgoraClient::token-privilege-did-expire:
+   * @self: the client.
+   *
+   * The token has ended, and with it the membership: join again with another token.
+   */
+  signals[signal_token_privilege_did_expire] = new_signal("token-privilege-did-expire");
+  /**
+   * AgoraClient::client-banned:
+   * @self: the client.
+   *
+   * The operator of the channel has removed this member. It does not come back by itself.
+   */
+  signals[signal_client_banned] = new_signal("client-banned");
+  /**
+   * AgoraClient::error:
+   * @self: the client.
+   * @error: what went wrong, in the domain of this library.
+   *
+   * Something went wrong that no call waits for. Where the client is then in
+   * %AGORA_STATE_FAILED it is out of the channel for good.
+   */
+  signals[signal_error] = new_signal("error", G_TYPE_ERROR);
+  /**
+   * AgoraClient::reconnecting:
+   * @self: the client.
+   * @cause: why.
+   *
+   * The gateway is lost; the client tries to come back. Until then all calls but leave fail with
+   * %AGORA_ERROR_SOCKET_GONE.
+   */
+  signals[signal_reconnecting] = new_signal("reconnecting", G_TYPE_ERROR);
+  /**
+   * AgoraClient::reconnected:
+   * @self: the client.
+   * @ms: how long it was away, in milliseconds.
+   *
+   * The client is back in the channel. What it published and subscribed to is being made again.
+   */
+  signals[signal_reconnected] = new_signal("reconnected", G_TYPE_UINT);
+}
+
+static void agora_client_class_init (AgoraClientClass *klass) {
+  GObjectClass *object_class = G_OBJECT_CLASS(klass);
+  object_class->dispose = agora_client_dispose;
+  object_class->finalize = agora_client_finalize;
+  object_class->set_property = agora_client_set_property;
+  object_class->get_property = agora_client_get_property;
+  install_properties(object_class);
+  install_signals();
+}
+
+/**
+ * agora_client_new:
+ * @gateway: (nullable): see [property@AgoraSignaling.Client:gateway].
+ *
+ * Makes a client, on the main context that is this thread's default. Nothing is connected yet.
+ *
+ * Returns: (transfer full): a client.
+ */
+AgoraClient *agora_client_new (const char *gateway) {
+  return AGORA_CLIENT(g_object_new(AGORA_TYPE_CLIENT, "gateway", gateway, nullptr));
+}
+
+/**
+ * agora_client_get_state:
+ * @self: a client.
+ *
+ * Tells where the client is.
+ *
+ * Returns: the state.
+ */
+AgoraState agora_client_get_state (AgoraClient *self) {
+  g_return_val_if_fail(AGORA_IS_CLIENT(self), AGORA_STATE_IDLE);
+  return agora::client::state_of(self->impl->core.machine().phase());
+}
+
+/**
+ * agora_client_get_uid:
+ * @self: a client.
+ *
+ * Tells the member's own uid.
+ *
+ * Returns: the uid; 0 outside of a channel.
+ */
+guint agora_client_get_uid (AgoraClient *self) {
+  g_return_val_if_fail(AGORA_IS_CLIENT(self), 0);
+  return self->impl->core.machine().uid();
+}
+
+/**
+ * agora_client_get_role:
+ * @self: a client.
+ *
+ * Tells what the member may do in its channel.
+ *
+ * Returns: the role.
+ */
+AgoraRole agora_client_get_role (AgoraClient *self) {
+  g_return_val_if_fail(AGORA_IS_CLIENT(self), AGORA_ROLE_AUDIENCE);
+  return agora::client::role_of(self->impl->core.machine().role());
+}
+
+/**
+ * agora_client_get_channel:
+ * @self: a client.
+ *
+ * Tells the channel. It is valid until the client is used again.
+ *
+ * Returns: (nullable): the channel; %NULL outside of one.
+ */
+const char *agora_client_get_channel (AgoraClient *self) {
+  g_return_val_if_fail(AGORA_IS_CLIENT(self), nullptr);
+  const std::string &channel = self->impl->core.machine().channel();
+  return channel.empty() ? nullptr : channel.c_str();
+}
+
+/**
+ * agora_client_destroy:
+ * @self: a client.
+ *
+ * Closes the connection without a goodbye, as dropping the last reference does: for the others in
+ * the channel, the member is away for a while, and a
+ * [method@AgoraSignaling.Client.rejoin_async] within 10 seconds takes its streams over. Calls that
+ * are under way fail with %AGORA_ERROR_SOCKET_GONE. The client can be used again.
+ */
+void agora_client_destroy (AgoraClient *self) {
+  g_return_if_fail(AGORA_IS_CLIENT(self));
+  self->impl->core.happen(agora::client::Destroy{});
+}

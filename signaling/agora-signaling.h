@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Everything of the library. */
+#pragma once
+
+#include <signaling/agora-client.h>
+#include <signaling/agora-enum-types.h>
+#include <signaling/agora-error.h>
+#include <signaling/agora-log.h>
+#include <signaling/agora-macros.h>
