@@ -381,6 +381,8 @@ void Machine::happened(const protocol::Event &event) {
 }
 
 void Machine::told_error(const protocol::ErrorEvent &event, Millis now) {
+  if (phase_ != Phase::joining && phase_ != Phase::joined && phase_ != Phase::rejoining)
+    return;
   Trouble trouble = trouble_of(event.code, event.reason, "the gateway");
   if (is_final(trouble.code)) {
     fail(std::move(trouble));
