@@ -8,6 +8,7 @@
 
 #include "signaling/gateway/gateway.hpp"
 #include "signaling/gateway/options.hpp"
+#include "signaling/gateway/token-command.hpp"
 
 namespace {
 
@@ -70,6 +71,8 @@ int main (int argc, char **argv) {
   // Standard output belongs to the ready line.
   g_log_writer_default_set_use_stderr(TRUE);
   g_set_prgname("agora-gateway");
+  if (argc > 1 && strcmp(argv[1], "token") == 0)
+    return agora::gateway::token_command(argc - 1, argv + 1);
   raise_file_limit();
   auto parsed = parse_options(argc, argv);
   if (auto *exit = std::get_if<OptionsExit>(&parsed)) {

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "signaling/gateway/token-command.hpp"
+
+#include <string>
+
+#include <glib.h>
+
+#include "signaling/protocol/rules.hpp"
+#include "signaling/protocol/token.hpp"
+
+namespace agora::gateway {
+
+namespace {
+
+using namespace protocol;
+
+struct Options {
+  char *app = nullptr;
+  char *channel = nullptr;
+  char *uid = nullptr;
+  char *role = nullptr;
+  char *kind = nullptr;
+  gint64 expires = 3600;
+
+  Options() = default;
+  Options(const Options &) = delete;
+  Options &operator=(const Options &) = delete;
+  ~Options() {
+    for (char *text : {app, channel, uid, role, kind})
+      g_free(text);
+  }
+};
+
+constexpr int exit_usage = 2;
+
+int refuse (const std::string &reason) {
+  g_printerr("%s: %s\n", g_get_prgname(), reason.c_str());
+  return exit_usage;
+}
+
+std::optional<std::string> fill (const Options &options, TokenSpec &spec) {
+  if (!options.app)
+    return "--app=ID:CERTIFICATE is missing";
+  std::string app = options.app;
+  auto colon = app.find(':');
+  if (colon == std::string::npos || colon + 1 == app.size())
+    return "--app=" + app +
+           ": expected ID:CERTIFICATE; an app without a certificate takes no token";
+  spec.app_id = app.substr(0, colon);
+  spec.certificate = app.substr(colon + 1);
+  if (auto reason = check_app_id(spec.app_id))
+    return "--app: " + *reason;
+
+  if (!options.channel)
+    return "--channel=NAME is missing";
+  spec.channel = options.channel;
+  if (auto reason = check_channel(spec.channel))
+    return "--channel: " + *reason;
+  spec.uid = options.uid ? options.uid : "";
+
+  std::string role = options.role ? options.role : "subscriber";
+  if (role == "publisher")
+    spec.role = Role::broadcaster;
+  else if (role == "subscriber")
+    spec.role = Role::audience;
+  else
+    return "--role=" + role + ": expected publisher or subscriber";
+
+  std::string kind = options.kind ? options.kind : "007";
+  if (kind == "007")
+    spec.kind = TokenKind::access_token_007;
+  else if (kind == "006")
+    spec.kind = TokenKind::access_token_006;
+  else if (kind == "005")
+    spec.kind = TokenKind::channel_key_005;
+  else
+    return "--kind=" + kind + ": expected 007, 006 or 005";
+
+  spec.issued_at = g_get_real_time() / G_USEC_PER_SEC;
+  spec.expires_in = options.expires;
+  return std::nullopt;
+}
+
+}  // namespace
+
+int token_command (int argc, char **argv) {
+  Options options;
+  const GOptionEntry entries[] = {
+      {"app", 0, 0, G_OPTION_ARG_STRING, &options.app, "The app and its secret", "ID:CERTIFICATE"},
+      {"channel", 0, 0, G_OPTION_ARG_STRING, &options.channel, "The channel it lets in to", "NAME"},
+      {"uid", 0, 0, G_OPTION_ARG_STRING, &options.uid,
+       "The uid or the text account it is for (default: any)", "UID"},
+      {"role", 0, 0, G_OPTION_ARG_STRING, &options.role,
+       "publisher: may publish as well (default: subscriber)", "ROLE"},
+      {"expires", 0, 0, G_OPTION_ARG_INT64, &options.expires,
+       "Seconds until it ends; 0: never (default: 3600)", "SECONDS"},
+      {"kind", 0, 0, G_OPTION_ARG_STRING, &options.kind,
+       "The format: 007, 006, or 005, a Channel Key (default: 007)", "KIND"},
+      {}};
+  g_set_prgname("agora-gateway token");
+  g_autoptr(GOptionContext) context = g_option_context_new(nullptr);
+  g_option_context_set_summary(context, "Makes a token for one channel and prints it.");
+  g_option_context_add_main_entries(context, entries, nullptr);
+  g_autoptr(GError) error = nullptr;
+  if (!g_option_context_parse(context, &argc, &argv, &error))
+    return refuse(error->message);
+  if (argc > 1)
+    return refuse(std::string("unexpected argument ") + argv[1]);
+
+  TokenSpec spec;
+  if (auto reason = fill(options, spec))
+    return refuse(*reason);
+  auto token = build_token(spec);
+  if (auto *cause = std::get_if<TokenError>(&token))
+    return refuse(cause->reason);
+  g_print("%s\n", std::get<std::string>(token).c_str());
+  return 0;
+}
+
+}  // namespace agora::gateway
