@@ -7,3 +7,4 @@
 #include <signaling/agora-error.h>
 #include <signaling/agora-log.h>
 #include <signaling/agora-macros.h>
+#include <signaling/agora-token.h>
