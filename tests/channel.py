@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A channel with real members, for tests: gst-launch-1.0 speaks and records, numpy compares."""
 
+import os
 import shlex
-from pathlib import Path
 
 import numpy
 
@@ -11,7 +11,6 @@ from harness import SCALE, Case
 
 LEAD = 1.0  # seconds of silence before the first word: whoever is there hears all of it
 TAIL = 0.5
-MEMBER = Path(__file__).parent / 'member.py'
 
 
 class ChannelCase(Case):
@@ -69,8 +68,9 @@ class ChannelCase(Case):
         return heard.read(process.path)
 
     def member(self, *arguments):
-        """A member by the library alone (tests/member.py)."""
-        return self.foreign('/usr/bin/python3', MEMBER, self.gate.ws, self.APP, *arguments)
+        """A member by the library alone (tests/member.cpp)."""
+        room, *options = arguments
+        return self.start(os.environ['AGORA_MEMBER_BIN'], *options, self.gate.ws, self.APP, room)
 
     def assert_heard(self, voice, sound, least=0.95, near=None):
         match = heard.match(voice, sound, near)

@@ -29,8 +29,8 @@ class OthersTest(ChannelCase):
         # Two members, two URLs: one cannot be used in the other's name.
         self.assertNotEqual(*urls)
         by_ffmpeg, by_playbin = self.tmp / 'ffmpeg.wav', self.tmp / 'playbin.wav'
-        ffmpeg = self.foreign('ffmpeg', '-v', 'error', '-fflags', 'nobuffer', '-analyzeduration',
-                              '0', '-i', urls[0], by_ffmpeg)
+        ffmpeg = self.foreign('ffmpeg', '-v', 'error', '-nostdin', '-analyzeduration',
+                              '500000', '-i', urls[0], by_ffmpeg)
         playbin = self.line(f'playbin3 uri={urls[1]} '
                             f'audio-sink="audioconvert ! wavenc ! filesink location={by_playbin}"')
         self.assertEqual(speaker.wait(30), 0, speaker.tail())
