@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "signaling/agora-enums.h"
-
 GST_DEBUG_CATEGORY_STATIC(agora_session_debug);
 #define GST_CAT_DEFAULT agora_session_debug
 
@@ -240,6 +238,26 @@ void SessionImpl::finished(GObject *, GAsyncResult *result, gpointer data) {
   (*done)(result);
 }
 
+// A signal of the client that is passed on under its own name.
+struct SessionImpl::Forward {
+  SessionImpl *self;
+  const char *name;
+};
+
+void SessionImpl::free_forward(gpointer data, GClosure *) {
+  delete static_cast<Forward *>(data);
+}
+
+void SessionImpl::forward(AgoraClient *, gpointer data) {
+  auto *f = static_cast<Forward *>(data);
+  f->self->tell([f] (Member &m) { m.channel_event(f->name, 0); });
+}
+
+void SessionImpl::forward_about(AgoraClient *, guint uid, gpointer data) {
+  auto *f = static_cast<Forward *>(data);
+  f->self->tell([f, uid] (Member &m) { m.channel_event(f->name, uid); });
+}
+
 void SessionImpl::connect_signals() {
   const std::pair<const char *, GCallback> signals[] = {
       {"stream-added", G_CALLBACK(on_stream_added)},
@@ -253,28 +271,14 @@ void SessionImpl::connect_signals() {
   for (auto [name, callback] : signals)
     handlers_.push_back(g_signal_connect(client_, name, callback, this));
   for (const char *name : {"mute-audio", "unmute-audio", "mute-video", "unmute-video"})
-    handlers_.push_back(g_signal_connect_data(
-        client_, name, G_CALLBACK(+[] (AgoraClient *, guint uid, gpointer data) {
-          auto *pair = static_cast<std::pair<SessionImpl *, const char *> *>(data);
-          pair->first->tell([&] (Member &m) { m.channel_event(pair->second, uid); });
-        }),
-        new std::pair<SessionImpl *, const char *>(this, name),
-        [] (gpointer p, GClosure *) {
-          delete static_cast<std::pair<SessionImpl *, const char *> *>(p);
-        },
-        static_cast<GConnectFlags>(0)));
+    handlers_.push_back(g_signal_connect_data(client_, name, G_CALLBACK(forward_about),
+                                              new Forward{this, name}, free_forward,
+                                              static_cast<GConnectFlags>(0)));
   for (const char *name :
        {"token-privilege-will-expire", "token-privilege-did-expire", "client-banned"})
-    handlers_.push_back(g_signal_connect_data(
-        client_, name, G_CALLBACK(+[] (AgoraClient *, gpointer data) {
-          auto *pair = static_cast<std::pair<SessionImpl *, const char *> *>(data);
-          pair->first->tell([&] (Member &m) { m.channel_event(pair->second, 0); });
-        }),
-        new std::pair<SessionImpl *, const char *>(this, name),
-        [] (gpointer p, GClosure *) {
-          delete static_cast<std::pair<SessionImpl *, const char *> *>(p);
-        },
-        static_cast<GConnectFlags>(0)));
+    handlers_.push_back(g_signal_connect_data(client_, name, G_CALLBACK(forward),
+                                              new Forward{this, name}, free_forward,
+                                              static_cast<GConnectFlags>(0)));
 }
 
 void SessionImpl::begin() {

@@ -75,6 +75,10 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
   void tell (const std::function<void(Member &)> &what, const Part *only = nullptr,
              Member *alone = nullptr);
 
+  struct Forward;
+  static void free_forward (gpointer data, GClosure *);
+  static void forward (AgoraClient *, gpointer data);
+  static void forward_about (AgoraClient *, guint uid, gpointer data);
   static void on_stream_added (AgoraClient *, guint uid, SessionImpl *self);
   static void on_stream_removed (AgoraClient *, guint uid, SessionImpl *self);
   static void on_update_url (AgoraClient *, guint uid, const char *url, SessionImpl *self);

@@ -520,6 +520,21 @@ const char *agora_client_get_channel (AgoraClient *self) {
 }
 
 /**
+ * agora_client_get_main_context:
+ * @self: a client.
+ *
+ * Tells the context on which the client runs: the one that was the thread's default when it was
+ * made. Whoever calls the client must do so from there. This function alone may be called from any
+ * thread.
+ *
+ * Returns: (transfer none): the context, for as long as the client lives.
+ */
+GMainContext *agora_client_get_main_context (AgoraClient *self) {
+  g_return_val_if_fail(AGORA_IS_CLIENT(self), nullptr);
+  return self->impl->core.context();
+}
+
+/**
  * agora_client_destroy:
  * @self: a client.
  *

@@ -72,6 +72,9 @@ AGORA_API
 const char *agora_client_get_channel (AgoraClient *self);
 
 AGORA_API
+GMainContext *agora_client_get_main_context (AgoraClient *self);
+
+AGORA_API
 void agora_client_init_async (AgoraClient *self, const char *app_id, GCancellable *cancellable,
                               GAsyncReadyCallback callback, gpointer user_data);
 AGORA_API

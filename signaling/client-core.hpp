@@ -50,6 +50,7 @@ class Core final : private Transport::Listener {
   void quiet ();
 
   Destination destination;
+  GMainContext *context () const { return context_.get(); }
   const Machine &machine () const { return machine_; }
   Limits &limits () { return machine_.limits; }
 
