@@ -25,11 +25,11 @@ enum class CloseCode : std::uint16_t {
   normal = 1000,
   going_away = 1001,  // drain
   policy = 1008,      // flood
-  try_later = 1013,   // too many sockets
   replaced = 4001,    // another device took the uid
   banned = 4002,
   silent = 4003,        // no frame for too long
   never_joined = 4004,  // connected, or left, and then didn't join in time
+  try_later = 4005,     // too many sockets; libsoup can't send 1013
 };
 
 // Encode once, send to each. `to` is never empty.

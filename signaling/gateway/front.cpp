@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "signaling/gateway/bounded-stream.hpp"
 #include "signaling/gateway/http.hpp"
 #include "signaling/protocol/codec.hpp"
 
@@ -18,6 +19,11 @@ constexpr std::size_t body_limit = 16 * 1024;
 constexpr const char *socket_path = "/api";
 constexpr const char *json_type = "application/json";
 constexpr guint upgrade_required = 426;
+
+// A message in many pieces is longer on the wire; pings may come between.
+std::size_t between_messages (const FrameLimits &limits) {
+  return std::size_t{2} * limits.bytes + 4096;
+}
 
 std::string address_of (SoupServerMessage *message) {
   auto *remote = soup_server_message_get_remote_address(message);
@@ -107,31 +113,24 @@ void Front::route(const char *path, const char *http_method) {
 std::string Front::start() {
   auto *server = server_.get();
   bound_bodies(server, body_limit);
-  // Members' frames are short, and what inflates has no bound.
-  soup_server_remove_websocket_extension(server, SOUP_TYPE_WEBSOCKET_EXTENSION_DEFLATE);
   auto not_found = [] (SoupServer *, SoupServerMessage *message, const char *, GHashTable *,
                        gpointer) {
     respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "Not found\n");
   };
   soup_server_add_handler(server, nullptr, not_found, nullptr, nullptr);
-  // Runs before libsoup's handshake, which a status prevents. Paths come with their subtrees.
-  auto check_upgrade = [] (SoupServer *, SoupServerMessage *message, const char *path, GHashTable *,
-                           gpointer) {
+  // Paths come with their subtrees.
+  auto upgrade = [] (SoupServer *, SoupServerMessage *message, const char *path, GHashTable *,
+                     gpointer data) {
     if (std::string_view(path) != socket_path)
       respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "Not found\n");
     else if (!soup_message_headers_header_contains(soup_server_message_get_request_headers(message),
                                                    "Upgrade", "websocket"))
       respond(message, upgrade_required, "text/plain", "Expected a WebSocket\n");
+    // No extension: members' frames are short, and what inflates has no bound.
+    else if (soup_websocket_server_process_handshake(message, nullptr, nullptr, nullptr, nullptr))
+      g_signal_connect(message, "wrote-informational", G_CALLBACK(on_upgraded), data);
   };
-  soup_server_add_handler(server, socket_path, check_upgrade, nullptr, nullptr);
-  auto on_socket = [] (SoupServer *, SoupServerMessage *message, const char *,
-                       SoupWebsocketConnection *connection, gpointer data) {
-    auto *self = static_cast<Front *>(data);
-    self->handler_.opened(connection, soup_server_message_get_socket(message), address_of(message),
-                          self->authority(message).host);
-  };
-  soup_server_add_websocket_handler(server, socket_path, nullptr, nullptr, on_socket, this,
-                                    nullptr);
+  soup_server_add_handler(server, socket_path, upgrade, this, nullptr);
   route<&Front::choose>("/api/v1", "POST");
   route<&Front::healthz>("/healthz", "GET");
 
@@ -140,6 +139,20 @@ std::string Front::start() {
   if (!soup_server_listen_socket(server, socket_.get(), flags, &error))
     return "--listen=" + to_string(endpoint_) + ": " + error->message;
   return "";
+}
+
+void Front::on_upgraded(SoupServerMessage *message, gpointer data) {
+  auto *self = static_cast<Front *>(data);
+  auto kept = share(message);
+  auto socket = share(soup_server_message_get_socket(message));
+  auto address = address_of(message);
+  auto host = self->authority(message).host;
+  ObjectPtr<GIOStream> stolen(soup_server_message_steal_connection(message));
+  auto bounded = bounded_stream_new(stolen.get(), between_messages(self->options_.frames));
+  ObjectPtr<SoupWebsocketConnection> connection(
+      soup_websocket_connection_new(bounded.get(), soup_server_message_get_uri(message),
+                                    SOUP_WEBSOCKET_CONNECTION_SERVER, nullptr, nullptr, nullptr));
+  self->handler_.opened(connection.get(), socket.get(), std::move(address), std::move(host));
 }
 
 void Front::stop() {

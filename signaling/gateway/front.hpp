@@ -57,6 +57,7 @@ class Front {
   };
   Authority authority (SoupServerMessage *message) const;
   bool tls () const { return !options_.tls_certificate.empty(); }
+  static void on_upgraded (SoupServerMessage *message, gpointer self);
   void choose (SoupServerMessage *message);
   void healthz (SoupServerMessage *message);
 

@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "signaling/gateway/bounded-stream.hpp"
+
 namespace agora::gateway {
 
 namespace {
@@ -13,7 +15,7 @@ namespace {
 // The kernel's share of what a reader leaves waiting.
 constexpr int send_buffer = 64 * 1024;
 // From close() to the end of the connection, with a peer that doesn't answer.
-constexpr unsigned close_limit_ms = 3000;
+constexpr unsigned close_limit_ms = 2000;
 constexpr std::size_t longest_close_reason = 123;
 
 SourcePtr attach (GSource *source, GSourceFunc callback, gpointer data) {
@@ -33,6 +35,7 @@ MemberSocket::MemberSocket(SoupWebsocketConnection *connection, GSocket *socket,
   g_socket_set_option(socket, SOL_SOCKET, SO_SNDBUF, send_buffer, nullptr);
   soup_websocket_connection_set_max_incoming_payload_size(connection, limits.bytes);
   g_signal_connect(connection, "message", G_CALLBACK(on_message), this);
+  g_signal_connect(connection, "error", G_CALLBACK(on_error), this);
   g_signal_connect(connection, "closed", G_CALLBACK(on_closed), this);
 }
 
@@ -45,6 +48,7 @@ MemberSocket::~MemberSocket() {
 void MemberSocket::on_message(SoupWebsocketConnection *, gint type, GBytes *message,
                               gpointer data) {
   auto *self = static_cast<MemberSocket *>(data);
+  bounded_stream_renew(soup_websocket_connection_get_io_stream(self->connection_.get()));
   if (self->closing_)
     return;
   if (type != SOUP_WEBSOCKET_DATA_TEXT) {
@@ -54,6 +58,24 @@ void MemberSocket::on_message(SoupWebsocketConnection *, gint type, GBytes *mess
   gsize size = 0;
   const auto *text = static_cast<const char *>(g_bytes_get_data(message, &size));
   self->callbacks_.text({text, size});
+}
+
+// libsoup has answered with a close frame, and would wait for a peer that may never stop sending.
+void MemberSocket::on_error(SoupWebsocketConnection *, GError *error, gpointer data) {
+  auto *self = static_cast<MemberSocket *>(data);
+  g_info("Closing a member: %s", error->message);
+  self->closing_ = true;
+  self->cut_later();
+}
+
+void MemberSocket::cut_later() {
+  cut_ = attach(
+      g_timeout_source_new(close_limit_ms),
+      [] (gpointer self) -> gboolean {
+        static_cast<MemberSocket *>(self)->cut();
+        return G_SOURCE_CONTINUE;
+      },
+      this);
 }
 
 void MemberSocket::on_closed(SoupWebsocketConnection *, gpointer data) {
@@ -131,13 +153,7 @@ void MemberSocket::close(unsigned short code, const std::string &reason) {
     return;
   close_code_ = code;
   close_reason_ = reason.substr(0, longest_close_reason);
-  cut_ = attach(
-      g_timeout_source_new(close_limit_ms),
-      [] (gpointer self) -> gboolean {
-        static_cast<MemberSocket *>(self)->cut();
-        return G_SOURCE_CONTINUE;
-      },
-      this);
+  cut_later();
   if (queue_.empty())
     begin_close();
 }

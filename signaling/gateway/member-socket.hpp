@@ -36,6 +36,7 @@ class MemberSocket {
 
  private:
   static void on_message (SoupWebsocketConnection *, gint type, GBytes *message, gpointer self);
+  static void on_error (SoupWebsocketConnection *, GError *error, gpointer self);
   static void on_closed (SoupWebsocketConnection *, gpointer self);
   static gboolean on_writable (GSocket *, GIOCondition, gpointer self);
   bool writable () const;
@@ -43,6 +44,7 @@ class MemberSocket {
   void wait_writable ();
   void flush ();
   void begin_close ();
+  void cut_later ();
   void cut ();
 
   ObjectPtr<SoupWebsocketConnection> connection_;
