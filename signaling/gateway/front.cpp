@@ -5,10 +5,10 @@
 #include <json-glib/json-glib.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "signaling/gateway/bounded-stream.hpp"
 #include "signaling/gateway/http.hpp"
+#include "signaling/gateway/media-url.hpp"
 #include "signaling/protocol/codec.hpp"
 
 namespace agora::gateway {
@@ -34,31 +34,13 @@ std::string address_of (SoupServerMessage *message) {
   return text.get();
 }
 
-// The name in a Host header, brackets included. It comes back in URLs, so that it must be clean;
-// "" when it isn't.
-std::string clean_host (std::string_view authority) {
-  auto end = authority.starts_with('[') ? authority.find(']') : authority.find(':');
-  auto host = authority.substr(0, end);
-  auto rest = end == std::string_view::npos ? std::string_view() : authority.substr(end);
-  bool literal = host.starts_with('[');
-  if (literal) {
-    host.remove_prefix(1);
-    if (rest.empty())
-      return "";
-    rest.remove_prefix(1);
-  }
-  unsigned short port = 0;
-  if (!rest.empty() && (rest.front() != ':' ||
-                        std::from_chars(rest.data() + 1, rest.data() + rest.size(), port).ptr !=
-                            rest.data() + rest.size()))
+// The host of a Host header, without its port; "" when there is none to be had.
+std::string host_of (std::string_view authority) {
+  auto end = authority.find(':', authority.starts_with('[') ? authority.find(']') : 0);
+  auto port = end == std::string_view::npos ? std::string_view() : authority.substr(end + 1);
+  if (!std::all_of(port.begin(), port.end(), [] (char c) { return g_ascii_isdigit(c); }))
     return "";
-  auto good = [literal] (char c) {
-    return literal ? g_ascii_isxdigit(c) || c == ':' || c == '.'
-                   : g_ascii_isalnum(c) || c == '.' || c == '-' || c == '_';
-  };
-  if (host.empty() || host.size() > 253 || !std::all_of(host.begin(), host.end(), good))
-    return "";
-  return literal ? "[" + std::string(host) + "]" : std::string(host);
+  return url_host(authority.substr(0, end));
 }
 
 }  // namespace
@@ -160,7 +142,7 @@ void Front::stop() {
 }
 
 std::string Front::http_url() const {
-  return (tls() ? "https://" : "http://") + url_host(endpoint_, options_.public_host) + ":" +
+  return (tls() ? "https://" : "http://") + own_host(endpoint_, options_.public_host) + ":" +
          std::to_string(endpoint_.port);
 }
 
@@ -174,14 +156,14 @@ Front::Authority Front::authority(SoupServerMessage *message) const {
     return {options_.public_host, options_.public_host + port};
   const char *header =
       soup_message_headers_get_one(soup_server_message_get_request_headers(message), "Host");
-  auto host = clean_host(header != nullptr ? header : "");
+  auto host = host_of(header != nullptr ? header : "");
   if (!host.empty())
     return {host, header};
   auto *local = soup_server_message_get_local_address(message);
   if (local != nullptr && G_IS_INET_SOCKET_ADDRESS(local)) {
     CharPtr text(
         g_inet_address_to_string(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(local))));
-    host = bracketed(text.get());
+    host = url_host(text.get());
   }
   return {host, host + port};
 }

@@ -122,7 +122,7 @@ void Gateway::start() {
     }
     state_ = State::serving;
     auto media = media_->address();
-    auto host = url_host(options_.rtmp_listen, media.host);
+    auto host = own_host(options_.rtmp_listen, media.host);
     callbacks_.ready("ready ws=" + front_->ws_url() + " http=" + front_->http_url() +
                      " rtmp=rtmp://" + host + ":" + std::to_string(media.port) + "/" + media.app);
   };

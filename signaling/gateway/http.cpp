@@ -8,6 +8,8 @@
 
 #include <array>
 
+#include "signaling/gateway/media-url.hpp"
+
 namespace agora::gateway {
 
 namespace {
@@ -92,17 +94,13 @@ std::string draw_secret () {
   return text;
 }
 
-std::string url_host (const Endpoint &endpoint, const std::string &public_host) {
+std::string own_host (const Endpoint &endpoint, const std::string &public_host) {
   if (!public_host.empty())
     return public_host;
   ObjectPtr<GInetAddress> address(g_inet_address_new_from_string(endpoint.address.c_str()));
   if (!g_inet_address_get_is_any(address.get()))
-    return bracketed(endpoint.address);
+    return url_host(endpoint.address);
   return g_inet_address_get_family(address.get()) == G_SOCKET_FAMILY_IPV6 ? "[::1]" : "127.0.0.1";
-}
-
-std::string bracketed (const std::string &address) {
-  return address.find(':') == std::string::npos ? address : "[" + address + "]";
 }
 
 bool same_secret (std::string_view given, std::string_view expected) {

@@ -27,10 +27,8 @@ void respond (SoupServerMessage *message, guint status, const char *type, std::s
 // 64 hexadecimal digits that nobody can guess.
 std::string draw_secret ();
 
-// An IPv6 address in brackets, all else as it is.
-std::string bracketed (const std::string &address);
 // The host in URLs for a listener of ours: the public one, or one that works on this machine.
-std::string url_host (const Endpoint &endpoint, const std::string &public_host);
+std::string own_host (const Endpoint &endpoint, const std::string &public_host);
 
 // Compares in a time that doesn't depend on where the texts differ.
 bool same_secret (std::string_view given, std::string_view expected);
