@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Owners of what GStreamer counts: each holds one reference and gives it back.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <memory>
+
+namespace agora {
+
+struct ObjectUnref {
+  void operator()(gpointer object) const noexcept { gst_object_unref(object); }
+};
+
+struct MiniObjectUnref {
+  void operator()(gpointer object) const noexcept {
+    gst_mini_object_unref(static_cast<GstMiniObject *>(object));
+  }
+};
+
+template <typename T>
+using ObjectPtr = std::unique_ptr<T, ObjectUnref>;
+
+using BufferPtr = std::unique_ptr<GstBuffer, MiniObjectUnref>;
+using CapsPtr = std::unique_ptr<GstCaps, MiniObjectUnref>;
+
+inline CapsPtr share (GstCaps *caps) {
+  return CapsPtr(caps ? gst_caps_ref(caps) : nullptr);
+}
+inline BufferPtr share (GstBuffer *buffer) {
+  return BufferPtr(buffer ? gst_buffer_ref(buffer) : nullptr);
+}
+
+// A floating reference, as gst_*_new() gives it, becomes ours.
+template <typename T>
+ObjectPtr<T> sink_ref (T *object) {
+  return ObjectPtr<T>(static_cast<T *>(object ? gst_object_ref_sink(object) : nullptr));
+}
+
+}  // namespace agora

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * SECTION:element-agorasink
+ *
+ * Publishes what it is fed as this member's voice in a channel. Takes raw audio, AAC, Opus or FLV,
+ * with or without caps, and sends AAC. The network never blocks it: what the network doesn't take
+ * in `max-backlog` is dropped, the oldest first.
+ *
+ * |[
+ * gst-launch-1.0 autoaudiosrc ! agorasink gateway=ws://127.0.0.1:8080/api app-id=demo channel=room
+ * ]|
+ */
+#include "gst/gstagorasink.h"
+
+#include "gst/events.hpp"
+#include "gst/settings.hpp"
+#include "gst/sink-core.hpp"
+
+GST_DEBUG_CATEGORY(agora_sink_debug);
+#define GST_CAT_DEFAULT agora_sink_debug
+
+struct _GstAgoraSink {
+  GstBin parent;
+
+  GstPad *pad;
+  agora::SettingsStore *channel;
+  agora::SinkSettings *settings;  // under the object lock
+  agora::SinkCore *core;
+};
+
+enum {
+  PROP_BITRATE = agora::kSettingsEnd,
+  PROP_SYNC,
+  PROP_MUTED,
+  PROP_MAX_BACKLOG,
+  PROP_ON_GAP,
+  PROP_GAP_LOCATION,
+  PROP_GAP_TIMEOUT,
+  PROP_PUSH_URL,
+};
+
+namespace {
+
+constexpr unsigned default_backlog_ms = 1000;
+constexpr unsigned default_gap_ms = 1000;
+
+GType on_gap_type () {
+  static const GEnumValue values[] = {
+      {static_cast<int>(agora::OnGap::silence), "Send silence, so that the stream stays",
+       "silence"},
+      {static_cast<int>(agora::OnGap::file), "Send the file gap-location, over and over", "file"},
+      {static_cast<int>(agora::OnGap::end), "End the stream, as if upstream had ended it", "end"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = g_enum_register_static("GstAgoraSinkOnGap", values);
+  return type;
+}
+
+}  // namespace
+
+G_DEFINE_TYPE(GstAgoraSink, gst_agora_sink, GST_TYPE_BIN)
+GST_ELEMENT_REGISTER_DEFINE(agorasink, "agorasink", GST_RANK_NONE, GST_TYPE_AGORA_SINK)
+
+// The caps are looked at before the pad judges them: a refusal is to say why.
+static GstPadProbeReturn on_sink_data (GstPad *, GstPadProbeInfo *info, gpointer user_data) {
+  auto *self = static_cast<GstAgoraSink *>(user_data);
+  if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) {
+    GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+    if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
+      GstCaps *caps = nullptr;
+      gst_event_parse_caps(event, &caps);
+      self->core->accept_caps(caps);
+    }
+    return GST_PAD_PROBE_OK;
+  }
+  if (self->core->prepare())
+    return GST_PAD_PROBE_OK;
+  gst_buffer_unref(GST_PAD_PROBE_INFO_BUFFER(info));
+  GST_PAD_PROBE_INFO_FLOW_RETURN(info) = GST_FLOW_NOT_NEGOTIATED;
+  return GST_PAD_PROBE_HANDLED;
+}
+
+static gboolean on_sink_query (GstPad *pad, GstObject *parent, GstQuery *query) {
+  switch (GST_QUERY_TYPE(query)) {
+    case GST_QUERY_CAPS: {
+      // Not what is plugged now: that changes with the caps.
+      GstCaps *filter = nullptr;
+      gst_query_parse_caps(query, &filter);
+      agora::CapsPtr ours(agora::Front::template_caps());
+      if (filter)
+        ours.reset(gst_caps_intersect_full(filter, ours.get(), GST_CAPS_INTERSECT_FIRST));
+      gst_query_set_caps_result(query, ours.get());
+      return TRUE;
+    }
+    case GST_QUERY_ACCEPT_CAPS: {
+      GstCaps *caps = nullptr;
+      gst_query_parse_accept_caps(query, &caps);
+      agora::CapsPtr ours(agora::Front::template_caps());
+      gst_query_set_accept_caps_result(query, gst_caps_is_subset(caps, ours.get()));
+      return TRUE;
+    }
+    default:
+      return gst_pad_query_default(pad, parent, query);
+  }
+}
+
+// Parsers and demuxers would pull a file through the pad at their own pace.
+static gboolean on_inner_query (GstPad *pad, GstObject *parent, GstQuery *query) {
+  if (GST_QUERY_TYPE(query) != GST_QUERY_SCHEDULING)
+    return gst_pad_query_default(pad, parent, query);
+  gst_query_set_scheduling(query, GST_SCHEDULING_FLAG_SEQUENTIAL, 1, -1, 0);
+  gst_query_add_scheduling_mode(query, GST_PAD_MODE_PUSH);
+  return TRUE;
+}
+
+static void gst_agora_sink_init (GstAgoraSink *self) {
+  GST_OBJECT_FLAG_SET(self, GST_ELEMENT_FLAG_SINK);
+  gst_bin_set_suppressed_flags(
+      GST_BIN(self), static_cast<GstElementFlags>(GST_ELEMENT_FLAG_SINK | GST_ELEMENT_FLAG_SOURCE));
+
+  GstPadTemplate *pad_template =
+      gst_element_class_get_pad_template(GST_ELEMENT_GET_CLASS(self), "sink");
+  self->pad = gst_ghost_pad_new_no_target_from_template("sink", pad_template);
+  gst_pad_add_probe(
+      self->pad,
+      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM | GST_PAD_PROBE_TYPE_BUFFER),
+      on_sink_data, self, nullptr);
+  gst_pad_set_query_function(self->pad, on_sink_query);
+  agora::ObjectPtr<GstProxyPad> inner(gst_proxy_pad_get_internal(GST_PROXY_PAD(self->pad)));
+  gst_pad_set_query_function(GST_PAD(inner.get()), on_inner_query);
+  gst_element_add_pad(GST_ELEMENT(self), self->pad);
+
+  self->channel = new agora::SettingsStore;
+  self->settings = new agora::SinkSettings;
+  self->core = new agora::SinkCore(GST_BIN(self), self->pad);
+}
+
+static void gst_agora_sink_finalize (GObject *object) {
+  GstAgoraSink *self = GST_AGORA_SINK(object);
+  delete self->core;
+  delete self->settings;
+  delete self->channel;
+  G_OBJECT_CLASS(gst_agora_sink_parent_class)->finalize(object);
+}
+
+static void gst_agora_sink_set_property (GObject *object, guint id, const GValue *value,
+                                         GParamSpec *pspec) {
+  GstAgoraSink *self = GST_AGORA_SINK(object);
+  if (self->channel->set(object, id, value))
+    return;
+  agora::SinkSettings &settings = *self->settings;
+  GST_OBJECT_LOCK(self);
+  switch (id) {
+    case PROP_BITRATE:
+      settings.bitrate = g_value_get_uint(value);
+      break;
+    case PROP_SYNC:
+      settings.sync = g_value_get_boolean(value);
+      break;
+    case PROP_MUTED:
+      settings.muted = g_value_get_boolean(value);
+      break;
+    case PROP_MAX_BACKLOG:
+      settings.max_backlog_ms = g_value_get_uint(value);
+      break;
+    case PROP_ON_GAP:
+      settings.on_gap = static_cast<agora::OnGap>(g_value_get_enum(value));
+      break;
+    case PROP_GAP_LOCATION: {
+      const char *path = g_value_get_string(value);
+      settings.gap_location = path ? path : "";
+      break;
+    }
+    case PROP_GAP_TIMEOUT:
+      settings.gap_timeout_ms = g_value_get_uint(value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK(self);
+  if (id == PROP_MUTED)
+    self->core->set_muted(g_value_get_boolean(value));
+  else if (id == PROP_MAX_BACKLOG)
+    self->core->set_max_backlog(g_value_get_uint(value));
+}
+
+static void gst_agora_sink_get_property (GObject *object, guint id, GValue *value,
+                                         GParamSpec *pspec) {
+  GstAgoraSink *self = GST_AGORA_SINK(object);
+  switch (id) {
+    case PROP_PUSH_URL: {
+      const std::string url = self->core->push_url();
+      g_value_set_string(value, url.empty() ? nullptr : url.c_str());
+      return;
+    }
+    case agora::kStats:
+      g_value_take_boxed(value, self->core->stats());
+      return;
+    case agora::kConnectionState:
+      g_value_set_string(value, self->core->connection_state());
+      return;
+    case agora::kUid:
+      if (self->core->uid()) {
+        g_value_set_uint(value, self->core->uid());
+        return;
+      }
+      break;
+    default:
+      break;
+  }
+  if (self->channel->get(object, id, value))
+    return;
+  const agora::SinkSettings &settings = *self->settings;
+  GST_OBJECT_LOCK(self);
+  switch (id) {
+    case PROP_BITRATE:
+      g_value_set_uint(value, settings.bitrate);
+      break;
+    case PROP_SYNC:
+      g_value_set_boolean(value, settings.sync);
+      break;
+    case PROP_MUTED:
+      g_value_set_boolean(value, settings.muted);
+      break;
+    case PROP_MAX_BACKLOG:
+      g_value_set_uint(value, settings.max_backlog_ms);
+      break;
+    case PROP_ON_GAP:
+      g_value_set_enum(value, static_cast<int>(settings.on_gap));
+      break;
+    case PROP_GAP_LOCATION:
+      g_value_set_string(value,
+                         settings.gap_location.empty() ? nullptr : settings.gap_location.c_str());
+      break;
+    case PROP_GAP_TIMEOUT:
+      g_value_set_uint(value, settings.gap_timeout_ms);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK(self);
+}
+
+static GstStateChangeReturn gst_agora_sink_change_state (GstElement *element,
+                                                         GstStateChange transition) {
+  GstAgoraSink *self = GST_AGORA_SINK(element);
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
+    GST_OBJECT_LOCK(self);
+    const agora::SinkSettings settings = *self->settings;
+    GST_OBJECT_UNLOCK(self);
+    if (!self->core->start(self->channel->copy(G_OBJECT(self)), settings)) {
+      self->core->stop();
+      return GST_STATE_CHANGE_FAILURE;
+    }
+  } else if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED) {
+    self->core->set_playing(false);
+  } else if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
+    self->core->stop();
+  }
+
+  const GstStateChangeReturn result =
+      GST_ELEMENT_CLASS(gst_agora_sink_parent_class)->change_state(element, transition);
+
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING && result != GST_STATE_CHANGE_FAILURE)
+    self->core->set_playing(true);
+  else if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    self->core->stopped();
+  else if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE)
+    self->core->stop();
+  return result;
+}
+
+// A sink's upstream events and queries begin at its pad; inside there is no way through.
+static gboolean gst_agora_sink_send_event (GstElement *element, GstEvent *event) {
+  GstAgoraSink *self = GST_AGORA_SINK(element);
+  if (GST_EVENT_IS_UPSTREAM(event))
+    return gst_pad_push_event(self->pad, event);
+  return GST_ELEMENT_CLASS(gst_agora_sink_parent_class)->send_event(element, event);
+}
+
+static gboolean gst_agora_sink_query (GstElement *element, GstQuery *query) {
+  GstAgoraSink *self = GST_AGORA_SINK(element);
+  if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
+    return self->core->query(query) || gst_pad_peer_query(self->pad, query);
+  return gst_pad_peer_query(self->pad, query);
+}
+
+static void gst_agora_sink_handle_message (GstBin *bin, GstMessage *message) {
+  // While it is being made, it has no core yet, and adds children.
+  const GstAgoraSink *self = GST_AGORA_SINK(bin);
+  if (self->core && self->core->swallow(message)) {
+    gst_message_unref(message);
+    return;
+  }
+  GST_BIN_CLASS(gst_agora_sink_parent_class)->handle_message(bin, message);
+}
+
+static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {
+  GObjectClass *object_class = G_OBJECT_CLASS(klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
+  GST_DEBUG_CATEGORY_INIT(agora_sink_debug, "agorasink", 0, "agorasink");
+
+  object_class->finalize = gst_agora_sink_finalize;
+  object_class->set_property = gst_agora_sink_set_property;
+  object_class->get_property = gst_agora_sink_get_property;
+  element_class->change_state = gst_agora_sink_change_state;
+  element_class->send_event = gst_agora_sink_send_event;
+  element_class->query = gst_agora_sink_query;
+  GST_BIN_CLASS(klass)->handle_message = gst_agora_sink_handle_message;
+
+  const auto readable = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  const auto settable = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                 GST_PARAM_MUTABLE_READY);
+  const auto live = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                             GST_PARAM_MUTABLE_PLAYING);
+  const auto install = [object_class] (guint id, GParamSpec *pspec) {
+    g_object_class_install_property(object_class, id, pspec);
+  };
+  agora::install_settings(object_class);
+  install(PROP_BITRATE,
+          g_param_spec_uint("bitrate", "Bit rate",
+                            "Bits per second of the AAC encoder, when it is needed (0: 64000 for "
+                            "mono, 96000 for stereo)",
+                            0, 320'000, 0, settable));
+  install(PROP_SYNC, g_param_spec_boolean("sync", "Sync",
+                                          "Send each frame when its time has come on the clock; "
+                                          "without it, as it comes",
+                                          TRUE, settable));
+  install(PROP_MUTED, g_param_spec_boolean(
+                          "muted", "Muted",
+                          "Send silence in place of the voice, and tell the others", FALSE, live));
+  install(PROP_MAX_BACKLOG,
+          g_param_spec_uint("max-backlog", "Maximum backlog",
+                            "Milliseconds of sound that wait for the network at most; beyond "
+                            "them the oldest frames are dropped",
+                            0, 60'000, default_backlog_ms, live));
+  install(PROP_ON_GAP,
+          g_param_spec_enum("on-gap", "On gap",
+                            "What to send when upstream delivers nothing for "
+                            "gap-timeout, without having ended",
+                            on_gap_type(), static_cast<int>(agora::OnGap::silence), settable));
+  install(PROP_GAP_LOCATION,
+          g_param_spec_string("gap-location", "Gap location",
+                              "Path of the sound file for on-gap=file", nullptr, settable));
+  install(PROP_GAP_TIMEOUT,
+          g_param_spec_uint("gap-timeout", "Gap timeout",
+                            "Milliseconds without sound from upstream before on-gap applies", 100,
+                            600'000, default_gap_ms, settable));
+  install(PROP_PUSH_URL,
+          g_param_spec_string("push-url", "Push URL",
+                              "The temporary URL that the sound is sent to, while there is one",
+                              nullptr, readable));
+  agora::install_event_signals(object_class);
+
+  agora::CapsPtr caps(agora::Front::template_caps());
+  gst_element_class_add_pad_template(
+      element_class, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps.get()));
+  gst_element_class_set_static_metadata(
+      element_class, "Agora channel sink", "Sink/Network/Audio",
+      "Publishes a voice in a channel: takes raw audio, AAC, Opus or FLV", "The agora-gst authors");
+  gst_type_mark_as_plugin_api(on_gap_type(), static_cast<GstPluginAPIFlags>(0));
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/sink-backlog.hpp"
+
+#include <utility>
+
+namespace agora {
+
+void Backlog::start() {
+  std::lock_guard lock(mutex_);
+  frames_.clear();
+  totals_ = {};
+  ended_ = woken_ = stopped_ = false;
+}
+
+void Backlog::stop() {
+  std::lock_guard lock(mutex_);
+  stopped_ = true;
+  frames_.clear();
+  totals_.queued = 0;
+  changed_.notify_all();
+}
+
+void Backlog::set_limit(GstClockTime limit) {
+  std::lock_guard lock(mutex_);
+  limit_ = limit;
+  drop_surplus();
+}
+
+GstClockTime Backlog::limit() const {
+  std::lock_guard lock(mutex_);
+  return limit_;
+}
+
+void Backlog::put(Frame frame) {
+  std::lock_guard lock(mutex_);
+  if (stopped_ || ended_)
+    return;
+  totals_.queued += frame.duration;
+  frames_.push_back(std::move(frame));
+  drop_surplus();
+  changed_.notify_one();
+}
+
+void Backlog::drop_surplus() {
+  // The newest frame stays, however small the limit.
+  while (frames_.size() > 1 && totals_.queued > limit_) {
+    const Frame &oldest = frames_.front();
+    totals_.queued -= oldest.duration;
+    totals_.dropped += oldest.duration;
+    totals_.dropped_frames++;
+    const bool fresh = oldest.fresh;
+    frames_.pop_front();
+    frames_.front().fresh |= fresh;
+  }
+}
+
+void Backlog::end() {
+  std::lock_guard lock(mutex_);
+  ended_ = true;
+  changed_.notify_one();
+}
+
+void Backlog::clear() {
+  std::lock_guard lock(mutex_);
+  frames_.clear();
+  totals_.queued = 0;
+  ended_ = false;
+}
+
+Backlog::Took Backlog::take(Frame &frame, const Clock::time_point *deadline) {
+  std::unique_lock lock(mutex_);
+  const auto ready = [this] { return stopped_ || woken_ || ended_ || !frames_.empty(); };
+  if (!deadline)
+    changed_.wait(lock, ready);
+  else if (!changed_.wait_until(lock, *deadline, ready))
+    return Took::timeout;
+  if (stopped_)
+    return Took::stopped;
+  if (frames_.empty() && std::exchange(woken_, false))
+    return Took::woken;
+  if (frames_.empty())
+    return Took::end;
+  frame = std::move(frames_.front());
+  frames_.pop_front();
+  totals_.queued -= frame.duration;
+  return Took::frame;
+}
+
+void Backlog::wake() {
+  std::lock_guard lock(mutex_);
+  woken_ = true;
+  changed_.notify_one();
+}
+
+void Backlog::add_dropped(GstClockTime duration, std::uint64_t frames) {
+  std::lock_guard lock(mutex_);
+  totals_.dropped += duration;
+  totals_.dropped_frames += frames;
+}
+
+Backlog::Totals Backlog::totals() const {
+  std::lock_guard lock(mutex_);
+  return totals_;
+}
+
+}  // namespace agora

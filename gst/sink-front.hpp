@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// From whatever comes in at the sink pad to raw AAC frames: plugs standard elements between the
+// pad and `exit` when the caps are known, and plugs anew when they turn into another kind.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "gst/gst-ptr.hpp"
+
+namespace agora {
+
+// All of it runs on the streaming thread, under the pad's stream lock, but for reset().
+class Front {
+ public:
+  // `bin` owns this; `pad` is its ghost pad; `exit` takes AAC.
+  Front(GstBin *bin, GstPad *pad, GstElement *exit);
+
+  // The caps that the pad takes.
+  static GstCaps *template_caps ();
+
+  void set_bitrate (unsigned bits_per_second) { bitrate_ = bits_per_second; }
+  // Before the pad's caps go on. False: refused, and an ERROR is on the bus.
+  bool accept (GstCaps *caps);
+  // Before a buffer goes on: finds out what it is if no caps told.
+  bool prepare ();
+  // Everything out again, for the next start; the elements are stopped.
+  void reset ();
+
+ private:
+  enum class Kind { none, unknown, raw, aac, opus, flv };
+
+  static Kind kind_of (const GstCaps *caps);
+  bool plug (Kind kind, const GstCaps *caps);
+  void unplug ();
+  bool fit (const GstCaps *caps);
+  GstElement *make (const char *factory, const char *package);
+  GstElement *make_encoder ();
+  bool build (Kind kind, std::vector<GstElement *> &chain);
+  bool link (const std::vector<GstElement *> &chain, GstElement *after);
+  void refuse (const GstCaps *caps);
+
+  static GstPadProbeReturn on_exit_event (GstPad *pad, GstPadProbeInfo *info, gpointer self);
+  static void on_type_found (GstElement *typefind, guint probability, GstCaps *caps, Front *self);
+  static void on_demuxer_pad (GstElement *demuxer, GstPad *pad, Front *self);
+  void demuxed (GstPad *pad);
+
+  GstBin *bin_;
+  GstPad *pad_;
+  GstElement *exit_;
+  Kind kind_ = Kind::none;
+  std::vector<ObjectPtr<GstElement>> elements_;
+  GstElement *format_ = nullptr;  // the capsfilter before the encoder, one of elements_
+  GstElement *encoder_ = nullptr;
+  // The EOS that drains an old chain is under way: it is not the stream's.
+  bool draining_ = false;
+  unsigned bitrate_ = 0;
+};
+
+}  // namespace agora

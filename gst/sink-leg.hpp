@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One RTMP session to one push URL: an rtmp2sink, and the pad that feeds it.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "gst/gst-ptr.hpp"
+#include "gst/socket-options.hpp"
+
+namespace agora {
+
+// push() and end() belong to the muxer's thread, the rest may be called from any.
+class Leg {
+ public:
+  // nullptr, and `error` says what is missing.
+  static std::shared_ptr<Leg> make (GstBin *bin, const std::string &url, GError **error);
+  ~Leg();
+  Leg(const Leg &) = delete;
+  Leg &operator=(const Leg &) = delete;
+
+  GstElement *element () const { return sink_.get(); }
+  const std::string &url () const { return url_; }
+
+  // Begins to connect. Messages come from here on.
+  void open ();
+  // Waits while the session is being made or the network doesn't take more, until close().
+  GstFlowReturn push (GstBuffer *buffer, GstCaps *caps);
+  void end ();
+  // The server has admitted the push.
+  bool accepted () const;
+  guint64 sent_bytes () const;
+  // Ends the session; a push() that waits returns. A few milliseconds.
+  void close ();
+
+  bool broken () const { return broken_; }
+  void set_broken () { broken_ = true; }
+
+ private:
+  Leg(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink);
+  guint64 stat (const char *name) const;
+  void introduce (GstCaps *caps);
+
+  GstBin *bin_;
+  std::string url_;
+  SocketOptions options_;
+  ObjectPtr<GstElement> sink_;
+  ObjectPtr<GstPad> pad_;
+  CapsPtr caps_;  // what was last sent; the muxer's thread
+  std::atomic<bool> broken_ = false;
+};
+
+}  // namespace agora

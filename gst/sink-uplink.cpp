@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/sink-uplink.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
+#define GST_CAT_DEFAULT agora_sink_debug
+
+namespace agora {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds accept_poll(5);
+constexpr milliseconds accept_limit(6000);
+constexpr milliseconds drain_poll(10);
+constexpr milliseconds retire_limit(200);
+// Frames that sit in the muxer while the network stands are late by more than the backlog allows.
+constexpr milliseconds stale_slack(200);
+
+// Runs `work` on a thread of GStreamer's pool, with a reference to the element.
+void run_async (GstBin *bin, std::function<void()> work) {
+  gst_element_call_async(
+      GST_ELEMENT(bin),
+      [] (GstElement *, gpointer data) { (*static_cast<std::function<void()> *>(data))(); },
+      new std::function<void()>(std::move(work)),
+      [] (gpointer data) { delete static_cast<std::function<void()> *>(data); });
+}
+
+}  // namespace
+
+Uplink::Uplink(GstBin *bin, Backlog &backlog, Owner &owner)
+    : bin_(bin), backlog_(backlog), owner_(owner) {
+  feed_ = sink_ref(gst_pad_new("feed", GST_PAD_SRC));
+  gate_ = sink_ref(gst_pad_new("gate", GST_PAD_SINK));
+  gst_pad_set_element_private(gate_.get(), this);
+  gst_pad_set_chain_function(gate_.get(), on_buffer);
+  gst_pad_set_event_function(gate_.get(), on_event);
+  gst_pad_set_query_function(feed_.get(), on_query);
+}
+
+Uplink::~Uplink() {
+  stop();
+}
+
+bool Uplink::start() {
+  muxer_ = sink_ref(gst_element_factory_make("flvmux", nullptr));
+  if (!muxer_) {
+    GST_ELEMENT_ERROR(bin_, CORE, MISSING_PLUGIN,
+                      ("The GStreamer element flvmux is not installed: it comes with the Debian "
+                       "package gstreamer1.0-plugins-good."),
+                      (nullptr));
+    return false;
+  }
+  g_object_set(muxer_.get(), "streamable", TRUE, nullptr);
+  gst_bin_add(bin_, muxer_.get());
+  gst_element_set_locked_state(muxer_.get(), TRUE);
+
+  {
+    std::lock_guard lock(mutex_);
+    running_ = true;
+    ended_ = works_ = false;
+    sent_bytes_ = 0;
+    sessions_ = 0;
+    in_flight_.clear();
+  }
+  gst_pad_set_active(gate_.get(), TRUE);
+  gst_pad_set_active(feed_.get(), TRUE);
+  ObjectPtr<GstPad> out(gst_element_get_static_pad(muxer_.get(), "src"));
+  ObjectPtr<GstPad> in(gst_element_request_pad_simple(muxer_.get(), "audio"));
+  gst_pad_link(out.get(), gate_.get());
+  gst_pad_link(feed_.get(), in.get());
+  gst_element_set_state(muxer_.get(), GST_STATE_PLAYING);
+
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_pad_push_event(feed_.get(), gst_event_new_stream_start("agorasink"));
+  fed_.reset();
+  return true;
+}
+
+void Uplink::stop() {
+  std::vector<LegPtr> legs;
+  {
+    std::lock_guard lock(mutex_);
+    running_ = false;
+    legs = std::exchange(legs_, {});
+    leg_.reset();
+    next_.reset();
+    changed_.notify_all();
+  }
+  for (const LegPtr &leg : legs)
+    leg->close();
+  if (!muxer_)
+    return;
+  gst_pad_set_active(gate_.get(), FALSE);
+  gst_pad_set_active(feed_.get(), FALSE);
+  gst_element_set_state(muxer_.get(), GST_STATE_NULL);
+  ObjectPtr<GstPad> out(gst_element_get_static_pad(muxer_.get(), "src"));
+  gst_pad_unlink(out.get(), gate_.get());
+  ObjectPtr<GstPad> in(gst_pad_get_peer(feed_.get()));
+  if (in)
+    gst_pad_unlink(feed_.get(), in.get());
+  gst_bin_remove(bin_, muxer_.get());
+  muxer_.reset();
+  muxed_.reset();
+}
+
+// The muxer asks whether it is live, to wait for pads that are late. There is one pad alone.
+gboolean Uplink::on_query(GstPad *pad, GstObject *parent, GstQuery *query) {
+  if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY) {
+    gst_query_set_latency(query, FALSE, 0, GST_CLOCK_TIME_NONE);
+    return TRUE;
+  }
+  return gst_pad_query_default(pad, parent, query);
+}
+
+GstFlowReturn Uplink::send(GstBuffer *buffer, GstCaps *caps, Clock::time_point arrival) {
+  const bool first = !fed_;
+  if (first || (caps != fed_.get() && !gst_caps_is_equal(caps, fed_.get()))) {
+    gst_pad_push_event(feed_.get(), gst_event_new_caps(caps));
+    fed_ = share(caps);
+  }
+  if (first) {
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_pad_push_event(feed_.get(), gst_event_new_segment(&segment));
+  }
+  {
+    std::lock_guard lock(mutex_);
+    in_flight_.push_back({GST_BUFFER_PTS(buffer), GST_BUFFER_DURATION(buffer), arrival});
+  }
+  return gst_pad_push(feed_.get(), gst_buffer_ref(buffer));
+}
+
+void Uplink::send_end() {
+  gst_pad_push_event(feed_.get(), gst_event_new_eos());
+}
+
+GstFlowReturn Uplink::on_buffer(GstPad *pad, GstObject *, GstBuffer *buffer) {
+  auto *self = static_cast<Uplink *>(gst_pad_get_element_private(pad));
+  BufferPtr owned(buffer);
+  return self->render(buffer);
+}
+
+gboolean Uplink::on_event(GstPad *pad, GstObject *, GstEvent *event) {
+  auto *self = static_cast<Uplink *>(gst_pad_get_element_private(pad));
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_CAPS: {
+      GstCaps *caps = nullptr;
+      gst_event_parse_caps(event, &caps);
+      self->muxed_ = share(caps);
+      break;
+    }
+    case GST_EVENT_EOS:
+      self->finish();
+      break;
+    default:
+      break;
+  }
+  gst_event_unref(event);
+  return TRUE;
+}
+
+Uplink::LegPtr Uplink::await_leg() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return !running_ || (leg_ && !leg_->broken()); });
+  return running_ ? leg_ : nullptr;
+}
+
+bool Uplink::is_stale(GstBuffer *buffer) {
+  const GstClockTime time = GST_BUFFER_PTS(buffer);
+  GstClockTime lost = 0;
+  bool stale = false;
+  {
+    const auto limit = milliseconds(backlog_.limit() / GST_MSECOND) + stale_slack;
+    std::lock_guard lock(mutex_);
+    while (GST_CLOCK_TIME_IS_VALID(time) && !in_flight_.empty() && in_flight_.front().time < time)
+      in_flight_.pop_front();
+    if (!in_flight_.empty() && in_flight_.front().time == time) {
+      stale = Clock::now() - in_flight_.front().arrival > limit;
+      lost = in_flight_.front().duration;
+    }
+  }
+  if (stale)
+    backlog_.add_dropped(lost, 1);
+  return stale;
+}
+
+GstFlowReturn Uplink::render(GstBuffer *buffer) {
+  for (;;) {
+    const LegPtr leg = await_leg();
+    if (!leg)
+      return GST_FLOW_FLUSHING;
+    // Headers come to every session with the caps.
+    if (GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_HEADER) || is_stale(buffer))
+      return GST_FLOW_OK;
+    if (leg->push(buffer, muxed_.get()) == GST_FLOW_OK) {
+      rendered(leg, gst_buffer_get_size(buffer));
+      return GST_FLOW_OK;
+    }
+    // Its own message may be under way still, and tells the cause; a session that was replaced or
+    // closed is no longer asked about.
+    g_autoptr(GError) error = g_error_new_literal(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE,
+                                                  "The RTMP session to the media server ended");
+    broke(leg, *error);
+  }
+}
+
+void Uplink::rendered(const LegPtr &leg, gsize bytes) {
+  bool tell = false;
+  {
+    std::lock_guard lock(mutex_);
+    sent_bytes_ += bytes;
+    tell = leg == leg_ && !std::exchange(works_, true);
+  }
+  if (tell)
+    owner_.leg_works();
+}
+
+void Uplink::connect(const std::string &url) {
+  LegPtr old;
+  bool wait = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (!running_)
+      return;
+    if (leg_ && !leg_->broken()) {
+      if (leg_->url() == url)
+        return;
+      // Only a session that works is worth keeping until the new one does.
+      wait = works_;
+    }
+    old = std::move(next_);
+  }
+  if (old)
+    retire(std::move(old), false);
+
+  g_autoptr(GError) error = nullptr;
+  LegPtr leg = Leg::make(bin_, url, &error);
+  if (!leg) {
+    owner_.leg_broke(*error);
+    return;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    if (running_) {
+      legs_.push_back(leg);
+      sessions_++;
+      if (wait)
+        next_ = leg;
+    }
+  }
+  leg->open();
+  if (wait)
+    run_async(bin_, [this, leg] { promote(leg); });
+  else
+    install(leg);
+}
+
+// Waits for the server's word, and takes the new session into use then.
+void Uplink::promote(LegPtr leg) {
+  const auto deadline = Clock::now() + accept_limit;
+  for (;;) {
+    if (leg->accepted())
+      break;
+    std::unique_lock lock(mutex_);
+    const bool over = changed_.wait_for(lock, accept_poll, [&] {
+      return !running_ || next_ != leg || leg->broken() || Clock::now() > deadline;
+    });
+    if (!over)
+      continue;
+    const bool mine = running_ && next_ == leg;
+    if (mine)
+      next_.reset();
+    lock.unlock();
+    if (mine)
+      retire(leg, false);
+    return;
+  }
+  install(leg);
+}
+
+void Uplink::install(const LegPtr &leg) {
+  LegPtr old;
+  bool graceful = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (!running_)
+      return;
+    old = std::exchange(leg_, leg);
+    graceful = old && !old->broken() && works_;
+    if (next_ == leg)
+      next_.reset();
+    if (!graceful)
+      works_ = false;
+    changed_.notify_all();
+  }
+  if (old)
+    retire(std::move(old), graceful);
+}
+
+void Uplink::retire(LegPtr leg, bool graceful) {
+  run_async(bin_, [this, leg = std::move(leg), graceful] {
+    if (graceful) {
+      // What it has taken is still on its way out.
+      const auto deadline = Clock::now() + retire_limit;
+      guint64 sent = leg->sent_bytes();
+      std::unique_lock lock(mutex_);
+      while (!changed_.wait_for(lock, drain_poll, [&] { return !running_ || leg->broken(); })) {
+        lock.unlock();
+        const guint64 now = leg->sent_bytes();
+        const bool over = std::exchange(sent, now) == now || Clock::now() > deadline;
+        lock.lock();
+        if (over)
+          break;
+      }
+    }
+    leg->close();
+    std::lock_guard lock(mutex_);
+    std::erase(legs_, leg);
+  });
+}
+
+void Uplink::broke(const LegPtr &leg, const GError &cause) {
+  leg->set_broken();
+  bool tell = false;
+  {
+    std::lock_guard lock(mutex_);
+    tell = running_ && leg == leg_;
+    if (tell) {
+      leg_.reset();
+      works_ = false;
+    }
+    changed_.notify_all();
+  }
+  if (!tell)
+    return;
+  GST_INFO_OBJECT(bin_, "session broke: %s", cause.message);
+  retire(leg, false);
+  owner_.leg_broke(cause);
+}
+
+bool Uplink::swallow(GstMessage *message) {
+  LegPtr leg;
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = std::find_if(legs_.begin(), legs_.end(), [message] (const LegPtr &known) {
+      return GST_MESSAGE_SRC(message) == GST_OBJECT(known->element());
+    });
+    if (it != legs_.end())
+      leg = *it;
+  }
+  const GstMessageType type = GST_MESSAGE_TYPE(message);
+  if (leg && type == GST_MESSAGE_ERROR) {
+    g_autoptr(GError) error = nullptr;
+    g_autofree char *debug = nullptr;
+    gst_message_parse_error(message, &error, &debug);
+    GST_INFO_OBJECT(bin_, "%s (%s)", error->message, debug);
+    broke(leg, *error);
+    return true;
+  }
+  return leg && (type == GST_MESSAGE_EOS || type == GST_MESSAGE_WARNING);
+}
+
+void Uplink::finish() {
+  const LegPtr leg = await_leg();
+  if (leg)
+    leg->end();
+  std::lock_guard lock(mutex_);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+bool Uplink::drain(milliseconds budget) {
+  const auto deadline = Clock::now() + budget;
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_until(lock, deadline, [this] { return ended_ || !running_; }) || !running_)
+    return false;
+  const LegPtr leg = leg_;
+  if (!leg)
+    return false;
+  guint64 sent = 0;
+  while (!changed_.wait_for(lock, drain_poll, [&] { return !running_ || leg->broken(); })) {
+    lock.unlock();
+    const guint64 now = leg->sent_bytes();
+    const bool done = now > 0 && std::exchange(sent, now) == now;
+    lock.lock();
+    if (done)
+      return true;
+    if (Clock::now() > deadline)
+      return false;
+  }
+  return false;
+}
+
+std::string Uplink::url() const {
+  std::lock_guard lock(mutex_);
+  return leg_ ? leg_->url() : next_ ? next_->url() : std::string();
+}
+
+guint64 Uplink::sent_bytes() const {
+  std::lock_guard lock(mutex_);
+  return sent_bytes_;
+}
+
+guint Uplink::sessions() const {
+  std::lock_guard lock(mutex_);
+  return sessions_;
+}
+
+}  // namespace agora

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "tests/element/sink-media-server.hpp"
+
+#include <gio/gunixfdlist.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+namespace agora::test {
+
+namespace {
+
+constexpr const char *module_path = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
+
+GSocket *listening_socket (unsigned *port) {
+  GSocket *socket =
+      g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, nullptr);
+  g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
+  g_autoptr(GSocketAddress) address = g_inet_socket_address_new(loopback, 0);
+  g_assert_true(g_socket_bind(socket, address, TRUE, nullptr));
+  g_assert_true(g_socket_listen(socket, nullptr));
+  g_autoptr(GSocketAddress) bound = g_socket_get_local_address(socket, nullptr);
+  *port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound));
+  return socket;
+}
+
+}  // namespace
+
+MediaServer::MediaServer() {
+  g_autofree char *program = g_find_program_in_path("nginx");
+  if (!program)
+    program = g_find_program_in_path("/usr/sbin/nginx");
+  if (!program || !g_file_test(module_path, G_FILE_TEST_EXISTS))
+    return;
+  g_autoptr(GSocket) socket = listening_socket(&port_);
+
+  g_autofree char *folder = g_dir_make_tmp("agora-sink-XXXXXX", nullptr);
+  folder_ = folder;
+  const std::string conf = folder_ + "/nginx.conf";
+  const std::string text =
+      std::string("load_module ") + module_path +
+      ";\ndaemon off;\nworker_processes 1;\nerror_log " + folder_ + "/error.log;\npid " + folder_ +
+      "/pid;\nevents {}\nrtmp { server { listen 127.0.0.1:" + std::to_string(port_) +
+      "; application live { live on; } } }\n";
+  g_assert_true(g_file_set_contents(conf.c_str(), text.c_str(), -1, nullptr));
+
+  g_autoptr(GSubprocessLauncher) launcher =
+      g_subprocess_launcher_new(static_cast<GSubprocessFlags> (
+      G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_SILENCE));
+  constexpr int handed_down = 3;
+  g_subprocess_launcher_setenv(launcher, "NGINX", "3;", TRUE);
+  g_subprocess_launcher_take_fd(launcher, dup(g_socket_get_fd(socket)), handed_down);
+  // A test that crashes leaves no server behind.
+  g_subprocess_launcher_set_child_setup (
+      launcher, [] (gpointer) { prctl (PR_SET_PDEATHSIG, SIGTERM); }, nullptr, nullptr);
+  process_ = g_subprocess_launcher_spawn(launcher, nullptr, program, "-c", conf.c_str(), "-p",
+                                         folder_.c_str(), nullptr);
+}
+
+MediaServer::~MediaServer() {
+  if (process_) {
+    g_subprocess_send_signal(process_, SIGCONT);
+    g_subprocess_send_signal(process_, SIGTERM);
+    g_subprocess_wait(process_, nullptr, nullptr);
+    g_object_unref(process_);
+  }
+  if (folder_.empty())
+    return;
+  for (const char *name : {"nginx.conf", "error.log", "pid"})
+    g_unlink((folder_ + "/" + name).c_str());
+  g_rmdir(folder_.c_str());
+}
+
+std::string MediaServer::url(const char *stream) const {
+  return "rtmp://127.0.0.1:" + std::to_string(port_) + "/live/" + stream;
+}
+
+void MediaServer::signal(int number) {
+  g_subprocess_send_signal(process_, number);
+}
+
+MutePeer::MutePeer() {
+  unsigned port = 0;
+  socket_ = listening_socket(&port);
+}
+
+MutePeer::~MutePeer() {
+  g_object_unref(socket_);
+}
+
+std::string MutePeer::url() const {
+  g_autoptr(GSocketAddress) bound = g_socket_get_local_address(socket_, nullptr);
+  return "rtmp://127.0.0.1:" +
+         std::to_string(g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound))) +
+         "/live/mute";
+}
+
+}  // namespace agora::test
