@@ -11,6 +11,7 @@ import os
 import socket
 import ssl
 import struct
+import threading
 import time
 from urllib.parse import urlsplit
 
@@ -134,7 +135,8 @@ class WebSocket:
 class Member(WebSocket):
     """Speaks the protocol; what it hears stays in `events` until someone waits for it."""
 
-    def __init__(self, url, app='demo', channel='room', uid=0, **keywords):
+    def __init__(self, url, app='demo', channel='room', uid=0, heartbeat=False, **keywords):
+        self.sending = threading.Lock()
         super().__init__(url, **keywords)
         self.app, self.channel, self.uid = app, channel, uid
         self.sid = os.urandom(16).hex().upper()
@@ -142,6 +144,25 @@ class Member(WebSocket):
         self.seq = 1
         self.events = []
         self.answers = {}
+        self.ended = threading.Event()
+        if heartbeat:
+            threading.Thread(target=self._heartbeat, daemon=True).start()
+
+    def _heartbeat(self):
+        """For tests that wait for other things than this member for seconds."""
+        while not self.ended.wait(3):
+            try:
+                self.send_ping()
+            except OSError:
+                return
+
+    def close(self):
+        self.ended.set()
+        super().close()
+
+    def send_raw(self, data):
+        with self.sending:
+            super().send_raw(data)
 
     def envelope(self):
         self.request_id += 1
@@ -198,11 +219,14 @@ class Member(WebSocket):
         self.uid = answer['serverResponse']['uid']
         return self
 
-    def ping(self):
+    def send_ping(self):
         frame = self.envelope()
         frame['command'] = 'ping'
         self.send_text(json.dumps(frame))
-        return self.wait_answer(frame['requestId'])
+        return frame['requestId']
+
+    def ping(self):
+        return self.wait_answer(self.send_ping())
 
     def wait_event(self, action, timeout=5, **fields):
         """The first event of that kind with these fields; it is taken out of `events`."""

@@ -218,13 +218,17 @@ void Gateway::on_hook(const HookRequest &request, HookListener::Reply reply) {
 void Gateway::run(const Commands &commands, std::function<void()> done) {
   struct Pending {
     std::function<void()> done;
+    Pending() = default;
+    Pending(const Pending &) = delete;
+    Pending &operator=(const Pending &) = delete;
     ~Pending() {
       if (done)
         done();
     }
   };
   // The last drop to end takes it along.
-  auto pending = std::make_shared<Pending>(Pending{std::move(done)});
+  auto pending = std::make_shared<Pending>();
+  pending->done = std::move(done);
   for (const auto &command : commands) {
     if (const auto *drop = std::get_if<DropMedia>(&command))
       media_->drop(*drop, [pending] {});

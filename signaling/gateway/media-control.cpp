@@ -77,6 +77,7 @@ void MediaControl::drop(const DropMedia &what, std::function<void()> done) {
 void MediaControl::try_drop(std::shared_ptr<Drop> drop) {
   std::string url = drop->url;
   get(url, [this, drop, here = here_] (bool ok, std::string_view body) {
+    g_debug("Drop, try %d: %s", drop->tries, ok ? std::string(body).c_str() : "failed");
     if (auto done = std::exchange(drop->done, nullptr))
       done();
     // A name alone may be another publisher's by the next try.

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The URLs that the gateway hands out, at a real nginx-rtmp with real pushes and players; and what
+it didn't hand out, refused."""
+
+import os
+import re
+import signal
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import tap
+from harness import Case
+from wsclient import Member
+
+
+def children(pid):
+    return [int(word) for word in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
+
+
+class MediaCase(Case):
+    options = ()
+
+    def setUp(self):
+        super().setUp()
+        self.served = self.gateway(*self.options)
+        self.speaker = self.member(uid=8).join()
+        self.listener = self.member(uid=9).join('audience')
+
+    def member(self, **keywords):
+        member = Member(self.served.ws, heartbeat=True, **keywords)
+        self.addCleanup(member.close)
+        return member
+
+    def push(self, url, **keywords):
+        return self.start('ffmpeg', '-nostdin', '-loglevel', 'error', '-re', '-f', 'lavfi', '-i',
+                          'sine=frequency=440:sample_rate=48000', '-c:a', 'aac', '-b:a', '48k',
+                          '-f', 'flv', url, quiet_errors=True, **keywords)
+
+    def play(self, url, seconds=1):
+        """Ends with 0 once it has decoded so much."""
+        return self.start('ffmpeg', '-nostdin', '-loglevel', 'error', '-probesize', '2048',
+                          '-analyzeduration', '100000', '-i', url, '-t', str(seconds),
+                          '-f', 'null', '-', quiet_errors=True)
+
+    def refused(self, process):
+        self.assertNotEqual(process.wait(15), 0)
+
+    def quiet(self, member, action):
+        """No such event so far: an answered ping comes after whatever was sent before."""
+        member.ping()
+        self.assertFalse([event for event in member.events if event.get('action') == action])
+
+    def nginx_config(self):
+        master, = children(self.served.pid)
+        words = Path(f'/proc/{master}/cmdline').read_bytes().split(b'\0')
+        # The master rewrites its title, which keeps the arguments.
+        text = b' '.join(words).decode()
+        return Path(re.search(r'-c (\S+)', text)[1]).read_text()
+
+
+class Urls(MediaCase):
+    def test_push_and_play(self):
+        push_url = self.speaker.publish()
+        parts = urlsplit(push_url)
+        self.assertRegex(parts.path, r'^/live/[A-Za-z0-9_-]{16,}$')
+        self.assertRegex(parts.query, r'^[A-Za-z0-9=&_-]{1,200}$')
+        self.quiet(self.listener, 'stream-added')
+        push = self.push(push_url)
+        self.listener.wait_event('stream-added', uid=8, timeout=15)
+        # Whoever comes later hears of it as well.
+        late = self.member(uid=10).join('audience')
+        late.wait_event('stream-added', uid=8)
+        play_url = self.listener.subscribe(8)
+        self.assertEqual(self.play(play_url).wait(20), 0)
+        other_url = late.subscribe(8)
+        self.assertNotEqual(play_url, other_url)
+        self.assertEqual(self.play(other_url).wait(20), 0)
+        self.assertTrue(push.running())
+        # Said at once, and the session is cut.
+        self.speaker.must('unpublish', uid=8)
+        self.listener.wait_event('stream-removed', uid=8, timeout=1)
+        push.wait(10)
+
+    def test_wrong_direction(self):
+        push_url = self.speaker.publish()
+        self.refused(self.play(push_url))
+        self.push(push_url)
+        self.listener.wait_event('stream-added', uid=8, timeout=15)
+        self.refused(self.push(self.listener.subscribe(8)))
+        self.assertEqual(self.play(self.listener.subscribe(8)).wait(20), 0)
+
+    def test_forged_and_smuggled(self):
+        good = self.speaker.publish()
+        path, _, arguments = good.partition('?')
+        stream = path.rpartition('/')[2]
+        changed = arguments[:-1] + ('A' if arguments[-1] != 'A' else 'B')
+        for url in (path,
+                    f'{path}?',
+                    f'{path}?{changed}',
+                    f'{path[:-1]}x?{arguments}',
+                    f'{path}?{arguments}&name={stream}',
+                    f'{path}?{arguments}&clientid=1',
+                    f'{path}?name={stream}&{arguments}',
+                    f'{path}?{arguments}&{arguments}',
+                    f'{path}?{arguments}&extra=1',
+                    f'{path[:-len(stream)]}VICTIM?name={stream}&{arguments}',
+                    f'{path[:-len(stream)]}VICTIM?{arguments}'):
+            with self.subTest(url[len(path) - 4:]):
+                self.refused(self.push(url))
+        self.quiet(self.listener, 'stream-added')
+        # The good one still works.
+        self.push(good)
+        self.listener.wait_event('stream-added', uid=8, timeout=15)
+
+    def test_urls_die_with_the_membership(self):
+        push_url = self.speaker.publish()
+        push = self.push(push_url)
+        self.listener.wait_event('stream-added', uid=8, timeout=15)
+        play_url = self.listener.subscribe(8)
+        self.listener.must('leave', uid=9)
+        self.refused(self.play(play_url))
+        self.speaker.must('leave', uid=8)
+        push.wait(10)
+        self.refused(self.push(push_url))
+
+    def test_a_later_url_kills_the_earlier(self):
+        first = self.speaker.publish()
+        push = self.push(first)
+        self.listener.wait_event('stream-added', uid=8, timeout=15)
+        self.listener.subscribe(8)
+        second = self.speaker.must('update_url', role='publish', uid=8)['url']
+        self.assertNotEqual(first, second)
+        again = self.push(second)
+        play_url = self.listener.wait_event('update-url', uid=8, timeout=15)['url']
+        push.wait(10)
+        self.refused(self.push(first))
+        self.assertTrue(again.running())
+        self.assertEqual(self.play(play_url).wait(20), 0)
+
+    def test_the_newer_session_wins(self):
+        url = self.speaker.publish()
+        older = self.push(url)
+        self.listener.wait_event('stream-added', uid=8, timeout=15)
+        newer = self.push(url)
+        older.wait(15)
+        self.assertTrue(newer.running())
+        self.assertEqual(self.play(self.listener.subscribe(8)).wait(20), 0)
+        self.quiet(self.listener, 'stream-removed')
+
+    def test_hold_and_removal(self):
+        url = self.speaker.publish()
+        push = self.push(url)
+        self.listener.wait_event('stream-added', uid=8, timeout=15)
+        push.signal(signal.SIGKILL)
+        push.wait()
+        # Back within the hold: nobody is told that it was gone.
+        push = self.push(url)
+        self.assertEqual(self.play(self.listener.subscribe(8)).wait(20), 0)
+        self.quiet(self.listener, 'stream-removed')
+        push.signal(signal.SIGKILL)
+        push.wait()
+        self.listener.ping()
+        self.listener.wait_event('stream-removed', uid=8, timeout=8)
+
+    def test_nginx_dies_and_the_push_returns(self):
+        url = self.speaker.publish()
+        push = self.push(url)
+        self.listener.wait_event('stream-added', uid=8, timeout=15)
+        master, = children(self.served.pid)
+        os.kill(master, signal.SIGKILL)
+        push.wait(10)
+        push_again = self.push(url)
+        self.assertEqual(self.play(self.listener.subscribe(8)).wait(20), 0)
+        self.assertTrue(push_again.running())
+
+
+class Hooks(MediaCase):
+    def setUp(self):
+        super().setUp()
+        config = self.nginx_config()
+        self.hooks = re.search(r'on_publish (http://\S+)/on_publish;', config)[1]
+
+    def post(self, url, body):
+        request = urllib.request.Request(url, body.encode(), method='POST')
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+
+    def form(self, url, call='publish', client=99):
+        parts = urlsplit(url)
+        tail = 'type=live' if call == 'publish' else 'start=0&duration=0&reset=0'
+        return ('app=live&flashver=&swfurl=&tcurl=&pageurl=&addr=127.0.0.1&'
+                f'clientid={client}&call={call}&name={parts.path.rpartition("/")[2]}&{tail}&'
+                f'{parts.query}')
+
+    def test_only_who_knows_the_secret(self):
+        form = self.form(self.speaker.publish())
+        base, _, secret = self.hooks.rpartition('/')
+        self.assertGreaterEqual(len(secret), 32)
+        for url in (f'{base}/on_publish', f'{base}//on_publish', f'{base}/{secret[:-1]}/on_publish',
+                    f'{base}/{"0" * len(secret)}/on_publish', f'{base}/{secret}',
+                    f'{base}/{secret}/on_everything', f'{base}/{secret}/x/on_publish'):
+            with self.subTest(url):
+                self.assertEqual(self.post(url, form), 404)
+        # The members' listener knows nothing of hooks.
+        self.assertEqual(self.post(f'{self.served.http}/{secret}/on_publish', form), 404)
+        self.quiet(self.listener, 'stream-added')
+        self.assertEqual(self.post(f'{self.hooks}/on_play', form), 403)
+        self.assertEqual(self.post(f'{self.hooks}/on_publish', 'nonsense'), 403)
+        self.assertEqual(self.post(f'{self.hooks}/on_publish', 'x' * 100000), 403)
+        self.assertEqual(self.post(f'{self.hooks}/on_publish', form), 200)
+        self.listener.wait_event('stream-added', uid=8)
+
+    def test_secret_is_nowhere_to_be_seen(self):
+        secret = self.hooks.rpartition('/')[2]
+        self.push(self.speaker.publish())
+        self.listener.wait_event('stream-added', uid=8, timeout=15)
+        self.assertNotIn(secret, self.served.output())
+        for pid in (self.served.pid, *children(self.served.pid)):
+            self.assertNotIn(secret.encode(), Path(f'/proc/{pid}/cmdline').read_bytes())
+
+    def test_control_is_ours_alone(self):
+        # No TCP port but those of the ready line and the hooks'.
+        config = self.nginx_config()
+        self.assertEqual(len(re.findall(r'^\s*listen ', config, re.M)), 2)
+        self.assertIn('listen "unix:', config)
+
+
+class External(Case):
+    """--rtmp: an nginx-rtmp that someone else runs; here that of another gateway's kind."""
+
+    def test_hooks_and_urls(self):
+        secret = self.tmp / 'secret'
+        secret.write_text('0123456789abcdef0123\n')
+        gateway = self.gateway('--rtmp=rtmp://127.0.0.1:19350/voice', '--app=demo',
+                               '--public-rtmp=rtmp://media.example:1936/voice',
+                               '--listen=127.0.0.1:0', f'--hook-secret-file={secret}',
+                               defaults=False)
+        self.assertEqual(gateway.rtmp, 'rtmp://media.example:1936/voice')
+        self.assertEqual(children(gateway.pid), [])
+        where = gateway.wait_line(r'answered at (http://[^/]+)/')[1]
+        member = Member(gateway.ws, uid=8).join()
+        self.addCleanup(member.close)
+        listener = Member(gateway.ws, uid=9).join('audience')
+        self.addCleanup(listener.close)
+        url = member.publish()
+        self.assertTrue(url.startswith('rtmp://media.example:1936/voice/'), url)
+        parts = urlsplit(url)
+        form = ('app=voice&flashver=&swfurl=&tcurl=&pageurl=&addr=10.0.0.1&clientid=5&call=publish'
+                f'&name={parts.path.rpartition("/")[2]}&type=live&{parts.query}')
+        request = urllib.request.Request(f'{where}/0123456789abcdef0123/on_publish', form.encode())
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            self.assertEqual(answer.status, 200)
+        listener.wait_event('stream-added', uid=8)
+        self.assertEqual(gateway.terminate(), 0)
+
+    def test_bad_secret_file(self):
+        for text in ('', 'short\n', 'with spaces in it, and more\n'):
+            secret = self.tmp / 'secret'
+            secret.write_text(text)
+            process = self.start(os.environ['AGORA_GATEWAY_BIN'], '--app=demo',
+                                 '--listen=127.0.0.1:0', '--rtmp=rtmp://127.0.0.1/voice',
+                                 f'--hook-secret-file={secret}')
+            self.assertNotEqual(process.wait(), 0)
+            self.assertIn('16 or more', process.output('err'))
+
+
+if __name__ == '__main__':
+    tap.main()
