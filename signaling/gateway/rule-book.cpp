@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "signaling/gateway/rules.hpp"
+#include "signaling/protocol/rules.hpp"
 
 namespace agora::gateway {
 
@@ -42,7 +43,7 @@ void Rules::connected(Step &step, SessionId id, std::string_view address, std::s
   auto fresh = std::make_unique<Session>();
   fresh->id = id;
   fresh->address = address;
-  fresh->host = host;
+  fresh->host = url_host(host);
   fresh->heard_ms = step.now.mono_ms;
   fresh->join_by_ms = step.now.mono_ms + config_.times.join_ms;
   fresh->credit_ms = full_credit();
@@ -70,7 +71,8 @@ void Rules::received(Step &step, SessionId id, const protocol::ClientMessage &me
         if constexpr (std::is_same_v<T, protocol::Ping>) {
           step.out.push_back(Send{{id}, protocol::Pong{asked.id}});
         } else if constexpr (std::is_same_v<T, protocol::Unknown>) {
-          refuse(step, asked, Code::bad_request, "unknown action '" + request.action + "'");
+          refuse(step, asked, Code::bad_request,
+                 "unknown action " + protocol::quoted(request.action));
         } else if constexpr (std::is_same_v<T, protocol::Join>) {
           join(step, asked, request);
         } else if (!from->member) {
@@ -122,6 +124,16 @@ void Rules::tick(Step &step) {
     else
       withdraw(step, *which);
   }
+}
+
+void Rules::service_lost(Step &step) {
+  std::vector<SessionId> all;
+  for (const auto &[id, who] : members_)
+    if (who->session)
+      all.push_back(who->session->id);
+  if (!all.empty())
+    step.out.push_back(
+        Send{std::move(all), protocol::ErrorEvent{Code::service_lost, "the media server is lost"}});
 }
 
 void Rules::drain(Step &step) {
@@ -376,6 +388,18 @@ Commands RuleBook::on_play_done(const HookRequest &request, Now) {
 Commands RuleBook::media_server_lost(Now now) {
   Step step{now, {}};
   rules_->media_server_lost(step);
+  return std::move(step.out);
+}
+
+Commands RuleBook::media_sessions(const std::vector<std::uint64_t> &there, Now now) {
+  Step step{now, {}};
+  rules_->media_sessions(step, there);
+  return std::move(step.out);
+}
+
+Commands RuleBook::service_lost(Now now) {
+  Step step{now, {}};
+  rules_->service_lost(step);
   return std::move(step.out);
 }
 

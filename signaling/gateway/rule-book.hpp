@@ -39,6 +39,7 @@ struct Limits {
   unsigned sockets_per_address = 1'000;
   unsigned members_per_channel = 20'000;
   unsigned channels_per_app = 10'000;
+  unsigned members = 0;  // of all channels together; beyond it the gateway is overloaded
 };
 
 using Random = std::function<void(std::span<std::uint8_t>)>;
@@ -135,6 +136,11 @@ class RuleBook {
   Commands on_play_done (const HookRequest &request, Now now);
   // Died or restarted: every RTMP session is gone.
   Commands media_server_lost (Now now);
+  // The ids of all sessions that the media server has now, from its own statistics: an end whose
+  // hook got lost is made up for.
+  Commands media_sessions (const std::vector<std::uint64_t> &there, Now now);
+  // The media server won't come back: every member is told to move on (501).
+  Commands service_lost (Now now);
 
   // Tells every member to move on, closes every socket, lets nobody in any more.
   Commands drain (Now now);

@@ -98,18 +98,22 @@ std::optional<std::pair<Code, std::string>> Rules::check_join(
       return {{Code::bad_role_or_uid, "already joined with uid " + std::to_string(self.uid)}};
     return {};
   }
+  const bool known =
+      there && (identity.account.empty() ? there->members.contains(identity.uid)
+                                         : there->accounts.contains(identity.account));
+  if (known)
+    return {};
   const Limits &limits = config_.limits;
   if (!there) {
     const auto count = channels_of_app_.find(join.app_id);
     const unsigned open = count == channels_of_app_.end() ? 0 : count->second;
     if (limits.channels_per_app && open >= limits.channels_per_app)
       return {{Code::too_many, "the app has too many channels"}};
-    return {};
-  }
-  const bool known = identity.account.empty() ? there->members.contains(identity.uid)
-                                              : there->accounts.contains(identity.account);
-  if (!known && limits.members_per_channel && there->members.size() >= limits.members_per_channel)
+  } else if (limits.members_per_channel && there->members.size() >= limits.members_per_channel) {
     return {{Code::too_many, "the channel is full"}};
+  }
+  if (limits.members && members_.size() >= limits.members)
+    return {{Code::overloaded, "the gateway has too many members"}};
   return {};
 }
 

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <unordered_set>
+
 #include "signaling/gateway/rules.hpp"
 
 namespace agora::gateway {
+
+namespace {
+
+// Between a hook's answer and the media server's statistics.
+constexpr std::int64_t settle_ms = 5'000;
+
+}  // namespace
 
 // A URL must pass twice: it is one that this gateway signed, and what it was signed for still
 // holds. on_publish comes before the media server has accepted the name, and refuses the name while
@@ -26,13 +35,13 @@ std::string Rules::on_publish(Step &step, const HookRequest &request) {
   if (silenced(*speaker, step.now))
     return "silenced";
   const auto busy = pushing_.find(request.client_id);
-  if (busy != pushing_.end() && busy->second != speaker->id)
+  if (busy != pushing_.end() && busy->second.speaker != speaker->id)
     return "the session pushes for another member already";
 
   if (which->client != request.client_id)
     drop_push(step, *which);
   which->client = request.client_id;
-  pushing_[request.client_id] = speaker->id;
+  pushing_[request.client_id] = {speaker->id, step.now.mono_ms};
   timers_.cancel({Timer::hold, speaker->id});
   if (&which == &speaker->live)
     return {};
@@ -75,7 +84,7 @@ std::string Rules::on_play(Step &step, const HookRequest &request) {
   if (subscription.client != request.client_id)
     drop_play(step, subscription);
   subscription.client = request.client_id;
-  playing_[request.client_id] = {listener->id, speaker->uid};
+  playing_[request.client_id] = {listener->id, speaker->uid, step.now.mono_ms};
   return {};
 }
 
@@ -83,7 +92,7 @@ void Rules::on_publish_done(Step &step, std::uint64_t client) {
   const auto found = pushing_.find(client);
   if (found == pushing_.end())
     return;
-  Member *speaker = member(found->second);
+  Member *speaker = member(found->second.speaker);
   pushing_.erase(found);
   if (speaker && speaker->live && speaker->live->client == client)
     hold(step, *speaker);
@@ -103,9 +112,28 @@ void Rules::on_play_done(std::uint64_t client) {
     subscription->second.client = 0;
 }
 
+void Rules::media_sessions(Step &step, const std::vector<std::uint64_t> &there) {
+  const std::unordered_set<std::uint64_t> alive(there.begin(), there.end());
+  std::vector<std::uint64_t> pushes, plays;
+  const auto lost = [&] (std::uint64_t client, std::int64_t since_ms) {
+    return step.now.mono_ms - since_ms >= settle_ms && !alive.contains(client);
+  };
+  for (const auto &[client, session] : pushing_)
+    if (lost(client, session.since_ms))
+      pushes.push_back(client);
+  for (const auto &[client, session] : playing_)
+    if (lost(client, session.since_ms))
+      plays.push_back(client);
+  for (std::uint64_t client : pushes)
+    on_publish_done(step, client);
+  for (std::uint64_t client : plays)
+    on_play_done(client);
+}
+
 void Rules::media_server_lost(Step &step) {
-  for (const auto &[client, id] : pushing_)
-    if (Member *speaker = member(id); speaker && speaker->live && speaker->live->client == client)
+  for (const auto &[client, pushing] : pushing_)
+    if (Member *speaker = member(pushing.speaker);
+        speaker && speaker->live && speaker->live->client == client)
       hold(step, *speaker);
   for (const auto &[client, ended] : playing_)
     if (Member *listener = member(ended.listener))

@@ -45,6 +45,7 @@ class Rules {
   void malformed (Step &step, SessionId id, const protocol::DecodeError &error);
   void disconnected (Step &step, SessionId id);
   void tick (Step &step);
+  void service_lost (Step &step);
   void drain (Step &step);
   std::optional<std::int64_t> next_deadline () const { return timers_.next(); }
 
@@ -54,6 +55,7 @@ class Rules {
   void on_publish_done (Step &step, std::uint64_t client);
   void on_play_done (std::uint64_t client);
   void media_server_lost (Step &step);
+  void media_sessions (Step &step, const std::vector<std::uint64_t> &there);
 
   // rules-moderation.cpp
   void add_rule (Step &step, Rule &rule);
@@ -74,9 +76,15 @@ class Rules {
     std::uint64_t id = 0;  // of the session, else of the member
     auto operator<=>(const TimerKey &) const = default;
   };
+  // Sessions at the media server, and since when.
+  struct Pushing {
+    MemberId speaker = 0;
+    std::int64_t since_ms = 0;
+  };
   struct Playing {
     MemberId listener = 0;
     Uid speaker = 0;
+    std::int64_t since_ms = 0;
   };
 
   // rule-book.cpp: sending and sockets
@@ -175,9 +183,9 @@ class Rules {
   std::unordered_map<MemberId, std::unique_ptr<Member>> members_;
   std::unordered_map<std::string, std::unique_ptr<Channel>> channels_;
   std::map<std::string, unsigned, std::less<>> channels_of_app_;
-  std::unordered_map<std::string, MemberId> streams_;    // name -> who may push to it
-  std::unordered_map<std::uint64_t, MemberId> pushing_;  // by the media server's session
-  std::unordered_map<std::uint64_t, Playing> playing_;   // the same
+  std::unordered_map<std::string, MemberId> streams_;   // name -> who may push to it
+  std::unordered_map<std::uint64_t, Pushing> pushing_;  // by the media server's session
+  std::unordered_map<std::uint64_t, Playing> playing_;  // the same
   std::map<std::uint64_t, Rule> rules_;
   std::uint64_t next_rule_ = 1;
   TimerQueue<TimerKey> timers_;

@@ -316,6 +316,18 @@ void limits_hold () {
   g_assert_cmpuint(scene.closes().size(), ==, 0);
 }
 
+void an_overloaded_gateway_says_so () {
+  Config config = plain_config();
+  config.limits.members = 2;
+  Scene scene(config);
+  scene.join(1, "10");
+  scene.join(2, "20");
+  scene.connect(3);
+  g_assert_true(scene.code(3, join_as("30", Role::audience, "hall")) == Code::overloaded);
+  g_assert_true(scene.code(3, join_as("30")) == Code::overloaded);
+  g_assert_true(scene.code(3, join_as("20")) == Code::ok);
+}
+
 void floods_are_slowed_and_ended () {
   Config config = plain_config();
   config.limits.requests_per_second = 10;
@@ -400,6 +412,19 @@ void mutes_reach_the_others () {
   g_assert_true(scene.code(2, Mute{10, Target::all, false}) == Code::bad_order);
 }
 
+void lost_service_is_told () {
+  Scene scene;
+  scene.last = scene.book.service_lost(scene.now);
+  g_assert_cmpuint(scene.last.size(), ==, 0);
+  scene.join(1, "10");
+  scene.join(2, "20");
+  scene.disconnect(2);
+  scene.connect(3);
+  scene.last = scene.book.service_lost(scene.now);
+  g_assert_true(scene.told(1) == "error 501");
+  g_assert_cmpuint(scene.sends().at(0).to.size(), ==, 1);
+}
+
 void drain_says_goodbye () {
   Scene scene;
   scene.on_air(1, 10, 100);
@@ -461,9 +486,11 @@ int main (int argc, char **argv) {
       {"never-joined", who_never_joins_is_closed},
       {"lifetime", channels_live_as_long_as_their_members},
       {"limits", limits_hold},
+      {"overload", an_overloaded_gateway_says_so},
       {"flood", floods_are_slowed_and_ended},
       {"malformed", malformed_frames_are_answered},
       {"mutes", mutes_reach_the_others},
+      {"service-lost", lost_service_is_told},
       {"drain", drain_says_goodbye},
       {"ten-thousand", ten_thousand_members},
   };

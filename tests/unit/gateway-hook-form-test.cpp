@@ -34,6 +34,12 @@ void forms_of_the_media_server () {
   g_assert_cmpstr(pull.args.c_str(), ==, good_args.c_str());
 
   g_assert_true(std::get<HookRequest>(parse_hook_form(publish)).args.empty());
+  const auto encoder = std::get<HookRequest>(
+      parse_hook_form("app=live&flashver=FMLE/3.0%20(compatible%3B%20Lavf59.27&swfurl=&tcurl=rtmp:/"
+                      "/127.0.0.1:47017/"
+                      "live&pageurl=&addr=127.0.0.1&clientid=4&call=publish&name=abc&type=live&" +
+                      good_args));
+  g_assert_cmpuint(encoder.client_id, ==, 4);
   // What the server escaped is the client's text, whatever it looks like.
   const auto odd =
       std::get<HookRequest>(parse_hook_form(with(publish, "name=abc", "name=a%26name=b%3F%25")));

@@ -293,6 +293,23 @@ void a_dead_media_server_is_held_too () {
   g_assert_cmpuint(scene.last.size(), ==, 0);
 }
 
+void lost_ends_are_made_up_for () {
+  Scene scene;
+  scene.on_air(1, 10, 100);
+  scene.on_air(3, 30, 300);
+  scene.join(2, "20");
+  const std::string play = scene.subscribe(2, 10);
+  g_assert_true(scene.play(play, 200));
+  // Just admitted, a session may not be counted there yet.
+  scene.last = scene.book.media_sessions({}, scene.now);
+  scene.pass(5'000);
+  g_assert_cmpuint(scene.last.size(), ==, 0);
+  scene.last = scene.book.media_sessions({300, 7}, scene.now);
+  scene.pass(3'000);
+  g_assert_true(scene.told(2) == "removed 10");
+  g_assert_true(scene.told(1).empty());
+}
+
 void names_of_a_returning_uid_are_new () {
   Scene scene;
   std::set<std::string> names;
@@ -327,6 +344,7 @@ int main (int argc, char **argv) {
       {"unpublish", unpublish_is_told_at_once},
       {"unsubscribe", unsubscribe_cuts_the_player},
       {"server-lost", a_dead_media_server_is_held_too},
+      {"lost-ends", lost_ends_are_made_up_for},
       {"new-names", names_of_a_returning_uid_are_new},
   };
   for (const auto &test : tests)
