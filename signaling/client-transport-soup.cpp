@@ -191,7 +191,9 @@ void SoupTransport::end_attempt() {
 // Choosing a server.
 
 void SoupTransport::choose() {
-  AttemptPtr attempt = begin("POST", destination_.ap_url, destination_.connect_timeout_ms);
+  AttemptPtr attempt;
+  if (is_url_of(destination_.ap_url, {"http", "https"}))
+    attempt = begin("POST", destination_.ap_url, destination_.connect_timeout_ms);
   if (attempt == nullptr) {
     fail_soon(bad_url("ap-url", destination_.ap_url, "an http:// or https:// URL"));
     return;
