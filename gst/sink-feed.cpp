@@ -124,6 +124,11 @@ bool SinkCore::feed_filler() {
       caps = share(clip_.caps.get());
     }
   }
+  if (on_gap == OnGap::end && !sent_caps_) {
+    // What has not begun doesn't end.
+    last_sent_ = now;
+    return true;
+  }
   if (on_gap == OnGap::end) {
     GST_INFO_OBJECT(bin_, "no sound for too long: this ends the stream");
     last_sent_ = Clock::now() + std::chrono::hours(24);

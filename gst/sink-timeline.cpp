@@ -12,6 +12,9 @@ constexpr GstClockTimeDiff jump = 10 * GST_SECOND;
 constexpr GstClockTimeDiff tolerance = 25 * GST_MSECOND;
 // Fillers follow each other without a gap, unless the way out stood for longer than this.
 constexpr GstClockTime stood = 200 * GST_MSECOND;
+// An encoder that starts again gives its first frames this much later than the ones between; the
+// fillers leave them room.
+constexpr GstClockTime restart = 150 * GST_MSECOND;
 }  // namespace
 
 std::optional<GstClockTime> SendTimeline::place(GstClockTime time, GstClockTime duration,
@@ -47,7 +50,9 @@ std::optional<GstClockTime> SendTimeline::place(GstClockTime time, GstClockTime 
 GstClockTime SendTimeline::fill(GstClockTime duration, GstClockTime since_last) {
   GstClockTime at = end_.value_or(0);
   const GstClockTime idle = since_last > duration ? since_last - duration : 0;
-  if (end_ && (!filling_ || idle > stood))
+  if (end_ && !filling_)
+    at += idle > restart ? idle - restart : 0;
+  else if (end_ && idle > stood)
     at += idle;
   filling_ = true;
   end_ = at + duration;

@@ -39,7 +39,8 @@ Uplink::Uplink(GstBin *bin, Backlog &backlog, Owner &owner)
   gst_pad_set_element_private(gate_.get(), this);
   gst_pad_set_chain_function(gate_.get(), on_buffer);
   gst_pad_set_event_function(gate_.get(), on_event);
-  gst_pad_set_query_function(feed_.get(), on_query);
+  gst_pad_set_query_function(feed_.get(), on_feed_query);
+  gst_pad_set_query_function(gate_.get(), on_gate_query);
 }
 
 Uplink::~Uplink() {
@@ -110,9 +111,18 @@ void Uplink::stop() {
 }
 
 // The muxer asks whether it is live, to wait for pads that are late. There is one pad alone.
-gboolean Uplink::on_query(GstPad *pad, GstObject *parent, GstQuery *query) {
+gboolean Uplink::on_feed_query(GstPad *pad, GstObject *parent, GstQuery *query) {
   if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY) {
     gst_query_set_latency(query, FALSE, 0, GST_CLOCK_TIME_NONE);
+    return TRUE;
+  }
+  return gst_pad_query_default(pad, parent, query);
+}
+
+// Whatever the muxer makes: its caps change with the sound's format.
+gboolean Uplink::on_gate_query(GstPad *pad, GstObject *parent, GstQuery *query) {
+  if (GST_QUERY_TYPE(query) == GST_QUERY_ACCEPT_CAPS) {
+    gst_query_set_accept_caps_result(query, TRUE);
     return TRUE;
   }
   return gst_pad_query_default(pad, parent, query);

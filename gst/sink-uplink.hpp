@@ -65,7 +65,8 @@ class Uplink {
 
   static GstFlowReturn on_buffer (GstPad *pad, GstObject *parent, GstBuffer *buffer);
   static gboolean on_event (GstPad *pad, GstObject *parent, GstEvent *event);
-  static gboolean on_query (GstPad *pad, GstObject *parent, GstQuery *query);
+  static gboolean on_feed_query (GstPad *pad, GstObject *parent, GstQuery *query);
+  static gboolean on_gate_query (GstPad *pad, GstObject *parent, GstQuery *query);
   GstFlowReturn render (GstBuffer *buffer);
   LegPtr await_leg ();
   bool is_stale (GstBuffer *buffer);

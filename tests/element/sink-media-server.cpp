@@ -45,15 +45,14 @@ MediaServer::MediaServer() {
       "; application live { live on; } } }\n";
   g_assert_true(g_file_set_contents(conf.c_str(), text.c_str(), -1, nullptr));
 
-  g_autoptr(GSubprocessLauncher) launcher =
-      g_subprocess_launcher_new(static_cast<GSubprocessFlags> (
+  g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(static_cast<GSubprocessFlags>(
       G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_SILENCE));
   constexpr int handed_down = 3;
   g_subprocess_launcher_setenv(launcher, "NGINX", "3;", TRUE);
   g_subprocess_launcher_take_fd(launcher, dup(g_socket_get_fd(socket)), handed_down);
   // A test that crashes leaves no server behind.
-  g_subprocess_launcher_set_child_setup (
-      launcher, [] (gpointer) { prctl (PR_SET_PDEATHSIG, SIGTERM); }, nullptr, nullptr);
+  g_subprocess_launcher_set_child_setup(
+      launcher, [] (gpointer) { prctl(PR_SET_PDEATHSIG, SIGTERM); }, nullptr, nullptr);
   process_ = g_subprocess_launcher_spawn(launcher, nullptr, program, "-c", conf.c_str(), "-p",
                                          folder_.c_str(), nullptr);
 }
