@@ -18,6 +18,8 @@ constexpr double kBeta = 0.0025;
 // Twice any crystal's error; a slope beyond it is a mistaken measurement.
 constexpr double kMaxSlope = 1000e-6;
 
+// Half of a peak of the jitter is forgotten in about ten seconds.
+constexpr double kForget = 0.966;
 constexpr unsigned kSteadyWindows = 2;
 constexpr unsigned kAnyWindows = 6;
 
@@ -86,6 +88,7 @@ void ArrivalClock::close_window(std::int64_t now_ns) {
   }
   shifted_ = 0;
   jitter_ns_ = window_max_ns_ - window_min_ns_;
+  jitter_peak_ns_ = std::max(jitter_ns_, jitter_peak_ns_ * kForget);
   if (error < -kOutlier) {
     // Nothing arrives before its time: the path got shorter.
     offset_ns_ = window_min_ns_;

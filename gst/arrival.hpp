@@ -20,7 +20,9 @@ class ArrivalClock {
   double offset_at (std::int64_t now_ns) const;
   // Of the sender's clock against ours; > 0: it runs fast, so that the offset falls.
   double drift_ppm () const { return -slope_ * 1e6; }
+  // Spread of the arrivals over the last half second, and its slowly forgotten peak.
   double jitter_ns () const { return jitter_ns_; }
+  double jitter_peak_ns () const { return jitter_peak_ns_; }
 
  private:
   void close_window (std::int64_t now_ns);
@@ -39,6 +41,7 @@ class ArrivalClock {
   unsigned window_count_ = 0;
   unsigned shifted_ = 0;  // windows in a row that say that the path itself got longer
   double jitter_ns_ = 0;
+  double jitter_peak_ns_ = 0;
 };
 
 }  // namespace agora

@@ -20,6 +20,7 @@ constexpr GstClockTime kMaxBehind = 200 * GST_MSECOND;
 struct State {
   std::shared_ptr<agora::Mixer> mixer;
   std::function<void(GstClockTime)> on_latency;
+  std::function<void(GstClockTime)> on_block;
   std::atomic<GstClockTime> pipeline_latency = agora::kMixBlock;
   std::atomic<GstClockTime> skipped = 0;
   GstAudioInfo info;             // streaming thread
@@ -140,6 +141,7 @@ static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer *
   self.discont = false;
   self.next_frame = first + frames;
   *buffer = out;
+  self.on_block(end);
   return GST_FLOW_OK;
 }
 
@@ -225,10 +227,12 @@ static void gst_agora_mix_src_init (GstAgoraMixSrc *self) {
 namespace agora {
 
 GstElement *make_mix_src (std::shared_ptr<Mixer> mixer,
-                          std::function<void(GstClockTime)> on_latency) {
+                          std::function<void(GstClockTime)> on_latency,
+                          std::function<void(GstClockTime)> on_block) {
   auto *self = GST_AGORA_MIX_SRC(g_object_new(GST_TYPE_AGORA_MIX_SRC, "name", "mix", nullptr));
   self->state->mixer = std::move(mixer);
   self->state->on_latency = std::move(on_latency);
+  self->state->on_block = std::move(on_block);
   return GST_ELEMENT(self);
 }
 

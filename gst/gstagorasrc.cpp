@@ -13,12 +13,19 @@
  */
 #include "gst/gstagorasrc.h"
 
+#include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
+#include <string>
 
 #include "gst/events.hpp"
 #include "gst/mix-src.hpp"
 #include "gst/settings.hpp"
+#include "gst/speaker-child.hpp"
 #include "gst/src-listener.hpp"
 
 GST_DEBUG_CATEGORY(gst_agora_src_debug);
@@ -26,16 +33,33 @@ GST_DEBUG_CATEGORY(gst_agora_src_debug);
 
 namespace {
 
-enum : guint { kLatency = agora::kSettingsEnd };
+enum : guint {
+  kLatency = agora::kSettingsEnd,
+  kAdaptiveLatency,
+  kExposeSpeakers,
+  kSpeakerTimeout,
+  kSpeakers,
+  kLevelInterval,
+};
 
 constexpr guint kDefaultLatency = 100;
+constexpr guint kDefaultSpeakerTimeout = 20;
 // What of the 500 ms that a stop may take the goodbye can have.
 constexpr GstClockTime kGoodbye = 350 * GST_MSECOND;
 
 struct State {
-  agora::SettingsStore settings;    // OBJECT_LOCK
-  guint latency = kDefaultLatency;  // OBJECT_LOCK
+  explicit State(GstElement *element) : children(element, mixer) {}
+
+  agora::SettingsStore settings;  // OBJECT_LOCK, as are the properties that follow
+  guint latency = kDefaultLatency;
+  bool adaptive = false;
+  bool expose = false;
+  guint speaker_timeout = kDefaultSpeakerTimeout;
+  std::set<std::uint32_t> speakers;
+  std::atomic<GstClockTime> level_interval = 0;
+  GstClockTime next_level = 0;  // streaming thread of the mix
   std::shared_ptr<agora::Mixer> mixer = std::make_shared<agora::Mixer>();
+  agora::SpeakerChildren children;
   GstElement *mix = nullptr;  // owned by the bin
 
   std::mutex mutex;                           // guards the pointer; a leaf
@@ -55,13 +79,34 @@ struct _GstAgoraSrc {
 };
 
 static void gst_agora_src_uri_handler_init (gpointer iface, gpointer data);
+static void gst_agora_src_child_proxy_init (gpointer iface, gpointer data);
 
 G_DEFINE_TYPE_WITH_CODE(GstAgoraSrc, gst_agora_src, GST_TYPE_BIN,
-                        G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER, gst_agora_src_uri_handler_init))
+                        G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER, gst_agora_src_uri_handler_init)
+                            G_IMPLEMENT_INTERFACE(GST_TYPE_CHILD_PROXY,
+                                                  gst_agora_src_child_proxy_init))
 GST_ELEMENT_REGISTER_DEFINE(agorasrc, "agorasrc", GST_RANK_PRIMARY, GST_TYPE_AGORA_SRC)
 
 static GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS("audio/x-raw"));
+
+static GstStaticPadTemplate speaker_template = GST_STATIC_PAD_TEMPLATE(
+    "speaker_%u", GST_PAD_SRC, GST_PAD_SOMETIMES, GST_STATIC_CAPS("audio/mpeg; audio/x-opus"));
+
+// "8, 9": the uids; nothing for what is no list of uids.
+static std::optional<std::set<std::uint32_t>> parse_uids (const char *text) {
+  std::set<std::uint32_t> uids;
+  g_auto(GStrv) parts = g_strsplit(text ? text : "", ",", -1);
+  for (char **part = parts; *part; part++) {
+    guint64 uid;
+    if (!*g_strstrip(*part))
+      continue;
+    if (!g_ascii_string_to_unsigned(*part, 10, 1, G_MAXUINT32, &uid, nullptr))
+      return std::nullopt;
+    uids.insert(static_cast<std::uint32_t>(uid));
+  }
+  return uids;
+}
 
 static void gst_agora_src_set_property (GObject *object, guint id, const GValue *value,
                                         GParamSpec *pspec) {
@@ -77,6 +122,32 @@ static void gst_agora_src_set_property (GObject *object, guint id, const GValue 
         listener->set_latency(g_value_get_uint(value) * GST_MSECOND);
       break;
     }
+    case kAdaptiveLatency:
+      self.adaptive = g_value_get_boolean(value);
+      self.mixer->set_adaptive(self.adaptive);
+      break;
+    case kExposeSpeakers:
+      self.expose = g_value_get_boolean(value);
+      break;
+    case kSpeakerTimeout:
+      self.speaker_timeout = g_value_get_uint(value);
+      break;
+    case kSpeakers: {
+      auto uids = parse_uids(g_value_get_string(value));
+      if (!uids) {
+        g_warning("speakers=“%s” is no list of uids like “8,9”", g_value_get_string(value));
+        break;
+      }
+      GST_OBJECT_LOCK(object);
+      self.speakers = *uids;
+      GST_OBJECT_UNLOCK(object);
+      if (auto listener = self.get())
+        listener->set_wanted(*uids);
+      break;
+    }
+    case kLevelInterval:
+      self.level_interval = g_value_get_uint64(value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
   }
@@ -105,20 +176,78 @@ static void gst_agora_src_get_property (GObject *object, guint id, GValue *value
       g_value_set_uint(value, self.latency);
       GST_OBJECT_UNLOCK(object);
       break;
+    case kAdaptiveLatency:
+      g_value_set_boolean(value, self.adaptive);
+      break;
+    case kExposeSpeakers:
+      g_value_set_boolean(value, self.expose);
+      break;
+    case kSpeakerTimeout:
+      g_value_set_uint(value, self.speaker_timeout);
+      break;
+    case kSpeakers: {
+      std::string text;
+      GST_OBJECT_LOCK(object);
+      for (std::uint32_t uid : self.speakers)
+        text += (text.empty() ? "" : ",") + std::to_string(uid);
+      GST_OBJECT_UNLOCK(object);
+      g_value_set_string(value, text.c_str());
+      break;
+    }
+    case kLevelInterval:
+      g_value_set_uint64(value, self.level_interval);
+      break;
     default:
       if (!self.settings.get(object, id, value))
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
   }
 }
 
+// Message "agora-level" with `running-time` (uint64, ns) and the list `speakers`, each with `uid`,
+// `peak` and `rms` (dB of full scale) since the last one.
+static void gst_agora_src_post_level (GstAgoraSrc *src, GstClockTime now) {
+  auto decibel = [] (double linear) { return 20 * std::log10(std::max(linear, 1e-10)); };
+  GstStructure *s = gst_structure_new("agora-level", "running-time", G_TYPE_UINT64, now, nullptr);
+  GValue list = G_VALUE_INIT;
+  g_value_init(&list, GST_TYPE_LIST);
+  for (auto &[uid, level] : src->state->mixer->take_levels()) {
+    const double rms = level.samples ? std::sqrt(level.square_sum / level.samples) : 0;
+    GValue item = G_VALUE_INIT;
+    g_value_init(&item, GST_TYPE_STRUCTURE);
+    g_value_take_boxed(
+        &item, gst_structure_new("speaker", "uid", G_TYPE_UINT, uid, "peak", G_TYPE_DOUBLE,
+                                 decibel(level.peak), "rms", G_TYPE_DOUBLE, decibel(rms), nullptr));
+    gst_value_list_append_and_take_value(&list, &item);
+  }
+  gst_structure_take_value(s, "speakers", &list);
+  gst_element_post_message(GST_ELEMENT(src), gst_message_new_element(GST_OBJECT(src), s));
+}
+
+static void gst_agora_src_on_block (GstAgoraSrc *src, GstClockTime now) {
+  State &self = *src->state;
+  if (auto listener = self.get())
+    listener->tick(now);
+  const GstClockTime interval = self.level_interval;
+  if (interval == 0 || now < self.next_level)
+    return;
+  self.next_level = std::max(self.next_level + interval, now);
+  gst_agora_src_post_level(src, now);
+}
+
 static bool gst_agora_src_start (GstAgoraSrc *src) {
   State &self = *src->state;
   agora::Settings settings = self.settings.copy(G_OBJECT(src));
+  agora::Listener::Options options;
   GST_OBJECT_LOCK(src);
-  const GstClockTime latency = self.latency * GST_MSECOND;
+  options.latency = self.latency * GST_MSECOND;
+  options.speaker_timeout = self.speaker_timeout * GST_SECOND;
+  options.expose = self.expose;
+  options.wanted = self.speakers;
   GST_OBJECT_UNLOCK(src);
+  options.on_speaker = [&self] (std::uint32_t uid) { self.children.ensure(uid); };
+  self.next_level = 0;
 
-  auto listener = std::make_shared<agora::Listener>(GST_BIN(src), self.mixer, latency);
+  auto listener = std::make_shared<agora::Listener>(GST_BIN(src), self.mixer, options);
   {
     std::lock_guard lock(self.mutex);
     self.listener = listener;
@@ -182,16 +311,46 @@ static void gst_agora_src_class_init (GstAgoraSrcClass *klass) {
   object_class->finalize = gst_agora_src_finalize;
   agora::install_settings(object_class);
   agora::install_event_signals(object_class);
+  const auto live = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                             GST_PARAM_MUTABLE_PLAYING);
+  const auto ready = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                              GST_PARAM_MUTABLE_READY);
   g_object_class_install_property(
       object_class, kLatency,
       g_param_spec_uint("latency", "Latency",
                         "Playout delay: from the jitter-free arrival of a sample to the moment at "
                         "which a synchronising sink plays it (ms)",
-                        0, 10000, kDefaultLatency,
-                        static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                 GST_PARAM_MUTABLE_PLAYING)));
+                        0, 10000, kDefaultLatency, live));
+  g_object_class_install_property(
+      object_class, kAdaptiveLatency,
+      g_param_spec_boolean("adaptive-latency", "Adaptive latency",
+                           "Play as early as the network's jitter allows, with latency as the "
+                           "ceiling, by playing a per cent faster or slower at most",
+                           FALSE, live));
+  g_object_class_install_property(
+      object_class, kExposeSpeakers,
+      g_param_spec_boolean("expose-speakers", "Expose speakers",
+                           "Give every speaker a pad speaker_UID with the encoded sound", FALSE,
+                           ready));
+  g_object_class_install_property(
+      object_class, kSpeakerTimeout,
+      g_param_spec_uint("speaker-timeout", "Speaker timeout",
+                        "How long the pad of a speaker whose sound is lost waits for it (s)", 0,
+                        G_MAXUINT / 1000, kDefaultSpeakerTimeout, ready));
+  g_object_class_install_property(
+      object_class, kSpeakers,
+      g_param_spec_string("speakers", "Speakers",
+                          "Whom to listen to, as a list of uids like 8,9; empty: everybody", "",
+                          live));
+  g_object_class_install_property(
+      object_class, kLevelInterval,
+      g_param_spec_uint64("level-interval", "Level interval",
+                          "Post a message agora-level with each speaker's peak and RMS this often "
+                          "(ns); 0: never",
+                          0, G_MAXINT64, 0, live));
 
   gst_element_class_add_static_pad_template(element_class, &src_template);
+  gst_element_class_add_static_pad_template(element_class, &speaker_template);
   gst_element_class_set_static_metadata(
       element_class, "Voice channel listener", "Source/Network/Audio",
       "Listens to every speaker of a voice channel", "The agora developers");
@@ -200,11 +359,14 @@ static void gst_agora_src_class_init (GstAgoraSrcClass *klass) {
 }
 
 static void gst_agora_src_init (GstAgoraSrc *self) {
-  State &state = *(self->state = new State());
-  state.mix = agora::make_mix_src(state.mixer, [self] (GstClockTime latency) {
-    if (auto listener = self->state->get())
-      listener->pipeline_latency(latency);
-  });
+  State &state = *(self->state = new State(GST_ELEMENT(self)));
+  state.mix = agora::make_mix_src(
+      state.mixer,
+      [self] (GstClockTime latency) {
+        if (auto listener = self->state->get())
+          listener->pipeline_latency(latency);
+      },
+      [self] (GstClockTime now) { gst_agora_src_on_block(self, now); });
   // Makes any format, rate and layout that downstream asks for out of what the mix can't be itself.
   GstElement *convert = gst_element_factory_make("audioconvert", "convert");
   GstPad *ghost = nullptr;
@@ -221,6 +383,15 @@ static void gst_agora_src_init (GstAgoraSrc *self) {
     ghost = gst_ghost_pad_new_from_template("src", pad, pad_template);
   }
   gst_element_add_pad(GST_ELEMENT(self), ghost);
+  // Where nobody takes the mix, it goes nowhere, and that is no error.
+  g_autoptr(GstPad) inner = gst_ghost_pad_get_target(GST_GHOST_PAD(ghost));
+  gst_pad_add_probe(
+      inner,
+      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+      [] (GstPad *, GstPadProbeInfo *, gpointer pad) {
+        return gst_pad_is_linked(GST_PAD(pad)) ? GST_PAD_PROBE_OK : GST_PAD_PROBE_DROP;
+      },
+      ghost, nullptr);
   GST_OBJECT_FLAG_SET(self, GST_ELEMENT_FLAG_SOURCE);
 }
 
@@ -248,4 +419,24 @@ static void gst_agora_src_uri_handler_init (gpointer iface, gpointer) {
   handler->get_protocols = gst_agora_src_uri_get_protocols;
   handler->get_uri = gst_agora_src_uri_get_uri;
   handler->set_uri = gst_agora_src_uri_set_uri;
+}
+
+static GObject *gst_agora_src_get_child_by_name (GstChildProxy *proxy, const gchar *name) {
+  return GST_AGORA_SRC(proxy)->state->children.by_name(name);
+}
+
+static GObject *gst_agora_src_get_child_by_index (GstChildProxy *proxy, guint index) {
+  return GST_AGORA_SRC(proxy)->state->children.by_index(index);
+}
+
+static guint gst_agora_src_get_children_count (GstChildProxy *proxy) {
+  return GST_AGORA_SRC(proxy)->state->children.count();
+}
+
+// The speakers, not the elements inside: those are nobody's business.
+static void gst_agora_src_child_proxy_init (gpointer iface, gpointer) {
+  auto *proxy = static_cast<GstChildProxyInterface *>(iface);
+  proxy->get_child_by_name = gst_agora_src_get_child_by_name;
+  proxy->get_child_by_index = gst_agora_src_get_child_by_index;
+  proxy->get_children_count = gst_agora_src_get_children_count;
 }

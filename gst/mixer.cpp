@@ -25,6 +25,7 @@ std::shared_ptr<Timeline> Mixer::add(std::uint32_t uid, std::int64_t delay_ns) {
   Input &input = inputs_[uid];
   if (!input.timeline)
     input.timeline = std::make_shared<Timeline>(rate_, delay_ns);
+  input.timeline->set_adaptive(adaptive_);
   return input.timeline;
 }
 
@@ -51,6 +52,13 @@ void Mixer::set_delay(std::int64_t delay_ns) {
   std::lock_guard lock(mutex_);
   for (auto &[uid, input] : inputs_)
     input.timeline->set_delay(delay_ns);
+}
+
+void Mixer::set_adaptive(bool adaptive) {
+  std::lock_guard lock(mutex_);
+  adaptive_ = adaptive;
+  for (auto &[uid, input] : inputs_)
+    input.timeline->set_adaptive(adaptive);
 }
 
 void Mixer::set_fader(std::uint32_t uid, const Fader &fader) {

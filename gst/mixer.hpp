@@ -40,6 +40,7 @@ class Mixer {
   std::vector<std::uint32_t> uids () const;
 
   void set_delay (std::int64_t delay_ns);
+  void set_adaptive (bool adaptive);
   void set_fader (std::uint32_t uid, const Fader &fader);
   Fader fader (std::uint32_t uid) const;
   std::map<std::uint32_t, Level> take_levels ();
@@ -60,6 +61,7 @@ class Mixer {
   mutable std::mutex mutex_;  // guards all below; taken before a timeline's
   int rate_ = 48000;
   int channels_ = 2;
+  bool adaptive_ = false;
   std::map<std::uint32_t, Input> inputs_;
   std::map<std::uint32_t, Fader> faders_;
 };

@@ -12,11 +12,19 @@ GST_DEBUG_CATEGORY_EXTERN(gst_agora_src_debug);
 
 namespace agora {
 
-Listener::Listener(GstBin *element, std::shared_ptr<Mixer> mixer, GstClockTime latency)
-    : element_(element), mixer_(std::move(mixer)), latency_(latency), pipeline_latency_(kMixBlock) {
+Listener::Listener(GstBin *element, std::shared_ptr<Mixer> mixer, Options options)
+    : element_(element),
+      src_(gst_element_get_static_pad(GST_ELEMENT(element), "src")),
+      mixer_(std::move(mixer)),
+      options_(std::move(options)),
+      latency_(options_.latency),
+      pipeline_latency_(kMixBlock),
+      wanted_(options_.wanted) {
 }
 
-Listener::~Listener() = default;
+Listener::~Listener() {
+  gst_object_unref(src_);
+}
 
 bool Listener::start(const Settings &settings, GError **error) {
   session_ = Session::join(GST_ELEMENT(element_), settings, Part::listener, this, error);
@@ -33,8 +41,15 @@ void Listener::stop(GstClockTime budget) {
     std::lock_guard lock(mutex_);
     speakers.swap(speakers_);
   }
-  for (auto &[uid, speaker] : speakers)
+  for (auto &[uid, speaker] : speakers) {
+    speaker.reset();
     mixer_->remove(uid);
+  }
+  std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads;
+  std::set<std::shared_ptr<ExposedPad>> ending;
+  std::lock_guard lock(mutex_);
+  pads.swap(exposed_);
+  ending.swap(ending_);
 }
 
 // A sample's way: it arrives, waits `delay` until its block is stamped, and the sink plays the
@@ -65,7 +80,44 @@ void Listener::joined(std::uint32_t uid) {
   g_object_notify(G_OBJECT(element_), "uid");
 }
 
+bool Listener::wanted(std::uint32_t uid) const {
+  std::lock_guard lock(mutex_);
+  return wanted_.empty() || wanted_.contains(uid);
+}
+
+void Listener::set_wanted(std::set<std::uint32_t> uids) {
+  {
+    std::lock_guard lock(mutex_);
+    wanted_ = std::move(uids);
+  }
+  session_->run(this, [this] {
+    std::map<std::uint32_t, std::string> urls;
+    {
+      std::lock_guard lock(mutex_);
+      urls = urls_;
+    }
+    for (auto &[uid, url] : urls) {
+      if (!wanted(uid))
+        drop(uid);
+      else if (!find(uid))
+        play(uid, url);
+    }
+  });
+}
+
 void Listener::speaker_url(std::uint32_t uid, const std::string &url) {
+  {
+    std::lock_guard lock(mutex_);
+    urls_[uid] = url;
+  }
+  if (wanted(uid))
+    play(uid, url);
+}
+
+void Listener::play(std::uint32_t uid, const std::string &url) {
+  options_.on_speaker(uid);
+  if (options_.expose)
+    expose(uid);
   std::shared_ptr<Speaker> speaker;
   {
     std::lock_guard lock(mutex_);
@@ -78,17 +130,98 @@ void Listener::speaker_url(std::uint32_t uid, const std::string &url) {
 }
 
 void Listener::speaker_removed(std::uint32_t uid) {
+  {
+    std::lock_guard lock(mutex_);
+    urls_.erase(uid);
+  }
+  drop(uid);
+}
+
+void Listener::drop(std::uint32_t uid) {
   std::shared_ptr<Speaker> speaker;
   {
     std::lock_guard lock(mutex_);
     auto it = speakers_.find(uid);
-    if (it == speakers_.end())
-      return;
-    speaker = std::move(it->second);
-    speakers_.erase(it);
+    if (it != speakers_.end()) {
+      speaker = std::move(it->second);
+      speakers_.erase(it);
+    }
     broken_since_.erase(uid);
   }
+  speaker.reset();
   mixer_->remove(uid);
+  unexpose(uid);
+}
+
+std::shared_ptr<ExposedPad> Listener::exposed(std::uint32_t uid) const {
+  std::lock_guard lock(mutex_);
+  auto it = exposed_.find(uid);
+  return it == exposed_.end() ? nullptr : it->second;
+}
+
+// Adding a pad calls the application: not under the lock.
+void Listener::expose(std::uint32_t uid) {
+  if (exposed(uid))
+    return;
+  auto pad = std::make_shared<ExposedPad>(element_, uid);
+  std::lock_guard lock(mutex_);
+  exposed_[uid] = std::move(pad);
+}
+
+void Listener::unexpose(std::uint32_t uid) {
+  std::shared_ptr<ExposedPad> pad = exposed(uid);
+  if (!pad)
+    return;
+  {
+    std::lock_guard lock(mutex_);
+    exposed_.erase(uid);
+    ending_.insert(pad);
+  }
+  // The pad goes once its EOS has gone out, and not on the thread that brought it there.
+  pad->end([this, raw = pad.get()] {
+    session_->run(this, [this, raw] {
+      std::shared_ptr<ExposedPad> gone;
+      std::lock_guard lock(mutex_);
+      for (auto it = ending_.begin(); it != ending_.end(); ++it)
+        if (it->get() == raw) {
+          gone = *it;
+          ending_.erase(it);
+          break;
+        }
+    });
+  });
+}
+
+void Listener::speaker_encoded(std::uint32_t uid, GstBuffer *frame, GstCaps *caps,
+                               std::int64_t at_ns) {
+  const auto base = static_cast<std::int64_t>(gst_element_get_base_time(GST_ELEMENT(element_)));
+  if (at_ns < base)
+    return;
+  if (auto pad = exposed(uid))
+    pad->push(frame, caps, static_cast<GstClockTime>(at_ns - base));
+}
+
+bool Listener::wants_mix() const {
+  return gst_pad_is_linked(src_);
+}
+
+void Listener::tick(GstClockTime now) {
+  if (!options_.expose)
+    return;
+  std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads;
+  std::set<std::uint32_t> away;
+  {
+    std::lock_guard lock(mutex_);
+    pads = exposed_;
+    for (auto &[uid, since] : broken_since_)
+      if (gst_util_get_timestamp() > since + options_.speaker_timeout)
+        away.insert(uid);
+  }
+  for (auto &[uid, pad] : pads) {
+    pad->tick(now);
+    if (away.contains(uid))
+      session_->run(this, [this, uid = uid] { unexpose(uid); });
+  }
 }
 
 void Listener::speaker_broke(std::uint32_t uid) {
@@ -114,8 +247,11 @@ void Listener::speaker_heard(std::uint32_t uid) {
     GST_INFO_OBJECT(element_, "the sound of %u is back after %" GST_TIME_FORMAT, uid,
                     GST_TIME_ARGS(gst_util_get_timestamp() - since));
   session_->run(this, [this, uid] {
-    if (auto speaker = find(uid))
+    if (auto speaker = find(uid)) {
       speaker->tidy();
+      if (options_.expose)
+        expose(uid);
+    }
   });
 }
 
@@ -184,15 +320,20 @@ GstStructure *Listener::stats() const {
     if (!timeline)
       continue;
     const TimelineStats s = timeline->stats();
+    GstStructure *one = gst_structure_new(
+        "speaker", "uid", G_TYPE_UINT, uid, "late-ms", G_TYPE_UINT64, s.late_ns / GST_MSECOND,
+        "dropped-ms", G_TYPE_UINT64, s.dropped_ns / GST_MSECOND, "concealed-ms", G_TYPE_UINT64,
+        s.concealed_ns / GST_MSECOND, "underruns", G_TYPE_UINT64, s.underruns, "drift-ppm",
+        G_TYPE_DOUBLE, s.drift_ppm, "jitter-ms", G_TYPE_DOUBLE, s.jitter_ms, "queued-ms",
+        G_TYPE_DOUBLE, s.queued_ms, "delay-ms", G_TYPE_DOUBLE, s.delay_ms, nullptr);
+    // Both ends' wall clocks make it: on two machines only as good as they are synchronised.
+    if (s.stamp_age_ms >= 0)
+      gst_structure_set(one, "mouth-to-ear-ms", G_TYPE_DOUBLE,
+                        s.stamp_age_ms + static_cast<double>(pipeline_latency_) / GST_MSECOND,
+                        "mouth-to-ear-needs-synchronised-clocks", G_TYPE_BOOLEAN, TRUE, nullptr);
     GValue item = G_VALUE_INIT;
     g_value_init(&item, GST_TYPE_STRUCTURE);
-    g_value_take_boxed(
-        &item, gst_structure_new(
-                   "speaker", "uid", G_TYPE_UINT, uid, "late-ms", G_TYPE_UINT64,
-                   s.late_ns / GST_MSECOND, "dropped-ms", G_TYPE_UINT64, s.dropped_ns / GST_MSECOND,
-                   "concealed-ms", G_TYPE_UINT64, s.concealed_ns / GST_MSECOND, "underruns",
-                   G_TYPE_UINT64, s.underruns, "drift-ppm", G_TYPE_DOUBLE, s.drift_ppm, "jitter-ms",
-                   G_TYPE_DOUBLE, s.jitter_ms, "queued-ms", G_TYPE_DOUBLE, s.queued_ms, nullptr));
+    g_value_take_boxed(&item, one);
     gst_value_list_append_and_take_value(&list, &item);
   }
   gst_structure_take_value(stats, "speakers", &list);

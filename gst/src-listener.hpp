@@ -9,16 +9,26 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 
 #include "gst/mixer.hpp"
 #include "gst/session.hpp"
+#include "gst/src-exposed.hpp"
 #include "gst/src-speaker.hpp"
 
 namespace agora {
 
 class Listener final : public Member, public Speaker::Watcher {
  public:
-  Listener(GstBin *element, std::shared_ptr<Mixer> mixer, GstClockTime latency);
+  struct Options {
+    GstClockTime latency;
+    GstClockTime speaker_timeout;
+    bool expose;
+    std::set<std::uint32_t> wanted;                 // empty: everybody
+    std::function<void(std::uint32_t)> on_speaker;  // somebody new; signalling thread
+  };
+  Listener(GstBin *element, std::shared_ptr<Mixer> mixer, Options options);
   ~Listener() override;
 
   bool start (const Settings &settings, GError **error);
@@ -30,6 +40,11 @@ class Listener final : public Member, public Speaker::Watcher {
   bool take_message (GstMessage *message);
   void set_latency (GstClockTime latency);
   void pipeline_latency (GstClockTime latency);
+
+  // Which speakers to play; empty: all.
+  void set_wanted (std::set<std::uint32_t> uids);
+  // The mix has come to running time `now`. Its streaming thread.
+  void tick (GstClockTime now);
 
   std::uint32_t uid () const;
   const char *state () const;
@@ -44,20 +59,36 @@ class Listener final : public Member, public Speaker::Watcher {
   void failed (const GError &error) override;
   void speaker_broke (std::uint32_t uid) override;
   void speaker_heard (std::uint32_t uid) override;
+  void speaker_encoded (std::uint32_t uid, GstBuffer *frame, GstCaps *caps,
+                        std::int64_t at_ns) override;
+  bool wants_encoded () const override { return options_.expose; }
+  bool wants_mix () const override;
 
  private:
   std::int64_t delay () const;
   std::shared_ptr<Speaker> find (std::uint32_t uid) const;
+  bool wanted (std::uint32_t uid) const;
+  void play (std::uint32_t uid, const std::string &url);
+  void drop (std::uint32_t uid);
+  std::shared_ptr<ExposedPad> exposed (std::uint32_t uid) const;
+  void expose (std::uint32_t uid);
+  void unexpose (std::uint32_t uid);
 
   GstBin *element_;
+  GstPad *src_;  // the mix
   std::shared_ptr<Mixer> mixer_;
   std::shared_ptr<Session> session_;
+  const Options options_;
   std::atomic<GstClockTime> latency_;
   std::atomic<GstClockTime> pipeline_latency_;
 
   mutable std::mutex mutex_;  // guards the maps, not the speakers; taken before a speaker's
   std::map<std::uint32_t, std::shared_ptr<Speaker>> speakers_;
   std::map<std::uint32_t, GstClockTime> broken_since_;
+  std::map<std::uint32_t, std::shared_ptr<ExposedPad>> exposed_;
+  std::set<std::shared_ptr<ExposedPad>> ending_;
+  std::map<std::uint32_t, std::string> urls_;
+  std::set<std::uint32_t> wanted_;
 };
 
 }  // namespace agora

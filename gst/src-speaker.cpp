@@ -8,6 +8,7 @@
 
 #include "gst/codecs.hpp"
 #include "gst/socket-options.hpp"
+#include "gst/stamp.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(gst_agora_src_debug);
 #define GST_CAT_DEFAULT gst_agora_src_debug
@@ -21,6 +22,9 @@ GstStaticPadTemplate end_template =
                                 F32) ", "
                                      "layout = (string) interleaved, rate = (int) [ 1, MAX ], "
                                      "channels = (int) [ 1, 2 ]"));
+
+// Frames after which an AAC decoder has all of its overlap.
+constexpr unsigned kSettled = 3;
 
 }  // namespace
 
@@ -39,6 +43,7 @@ class Speaker::Leg {
 
  private:
   static void pad_added (GstElement *demuxer, GstPad *pad, gpointer self);
+  static GstPadProbeReturn encoded (GstPad *pad, GstPadProbeInfo *info, gpointer self);
   static GstFlowReturn chain (GstPad *pad, GstObject *parent, GstBuffer *buffer);
   static gboolean event (GstPad *pad, GstObject *parent, GstEvent *event);
   void link (GstPad *pad);
@@ -52,7 +57,7 @@ class Speaker::Leg {
   bool started_ = false;
   bool linked_ = false;  // streaming thread
   GstAudioInfo info_;    // streaming thread
-  bool heard_ = false;   // streaming thread
+  unsigned frames_ = 0;  // streaming thread
 };
 
 Speaker::Leg::Leg(Speaker *speaker, const std::string &url) : speaker_(speaker), options_(url) {
@@ -149,12 +154,39 @@ bool Speaker::Leg::link_decoder(GstPad *pad, GstCaps *caps) {
     gst_element_sync_state_with_parent(element);
     g_autoptr(GstPad) sink = gst_element_get_static_pad(element, "sink");
     gst_pad_link(from, sink);
+    if (element == decoder)
+      gst_pad_add_probe(sink, GST_PAD_PROBE_TYPE_BUFFER, encoded, this, nullptr);
     gst_object_unref(from);
     from = gst_element_get_static_pad(element, "src");
   }
   gst_pad_link(from, end_);
   gst_object_unref(from);
   return true;
+}
+
+// Every frame before it is decoded: what it says of its age, and who wants it as it is.
+GstPadProbeReturn Speaker::Leg::encoded(GstPad *pad, GstPadProbeInfo *info, gpointer data) {
+  auto *self = static_cast<Leg *>(data);
+  Speaker *speaker = self->speaker_;
+  GstBuffer *frame = GST_PAD_PROBE_INFO_BUFFER(info);
+  g_autoptr(GstClock) clock = gst_element_get_clock(GST_ELEMENT(speaker->owner_));
+  if (!speaker->take_over(self, ++self->frames_))
+    return GST_PAD_PROBE_OK;
+  if (!clock || !GST_BUFFER_PTS_IS_VALID(frame))
+    return GST_PAD_PROBE_DROP;
+
+  const auto now = static_cast<gint64>(gst_clock_get_time(clock));
+  const auto media = static_cast<gint64>(GST_BUFFER_PTS(frame));
+  if (const auto wall = read_stamp(frame))
+    speaker->timeline_->stamped(media, now, (g_get_real_time() - *wall) * 1000);
+  if (speaker->watcher_->wants_encoded()) {
+    g_autoptr(GstCaps) caps = gst_pad_get_current_caps(pad);
+    if (caps)
+      speaker->watcher_->speaker_encoded(speaker->uid_, frame, caps,
+                                         speaker->timeline_->place(media, now));
+  }
+  // What nobody listens to is not decoded.
+  return speaker->watcher_->wants_mix() ? GST_PAD_PROBE_OK : GST_PAD_PROBE_DROP;
 }
 
 GstFlowReturn Speaker::Leg::chain(GstPad *pad, GstObject *, GstBuffer *buffer) {
@@ -166,10 +198,6 @@ GstFlowReturn Speaker::Leg::chain(GstPad *pad, GstObject *, GstBuffer *buffer) {
   if (!clock || !GST_BUFFER_PTS_IS_VALID(buffer) || !GST_AUDIO_INFO_IS_VALID(&self->info_))
     return GST_FLOW_OK;
 
-  if (!self->heard_) {
-    self->heard_ = true;
-    speaker->heard_from(self);
-  }
   {
     std::lock_guard lock(speaker->mutex_);
     if (speaker->current_.get() != self)
@@ -233,18 +261,22 @@ void Speaker::play(const std::string &url) {
     failed(nullptr);
 }
 
-// The first sound of a session: it is the one in use from now on.
-void Speaker::heard_from(Leg *leg) {
+// Whether this session's sound is the one in use. A new one takes over at its first frame; from one
+// that still plays, not before its decoder has settled, so that the move is not heard.
+bool Speaker::take_over(Leg *leg, unsigned frames) {
   {
     std::lock_guard lock(mutex_);
-    if (next_.get() != leg)
-      return;
+    if (current_.get() == leg)
+      return true;
+    if (next_.get() != leg || (hearing_ && frames < kSettled))
+      return false;
     // What was in use ends later, on a thread that may wait for it.
     old_ = std::exchange(current_, std::exchange(next_, nullptr));
     timeline_->discontinuity();
     hearing_ = true;
   }
   watcher_->speaker_heard(uid_);
+  return true;
 }
 
 void Speaker::tidy() {

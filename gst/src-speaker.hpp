@@ -24,6 +24,12 @@ class Speaker {
     virtual void speaker_broke (std::uint32_t uid) = 0;
     // Sound comes from the session that play() began: tidy() what it replaced.
     virtual void speaker_heard (std::uint32_t uid) = 0;
+    // An encoded frame, due at `at_ns` of the pipeline's clock.
+    virtual void speaker_encoded (std::uint32_t uid, GstBuffer *frame, GstCaps *caps,
+                                  std::int64_t at_ns) = 0;
+    // Whether frames are to be told, and whether sound is to be decoded for the mix.
+    virtual bool wants_encoded () const = 0;
+    virtual bool wants_mix () const = 0;
   };
 
   Speaker(GstBin *owner, std::uint32_t uid, std::shared_ptr<Timeline> timeline, Watcher *watcher);
@@ -43,11 +49,10 @@ class Speaker {
   bool owns (GstObject *object) const;
   // A message of one of its elements said that it failed. Any thread.
   void failed (GstObject *where);
-  bool hearing () const { return hearing_; }
 
  private:
   class Leg;
-  void heard_from (Leg *leg);
+  bool take_over (Leg *leg, unsigned frames);
   void ended (Leg *leg);
 
   GstBin *owner_;

@@ -20,6 +20,13 @@ constexpr double kPull = 0.25;
 constexpr double kMaxStretch = 1500e-6;
 // How fast the stretching itself may change, in a second: heard as vibrato beyond.
 constexpr double kSlew = 1000e-6;
+// An adaptive delay is so much of the jitter's peak, and so much more; it gets there within some
+// seconds, by playing a per cent slower or faster at most.
+constexpr double kJitterMargin = 1.25;
+constexpr double kLeastDelay = 8e6;
+constexpr double kAdaptTime = 2e9;
+constexpr double kAdaptSpeed = 0.01;
+constexpr double kAdaptSlew = 0.01;
 constexpr double kFade = 5e6;
 // What no network holds back: beyond it, the oldest goes.
 constexpr double kMaxQueue = 10e9;
@@ -52,6 +59,8 @@ Timeline::Timeline(int out_rate, std::int64_t delay_ns) : out_rate_(out_rate), d
 void Timeline::set_delay(std::int64_t delay_ns) {
   std::lock_guard lock(mutex_);
   delay_ns_ = delay_ns;
+  if (!adaptive_)
+    in_force_ns_ = static_cast<double>(delay_ns);
 }
 
 void Timeline::set_out_rate(int out_rate) {
@@ -69,15 +78,9 @@ void Timeline::discontinuity() {
   heard_ = false;
 }
 
-void Timeline::push(std::int64_t media_ns, std::int64_t now_ns, const float *samples,
-                    std::size_t frames, int rate, int channels) {
-  if (frames == 0 || rate <= 0 || channels <= 0)
-    return;
-  std::lock_guard lock(mutex_);
+// Notes the arrival; the media time as if the sender's counter had never jumped.
+double Timeline::arrive(std::int64_t media_ns, std::int64_t now_ns, double duration_ns) {
   double media = static_cast<double>(media_ns) + rebase_ns_;
-  const bool same =
-      !runs_.empty() && runs_.back().rate == rate && runs_.back().channels == channels;
-
   // A counter that jumped is put where the sound would have been, had it arrived without jitter.
   // One that is merely far off, yet goes on from the last, is a backlog: it has missed its moment.
   if (arrivals_.known()) {
@@ -89,11 +92,40 @@ void Timeline::push(std::int64_t media_ns, std::int64_t now_ns, const float *sam
       arrivals_.settle();
     }
   }
-  end_ns_ = media + frames * 1e9 / rate;
-  arrivals_.arrived(media, now_ns);
-
   next_is_new_ = false;
+  end_ns_ = media + duration_ns;
+  arrivals_.arrived(media, now_ns);
+  return media;
+}
 
+std::int64_t Timeline::place(std::int64_t media_ns, std::int64_t now_ns) {
+  std::lock_guard lock(mutex_);
+  const double media = arrive(media_ns, now_ns, 0);
+  return std::llround(media + arrivals_.offset_at(now_ns) + in_force_ns_);
+}
+
+void Timeline::stamped(std::int64_t media_ns, std::int64_t now_ns, std::int64_t age_ns) {
+  std::lock_guard lock(mutex_);
+  if (!arrivals_.known())
+    return;
+  const double due =
+      static_cast<double>(media_ns) + rebase_ns_ + arrivals_.offset_at(now_ns) + in_force_ns_;
+  stats_.stamp_age_ms = (static_cast<double>(age_ns) + due - static_cast<double>(now_ns)) / 1e6;
+}
+
+void Timeline::set_adaptive(bool adaptive) {
+  std::lock_guard lock(mutex_);
+  adaptive_ = adaptive;
+}
+
+void Timeline::push(std::int64_t media_ns, std::int64_t now_ns, const float *samples,
+                    std::size_t frames, int rate, int channels) {
+  if (frames == 0 || rate <= 0 || channels <= 0)
+    return;
+  std::lock_guard lock(mutex_);
+  double media = arrive(media_ns, now_ns, frames * 1e9 / rate);
+  const bool same =
+      !runs_.empty() && runs_.back().rate == rate && runs_.back().channels == channels;
   const double gap = runs_.empty() ? 0 : media - runs_.back().end_ns();
   if (gap < -kContiguous) {
     // What is here already: another connection tells the same again.
@@ -136,7 +168,7 @@ void Timeline::bound() {
 
 // The media time that is due at `at_ns`.
 double Timeline::due_media(std::int64_t at_ns) const {
-  return static_cast<double>(at_ns - delay_ns_) - arrivals_.offset_at(at_ns);
+  return static_cast<double>(at_ns) - in_force_ns_ - arrivals_.offset_at(at_ns);
 }
 
 void Timeline::stop_playing() {
@@ -223,6 +255,27 @@ void Timeline::set_ratio(double ratio) {
   gst_audio_resampler_update(resampler_.get(), in, out, nullptr);
 }
 
+// Moves the delay towards what it should be; how much faster than real time that has to play.
+double Timeline::adapt(std::size_t frames) {
+  const auto ceiling = static_cast<double>(delay_ns_);
+  const double wanted =
+      adaptive_ ? std::min(ceiling, arrivals_.jitter_peak_ns() * kJitterMargin + kLeastDelay)
+                : ceiling;
+  const double block_ns = static_cast<double>(frames) * 1e9 / out_rate_;
+  const double missing = wanted - in_force_ns_;
+  // Silence needs no stretching, and a delay that somebody set is not to be crept towards.
+  if (!playing_ || !adaptive_) {
+    in_force_ns_ = wanted;
+    moving_ = 0;
+    return 0;
+  }
+  const double speed = std::clamp(missing / kAdaptTime, -kAdaptSpeed, kAdaptSpeed);
+  const double step = kAdaptSlew * block_ns / 1e9;
+  moving_ = std::clamp(speed, moving_ - step, moving_ + step);
+  in_force_ns_ += moving_ * block_ns;
+  return -moving_;
+}
+
 // The next ratio of input to output: the drift, and what leads the position back to where it is
 // due.
 double Timeline::correction(double error_ns, std::size_t frames) {
@@ -261,6 +314,7 @@ int Timeline::pull(std::int64_t at_ns, std::size_t frames, const float **samples
   if (!arrivals_.known())
     return 0;
 
+  const double faster = adapt(frames);
   const double due = due_media(at_ns);
   const double block_ns = static_cast<double>(frames) * 1e9 / out_rate_;
   std::size_t lead = 0;
@@ -274,7 +328,7 @@ int Timeline::pull(std::int64_t at_ns, std::size_t frames, const float **samples
     if (std::fabs(error) > kHardError)
       ending = true;
     else
-      set_ratio(ratio_ = correction(error, frames));
+      set_ratio((ratio_ = correction(error, frames)) + faster);
   } else if (!start_playing(due, frames, &lead)) {
     if (heard_)
       stats_.concealed_ns += static_cast<std::uint64_t>(block_ns);
@@ -318,6 +372,7 @@ TimelineStats Timeline::stats() const {
   TimelineStats s = stats_;
   s.drift_ppm = arrivals_.drift_ppm();
   s.jitter_ms = arrivals_.jitter_ns() / 1e6;
+  s.delay_ms = in_force_ns_ / 1e6;
   for (const Run &run : runs_)
     s.queued_ms += run.frames() * 1e3 / run.rate;
   return s;

@@ -28,6 +28,9 @@ struct TimelineStats {
   double drift_ppm = 0;  // of the sender against the pipeline's clock; > 0: the sender is fast
   double jitter_ms = 0;  // spread of the arrivals over the last second
   double queued_ms = 0;
+  double delay_ms = 0;  // the playout delay in force
+  // From the sender's sink pad to the stamp of the mix; negative: the sender doesn't say.
+  double stamp_age_ms = -1;
 };
 
 class Timeline {
@@ -38,6 +41,10 @@ class Timeline {
   // `now_ns`.
   void push (std::int64_t media_ns, std::int64_t now_ns, const float *samples, std::size_t frames,
              int rate, int channels);
+  // The same arrival of sound that is not played here: when it is due, on the caller's clock.
+  std::int64_t place (std::int64_t media_ns, std::int64_t now_ns);
+  // The sender says that the sound of `media_ns` was `age_ns` old when it arrived, at `now_ns`.
+  void stamped (std::int64_t media_ns, std::int64_t now_ns, std::int64_t age_ns);
   // What comes next need not go on from what came before: another connection, another sender.
   void discontinuity ();
 
@@ -46,6 +53,8 @@ class Timeline {
   int pull (std::int64_t at_ns, std::size_t frames, const float **samples);
 
   void set_delay (std::int64_t delay_ns);
+  // Plays as early as the jitter allows, with the delay as its ceiling.
+  void set_adaptive (bool adaptive);
   void set_out_rate (int out_rate);
   TimelineStats stats () const;
 
@@ -66,7 +75,9 @@ class Timeline {
     void operator()(GstAudioResampler *r) const { gst_audio_resampler_free(r); }
   };
 
+  double arrive (std::int64_t media_ns, std::int64_t now_ns, double duration_ns);
   double due_media (std::int64_t at_ns) const;
+  double adapt (std::size_t frames);
   bool start_playing (double media_ns, std::size_t frames, std::size_t *lead);
   void stop_playing ();
   double correction (double error_ns, std::size_t frames);
@@ -78,6 +89,9 @@ class Timeline {
   mutable std::mutex mutex_;  // guards all below; a leaf: nothing else is locked under it
   int out_rate_;
   std::int64_t delay_ns_;
+  bool adaptive_ = false;
+  double in_force_ns_;  // the delay: delay_ns_, or less where it adapts
+  double moving_ = 0;   // how fast it changes, seconds per second
   ArrivalClock arrivals_;
   double rebase_ns_ = 0;  // added to the sender's media time, so that its jumps are none
   double end_ns_ = 0;     // media time at which the last sound ended

@@ -244,6 +244,24 @@ void test_hole () {
   g_assert_cmpfloat(std::fabs(silent / double(kRate) - 0.5), <, 0.05);
 }
 
+// Falls to what the jitter needs, rises again with it, and never above the ceiling.
+void test_adaptive () {
+  Rig rig;
+  rig.timeline.set_adaptive(true);
+  rig.run(40, jitter(1));
+  const double calm = mean_age(rig.ages(38, 40));
+  const double floor = 1e3 * kFrame / kRate + 5;
+  g_test_message("calm: %.1f ms, delay %.1f", calm, rig.timeline.stats().delay_ms);
+  g_assert_cmpfloat(calm, <, floor + 40);
+  const auto underruns = rig.timeline.stats().underruns;
+  rig.run(80, jitter(12));
+  const double rough = mean_age(rig.ages(70, 80));
+  g_test_message("rough: %.1f ms, delay %.1f, %d underruns", rough, rig.timeline.stats().delay_ms,
+                 int(rig.timeline.stats().underruns - underruns));
+  g_assert_cmpfloat(rough, >, calm + 10);
+  g_assert_cmpfloat(rough, <, floor + kDelay / kMs + 2);
+}
+
 // The same sound told twice, by an old session and a new one, is heard once.
 void test_overlap () {
   Timeline timeline(kRate, kDelay);
@@ -318,6 +336,7 @@ int main (int argc, char **argv) {
   g_test_add_data_func("/timeline/counter/wraps", &wrap, test_counter);
   g_test_add_data_func("/timeline/counter/restarts", &restart, test_counter);
   g_test_add_func("/timeline/hole", test_hole);
+  g_test_add_func("/timeline/adaptive", test_adaptive);
   g_test_add_func("/timeline/overlap", test_overlap);
   g_test_add_func("/timeline/sine", test_sine);
   return g_test_run();

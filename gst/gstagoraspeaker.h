@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One remote speaker's fader, as a child of agorasrc. */
+#pragma once
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+#define GST_TYPE_AGORA_SPEAKER (gst_agora_speaker_get_type())
+G_DECLARE_FINAL_TYPE(GstAgoraSpeaker, gst_agora_speaker, GST, AGORA_SPEAKER, GstObject)
+
+G_END_DECLS

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A speaker's own pad of agorasrc: its encoded sound, stamped on the pipeline's clock as the mix
+// is, so that recordings of all of them lie side by side. A queue of its own stands before the pad:
+// what is downstream can delay nobody, and where nobody is, nothing is disturbed.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+
+namespace agora {
+
+class ExposedPad {
+ public:
+  // Adds the pad speaker_`uid` to `owner`.
+  ExposedPad(GstBin *owner, std::uint32_t uid);
+  // Takes it away, without EOS.
+  ~ExposedPad();
+  ExposedPad(const ExposedPad &) = delete;
+  ExposedPad &operator=(const ExposedPad &) = delete;
+
+  // `buffer` (transfer none) of `caps`, due at running time `pts`. Any thread; never waits for what
+  // is downstream.
+  void push (GstBuffer *buffer, GstCaps *caps, GstClockTime pts);
+  // Running time has come to `now`: says so downstream where no sound does.
+  void tick (GstClockTime now);
+  // Sends EOS; `done` is called once it has left the pad, from a streaming thread, or at once where
+  // nobody listens.
+  void end (std::function<void()> done);
+  // Running time up to which something was sent.
+  GstClockTime sent_until () const;
+
+ private:
+  bool begin (GstCaps *caps);
+  static GstPadProbeReturn passed (GstPad *pad, GstPadProbeInfo *info, gpointer self);
+
+  GstBin *owner_;
+  GstElement *queue_;
+  GstPad *feeder_;
+  GstPad *ghost_;
+  std::uint32_t uid_;
+  std::function<void()> done_;  // set once, before the event that leads to it
+
+  mutable std::mutex mutex_;  // guards what follows, and the order of what is fed
+  GstCaps *caps_ = nullptr;
+  bool ended_ = false;
+  GstClockTime until_ = GST_CLOCK_TIME_NONE;
+};
+
+}  // namespace agora
