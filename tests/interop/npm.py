@@ -12,6 +12,8 @@ import unittest
 from pathlib import Path
 
 INSTALL_TIMEOUT = 90
+# Names that could not be had in this run, and why: asking for another version takes time for nothing.
+_out_of_reach = {}
 
 
 def node():
@@ -39,6 +41,9 @@ def install(folder, *packages):
     npm = shutil.which('npm')
     if not npm:
         raise unittest.SkipTest('npm is not installed')
+    names = tuple(package.rsplit('@', 1)[0] for package in packages)
+    if names in _out_of_reach:
+        raise unittest.SkipTest(_out_of_reach[names])
     folder.mkdir(parents=True, exist_ok=True)
     # Without one, npm looks for a package.json in the folders above.
     (folder / 'package.json').write_text('{"private": true}\n')
@@ -53,5 +58,6 @@ def install(folder, *packages):
         raise unittest.SkipTest(f'npm did not answer within {INSTALL_TIMEOUT} s') from None
     if ran.returncode or not _there(folder, packages):
         lines = ran.stderr.strip().splitlines() or ['no reason given']
-        raise unittest.SkipTest(f'npm has no way to {", ".join(packages)}: {lines[0]}')
+        _out_of_reach[names] = f'npm has no way to {", ".join(names)}: {lines[0]}'
+        raise unittest.SkipTest(_out_of_reach[names])
     return folder
