@@ -83,18 +83,28 @@ void announce_event (GstElement *element, const char *name, std::uint32_t uid) {
   gst_element_post_message(element, gst_message_new_element(GST_OBJECT(element), s));
 }
 
+static void post (GstElement *element, GstStructure *structure) {
+  gst_element_post_message(element, gst_message_new_element(GST_OBJECT(element), structure));
+}
+
 void announce_reconnecting (GstElement *element, const GError &cause) {
-  gst_element_post_message(
-      element, gst_message_new_element(GST_OBJECT(element),
-                                       gst_structure_new("agora-reconnecting", "cause",
-                                                         G_TYPE_STRING, cause.message, nullptr)));
+  post(element,
+       gst_structure_new("agora-reconnecting", "cause", G_TYPE_STRING, cause.message, nullptr));
 }
 
 void announce_reconnected (GstElement *element, GstClockTime duration) {
-  gst_element_post_message(
-      element, gst_message_new_element(GST_OBJECT(element),
-                                       gst_structure_new("agora-reconnected", "duration",
-                                                         G_TYPE_UINT64, duration, nullptr)));
+  post(element,
+       gst_structure_new("agora-reconnected", "duration", G_TYPE_UINT64, duration, nullptr));
+}
+
+void announce_lost (GstElement *element, std::uint32_t uid, const char *cause) {
+  post(element, gst_structure_new("agora-reconnecting", "cause", G_TYPE_STRING, cause, "uid",
+                                  G_TYPE_UINT, uid, nullptr));
+}
+
+void announce_found (GstElement *element, std::uint32_t uid, GstClockTime duration) {
+  post(element, gst_structure_new("agora-reconnected", "duration", G_TYPE_UINT64, duration, "uid",
+                                  G_TYPE_UINT, uid, nullptr));
 }
 
 void post_failure (GstElement *element, const GError &error) {

@@ -17,6 +17,9 @@ void announce_event (GstElement *element, const char *name, std::uint32_t uid);
 // (uint64, ns) that it took.
 void announce_reconnecting (GstElement *element, const GError &cause);
 void announce_reconnected (GstElement *element, GstClockTime duration);
+// The same for one speaker's sound, with the field `uid` (uint).
+void announce_lost (GstElement *element, std::uint32_t uid, const char *cause);
+void announce_found (GstElement *element, std::uint32_t uid, GstClockTime duration);
 // The one ERROR with which a membership ends: which, and what to do about it.
 void post_failure (GstElement *element, const GError &error);
 

@@ -2,6 +2,7 @@
 #include "gst/src-listener.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "gst/events.hpp"
@@ -11,6 +12,12 @@ GST_DEBUG_CATEGORY_EXTERN(gst_agora_src_debug);
 #define GST_CAT_DEFAULT gst_agora_src_debug
 
 namespace agora {
+namespace {
+
+// A speaker that stops loses its session before it is told to have gone: that is no fault.
+constexpr GstClockTime kSayLost = 300 * GST_MSECOND;
+
+}  // namespace
 
 Listener::Listener(GstBin *element, std::shared_ptr<Mixer> mixer, Options options)
     : element_(element),
@@ -146,7 +153,7 @@ void Listener::drop(std::uint32_t uid) {
       speaker = std::move(it->second);
       speakers_.erase(it);
     }
-    broken_since_.erase(uid);
+    broken_.erase(uid);
   }
   speaker.reset();
   mixer_->remove(uid);
@@ -206,16 +213,24 @@ bool Listener::wants_mix() const {
 }
 
 void Listener::tick(GstClockTime now) {
-  if (!options_.expose)
-    return;
   std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads;
-  std::set<std::uint32_t> away;
+  std::set<std::uint32_t> lost, away;
+  const GstClockTime monotonic = gst_util_get_timestamp();
   {
     std::lock_guard lock(mutex_);
     pads = exposed_;
-    for (auto &[uid, since] : broken_since_)
-      if (gst_util_get_timestamp() > since + options_.speaker_timeout)
+    for (auto &[uid, broken] : broken_) {
+      if (!broken.announced && monotonic > broken.since + kSayLost) {
+        broken.announced = true;
+        lost.insert(uid);
+      }
+      if (monotonic > broken.since + options_.speaker_timeout)
         away.insert(uid);
+    }
+  }
+  for (std::uint32_t uid : lost) {
+    const std::string text = "lost the sound of " + std::to_string(uid);
+    announce_lost(GST_ELEMENT(element_), uid, text.c_str());
   }
   for (auto &[uid, pad] : pads) {
     pad->tick(now);
@@ -227,25 +242,24 @@ void Listener::tick(GstClockTime now) {
 void Listener::speaker_broke(std::uint32_t uid) {
   {
     std::lock_guard lock(mutex_);
-    broken_since_.emplace(uid, gst_util_get_timestamp());
+    broken_.emplace(uid, Broken{gst_util_get_timestamp()});
   }
   GST_INFO_OBJECT(element_, "lost the sound of %u", uid);
   session_->play_broke(this, uid);
 }
 
 void Listener::speaker_heard(std::uint32_t uid) {
-  GstClockTime since = GST_CLOCK_TIME_NONE;
+  std::optional<Broken> broken;
   {
     std::lock_guard lock(mutex_);
-    auto it = broken_since_.find(uid);
-    if (it != broken_since_.end()) {
-      since = it->second;
-      broken_since_.erase(it);
+    auto it = broken_.find(uid);
+    if (it != broken_.end()) {
+      broken = it->second;
+      broken_.erase(it);
     }
   }
-  if (GST_CLOCK_TIME_IS_VALID(since))
-    GST_INFO_OBJECT(element_, "the sound of %u is back after %" GST_TIME_FORMAT, uid,
-                    GST_TIME_ARGS(gst_util_get_timestamp() - since));
+  if (broken && broken->announced)
+    announce_found(GST_ELEMENT(element_), uid, gst_util_get_timestamp() - broken->since);
   session_->run(this, [this, uid] {
     if (auto speaker = find(uid)) {
       speaker->tidy();

@@ -84,7 +84,11 @@ class Listener final : public Member, public Speaker::Watcher {
 
   mutable std::mutex mutex_;  // guards the maps, not the speakers; taken before a speaker's
   std::map<std::uint32_t, std::shared_ptr<Speaker>> speakers_;
-  std::map<std::uint32_t, GstClockTime> broken_since_;
+  struct Broken {
+    GstClockTime since;
+    bool announced = false;
+  };
+  std::map<std::uint32_t, Broken> broken_;
   std::map<std::uint32_t, std::shared_ptr<ExposedPad>> exposed_;
   std::set<std::shared_ptr<ExposedPad>> ending_;
   std::map<std::uint32_t, std::string> urls_;

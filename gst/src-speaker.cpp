@@ -23,6 +23,9 @@ GstStaticPadTemplate end_template =
                                      "layout = (string) interleaved, rate = (int) [ 1, MAX ], "
                                      "channels = (int) [ 1, 2 ]"));
 
+// A media server that is silent for so long is frozen, or the way to it is: members send silence
+// too.
+constexpr guint kIdleSeconds = 3;
 // Frames after which an AAC decoder has all of its overlap.
 constexpr unsigned kSettled = 3;
 
@@ -79,7 +82,7 @@ Speaker::Leg::Leg(Speaker *speaker, const std::string &url) : speaker_(speaker),
     gst_clear_object(&demuxer_);
     return;
   }
-  g_object_set(source, "location", url.c_str(), nullptr);
+  g_object_set(source, "location", url.c_str(), "idle-timeout", kIdleSeconds, nullptr);
   gst_bin_add_many(GST_BIN(bin_), source, demuxer_, nullptr);
   gst_element_link(source, demuxer_);
   g_signal_connect(demuxer_, "pad-added", G_CALLBACK(pad_added), this);
