@@ -24,6 +24,7 @@ import wsclient
 FILES = Path(__file__).parent / 'conformance'
 # Where an answer has to come at once, and where a media server has to be asked first.
 SOON, MEDIA = 5, 15
+HEARTBEAT = 3
 URL = re.compile(r'rtmp://[^/?]+/\w[-\w]*/[-\w]+\?[-\w=&]{1,199}')
 VARIABLE = re.compile(r'\$\{(\w+)\}')
 CERTIFICATES = {'sealed': '00112233445566778899aabbccddeeff'}
@@ -43,6 +44,7 @@ class Peer(wsclient.WebSocket):
                          'sdkVersion': '1.1.0'}
         self.request_id = 2
         self.unanswered = []
+        self.heartbeats = set()
 
     def number(self):
         self.request_id += 1
@@ -64,11 +66,19 @@ class Peer(wsclient.WebSocket):
         self.send_frame_of({'command': 'ping', 'requestId': self.number(), **envelope,
                             'ts': int(time.time())})
 
+    def beat(self):
+        """A ping whose pong is nobody's business."""
+        self.send_ping()
+        self.heartbeats.add(self.unanswered.pop())
+
     def next_frame(self, timeout=SOON):
-        opcode, payload = self.receive(timeout)
-        if opcode != wsclient.TEXT:
-            raise Mismatch(f'a binary frame: {payload[:80]}')
-        return json.loads(payload.decode('utf-8'))
+        while True:
+            opcode, payload = self.receive(timeout)
+            if opcode != wsclient.TEXT:
+                raise Mismatch(f'a binary frame: {payload[:80]}')
+            frame = json.loads(payload.decode('utf-8'))
+            if frame.get('command') != 'pong' or frame.get('requestId') not in self.heartbeats:
+                return frame
 
 
 class Conversation:
@@ -226,6 +236,12 @@ class Conversation:
         self.do_gets(who, {'command': 'pong', 'requestId': self.answered(who)})
 
     def do_is_told(self, who, event):
+        """What may take its time: nobody falls silent meanwhile."""
+        deadline = harness.Deadline(MEDIA)
+        peer = self.peer(who)
+        while not (peer.data or harness.readable(peer.socket, HEARTBEAT) or deadline.over()):
+            for each in self.peers.values():
+                each.beat()
         self.do_gets(who, {'command': 'serverStatus', 'serverStatus': event}, MEDIA)
 
     def do_gets_error(self, who, code):
