@@ -115,6 +115,7 @@ std::string Front::start() {
   soup_server_add_handler(server, socket_path, upgrade, this, nullptr);
   route<&Front::choose>("/api/v1", "POST");
   route<&Front::healthz>("/healthz", "GET");
+  route<&Front::metrics>("/metrics", "GET");
 
   g_autoptr(GError) error = nullptr;
   auto flags = tls() ? SOUP_SERVER_LISTEN_HTTPS : SoupServerListenOptions(0);
@@ -211,6 +212,10 @@ void Front::healthz(SoupServerMessage *message) {
   CharPtr text(json_to_string(root, FALSE));
   respond(message, health.media ? SOUP_STATUS_OK : SOUP_STATUS_SERVICE_UNAVAILABLE, json_type,
           std::string(text.get()) + "\n");
+}
+
+void Front::metrics(SoupServerMessage *message) {
+  respond(message, SOUP_STATUS_OK, "text/plain; version=0.0.4; charset=utf-8", handler_.metrics());
 }
 
 }  // namespace agora::gateway

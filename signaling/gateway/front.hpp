@@ -30,6 +30,8 @@ class FrontHandler {
     unsigned media_restarts = 0;
   };
   virtual Health health () const = 0;
+  // For Prometheus.
+  virtual std::string metrics () const = 0;
 };
 
 class Front {
@@ -60,6 +62,7 @@ class Front {
   static void on_upgraded (SoupServerMessage *message, gpointer self);
   void choose (SoupServerMessage *message);
   void healthz (SoupServerMessage *message);
+  void metrics (SoupServerMessage *message);
 
   template <void (Front::*method)(SoupServerMessage *)>
   void route (const char *path, const char *http_method);

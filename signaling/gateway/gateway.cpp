@@ -17,6 +17,7 @@ namespace {
 
 // What members get to take their goodbye, and no more.
 constexpr unsigned farewell_ms = 500;
+constexpr std::int64_t pulse_us = G_USEC_PER_SEC;
 
 Now now () {
   return {g_get_monotonic_time() / 1000, g_get_real_time() / G_USEC_PER_SEC};
@@ -39,7 +40,14 @@ std::variant<std::string, HookRefusal> read_secret (const std::string &file) {
 }  // namespace
 
 Gateway::Gateway(const Options &options, Callbacks callbacks)
-    : options_(options), callbacks_(std::move(callbacks)) {
+    : options_(options),
+      callbacks_(std::move(callbacks)),
+      deadline_([this] { run(rules_->tick(now())); }),
+      pulse_([this] { pulse(); }),
+      hurry_([this] {
+        sockets_.clear();
+        maybe_stopped();
+      }) {
 }
 
 Gateway::~Gateway() = default;
@@ -97,19 +105,7 @@ std::string Gateway::open(const Options &options) {
 }
 
 void Gateway::start() {
-  deadline_ = g_timeout_source_new(0);
-  g_source_set_ready_time(deadline_, -1);
-  g_source_set_callback(
-      deadline_,
-      [] (gpointer data) -> gboolean {
-        auto *self = static_cast<Gateway *>(data);
-        self->run(self->rules_->tick(now()));
-        return G_SOURCE_CONTINUE;
-      },
-      this, nullptr);
-  g_source_attach(deadline_, g_main_context_get_thread_default());
-  timer_ = SourcePtr(deadline_);
-
+  pulse();
   hooks_->set_handler([this] (const HookRequest &request, HookListener::Reply reply) {
     on_hook(request, std::move(reply));
   });
@@ -135,31 +131,43 @@ void Gateway::start() {
   media_->start(hooks_->url(), std::move(callbacks));
 }
 
+void Gateway::pulse() {
+  auto at = g_get_monotonic_time();
+  if (pulse_due_ != 0)
+    metrics_.lag(static_cast<double>(at - pulse_due_) / G_USEC_PER_SEC);
+  pulse_due_ = at + pulse_us;
+  pulse_.at(pulse_due_);
+}
+
+std::string Gateway::metrics() const {
+  Metrics::Snapshot snapshot;
+  snapshot.totals = rules_->totals();
+  snapshot.sockets = sockets_.size();
+  for (const auto &[id, socket] : sockets_) {
+    auto queued = socket->queued_bytes();
+    snapshot.queue_bytes += queued;
+    snapshot.queue_bytes_max = std::max(snapshot.queue_bytes_max, queued);
+  }
+  snapshot.media_up = media_->alive();
+  snapshot.media_restarts = media_->restarts();
+  return metrics_.text(snapshot);
+}
+
 void Gateway::stop() {
   if (std::exchange(state_, State::stopping) == State::stopping)
     return;
   front_->stop();
   run(rules_->drain(now()));
-  auto *source = g_timeout_source_new(farewell_ms);
-  g_source_set_callback(
-      source,
-      [] (gpointer data) -> gboolean {
-        auto *self = static_cast<Gateway *>(data);
-        self->sockets_.clear();
-        self->maybe_stopped();
-        return G_SOURCE_CONTINUE;
-      },
-      this, nullptr);
-  g_source_attach(source, g_main_context_get_thread_default());
-  hurry_ = SourcePtr(source);
+  hurry_.in(farewell_ms);
   media_->stop();
 }
 
 void Gateway::maybe_stopped() {
   if (state_ != State::stopping || !media_stopped_ || !sockets_.empty())
     return;
-  hurry_.reset();
-  timer_.reset();
+  hurry_.stop();
+  pulse_.stop();
+  deadline_.stop();
   if (auto stopped = std::exchange(callbacks_.stopped, nullptr))
     stopped();
 }
@@ -175,6 +183,7 @@ void Gateway::opened(SoupWebsocketConnection *connection, GSocket *socket, std::
 }
 
 void Gateway::received(SessionId id, std::string_view text) {
+  metrics_.received(text.size());
   auto message = protocol::decode_client(
       text, protocol::DecodeLimits{options_.frames.bytes, options_.frames.depth});
   if (auto *error = std::get_if<protocol::DecodeError>(&message))
@@ -198,6 +207,7 @@ void Gateway::on_hook(const HookRequest &request, HookListener::Reply reply) {
   switch (request.call) {
     case HookCall::publish_done:
     case HookCall::play_done:
+      metrics_.hook(request.call, true);
       run(request.call == HookCall::publish_done ? rules_->on_publish_done(request, now())
                                                  : rules_->on_play_done(request, now()));
       reply(true);
@@ -208,6 +218,7 @@ void Gateway::on_hook(const HookRequest &request, HookListener::Reply reply) {
   }
   bool push = request.call == HookCall::publish;
   auto answer = push ? rules_->on_publish(request, now()) : rules_->on_play(request, now());
+  metrics_.hook(request.call, answer.allow);
   if (!answer.allow)
     g_message("Refused a %s from %s: %s", push ? "push" : "play", request.address.c_str(),
               answer.reason.c_str());
@@ -248,17 +259,20 @@ void Gateway::run(const Commands &commands) {
 }
 
 void Gateway::arm() {
-  if (deadline_ == nullptr || !timer_)
-    return;
   auto next = rules_->next_deadline();
-  g_source_set_ready_time(deadline_, next ? *next * 1000 : -1);
+  if (next)
+    deadline_.at(*next * 1000);
+  else
+    deadline_.stop();
 }
 
 void Gateway::perform(const Send &send) {
   auto text = protocol::encode(send.message);
   for (auto id : send.to)
-    if (auto found = sockets_.find(id); found != sockets_.end())
+    if (auto found = sockets_.find(id); found != sockets_.end()) {
+      metrics_.sent(text.size());
       found->second->send(text);
+    }
 }
 
 void Gateway::perform(const Close &close) {

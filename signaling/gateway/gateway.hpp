@@ -13,8 +13,10 @@
 #include "signaling/gateway/hook-listener.hpp"
 #include "signaling/gateway/media-server.hpp"
 #include "signaling/gateway/member-socket.hpp"
+#include "signaling/gateway/metrics.hpp"
 #include "signaling/gateway/options.hpp"
 #include "signaling/gateway/rule-book.hpp"
+#include "signaling/gateway/timer.hpp"
 
 namespace agora::gateway {
 
@@ -39,6 +41,7 @@ class Gateway : public FrontHandler {
   void opened (SoupWebsocketConnection *connection, GSocket *socket, std::string address,
                std::string host) override;
   Health health () const override;
+  std::string metrics () const override;
 
  private:
   enum class State { starting, serving, stopping };
@@ -52,6 +55,7 @@ class Gateway : public FrontHandler {
   void run (const Commands &commands);
   void arm ();
   void maybe_stopped ();
+  void pulse ();
 
   void perform (const Send &send);
   void perform (const Close &close);
@@ -66,10 +70,12 @@ class Gateway : public FrontHandler {
   std::unique_ptr<Front> front_;
   std::unordered_map<SessionId, std::unique_ptr<MemberSocket>> sockets_;
   SessionId last_id_ = 0;
-  SourcePtr timer_;
-  GSource *deadline_ = nullptr;  // owned by timer_
+  Timer deadline_;
+  Metrics metrics_;
+  Timer pulse_;
+  std::int64_t pulse_due_ = 0;  // monotonic, us
   bool media_stopped_ = false;
-  SourcePtr hurry_;
+  Timer hurry_;
 };
 
 }  // namespace agora::gateway

@@ -18,12 +18,6 @@ constexpr int send_buffer = 64 * 1024;
 constexpr unsigned close_limit_ms = 2000;
 constexpr std::size_t longest_close_reason = 123;
 
-SourcePtr attach (GSource *source, GSourceFunc callback, gpointer data) {
-  g_source_set_callback(source, callback, data, nullptr);
-  g_source_attach(source, g_main_context_get_thread_default());
-  return SourcePtr(source);
-}
-
 }  // namespace
 
 MemberSocket::MemberSocket(SoupWebsocketConnection *connection, GSocket *socket,
@@ -31,7 +25,8 @@ MemberSocket::MemberSocket(SoupWebsocketConnection *connection, GSocket *socket,
     : connection_(share(connection)),
       socket_(share(socket)),
       limits_(limits),
-      callbacks_(std::move(callbacks)) {
+      callbacks_(std::move(callbacks)),
+      cut_([this] { cut(); }) {
   g_socket_set_option(socket, SOL_SOCKET, SO_SNDBUF, send_buffer, nullptr);
   soup_websocket_connection_set_max_incoming_payload_size(connection, limits.bytes);
   g_signal_connect(connection, "message", G_CALLBACK(on_message), this);
@@ -65,23 +60,13 @@ void MemberSocket::on_error(SoupWebsocketConnection *, GError *error, gpointer d
   auto *self = static_cast<MemberSocket *>(data);
   g_info("Closing a member: %s", error->message);
   self->closing_ = true;
-  self->cut_later();
-}
-
-void MemberSocket::cut_later() {
-  cut_ = attach(
-      g_timeout_source_new(close_limit_ms),
-      [] (gpointer self) -> gboolean {
-        static_cast<MemberSocket *>(self)->cut();
-        return G_SOURCE_CONTINUE;
-      },
-      this);
+  self->cut_.in(close_limit_ms);
 }
 
 void MemberSocket::on_closed(SoupWebsocketConnection *, gpointer data) {
   auto *self = static_cast<MemberSocket *>(data);
   self->writable_.reset();
-  self->cut_.reset();
+  self->cut_.stop();
   auto closed = std::exchange(self->callbacks_.closed, nullptr);
   if (closed)
     closed();
@@ -123,7 +108,9 @@ void MemberSocket::wait_writable() {
     return;
   auto *source = g_socket_create_source(socket_.get(), G_IO_OUT, nullptr);
   g_source_set_priority(source, G_PRIORITY_DEFAULT + 10);
-  writable_ = attach(source, G_SOURCE_FUNC(on_writable), this);
+  g_source_set_callback(source, G_SOURCE_FUNC(on_writable), this, nullptr);
+  g_source_attach(source, g_main_context_get_thread_default());
+  writable_ = SourcePtr(source);
 }
 
 gboolean MemberSocket::on_writable(GSocket *, GIOCondition, gpointer data) {
@@ -153,7 +140,7 @@ void MemberSocket::close(unsigned short code, const std::string &reason) {
     return;
   close_code_ = code;
   close_reason_ = reason.substr(0, longest_close_reason);
-  cut_later();
+  cut_.in(close_limit_ms);
   if (queue_.empty())
     begin_close();
 }

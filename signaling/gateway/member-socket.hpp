@@ -12,6 +12,7 @@
 
 #include "signaling/gateway/glib-ptr.hpp"
 #include "signaling/gateway/options.hpp"
+#include "signaling/gateway/timer.hpp"
 
 namespace agora::gateway {
 
@@ -44,7 +45,6 @@ class MemberSocket {
   void wait_writable ();
   void flush ();
   void begin_close ();
-  void cut_later ();
   void cut ();
 
   ObjectPtr<SoupWebsocketConnection> connection_;
@@ -54,7 +54,7 @@ class MemberSocket {
   std::deque<std::string> queue_;
   std::size_t queued_ = 0;
   SourcePtr writable_;
-  SourcePtr cut_;
+  Timer cut_;
   bool closing_ = false;
   unsigned short close_code_ = 0;
   std::string close_reason_;

@@ -175,6 +175,13 @@ std::variant<std::unique_ptr<MediaServer>, std::string> NginxServer::make(const 
   return server;
 }
 
+NginxServer::NginxServer()
+    : timer_([this] { on_timer(); }), force_([this] {
+        if (child_)
+          child_->kill_all();
+      }) {
+}
+
 NginxServer::~NginxServer() {
   if (child_) {
     child_->forget();
@@ -199,24 +206,6 @@ void NginxServer::start(const std::string &hooks, Callbacks callbacks) {
   spawn();
 }
 
-void NginxServer::every(unsigned ms, void (NginxServer::*what)()) {
-  struct Tick {
-    NginxServer *server;
-    void (NginxServer::*what)();
-  };
-  auto *source = g_timeout_source_new(ms);
-  g_source_set_callback(
-      source,
-      [] (gpointer data) -> gboolean {
-        auto tick = *static_cast<Tick *>(data);
-        (tick.server->*tick.what)();
-        return G_SOURCE_CONTINUE;
-      },
-      new Tick{this, what}, [] (gpointer data) { delete static_cast<Tick *>(data); });
-  g_source_attach(source, g_main_context_get_thread_default());
-  timer_ = SourcePtr(source);
-}
-
 void NginxServer::spawn() {
   // What a killed nginx has left would be in the way of its successor.
   unlink(config_.socket.c_str());
@@ -230,7 +219,7 @@ void NginxServer::spawn() {
     return;
   }
   child_->watch([this] (const std::string &last_words) { on_gone(last_words); });
-  every(start_poll_ms, &NginxServer::poll);
+  timer_.in(start_poll_ms);
 }
 
 void NginxServer::poll() {
@@ -238,10 +227,10 @@ void NginxServer::poll() {
   auto patience = state_ == State::starting ? start_limit_us : frozen_us;
   if (now - heard_ > patience) {
     g_warning("nginx doesn't answer; ending it");
-    timer_.reset();
     child_->kill_all();
     return;
   }
+  timer_.in(state_ == State::starting ? start_poll_ms : poll_ms);
   if (asked_)
     return;
   asked_ = true;
@@ -270,7 +259,6 @@ void NginxServer::on_stat(bool ok, std::string_view body) {
 
 void NginxServer::serving() {
   state_ = State::serving;
-  every(poll_ms, &NginxServer::poll);
   if (!std::exchange(was_ready_, true))
     callbacks_.ready();
   else
@@ -279,8 +267,8 @@ void NginxServer::serving() {
 
 void NginxServer::on_gone(const std::string &last_words) {
   child_.reset();
-  timer_.reset();
-  force_.reset();
+  timer_.stop();
+  force_.stop();
   if (state_ == State::stopping) {
     state_ = State::stopped;
     folder_.reset();
@@ -297,15 +285,18 @@ void NginxServer::on_gone(const std::string &last_words) {
   pause_ms_ = lived_long ? 0 : std::clamp(2 * pause_ms_, 100U, longest_pause_ms);
   g_warning("nginx ended%s%s; starting it again in %u ms", last_words.empty() ? "" : ": ",
             last_words.c_str(), pause_ms_);
-  every(pause_ms_, &NginxServer::again);
+  timer_.in(pause_ms_);
   if (had_served)
     callbacks_.lost();
 }
 
-void NginxServer::again() {
-  timer_.reset();
-  restarts_++;
-  spawn();
+void NginxServer::on_timer() {
+  if (state_ == State::pausing) {
+    restarts_++;
+    spawn();
+  } else {
+    poll();
+  }
 }
 
 void NginxServer::failed(const std::string &reason) {
@@ -314,7 +305,7 @@ void NginxServer::failed(const std::string &reason) {
 }
 
 void NginxServer::stop() {
-  timer_.reset();
+  timer_.stop();
   if (!child_) {
     state_ = State::stopped;
     folder_.reset();
@@ -323,16 +314,7 @@ void NginxServer::stop() {
   }
   state_ = State::stopping;
   child_->terminate();
-  auto *source = g_timeout_source_new(stop_limit_ms);
-  g_source_set_callback(
-      source,
-      [] (gpointer self) -> gboolean {
-        static_cast<NginxServer *>(self)->child_->kill_all();
-        return G_SOURCE_CONTINUE;
-      },
-      this, nullptr);
-  g_source_attach(source, g_main_context_get_thread_default());
-  force_ = SourcePtr(source);
+  force_.in(stop_limit_ms);
 }
 
 void NginxServer::drop(const DropMedia &what, std::function<void()> done) {

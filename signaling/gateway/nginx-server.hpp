@@ -11,6 +11,7 @@
 #include "signaling/gateway/media-control.hpp"
 #include "signaling/gateway/media-server.hpp"
 #include "signaling/gateway/nginx-folder.hpp"
+#include "signaling/gateway/timer.hpp"
 
 namespace agora::gateway {
 
@@ -31,15 +32,14 @@ class NginxServer : public MediaServer {
   class Child;
   enum class State { idle, starting, serving, pausing, stopping, stopped };
 
-  NginxServer() = default;
+  NginxServer ();
   void spawn ();
   void poll ();
   void on_stat (bool ok, std::string_view body);
   void on_gone (const std::string &last_words);
   void serving ();
-  void again ();
+  void on_timer ();
   void failed (const std::string &reason);
-  void every (unsigned ms, void (NginxServer::*what)());
 
   std::unique_ptr<NginxFolder> folder_;
   NginxConfig config_;
@@ -51,8 +51,8 @@ class NginxServer : public MediaServer {
   State state_ = State::idle;
   bool was_ready_ = false;
   bool asked_ = false;  // a stat request is under way
-  SourcePtr timer_;
-  SourcePtr force_;           // ends a child that doesn't stop
+  Timer timer_;
+  Timer force_;               // ends a child that doesn't stop
   std::int64_t started_ = 0;  // monotonic, us: this child
   std::int64_t heard_ = 0;    // its last sign of life
   std::string worker_;        // the worker's pid, as the stat page has it

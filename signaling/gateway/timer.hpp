@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One moment on the main loop, which can be moved. Fires once for each time that it is set.
+#pragma once
+
+#include <gio/gio.h>
+
+#include <cstdint>
+#include <functional>
+
+namespace agora::gateway {
+
+class Timer {
+ public:
+  // `fire` may set the timer again, and may destroy its owner.
+  explicit Timer(std::function<void()> fire);
+  ~Timer();
+  Timer(const Timer &) = delete;
+  Timer &operator=(const Timer &) = delete;
+
+  void at (std::int64_t monotonic_us);
+  void in (unsigned ms);
+  void stop ();
+
+ private:
+  struct Source;
+  Source *source_;
+};
+
+}  // namespace agora::gateway
