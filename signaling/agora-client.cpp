@@ -267,8 +267,8 @@ static void install_properties (GObjectClass *object_class) {
   /**
    * AgoraClient:reconnect-timeout:
    *
-   * How long the client tries to come back after it has lost the gateway, in seconds; 0: not at
-   * all.
+   * How long the client tries to come back after it has lost the gateway, in seconds. With 0 it
+   * does not try at all.
    */
   properties[prop_reconnect_timeout] = g_param_spec_uint(
       "reconnect-timeout", "Reconnect timeout", "How long to try to come back, in s (0: never)", 0,

@@ -8,7 +8,8 @@
 namespace agora::client {
 
 bool is_url_of (const std::string &url, std::initializer_list<const char *> schemes) {
-  g_autoptr(GUri) uri = g_uri_parse(url.c_str(), static_cast<GUriFlags>(SOUP_HTTP_URI_FLAGS), nullptr);
+  g_autoptr(GUri) uri =
+      g_uri_parse(url.c_str(), static_cast<GUriFlags>(SOUP_HTTP_URI_FLAGS), nullptr);
   if (uri == nullptr || g_uri_get_host(uri) == nullptr || *g_uri_get_host(uri) == '\0')
     return false;
   for (const char *scheme : schemes)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // AgoraClient over real sockets, against a gateway that keeps to the protocol, or is none.
+#include <glib/gstdio.h>
+
 #include <cstring>
 
 #include "tests/unit/client-rig.hpp"
@@ -290,6 +292,47 @@ void choosing_a_server () {
   g_assert_cmpint(gateway.choices, ==, 6);
 }
 
+void trusts_its_authority_alone () {
+  g_autofree char *openssl = g_find_program_in_path("openssl");
+  if (openssl == nullptr) {
+    g_test_skip("openssl is not installed");
+    return;
+  }
+  g_autoptr(GError) error = nullptr;
+  g_autofree char *folder = g_dir_make_tmp("agora-test-XXXXXX", &error);
+  g_assert_no_error(error);
+  std::string key = std::string(folder) + "/key.pem";
+  std::string chain = std::string(folder) + "/chain.pem";
+  g_autoptr(GSubprocess) made = g_subprocess_new(
+      static_cast<GSubprocessFlags>(G_SUBPROCESS_FLAGS_STDOUT_SILENCE |
+                                    G_SUBPROCESS_FLAGS_STDERR_SILENCE),
+      &error, openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+      "-nodes", "-keyout", key.c_str(), "-out", chain.c_str(), "-subj", "/CN=localhost", "-addext",
+      "subjectAltName=IP:127.0.0.1", "-days", "2", nullptr);
+  g_assert_no_error(error);
+  g_assert_true(g_subprocess_wait_check(made, nullptr, &error));
+  g_autoptr(GTlsCertificate) certificate =
+      g_tls_certificate_new_from_files(chain.c_str(), key.c_str(), &error);
+  g_assert_no_error(error);
+  {
+    Gateway gateway(certificate);
+    Client client(gateway.url("/api", "wss"));
+    Outcome outcome = client.join();
+    g_assert_true(outcome.is(AGORA_ERROR_UNREACHABLE));
+    g_assert_nonnull(strstr(outcome.text.c_str(), "no secure connection"));
+    g_object_set(client.object, "tls-ca-file", chain.c_str(), nullptr);
+    g_assert_true(client.join().is_well());
+    g_assert_true(client.leave().is_well());
+    g_object_set(client.object, "tls-ca-file", (chain + ".none").c_str(), nullptr);
+    outcome = client.join();
+    g_assert_true(outcome.is(AGORA_ERROR_INVALID_ARGUMENT));
+    g_assert_nonnull(strstr(outcome.text.c_str(), "chain.pem.none"));
+  }
+  g_unlink(key.c_str());
+  g_unlink(chain.c_str());
+  g_rmdir(folder);
+}
+
 gpointer in_a_thread (gpointer data) {
   auto *well = static_cast<bool *>(data);
   g_autoptr(GMainContext) context = g_main_context_new();
@@ -380,6 +423,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/client/nothing-sent-for-bad-arguments", nothing_is_sent_for_bad_arguments);
   g_test_add_func("/client/no-gateway-there", no_gateway_there);
   g_test_add_func("/client/choosing-a-server", choosing_a_server);
+  g_test_add_func("/client/trusts-its-authority-alone", trusts_its_authority_alone);
   g_test_add_func("/client/a-context-of-its-own", a_context_of_its_own);
   g_test_add_func("/client/no-token-in-the-log", no_token_in_the_log);
   g_test_add_func("/client/properties-read-back", properties_read_back);

@@ -99,7 +99,10 @@ class Gateway {
     soup_server_add_handler(server_, "/api/v1", on_choose, this, nullptr);
     soup_server_add_handler(server_, "/page", on_page, this, nullptr);
     g_autoptr(GError) error = nullptr;
-    soup_server_listen_local(server_, 0, SOUP_SERVER_LISTEN_IPV4_ONLY, &error);
+    int options = SOUP_SERVER_LISTEN_IPV4_ONLY;
+    if (certificate != nullptr)
+      options |= SOUP_SERVER_LISTEN_HTTPS;
+    soup_server_listen_local(server_, 0, static_cast<SoupServerListenOptions>(options), &error);
     g_assert_no_error(error);
     GSList *uris = soup_server_get_uris(server_);
     port_ = g_uri_get_port(static_cast<GUri *>(uris->data));
