@@ -4,6 +4,7 @@
 
 #include "signaling/client-machine.hpp"
 #include "signaling/client-requests.hpp"
+#include "signaling/protocol/rules.hpp"
 
 namespace agora::client {
 
@@ -36,7 +37,10 @@ void Machine::answered(const protocol::Answer &answer, Millis now) {
 
 void Machine::join_answered(const Pending &, const protocol::Answer &answer, Millis now) {
   bool again = phase_ == Phase::rejoining;
-  Trouble trouble = trouble_of(answer.code, answer.reason, "join");
+  std::string what = "join";
+  if (answer.code == Code::app_invalid)
+    what = "app id " + protocol::quoted(app_id_);
+  Trouble trouble = trouble_of(answer.code, answer.reason, what);
   if (answer.code == Code::ok && answer.uid.value_or(0) == 0)
     trouble = {AGORA_ERROR_INTERNAL, "join: the gateway's answer has no uid"};
   if (answer.code != Code::ok || answer.uid.value_or(0) == 0) {

@@ -94,7 +94,8 @@ class Gateway {
   int choices = 0;
   std::function<std::string()> choice;
 
-  Gateway() : server_(soup_server_new(nullptr, nullptr)) {
+  explicit Gateway(GTlsCertificate *certificate = nullptr)
+      : server_(soup_server_new("tls-certificate", certificate, nullptr)) {
     soup_server_add_websocket_handler(server_, "/api", nullptr, nullptr, on_socket, this, nullptr);
     soup_server_add_handler(server_, "/api/v1", on_choose, this, nullptr);
     soup_server_add_handler(server_, "/page", on_page, this, nullptr);
