@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -88,6 +89,23 @@ class Start(ProcessCase):
             self.assertEqual(process.wait(), 0)
             for word in words:
                 self.assertIn(word, process.output('out'))
+
+    def test_documents_name_every_option(self):
+        process = self.start(os.environ['AGORA_GATEWAY_BIN'], '--help')
+        self.assertEqual(process.wait(), 0)
+        options = set(re.findall(r'^  (?:-h, )?--([a-z-]+)', process.output('out'), re.M))
+        self.assertIn('max-join-seconds', options)
+        docs = Path(__file__).resolve().parents[2] / 'docs'
+        manual = (docs / 'agora-gateway.1').read_text().replace('\\-', '-')
+        self.assertEqual(set(re.findall(r'--([a-z-]+)[=" ,\n]', manual)) & options, options)
+        example = (docs / 'agora-gateway.conf').read_text()
+        keys = set(re.findall(r'^#?([a-z-]+)=', example, re.M))
+        self.assertEqual(options - keys, {'config', 'help', 'version', 'nginx', 'rtmp-module'})
+        # As it stands, but for the ports, it works.
+        config = self.tmp / 'example.conf'
+        config.write_text(example)
+        self.serve(f'--config={config}', '--listen=127.0.0.1:0', '--rtmp-listen=127.0.0.1:0',
+                   defaults=False)
 
     def test_config_file_and_command_line(self):
         config = self.tmp / 'gateway.conf'

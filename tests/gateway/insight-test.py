@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""/metrics as Prometheus reads it, and TLS for everything that the gateway serves."""
+
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
+
+import tap
+from harness import Case, Deadline, wait_until
+from wsclient import Closed, Member
+
+
+def parse(text):
+    """Samples by name and labels; fails on what Prometheus would not take."""
+    samples, types = {}, {}
+    for line in text.splitlines():
+        if line.startswith('# TYPE '):
+            _, _, name, kind = line.split(' ')
+            types[name] = kind
+        elif not line.startswith('# HELP '):
+            match = re.fullmatch(
+                r'([a-z_]+)(?:\{((?:[a-z_]+="[^"\\]*"(?:,(?!\}))?)+)\})? (\S+)', line)
+            if not match:
+                raise AssertionError(f'no sample: {line!r}')
+            if match[1] not in types:
+                raise AssertionError(f'no TYPE before {line!r}')
+            key = match[1] + ('{' + match[2] + '}' if match[2] else '')
+            if key in samples:
+                raise AssertionError(f'twice: {line!r}')
+            samples[key] = float(match[3])
+    return samples
+
+
+class Metrics(Case):
+    def scrape(self, gateway):
+        with urllib.request.urlopen(gateway.http + '/metrics', timeout=5) as answer:
+            self.assertTrue(answer.headers['Content-Type'].startswith('text/plain'))
+            return parse(answer.read().decode())
+
+    def test_counts(self):
+        gateway = self.gateway()
+        before = self.scrape(gateway)
+        self.assertEqual(before['agora_sockets'], 0)
+        self.assertEqual(before['agora_media_up'], 1)
+        one = Member(gateway.ws, uid=1).join()
+        two = Member(gateway.ws, uid=2, channel='second').join()
+        wrong = Member(gateway.ws, uid=3, app='nobody')
+        self.assertEqual(wrong.wait_answer(wrong.send_join())['code'], 101)
+        two.ping()
+        now = self.scrape(gateway)
+        self.assertEqual(now['agora_members{state="connected"}'], 2)
+        self.assertEqual(now['agora_channels'], 2)
+        self.assertEqual(now['agora_joins_total{code="200"}'], 2)
+        self.assertEqual(now['agora_joins_total{code="101"}'], 1)
+        self.assertGreater(now['agora_received_bytes_total'], 500)
+        self.assertEqual(now['agora_received_frames_total'], 4)
+        self.assertEqual(now['agora_sent_frames_total'], 4)
+        self.assertLess(now['agora_loop_lag_seconds'], 5)
+        # A socket that is just gone leaves its member in grace.
+        one.close()
+        wait_until(lambda: self.scrape(gateway)['agora_members{state="grace"}'] == 1)
+        self.assertEqual(self.scrape(gateway)['agora_members{state="connected"}'], 1)
+        self.assertEqual(self.scrape(gateway)['agora_streams'], 0)
+
+    def test_hooks_events_and_restarts(self):
+        gateway = self.gateway()
+        speaker = Member(gateway.ws, uid=1, heartbeat=True).join()
+        listener = Member(gateway.ws, uid=2, heartbeat=True).join('audience')
+        url = speaker.publish()
+        for each in (url[:-1], url):
+            self.start('ffmpeg', '-nostdin', '-loglevel', 'error', '-re', '-f', 'lavfi', '-i',
+                       'sine', '-c:a', 'aac', '-f', 'flv', each, quiet_errors=True)
+        listener.wait_event('stream-added', uid=1, timeout=15)
+        refused = 'agora_hooks_total{call="publish",answer="refuse"}'
+        wait_until(lambda: self.scrape(gateway).get(refused) == 1, what='a refusal')
+        now = self.scrape(gateway)
+        self.assertEqual(now['agora_hooks_total{call="publish",answer="allow"}'], 1)
+        self.assertEqual(now['agora_streams'], 1)
+        self.assertEqual(now['agora_events_total'], 1)
+        speaker.close()
+        listener.close()
+
+
+class Tls(Case):
+    def setUp(self):
+        super().setUp()
+        if not shutil.which('openssl'):
+            self.skipTest('no openssl to make a certificate with')
+        self.certificate, self.key = self.tmp / 'certificate.pem', self.tmp / 'key.pem'
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                        'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj',
+                        '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1',
+                        '-keyout', self.key, '-out', self.certificate],
+                       check=True, capture_output=True)
+
+    def serve(self):
+        return self.gateway(f'--tls-certificate={self.certificate}', f'--tls-key={self.key}')
+
+    def test_wss_and_https(self):
+        gateway = self.serve()
+        self.assertTrue(gateway.ws.startswith('wss://'), gateway.ws)
+        self.assertTrue(gateway.http.startswith('https://'), gateway.http)
+        context = ssl.create_default_context(cafile=self.certificate)
+        with urllib.request.urlopen(gateway.http + '/healthz', timeout=5, context=context) as answer:
+            self.assertEqual(answer.status, 200)
+        one = Member(gateway.ws, uid=1, cafile=self.certificate).join()
+        two = Member(gateway.ws, uid=2, cafile=self.certificate).join()
+        two.must('mute_local', uid=2, target='audio', mute=True)
+        one.wait_event('audio-mute', uid=2)
+        # Endless pings are bounded here as well.
+        with self.assertRaises((Closed, OSError)):
+            for _ in range(2000):
+                two.send_raw((b'\x89\xfd\0\0\0\0' + bytes(125)) * 400)
+            two.receive()
+        one.ping()
+        with self.assertRaises(ssl.SSLCertVerificationError):
+            Member(gateway.ws)
+        with self.assertRaises((Closed, OSError, ValueError, IndexError)):
+            Member(gateway.ws.replace('wss', 'ws'))
+        one.ping()
+        one.close()
+
+    def test_choose_server_hands_out_wss(self):
+        gateway = self.serve()
+        body = (b'{"service_name":"miniapp","json_body":"{\\"command\\":\\"convergeAllocateEdge\\",'
+                b'\\"appId\\":\\"demo\\",\\"cname\\":\\"room\\",\\"uid\\":\\"1\\",\\"sid\\":\\"A\\",'
+                b'\\"ts\\":1}"}')
+        context = ssl.create_default_context(cafile=self.certificate)
+        request = urllib.request.Request(gateway.http + '/api/v1', body)
+        with urllib.request.urlopen(request, timeout=5, context=context) as answer:
+            self.assertIn('wss://127.0.0.1:', answer.read().decode())
+
+    def test_bad_files(self):
+        bad = self.tmp / 'bad.pem'
+        bad.write_text('no certificate')
+        for certificate, key in ((bad, self.key), (self.certificate, bad), ('/nowhere', self.key)):
+            process = self.start(os.environ['AGORA_GATEWAY_BIN'], '--app=demo',
+                                 '--listen=127.0.0.1:0', '--rtmp-listen=127.0.0.1:0',
+                                 f'--tls-certificate={certificate}', f'--tls-key={key}')
+            self.assertNotEqual(process.wait(), 0)
+            lines = process.output('err').splitlines()
+            self.assertEqual(len(lines), 1, lines)
+            self.assertIn('--tls-certificate=', lines[0])
+
+
+if __name__ == '__main__':
+    tap.main()
