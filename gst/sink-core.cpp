@@ -53,6 +53,7 @@ bool SinkCore::start(const Settings &channel, const SinkSettings &settings) {
     reconnect_timeout_s_ = channel.reconnect_timeout_s;
     media_down_ = signalling_down_ = false;
     reconnects_ = 0;
+    clip_ = {};
     client_ = channel.client;
   }
   stopping_ = false;
@@ -94,10 +95,41 @@ bool SinkCore::start(const Settings &channel, const SinkSettings &settings) {
     std::lock_guard lock(mutex_);
     session_ = session;
   }
+  if (settings.on_gap == OnGap::file)
+    load_clip();
   if (settings.muted)
     session->mute_local(this, true);
   session->enter(this);
   return true;
+}
+
+void SinkCore::load_clip() {
+  gst_element_call_async(
+      GST_ELEMENT(bin_),
+      [] (GstElement *, gpointer data) {
+        auto *self = static_cast<SinkCore *>(data);
+        std::string path;
+        {
+          std::lock_guard lock(self->mutex_);
+          path = self->settings_.gap_location;
+        }
+        Clip clip;
+        g_autoptr(GError) error = nullptr;
+        const bool loaded = Clip::load(path, self->stopping_, clip, &error);
+        if (self->stopping_)
+          return;
+        if (!loaded) {
+          GST_ELEMENT_ERROR(self->bin_, RESOURCE, OPEN_READ,
+                            ("gap-location=%s can't be played: %s. Expected a sound file that "
+                             "GStreamer can decode.",
+                             path.c_str(), error ? error->message : "there is no sound in it"),
+                            (nullptr));
+          return;
+        }
+        std::lock_guard lock(self->mutex_);
+        self->clip_ = std::move(clip);
+      },
+      this, nullptr);
 }
 
 void SinkCore::set_playing(bool playing) {

@@ -72,6 +72,7 @@ class SinkCore final : public Member, private Uplink::Owner {
   static gboolean on_event (GstPad *pad, GstObject *parent, GstEvent *event);
   static gboolean on_query (GstPad *pad, GstObject *parent, GstQuery *query);
   GstFlowReturn take_in (BufferPtr buffer);
+  void load_clip ();
   void end_of_stream (guint32 seqnum);
 
   // The feeder thread.

@@ -21,18 +21,8 @@ constexpr const char *expected =
     "Expected raw audio, AAC (raw or ADTS), Opus, or FLV with AAC in it. Decode other formats "
     "first, for example with decodebin.";
 
-struct Encoder {
-  const char *factory;
-  const char *package;
-};
-
 // By sound at voice rates; all of them take `bitrate` in bits per second.
-constexpr std::array<Encoder, 4> encoders = {{
-    {"fdkaacenc", "gstreamer1.0-plugins-bad"},
-    {"voaacenc", "gstreamer1.0-plugins-bad"},
-    {"avenc_aac", "gstreamer1.0-libav"},
-    {"faac", "gstreamer1.0-plugins-bad"},
-}};
+constexpr std::array<const char *, 4> encoders = {"fdkaacenc", "voaacenc", "avenc_aac", "faac"};
 
 constexpr unsigned bitrate_mono = 64'000;
 constexpr unsigned bitrate_stereo = 96'000;
@@ -122,7 +112,8 @@ bool Front::fit(const GstCaps *caps) {
 }
 
 GstElement *Front::make(const char *factory, const char *package) {
-  ObjectPtr<GstElement> element = sink_ref(gst_element_factory_make(factory, nullptr));
+  ObjectPtr<GstElement> element =
+      sink_ref(gst_element_factory_make(factory, "gstreamer1.0-plugins-bad"));
   if (!element) {
     GST_ELEMENT_ERROR(bin_, CORE, MISSING_PLUGIN,
                       ("The GStreamer element %s is not installed: it comes with the Debian "
@@ -136,12 +127,18 @@ GstElement *Front::make(const char *factory, const char *package) {
   return elements_.back().get();
 }
 
-GstElement *Front::make_encoder() {
-  for (const Encoder &encoder : encoders) {
-    ObjectPtr<GstElementFactory> factory(gst_element_factory_find(encoder.factory));
+const char *Front::best_encoder() {
+  for (const char *name : encoders) {
+    ObjectPtr<GstElementFactory> factory(gst_element_factory_find(name));
     if (factory)
-      return make(encoder.factory, encoder.package);
+      return name;
   }
+  return nullptr;
+}
+
+GstElement *Front::make_encoder() {
+  if (const char *factory = best_encoder())
+    return make(factory, "gstreamer1.0-plugins-bad");
   GST_ELEMENT_ERROR(bin_, CORE, MISSING_PLUGIN,
                     ("No AAC encoder is installed. The Debian package gstreamer1.0-plugins-bad "
                      "has one (voaacenc), gstreamer1.0-libav another (avenc_aac)."),

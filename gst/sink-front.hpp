@@ -16,6 +16,9 @@ class Front {
   // `bin` owns this; `pad` is its ghost pad; `exit` takes AAC.
   Front(GstBin *bin, GstPad *pad, GstElement *exit);
 
+  // The first of the AAC encoders, in the order of preference, that is installed; or nullptr.
+  static const char *best_encoder ();
+
   // The caps that the pad takes.
   static GstCaps *template_caps ();
 

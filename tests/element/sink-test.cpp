@@ -533,6 +533,39 @@ void test_gap_end () {
   g_assert_true(script.unpublished);
 }
 
+void test_gap_file () {
+  if (!have_server())
+    return;
+  const std::string path = make_file(
+      "agora-sink-gap.wav", "audiotestsrc num-buffers=40 ! audio/x-raw,rate=16000 ! wavenc");
+  Script script;
+  script.url = server->url("gap-file");
+  agora::test::set_script(&script);
+  Run run(
+      "audiotestsrc wave=silence is-live=true samplesperbuffer=480 ! valve name=valve "
+      "drop-mode=drop-all" +
+      sink("on-gap=file gap-timeout=300 gap-location=") + path);
+  run.play();
+  Ear ear(script.url);
+  ear.hear(500 * GST_MSECOND, false);
+  const ObjectPtr<GstElement> valve = run.get("valve");
+  g_object_set(valve.get(), "drop", TRUE, nullptr);
+  // More than the file is long.
+  ear.hear(4 * GST_SECOND);
+  g_object_set(valve.get(), "drop", FALSE, nullptr);
+  ear.hear(500 * GST_MSECOND, false);
+  g_unlink(path.c_str());
+}
+
+void test_gap_no_file () {
+  Script script;
+  agora::test::set_script(&script);
+  Run run(tone + sink("on-gap=file gap-location=/nowhere/jingle.wav"));
+  run.play();
+  const std::string text = run.await_error();
+  g_assert_nonnull(strstr(text.c_str(), "/nowhere/jingle.wav"));
+}
+
 void test_pause () {
   if (!have_server())
     return;
@@ -580,6 +613,8 @@ int main (int argc, char **argv) {
   g_test_add_func("/sink/muted", test_muted);
   g_test_add_func("/sink/gap/silence", test_gap_silence);
   g_test_add_func("/sink/gap/end", test_gap_end);
+  g_test_add_func("/sink/gap/file", test_gap_file);
+  g_test_add_func("/sink/gap/no-file", test_gap_no_file);
   g_test_add_func("/sink/pause", test_pause);
   return g_test_run();
 }
