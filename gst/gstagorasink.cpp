@@ -58,7 +58,11 @@ GType on_gap_type () {
 
 }  // namespace
 
-G_DEFINE_TYPE(GstAgoraSink, gst_agora_sink, GST_TYPE_BIN)
+static void gst_agora_sink_uri_handler_init (gpointer iface, gpointer data);
+
+G_DEFINE_TYPE_WITH_CODE(GstAgoraSink, gst_agora_sink, GST_TYPE_BIN,
+                        G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER,
+                                              gst_agora_sink_uri_handler_init))
 GST_ELEMENT_REGISTER_DEFINE(agorasink, "agorasink", GST_RANK_NONE, GST_TYPE_AGORA_SINK)
 
 // The caps are looked at before the pad judges them: a refusal is to say why.
@@ -295,6 +299,32 @@ static void gst_agora_sink_handle_message (GstBin *bin, GstMessage *message) {
     return;
   }
   GST_BIN_CLASS(gst_agora_sink_parent_class)->handle_message(bin, message);
+}
+
+static GstURIType gst_agora_sink_uri_get_type (GType) {
+  return GST_URI_SINK;
+}
+
+static const gchar *const *gst_agora_sink_uri_get_protocols (GType) {
+  static const gchar *const protocols[] = {"agora", nullptr};
+  return protocols;
+}
+
+static gchar *gst_agora_sink_uri_get_uri (GstURIHandler *handler) {
+  return GST_AGORA_SINK(handler)->channel->uri(G_OBJECT(handler));
+}
+
+static gboolean gst_agora_sink_uri_set_uri (GstURIHandler *handler, const gchar *uri,
+                                            GError **error) {
+  return GST_AGORA_SINK(handler)->channel->set_uri(G_OBJECT(handler), uri, error);
+}
+
+static void gst_agora_sink_uri_handler_init (gpointer iface, gpointer) {
+  auto *handler = static_cast<GstURIHandlerInterface *>(iface);
+  handler->get_type = gst_agora_sink_uri_get_type;
+  handler->get_protocols = gst_agora_sink_uri_get_protocols;
+  handler->get_uri = gst_agora_sink_uri_get_uri;
+  handler->set_uri = gst_agora_sink_uri_set_uri;
 }
 
 static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {

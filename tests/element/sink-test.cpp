@@ -357,6 +357,20 @@ void test_no_encoder () {
   }
 }
 
+void test_uri () {
+  g_autoptr(GError) error = nullptr;
+  ObjectPtr<GstElement> element = agora::sink_ref(gst_element_make_from_uri(
+      GST_URI_SINK, "agora://127.0.0.1:9/demo/my%20room?uid=5", "sink", &error));
+  g_assert_no_error(error);
+  g_autofree char *channel = nullptr;
+  guint uid = 0;
+  g_object_get(element.get(), "channel", &channel, "uid", &uid, nullptr);
+  g_assert_cmpstr(channel, ==, "my room");
+  g_assert_cmpuint(uid, ==, 5);
+  g_assert_false(gst_uri_handler_set_uri(GST_URI_HANDLER(element.get()), "agora://host", &error));
+  g_assert_error(error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI);
+}
+
 void test_refused () {
   {
     Script script;
@@ -604,6 +618,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/sink/bad/caps", test_bad_caps);
   g_test_add_func("/sink/bad/bytes", test_bad_bytes);
   g_test_add_func("/sink/bad/no-encoder", test_no_encoder);
+  g_test_add_func("/sink/uri", test_uri);
   g_test_add_func("/sink/refused", test_refused);
   g_test_add_func("/sink/mute-peer", test_mute_peer);
   g_test_add_func("/sink/stop-anytime", test_stop_anytime);
