@@ -125,7 +125,7 @@ void Rules::join(Step &step, const Asked &asked, const protocol::Join &join) {
     return refuse(step, asked, wrong->first, std::move(wrong->second));
   }
   if (asked.session.member)
-    return join_again(step, asked, join, std::move(grant));
+    return join_again(step, asked, join, grant);
 
   const Channel *there = find_channel(join.app_id, join.channel);
   Channel nowhere;
@@ -154,7 +154,7 @@ void Rules::join(Step &step, const Asked &asked, const protocol::Join &join) {
     if (adopts) {
       take_over(older, asked.session);
       enter(step, asked, older, join);
-      return set_grant(step, older, std::move(grant));
+      return set_grant(step, older, grant);
     }
     remove(step, older, LeaveReason::replaced, true);
   }
@@ -181,15 +181,15 @@ void Rules::join(Step &step, const Asked &asked, const protocol::Join &join) {
   take_over(member, asked.session);
   notice(step, member, NoticeKind::member_in);
   enter(step, asked, member, join);
-  set_grant(step, member, std::move(grant));
+  set_grant(step, member, grant);
 }
 
 // Asked twice on one socket: the answer is the same, and so is the member.
 void Rules::join_again(Step &step, const Asked &asked, const protocol::Join &join,
-                       std::optional<protocol::Grant> grant) {
+                       const std::optional<protocol::Grant> &grant) {
   Member &self = *asked.session.member;
   enter(step, asked, self, join);
-  set_grant(step, self, std::move(grant));
+  set_grant(step, self, grant);
 }
 
 void Rules::take_over(Member &member, Session &session) {

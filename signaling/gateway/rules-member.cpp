@@ -207,8 +207,8 @@ bool Rules::may_publish(const Member &member, Now now) const {
   return !member.grant || member.grant->allows(Privilege::publish_audio, now.wall_s);
 }
 
-void Rules::set_grant(Step &step, Member &member, std::optional<Grant> grant) {
-  member.grant = std::move(grant);
+void Rules::set_grant(Step &step, Member &member, const std::optional<Grant> &grant) {
+  member.grant = grant;
   member.warned_s = 0;
   check_grant(step, member);
 }

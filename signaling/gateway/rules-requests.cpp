@@ -152,7 +152,7 @@ void Rules::handle(Step &step, const Asked &asked, Member &member,
                                step.now.wall_s, grant))
     return refuse(step, asked, wrong->first, std::move(wrong->second));
   answer(step, asked);
-  set_grant(step, member, std::move(grant));
+  set_grant(step, member, grant);
 }
 
 void Rules::handle(Step &step, const Asked &asked, Member &member, const protocol::Leave &request) {

@@ -119,7 +119,7 @@ class Rules {
       std::string_view app_id, std::string_view channel, std::string_view uid,
       std::string_view token, std::int64_t wall_s, std::optional<protocol::Grant> &grant) const;
   void join_again (Step &step, const Asked &asked, const protocol::Join &join,
-                   std::optional<protocol::Grant> grant);
+                   const std::optional<protocol::Grant> &grant);
   void enter (Step &step, const Asked &asked, Member &member, const protocol::Join &join);
   void take_over (Member &member, Session &session);
   Channel &make_channel (Step &step, const protocol::Join &join);
@@ -163,7 +163,7 @@ class Rules {
   void remove (Step &step, Member &member, LeaveReason reason, bool keep_channel = false);
   void notice_channel (Step &step, const Channel &channel, NoticeKind kind);
   void destroy_if_empty (Step &step, Channel &channel);
-  void set_grant (Step &step, Member &member, std::optional<protocol::Grant> grant);
+  void set_grant (Step &step, Member &member, const std::optional<protocol::Grant> &grant);
   // Warns, unpublishes and removes as the token runs out; false: the member is gone.
   bool check_grant (Step &step, Member &member);
   bool may_publish (const Member &member, Now now) const;

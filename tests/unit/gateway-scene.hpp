@@ -144,7 +144,7 @@ class Scene {
   // A broadcaster whose voice is on the air.
   std::string on_air (SessionId id, Uid uid, std::uint64_t client) {
     join(id, std::to_string(uid), Role::broadcaster);
-    const std::string url = publish(id, uid);
+    std::string url = publish(id, uid);
     g_assert_true(push(url, client));
     return url;
   }

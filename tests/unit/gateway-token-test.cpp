@@ -109,8 +109,7 @@ struct Granted {
 
 class TokenScene : public Scene {
  public:
-  explicit TokenScene(std::map<std::string, Granted> tokens)
-      : Scene(config_for(std::move(tokens))) {}
+  explicit TokenScene(const std::map<std::string, Granted> &tokens) : Scene(config_for(tokens)) {}
 
   Code enter (SessionId id, const std::string &token, Uid uid, Role role = Role::broadcaster) {
     connect(id);
@@ -118,7 +117,7 @@ class TokenScene : public Scene {
   }
 
  private:
-  static Config config_for (std::map<std::string, Granted> tokens) {
+  static Config config_for (const std::map<std::string, Granted> &tokens) {
     Config config = plain_config();
     config.verify_token = [tokens] (std::string_view token, const TokenRequest &,
                                     std::int64_t wall_s) -> std::variant<Grant, TokenError> {
