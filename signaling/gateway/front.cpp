@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t body_limit = 16 * 1024;
 constexpr const char *socket_path = "/api";
+// So that one WebSocket too many still gets to hear what is wrong, and operators get through.
+constexpr unsigned spare_connections = 16;
 constexpr const char *json_type = "application/json";
 constexpr guint upgrade_required = 426;
 
@@ -50,18 +52,21 @@ std::variant<std::unique_ptr<Front>, std::string> Front::make(const Options &opt
   auto front = std::unique_ptr<Front>(new Front(options, handler));
   front->server_.reset(soup_server_new("server-header", "agora-gateway ", nullptr));
   g_autoptr(GError) error = nullptr;
+  ObjectPtr<GTlsCertificate> certificate;
   if (front->tls()) {
-    ObjectPtr<GTlsCertificate> certificate(g_tls_certificate_new_from_files(
-        options.tls_certificate.c_str(), options.tls_key.c_str(), &error));
+    certificate.reset(g_tls_certificate_new_from_files(options.tls_certificate.c_str(),
+                                                       options.tls_key.c_str(), &error));
     if (!certificate)
       return "--tls-certificate=" + options.tls_certificate + " --tls-key=" + options.tls_key +
              ": " + error->message;
-    soup_server_set_tls_certificate(front->server_.get(), certificate.get());
   }
-  front->socket_ = listen_tcp(options.listen, &error);
-  if (!front->socket_)
+  auto socket = listen_tcp(options.listen, &error);
+  if (!socket)
     return "--listen=" + to_string(options.listen) + ": " + error->message;
-  front->endpoint_ = {options.listen.address, port_of(front->socket_.get())};
+  front->endpoint_ = {options.listen.address, port_of(socket.get())};
+  front->acceptor_ =
+      std::make_unique<Acceptor>(front->server_.get(), socket.get(), certificate.get(),
+                                 options.limits.sockets_per_address + spare_connections);
   return front;
 }
 
@@ -92,7 +97,7 @@ void Front::route(const char *path, const char *http_method) {
                           [] (gpointer data) { delete static_cast<Route *>(data); });
 }
 
-std::string Front::start() {
+void Front::start() {
   auto *server = server_.get();
   bound_bodies(server, body_limit);
   auto not_found = [] (SoupServer *, SoupServerMessage *message, const char *, GHashTable *,
@@ -117,17 +122,15 @@ std::string Front::start() {
   route<&Front::healthz>("/healthz", "GET");
   route<&Front::metrics>("/metrics", "GET");
 
-  g_autoptr(GError) error = nullptr;
-  auto flags = tls() ? SOUP_SERVER_LISTEN_HTTPS : SoupServerListenOptions(0);
-  if (!soup_server_listen_socket(server, socket_.get(), flags, &error))
-    return "--listen=" + to_string(endpoint_) + ": " + error->message;
-  return "";
+  acceptor_->start();
 }
 
 void Front::on_upgraded(SoupServerMessage *message, gpointer data) {
   auto *self = static_cast<Front *>(data);
   auto kept = share(message);
-  auto socket = share(soup_server_message_get_socket(message));
+  auto socket = share(Acceptor::socket_of(message));
+  // From now on the rule book says what is silent for too long.
+  g_socket_set_timeout(socket.get(), 0);
   auto address = address_of(message);
   auto host = self->authority(message).host;
   ObjectPtr<GIOStream> stolen(soup_server_message_steal_connection(message));
@@ -139,6 +142,8 @@ void Front::on_upgraded(SoupServerMessage *message, gpointer data) {
 }
 
 void Front::stop() {
+  if (acceptor_)
+    acceptor_->stop();
   soup_server_disconnect(server_.get());
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <variant>
 
+#include "signaling/gateway/acceptor.hpp"
 #include "signaling/gateway/glib-ptr.hpp"
 #include "signaling/gateway/options.hpp"
 
@@ -43,8 +44,7 @@ class Front {
   Front(const Front &) = delete;
   Front &operator=(const Front &) = delete;
 
-  // Nothing or an error.
-  std::string start ();
+  void start ();
   void stop ();
   // As operators reach it, without a path: for the ready line.
   std::string http_url () const;
@@ -70,8 +70,8 @@ class Front {
   const Options options_;
   FrontHandler &handler_;
   Endpoint endpoint_;
-  ObjectPtr<GSocket> socket_;
   ObjectPtr<SoupServer> server_;
+  std::unique_ptr<Acceptor> acceptor_;
 };
 
 }  // namespace agora::gateway

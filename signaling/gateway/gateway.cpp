@@ -111,11 +111,7 @@ void Gateway::start() {
   });
   MediaServer::Callbacks callbacks;
   callbacks.ready = [this] {
-    auto problem = front_->start();
-    if (!problem.empty()) {
-      callbacks_.failed(problem);
-      return;
-    }
+    front_->start();
     state_ = State::serving;
     auto media = media_->address();
     auto host = own_host(options_.rtmp_listen, media.host);

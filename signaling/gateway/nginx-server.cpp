@@ -127,7 +127,7 @@ class NginxServer::Child : public std::enable_shared_from_this<NginxServer::Chil
       // "[emerg] 12#12: text": the text is what people need.
       auto text = line.find(": ", mark);
       last_words_ = line.substr(text == std::string_view::npos ? mark : text + 2);
-    } else if (last_words_.empty()) {
+    } else if (line.find("[notice] ") == std::string_view::npos) {
       fallback_ = line;
     }
     g_info("nginx: %s", valid.get());

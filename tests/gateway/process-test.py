@@ -21,14 +21,14 @@ from wsclient import Member
 def children(pid):
     try:
         return [int(word) for word in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
 
 
 def alive(pid):
     try:
         return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

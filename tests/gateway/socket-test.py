@@ -282,8 +282,34 @@ class Limits(SocketCase):
         try:
             Member(self.served.ws, uid=3).join().close()
             return True
-        except Closed:
+        except (Closed, OSError):
             return False
+
+    def test_connections_per_address(self):
+        # WebSockets or not: 8 and the 16 that are spare.
+        idle = [socket.create_connection(self.host.split(':'), timeout=5) for _ in range(40)]
+        for each in idle:
+            self.addCleanup(each.close)
+
+        def ended():
+            count = 0
+            for each in idle:
+                each.setblocking(False)
+                try:
+                    count += each.recv(1) == b''
+                except BlockingIOError:
+                    pass
+                except ConnectionError:
+                    count += 1
+            return count
+
+        # Two are the witnesses'.
+        wait_until(lambda: ended() >= 18, what='the end of those above the bound')
+        self.assertEqual(ended(), 18)
+        self.check_others()
+        for each in idle:
+            each.close()
+        wait_until(self.can_join, what='a free place')
 
     def test_time_to_join(self):
         member = self.member(uid=3)

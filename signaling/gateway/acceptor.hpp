@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Takes connections in for a SoupServer, with what libsoup's own listener lacks: a long queue, a
+// bound on connections from one address, an end for those that stay silent, and patience when the
+// process is out of files.
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "signaling/gateway/glib-ptr.hpp"
+#include "signaling/gateway/timer.hpp"
+
+namespace agora::gateway {
+
+class Acceptor {
+ public:
+  // `socket` listens already. `certificate`: null for plain HTTP.
+  Acceptor(SoupServer *server, GSocket *socket, GTlsCertificate *certificate,
+           unsigned connections_per_address);
+  ~Acceptor() { stop(); }
+  Acceptor(const Acceptor &) = delete;
+  Acceptor &operator=(const Acceptor &) = delete;
+
+  void start ();
+  void stop ();
+  // The socket below a request, which libsoup tells only for connections of its own listener.
+  static GSocket *socket_of (SoupServerMessage *message);
+
+ private:
+  using Counts = std::map<std::string, unsigned>;
+  static gboolean on_readable (GSocket *, GIOCondition, gpointer self);
+  void accept ();
+  void take (ObjectPtr<GSocket> socket);
+
+  ObjectPtr<SoupServer> server_;
+  ObjectPtr<GSocket> socket_;
+  ObjectPtr<GTlsCertificate> certificate_;
+  unsigned connections_per_address_;
+  // Shared with each connection, which counts itself out at its end.
+  std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
+  SourcePtr readable_;
+  Timer again_;
+};
+
+}  // namespace agora::gateway
