@@ -373,8 +373,9 @@ class Conformance(harness.Case):
             def start(*argv):
                 cls.stage_processes.append(harness.Process(argv, foreign=True))
                 return cls.stage_processes[-1]
-            cls.stages[name] = Conversation(cls.gateway_process, name, start)
-            cls.stages[name].run(table['before'])
+            stage = Conversation(cls.gateway_process, name, start)
+            stage.run(table['before'])
+            cls.stages[name] = stage
         cls.stages[name].keep_alive()
         return cls.stages[name]
 
