@@ -100,6 +100,7 @@ void Impl::event(const protocol::Event &event) {
 
 }  // namespace agora::client
 
+// No digit separators in this file: g-ir-scanner takes them for quotation marks.
 using agora::client::Impl;
 
 /**
@@ -263,7 +264,7 @@ static void install_properties (GObjectClass *object_class) {
    */
   properties[prop_connect_timeout] =
       g_param_spec_uint("connect-timeout", "Connect timeout", "Patience with a mute peer, in ms", 1,
-                        G_MAXINT32, 10'000, settable);
+                        G_MAXINT32, 10000, settable);
   /**
    * AgoraClient:reconnect-timeout:
    *

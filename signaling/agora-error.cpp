@@ -93,6 +93,13 @@ bool is_final (AgoraError code) {
 
 }  // namespace agora::client
 
+/**
+ * agora_error_quark:
+ *
+ * The error domain of the library, behind the macro AGORA_ERROR.
+ *
+ * Returns: the quark.
+ */
 GQuark agora_error_quark () {
   static const GQuark quark = g_quark_from_static_string("agora-error-quark");
   return quark;

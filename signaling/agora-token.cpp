@@ -138,6 +138,8 @@ AgoraToken *agora_token_parse (const char *text, GError **error) {
  * agora_token_get_kind:
  * @self: a token
  *
+ * Tells which of the formats the token has.
+ *
  * Returns: its format
  */
 AgoraTokenKind agora_token_get_kind (AgoraToken *self) {
@@ -176,6 +178,8 @@ const char *agora_token_get_channel (AgoraToken *self) {
  * agora_token_get_account:
  * @self: a token
  *
+ * Tells whom the token is for.
+ *
  * Returns: (transfer none) (nullable): the uid in decimal digits or the text account that it is
  *   bound to, "" when it fits any, or %NULL where it doesn't say
  */
@@ -189,6 +193,8 @@ const char *agora_token_get_account (AgoraToken *self) {
  * agora_token_get_issued_at:
  * @self: a token
  *
+ * Tells when the token was made.
+ *
  * Returns: when it was made, in seconds since the epoch; 0 where it doesn't say (AccessToken 006)
  */
 gint64 agora_token_get_issued_at (AgoraToken *self) {
@@ -199,6 +205,8 @@ gint64 agora_token_get_issued_at (AgoraToken *self) {
 /**
  * agora_token_get_ends_at:
  * @self: a token
+ *
+ * Tells when the token ends as a whole.
  *
  * Returns: when the whole token ends, in seconds since the epoch; 0: never
  */
