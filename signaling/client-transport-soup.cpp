@@ -59,12 +59,12 @@ class SoupTransport final : public Transport {
   void end_attempt ();
   bool make_session ();
   void choose ();
-  void choice_failed (Trouble trouble);
+  void choice_failed (const Trouble &trouble);
   void try_next_server ();
   void chosen (std::string_view body);
   void connect (const std::string &url, unsigned timeout_ms);
   void connected (SoupWebsocketConnection *connection, std::int64_t since);
-  void peer_failed (Trouble trouble);
+  void peer_failed (const Trouble &trouble);
   void fail_soon (Trouble trouble);
 
   static void on_choose_answer (GObject *source, GAsyncResult *result, gpointer data);
@@ -246,7 +246,7 @@ void SoupTransport::on_choose_body(GObject *source, GAsyncResult *result, gpoint
     attempt.self->choice_failed(trouble_with(attempt, *error, chooser));
 }
 
-void SoupTransport::choice_failed(Trouble trouble) {
+void SoupTransport::choice_failed(const Trouble &trouble) {
   end_attempt();
   listener_->open_failed(trouble);
 }
@@ -267,7 +267,7 @@ void SoupTransport::chosen(std::string_view body) {
                      from + " (code 101)";
     else if (!is_final(trouble.code))
       trouble.code = AGORA_ERROR_NO_SERVER;
-    choice_failed(std::move(trouble));
+    choice_failed(trouble);
     return;
   }
   vid_ = std::to_string(answer.vid);
@@ -316,7 +316,7 @@ void SoupTransport::on_connected(GObject *source, GAsyncResult *result, gpointer
   if (connection == nullptr) {
     Trouble trouble = trouble_with(attempt, *error, "the gateway");
     self->end_attempt();
-    self->peer_failed(std::move(trouble));
+    self->peer_failed(trouble);
     return;
   }
   self->end_attempt();
@@ -333,7 +333,7 @@ void SoupTransport::connected(SoupWebsocketConnection *connection, std::int64_t 
   listener_->opened(vid_, since);
 }
 
-void SoupTransport::peer_failed(Trouble trouble) {
+void SoupTransport::peer_failed(const Trouble &trouble) {
   if (destination_.ap_url.empty()) {
     listener_->open_failed(trouble);
     return;
