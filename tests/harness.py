@@ -63,7 +63,7 @@ class Process:
     """A program in a process group of its own, with its lines."""
 
     def __init__(self, argv, env=None, foreign=False, cwd=None, stdin=subprocess.DEVNULL,
-                 quiet_errors=False):
+                 quiet_errors=False, pass_fds=()):
         self.argv = [str(word) for word in argv]
         self.name = os.path.basename(self.argv[0])
         self.quiet_errors = quiet_errors
@@ -76,7 +76,7 @@ class Process:
         self.started = time.monotonic()
         self.popen = subprocess.Popen(
             self.argv, env=environment, cwd=cwd, stdin=stdin, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, start_new_session=True)
+            stderr=subprocess.PIPE, start_new_session=True, pass_fds=pass_fds)
         self.lines = []  # (seconds since start, 'out' or 'err', text), guarded by _news
         self.readers = [
             threading.Thread(target=self._read, args=(pipe, which), daemon=True)

@@ -56,7 +56,8 @@ int serve (const Options &options) {
     return G_SOURCE_CONTINUE;
   };
   guint sources[] = {g_unix_signal_add(SIGTERM, on_signal, gateway.get()),
-                     g_unix_signal_add(SIGINT, on_signal, gateway.get())};
+                     g_unix_signal_add(SIGINT, on_signal, gateway.get()),
+                     g_unix_signal_add(SIGHUP, on_signal, gateway.get())};
   gateway->start();
   if (!stopped)
     g_main_loop_run(loop);

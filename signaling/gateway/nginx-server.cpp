@@ -130,7 +130,12 @@ class NginxServer::Child : public std::enable_shared_from_this<NginxServer::Chil
     } else if (line.find("[notice] ") == std::string_view::npos) {
       fallback_ = line;
     }
-    g_info("nginx: %s", valid.get());
+    // What ends it at its start, [emerg], is told by whoever waits for it.
+    if (line.find("[alert] ") != std::string_view::npos ||
+        line.find("[crit] ") != std::string_view::npos)
+      g_warning("nginx: %s", valid.get());
+    else
+      g_info("nginx: %s", valid.get());
   }
 
   void report () {

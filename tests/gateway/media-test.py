@@ -5,6 +5,7 @@ it didn't hand out, refused."""
 import os
 import re
 import signal
+import socket
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -232,29 +233,84 @@ class Hooks(MediaCase):
 
 
 class External(Case):
-    """--rtmp: an nginx-rtmp that someone else runs; here that of another gateway's kind."""
+    """--rtmp: an nginx-rtmp that someone else runs."""
 
-    def test_hooks_and_urls(self):
+    SECRET = '0123456789abcdef0123'
+
+    def serve(self, rtmp, *options):
         secret = self.tmp / 'secret'
-        secret.write_text('0123456789abcdef0123\n')
-        gateway = self.gateway('--rtmp=rtmp://127.0.0.1:19350/voice', '--app=demo',
-                               '--public-rtmp=rtmp://media.example:1936/voice',
-                               '--listen=127.0.0.1:0', f'--hook-secret-file={secret}',
-                               defaults=False)
-        self.assertEqual(gateway.rtmp, 'rtmp://media.example:1936/voice')
+        secret.write_text(self.SECRET + '\n')
+        gateway = self.gateway(f'--rtmp={rtmp}', '--app=demo', '--listen=127.0.0.1:0',
+                               f'--hook-secret-file={secret}', *options, defaults=False)
         self.assertEqual(children(gateway.pid), [])
         where = gateway.wait_line(r'answered at (http://[^/]+)/')[1]
-        member = Member(gateway.ws, uid=8).join()
-        self.addCleanup(member.close)
-        listener = Member(gateway.ws, uid=9).join('audience')
-        self.addCleanup(listener.close)
-        url = member.publish()
+        return gateway, f'{where}/{self.SECRET}'
+
+    def members(self, gateway):
+        both = [Member(gateway.ws, uid=8, heartbeat=True).join(),
+                Member(gateway.ws, uid=9, heartbeat=True).join('audience')]
+        for each in both:
+            self.addCleanup(each.close)
+        return both
+
+    def nginx(self, rtmp, control, hooks):
+        """One that looks like a hand-made one; on sockets of ours, so that no port is guessed."""
+        module = next(path for path in ('/usr/lib/nginx/modules/ngx_rtmp_module.so',
+                                        '/usr/share/nginx/modules/ngx_rtmp_module.so')
+                      if os.path.exists(path))
+        user = 'user nobody nogroup;' if os.geteuid() == 0 else ''
+        calls = ''.join(f'{call} {hooks}/{call};' for call in
+                        ('on_publish', 'on_play', 'on_publish_done', 'on_play_done'))
+        temporary = ''.join(f'{name}_temp_path temp;' for name in
+                            ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
+        config = self.tmp / 'nginx.conf'
+        config.write_text(
+            f'load_module {module}; {user} daemon off; worker_processes 1; pid nginx.pid;'
+            'lock_file nginx.lock; error_log stderr; events {}'
+            f'rtmp {{ access_log off; server {{ listen 127.0.0.1:{rtmp.getsockname()[1]};'
+            f'application voice {{ live on; {calls} }} }} }}'
+            f'http {{ access_log off; {temporary} server {{'
+            f'listen 127.0.0.1:{control.getsockname()[1]}; location /control {{'
+            'rtmp_control all; } } }')
+        descriptors = (rtmp.fileno(), control.fileno())
+        self.start('nginx', '-p', f'{self.tmp}/', '-c', config, '-e', 'stderr', quiet_errors=True,
+                   env={'NGINX': ''.join(f'{each};' for each in descriptors)},
+                   pass_fds=descriptors)
+
+    def test_another_nginx(self):
+        with socket.create_server(('127.0.0.1', 0)) as rtmp, \
+                socket.create_server(('127.0.0.1', 0)) as control:
+            gateway, hooks = self.serve(
+                f'rtmp://127.0.0.1:{rtmp.getsockname()[1]}/voice',
+                f'--rtmp-control=http://127.0.0.1:{control.getsockname()[1]}/control')
+            for each in (rtmp, control):
+                each.setblocking(False)
+            self.nginx(rtmp, control, hooks)
+            speaker, listener = self.members(gateway)
+            url = speaker.publish()
+            self.assertTrue(url.startswith(f'{gateway.rtmp}/'), url)
+            push = self.start('ffmpeg', '-nostdin', '-loglevel', 'error', '-re', '-f', 'lavfi',
+                              '-i', 'sine', '-c:a', 'aac', '-f', 'flv', url, quiet_errors=True)
+            listener.wait_event('stream-added', uid=8, timeout=15)
+            player = self.start('ffmpeg', '-nostdin', '-loglevel', 'error', '-probesize', '2048',
+                                '-i', listener.subscribe(8), '-t', '1', '-f', 'null', '-',
+                                quiet_errors=True)
+            self.assertEqual(player.wait(20), 0)
+            # Its control module cuts what has lost its right.
+            speaker.must('unpublish', uid=8)
+            push.wait(10)
+
+    def test_hooks_and_public_url(self):
+        gateway, hooks = self.serve('rtmp://127.0.0.1:19350/voice',
+                                    '--public-rtmp=rtmp://media.example:1936/voice')
+        self.assertEqual(gateway.rtmp, 'rtmp://media.example:1936/voice')
+        speaker, listener = self.members(gateway)
+        url = speaker.publish()
         self.assertTrue(url.startswith('rtmp://media.example:1936/voice/'), url)
         parts = urlsplit(url)
         form = ('app=voice&flashver=&swfurl=&tcurl=&pageurl=&addr=10.0.0.1&clientid=5&call=publish'
                 f'&name={parts.path.rpartition("/")[2]}&type=live&{parts.query}')
-        request = urllib.request.Request(f'{where}/0123456789abcdef0123/on_publish', form.encode())
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(f'{hooks}/on_publish', form.encode(), timeout=5) as answer:
             self.assertEqual(answer.status, 200)
         listener.wait_event('stream-added', uid=8)
         self.assertEqual(gateway.terminate(), 0)

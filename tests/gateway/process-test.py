@@ -235,7 +235,7 @@ class Refusal(ProcessCase):
 
 class End(ProcessCase):
     def test_signals_end_it_and_leave_nothing(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             gateway = self.serve()
             pids = self.nginx(gateway)
             member = Member(gateway.ws).join()

@@ -38,6 +38,10 @@ class SocketCase(Case):
         self.other.must('mute_local', uid=2, target='audio', mute=False)
         self.assertTrue(self.served.running())
 
+    def resident(self):
+        with open(f'/proc/{self.served.pid}/status', encoding='ascii') as status:
+            return next(int(line.split()[1]) for line in status if line.startswith('VmRSS'))
+
     def closes(self, member):
         """The close code; the socket has to end."""
         deadline = Deadline(5)
@@ -111,10 +115,6 @@ class Frames(SocketCase):
         self.assertIn(self.closes(member), TOO_BIG)
         self.check_others()
 
-    def resident(self):
-        with open(f'/proc/{self.served.pid}/status', encoding='ascii') as status:
-            return next(int(line.split()[1]) for line in status if line.startswith('VmRSS'))
-
     def test_pieces_without_end(self):
         before = self.resident()
         member = self.member(uid=3)
@@ -167,6 +167,27 @@ class Frames(SocketCase):
         member = self.member(uid=4).join()
         member.send_frame(b'\x03\xe8', CLOSE)
         self.closes(member)
+        self.check_others()
+
+
+class Lifetimes(SocketCase):
+    options = ('--max-requests-per-second=1000000', )
+
+    def cycle(self, count):
+        for i in range(count):
+            member = Member(self.served.ws, uid=3 + i % 5, channel=f'room{i % 7}').join()
+            member.publish()
+            if i % 3:
+                member.must('leave', uid=member.uid)
+            member.close()
+            if i % 100 == 0:
+                self.check_others()
+
+    def test_memory_after_many_members(self):
+        self.cycle(200)
+        before = self.resident()
+        self.cycle(1000)
+        self.assertLess(self.resident() - before, 6 * 1024)
         self.check_others()
 
 
