@@ -260,6 +260,9 @@ void Machine::on(const Tick &, Millis now) {
   }
   if (phase_ != Phase::joined)
     return;
+  // As late as this it was our own loop that stood still: what came meanwhile is yet to be read.
+  if (now >= heard_ + limits.silence + limits.ping)
+    heard_ = now - limits.silence + limits.ping;
   if (now >= heard_ + limits.silence) {
     lost({AGORA_ERROR_SOCKET_GONE,
           "nothing heard of the gateway for " + std::to_string((now - heard_) / 1000) + " s"},

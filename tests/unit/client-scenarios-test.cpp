@@ -129,6 +129,22 @@ void silence_is_loss () {
   g_assert_true(rig.all<EmitReconnecting>().at(0).cause.code == AGORA_ERROR_SOCKET_GONE);
 }
 
+void a_loop_that_stood_still_is_no_loss () {
+  Rig rig;
+  rig.bring_to(Phase::joined);
+  rig.now += 60'000;
+  rig.step(Tick{});
+  g_assert_true(rig.machine.phase() == Phase::joined);
+  rig.step(Received{protocol::Pong{1}});
+  rig.pass(9'999);
+  g_assert_true(rig.machine.phase() == Phase::joined);
+  // Nothing came after all.
+  rig.now += 60'000;
+  rig.step(Tick{});
+  rig.pass(3'000);
+  g_assert_true(rig.machine.phase() == Phase::waiting);
+}
+
 void tries_grow_apart () {
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
     Rig rig(seed);
@@ -331,6 +347,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/client-scenarios/known-speakers", known_speakers_are_accounted_for);
   g_test_add_func("/client-scenarios/requests-end-in-time", requests_end_in_time);
   g_test_add_func("/client-scenarios/silence-is-loss", silence_is_loss);
+  g_test_add_func("/client-scenarios/a-loop-that-stood-still", a_loop_that_stood_still_is_no_loss);
   g_test_add_func("/client-scenarios/tries-grow-apart", tries_grow_apart);
   g_test_add_func("/client-scenarios/never-where-switched-off", never_where_it_is_switched_off);
   g_test_add_func("/client-scenarios/made-again", what_was_there_is_made_again);
