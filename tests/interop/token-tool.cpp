@@ -95,9 +95,7 @@ void build (const Words &words) {
   std::cout << "{\"code\":200,\"token\":" << quoted(std::get<std::string>(result)) << "}\n";
 }
 
-}  // namespace
-
-int main () {
+int serve () {
   std::string line;
   while (std::getline(std::cin, line)) {
     Words words;
@@ -119,4 +117,14 @@ int main () {
     std::cout.flush();
   }
   return 0;
+}
+
+}  // namespace
+
+int main () {
+  try {
+    return serve();
+  } catch (...) {
+    return 1;
+  }
 }
