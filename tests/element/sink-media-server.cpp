@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace agora::test {
@@ -19,6 +20,8 @@ GSocket *listening_socket (unsigned *port) {
   g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
   g_autoptr(GSocketAddress) address = g_inet_socket_address_new(loopback, 0);
   g_assert_true(g_socket_bind(socket, address, TRUE, nullptr));
+  // The kernel's own would hide a server that stands still.
+  g_assert_true(g_socket_set_option(socket, SOL_SOCKET, SO_RCVBUF, 16 * 1024, nullptr));
   g_assert_true(g_socket_listen(socket, nullptr));
   g_autoptr(GSocketAddress) bound = g_socket_get_local_address(socket, nullptr);
   *port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound));
@@ -59,7 +62,7 @@ MediaServer::MediaServer() {
 
 MediaServer::~MediaServer() {
   if (process_) {
-    g_subprocess_send_signal(process_, SIGCONT);
+    thaw();
     g_subprocess_send_signal(process_, SIGTERM);
     g_subprocess_wait(process_, nullptr, nullptr);
     g_object_unref(process_);
@@ -75,8 +78,27 @@ std::string MediaServer::url(const char *stream) const {
   return "rtmp://127.0.0.1:" + std::to_string(port_) + "/live/" + stream;
 }
 
+// The master, and the worker that does the work.
 void MediaServer::signal(int number) {
+  const std::string pid = g_subprocess_get_identifier(process_);
+  g_autofree char *children = nullptr;
+  g_file_get_contents(("/proc/" + pid + "/task/" + pid + "/children").c_str(), &children, nullptr,
+                      nullptr);
+  g_auto(GStrv) workers = g_strsplit(children ? children : "", " ", -1);
+  for (char **worker = workers; *worker; worker++) {
+    const pid_t child = static_cast<pid_t>(g_ascii_strtoll(*worker, nullptr, 10));
+    if (child > 0)
+      kill(child, number);
+  }
   g_subprocess_send_signal(process_, number);
+}
+
+void MediaServer::freeze() {
+  signal(SIGSTOP);
+}
+
+void MediaServer::thaw() {
+  signal(SIGCONT);
 }
 
 MutePeer::MutePeer() {

@@ -20,9 +20,13 @@ class MediaServer {
   bool ok () const { return process_ != nullptr; }
   std::string url (const char *stream) const;
   unsigned port () const { return port_; }
-  void signal (int number);
+  // Stops and continues all of its processes.
+  void freeze ();
+  void thaw ();
 
  private:
+  void signal (int number);
+
   std::string folder_;
   unsigned port_ = 0;
   GSubprocess *process_ = nullptr;
