@@ -32,7 +32,7 @@ class NginxServer : public MediaServer {
   class Child;
   enum class State { idle, starting, serving, pausing, stopping, stopped };
 
-  NginxServer ();
+  NginxServer();
   void spawn ();
   void poll ();
   void on_stat (bool ok, std::string_view body);

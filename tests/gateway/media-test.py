@@ -97,19 +97,20 @@ class Urls(MediaCase):
         path, _, arguments = good.partition('?')
         stream = path.rpartition('/')[2]
         changed = arguments[:-1] + ('A' if arguments[-1] != 'A' else 'B')
-        for url in (path,
-                    f'{path}?',
-                    f'{path}?{changed}',
-                    f'{path[:-1]}x?{arguments}',
-                    f'{path}?{arguments}&name={stream}',
-                    f'{path}?{arguments}&clientid=1',
-                    f'{path}?name={stream}&{arguments}',
-                    f'{path}?{arguments}&{arguments}',
-                    f'{path}?{arguments}&extra=1',
-                    f'{path[:-len(stream)]}VICTIM?name={stream}&{arguments}',
-                    f'{path[:-len(stream)]}VICTIM?{arguments}'):
+        urls = (path,
+                f'{path}?',
+                f'{path}?{changed}',
+                f'{path[:-1]}x?{arguments}',
+                f'{path}?{arguments}&name={stream}',
+                f'{path}?{arguments}&clientid=1',
+                f'{path}?name={stream}&{arguments}',
+                f'{path}?{arguments}&{arguments}',
+                f'{path}?{arguments}&extra=1',
+                f'{path[:-len(stream)]}VICTIM?name={stream}&{arguments}',
+                f'{path[:-len(stream)]}VICTIM?{arguments}')
+        for url, process in [(url, self.push(url)) for url in urls]:
             with self.subTest(url[len(path) - 4:]):
-                self.refused(self.push(url))
+                self.refused(process)
         self.quiet(self.listener, 'stream-added')
         # The good one still works.
         self.push(good)
