@@ -43,7 +43,10 @@ inline void wait_for (const std::function<bool()> &done, const char *what) {
 // The result of one asynchronous call.
 class Call {
  public:
-  ~Call() { g_clear_object(&result_); }
+  ~Call() {
+    if (result_ != nullptr)
+      g_object_unref(result_);
+  }
   static void done (GObject *, GAsyncResult *result, gpointer data) {
     auto *self = static_cast<Call *>(data);
     g_assert_null(self->result_);  // once
