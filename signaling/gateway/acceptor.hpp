@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Takes connections in for a SoupServer, with what libsoup's own listener lacks: a long queue, a
-// bound on connections from one address, an end for those that stay silent, and patience when the
-// process is out of files.
+// bound on connections from one address, an end for those that stay silent, patience when the
+// process is out of files, and no GSocket lost with each connection (3.2).
 #pragma once
 
 #include <libsoup/soup.h>

@@ -125,8 +125,8 @@ static gboolean agora_bounded_stream_close_finish (GIOStream *, GAsyncResult *re
 
 static void agora_bounded_stream_finalize (GObject *object) {
   auto *self = reinterpret_cast<AgoraBoundedStream *>(object);
-  g_clear_object(&self->input);
-  g_clear_object(&self->base);
+  g_object_unref(self->input);
+  g_object_unref(self->base);
   G_OBJECT_CLASS(agora_bounded_stream_parent_class)->finalize(object);
 }
 

@@ -2,6 +2,7 @@
 #define G_LOG_DOMAIN "agora-gateway"
 #include "signaling/gateway/hook-listener.hpp"
 
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -33,13 +34,17 @@ std::variant<std::unique_ptr<HookListener>, std::string> HookListener::make(
   auto socket = listen_tcp(endpoint, &error);
   auto listener = std::unique_ptr<HookListener>(new HookListener);
   listener->server_.reset(soup_server_new(nullptr, nullptr));
-  if (!socket || !soup_server_listen_socket(listener->server_.get(), socket.get(),
-                                            SoupServerListenOptions(0), &error))
+  if (!socket)
     return "--hook-listen=" + to_string(endpoint) + ": " + error->message;
   listener->endpoint_ = {endpoint.address, port_of(socket.get())};
   listener->secret_ = secret.empty() ? draw_secret() : std::move(secret);
   bound_bodies(listener->server_.get(), form_limit);
   soup_server_add_handler(listener->server_.get(), nullptr, on_request, listener.get(), nullptr);
+  // Many at once, all from one address, and no harm: who lacks the secret gets a short answer.
+  constexpr auto any_number = std::numeric_limits<unsigned>::max();
+  listener->acceptor_ =
+      std::make_unique<Acceptor>(listener->server_.get(), socket.get(), nullptr, any_number);
+  listener->acceptor_->start();
   return listener;
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <variant>
 
+#include "signaling/gateway/acceptor.hpp"
 #include "signaling/gateway/glib-ptr.hpp"
 #include "signaling/gateway/hook-form.hpp"
 #include "signaling/gateway/options.hpp"
@@ -44,6 +45,7 @@ class HookListener {
   std::string secret_;
   Handler handler_;
   ObjectPtr<SoupServer> server_;
+  std::unique_ptr<Acceptor> acceptor_;
 };
 
 }  // namespace agora::gateway

@@ -71,10 +71,10 @@ void MediaControl::drop(const DropMedia &what, std::function<void()> done) {
     drop->url += "&clientid=" + std::to_string(what.client_id);
   drop->one_session = what.client_id != 0;
   drop->done = std::move(done);
-  try_drop(std::move(drop));
+  try_drop(drop);
 }
 
-void MediaControl::try_drop(std::shared_ptr<Drop> drop) {
+void MediaControl::try_drop(const std::shared_ptr<Drop> &drop) {
   std::string url = drop->url;
   get(url, [this, drop, here = here_] (bool ok, std::string_view body) {
     g_debug("Drop, try %d: %s", drop->tries, ok ? std::string(body).c_str() : "failed");

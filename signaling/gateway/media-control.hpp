@@ -28,7 +28,7 @@ class MediaControl {
 
  private:
   struct Drop;
-  void try_drop (std::shared_ptr<Drop> drop);
+  void try_drop (const std::shared_ptr<Drop> &drop);
 
   std::string control_url_;
   std::string app_;

@@ -83,7 +83,8 @@ void MemberSocket::hand_over(const std::string &text) {
 }
 
 void MemberSocket::send(const std::string &text) {
-  if (closing_)
+  // In the middle of an end that the rule book doesn't know of yet.
+  if (closing_ || g_socket_is_closed(socket_.get()))
     return;
   if (queue_.empty() && writable()) {
     hand_over(text);
