@@ -15,11 +15,15 @@ constexpr double kContiguous = 30e6;
 constexpr double kJump = 500e6;
 // Further off than this, playing jumps; nearer, it is stretched.
 constexpr double kHardError = 40e6;
-// How much of the position's error one second of stretching takes away, and its bound.
+// How much of the position's error one second of stretching takes away: gently near its place,
+// where only noise is left, and faster further off.
 constexpr double kPull = 0.25;
+constexpr double kNear = 5e6;
 constexpr double kMaxStretch = 1500e-6;
+constexpr double kFarStretch = 8000e-6;
 // How fast the stretching itself may change, in a second: heard as vibrato beyond.
 constexpr double kSlew = 1000e-6;
+constexpr double kFarSlew = 8000e-6;
 // An adaptive delay is so much of the jitter's peak, and so much more; it gets there within some
 // seconds, by playing a per cent slower or faster at most.
 constexpr double kJitterMargin = 1.25;
@@ -279,9 +283,11 @@ double Timeline::adapt(std::size_t frames) {
 // The next ratio of input to output: the drift, and what leads the position back to where it is
 // due.
 double Timeline::correction(double error_ns, std::size_t frames) {
-  const double wanted = 1.0 + arrivals_.drift_ppm() * 1e-6 +
-                        std::clamp(error_ns / 1e9 * kPull, -kMaxStretch, kMaxStretch);
-  const double step = kSlew * static_cast<double>(frames) / out_rate_;
+  const bool far = std::fabs(error_ns) > kNear;
+  const double most = far ? kFarStretch : kMaxStretch;
+  const double wanted =
+      1.0 + arrivals_.drift_ppm() * 1e-6 + std::clamp(error_ns / 1e9 * kPull, -most, most);
+  const double step = (far ? kFarSlew : kSlew) * static_cast<double>(frames) / out_rate_;
   return std::clamp(wanted, ratio_ - step, ratio_ + step);
 }
 
