@@ -18,6 +18,10 @@ struct MiniObjectUnref {
   }
 };
 
+struct ErrorFree {
+  void operator()(GError *error) const noexcept { g_error_free(error); }
+};
+
 template <typename T>
 using ObjectPtr = std::unique_ptr<T, ObjectUnref>;
 

@@ -96,7 +96,10 @@ bool SinkCore::start(const Settings &channel, const SinkSettings &settings) {
     session_ = session;
   }
   if (settings.on_gap == OnGap::file)
-    load_clip();
+    gst_element_call_async(
+        GST_ELEMENT(bin_),
+        [] (GstElement *, gpointer self) { static_cast<SinkCore *>(self)->load_clip(); }, this,
+        nullptr);
   if (settings.muted)
     session->mute_local(this, true);
   session->enter(this);
@@ -104,32 +107,26 @@ bool SinkCore::start(const Settings &channel, const SinkSettings &settings) {
 }
 
 void SinkCore::load_clip() {
-  gst_element_call_async(
-      GST_ELEMENT(bin_),
-      [] (GstElement *, gpointer data) {
-        auto *self = static_cast<SinkCore *>(data);
-        std::string path;
-        {
-          std::lock_guard lock(self->mutex_);
-          path = self->settings_.gap_location;
-        }
-        Clip clip;
-        g_autoptr(GError) error = nullptr;
-        const bool loaded = Clip::load(path, self->stopping_, clip, &error);
-        if (self->stopping_)
-          return;
-        if (!loaded) {
-          GST_ELEMENT_ERROR(self->bin_, RESOURCE, OPEN_READ,
-                            ("gap-location=%s can't be played: %s. Expected a sound file that "
-                             "GStreamer can decode.",
-                             path.c_str(), error ? error->message : "there is no sound in it"),
-                            (nullptr));
-          return;
-        }
-        std::lock_guard lock(self->mutex_);
-        self->clip_ = std::move(clip);
-      },
-      this, nullptr);
+  std::string path;
+  {
+    std::lock_guard lock(mutex_);
+    path = settings_.gap_location;
+  }
+  Clip clip;
+  g_autoptr(GError) error = nullptr;
+  const bool loaded = Clip::load(path, stopping_, clip, &error);
+  if (stopping_)
+    return;
+  if (loaded) {
+    std::lock_guard lock(mutex_);
+    clip_ = std::move(clip);
+    return;
+  }
+  GST_ELEMENT_ERROR(bin_, RESOURCE, OPEN_READ,
+                    ("gap-location=%s can't be played: %s. Expected a sound file that GStreamer "
+                     "can decode.",
+                     path.c_str(), error ? error->message : "there is no sound in it"),
+                    (nullptr));
 }
 
 void SinkCore::set_playing(bool playing) {
@@ -148,7 +145,7 @@ void SinkCore::stop() {
     g_thread_join(std::exchange(feeder_, nullptr));
   gst_pad_set_active(tail_.get(), FALSE);
   std::shared_ptr<Session> session;
-  g_autoptr(AgoraClient) client = nullptr;
+  AgoraClient *client = nullptr;
   {
     std::lock_guard lock(mutex_);
     session = std::exchange(session_, nullptr);
@@ -156,6 +153,7 @@ void SinkCore::stop() {
   }
   if (session)
     session->leave(this, leave_budget);
+  g_clear_object(&client);
 }
 
 void SinkCore::stopped() {

@@ -112,8 +112,7 @@ bool Front::fit(const GstCaps *caps) {
 }
 
 GstElement *Front::make(const char *factory, const char *package) {
-  ObjectPtr<GstElement> element =
-      sink_ref(gst_element_factory_make(factory, nullptr));
+  ObjectPtr<GstElement> element = sink_ref(gst_element_factory_make(factory, nullptr));
   if (!element) {
     GST_ELEMENT_ERROR(bin_, CORE, MISSING_PLUGIN,
                       ("The GStreamer element %s is not installed: it comes with the Debian "

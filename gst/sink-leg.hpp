@@ -33,8 +33,14 @@ class Leg {
   // Ends the session; a push() that waits returns. A few milliseconds.
   void close ();
 
+  // Over, by the server's or the network's doing, and why: the first word counts. The uplink's lock
+  // guards the cause.
   bool broken () const { return broken_; }
-  void set_broken () { broken_ = true; }
+  void set_broken (const GError &cause) {
+    if (!broken_.exchange(true))
+      cause_.reset(g_error_copy(&cause));
+  }
+  const GError *cause () const { return cause_.get(); }
 
  private:
   Leg(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink);
@@ -48,6 +54,7 @@ class Leg {
   ObjectPtr<GstPad> pad_;
   CapsPtr caps_;  // what was last sent; the muxer's thread
   std::atomic<bool> broken_ = false;
+  std::unique_ptr<GError, ErrorFree> cause_;
 };
 
 }  // namespace agora

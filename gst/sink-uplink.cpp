@@ -311,6 +311,9 @@ void Uplink::install(const LegPtr &leg) {
   }
   if (old)
     retire(std::move(old), graceful);
+  // It may have broken before anyone depended on it; nobody was told then.
+  if (leg->broken())
+    broke(leg, *leg->cause());
 }
 
 void Uplink::retire(LegPtr leg, bool graceful) {
@@ -336,10 +339,10 @@ void Uplink::retire(LegPtr leg, bool graceful) {
 }
 
 void Uplink::broke(const LegPtr &leg, const GError &cause) {
-  leg->set_broken();
   bool tell = false;
   {
     std::lock_guard lock(mutex_);
+    leg->set_broken(cause);
     tell = running_ && leg == leg_;
     if (tell) {
       leg_.reset();

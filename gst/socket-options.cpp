@@ -77,7 +77,7 @@ void install_hook () {
 
 }  // namespace
 
-SocketOptions::SocketOptions(std::string host, unsigned port)
+SocketOptions::SocketOptions(const std::string &host, unsigned port)
     : peer_(peer_name(host.c_str(), port)) {
   enter();
 }

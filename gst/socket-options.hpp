@@ -12,7 +12,7 @@ namespace agora {
 // hook does it, which never goes away, and touches no other connection. Thread-safe.
 class SocketOptions {
  public:
-  SocketOptions(std::string host, unsigned port);
+  SocketOptions(const std::string &host, unsigned port);
   // The peer of an rtmp:// URL; does nothing for what is none.
   explicit SocketOptions(const std::string &url);
   ~SocketOptions();

@@ -20,7 +20,8 @@ constexpr gsize total = 2 + payload;
 BufferPtr stamp_frame (GstBuffer *frame, std::int64_t wall) {
   std::array<std::uint8_t, total> bytes = {data_stream_element, payload};
   std::memcpy(bytes.data() + 2, magic.data(), magic.size());
-  GST_WRITE_UINT64_BE(bytes.data() + 2 + magic.size(), static_cast<std::uint64_t>(wall));
+  const std::uint64_t wire = GUINT64_TO_BE(static_cast<std::uint64_t>(wall));
+  std::memcpy(bytes.data() + 2 + magic.size(), &wire, sizeof(wire));
 
   BufferPtr stamped(gst_buffer_new_memdup(bytes.data(), bytes.size()));
   gst_buffer_copy_into(stamped.get(), frame, static_cast<GstBufferCopyFlags>(GST_BUFFER_COPY_ALL),
@@ -34,7 +35,9 @@ std::optional<std::int64_t> read_stamp (GstBuffer *frame) {
       bytes[0] != data_stream_element || bytes[1] != payload ||
       std::memcmp(bytes.data() + 2, magic.data(), magic.size()) != 0)
     return std::nullopt;
-  return static_cast<std::int64_t>(GST_READ_UINT64_BE(bytes.data() + 2 + magic.size()));
+  std::uint64_t wire = 0;
+  std::memcpy(&wire, bytes.data() + 2 + magic.size(), sizeof(wire));
+  return static_cast<std::int64_t>(GUINT64_FROM_BE(wire));
 }
 
 }  // namespace agora

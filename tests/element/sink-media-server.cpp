@@ -62,8 +62,9 @@ MediaServer::MediaServer() {
 
 MediaServer::~MediaServer() {
   if (process_) {
-    thaw();
-    g_subprocess_send_signal(process_, SIGTERM);
+    // A TERM in the middle of nginx's start is lost; stopped first, its master forks no more.
+    g_subprocess_send_signal(process_, SIGSTOP);
+    signal(SIGKILL);
     g_subprocess_wait(process_, nullptr, nullptr);
     g_object_unref(process_);
   }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 
 namespace agora::test {
@@ -14,7 +15,7 @@ namespace {
 
 constexpr gint64 state_limit_us = 500'000;
 
-MediaServer *server;
+std::unique_ptr<MediaServer> server;
 
 bool is_loud (GstBuffer *buffer) {
   GstMapInfo map;
@@ -31,6 +32,8 @@ bool is_loud (GstBuffer *buffer) {
 }  // namespace
 
 bool have_server () {
+  if (!server)
+    server = std::make_unique<MediaServer>();
   if (server->ok())
     return true;
   g_test_skip("nginx with its rtmp module is not installed");
@@ -168,10 +171,10 @@ int run_tests (int argc, char **argv, void (*add)()) {
   gst_init(&argc, &argv);
   g_test_init(&argc, &argv, nullptr);
   GST_ELEMENT_REGISTER(agorasink, nullptr);
-  MediaServer own_server;
-  server = &own_server;
   add();
-  return g_test_run();
+  const int result = g_test_run();
+  server.reset();
+  return result;
 }
 
 }  // namespace agora::test

@@ -67,7 +67,7 @@ class Ear {
   GstClockTime last_ = 0;
 };
 
-// Registers the element, starts the server, runs what `add` adds.
+// Registers the element, and runs what `add` adds.
 int run_tests (int argc, char **argv, void (*add)());
 
 }  // namespace agora::test
