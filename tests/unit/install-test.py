@@ -40,7 +40,8 @@ class InstallTest(Case):
             with self.subTest(header.name):
                 source = self.tmp / 'alone.c'
                 name = header.relative_to(include)
-                source.write_text(f'#include <{name}>\n#include <{name}>\n')
+                # ISO C wants something in a file.
+                source.write_text(f'#include <{name}>\n#include <{name}>\nextern int alone;\n')
                 for compiler, standard in (('gcc', 'c11'), ('g++', 'c++11')):
                     run(compiler, '-x', 'c' if compiler == 'gcc' else 'c++', f'-std={standard}',
                         '-Wall', '-Wextra', '-Wpedantic', '-Werror', '-fsyntax-only',
