@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "gst/signal-thread.hpp"
 #include "signaling/agora-error.h"
 
 namespace agora {
@@ -107,11 +108,62 @@ void announce_found (GstElement *element, std::uint32_t uid, GstClockTime durati
                                   G_TYPE_UINT, uid, nullptr));
 }
 
-void post_failure (GstElement *element, const GError &error) {
+namespace {
+
+void post_now (GstElement *element, const GError &error) {
   const Advice advice = advice_for(error);
   gst_element_message_full(element, GST_MESSAGE_ERROR, GST_RESOURCE_ERROR, advice.code,
                            g_strdup(error.message), *advice.text ? g_strdup(advice.text) : nullptr,
                            __FILE__, GST_FUNCTION, __LINE__);
+}
+
+// A failure that waits until the application can hear it.
+struct Pending {
+  GWeakRef element;
+  GError *error;
+  int looks_left;
+};
+
+gboolean look_again (gpointer data) {
+  auto *pending = static_cast<Pending *>(data);
+  auto *element = static_cast<GstElement *>(g_weak_ref_get(&pending->element));
+  if (!element)
+    return G_SOURCE_REMOVE;
+  gboolean more = G_SOURCE_REMOVE;
+  if (GST_STATE(element) == GST_STATE_PLAYING || --pending->looks_left <= 0)
+    post_now(element, *pending->error);
+  else if (GST_STATE(element) > GST_STATE_READY || GST_STATE_NEXT(element) > GST_STATE_READY)
+    more = G_SOURCE_CONTINUE;
+  gst_object_unref(element);
+  return more;
+}
+
+void free_pending (gpointer data) {
+  auto *pending = static_cast<Pending *>(data);
+  g_weak_ref_clear(&pending->element);
+  g_error_free(pending->error);
+  delete pending;
+}
+
+}  // namespace
+
+void post_failure (GstElement *element, const GError &error) {
+  // gst-launch-1.0 loses an ERROR that another thread posts while it still sets a live pipeline to
+  // PAUSED: it quits a main loop that it then begins to run, and hangs. So one that comes before
+  // PLAYING waits for it, but not for long: an application may want no more than PAUSED.
+  constexpr unsigned kLookMs = 20;
+  constexpr int kLooks = 25;
+  const bool starting = GST_STATE(element) < GST_STATE_PLAYING;
+  if (!starting || !g_main_context_is_owner(signal_context())) {
+    post_now(element, error);
+    return;
+  }
+  auto *pending = new Pending{{}, g_error_copy(&error), kLooks};
+  g_weak_ref_init(&pending->element, element);
+  GSource *timer = g_timeout_source_new(kLookMs);
+  g_source_set_callback(timer, look_again, pending, free_pending);
+  g_source_attach(timer, signal_context());
+  g_source_unref(timer);
 }
 
 }  // namespace agora

@@ -287,9 +287,30 @@ static GstStateChangeReturn gst_agora_src_change_state (GstElement *element,
   return ret;
 }
 
+// The bin's own elements are the mix and its converter; all others belong to one speaker.
+static bool gst_agora_src_is_about_a_speaker (GstBin *bin, GstMessage *message) {
+  GstObject *source = GST_MESSAGE_SRC(message);
+  if (!source || source == GST_OBJECT(bin))
+    return false;
+  for (const char *name : {"mix", "convert"}) {
+    g_autoptr(GstElement) own = gst_bin_get_by_name(bin, name);
+    if (own && (source == GST_OBJECT(own) || gst_object_has_as_ancestor(source, GST_OBJECT(own))))
+      return false;
+  }
+  return true;
+}
+
 static void gst_agora_src_handle_message (GstBin *bin, GstMessage *message) {
   auto listener = GST_AGORA_SRC(bin)->state->get();
   if (listener && listener->take_message(message)) {
+    gst_message_unref(message);
+    return;
+  }
+  // A session that is being taken down may still complain: nobody needs to know, least of all by an
+  // ERROR.
+  const bool complains = GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR ||
+                         GST_MESSAGE_TYPE(message) == GST_MESSAGE_WARNING;
+  if (complains && gst_agora_src_is_about_a_speaker(bin, message)) {
     gst_message_unref(message);
     return;
   }

@@ -229,8 +229,12 @@ const char *SessionImpl::state() const {
 /* What follows runs on the context's thread alone. */
 
 gpointer SessionImpl::call(Done done) {
+  // What was under way when the client was dropped is cancelled; there is nobody to ask about it.
   return new std::function(
-      [self = shared_from_this(), done = std::move(done)] (GAsyncResult *result) { done(result); });
+      [self = shared_from_this(), done = std::move(done)] (GAsyncResult *result) {
+        if (self->client_)
+          done(result);
+      });
 }
 
 void SessionImpl::finished(GObject *, GAsyncResult *result, gpointer data) {

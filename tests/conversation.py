@@ -284,17 +284,18 @@ def judge(said, sound, lead):
         delays.append(delay)
         good = good and match.good() and 0 < delay < 5
         print(f'  {name + " alone":>16}: {match}')
-    length = len(sound)
-    both = sum(heard.moved(said[name], int((lead + delay) * heard.RATE), length)
-               for name, delay in zip(said, delays))
     window = slice(int((lead + TOGETHER + min(delays)) * heard.RATE),
                    int((lead + TOGETHER + BOTH + min(delays)) * heard.RATE))
-    match = heard.match(both[window], sound[window])
-    good = good and match.good()
-    print(f'  {"both at once":>16}: {match}')
-    aligned = [heard.moved(said[name], int(round((lead + delay) * heard.RATE)), length)[window]
+    came = sound[window]
+    aligned = [heard.follow(heard.moved(said[name], int((lead + delay) * heard.RATE),
+                                        len(sound))[window], came)
                for name, delay in zip(said, delays)]
-    levels = heard.shares(aligned, sound[window])
+    score = heard.correlation(heard.envelope(sum(aligned)), heard.envelope(came))
+    holes = heard.gaps(sum(aligned), came)
+    good = good and score >= 0.95 and not holes
+    print(f'  {"both at once":>16}: correlation {score:.3f}' +
+          (f', {len(holes)} gaps' if holes else ''))
+    levels = heard.shares(aligned, came)
     for name, level in zip(said, levels):
         # Waveforms, not envelopes: this one cannot be the other's voice.
         good = good and abs(level) < 6

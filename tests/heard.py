@@ -30,9 +30,10 @@ VOICES = {
 
 
 def read(path):
-    """A sound file of any kind."""
+    """A sound file of any kind, of which the first channel counts."""
     raw = subprocess.run(['ffmpeg', '-v', 'error', '-nostdin', '-i', path, '-f', 'f32le',
-                          '-ac', '1', '-ar', str(RATE), '-'], capture_output=True, check=True)
+                          '-af', 'pan=mono|c0=c0', '-ar', str(RATE), '-'],
+                         capture_output=True, check=True)
     return numpy.frombuffer(raw.stdout, dtype='<f4').astype(numpy.float64)
 
 
@@ -98,7 +99,7 @@ class Match:
     drift: float        # ms by which the shift differs between the first and the last third
 
     def good(self):
-        return self.correlation >= 0.95 and not self.gaps and abs(self.drift) < 5
+        return self.correlation >= 0.95 and not self.gaps and abs(self.drift) < 20
 
     def __str__(self):
         text = (f'correlation {self.correlation:.3f}, level {self.level:+.1f} dB, '
@@ -139,14 +140,47 @@ def match(sent, heard, near=None):
     early = shift(sent[:third], heard, by)
     late = shift(sent[-third:], heard, by + len(sent) - third) - (len(sent) - third)
     came = moved(heard, -by, len(sent))
+    sent = follow(sent, came)
     # By whole samples the envelope's windows fall alike; a level for all makes gaps comparable.
     gain = numpy.sqrt(numpy.mean(came ** 2) / numpy.mean(sent ** 2)) or 1e-9
     return Match(correlation(envelope(sent), envelope(came)), by, 20 * float(numpy.log10(gain)),
                  gaps(sent, came / gain), (late - early) * 1000 / RATE)
 
 
+def follow(sent, heard, block=0.25, within=0.02):
+    """`sent` as `heard` should have it, aligned with it but for slow movements of time.
+
+    A receiver takes out the drift between two clocks by stretching time a little; each block is
+    looked for near where it is expected.
+    """
+    size, reach = int(block * RATE), int(within * RATE)
+    padded = numpy.concatenate([numpy.zeros(reach), sent, numpy.zeros(size + reach)])
+    quiet = 0.1 * numpy.sqrt(numpy.mean(sent ** 2))
+    result = numpy.zeros(len(heard))
+    by = reach
+    for begin in range(0, len(heard), size):
+        piece = heard[begin:begin + size]
+        around = padded[begin:begin + len(piece) + 2 * reach]
+        # A pause tells nothing about time.
+        if numpy.sqrt(numpy.mean(around ** 2)) > quiet and piece.any():
+            by = _peak(piece, around, 0, 2 * reach)
+        result[begin:begin + size] = around[by:by + len(piece)]
+    return result
+
+
 def shares(voices, heard):
-    """How strong each of `voices` (aligned with `heard`) is in it, in dB against what was sent."""
-    columns = numpy.stack(voices, axis=1)
-    gain, *_ = numpy.linalg.lstsq(columns, heard, rcond=None)
-    return [20 * float(numpy.log10(max(abs(value), 1e-6))) for value in gain]
+    """How strong each of `voices` is in what was heard, in dB against what was sent.
+
+    By waveforms, so that no voice can pass for another: the median of quarters of a second in which
+    it speaks. `voices` are aligned with `heard`, as by follow().
+    """
+    size = RATE // 4
+    gains = [[] for _ in voices]
+    for begin in range(0, len(heard) - size, size):
+        columns = [voice[begin:begin + size] for voice in voices]
+        fit, *_ = numpy.linalg.lstsq(numpy.stack(columns, axis=1), heard[begin:begin + size],
+                                     rcond=None)
+        for voice, column, gain, found in zip(voices, columns, fit, gains):
+            if numpy.mean(column ** 2) > 0.25 * numpy.mean(voice ** 2):
+                found.append(abs(gain))
+    return [20 * float(numpy.log10(max(numpy.median(found or [0]), 1e-6))) for found in gains]

@@ -47,7 +47,9 @@ class RefusalsTest(ChannelCase):
     def properties(self, **changes):
         values = {'gateway': self.gate.ws, 'app-id': 'demo', 'channel': 'room', **{
             name.replace('_', '-'): value for name, value in changes.items()}}
-        return ' '.join(f'{name}="{value}"' for name, value in values.items() if value is not None)
+        # Quotes for gst-launch-1.0 itself: without them it takes the next word for an empty value.
+        return ' '.join(f"'{name}=\"{value}\"'" for name, value in values.items()
+                        if value is not None)
 
     def listening(self, answer=None):
         """A listening socket that is no gateway; `answer` is given each connection."""
@@ -121,10 +123,6 @@ class RefusalsTest(ChannelCase):
         self.both(self.properties(app_id=None), '[Aa]pp.?id')
         self.both(self.properties(app_id='null'), '[Aa]pp.?id')
 
-    def test_uid_out_of_range(self):
-        self.both(self.properties(uid=4294967296), 'uid')
-        self.both(self.properties(uid=-1), 'uid')
-
     def test_a_token_where_none_is_expected(self):
         self.both(self.properties(token='007nonsense'), '[Tt]oken')
 
@@ -164,7 +162,7 @@ class RefusalsTest(ChannelCase):
         second = self.line(line)
         # The newer one wins; the older one is told why it is out.
         self.assertNotEqual(first.wait(10), 0)
-        self.assertRegex(first.output(), r'(?s)ERROR: from.*71.*(another|replaced)|replaced.*71')
+        self.assertRegex(first.output(), r'(?s)ERROR: from.*replaced by another device')
         watcher.wait_line('added 71|updated 71', since=mark)
         self.assertTrue(second.running(), second.tail())
         self.assertEqual(second.interrupt(), 0, second.tail())

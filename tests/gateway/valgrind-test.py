@@ -24,6 +24,8 @@ class ValgrindTest(Case):
         super().setUp()
         scale, harness.SCALE = harness.SCALE, 10
         self.addCleanup(setattr, harness, 'SCALE', scale)
+        # The registry is made in peace: that loads every plugin.
+        self.assertEqual(self.foreign('gst-inspect-1.0', 'agorasrc').wait(), 0)
 
     def command(self, name):
         return ['valgrind', '--quiet', '--leak-check=full', '--num-callers=40',
@@ -32,8 +34,10 @@ class ValgrindTest(Case):
                 '--suppressions=' + os.path.join(os.path.dirname(__file__), 'valgrind.supp')]
 
     def environment(self):
-        # Slices and pools would hide what is whose.
-        return {'G_SLICE': 'always-malloc', 'G_DEBUG': 'gc-friendly', 'ORC_CODE': 'backup'}
+        # Slices and pools would hide what is whose. What gstreamer1.0-libav links has an instruction
+        # in it that valgrind lacks, so that another decoder is taken.
+        return {'G_SLICE': 'always-malloc', 'G_DEBUG': 'gc-friendly', 'ORC_CODE': 'backup',
+                'GST_PLUGIN_FEATURE_RANK': 'avdec_aac:NONE,avdec_aac_fixed:NONE,faad:MAX'}
 
     def problems(self, name):
         """Errors with a frame of ours in their stack."""
@@ -45,9 +49,10 @@ class ValgrindTest(Case):
             frames = list(error.find('stack').iter('frame'))
             if any((frame.findtext('obj') or '').startswith(OURS) for frame in frames):
                 text = error.findtext('what') or error.findtext('xwhat/text')
-                stack = '\n'.join(f'    {frame.findtext("fn")} '
-                                  f'({frame.findtext("file")}:{frame.findtext("line")})'
-                                  for frame in frames)
+                stack = '\n'.join(
+                    f'    {frame.findtext("fn") or "?"} '
+                    f'({frame.findtext("file") or os.path.basename(frame.findtext("obj") or "?")}'
+                    f':{frame.findtext("line") or "?"})' for frame in frames)
                 found.append(f'{kind}: {text}\n{stack}')
         return '\n'.join(found)
 
@@ -63,7 +68,8 @@ class ValgrindTest(Case):
         gate = self.gateway_under_valgrind()
         where = f'gateway={gate.ws} app-id=demo channel=room'
         listener = self.launch_under_valgrind(
-            'listener', f'agorasrc {where} uid=1 ! audioconvert ! level ! fakesink', '-m', '-e')
+            'listener', f'agorasrc {where} uid=1 latency=4000 ! audioconvert ! level ! fakesink',
+            '-m', '-e')
         # The meter says something else than silence once the tone is heard.
         listener.wait_line('Setting pipeline to PLAYING|New clock', 20)
         speaker = self.launch_under_valgrind(
@@ -75,7 +81,8 @@ class ValgrindTest(Case):
         self.assertEqual(gate.terminate(10), 0)
         for name in ('gateway', 'listener', 'speaker'):
             with self.subTest(name):
-                self.assertEqual(self.problems(name), '')
+                problems = self.problems(name)
+                self.assertFalse(problems, problems)
 
 
 if __name__ == '__main__':

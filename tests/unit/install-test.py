@@ -73,8 +73,9 @@ class InstallTest(Case):
         self.symbols(self.find('libagorasignaling*.so*')[0], allowed)
 
     def test_nothing_but_the_descriptor_leaves_the_plugin(self):
+        # The last: a static inside a template of the C++ library, the same in every program.
         allowed = re.compile(r'^gst_plugin_agora_(get_desc|register)$|^_init$|^_fini$|'
-                             r'^__(asan|odr|ubsan|tsan)\w*')
+                             r'^__(asan|odr|ubsan|tsan)\w*|^_ZZNSt')
         self.symbols(self.find('gstreamer-1.0/*agora*.so')[0], allowed)
 
     def symbols(self, library, allowed):
@@ -111,8 +112,8 @@ class InspectTest(Case):
             # GObject shows a property without a text by its name.
             name, _, blurb = (part.strip() for part in line.partition(':'))
             self.assertGreater(len(blurb), len(name) + 3, f'{element}: {name} has no text')
-        self.assertNotIn('NULL', re.findall(r'^  token .*\n.*\n.*$', properties, re.M)[0]
-                         .replace('Default: null', ''))
+        # Secrets go in and never come out.
+        self.assertNotRegex(properties, r'  token +: .*\n +flags: readable')
 
     def test_agorasink(self):
         self.check('agorasink', 'SINK')
