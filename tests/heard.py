@@ -155,16 +155,23 @@ def follow(sent, heard, block=0.25, within=0.02):
     """
     size, reach = int(block * RATE), int(within * RATE)
     padded = numpy.concatenate([numpy.zeros(reach), sent, numpy.zeros(size + reach)])
-    quiet = 0.1 * numpy.sqrt(numpy.mean(sent ** 2))
-    result = numpy.zeros(len(heard))
-    by = reach
-    for begin in range(0, len(heard), size):
+    loud = 0.5 * numpy.sqrt(numpy.mean(sent ** 2))
+    begins = range(0, len(heard), size)
+    found = {}
+    for begin in begins:
         piece = heard[begin:begin + size]
         around = padded[begin:begin + len(piece) + 2 * reach]
-        # A pause tells nothing about time.
-        if numpy.sqrt(numpy.mean(around ** 2)) > quiet and piece.any():
-            by = _peak(piece, around, 0, 2 * reach)
-        result[begin:begin + size] = around[by:by + len(piece)]
+        # A pause, or a first syllable after one, tells little about time.
+        if numpy.sqrt(numpy.mean(around ** 2)) > loud and piece.any():
+            found[begin] = _peak(piece, around, 0, 2 * reach)
+    known = sorted(found)
+    result = numpy.zeros(len(heard))
+    for begin in begins:
+        # Time moves slowly: what differs from its neighbours was mistaken.
+        near = sorted(known, key=lambda other: abs(other - begin))[:5]
+        by = int(numpy.median([found[other] for other in near])) if near else reach
+        piece = padded[begin + by:begin + by + min(size, len(heard) - begin)]
+        result[begin:begin + len(piece)] = piece
     return result
 
 
