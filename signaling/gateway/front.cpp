@@ -50,7 +50,8 @@ std::string host_of (std::string_view authority) {
 std::variant<std::unique_ptr<Front>, std::string> Front::make(const Options &options,
                                                               FrontHandler &handler) {
   auto front = std::unique_ptr<Front>(new Front(options, handler));
-  front->server_.reset(soup_server_new("server-header", "agora-gateway ", nullptr));
+  front->server_.reset(
+      soup_server_new("server-header", "agora-gateway ", "raw-paths", TRUE, nullptr));
   g_autoptr(GError) error = nullptr;
   ObjectPtr<GTlsCertificate> certificate;
   if (front->tls()) {
@@ -121,6 +122,11 @@ void Front::start() {
   route<&Front::choose>("/api/v1", "POST");
   route<&Front::healthz>("/healthz", "GET");
   route<&Front::metrics>("/metrics", "GET");
+  auto administer = [] (SoupServer *, SoupServerMessage *message, const char *path,
+                        GHashTable *query, gpointer data) {
+    static_cast<Front *>(data)->administer(message, path, query);
+  };
+  soup_server_add_handler(server, "/dev/v1", administer, this, nullptr);
 
   acceptor_->start();
 }
@@ -221,6 +227,34 @@ void Front::healthz(SoupServerMessage *message) {
 
 void Front::metrics(SoupServerMessage *message) {
   respond(message, SOUP_STATUS_OK, "text/plain; version=0.0.4; charset=utf-8", handler_.metrics());
+}
+
+void Front::administer(SoupServerMessage *message, const char *path, GHashTable *query) {
+  AdminRequest request;
+  request.method = soup_server_message_get_method(message);
+  request.path = path;
+  GHashTableIter each;
+  gpointer name = nullptr;
+  gpointer value = nullptr;
+  if (query != nullptr) {
+    g_hash_table_iter_init(&each, query);
+    while (g_hash_table_iter_next(&each, &name, &value))
+      request.query.emplace(static_cast<char *>(name), static_cast<char *>(value));
+  }
+  const char *authorization = soup_message_headers_get_one(
+      soup_server_message_get_request_headers(message), "Authorization");
+  request.authorization = authorization != nullptr ? authorization : "";
+  request.body = body_of(message);
+  auto answer = handler_.administer(request);
+  if (answer.status != SOUP_STATUS_OK)
+    g_message("Administration, %s %s from %s: refused with %u", request.method.c_str(), path,
+              address_of(message).c_str(), answer.status);
+  auto *headers = soup_server_message_get_response_headers(message);
+  if (answer.status == SOUP_STATUS_UNAUTHORIZED)
+    soup_message_headers_append(headers, "WWW-Authenticate", "Basic realm=\"agora-gateway\"");
+  if (!answer.allow.empty())
+    soup_message_headers_append(headers, "Allow", answer.allow.c_str());
+  respond(message, answer.status, json_type, answer.body + "\n");
 }
 
 }  // namespace agora::gateway

@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "signaling/gateway/acceptor.hpp"
+#include "signaling/gateway/admin.hpp"
 #include "signaling/gateway/glib-ptr.hpp"
 #include "signaling/gateway/options.hpp"
 
@@ -33,6 +34,7 @@ class FrontHandler {
   virtual Health health () const = 0;
   // For Prometheus.
   virtual std::string metrics () const = 0;
+  virtual AdminAnswer administer (const AdminRequest &request) = 0;
 };
 
 class Front {
@@ -63,6 +65,7 @@ class Front {
   void choose (SoupServerMessage *message);
   void healthz (SoupServerMessage *message);
   void metrics (SoupServerMessage *message);
+  void administer (SoupServerMessage *message, const char *path, GHashTable *query);
 
   template <void (Front::*method)(SoupServerMessage *)>
   void route (const char *path, const char *http_method);

@@ -3,12 +3,12 @@
 #include "signaling/gateway/gateway.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "signaling/gateway/external-server.hpp"
 #include "signaling/gateway/http.hpp"
 #include "signaling/gateway/nginx-server.hpp"
+#include "signaling/gateway/secret-file.hpp"
 #include "signaling/protocol/codec.hpp"
 
 namespace agora::gateway {
@@ -21,20 +21,6 @@ constexpr std::int64_t pulse_us = G_USEC_PER_SEC;
 
 Now now () {
   return {g_get_monotonic_time() / 1000, g_get_real_time() / G_USEC_PER_SEC};
-}
-
-// The first line of the file; the file is read once.
-std::variant<std::string, HookRefusal> read_secret (const std::string &file) {
-  g_autofree char *text = nullptr;
-  g_autoptr(GError) error = nullptr;
-  if (!g_file_get_contents(file.c_str(), &text, nullptr, &error))
-    return HookRefusal{"--hook-secret-file=" + file + ": " + error->message};
-  std::string secret(text, strcspn(text, "\r\n"));
-  auto good = [] (char c) { return g_ascii_isalnum(c) || c == '-' || c == '_'; };
-  if (secret.size() < 16 || !std::all_of(secret.begin(), secret.end(), good))
-    return HookRefusal{"--hook-secret-file=" + file +
-                       ": its first line must be 16 or more letters, digits, '-' or '_'"};
-  return secret;
 }
 
 }  // namespace
@@ -65,11 +51,18 @@ std::string Gateway::open(const Options &options) {
   std::string secret;
   Endpoint hook_endpoint{"127.0.0.1", 0};
   if (!options.rtmp.empty()) {
-    auto read = read_secret(options.hook_secret_file);
-    if (auto *refusal = std::get_if<HookRefusal>(&read))
-      return refusal->reason;
+    auto read = read_secret("hook-secret-file", options.hook_secret_file, SecretKind::plain);
+    if (auto *error = std::get_if<SecretFileError>(&read))
+      return error->reason;
     secret = std::get<std::string>(read);
     hook_endpoint = options.hook_listen;
+  }
+  std::string admin_token;
+  if (!options.admin_token_file.empty()) {
+    auto read = read_secret("admin-token-file", options.admin_token_file, SecretKind::printable);
+    if (auto *error = std::get_if<SecretFileError>(&read))
+      return error->reason;
+    admin_token = std::get<std::string>(read);
   }
   auto front = Front::make(options, *this);
   if (auto *problem = std::get_if<std::string>(&front))
@@ -101,6 +94,7 @@ std::string Gateway::open(const Options &options) {
   config.times.join_ms = std::int64_t{1000} * options.join_seconds;
   config.secret = draw_secret();
   rules_ = std::make_unique<RuleBook>(std::move(config));
+  admin_ = std::make_unique<Admin>(*rules_, std::move(admin_token));
   return "";
 }
 
@@ -197,6 +191,14 @@ void Gateway::closed(SessionId id) {
 FrontHandler::Health Gateway::health() const {
   auto totals = rules_->totals();
   return {media_->alive(), totals.members, totals.channels, totals.streams, media_->restarts()};
+}
+
+AdminAnswer Gateway::administer(const AdminRequest &asked) {
+  AdminRequest request = asked;
+  request.now = now();
+  auto answer = admin_->answer(request);
+  run(answer.commands);
+  return answer;
 }
 
 void Gateway::on_hook(const HookRequest &request, HookListener::Reply reply) {

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <variant>
 
+#include "signaling/gateway/admin.hpp"
 #include "signaling/gateway/front.hpp"
 #include "signaling/gateway/hook-listener.hpp"
 #include "signaling/gateway/media-server.hpp"
@@ -42,6 +43,7 @@ class Gateway : public FrontHandler {
                std::string host) override;
   Health health () const override;
   std::string metrics () const override;
+  AdminAnswer administer (const AdminRequest &request) override;
 
  private:
   enum class State { starting, serving, stopping };
@@ -67,6 +69,7 @@ class Gateway : public FrontHandler {
   std::unique_ptr<MediaServer> media_;
   std::unique_ptr<HookListener> hooks_;
   std::unique_ptr<RuleBook> rules_;
+  std::unique_ptr<Admin> admin_;
   std::unique_ptr<Front> front_;
   std::unordered_map<SessionId, std::unique_ptr<MemberSocket>> sockets_;
   SessionId last_id_ = 0;

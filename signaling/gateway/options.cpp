@@ -165,6 +165,8 @@ const std::vector<Setting> &settings () {
       file("tls-certificate", &Options::tls_certificate,
            "Serve https and wss with this PEM certificate chain"),
       file("tls-key", &Options::tls_key, "The certificate's private key, PEM"),
+      file("admin-token-file", &Options::admin_token_file,
+           "The first line is what callers of /dev/v1 must show; without it, those are off"),
       bound("max-frame-bytes", &Options::frames, &FrameLimits::bytes, 1024, 16 * 1024 * 1024,
             "Longest WebSocket frame from a client (65536)"),
       bound("max-frame-depth", &Options::frames, &FrameLimits::depth, 4, 1000,

@@ -44,6 +44,7 @@ struct Options {
   std::string hook_secret_file;
   std::string tls_certificate;
   std::string tls_key;
+  std::string admin_token_file;  // "": no administration over HTTP
   FrameLimits frames;
   Limits limits;
   unsigned join_seconds = 10;  // from connecting to a successful join

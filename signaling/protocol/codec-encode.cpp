@@ -2,73 +2,14 @@
 #include <type_traits>
 
 #include "signaling/protocol/codec.hpp"
+#include "signaling/protocol/json-writer.hpp"
 #include "signaling/protocol/json.hpp"
 #include "signaling/protocol/rules.hpp"
 
 namespace agora::protocol {
 namespace {
 
-// Writes members in the order of the calls, which is the order that the vendor's client has.
-class Writer {
- public:
-  Writer() : builder_(json_builder_new()) { json_builder_begin_object(builder_.get()); }
-
-  Writer &text (const char *name, std::string_view value) {
-    json_builder_set_member_name(builder_.get(), name);
-    json_builder_add_string_value(builder_.get(), std::string(value).c_str());
-    return *this;
-  }
-  Writer &integer (const char *name, std::int64_t value) {
-    json_builder_set_member_name(builder_.get(), name);
-    json_builder_add_int_value(builder_.get(), value);
-    return *this;
-  }
-  Writer &boolean (const char *name, bool value) {
-    json_builder_set_member_name(builder_.get(), name);
-    json_builder_add_boolean_value(builder_.get(), value);
-    return *this;
-  }
-  Writer &null (const char *name) {
-    json_builder_set_member_name(builder_.get(), name);
-    json_builder_add_null_value(builder_.get());
-    return *this;
-  }
-  Writer &begin (const char *name) {
-    json_builder_set_member_name(builder_.get(), name);
-    json_builder_begin_object(builder_.get());
-    return *this;
-  }
-  Writer &item () {
-    json_builder_begin_object(builder_.get());
-    return *this;
-  }
-  Writer &end () {
-    json_builder_end_object(builder_.get());
-    return *this;
-  }
-  Writer &begin_list (const char *name) {
-    json_builder_set_member_name(builder_.get(), name);
-    json_builder_begin_array(builder_.get());
-    return *this;
-  }
-  Writer &end_list () {
-    json_builder_end_array(builder_.get());
-    return *this;
-  }
-  JsonBuilder *builder () { return builder_.get(); }
-
-  std::string finish () {
-    end();
-    JsonNodePtr root(json_builder_get_root(builder_.get()));
-    return to_text(root.get());
-  }
-
- private:
-  struct Unref {
-    void operator()(JsonBuilder *builder) const { g_object_unref(builder); }
-  };
-  std::unique_ptr<JsonBuilder, Unref> builder_;
-};
+using Writer = JsonWriter;
 
 void write (Writer &to, const Join &join) {
   to.text("action", "join").text("role", to_string(join.role)).text("appId", join.app_id);
