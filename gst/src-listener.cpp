@@ -286,6 +286,10 @@ void Listener::failed(const GError &error) {
 }
 
 bool Listener::take_message(GstMessage *message) {
+  // A session that is replaced or dropped may complain while it ends, when no speaker has it any
+  // more.
+  if (!GST_MESSAGE_SRC(message) || !Speaker::is_session(GST_MESSAGE_SRC(message)))
+    return false;
   std::shared_ptr<Speaker> speaker;
   {
     std::lock_guard lock(mutex_);
@@ -293,8 +297,6 @@ bool Listener::take_message(GstMessage *message) {
       if (candidate->owns(GST_MESSAGE_SRC(message)))
         speaker = candidate;
   }
-  if (!speaker)
-    return false;
   switch (GST_MESSAGE_TYPE(message)) {
     case GST_MESSAGE_ERROR: {
       g_autoptr(GError) error = nullptr;
@@ -302,7 +304,8 @@ bool Listener::take_message(GstMessage *message) {
       gst_message_parse_error(message, &error, &debug);
       GST_INFO_OBJECT(element_, "%s: %s (%s)", GST_MESSAGE_SRC_NAME(message), error->message,
                       debug);
-      speaker->failed(GST_MESSAGE_SRC(message));
+      if (speaker)
+        speaker->failed(GST_MESSAGE_SRC(message));
       return true;
     }
     case GST_MESSAGE_WARNING:

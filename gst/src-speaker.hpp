@@ -45,6 +45,8 @@ class Speaker {
   // Frees what a finished move left behind. Signalling thread.
   void tidy ();
 
+  // Whether `object` is part of any speaker's session, be it one that is just being ended.
+  static bool is_session (GstObject *object);
   // Whether `object` is part of this speaker.
   bool owns (GstObject *object) const;
   // A message of one of its elements said that it failed. Any thread.
