@@ -316,7 +316,7 @@ class Server(FaultCase):
         # Ended as what doesn't answer: whoever froze it needs not thaw it.
         self.gate.wait_line("nginx doesn't answer", 6)
         noticed = time.monotonic()
-        self.assertLessEqual(noticed - begin, 4.5 * SCALE)
+        self.assertLessEqual(noticed - begin, 4 * SCALE)
         self.gate.wait_line('nginx serves again', 6)
         reachable = time.monotonic()
         self.told(self.host, self.listener)
@@ -380,10 +380,11 @@ class Signalling(FaultCase):
         begin = self.now()
         self.assertEqual(self.relay.cut(), 4)
         self.told(self.host, self.listener)
-        back = self.steady(begin)
+        self.steady(begin)
         self.untouched()
-        self.assertEqual(self.gap(begin), 0)
-        self.row('WebSockets of both cut', begin, min(back, begin + self.gap(begin)), 0.1)
+        # A sanitised build on a busy machine may be late for a block; a plain one may not.
+        self.assertLessEqual(self.gap(begin), 0 if SCALE == 1 else 0.3)
+        self.row('WebSockets of both cut', begin, begin + self.gap(begin), 0.1)
 
 
 class GatewayGone(FaultCase):
