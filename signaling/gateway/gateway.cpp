@@ -32,6 +32,7 @@ Gateway::Gateway(const Options &options, Callbacks callbacks)
       pulse_([this] { pulse(); }),
       hurry_([this] {
         sockets_.clear();
+        hurried_ = true;
         maybe_stopped();
       }) {
 }
@@ -63,6 +64,14 @@ std::string Gateway::open(const Options &options) {
     if (auto *error = std::get_if<SecretFileError>(&read))
       return error->reason;
     admin_token = std::get<std::string>(read);
+  }
+  if (!options.webhook_url.empty()) {
+    auto read =
+        read_secret("webhook-secret-file", options.webhook_secret_file, SecretKind::printable);
+    if (auto *error = std::get_if<SecretFileError>(&read))
+      return error->reason;
+    webhooks_ = std::make_unique<Webhooks>(options.webhook_url, std::get<std::string>(read),
+                                           [this] { maybe_stopped(); });
   }
   auto front = Front::make(options, *this);
   if (auto *problem = std::get_if<std::string>(&front))
@@ -153,7 +162,8 @@ void Gateway::stop() {
 }
 
 void Gateway::maybe_stopped() {
-  if (state_ != State::stopping || !media_stopped_ || !sockets_.empty())
+  if (state_ != State::stopping || !media_stopped_ || !sockets_.empty() ||
+      (webhooks_ && !webhooks_->idle() && !hurried_))
     return;
   hurry_.stop();
   pulse_.stop();
@@ -279,6 +289,8 @@ void Gateway::perform(const Close &close) {
 }
 
 void Gateway::perform(const Notice &notice) {
+  if (webhooks_)
+    webhooks_->tell(notice);
   constexpr const char *names[] = {"channel created", "channel destroyed", "member in",
                                    "member out",      "role changed",      "stream added",
                                    "stream removed"};

@@ -18,6 +18,7 @@
 #include "signaling/gateway/options.hpp"
 #include "signaling/gateway/rule-book.hpp"
 #include "signaling/gateway/timer.hpp"
+#include "signaling/gateway/webhooks.hpp"
 
 namespace agora::gateway {
 
@@ -70,6 +71,7 @@ class Gateway : public FrontHandler {
   std::unique_ptr<HookListener> hooks_;
   std::unique_ptr<RuleBook> rules_;
   std::unique_ptr<Admin> admin_;
+  std::unique_ptr<Webhooks> webhooks_;  // null: nobody is told
   std::unique_ptr<Front> front_;
   std::unordered_map<SessionId, std::unique_ptr<MemberSocket>> sockets_;
   SessionId last_id_ = 0;
@@ -78,6 +80,7 @@ class Gateway : public FrontHandler {
   Timer pulse_;
   std::int64_t pulse_due_ = 0;  // monotonic, us
   bool media_stopped_ = false;
+  bool hurried_ = false;
   Timer hurry_;
 };
 

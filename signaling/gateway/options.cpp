@@ -93,6 +93,18 @@ Problem set_url (std::string &url, std::string_view text, const char *scheme, bo
   return {};
 }
 
+// Its query may hold what the receiver wants to see.
+Problem set_webhook (std::string &url, std::string_view text) {
+  std::string copy(text);
+  g_autoptr(GUri) uri = g_uri_parse(copy.c_str(), G_URI_FLAGS_NONE, nullptr);
+  std::string_view scheme = uri != nullptr ? g_uri_get_scheme(uri) : "";
+  if ((scheme != "http" && scheme != "https") || g_uri_get_host(uri) == nullptr ||
+      *g_uri_get_host(uri) == '\0')
+    return "http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH";
+  url = copy;
+  return {};
+}
+
 Problem set_bound (unsigned &bound, std::string_view text, unsigned low, unsigned high) {
   unsigned value = 0;
   if (!to_number(text, value) || value < low || value > high)
@@ -167,6 +179,10 @@ const std::vector<Setting> &settings () {
       file("tls-key", &Options::tls_key, "The certificate's private key, PEM"),
       file("admin-token-file", &Options::admin_token_file,
            "The first line is what callers of /dev/v1 must show; without it, those are off"),
+      {"webhook-url", "URL", "Tell this receiver, http or https, who comes and goes",
+       [] (Options &o, std::string_view text) { return set_webhook(o.webhook_url, text); }},
+      file("webhook-secret-file", &Options::webhook_secret_file,
+           "The first line is the key that signs what --webhook-url is sent"),
       bound("max-frame-bytes", &Options::frames, &FrameLimits::bytes, 1024, 16 * 1024 * 1024,
             "Longest WebSocket frame from a client (65536)"),
       bound("max-frame-depth", &Options::frames, &FrameLimits::depth, 4, 1000,
@@ -263,6 +279,8 @@ Problem check (const Options &options) {
     return "no app to serve: give at least one --app=ID[:CERTIFICATE], here or in --config";
   if (options.tls_certificate.empty() != options.tls_key.empty())
     return "--tls-certificate and --tls-key go together: only one was given";
+  if (options.webhook_url.empty() != options.webhook_secret_file.empty())
+    return "--webhook-url and --webhook-secret-file go together: only one was given";
   if (options.rtmp.empty()) {
     const std::pair<const char *, bool> needing[] = {
         {"--public-rtmp", !options.public_rtmp.empty()},

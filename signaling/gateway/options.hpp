@@ -45,6 +45,8 @@ struct Options {
   std::string tls_certificate;
   std::string tls_key;
   std::string admin_token_file;  // "": no administration over HTTP
+  std::string webhook_url;       // "": nobody is told
+  std::string webhook_secret_file;
   FrameLimits frames;
   Limits limits;
   unsigned join_seconds = 10;  // from connecting to a successful join
