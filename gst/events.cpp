@@ -166,4 +166,40 @@ void post_failure (GstElement *element, const GError &error) {
   g_source_unref(timer);
 }
 
+void post_late_failure (GstElement *element, const GError &error) {
+  constexpr guint moment_ms = 100;
+  struct Late {
+    GstElement *element;
+    GError *error;
+  };
+  GST_OBJECT_LOCK(element);
+  const bool playing = GST_STATE(element) == GST_STATE_PLAYING;
+  GST_OBJECT_UNLOCK(element);
+  if (playing) {
+    post_failure(element, error);
+    return;
+  }
+  GSource *source = g_timeout_source_new(moment_ms);
+  g_source_set_callback(
+      source,
+      [] (gpointer data) -> gboolean {
+        const Late *late = static_cast<Late *>(data);
+        GST_OBJECT_LOCK(late->element);
+        const bool stopped = GST_STATE(late->element) < GST_STATE_PAUSED;
+        GST_OBJECT_UNLOCK(late->element);
+        if (!stopped)
+          post_failure(late->element, *late->error);
+        return G_SOURCE_REMOVE;
+      },
+      new Late{GST_ELEMENT(gst_object_ref(element)), g_error_copy(&error)},
+      [] (gpointer data) {
+        Late *late = static_cast<Late *>(data);
+        gst_object_unref(late->element);
+        g_error_free(late->error);
+        delete late;
+      });
+  g_source_attach(source, signal_context());
+  g_source_unref(source);
+}
+
 }  // namespace agora

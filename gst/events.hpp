@@ -22,5 +22,9 @@ void announce_lost (GstElement *element, std::uint32_t uid, const char *cause);
 void announce_found (GstElement *element, std::uint32_t uid, GstClockTime duration);
 // The one ERROR with which a membership ends: which, and what to do about it.
 void post_failure (GstElement *element, const GError &error);
+// The same from the signalling thread, where nobody waits for it: an element on its way to PLAYING
+// gets a moment to arrive. gst-launch-1.0 hangs after an ERROR between its set_state(PAUSED) and
+// its main loop.
+void post_late_failure (GstElement *element, const GError &error);
 
 }  // namespace agora

@@ -303,7 +303,14 @@ void SinkCore::channel_event(const char *name, std::uint32_t uid) {
 }
 
 void SinkCore::failed(const GError &error) {
-  post_failure(GST_ELEMENT(bin_), error);
+  if (!g_error_matches(&error, AGORA_ERROR, AGORA_ERROR_REPLACED)) {
+    post_late_failure(GST_ELEMENT(bin_), error);
+    return;
+  }
+  g_autoptr(GError) named =
+      g_error_new(AGORA_ERROR, AGORA_ERROR_REPLACED, "uid %u is on the air elsewhere: %s",
+                  uid_.load(), error.message);
+  post_late_failure(GST_ELEMENT(bin_), *named);
 }
 
 void SinkCore::set_muted(bool muted) {

@@ -282,7 +282,7 @@ void Listener::reconnected(GstClockTime after) {
 }
 
 void Listener::failed(const GError &error) {
-  post_failure(GST_ELEMENT(element_), error);
+  post_late_failure(GST_ELEMENT(element_), error);
 }
 
 bool Listener::take_message(GstMessage *message) {
