@@ -232,7 +232,8 @@ gpointer SessionImpl::call(Done done) {
   // What was under way when the client was dropped is cancelled; there is nobody to ask about it.
   return new std::function(
       [self = shared_from_this(), done = std::move(done)] (GAsyncResult *result) {
-        if (self->client_)
+        // What was asked before the goodbye concerns nobody any more, nor is there a client to ask.
+        if (!self->gone_)
           done(result);
       });
 }
@@ -473,6 +474,7 @@ void SessionImpl::goodbye() {
     }
     self->idle_.notify_all();
   };
+  gone_ = true;
   g_cancellable_cancel(cancellable_);
   if (!client_ || !began_) {
     done();
@@ -496,7 +498,8 @@ void SessionImpl::goodbye() {
     done();
     return;
   }
-  agora_client_leave_async(client_, nullptr, finished, call([this, done] (GAsyncResult *result) {
+  agora_client_leave_async(client_, nullptr, finished,
+                           new Done([this, done] (GAsyncResult *result) {
                              agora_client_leave_finish(client_, result, nullptr);
                              g_clear_object(&client_);
                              done();

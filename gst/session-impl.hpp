@@ -97,6 +97,7 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
   std::vector<gulong> handlers_;
   GCancellable *cancellable_ = nullptr;
   bool began_ = false;
+  bool gone_ = false;  // said goodbye, or is saying it
   bool joined_ = false;
   bool busy_ = false;
   bool published_ = false;

@@ -15,7 +15,7 @@ using protocol::Role;
 void Machine::answered(const protocol::Answer &answer, Millis now) {
   auto found = pending_.find(answer.request_id);
   if (found == pending_.end()) {
-    act(Note{true, "an answer to request " + std::to_string(answer.request_id) +
+    act(Note{false, "an answer to request " + std::to_string(answer.request_id) +
                        ", which waits for none"});
     return;
   }
