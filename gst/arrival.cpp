@@ -48,7 +48,7 @@ void ArrivalClock::arrived(double media_ns, std::int64_t now_ns) {
     window_count_ = 0;
   }
   // While settling, the earliest one seen is the best guess at once.
-  if (windows_ < 2 && d < offset_at(now_ns)) {
+  if (windows_ < kSettling && d < offset_at(now_ns)) {
     offset_ns_ = d;
     at_ns_ = now_ns;
   }

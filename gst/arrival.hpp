@@ -16,6 +16,8 @@ class ArrivalClock {
   void settle ();
 
   bool known () const { return known_; }
+  // Not only a first guess any more.
+  bool settled () const { return windows_ >= kSettling; }
   // Jitter-free arrival of `media_ns` is media_ns + offset_at(now).
   double offset_at (std::int64_t now_ns) const;
   // Of the sender's clock against ours; > 0: it runs fast, so that the offset falls.
@@ -25,6 +27,8 @@ class ArrivalClock {
   double jitter_peak_ns () const { return jitter_peak_ns_; }
 
  private:
+  static constexpr unsigned kSettling = 2;  // windows
+
   void close_window (std::int64_t now_ns);
 
   bool known_ = false;

@@ -13,6 +13,7 @@
 #include "gst/gstagorasink.h"
 
 #include "gst/events.hpp"
+#include "gst/private-part.hpp"
 #include "gst/settings.hpp"
 #include "gst/sink-core.hpp"
 
@@ -294,7 +295,7 @@ static gboolean gst_agora_sink_query (GstElement *element, GstQuery *query) {
 static void gst_agora_sink_handle_message (GstBin *bin, GstMessage *message) {
   // While it is being made, it has no core yet, and adds children.
   const GstAgoraSink *self = GST_AGORA_SINK(bin);
-  if (self->core && self->core->swallow(message)) {
+  if ((self->core && self->core->swallow(message)) || agora::is_private_trouble(message)) {
     gst_message_unref(message);
     return;
   }

@@ -24,6 +24,7 @@
 
 #include "gst/events.hpp"
 #include "gst/mix-src.hpp"
+#include "gst/private-part.hpp"
 #include "gst/settings.hpp"
 #include "gst/speaker-child.hpp"
 #include "gst/src-listener.hpp"
@@ -248,19 +249,19 @@ static bool gst_agora_src_start (GstAgoraSrc *src) {
   self.next_level = 0;
 
   auto listener = std::make_shared<agora::Listener>(GST_BIN(src), self.mixer, options);
+  g_autoptr(GError) error = nullptr;
+  const bool joined = listener->join(settings, &error);
+  g_clear_object(&settings.client);
+  if (!joined) {
+    agora::post_failure(GST_ELEMENT(src), *error);
+    return false;
+  }
   {
     std::lock_guard lock(self.mutex);
     self.listener = listener;
   }
-  g_autoptr(GError) error = nullptr;
-  const bool started = listener->start(settings, &error);
-  g_clear_object(&settings.client);
-  if (!started) {
-    agora::post_failure(GST_ELEMENT(src), *error);
-    std::lock_guard lock(self.mutex);
-    self.listener.reset();
-  }
-  return started;
+  listener->enter();
+  return true;
 }
 
 static void gst_agora_src_stop (GstAgoraSrc *src) {
@@ -302,7 +303,7 @@ static bool gst_agora_src_is_about_a_speaker (GstBin *bin, GstMessage *message) 
 
 static void gst_agora_src_handle_message (GstBin *bin, GstMessage *message) {
   auto listener = GST_AGORA_SRC(bin)->state->get();
-  if (listener && listener->take_message(message)) {
+  if ((listener && listener->take_message(message)) || agora::is_private_trouble(message)) {
     gst_message_unref(message);
     return;
   }

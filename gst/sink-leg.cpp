@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/sink-leg.hpp"
 
+#include "gst/private-part.hpp"
+
 namespace agora {
 
 namespace {
@@ -23,6 +25,7 @@ std::shared_ptr<Leg> Leg::make(GstBin *bin, const std::string &url, GError **err
 
 Leg::Leg(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink)
     : bin_(bin), url_(url), options_(url), sink_(std::move(sink)) {
+  mark_private_part(sink_.get());
   g_object_set(sink_.get(), "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, "qos",
                FALSE, "chunk-size", chunk_bytes, nullptr);
   pad_ = sink_ref(gst_pad_new("leg", GST_PAD_SRC));

@@ -268,7 +268,7 @@ void Uplink::connect(const std::string &url) {
   if (wait)
     run_async(bin_, [this, leg] { promote(leg); });
   else
-    install(leg);
+    install(leg, false);
 }
 
 // Waits for the server's word, and takes the new session into use then.
@@ -291,15 +291,16 @@ void Uplink::promote(LegPtr leg) {
       retire(leg, false);
     return;
   }
-  install(leg);
+  install(leg, true);
 }
 
-void Uplink::install(const LegPtr &leg) {
+// `promoted`: unless another one has been asked for since.
+void Uplink::install(const LegPtr &leg, bool promoted) {
   LegPtr old;
   bool graceful = false;
   {
     std::lock_guard lock(mutex_);
-    if (!running_)
+    if (!running_ || (promoted && next_ != leg))
       return;
     old = std::exchange(leg_, leg);
     graceful = old && !old->broken() && works_;

@@ -72,7 +72,7 @@ class Uplink {
   bool is_stale (GstBuffer *buffer);
   void rendered (const LegPtr &leg, gsize bytes);
   void finish ();
-  void install (const LegPtr &leg);
+  void install (const LegPtr &leg, bool promoted);
   void promote (LegPtr leg);
   void retire (LegPtr leg, bool graceful);
   void broke (const LegPtr &leg, const GError &cause);

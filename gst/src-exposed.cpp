@@ -5,6 +5,9 @@
 #include <string>
 #include <utility>
 
+#include "gst/mix-src.hpp"
+#include "gst/private-part.hpp"
+
 GST_DEBUG_CATEGORY_EXTERN(gst_agora_src_debug);
 #define GST_CAT_DEFAULT gst_agora_src_debug
 
@@ -15,6 +18,9 @@ namespace {
 constexpr guint64 kQueued = 2 * GST_SECOND;
 // Silence is told in pieces of this length, and this much later than sound would be.
 constexpr GstClockTime kGap = 200 * GST_MSECOND;
+constexpr GstClockTime kPast = GST_SECOND;
+// By so much may a frame's stamp overlap the one before.
+constexpr GstClockTime kCorrection = GST_MSECOND;
 
 }  // namespace
 
@@ -24,10 +30,12 @@ ExposedPad::ExposedPad(GstBin *owner, std::uint32_t uid) : owner_(owner), uid_(u
   gst_util_set_object_arg(G_OBJECT(queue_), "leaky", "downstream");
   g_object_set(queue_, "max-size-time", kQueued, "max-size-buffers", 0, "max-size-bytes", 0,
                "silent", TRUE, nullptr);
+  mark_private_part(queue_);
   gst_bin_add(owner_, queue_);
   gst_element_sync_state_with_parent(queue_);
 
   feeder_ = GST_PAD(gst_object_ref_sink(gst_pad_new("feeder", GST_PAD_SRC)));
+  gst_pad_set_query_function(feeder_, query);
   gst_pad_set_active(feeder_, TRUE);
   g_autoptr(GstPad) sink = gst_element_get_static_pad(queue_, "sink");
   gst_pad_link_full(feeder_, sink, GST_PAD_LINK_CHECK_NOTHING);
@@ -42,15 +50,28 @@ ExposedPad::ExposedPad(GstBin *owner, std::uint32_t uid) : owner_(owner), uid_(u
 }
 
 ExposedPad::~ExposedPad() {
+  gst_object_unref(ghost_);
+  gst_object_unref(feeder_);
+  gst_clear_caps(&caps_);
+}
+
+void ExposedPad::close() {
+  if (closed_.exchange(true))
+    return;
   gst_pad_set_active(feeder_, FALSE);
   gst_element_set_locked_state(queue_, TRUE);
   gst_element_set_state(queue_, GST_STATE_NULL);
   gst_pad_set_active(ghost_, FALSE);
   gst_element_remove_pad(GST_ELEMENT(owner_), ghost_);
   gst_bin_remove(owner_, queue_);
-  gst_object_unref(ghost_);
-  gst_object_unref(feeder_);
-  gst_clear_caps(&caps_);
+}
+
+// As the mix: a sink at this pad must not spoil the latency of the whole pipeline.
+gboolean ExposedPad::query(GstPad *pad, GstObject *parent, GstQuery *query) {
+  if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY)
+    return gst_pad_query_default(pad, parent, query);
+  gst_query_set_latency(query, TRUE, kMixBlock, GST_CLOCK_TIME_NONE);
+  return TRUE;
 }
 
 // Stream start, caps and segment, in the order that GStreamer asks for; again for other caps.
@@ -77,10 +98,15 @@ void ExposedPad::push(GstBuffer *buffer, GstCaps *caps, GstClockTime pts) {
     return;
   begin(caps);
   GstBuffer *out = gst_buffer_copy(buffer);
-  // Never back in time: a gap that was told is told.
-  if (GST_CLOCK_TIME_IS_VALID(until_) && pts + kGap < until_) {
-    gst_buffer_unref(out);
-    return;
+  if (GST_CLOCK_TIME_IS_VALID(until_)) {
+    // What overlaps a second of the past is told already; less is moved into place bit by bit, for
+    // the first guess of where sound belongs is corrected while it plays.
+    if (pts + kPast < until_) {
+      gst_buffer_unref(out);
+      return;
+    }
+    if (pts < until_)
+      pts = std::max(pts, until_ - kCorrection);
   }
   GST_BUFFER_PTS(out) = pts;
   GST_BUFFER_DTS(out) = GST_CLOCK_TIME_NONE;
@@ -110,6 +136,7 @@ GstPadProbeReturn ExposedPad::passed(GstPad *, GstPadProbeInfo *info, gpointer d
 
 void ExposedPad::end(std::function<void()> done) {
   bool listening = gst_pad_is_linked(ghost_);
+  std::function<void()> unheard;
   {
     std::lock_guard lock(mutex_);
     if (ended_)
@@ -119,11 +146,15 @@ void ExposedPad::end(std::function<void()> done) {
     if (listening) {
       done_ = std::move(done);
       gst_pad_add_probe(ghost_, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, passed, this, nullptr);
-      gst_pad_push_event(feeder_, gst_event_new_eos());
+      // Refused where downstream is over itself.
+      if (!gst_pad_push_event(feeder_, gst_event_new_eos()))
+        unheard = std::exchange(done_, nullptr);
+    } else {
+      unheard = std::move(done);
     }
   }
-  if (!listening && done)
-    done();
+  if (unheard)
+    unheard();
 }
 
 GstClockTime ExposedPad::sent_until() const {

@@ -6,6 +6,7 @@
 
 #include <gst/gst.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -16,7 +17,7 @@ class ExposedPad {
  public:
   // Adds the pad speaker_`uid` to `owner`.
   ExposedPad(GstBin *owner, std::uint32_t uid);
-  // Takes it away, without EOS.
+  // Only after close(): the last reference may be let go by a streaming thread.
   ~ExposedPad();
   ExposedPad(const ExposedPad &) = delete;
   ExposedPad &operator=(const ExposedPad &) = delete;
@@ -29,11 +30,15 @@ class ExposedPad {
   // Sends EOS; `done` is called once it has left the pad, from a streaming thread, or at once where
   // nobody listens.
   void end (std::function<void()> done);
+  // Takes the pad away; waits for what is downstream of it.
+  void close ();
+  std::uint32_t uid () const { return uid_; }
   // Running time up to which something was sent.
   GstClockTime sent_until () const;
 
  private:
   bool begin (GstCaps *caps);
+  static gboolean query (GstPad *pad, GstObject *parent, GstQuery *query);
   static GstPadProbeReturn passed (GstPad *pad, GstPadProbeInfo *info, gpointer self);
 
   GstBin *owner_;
@@ -41,6 +46,7 @@ class ExposedPad {
   GstPad *feeder_;
   GstPad *ghost_;
   std::uint32_t uid_;
+  std::atomic<bool> closed_ = false;
   std::function<void()> done_;  // set once, before the event that leads to it
 
   mutable std::mutex mutex_;  // guards what follows, and the order of what is fed

@@ -7,6 +7,7 @@
 
 #include "gst/events.hpp"
 #include "gst/mix-src.hpp"
+#include "gst/private-part.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(gst_agora_src_debug);
 #define GST_CAT_DEFAULT gst_agora_src_debug
@@ -33,11 +34,13 @@ Listener::~Listener() {
   gst_object_unref(src_);
 }
 
-bool Listener::start(const Settings &settings, GError **error) {
+bool Listener::join(const Settings &settings, GError **error) {
   session_ = Session::join(GST_ELEMENT(element_), settings, Part::listener, this, error);
-  if (session_)
-    session_->enter(this);
   return session_ != nullptr;
+}
+
+void Listener::enter() {
+  session_->enter(this);
 }
 
 void Listener::stop(GstClockTime budget) {
@@ -49,14 +52,17 @@ void Listener::stop(GstClockTime budget) {
     speakers.swap(speakers_);
   }
   for (auto &[uid, speaker] : speakers) {
-    speaker.reset();
+    speaker->stop();
     mixer_->remove(uid);
   }
   std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads;
-  std::set<std::shared_ptr<ExposedPad>> ending;
-  std::lock_guard lock(mutex_);
-  pads.swap(exposed_);
-  ending.swap(ending_);
+  {
+    std::lock_guard lock(mutex_);
+    pads.swap(exposed_);
+  }
+  for (auto &[uid, pad] : pads)
+    pad->close();
+  ending_->clear();
 }
 
 // A sample's way: it arrives, waits `delay` until its block is stamped, and the sink plays the
@@ -123,8 +129,6 @@ void Listener::speaker_url(std::uint32_t uid, const std::string &url) {
 
 void Listener::play(std::uint32_t uid, const std::string &url) {
   options_.on_speaker(uid);
-  if (options_.expose)
-    expose(uid);
   std::shared_ptr<Speaker> speaker;
   {
     std::lock_guard lock(mutex_);
@@ -133,6 +137,8 @@ void Listener::play(std::uint32_t uid, const std::string &url) {
       slot = std::make_shared<Speaker>(element_, uid, mixer_->add(uid, delay()), this);
     speaker = slot;
   }
+  if (options_.expose)
+    expose(uid);
   speaker->play(url);
 }
 
@@ -145,17 +151,13 @@ void Listener::speaker_removed(std::uint32_t uid) {
 }
 
 void Listener::drop(std::uint32_t uid) {
-  std::shared_ptr<Speaker> speaker;
+  if (auto speaker = find(uid))
+    speaker->stop();
   {
     std::lock_guard lock(mutex_);
-    auto it = speakers_.find(uid);
-    if (it != speakers_.end()) {
-      speaker = std::move(it->second);
-      speakers_.erase(it);
-    }
+    speakers_.erase(uid);
     broken_.erase(uid);
   }
-  speaker.reset();
   mixer_->remove(uid);
   unexpose(uid);
 }
@@ -166,10 +168,14 @@ std::shared_ptr<ExposedPad> Listener::exposed(std::uint32_t uid) const {
   return it == exposed_.end() ? nullptr : it->second;
 }
 
-// Adding a pad calls the application: not under the lock.
+// Adding a pad calls the application: not under the lock. While a former pad of that speaker still
+// ends its name is taken: tick() comes back to it.
 void Listener::expose(std::uint32_t uid) {
-  if (exposed(uid))
-    return;
+  {
+    std::lock_guard lock(mutex_);
+    if (exposed_.contains(uid) || !speakers_.contains(uid) || ending_->contains(uid))
+      return;
+  }
   auto pad = std::make_shared<ExposedPad>(element_, uid);
   std::lock_guard lock(mutex_);
   exposed_[uid] = std::move(pad);
@@ -182,21 +188,52 @@ void Listener::unexpose(std::uint32_t uid) {
   {
     std::lock_guard lock(mutex_);
     exposed_.erase(uid);
-    ending_.insert(pad);
   }
-  // The pad goes once its EOS has gone out, and not on the thread that brought it there.
-  pad->end([this, raw = pad.get()] {
-    session_->run(this, [this, raw] {
-      std::shared_ptr<ExposedPad> gone;
-      std::lock_guard lock(mutex_);
-      for (auto it = ending_.begin(); it != ending_.end(); ++it)
-        if (it->get() == raw) {
-          gone = *it;
-          ending_.erase(it);
-          break;
-        }
-    });
+  ending_->add(pad);
+  // The pad goes once its EOS has gone out; not on the thread that brought it there, and on none
+  // that may not wait for what is downstream.
+  pad->end([element = GST_ELEMENT(element_), ending = ending_, uid] {
+    gst_element_call_async(
+        element,
+        [] (GstElement *, gpointer data) { (*static_cast<std::function<void()> *>(data))(); },
+        new std::function([ending, uid] { ending->remove(uid); }),
+        [] (gpointer data) { delete static_cast<std::function<void()> *>(data); });
   });
+}
+
+bool EndingPads::contains(std::uint32_t uid) const {
+  std::lock_guard lock(mutex_);
+  return pads_.contains(uid);
+}
+
+void EndingPads::add(std::shared_ptr<ExposedPad> pad) {
+  std::lock_guard lock(mutex_);
+  const std::uint32_t uid = pad->uid();
+  pads_[uid] = std::move(pad);
+}
+
+void EndingPads::remove(std::uint32_t uid) {
+  std::shared_ptr<ExposedPad> pad;
+  {
+    std::lock_guard lock(mutex_);
+    auto it = pads_.find(uid);
+    if (it == pads_.end())
+      return;
+    pad = it->second;
+  }
+  pad->close();
+  std::lock_guard lock(mutex_);
+  pads_.erase(uid);
+}
+
+void EndingPads::clear() {
+  std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads;
+  {
+    std::lock_guard lock(mutex_);
+    pads.swap(pads_);
+  }
+  for (auto &[uid, pad] : pads)
+    pad->close();
 }
 
 void Listener::speaker_encoded(std::uint32_t uid, GstBuffer *frame, GstCaps *caps,
@@ -214,7 +251,7 @@ bool Listener::wants_mix() const {
 
 void Listener::tick(GstClockTime now) {
   std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads;
-  std::set<std::uint32_t> lost, away;
+  std::set<std::uint32_t> lost, away, missing;
   const GstClockTime monotonic = gst_util_get_timestamp();
   {
     std::lock_guard lock(mutex_);
@@ -227,11 +264,17 @@ void Listener::tick(GstClockTime now) {
       if (monotonic > broken.since + options_.speaker_timeout)
         away.insert(uid);
     }
+    if (options_.expose)
+      for (auto &[uid, speaker] : speakers_)
+        if (!exposed_.contains(uid) && !broken_.contains(uid) && !ending_->contains(uid))
+          missing.insert(uid);
   }
   for (std::uint32_t uid : lost) {
     const std::string text = "lost the sound of " + std::to_string(uid);
     announce_lost(GST_ELEMENT(element_), uid, text.c_str());
   }
+  for (std::uint32_t uid : missing)
+    session_->run(this, [this, uid] { expose(uid); });
   for (auto &[uid, pad] : pads) {
     pad->tick(now);
     if (away.contains(uid))
@@ -288,7 +331,7 @@ void Listener::failed(const GError &error) {
 bool Listener::take_message(GstMessage *message) {
   // A session that is replaced or dropped may complain while it ends, when no speaker has it any
   // more.
-  if (!GST_MESSAGE_SRC(message) || !Speaker::is_session(GST_MESSAGE_SRC(message)))
+  if (!is_private_part(GST_MESSAGE_SRC(message)))
     return false;
   std::shared_ptr<Speaker> speaker;
   {

@@ -19,6 +19,20 @@
 
 namespace agora {
 
+// Pads whose EOS is on its way out; their names are taken until they are gone. Thread-safe.
+class EndingPads {
+ public:
+  bool contains (std::uint32_t uid) const;
+  void add (std::shared_ptr<ExposedPad> pad);
+  // Takes the pad away; waits for what is downstream.
+  void remove (std::uint32_t uid);
+  void clear ();
+
+ private:
+  mutable std::mutex mutex_;  // a leaf
+  std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads_;
+};
+
 class Listener final : public Member, public Speaker::Watcher {
  public:
   struct Options {
@@ -31,7 +45,9 @@ class Listener final : public Member, public Speaker::Watcher {
   Listener(GstBin *element, std::shared_ptr<Mixer> mixer, Options options);
   ~Listener() override;
 
-  bool start (const Settings &settings, GError **error);
+  // Finds its membership; nothing happens before enter().
+  bool join (const Settings &settings, GError **error);
+  void enter ();
   // Leaves the channel and ends every session; waits at most `budget` for the goodbye. After it,
   // nothing of this runs any more.
   void stop (GstClockTime budget);
@@ -90,7 +106,7 @@ class Listener final : public Member, public Speaker::Watcher {
   };
   std::map<std::uint32_t, Broken> broken_;
   std::map<std::uint32_t, std::shared_ptr<ExposedPad>> exposed_;
-  std::set<std::shared_ptr<ExposedPad>> ending_;
+  const std::shared_ptr<EndingPads> ending_ = std::make_shared<EndingPads>();
   std::map<std::uint32_t, std::string> urls_;
   std::set<std::uint32_t> wanted_;
 };

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "gst/codecs.hpp"
-#include "gst/gst-ptr.hpp"
+#include "gst/private-part.hpp"
 #include "gst/socket-options.hpp"
 #include "gst/stamp.hpp"
 
@@ -29,11 +29,6 @@ GstStaticPadTemplate end_template =
 constexpr guint kIdleSeconds = 3;
 // Frames after which an AAC decoder has all of its overlap.
 constexpr unsigned kSettled = 3;
-
-GQuark session_quark () {
-  static const GQuark quark = g_quark_from_static_string("agora-speaker-session");
-  return quark;
-}
 
 }  // namespace
 
@@ -74,7 +69,7 @@ Speaker::Leg::Leg(Speaker *speaker, const std::string &url) : speaker_(speaker),
   const std::string name =
       "speaker-" + std::to_string(speaker->uid_) + "-" + std::to_string(count++);
   bin_ = GST_ELEMENT(gst_object_ref_sink(gst_bin_new(name.c_str())));
-  g_object_set_qdata(G_OBJECT(bin_), session_quark(), bin_);
+  mark_private_part(bin_);
   gst_audio_info_init(&info_);
 
   end_ = GST_PAD(gst_object_ref_sink(gst_pad_new_from_static_template(&end_template, "timeline")));
@@ -248,14 +243,20 @@ Speaker::Speaker(GstBin *owner, std::uint32_t uid, std::shared_ptr<Timeline> tim
     : owner_(owner), uid_(uid), timeline_(std::move(timeline)), watcher_(watcher) {
 }
 
-Speaker::~Speaker() {
+Speaker::~Speaker() = default;
+
+// Its own threads look things up here while they are stopped, so that it is found until they are.
+void Speaker::stop() {
   std::shared_ptr<Leg> legs[3];
   {
     std::lock_guard lock(mutex_);
-    legs[0] = std::move(current_);
-    legs[1] = std::move(next_);
-    legs[2] = std::move(old_);
+    legs[0] = current_;
+    legs[1] = next_;
+    legs[2] = old_;
   }
+  for (auto &leg : legs)
+    if (leg)
+      leg->stop();
 }
 
 void Speaker::play(const std::string &url) {
@@ -305,13 +306,6 @@ void Speaker::ended(Leg *leg) {
     hearing_ = false;
   }
   watcher_->speaker_broke(uid_);
-}
-
-bool Speaker::is_session(GstObject *object) {
-  ObjectPtr<GstObject> each(GST_OBJECT(gst_object_ref(object)));
-  while (each && !g_object_get_qdata(G_OBJECT(each.get()), session_quark()))
-    each.reset(gst_object_get_parent(each.get()));
-  return each != nullptr;
 }
 
 bool Speaker::owns(GstObject *object) const {

@@ -33,7 +33,7 @@ class Speaker {
   };
 
   Speaker(GstBin *owner, std::uint32_t uid, std::shared_ptr<Timeline> timeline, Watcher *watcher);
-  // Ends its sessions; never from a streaming thread of theirs.
+  // Only after stop(): the last reference may be let go by a streaming thread.
   ~Speaker();
 
   Speaker(const Speaker &) = delete;
@@ -42,11 +42,11 @@ class Speaker {
   // Plays `url` from now on. What is playing already goes on until the first sound from there, so
   // that a move is not heard. Signalling thread.
   void play (const std::string &url);
+  // Ends its sessions; never from a streaming thread of theirs. Nothing may follow.
+  void stop ();
   // Frees what a finished move left behind. Signalling thread.
   void tidy ();
 
-  // Whether `object` is part of any speaker's session, be it one that is just being ended.
-  static bool is_session (GstObject *object);
   // Whether `object` is part of this speaker.
   bool owns (GstObject *object) const;
   // A message of one of its elements said that it failed. Any thread.

@@ -57,7 +57,8 @@ void Timeline::Run::drop(std::size_t n) {
   }
 }
 
-Timeline::Timeline(int out_rate, std::int64_t delay_ns) : out_rate_(out_rate), delay_ns_(delay_ns) {
+Timeline::Timeline(int out_rate, std::int64_t delay_ns)
+    : out_rate_(out_rate), delay_ns_(delay_ns), in_force_ns_(static_cast<double>(delay_ns)) {
 }
 
 void Timeline::set_delay(std::int64_t delay_ns) {
@@ -331,7 +332,9 @@ int Timeline::pull(std::int64_t at_ns, std::size_t frames, const float **samples
     const double latency =
         gst_audio_resampler_get_max_latency(resampler_.get()) * 1e9 / resampler_rate_;
     const double error = due - (runs_.front().media_ns - latency);
-    if (std::fabs(error) > kHardError)
+    // While the first guess is corrected, at the beginning, one jump is heard less than seconds of
+    // stretching.
+    if (std::fabs(error) > (arrivals_.settled() ? kHardError : kNear))
       ending = true;
     else
       set_ratio((ratio_ = correction(error, frames)) + faster);
