@@ -31,17 +31,19 @@ GstClockTime Backlog::limit() const {
   return limit_;
 }
 
-void Backlog::put(Frame frame) {
+bool Backlog::put(Frame frame) {
   std::lock_guard lock(mutex_);
   if (stopped_ || ended_)
-    return;
+    return true;
   totals_.queued += frame.duration;
   frames_.push_back(std::move(frame));
-  drop_surplus();
+  const bool dropped = drop_surplus();
   changed_.notify_one();
+  return !dropped;
 }
 
-void Backlog::drop_surplus() {
+bool Backlog::drop_surplus() {
+  const std::uint64_t before = totals_.dropped_frames;
   // The newest frame stays, however small the limit.
   while (frames_.size() > 1 && totals_.queued > limit_) {
     const Frame &oldest = frames_.front();
@@ -52,6 +54,7 @@ void Backlog::drop_surplus() {
     frames_.pop_front();
     frames_.front().fresh |= fresh;
   }
+  return totals_.dropped_frames != before;
 }
 
 void Backlog::end() {

@@ -41,7 +41,8 @@ class Backlog {
   void set_limit (GstClockTime limit);
   GstClockTime limit () const;
 
-  void put (Frame frame);
+  // False when it had to drop something.
+  bool put (Frame frame);
   // No frame follows; what is queued is still to be taken.
   void end ();
   // What is queued is of no use any more (a flushing seek).
@@ -56,7 +57,7 @@ class Backlog {
   Totals totals () const;
 
  private:
-  void drop_surplus ();
+  bool drop_surplus ();
 
   mutable std::mutex mutex_;  // guards all below; a leaf: nothing else is taken under it
   std::condition_variable changed_;

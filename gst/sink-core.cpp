@@ -192,7 +192,8 @@ GstFlowReturn SinkCore::take_in(BufferPtr buffer) {
   frame.time = running;
   frame.fresh = std::exchange(fresh_, false);
   frame.arrival = Clock::now();
-  backlog_.put(std::move(frame));
+  if (!backlog_.put(std::move(frame)) && uplink_.stalled())
+    leg_stalled();
   return GST_FLOW_OK;
 }
 
@@ -359,6 +360,29 @@ void SinkCore::leg_works() {
   announce_reconnected(GST_ELEMENT(bin_), duration);
 }
 
+// Under the lock. True when the application doesn't know of any trouble yet.
+bool SinkCore::media_down() {
+  const bool news = !media_down_ && !signalling_down_;
+  media_down_ = true;
+  if (news) {
+    down_since_ = Clock::now();
+    reconnects_++;
+  }
+  return news;
+}
+
+// The streaming thread: the session is up, but has taken nothing for longer than the backlog lasts.
+void SinkCore::leg_stalled() {
+  {
+    std::lock_guard lock(mutex_);
+    if (!media_down())
+      return;
+  }
+  g_autoptr(GError) cause = g_error_new_literal(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE,
+                                                "The media server takes no more sound");
+  announce_reconnecting(GST_ELEMENT(bin_), *cause);
+}
+
 void SinkCore::leg_broke(const GError &cause) {
   bool tell = false;
   bool give_up = false;
@@ -367,12 +391,7 @@ void SinkCore::leg_broke(const GError &cause) {
     std::lock_guard lock(mutex_);
     if (stopping_)
       return;
-    tell = !media_down_ && !signalling_down_;
-    if (tell) {
-      down_since_ = Clock::now();
-      reconnects_++;
-    }
-    media_down_ = true;
+    tell = media_down();
     give_up = Clock::now() - down_since_ >= std::chrono::seconds(reconnect_timeout_s_);
     channel = session_;
   }

@@ -84,6 +84,8 @@ class SinkCore final : public Member, private Uplink::Owner {
   BufferPtr stamped (BufferPtr payload, const Frame &frame);
   std::optional<Clock::time_point> next_filler () const;
 
+  bool media_down ();
+  void leg_stalled ();
   std::shared_ptr<Session> session () const;
   void finish (guint32 seqnum);
 

@@ -71,6 +71,8 @@ bool SinkCore::feed_frame(Frame frame) {
     backlog_.add_dropped(frame.duration, 1);
     return true;
   }
+  GST_TRACE_OBJECT(bin_, "frame of %" GST_TIME_FORMAT " goes to %" GST_TIME_FORMAT,
+                   GST_TIME_ARGS(frame.time), GST_TIME_ARGS(*place));
   filling_until_.reset();
   last_sent_ = now;
   const AacFormat format = AacFormat::of(frame.caps.get());

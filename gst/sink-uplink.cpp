@@ -358,6 +358,11 @@ void Uplink::broke(const LegPtr &leg, const GError &cause) {
   owner_.leg_broke(cause);
 }
 
+bool Uplink::stalled() {
+  std::lock_guard lock(mutex_);
+  return leg_ && std::exchange(works_, false);
+}
+
 bool Uplink::swallow(GstMessage *message) {
   LegPtr leg;
   {

@@ -45,6 +45,10 @@ class Uplink {
   // A message of a session: true when it was one, and must not go further.
   bool swallow (GstMessage *message);
 
+  // The session takes nothing any more. True when it did until now; leg_works() follows when it
+  // does again.
+  bool stalled ();
+
   // The feeder: into the muxer. Waits for the network.
   GstFlowReturn send (GstBuffer *buffer, GstCaps *caps, Clock::time_point arrival);
   void send_end ();

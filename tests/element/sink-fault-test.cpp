@@ -110,6 +110,7 @@ void test_frozen () {
   ear.hear(300 * GST_MSECOND);
   const GstClockTime before = ear.last();
   other.freeze();
+  run.await_element_message("agora-reconnecting");
   const gint64 deadline = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
   while (run.stat("dropped-ms") < 1000) {
     g_assert_cmpint(g_get_monotonic_time(), <, deadline);
@@ -118,6 +119,7 @@ void test_frozen () {
   }
   g_assert_cmpuint(run.stat("queued-ms"), <=, 520);
   other.thaw();
+  run.await_element_message("agora-reconnected");
   while (ear.last() < before + 6 * GST_SECOND)
     ear.hear(100 * GST_MSECOND);
   const guint64 dropped = run.stat("dropped-ms");
