@@ -5,7 +5,7 @@ import subprocess
 
 import heard
 import tap
-from channel import ChannelCase
+from channel import LEAD, ChannelCase
 
 
 class FormatsTest(ChannelCase):
@@ -61,7 +61,7 @@ class FormatsTest(ChannelCase):
             aac_file=f'filesrc location={self.encoded("voice.aac", *aac)}')
 
     def test_another_format_in_mid_stream(self):
-        half = len(self.sent) // 2
+        half = int((LEAD + 2) * heard.RATE)
         one = self.wav('one', self.sent[:half])
         two = self.wav('two', self.sent[half:], rate=32000, channels=2)
         recorder = self.record()
@@ -70,7 +70,7 @@ class FormatsTest(ChannelCase):
             f'filesrc location={one} ! wavparse ! c. filesrc location={two} ! wavparse ! c.')
         self.assertEqual(speaker.wait(30), 0, speaker.tail())
         sound = self.stop_recording(recorder)
-        self.assert_heard(self.sent[heard.RATE:half - heard.RATE // 10], sound)
+        self.assert_heard(self.sent[int(LEAD * heard.RATE):half - heard.RATE // 10], sound)
         self.assert_heard(self.sent[half + heard.RATE // 10:-heard.RATE // 2], sound)
 
 

@@ -38,7 +38,7 @@ class SpeakersTest(ChannelCase):
         late = self.record('late')
         self.assertEqual(speaker.wait(30), 0, speaker.tail())
         self.assert_heard(voice, self.stop_recording(early))
-        rest = voice[int((6 - LEAD) * heard.RATE):]
+        rest = voice[int((7 - LEAD) * heard.RATE):]
         self.assert_heard(rest, self.stop_recording(late))
 
     def test_speakers_come_and_go_in_any_format(self):
