@@ -16,7 +16,7 @@ void Machine::answered(const protocol::Answer &answer, Millis now) {
   auto found = pending_.find(answer.request_id);
   if (found == pending_.end()) {
     act(Note{false, "an answer to request " + std::to_string(answer.request_id) +
-                       ", which waits for none"});
+                        ", which waits for none"});
     return;
   }
   Pending pending = std::move(found->second);
