@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "gst/codecs.hpp"
+
 GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
 #define GST_CAT_DEFAULT agora_sink_debug
 
@@ -18,7 +20,7 @@ constexpr const char *accepted =
     "video/x-flv";
 
 constexpr const char *expected =
-    "Expected raw audio, AAC (raw or ADTS), Opus, or FLV with AAC in it. Decode other formats "
+    "Expected raw audio, AAC, Opus or FLV. Decode other formats "
     "first, for example with decodebin.";
 
 // By sound at voice rates; all of them take `bitrate` in bits per second.
@@ -31,6 +33,11 @@ constexpr unsigned bitrate_stereo = 96'000;
 // conversation, above them is more than a voice channel carries.
 constexpr std::array<int, 3> kept_rates = {32'000, 44'100, 48'000};
 constexpr int default_rate = 48'000;
+
+// Frames in a transport stream of their own: nothing but a decoder takes them apart.
+bool structure_is_loas (const GstStructure *structure) {
+  return g_strcmp0(gst_structure_get_string(structure, "stream-format"), "loas") == 0;
+}
 
 }  // namespace
 
@@ -56,13 +63,13 @@ Front::Kind Front::kind_of(const GstCaps *caps) {
   if (gst_structure_has_name(structure, "audio/x-raw"))
     return Kind::raw;
   if (gst_structure_has_name(structure, "audio/x-opus"))
-    return Kind::opus;
+    return Kind::coded;
   if (gst_structure_has_name(structure, "video/x-flv"))
     return Kind::flv;
   int version = 0;
   if (gst_structure_has_name(structure, "audio/mpeg") &&
       gst_structure_get_int(structure, "mpegversion", &version) && (version == 2 || version == 4))
-    return Kind::aac;
+    return structure_is_loas(structure) ? Kind::coded : Kind::aac;
   return Kind::none;
 }
 
@@ -111,6 +118,36 @@ bool Front::fit(const GstCaps *caps) {
   return true;
 }
 
+// What it decodes to is known only then: 48 kHz, and stereo unless the caps say mono.
+bool Front::fit_decoded(const GstCaps *caps) {
+  int channels = 0;
+  gst_structure_get_int(gst_caps_get_structure(caps, 0), "channels", &channels);
+  CapsPtr decoded(gst_caps_new_simple("audio/x-raw", "rate", G_TYPE_INT, default_rate, "channels",
+                                      G_TYPE_INT, channels == 1 ? 1 : 2, nullptr));
+  return fit(decoded.get());
+}
+
+bool Front::add_decoder(GstCaps *caps, std::vector<GstElement *> &chain) {
+  GstElement *decoder = make_decoder(caps);
+  if (!decoder) {
+    g_autofree char *text = gst_caps_to_string(caps);
+    GST_ELEMENT_ERROR(bin_, STREAM, CODEC_NOT_FOUND,
+                      ("Nothing that is installed decodes %s. The Debian packages "
+                       "gstreamer1.0-plugins-good and gstreamer1.0-libav have decoders. %s",
+                       text, expected),
+                      (nullptr));
+    return false;
+  }
+  for (GstElement *element : {make_parser(caps), decoder}) {
+    if (!element)
+      continue;
+    elements_.push_back(sink_ref(element));
+    gst_bin_add(bin_, element);
+    chain.push_back(element);
+  }
+  return true;
+}
+
 GstElement *Front::make(const char *factory, const char *package) {
   ObjectPtr<GstElement> element = sink_ref(gst_element_factory_make(factory, nullptr));
   if (!element) {
@@ -145,7 +182,7 @@ GstElement *Front::make_encoder() {
   return nullptr;
 }
 
-bool Front::build(Kind kind, std::vector<GstElement *> &chain) {
+bool Front::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chain) {
   const auto add = [&] (const char *factory, const char *package) {
     GstElement *element = make(factory, package);
     if (element)
@@ -167,8 +204,8 @@ bool Front::build(Kind kind, std::vector<GstElement *> &chain) {
         return false;
       g_signal_connect(chain.back(), "pad-added", G_CALLBACK(on_demuxer_pad), this);
       return true;
-    case Kind::opus:
-      if (!add("opusparse", "gstreamer1.0-plugins-bad") || !add("opusdec", base))
+    case Kind::coded:
+      if (!add_decoder(caps, chain))
         return false;
       [[fallthrough]];
     case Kind::raw:
@@ -180,7 +217,7 @@ bool Front::build(Kind kind, std::vector<GstElement *> &chain) {
       if (!encoder_)
         return false;
       chain.push_back(encoder_);
-      return true;
+      return kind == Kind::raw || fit_decoded(caps);
     case Kind::none:
       break;
   }
@@ -199,21 +236,12 @@ bool Front::link(const std::vector<GstElement *> &chain, GstElement *after) {
   return true;
 }
 
-bool Front::plug(Kind kind, const GstCaps *caps) {
+bool Front::plug(Kind kind, GstCaps *caps) {
   GST_DEBUG_OBJECT(bin_, "plugging for %" GST_PTR_FORMAT, caps);
   std::vector<GstElement *> chain;
-  if (!build(kind, chain))
+  if (!build(kind, caps, chain))
     return false;
   const bool open = kind == Kind::unknown || kind == Kind::flv;
-  if (kind == Kind::opus) {
-    // What Opus decodes to is known only then; 48 kHz it always can be.
-    int channels = 0;
-    gst_structure_get_int(gst_caps_get_structure(caps, 0), "channels", &channels);
-    CapsPtr decoded(gst_caps_new_simple("audio/x-raw", "rate", G_TYPE_INT, default_rate, "channels",
-                                        G_TYPE_INT, channels == 1 ? 1 : 2, nullptr));
-    if (!fit(decoded.get()))
-      return false;
-  }
   if (!link(chain, open ? nullptr : exit_)) {
     GST_ELEMENT_ERROR(bin_, CORE, NEGOTIATION, ("Can't send this sound to the channel."),
                       ("elements for %" GST_PTR_FORMAT " don't link", caps));
@@ -228,20 +256,15 @@ bool Front::plug(Kind kind, const GstCaps *caps) {
 
 void Front::on_type_found(GstElement *typefind, guint, GstCaps *caps, Front *self) {
   const Kind kind = kind_of(caps);
-  if (kind == Kind::none) {
+  // Raw sound can't be told from bytes alone; what claims to be it has no rate.
+  if (kind == Kind::none || kind == Kind::raw) {
     self->refuse(caps);
     return;
   }
   std::vector<GstElement *> chain;
-  if (!self->build(kind, chain))
+  if (!self->build(kind, caps, chain))
     return;
-  const bool open = kind == Kind::flv;
-  if (kind == Kind::raw || kind == Kind::opus) {
-    // Neither can be told from bytes alone.
-    self->refuse(caps);
-    return;
-  }
-  if (!self->link(chain, open ? nullptr : self->exit_) ||
+  if (!self->link(chain, kind == Kind::flv ? nullptr : self->exit_) ||
       !gst_element_link(typefind, chain.front()))
     GST_ELEMENT_ERROR(self->bin_, CORE, NEGOTIATION, ("Can't send this sound to the channel."),
                       ("elements for %" GST_PTR_FORMAT " don't link", caps));
@@ -255,18 +278,18 @@ void Front::demuxed(GstPad *pad) {
   CapsPtr caps(gst_pad_get_current_caps(pad));
   if (!caps)
     caps.reset(gst_pad_query_caps(pad, nullptr));
-  std::vector<GstElement *> chain;
-  if (kind_of(caps.get()) == Kind::aac) {
-    ObjectPtr<GstPad> taken(gst_element_get_static_pad(exit_, "sink"));
-    if (!gst_pad_is_linked(taken.get()) && build(Kind::aac, chain) && link(chain, exit_)) {
-      ObjectPtr<GstPad> head(gst_element_get_static_pad(chain.front(), "sink"));
-      gst_pad_link(pad, head.get());
+  ObjectPtr<GstPad> taken(gst_element_get_static_pad(exit_, "sink"));
+  const char *media = gst_structure_get_name(gst_caps_get_structure(caps.get(), 0));
+  if (g_str_has_prefix(media, "audio/") && !gst_pad_is_linked(taken.get())) {
+    Kind kind = kind_of(caps.get());
+    if (kind == Kind::none)
+      kind = Kind::coded;
+    std::vector<GstElement *> chain;
+    if (!build(kind, caps.get(), chain) || (kind == Kind::raw && !fit(caps.get())) ||
+        !link(chain, exit_))
       return;
-    }
-  } else if (gst_structure_has_name(gst_caps_get_structure(caps.get(), 0), "audio/mpeg") ||
-             g_str_has_prefix(gst_structure_get_name(gst_caps_get_structure(caps.get(), 0)),
-                              "audio/")) {
-    refuse(caps.get());
+    ObjectPtr<GstPad> head(gst_element_get_static_pad(chain.front(), "sink"));
+    gst_pad_link(pad, head.get());
     return;
   }
   // A demuxer with no linked pad at all gives up, and the video may come first.

@@ -31,15 +31,17 @@ class Front {
   void reset ();
 
  private:
-  enum class Kind { none, unknown, raw, aac, opus, flv };
+  enum class Kind { none, unknown, raw, aac, coded, flv };
 
   static Kind kind_of (const GstCaps *caps);
-  bool plug (Kind kind, const GstCaps *caps);
+  bool plug (Kind kind, GstCaps *caps);
   void unplug ();
   bool fit (const GstCaps *caps);
+  bool fit_decoded (const GstCaps *caps);
   GstElement *make (const char *factory, const char *package);
   GstElement *make_encoder ();
-  bool build (Kind kind, std::vector<GstElement *> &chain);
+  bool build (Kind kind, GstCaps *caps, std::vector<GstElement *> &chain);
+  bool add_decoder (GstCaps *caps, std::vector<GstElement *> &chain);
   bool link (const std::vector<GstElement *> &chain, GstElement *after);
   void refuse (const GstCaps *caps);
 

@@ -102,6 +102,41 @@ void test_file_flv_with_video () {
             "name=mux audiotestsrc num-buffers=94 ! audio/x-raw,rate=48000 ! voaacenc ! mux. mux.");
 }
 
+// What only a decoder can take apart, made by ffmpeg.
+void test_foreign_file (const char *name, const char *format, const char *codec) {
+  g_autofree char *program = g_find_program_in_path("ffmpeg");
+  if (!program || !have_server()) {
+    g_test_skip("ffmpeg or a media server is not installed");
+    return;
+  }
+  g_autofree char *path = g_build_filename(g_get_tmp_dir(), name, nullptr);
+  g_autoptr(GError) error = nullptr;
+  g_autoptr(GSubprocess) ffmpeg = g_subprocess_new(
+      G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error, program, "-v", "error", "-y", "-f", "lavfi", "-i",
+      "sine=frequency=440:duration=2:sample_rate=44100,volume=4", "-c:a", codec, "-f", format, path,
+      nullptr);
+  g_assert_no_error(error);
+  g_subprocess_wait_check(ffmpeg, nullptr, &error);
+  g_assert_no_error(error);
+  Script script;
+  script.url = server_url(name);
+  set_script(&script);
+  Ear ear(script.url);
+  Run run(std::string("filesrc location=") + path + sink());
+  run.play();
+  run.await_eos();
+  ear.hear(1500 * GST_MSECOND);
+  g_unlink(path);
+}
+
+void test_file_flv_mp3 () {
+  test_foreign_file("agora-sink-mp3.flv", "flv", "libmp3lame");
+}
+
+void test_file_loas () {
+  test_foreign_file("agora-sink.loas", "latm", "aac");
+}
+
 // One source after another at the same pad, each of another kind of sound.
 void test_change (gconstpointer data) {
   if (!have_server())
@@ -223,6 +258,8 @@ int main (int argc, char **argv) {
     g_test_add_func("/sink/file/aac", test_file_aac);
     g_test_add_func("/sink/file/flv", test_file_flv);
     g_test_add_func("/sink/file/flv-with-video", test_file_flv_with_video);
+    g_test_add_func("/sink/file/flv-mp3", test_file_flv_mp3);
+    g_test_add_func("/sink/file/loas", test_file_loas);
     g_test_add_func("/sink/bad/caps", test_bad_caps);
     g_test_add_func("/sink/bad/bytes", test_bad_bytes);
     g_test_add_func("/sink/bad/no-encoder", test_no_encoder);
