@@ -17,6 +17,9 @@ constexpr GstClockTime patience = 15 * GST_SECOND;
 // An element that is its own pace, in frames of 10 ms.
 constexpr const char *tone = "audiotestsrc is-live=true samplesperbuffer=480 ";
 
+// How much slower than a plain build this one may be.
+gint64 time_scale ();
+
 // Of the whole program; it skips the test where there is none.
 bool have_server ();
 std::string server_url (const char *stream);
