@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/agora-client.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "signaling/agora-enum-types.h"
@@ -518,6 +519,33 @@ const char *agora_client_get_channel (AgoraClient *self) {
   g_return_val_if_fail(AGORA_IS_CLIENT(self), nullptr);
   const std::string &channel = self->impl->core.machine().channel();
   return channel.empty() ? nullptr : channel.c_str();
+}
+
+/**
+ * agora_client_dup_speakers:
+ * @self: a client.
+ * @n_speakers: (out): how many there are.
+ *
+ * Tells who has something to hear in the channel, for those who come to a client that has joined
+ * already: every uid of which [signal@AgoraSignaling.Client::stream-added] has told and
+ * [signal@AgoraSignaling.Client::stream-removed] has not. A signal that is due in the same moment
+ * may be emitted after the list shows it. While the client is reconnecting, and after it has
+ * failed, the list is the last one that was known: what
+ * [method@AgoraSignaling.Client.rejoin_async] wants.
+ *
+ * Returns: (transfer full) (nullable) (array length=n_speakers): the uids, in rising order; %NULL
+ *   where there are none.
+ */
+guint *agora_client_dup_speakers (AgoraClient *self, gsize *n_speakers) {
+  g_return_val_if_fail(AGORA_IS_CLIENT(self), nullptr);
+  g_return_val_if_fail(n_speakers != nullptr, nullptr);
+  const auto &speakers = self->impl->core.machine().speakers();
+  *n_speakers = speakers.size();
+  if (speakers.empty())
+    return nullptr;
+  guint *uids = g_new(guint, speakers.size());
+  std::copy(speakers.begin(), speakers.end(), uids);
+  return uids;
 }
 
 /**

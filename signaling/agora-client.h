@@ -72,6 +72,9 @@ AGORA_API
 const char *agora_client_get_channel (AgoraClient *self);
 
 AGORA_API
+guint *agora_client_dup_speakers (AgoraClient *self, gsize *n_speakers);
+
+AGORA_API
 GMainContext *agora_client_get_main_context (AgoraClient *self);
 
 AGORA_API

@@ -388,6 +388,7 @@ void Machine::stop(Phase phase) {
   if (phase == Phase::idle) {
     uid_ = 0;
     channel_.clear();
+    speakers_.clear();
   }
 }
 

@@ -142,6 +142,7 @@ class Machine {
   Uid uid () const { return uid_; }
   const std::string &channel () const { return channel_; }
   const std::string &app_id () const { return app_id_; }
+  const std::set<Uid> &speakers () const { return speakers_; }
 
   Limits limits;
 

@@ -46,6 +46,7 @@ void a_whole_life () {
   g_assert_cmpstr(agora_client_get_channel(object), ==, "hall");
   g_assert_cmpint(agora_client_get_role(object), ==, AGORA_ROLE_BROADCASTER);
   WAIT_FOR(client.was_told("stream-added 8"));
+  g_assert_true(client.speakers() == std::vector<guint>{8});
   std::string url;
   g_assert_true(client.publish(&url).is_well());
   g_assert_true(url == "rtmp://push/1");
@@ -121,8 +122,14 @@ void a_whole_life () {
   for (std::size_t i = 0; i < std::size(lines); ++i)
     g_assert_cmpstr(client.told[i].c_str(), ==, lines[i]);
 
+  g_assert_true(client.speakers() == std::vector<guint>{8});
+  Gateway::send(gateway.socket(), protocol::Event{EventKind::stream_added, 3, {}, 0, false});
+  WAIT_FOR(client.was_told("stream-added 3"));
+  g_assert_true((client.speakers() == std::vector<guint>{3, 8}));
+
   g_assert_true(client.leave().is_well());
   g_assert_cmpint(client.state(), ==, AGORA_STATE_IDLE);
+  g_assert_true(client.speakers().empty());
   WAIT_FOR(gateway.socket().closed);
   g_assert_cmpint(gateway.count<protocol::Leave>(), ==, 1);
 }

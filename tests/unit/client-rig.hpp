@@ -325,6 +325,11 @@ class Client {
     return Outcome::take(error);
   }
   AgoraState state () const { return agora_client_get_state(object); }
+  std::vector<guint> speakers () const {
+    gsize n = 0;
+    g_autofree guint *uids = agora_client_dup_speakers(object, &n);
+    return {uids, uids + n};
+  }
   bool was_told (const std::string &line) const {
     for (const std::string &other : told)
       if (other == line)
