@@ -69,8 +69,13 @@ std::optional<std::pair<Code, std::string>> Rules::check_token(
 std::optional<std::pair<Code, std::string>> Rules::check_join(
     Step &step, const Session &session, const protocol::Join &join, Identity &identity,
     std::optional<protocol::Grant> &grant) {
+  // "007" and "7" are one uid, and tokens are signed for its usual spelling.
+  std::string named = join.uid;
+  if (const auto number = protocol::parse_uid(join.uid);
+      number && join.uid_type != uid_type_account)
+    named = std::to_string(*number);
   if (auto wrong =
-          check_token(join.app_id, join.channel, join.uid, join.token, step.now.wall_s, grant))
+          check_token(join.app_id, join.channel, named, join.token, step.now.wall_s, grant))
     return wrong;
   if (auto wrong = protocol::check_channel(join.channel))
     return {{Code::bad_request, *wrong}};

@@ -53,6 +53,7 @@ void only_good_tokens_get_in () {
        200},
       {"any uid", [] (const Scene &s) { return make_token(s, {.uid = "0"}); }, "77", 200},
       {"any uid, assigned", [] (const Scene &s) { return make_token(s, {.uid = ""}); }, "", 200},
+      {"leading zeros", [] (const Scene &s) { return make_token(s, {}); }, "0010", 200},
       {"none", [] (const Scene &) { return ""; }, "10", 120},
       {"app id", [] (const Scene &) { return closed_app; }, "10", 120},
       {"garbage", [] (const Scene &) { return "007garbage"; }, "10", 110},
