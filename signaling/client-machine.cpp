@@ -195,6 +195,9 @@ void Machine::on(const Opened &opened, Millis now) {
     join.known_speakers.emplace(speakers_.begin(), speakers_.end());
   else
     join.known_speakers = known_;
+  // A rejoin that the gateway refuses would be worse than a few that it doesn't account for.
+  if (join.known_speakers && join.known_speakers->size() > protocol::max_known_speakers)
+    join.known_speakers->resize(protocol::max_known_speakers);
   deadline_ = std::max(opened.since + limits.connect, now + 1);
   send(0, std::move(join), now);
 }

@@ -63,6 +63,9 @@ Request read_join (Fields &fields) {
     join.custom_audio_codec = fields.text("customAudioCodec", Need::required);
   if (fields.has("known_speakers"))
     join.known_speakers = fields.uids("known_speakers");
+  if (join.known_speakers && join.known_speakers->size() > max_known_speakers)
+    fields.fail("known_speakers", "at most " + std::to_string(max_known_speakers) + " uids, not " +
+                                      std::to_string(join.known_speakers->size()));
   return join;
 }
 

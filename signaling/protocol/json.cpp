@@ -11,6 +11,8 @@ namespace agora::protocol {
 namespace {
 
 constexpr std::size_t max_integer_digits = 18;  // what surely fits 63 bits
+// json-glib's time grows with their square when they share an object. The longest frame has few.
+constexpr unsigned max_members = 512;
 constexpr std::string_view structural = "{}[]:, \t\r\n";
 // Of true, false and null. json-glib also reads comments, hexadecimal numbers and assignments.
 constexpr std::string_view word_letters = "truefalsn";
@@ -58,6 +60,8 @@ class Scan {
       number();
       return;
     }
+    if (c == ':' && ++members_ > max_members)
+      reason_ = "the frame has too many members: expected at most " + std::to_string(max_members);
     if (structural.find(c) == std::string_view::npos &&
         word_letters.find(c) == std::string_view::npos)
       reason_ = "a stray byte at offset " + std::to_string(at_) + ": expected JSON";
@@ -145,6 +149,7 @@ class Scan {
   std::size_t at_ = 0;
   bool opened_ = false;
   unsigned depth_ = 0;
+  unsigned members_ = 0;
   std::string reason_;
 };
 

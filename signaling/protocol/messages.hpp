@@ -60,6 +60,9 @@ struct Ping {
   bool operator==(const Ping &) const = default;
 };
 
+// What one join may ask to be accounted for.
+constexpr std::size_t max_known_speakers = 1024;
+
 struct Join {
   Role role = Role::audience;
   std::string app_id;

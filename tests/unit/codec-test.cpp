@@ -115,6 +115,12 @@ void lenient_where_the_protocol_is () {
   };
   g_assert_true(speakers(R"(["8",9,"4294967295"])") == (std::vector<Uid>{8, 9, 4294967295u}));
   g_assert_true(speakers("[]").empty());
+  std::string many = "[1";
+  for (int i = 1; i < 1024; ++i)
+    many += ",1";
+  g_assert_cmpuint(speakers(many + "]").size(), ==, 1024);
+  auto error = std::get<DecodeError>(decode_client(join(R"("known_speakers":)" + many + ",1]")));
+  g_assert_nonnull(strstr(error.reason.c_str(), "1024"));
   g_assert_false(request_of<Join>(join("")).known_speakers.has_value());
   g_assert_false(request_of<Join>(join(R"("known_speakers":null)")).known_speakers.has_value());
   g_assert_true(request_of<Join>(join("")).role == Role::audience);
@@ -218,6 +224,13 @@ std::string nested (unsigned depth) {
          R"(,"command":"ping"})";
 }
 
+std::string crowded (unsigned members) {
+  std::string text = R"({"command":"ping","requestId":3)";
+  for (unsigned i = 2; i < members; ++i)
+    text += ",\"a" + std::to_string(i) + "\":\"::\"";
+  return text + "}";
+}
+
 void broken_text () {
   const std::string ping = R"({"command":"ping","requestId":3})";
   const Refusal rows[] = {
@@ -254,12 +267,14 @@ void broken_text () {
       {R"({"requestId":3,"requestId":4,"command":"ping"})", 401, "\"requestId\"", 0},
       {R"({"requestId":3,"command":"ping","a":{"b":1,"b":1}})", 401, "\"b\"", 0},
       {nested(16), 401, "deep", 0},
+      {crowded(513), 401, "512", 0},
       {nested(60000), 401, "bytes", 0},
       {R"({"a":")" + std::string(70000, 'x') + "\"}", 401, "65536", 0},
   };
   for (const Refusal &row : rows)
     check_refusal(row);
   good(decode_client(nested(15)));
+  good(decode_client(crowded(512)));
   // One name in two objects is no repetition.
   good(decode_client(R"({"requestId":3,"command":"ping","a":{"requestId":1},"b":[{"a":1}]})"));
   // Depth is bounded before anything recurses, even where the size is not.
