@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/gateway/bounded-stream.hpp"
 
+#include <algorithm>
+
 struct AgoraBoundedInput {
   GFilterInputStream parent;
   std::size_t bound;
@@ -157,9 +159,13 @@ ObjectPtr<GIOStream> bounded_stream_new (GIOStream *base, std::size_t bound) {
   return ObjectPtr<GIOStream>(G_IO_STREAM(stream));
 }
 
-void bounded_stream_renew (GIOStream *stream) {
+// A peer that keeps alive by pings may send one of them with each message for ever; one that only
+// wants pongs to pile up gets no more than that.
+void bounded_stream_renew (GIOStream *stream, std::size_t size) {
+  constexpr std::size_t headers = 16;
+  constexpr std::size_t longest_ping = 131;
   auto *input = reinterpret_cast<AgoraBoundedInput *>(g_io_stream_get_input_stream(stream));
-  input->count = 0;
+  input->count -= std::min(input->count, size + headers + longest_ping);
 }
 
 }  // namespace agora::gateway

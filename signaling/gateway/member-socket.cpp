@@ -43,9 +43,11 @@ MemberSocket::~MemberSocket() {
 void MemberSocket::on_message(SoupWebsocketConnection *, gint type, GBytes *message,
                               gpointer data) {
   auto *self = static_cast<MemberSocket *>(data);
-  bounded_stream_renew(soup_websocket_connection_get_io_stream(self->connection_.get()));
+  // What comes after the end was decided has no allowance left to renew.
   if (self->closing_)
     return;
+  bounded_stream_renew(soup_websocket_connection_get_io_stream(self->connection_.get()),
+                       g_bytes_get_size(message));
   if (type != SOUP_WEBSOCKET_DATA_TEXT) {
     self->close(SOUP_WEBSOCKET_CLOSE_UNSUPPORTED_DATA, "expected text frames");
     return;
