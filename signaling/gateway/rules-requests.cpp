@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <array>
+#include <utility>
 
 #include "signaling/gateway/rules.hpp"
 
@@ -129,14 +130,13 @@ void Rules::handle(Step &step, const Asked &asked, Member &member,
   if (!is_own_uid(step, asked, member, request.uid, "mute_local"))
     return;
   answer(step, asked);
-  if (request.target != Target::video) {
-    member.audio_muted = request.mute;
+  // Only what changes is told: a channel hears each request of one member.
+  if (request.target != Target::video &&
+      std::exchange(member.audio_muted, request.mute) != request.mute)
     tell_others(step, member, {EventKind::audio_mute, member.uid, "", 0, request.mute});
-  }
-  if (request.target != Target::audio) {
-    member.video_muted = request.mute;
+  if (request.target != Target::audio &&
+      std::exchange(member.video_muted, request.mute) != request.mute)
     tell_others(step, member, {EventKind::video_mute, member.uid, "", 0, request.mute});
-  }
 }
 
 void Rules::handle(Step &step, const Asked &asked, Member &,
