@@ -18,6 +18,9 @@ namespace {
 // What members get to take their goodbye, and no more.
 constexpr unsigned farewell_ms = 500;
 constexpr std::int64_t pulse_us = G_USEC_PER_SEC;
+// A deadline this late says that we stood still; members' pings may lie unread meanwhile.
+constexpr std::int64_t stall_us = 2 * G_USEC_PER_SEC;
+constexpr std::int64_t catch_up_us = G_USEC_PER_SEC / 2;
 
 Now now () {
   return {g_get_monotonic_time() / 1000, g_get_real_time() / G_USEC_PER_SEC};
@@ -28,7 +31,7 @@ Now now () {
 Gateway::Gateway(const Options &options, Callbacks callbacks)
     : options_(options),
       callbacks_(std::move(callbacks)),
-      deadline_([this] { run(rules_->tick(now())); }),
+      deadline_([this] { on_deadline(); }),
       pulse_([this] { pulse(); }),
       hurry_([this] {
         sockets_.clear();
@@ -268,10 +271,23 @@ void Gateway::run(const Commands &commands) {
 
 void Gateway::arm() {
   auto next = rules_->next_deadline();
+  deadline_due_ = next.value_or(0) * 1000;
   if (next)
-    deadline_.at(*next * 1000);
+    deadline_.at(std::max(deadline_due_, caught_up_));
   else
     deadline_.stop();
+}
+
+void Gateway::on_deadline() {
+  auto at = g_get_monotonic_time();
+  // Once for each stall: whoever is silent for good must not be spared for ever.
+  if (caught_up_ == 0 && at - deadline_due_ > stall_us) {
+    caught_up_ = at + catch_up_us;
+    deadline_.at(caught_up_);
+    return;
+  }
+  caught_up_ = 0;
+  run(rules_->tick(now()));
 }
 
 void Gateway::perform(const Send &send) {

@@ -57,6 +57,7 @@ class Gateway : public FrontHandler {
   void run (const Commands &commands, std::function<void()> done);
   void run (const Commands &commands);
   void arm ();
+  void on_deadline ();
   void maybe_stopped ();
   void pulse ();
 
@@ -78,7 +79,9 @@ class Gateway : public FrontHandler {
   Timer deadline_;
   Metrics metrics_;
   Timer pulse_;
-  std::int64_t pulse_due_ = 0;  // monotonic, us
+  std::int64_t pulse_due_ = 0;     // monotonic, us
+  std::int64_t deadline_due_ = 0;  // monotonic, us
+  std::int64_t caught_up_ = 0;     // after a stall, when deadlines count again; else 0
   bool media_stopped_ = false;
   bool hurried_ = false;
   Timer hurry_;

@@ -20,6 +20,8 @@ constexpr unsigned start_poll_ms = 20;
 constexpr unsigned poll_ms = 1000;
 constexpr std::int64_t start_limit_us = 10 * G_USEC_PER_SEC;
 constexpr std::int64_t frozen_us = 3 * G_USEC_PER_SEC;
+// A poll this late says that we stood still, not nginx.
+constexpr std::int64_t stall_us = G_USEC_PER_SEC;
 constexpr unsigned stop_limit_ms = 1000;
 // A child that lived this long starts the pauses over.
 constexpr std::int64_t long_life_us = 10 * G_USEC_PER_SEC;
@@ -224,18 +226,25 @@ void NginxServer::spawn() {
     return;
   }
   child_->watch([this] (const std::string &last_words) { on_gone(last_words); });
-  timer_.in(start_poll_ms);
+  poll_in(start_poll_ms);
+}
+
+void NginxServer::poll_in(unsigned ms) {
+  poll_due_ = g_get_monotonic_time() + std::int64_t{1000} * ms;
+  timer_.at(poll_due_);
 }
 
 void NginxServer::poll() {
   auto now = g_get_monotonic_time();
+  if (now - poll_due_ > stall_us)
+    heard_ = now;
   auto patience = state_ == State::starting ? start_limit_us : frozen_us;
   if (now - heard_ > patience) {
     g_warning("nginx doesn't answer; ending it");
     child_->kill_all();
     return;
   }
-  timer_.in(state_ == State::starting ? start_poll_ms : poll_ms);
+  poll_in(state_ == State::starting ? start_poll_ms : poll_ms);
   if (asked_)
     return;
   asked_ = true;

@@ -35,6 +35,7 @@ class NginxServer : public MediaServer {
   NginxServer();
   void spawn ();
   void poll ();
+  void poll_in (unsigned ms);
   void on_stat (bool ok, std::string_view body);
   void on_gone (const std::string &last_words);
   void serving ();
@@ -52,10 +53,11 @@ class NginxServer : public MediaServer {
   bool was_ready_ = false;
   bool asked_ = false;  // a stat request is under way
   Timer timer_;
-  Timer force_;               // ends a child that doesn't stop
-  std::int64_t started_ = 0;  // monotonic, us: this child
-  std::int64_t heard_ = 0;    // its last sign of life
-  std::string worker_;        // the worker's pid, as the stat page has it
+  Timer force_;                // ends a child that doesn't stop
+  std::int64_t started_ = 0;   // monotonic, us: this child
+  std::int64_t heard_ = 0;     // its last sign of life
+  std::int64_t poll_due_ = 0;  // monotonic, us
+  std::string worker_;         // the worker's pid, as the stat page has it
   unsigned pause_ms_ = 0;
   unsigned restarts_ = 0;
 };
