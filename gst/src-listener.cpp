@@ -282,10 +282,10 @@ void Listener::tick(GstClockTime now) {
   }
 }
 
-void Listener::speaker_broke(std::uint32_t uid) {
+void Listener::speaker_broke(std::uint32_t uid, GstClockTime since) {
   {
     std::lock_guard lock(mutex_);
-    broken_.emplace(uid, Broken{gst_util_get_timestamp()});
+    broken_.emplace(uid, Broken{since});
   }
   GST_INFO_OBJECT(element_, "lost the sound of %u", uid);
   session_->play_broke(this, uid);

@@ -73,7 +73,7 @@ class Listener final : public Member, public Speaker::Watcher {
   void reconnecting (const GError &cause) override;
   void reconnected (GstClockTime after) override;
   void failed (const GError &error) override;
-  void speaker_broke (std::uint32_t uid) override;
+  void speaker_broke (std::uint32_t uid, GstClockTime since) override;
   void speaker_heard (std::uint32_t uid) override;
   void speaker_encoded (std::uint32_t uid, GstBuffer *frame, GstCaps *caps,
                         std::int64_t at_ns) override;

@@ -3,6 +3,7 @@
 
 #include <gst/audio/audio.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -177,6 +178,7 @@ GstPadProbeReturn Speaker::Leg::encoded(GstPad *pad, GstPadProbeInfo *info, gpoi
   g_autoptr(GstClock) clock = gst_element_get_clock(GST_ELEMENT(speaker->owner_));
   if (!speaker->take_over(self, ++self->frames_))
     return GST_PAD_PROBE_OK;
+  speaker->last_frame_ = gst_util_get_timestamp();
   if (!clock || !GST_BUFFER_PTS_IS_VALID(frame))
     return GST_PAD_PROBE_DROP;
 
@@ -305,7 +307,8 @@ void Speaker::ended(Leg *leg) {
       return;
     hearing_ = false;
   }
-  watcher_->speaker_broke(uid_);
+  // Mostly it had been silent for a while before that showed.
+  watcher_->speaker_broke(uid_, std::min(gst_util_get_timestamp(), last_frame_.load()));
 }
 
 bool Speaker::owns(GstObject *object) const {

@@ -20,8 +20,9 @@ class Speaker {
   class Watcher {
    public:
     virtual ~Watcher() = default;
-    // The session in use ended or failed: play() another.
-    virtual void speaker_broke (std::uint32_t uid) = 0;
+    // The session in use ended or failed, and was silent from `since` on (of
+    // gst_util_get_timestamp()): play() another.
+    virtual void speaker_broke (std::uint32_t uid, GstClockTime since) = 0;
     // Sound comes from the session that play() began: tidy() what it replaced.
     virtual void speaker_heard (std::uint32_t uid) = 0;
     // An encoded frame, due at `at_ns` of the pipeline's clock.
@@ -62,6 +63,7 @@ class Speaker {
   std::shared_ptr<Timeline> timeline_;
   Watcher *watcher_;
   std::atomic<bool> hearing_ = false;
+  std::atomic<GstClockTime> last_frame_ = GST_CLOCK_TIME_NONE;  // as gst_util_get_timestamp()
 
   mutable std::mutex mutex_;  // guards the legs below, not what they do
   std::shared_ptr<Leg> current_;

@@ -55,7 +55,7 @@ void test_eos () {
   script.url = server_url("eos");
   set_script(&script);
   Ear ear(script.url);
-  Run run("audiotestsrc num-buffers=100 samplesperbuffer=480 ! audio/x-raw,rate=48000" + sink());
+  Run run("audiotestsrc num-buffers=200 samplesperbuffer=480 ! audio/x-raw,rate=48000" + sink());
   run.play();
   run.await_eos();
   g_assert_true(script.unpublished);
@@ -74,21 +74,21 @@ void test_file (const char *name, const std::string &launch) {
   Run run("filesrc blocksize=333 location=" + path + sink());
   run.play();
   run.await_eos();
-  // Two seconds of sound take two seconds.
-  g_assert_cmpint(g_get_monotonic_time() - before, >, 1'800'000);
+  // Three seconds of sound take three seconds.
+  g_assert_cmpint(g_get_monotonic_time() - before, >, 2'800'000);
   ear.hear(1700 * GST_MSECOND);
   g_unlink(path.c_str());
 }
 
 void test_file_aac () {
   test_file("agora-sink-test.aac",
-            "audiotestsrc num-buffers=94 ! audio/x-raw,rate=48000 ! voaacenc "
+            "audiotestsrc num-buffers=141 ! audio/x-raw,rate=48000 ! voaacenc "
             "! audio/mpeg,stream-format=adts");
 }
 
 void test_file_flv () {
   test_file("agora-sink-test.flv",
-            "audiotestsrc num-buffers=94 ! audio/x-raw,rate=48000 ! voaacenc ! flvmux");
+            "audiotestsrc num-buffers=141 ! audio/x-raw,rate=48000 ! voaacenc ! flvmux");
 }
 
 void test_file_flv_with_video () {
@@ -98,8 +98,8 @@ void test_file_flv_with_video () {
     return;
   }
   test_file("agora-sink-test-video.flv",
-            "videotestsrc num-buffers=60 ! video/x-raw,width=64,height=64 ! avenc_flv ! flvmux "
-            "name=mux audiotestsrc num-buffers=94 ! audio/x-raw,rate=48000 ! voaacenc ! mux. mux.");
+            "videotestsrc num-buffers=90 ! video/x-raw,width=64,height=64 ! avenc_flv ! flvmux "
+            "name=mux audiotestsrc num-buffers=141 ! audio/x-raw,rate=48000 ! voaacenc ! mux. mux.");
 }
 
 // What only a decoder can take apart, made by ffmpeg.
@@ -113,7 +113,7 @@ void test_foreign_file (const char *name, const char *format, const char *codec)
   g_autoptr(GError) error = nullptr;
   g_autoptr(GSubprocess) ffmpeg = g_subprocess_new(
       G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error, program, "-v", "error", "-y", "-f", "lavfi", "-i",
-      "sine=frequency=440:duration=2:sample_rate=44100,volume=4", "-c:a", codec, "-f", format, path,
+      "sine=frequency=440:duration=3:sample_rate=44100,volume=4", "-c:a", codec, "-f", format, path,
       nullptr);
   g_assert_no_error(error);
   g_subprocess_wait_check(ffmpeg, nullptr, &error);

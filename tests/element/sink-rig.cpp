@@ -163,8 +163,10 @@ void Ear::hear(GstClockTime duration, bool loud) {
   while (heard < duration) {
     g_assert_cmpint(g_get_monotonic_time(), <, deadline);
     g_autoptr(GstSample) sample = gst_app_sink_try_pull_sample(GST_APP_SINK(ear.get()), GST_SECOND);
-    if (!sample)
+    if (!sample) {
+      g_assert_false(gst_app_sink_is_eos(GST_APP_SINK(ear.get())));
       continue;
+    }
     GstBuffer *buffer = gst_sample_get_buffer(sample);
     if (is_loud(buffer) == loud)
       heard += GST_BUFFER_DURATION(buffer);

@@ -252,7 +252,7 @@ class Http(SocketCase):
                     client.shutdown(socket.SHUT_WR)
                     while client.recv(65536):
                         pass
-                except ConnectionError:
+                except OSError:  # reset, or already not connected any more
                     pass
         self.check_others()
 
