@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""From PLAYING to the first sound of a stream that is live already, and from a publisher's PLAYING
+until the media server has accepted it."""
+
+from report import median
+from rig import EAR, TONE, Rig, mic
+
+
+def run(report, quick):
+    rounds = 5 if quick else 20
+    with Rig() as rig:
+        rig.speak(rig.ours(mic(TONE), 'room', 8), rig.bare(mic(TONE), 'room'))
+        rig.wait_streams(1)
+        found = rig.measure('first_sound', rounds=rounds, kinds={
+            'ours': f'agorasrc {rig.where("room")} latency=20 ! {EAR}',
+            'bare': f'{rig.bare_source("room")} ! {EAR}',
+            'ours 100': f'agorasrc {rig.where("room")} ! {EAR}',
+            'ours rendered': f'agorasrc {rig.where("room")} latency=20 ! {EAR} sync=true',
+            'bare rendered': f'{rig.bare_source("room")} ! {EAR} sync=true'})
+        ours = {name: median(values) for name, values in found.items()}
+        report.row('first-sound', 'receiver, PLAYING to first sound, latency=20', 'ms',
+                   ours['ours'], {'rtmp2src': ours['bare']}, asked=0.25)
+        report.row('first-sound', 'the same, latency=100 (default)', 'ms', ours['ours 100'],
+                   {'rtmp2src': ours['bare']})
+        report.row('first-sound', 'the same at a synchronising sink, latency=20', 'ms',
+                   ours['ours rendered'], {'rtmp2src': ours['bare rendered']})
+        found = rig.measure('accepted', rounds=rounds, kinds={
+            'ours': rig.ours(mic(TONE), 'push', 9),
+            'bare': rig.bare(mic(TONE), 'push-{round}')})
+        report.row('first-sound', 'publisher, PLAYING to accepted', 'ms', median(found['ours']),
+                   {'rtmp2sink': median(found['bare'])}, asked=0.25)

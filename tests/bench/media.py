@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Pipelines under measurement, in a process of their own: `media.py JSON` prints one line of JSON.
+
+The JSON names a task below and its arguments. Everything runs on the system's clock. Only `latency`
+and `first_sound` look at sound, in Python, at a hundred blocks a second; `cost` runs pipelines
+alone.
+"""
+
+import json
+import os
+import resource
+import sys
+import threading
+import time
+
+import gi
+import numpy
+
+gi.require_version('Gst', '1.0')
+gi.require_version('GstAudio', '1.0')
+from gi.repository import GLib, Gst, GstAudio  # noqa: E402
+
+# Far above what a codec lets ring before an onset, far below a tick.
+LOUD = 0.1
+
+
+class Failed(Exception):
+    pass
+
+
+class Pipeline:
+    def __init__(self, description):
+        self.description = description
+        self.pipeline = (Gst.parse_launch(description) if isinstance(description, str)
+                         else description)
+        if not isinstance(self.pipeline, Gst.Pipeline):
+            pipeline = Gst.Pipeline()
+            pipeline.add(self.pipeline)
+            self.pipeline = pipeline
+        self.pipeline.use_clock(Gst.SystemClock.obtain())
+        self.bus = self.pipeline.get_bus()
+
+    def play(self):
+        self.pipeline.set_state(Gst.State.PLAYING)
+        return self
+
+    def check(self):
+        """Fails with what the pipeline said; keeps its latency up to date."""
+        while True:
+            message = self.bus.pop_filtered(Gst.MessageType.ERROR | Gst.MessageType.EOS
+                                            | Gst.MessageType.LATENCY)
+            if not message:
+                return
+            if message.type == Gst.MessageType.LATENCY:
+                self.pipeline.recalculate_latency()
+            elif message.type == Gst.MessageType.ERROR:
+                error, debug = message.parse_error()
+                raise Failed(f'{self.description}: {error.message} ({debug})')
+            else:
+                raise Failed(f'{self.description}: ended')
+
+    def stop(self):
+        self.pipeline.set_state(Gst.State.NULL)
+
+
+def settle(pipelines, seconds, done=None):
+    """Looks after the pipelines for so long, or until `done` is set."""
+    done = done or threading.Event()
+    end = time.monotonic() + seconds
+    while not done.wait(min(0.05, max(0, end - time.monotonic()))):
+        for pipeline in pipelines:
+            pipeline.check()
+        if time.monotonic() >= end:
+            return False
+    return True
+
+
+def loud_at(buffer, pad):
+    """The first loud frame of a block of sound, and the rate; None without one."""
+    caps = pad.get_current_caps()
+    info = GstAudio.AudioInfo.new_from_caps(caps)
+    good, data = buffer.map(Gst.MapFlags.READ)
+    if not good:
+        return None, info.rate
+    kind = numpy.float32 if 'F32' in info.finfo.name else numpy.int16
+    samples = numpy.abs(numpy.frombuffer(data.data, kind).astype(numpy.float32))
+    buffer.unmap(data)
+    if kind is numpy.int16:
+        samples /= 32768
+    # avdec_aac gives planes, all others interleave.
+    if caps.get_structure(0).get_string('layout') == 'non-interleaved':
+        samples = samples.reshape(info.channels, -1).max(axis=0)
+    else:
+        samples = samples[:len(samples) // info.channels * info.channels]
+        samples = samples.reshape(-1, info.channels).max(axis=1)
+    loud = numpy.flatnonzero(samples > LOUD)
+    return (int(loud[0]) if len(loud) else None), info.rate
+
+
+def first_sound(kinds, rounds, limit=10):
+    """Milliseconds from PLAYING to the first loud block at the sink `out`, kind by kind in turn."""
+    found = {name: [] for name in kinds}
+    for number in range(rounds + 1):
+        for name, description in kinds.items():
+            pipeline = Pipeline(description)
+            heard = threading.Event()
+            at = []
+
+            def handoff(_sink, buffer, pad, at=at, heard=heard):
+                if not at and loud_at(buffer, pad)[0] is not None:
+                    at.append(time.monotonic())
+                    heard.set()
+
+            pipeline.pipeline.get_by_name('out').connect('handoff', handoff)
+            start = time.monotonic()
+            pipeline.play()
+            try:
+                if not settle([pipeline], limit, heard):
+                    raise Failed(f'{description}: no sound within {limit} s')
+            finally:
+                pipeline.stop()
+            # The first round loads plugins.
+            if number:
+                found[name].append((at[0] - start) * 1000)
+    return found
+
+
+def accepted(kinds, rounds, limit=10):
+    """Milliseconds from PLAYING until the media server has taken a publisher.
+
+    rtmp2sink says so by its count of received bytes, which stays 0 until then; agorasink has one
+    inside. Two kinds of one round never share a stream's name: `{round}` is put in.
+    """
+    found = {name: [] for name in kinds}
+    for number in range(rounds + 1):
+        for name, description in kinds.items():
+            pipeline = Pipeline(description.format(round=f'{name}{number}'.replace(' ', '')))
+            sinks = []
+
+            def added(_bin, _sub, element, sinks=sinks):
+                if element.get_factory().get_name() == 'rtmp2sink':
+                    sinks.append(element)
+
+            pipeline.pipeline.connect('deep-element-added', added)
+            inside = pipeline.pipeline.iterate_recurse()
+            inside.foreach(lambda element: added(None, None, element))
+            start = time.monotonic()
+            pipeline.play()
+            done = None
+            tick = threading.Event()
+            try:
+                while done is None:
+                    if any(sink.get_property('stats').get_value('in-bytes-total')
+                           for sink in sinks):
+                        done = time.monotonic()
+                    elif time.monotonic() > start + limit:
+                        raise Failed(f'{description}: not accepted within {limit} s')
+                    pipeline.check()
+                    tick.wait(0.0003)
+            finally:
+                pipeline.stop()
+            if number:
+                found[name].append((done - start) * 1000)
+    return found
+
+
+def latency(senders, receivers, seconds, webrtc=None):
+    """Milliseconds from a tick's first sample at the mouth to its onset at a synchronising sink.
+
+    A sender's mouth is its element `mic`, a receiver's ear its sink `out`.
+    """
+    mouths = {name: [] for name in senders}
+    ears = {name: [] for name in receivers}
+    clock = Gst.SystemClock.obtain()
+    pipelines = []
+
+    def mouth(name, pipeline):
+        pad = pipeline.pipeline.get_by_name('mic').get_static_pad('src')
+        state = {'quiet': Gst.SECOND}
+
+        def spoken(pad, info):
+            buffer = info.get_buffer()
+            at, rate = loud_at(buffer, pad)
+            if at is None:
+                state['quiet'] += buffer.duration
+            else:
+                if state['quiet'] > 200 * Gst.MSECOND:
+                    mouths[name].append(pipeline.pipeline.get_base_time() + buffer.pts
+                                        + at * Gst.SECOND // rate)
+                state['quiet'] = 0
+            return Gst.PadProbeReturn.OK
+
+        pad.add_probe(Gst.PadProbeType.BUFFER, spoken)
+
+    def ear(name, sink):
+        state = {'quiet': 0}
+
+        def heard(_sink, buffer, pad):
+            now = clock.get_time()
+            at, rate = loud_at(buffer, pad)
+            if at is None:
+                state['quiet'] += buffer.duration
+            else:
+                if state['quiet'] > 200 * Gst.MSECOND:
+                    ears[name].append(now + at * Gst.SECOND // rate)
+                state['quiet'] = 0
+
+        sink.connect('handoff', heard)
+
+    pairs = []
+    try:
+        for name, description in senders.items():
+            pipeline = Pipeline(description)
+            mouth(name, pipeline)
+            pipelines.append(pipeline.play())
+        settle(pipelines, 1.5)
+        for name, (sender, description) in receivers.items():
+            if description.startswith('playbin3 '):
+                element = Gst.ElementFactory.make('playbin3')
+                sink = Gst.ElementFactory.make('fakesink')
+                for key, value in (('sync', True), ('signal-handoffs', True)):
+                    sink.set_property(key, value)
+                element.set_property('uri', description.split()[1])
+                element.set_property('audio-sink', sink)
+                pipeline = Pipeline(element)
+                pipeline.description = description
+            else:
+                pipeline = Pipeline(description)
+                sink = pipeline.pipeline.get_by_name('out')
+            ear(name, sink)
+            pipelines.append(pipeline.play())
+        for name, jitter in (webrtc or {}).items():
+            import webrtc_pair
+            mouths[name], ears[name] = [], []
+            receivers[name] = (name, '')
+            pair = webrtc_pair.Pair(jitter, Pipeline, lambda sink, name=name: ear(name, sink))
+            pairs.append(pair)
+            mouth(name, pair.sender)
+            pair.play()
+        settle(pipelines + [end for pair in pairs for end in pair.ends()], seconds)
+    finally:
+        for pipeline in pipelines:
+            pipeline.stop()
+        for pair in pairs:
+            pair.stop()
+    found = {}
+    for name, heard in ears.items():
+        spoken = numpy.array(mouths[receivers[name][0]], dtype=float)
+        # What was heard first may have been cut at its beginning.
+        found[name] = [float(at - spoken[spoken < at].max()) / Gst.MSECOND
+                       for at in heard[1:] if (spoken < at).any()]
+    return found
+
+
+def threads():
+    return len(os.listdir('/proc/self/task'))
+
+
+def cost(description, count, warm, seconds, pipelines=None):
+    """What `count` pipelines in this process cost; `{n}` in the description counts them."""
+    empty = {'threads': threads(), 'fds': len(os.listdir('/proc/self/fd')), 'memory': memory()}
+    texts = pipelines or [description.replace('{n}', str(number)) for number in range(count)]
+    running = [Pipeline(text) for text in texts]
+    try:
+        for pipeline in running:
+            pipeline.play()
+        settle(running, warm)
+        before, start = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+        # Nothing of Python runs meanwhile.
+        threading.Event().wait(seconds)
+        after, end = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+        for pipeline in running:
+            pipeline.check()
+        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return {'cpu': used * 60 / (end - start), 'threads': threads() - empty['threads'],
+                'fds': len(os.listdir('/proc/self/fd')) - empty['fds'],
+                'memory': memory() - empty['memory']}
+    finally:
+        for pipeline in running:
+            pipeline.stop()
+
+
+def memory():
+    """KiB."""
+    with open('/proc/self/statm', encoding='ascii') as file:
+        return int(file.read().split()[1]) * resource.getpagesize() // 1024
+
+
+def speak(pipelines):
+    """Plays until standard input ends."""
+    running = [Pipeline(text).play() for text in pipelines]
+    print('speaking', flush=True)
+    ended = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    try:
+        while not settle(running, 1, ended):
+            continue
+    finally:
+        for pipeline in running:
+            pipeline.stop()
+    return {}
+
+
+def main():
+    Gst.init(None)
+    # webrtcbin and playbin3 want a main loop.
+    loop = GLib.MainLoop()
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    asked = json.loads(sys.argv[1])
+    tasks = {'first_sound': first_sound, 'accepted': accepted, 'latency': latency, 'cost': cost,
+             'speak': speak}
+    try:
+        result = tasks[asked.pop('task')](**asked)
+        print('result ' + json.dumps(result), flush=True)
+    except Failed as error:
+        print(f'failed {error}', flush=True)
+        sys.exit(1)
+    finally:
+        loop.quit()
+        thread.join()
+
+
+if __name__ == '__main__':
+    main()

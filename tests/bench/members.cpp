@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Thousands of members of one channel in one process, to load a gateway with. It costs as little as
+// it can, so that what is measured is the server: one epoll, no JSON library.
+//
+//   members HOST PORT COUNT
+//
+// Commands on standard input, each answered with one line of JSON on standard output:
+//   join IN-FLIGHT   everyone joins, so many at a time
+//   watch SECONDS    one more member asks for a pong every 10 ms: the server's loop lag
+//   tell ROUNDS      the broadcaster mutes: until the last member knows
+//   storm            everyone is cut off, and comes back at once
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// As the vendor's SDK does it.
+constexpr double heartbeat_s = 3;
+constexpr double probe_s = 0.01;
+// After it a phase is given up, and its line says how far it came.
+constexpr double limit_s = 100;
+// One address has too few ports for a reconnect storm while those of the round before still linger.
+constexpr int addresses = 4;
+
+double now () {
+  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
+
+enum class Stage { away, connecting, upgrading, joining, in };
+
+struct Member {
+  int fd = -1;
+  Stage stage = Stage::away;
+  std::string got;
+  bool told = false;
+};
+
+class Load {
+ public:
+  Load(const char *host, int port, int count) : members_(count), epoll_(epoll_create1(0)) {
+    server_.sin_family = AF_INET;
+    server_.sin_port = htons(static_cast<std::uint16_t>(port));
+    inet_pton(AF_INET, host, &server_.sin_addr);
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u32 = commands_id;
+    epoll_ctl(epoll_, EPOLL_CTL_ADD, STDIN_FILENO, &event);
+  }
+
+  int run () {
+    while (!over_)
+      turn(1);
+    return 0;
+  }
+
+ private:
+  static constexpr std::uint32_t commands_id = UINT32_MAX;
+
+  void command (const std::string &line) {
+    char word[16] = "";
+    double number = 0;
+    if (std::sscanf(line.c_str(), "%15s %lf", word, &number) < 1)
+      return;
+    const std::string_view what(word);
+    if (what == "join")
+      join(static_cast<std::size_t>(number));
+    else if (what == "watch")
+      watch(number);
+    else if (what == "tell")
+      tell(static_cast<int>(number));
+    else if (what == "storm")
+      storm();
+    else
+      std::printf("{\"error\": \"unknown command\"}\n");
+    std::fflush(stdout);
+  }
+
+  void read_commands () {
+    char text[256];
+    const auto size = read(STDIN_FILENO, text, sizeof text);
+    if (size <= 0) {
+      over_ = true;
+      return;
+    }
+    pending_.append(text, static_cast<std::size_t>(size));
+    std::size_t end;
+    while ((end = pending_.find('\n')) != std::string::npos) {
+      const auto line = pending_.substr(0, end);
+      pending_.erase(0, end + 1);
+      command(line);
+    }
+  }
+
+  // Until `done`, with everybody's heartbeats.
+  bool until (const std::function<bool()> &done, double limit) {
+    const double end = now() + limit;
+    while (!done()) {
+      if (now() > end || over_)
+        return false;
+      turn(0.001);
+    }
+    return true;
+  }
+
+  void turn (double longest) {
+    epoll_event events[256];
+    const double wait =
+        heartbeats_due_ > 0 ? std::clamp(heartbeats_due_ - now(), 0.0, longest) : longest;
+    const int count = epoll_wait(epoll_, events, 256, static_cast<int>(wait * 1000 + 0.5));
+    for (int i = 0; i < count; i++) {
+      if (events[i].data.u32 == commands_id)
+        read_commands();
+      else
+        ready(events[i].data.u32, events[i].events);
+    }
+    if (heartbeats_due_ > 0)
+      beat();
+  }
+
+  void beat () {
+    const double step = heartbeat_s / static_cast<double>(members_.size());
+    for (double at = now(); heartbeats_due_ <= at; heartbeats_due_ += step) {
+      next_beat_ = (next_beat_ + 1) % members_.size();
+      if (members_[next_beat_].stage == Stage::in)
+        ping(next_beat_, 0);
+    }
+  }
+
+  void connect_member (std::size_t id) {
+    auto &member = members_[id];
+    member.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (member.fd < 0) {
+      std::fprintf(stderr, "members: socket: %s\n", std::strerror(errno));
+      std::exit(1);
+    }
+    const int yes = 1;
+    setsockopt(member.fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    setsockopt(member.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + static_cast<std::uint32_t>(id) % addresses);
+    bind(member.fd, reinterpret_cast<sockaddr *>(&from), sizeof from);
+    if (connect(member.fd, reinterpret_cast<sockaddr *>(&server_), sizeof server_) != 0 &&
+        errno != EINPROGRESS) {
+      std::fprintf(stderr, "members: connect: %s\n", std::strerror(errno));
+      std::exit(1);
+    }
+    member.stage = Stage::connecting;
+    member.got.clear();
+    epoll_event event{};
+    event.events = EPOLLOUT;
+    event.data.u32 = static_cast<std::uint32_t>(id);
+    epoll_ctl(epoll_, EPOLL_CTL_ADD, member.fd, &event);
+  }
+
+  void lose (Member &member) {
+    if (member.stage == Stage::in)
+      in_--;
+    if (member.fd >= 0)
+      close(member.fd);
+    member.fd = -1;
+    member.stage = Stage::away;
+    member.got.clear();
+  }
+
+  void send_raw (Member &member, const std::string &data) {
+    if (send(member.fd, data.data(), data.size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(data.size()))
+      lost_++;
+  }
+
+  void send_text (Member &member, const std::string &text) {
+    std::string frame(1, '\x81');
+    if (text.size() < 126) {
+      frame += static_cast<char>(0x80 | text.size());
+    } else {
+      frame += '\xfe';
+      frame += static_cast<char>(text.size() >> 8);
+      frame += static_cast<char>(text.size());
+    }
+    // A mask of zeros is as good as any to a server.
+    frame.append(4, '\0');
+    send_raw(member, frame + text);
+  }
+
+  std::string envelope (std::size_t id, int request) {
+    const auto uid = std::to_string(id + 1);
+    return R"({"appId":"demo","cname":"load","uid":")" + uid +
+           R"(","sid":"E1ABA8D212E9D2BE7F613B396C0CA543","sdkVersion":"1.1.0","requestId":)" +
+           std::to_string(request) + R"(,"ts":1700000000,)";
+  }
+
+  void ask (std::size_t id, const std::string &request) {
+    request_++;
+    send_text(members_[id], envelope(id, request_) + R"("seq":)" + std::to_string(request_) +
+                                R"(,"clientRequest":)" + request + "}");
+  }
+
+  void send_join (std::size_t id) {
+    const auto uid = std::to_string(id + 1);
+    const char *role = id == 0 ? "broadcaster" : "audience";
+    ask(id, std::string(R"({"action":"join","role":")") + role +
+                R"(","appId":"demo","customAudioCodec":null,"key_vos":"demo","key_vocs":"demo",)"
+                R"("channel_name":"load","uid":")" +
+                uid +
+                R"(","vid":"1","device":"test","os":"linux","version":"2.6.4",)"
+                R"("clientType":"test","audio_only":true,"uidType":0})");
+  }
+
+  void ping (std::size_t id, int request) {
+    send_text(members_[id], envelope(id, request) + R"("command":"ping"})");
+  }
+
+  void ready (std::uint32_t id, std::uint32_t events) {
+    auto &member = members_[id];
+    if (member.fd < 0)
+      return;
+    if (member.stage == Stage::connecting) {
+      int error = 0;
+      socklen_t size = sizeof error;
+      getsockopt(member.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+      if (error != 0) {
+        lost_++;
+        lose(member);
+        connect_member(id);
+        return;
+      }
+      member.stage = Stage::upgrading;
+      epoll_event event{};
+      event.events = EPOLLIN;
+      event.data.u32 = id;
+      epoll_ctl(epoll_, EPOLL_CTL_MOD, member.fd, &event);
+      send_raw(member,
+               "GET /api HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade"
+               "\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+               "\r\n");
+      return;
+    }
+    char data[16384];
+    const auto size = recv(member.fd, data, sizeof data, 0);
+    if (size <= 0) {
+      if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+      // A server that turns one away in the middle of joining is tried again.
+      const bool again = member.stage != Stage::in;
+      lost_++;
+      lose(member);
+      if (again)
+        connect_member(id);
+      return;
+    }
+    (void)events;
+    member.got.append(data, static_cast<std::size_t>(size));
+    take(id);
+  }
+
+  void take (std::size_t id) {
+    auto &member = members_[id];
+    if (member.stage == Stage::upgrading) {
+      const auto end = member.got.find("\r\n\r\n");
+      if (end == std::string::npos)
+        return;
+      if (member.got.compare(0, 12, "HTTP/1.1 101") != 0) {
+        std::fprintf(stderr, "members: refused: %.60s\n", member.got.c_str());
+        std::exit(1);
+      }
+      member.got.erase(0, end + 4);
+      member.stage = Stage::joining;
+      send_join(id);
+    }
+    std::size_t from = 0;
+    for (;;) {
+      const auto left = member.got.size() - from;
+      const auto *bytes = reinterpret_cast<const unsigned char *>(member.got.data()) + from;
+      if (left < 2)
+        break;
+      std::size_t head = 2, length = bytes[1] & 127;
+      if (length == 126) {
+        if (left < 4)
+          break;
+        head = 4;
+        length = static_cast<std::size_t>(bytes[2]) << 8 | bytes[3];
+      }
+      if (left < head + length)
+        break;
+      text(id, std::string_view(member.got).substr(from + head, length));
+      from += head + length;
+    }
+    member.got.erase(0, from);
+  }
+
+  void text (std::size_t id, std::string_view frame) {
+    auto &member = members_[id];
+    if (member.stage == Stage::joining) {
+      if (frame.find("\"code\":200") == std::string_view::npos) {
+        std::fprintf(stderr, "members: join was answered with %.*s\n",
+                     static_cast<int>(frame.size()), frame.data());
+        std::exit(1);
+      }
+      member.stage = Stage::in;
+      in_++;
+      if (to_join_ < members_.size() && joining_)
+        connect_member(to_join_++);
+      return;
+    }
+    if (frame.find("audio-mute") != std::string_view::npos) {
+      if (!member.told) {
+        member.told = true;
+        told_++;
+      }
+      return;
+    }
+    if (id == probe_id && frame.find("pong") != std::string_view::npos &&
+        frame.find(probe_mark_) != std::string_view::npos)
+      probed_ = true;
+  }
+
+  void everyone_joins (std::size_t in_flight, const char *name) {
+    const double start = now();
+    lost_ = 0;
+    joining_ = true;
+    // Who is in must not fall silent while others join.
+    heartbeats_due_ = start;
+    to_join_ = std::min(in_flight, members_.size());
+    for (std::size_t i = 0; i < to_join_; i++)
+      connect_member(i);
+    const bool all = until([this] { return in_ == members_.size(); }, limit_s);
+    joining_ = false;
+    const double took = now() - start;
+    std::printf(
+        "{\"phase\": \"%s\", \"all\": %s, \"members\": %zu, \"seconds\": %.4f, "
+        "\"per_second\": %.1f, \"lost\": %zu}\n",
+        name, all ? "true" : "false", in_, took, static_cast<double>(in_) / took, lost_);
+  }
+
+  void join (std::size_t in_flight) { everyone_joins(in_flight, "join"); }
+
+  void watch (double seconds) {
+    std::vector<double> trips;
+    bool answered = true;
+    const double end = now() + seconds;
+    for (int request = 1000000; now() < end && !over_; request++) {
+      const double sent = now();
+      probed_ = false;
+      probe_mark_ = "\"requestId\":" + std::to_string(request);
+      ping(probe_id, request);
+      answered = until([this] { return probed_; }, 10);
+      if (!answered)
+        break;
+      trips.push_back((now() - sent) * 1000);
+      until([&] { return now() >= sent + probe_s; }, probe_s);
+    }
+    std::sort(trips.begin(), trips.end());
+    auto part = [&] (double share) {
+      return trips.empty()
+                 ? -1
+                 : trips[std::min(
+                       trips.size() - 1,
+                       static_cast<std::size_t>(share * static_cast<double>(trips.size())))];
+    };
+    std::printf(
+        "{\"phase\": \"watch\", \"all\": %s, \"count\": %zu, \"median_ms\": %.3f, \"p99_ms\": "
+        "%.3f, "
+        "\"max_ms\": %.3f}\n",
+        answered ? "true" : "false", trips.size(), part(0.5), part(0.99), part(1));
+  }
+
+  void tell (int rounds) {
+    std::string all = "[";
+    bool complete = true;
+    for (int i = 0; i < rounds; i++) {
+      for (auto &member : members_)
+        member.told = false;
+      told_ = 0;
+      const double sent = now();
+      ask(0, std::string(R"({"action":"mute_local","uid":1,"target":"audio","mute":)") +
+                 (i % 2 == 0 ? "true}" : "false}"));
+      complete = until([this] { return told_ + 1 >= in_; }, 20) && complete;
+      char number[32];
+      std::snprintf(number, sizeof number, "%s%.3f", i > 0 ? ", " : "", (now() - sent) * 1000);
+      all += number;
+      // What the server still has to do must not fall into the next round.
+      const double rest = now() + 0.2;
+      until([&] { return now() >= rest; }, 1);
+    }
+    std::printf("{\"phase\": \"tell\", \"all\": %s, \"last_ms\": %s]}\n",
+                complete ? "true" : "false", all.c_str());
+  }
+
+  void storm () {
+    heartbeats_due_ = 0;
+    const linger now_at_once = {1, 0};
+    for (auto &member : members_) {
+      // As after a power cut of the network's: no goodbye.
+      setsockopt(member.fd, SOL_SOCKET, SO_LINGER, &now_at_once, sizeof now_at_once);
+      lose(member);
+    }
+    everyone_joins(members_.size(), "storm");
+  }
+
+  static constexpr std::size_t probe_id = 1;
+
+  std::vector<Member> members_;
+  const int epoll_;
+  sockaddr_in server_{};
+  std::string pending_;
+  std::string probe_mark_;
+  std::size_t in_ = 0;
+  std::size_t to_join_ = 0;
+  std::size_t told_ = 0;
+  std::size_t lost_ = 0;
+  std::size_t next_beat_ = 0;
+  double heartbeats_due_ = 0;  // 0: nobody's
+  int request_ = 2;
+  bool joining_ = false;
+  bool probed_ = false;
+  bool over_ = false;
+};
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  if (argc != 4 || std::atoi(argv[2]) <= 0 || std::atoi(argv[3]) < 2) {
+    std::fprintf(stderr, "usage: members HOST PORT COUNT (at least 2)\n");
+    return 2;
+  }
+  return Load(argv[1], std::atoi(argv[2]), std::atoi(argv[3])).run();
+}

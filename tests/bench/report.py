@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the benchmarks found: one table, one JSON file, and the comparison with the last one."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+from datetime import datetime, timezone
+
+# A ratio that grew by more than this is flagged.
+TOLERANCE = 0.10
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def number(value):
+    if value is None:
+        return '–'
+    if value == 0 or abs(value) >= 100:
+        return f'{value:.0f}'
+    return f'{value:.3g}'
+
+
+class Report:
+    """Rows with the same figure of ours and of others, taken side by side in one run.
+
+    A ratio is ours to the reference's, turned around where more is better: less is always better.
+    """
+
+    def __init__(self):
+        self.rows = []
+        self.skipped = []
+
+    def row(self, part, name, unit, ours, others=None, asked=None, more_is_better=False,
+            compared=True):
+        """`others`: by name; the first is the reference. `asked`: the largest ratio allowed; with
+        no others, the largest value of ours. `compared`: whether a later run flags it."""
+        others = dict(others or {})
+        reference = next(iter(others.values()), None)
+        ratio = None
+        if reference and ours:
+            ratio = reference / ours if more_is_better else ours / reference
+        self.rows.append({
+            'part': part, 'name': name, 'unit': unit, 'ours': ours, 'others': others,
+            'ratio': ratio, 'asked': asked, 'more_is_better': more_is_better,
+            'compared': compared})
+        print(self.line(self.rows[-1]), flush=True)
+
+    def skip(self, part, what, why):
+        self.skipped.append({'part': part, 'what': what, 'why': str(why)})
+        print(f'{part}: skipped {what}: {why}', flush=True)
+
+    @staticmethod
+    def verdict(row):
+        measure = row['ratio'] if row['others'] else row['ours']
+        if row['asked'] is None or measure is None:
+            return ''
+        return 'reached' if measure <= row['asked'] else 'MISSED'
+
+    def line(self, row):
+        others = ', '.join(f'{name} {number(value)}' for name, value in row['others'].items())
+        ratio = '' if row['ratio'] is None else f'  ratio {row["ratio"]:.2f}'
+        asked = '' if row['asked'] is None else f' (asked {row["asked"]:g}: {self.verdict(row)})'
+        return (f'{row["part"]:<12} {row["name"]:<58} {number(row["ours"]):>8} {row["unit"]:<7}'
+                f' | {others}{ratio}{asked}')
+
+    def table(self):
+        lines = [self.line(row) for row in self.rows]
+        lines += [f'{each["part"]:<12} skipped: {each["what"]}: {each["why"]}'
+                  for each in self.skipped]
+        return '\n'.join(lines)
+
+    def markdown(self):
+        """The same, for docs/performance.md."""
+        lines = ['| part | figure | ours | others | ratio | asked |', '|---|---|---|---|---|---|']
+        for row in self.rows:
+            others = ', '.join(f'{name} {number(value)}' for name, value in row['others'].items())
+            ratio = '' if row['ratio'] is None else f'{row["ratio"]:.2f}'
+            asked = '' if row['asked'] is None else f'{row["asked"]:g}, {self.verdict(row)}'
+            lines.append(f'| {row["part"]} | {row["name"]} | {number(row["ours"])} {row["unit"]} | '
+                         f'{others} | {ratio} | {asked} |')
+        lines += [f'| {each["part"]} | {each["what"]} | skipped: {each["why"]} | | | |'
+                  for each in self.skipped]
+        return '\n'.join(lines)
+
+    def data(self, parts, seconds, quick):
+        versions = {}
+        for name, command in (('gstreamer', ['gst-inspect-1.0', '--version']),
+                              ('node', ['node', '--version']),
+                              ('nginx', ['nginx', '-v'])):
+            try:
+                run = subprocess.run(command, capture_output=True, text=True, timeout=20,
+                                     check=False)
+                versions[name] = (run.stdout + run.stderr).strip().split('\n')[0]
+            except (OSError, subprocess.TimeoutExpired):
+                continue
+        return {'when': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+                'cores': os.cpu_count(), 'machine': platform.machine(),
+                'kernel': platform.release(), 'load_before': LOAD_BEFORE, 'quick': quick,
+                'versions': versions, 'parts': parts, 'seconds': round(seconds),
+                'rows': self.rows, 'skipped': self.skipped}
+
+    def compare(self, last):
+        """Sentences about each ratio that is worse by more than a tenth than in `last`."""
+        before = {(row['part'], row['name']): row for row in last['rows']}
+        worse = []
+        for row in self.rows:
+            old = before.get((row['part'], row['name']))
+            if not old or not row['compared'] or not row['ratio'] or not old['ratio']:
+                continue
+            if row['ratio'] > old['ratio'] * (1 + TOLERANCE):
+                worse.append(f'{row["part"]}: {row["name"]}: ratio {row["ratio"]:.2f}, was '
+                             f'{old["ratio"]:.2f} ({last["when"]})')
+        return worse
+
+
+LOAD_BEFORE = [round(value, 2) for value in os.getloadavg()]
+
+
+def load(path):
+    with open(path, encoding='utf-8') as file:
+        return json.load(file)
+
+
+def save(path, data):
+    with open(path, 'w', encoding='utf-8') as file:
+        json.dump(data, file, indent=1, ensure_ascii=False)
+        file.write('\n')
