@@ -33,7 +33,10 @@ struct Subscription {
   std::string stream;
   std::uint64_t grant = 0;
   std::uint64_t client = 0;  // the media server's session that plays; 0: none
-  bool moved = false;        // the URL changed while the member was away
+  // Played before the stream moved to another name, and not given up yet; 0: none.
+  std::uint64_t left = 0;
+  std::string left_stream;
+  bool moved = false;  // the URL changed while the member was away
   bool audio_muted = false;
   bool video_muted = false;
 };

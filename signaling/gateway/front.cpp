@@ -213,7 +213,8 @@ void Front::healthz(SoupServerMessage *message) {
   const std::pair<const char *, std::size_t> counts[] = {{"members", health.members},
                                                          {"channels", health.channels},
                                                          {"streams", health.streams},
-                                                         {"mediaRestarts", health.media_restarts}};
+                                                         {"mediaRestarts", health.media_restarts},
+                                                         {"mediaPauseMs", health.media_pause_ms}};
   for (auto [name, count] : counts) {
     json_builder_set_member_name(builder, name);
     json_builder_add_int_value(builder, static_cast<gint64>(count));

@@ -30,6 +30,7 @@ class FrontHandler {
     std::size_t channels = 0;
     std::size_t streams = 0;
     unsigned media_restarts = 0;
+    unsigned media_pause_ms = 0;
   };
   virtual Health health () const = 0;
   // For Prometheus.

@@ -126,6 +126,11 @@ void Gateway::start() {
   };
   callbacks.failed = [this] (const std::string &reason) { callbacks_.failed(reason); };
   callbacks.lost = [this] { run(rules_->media_server_lost(now())); };
+  callbacks.sessions = [this] (const std::vector<std::uint64_t> &ids, std::int64_t asked) {
+    run(rules_->media_sessions(ids, asked / 1000, now()));
+  };
+  callbacks.away = [this] { run(rules_->service_lost(now())); };
+  callbacks.back = [this] { rules_->service_back(); };
   callbacks.stopped = [this] {
     media_stopped_ = true;
     maybe_stopped();
@@ -203,7 +208,8 @@ void Gateway::closed(SessionId id) {
 
 FrontHandler::Health Gateway::health() const {
   auto totals = rules_->totals();
-  return {media_->alive(), totals.members, totals.channels, totals.streams, media_->restarts()};
+  return {media_->alive(), totals.members,     totals.channels,
+          totals.streams,  media_->restarts(), media_->pause_ms()};
 }
 
 AdminAnswer Gateway::administer(const AdminRequest &asked) {

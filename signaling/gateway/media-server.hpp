@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "signaling/gateway/commands.hpp"
 
@@ -25,6 +26,12 @@ class MediaServer {
     std::function<void(const std::string &reason)> failed;
     // Every session it carried is gone. It comes back by itself.
     std::function<void()> lost;
+    // The ids of the sessions that it carries, after something that may have cost some, and when it
+    // was asked for them (monotonic, us).
+    std::function<void(const std::vector<std::uint64_t> &ids, std::int64_t asked)> sessions;
+    // It has been away for long; then, that it serves again.
+    std::function<void()> away;
+    std::function<void()> back;
     std::function<void()> stopped;
   };
 
@@ -42,6 +49,8 @@ class MediaServer {
   virtual void drop (const DropMedia &what, std::function<void()> done) = 0;
   virtual bool alive () const = 0;
   virtual unsigned restarts () const = 0;
+  // It is down, and started again after so long a pause; else 0.
+  virtual unsigned pause_ms () const { return 0; }
 };
 
 }  // namespace agora::gateway

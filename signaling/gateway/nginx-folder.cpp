@@ -202,6 +202,7 @@ std::string nginx_configuration (const NginxConfig &config) {
        << "    listen \"unix:" << config.socket
        << "\";\n"
           "    location = /stat { rtmp_stat global; }\n"
+          "    location = /sessions { rtmp_stat all; }\n"
           "    location /control { rtmp_control drop; }\n"
           "  }\n"
           "}\n";

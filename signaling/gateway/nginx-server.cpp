@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "signaling/gateway/http.hpp"
@@ -30,6 +31,14 @@ constexpr int inherited_fd = 3;
 // Small, so that a publisher soon notices a server that stands still; accepted sockets inherit it.
 constexpr int receive_buffer = 16 * 1024;
 constexpr const char *stat_url = "http://localhost/stat";
+constexpr const char *sessions_url = "http://localhost/sessions";
+// How long sessions are counted after something that may have cost some: what was admitted just
+// before it is too fresh for the first count.
+constexpr std::int64_t count_us = 5 * G_USEC_PER_SEC;
+// The master replaces workers without a pause. So many, each within so long after the one before,
+// and all of it is started anew, with pauses that grow.
+constexpr unsigned most_replacements = 3;
+constexpr std::int64_t replacement_us = 5 * G_USEC_PER_SEC;
 
 std::string_view between (std::string_view text, std::string_view open, std::string_view close) {
   auto from = text.find(open);
@@ -38,6 +47,18 @@ std::string_view between (std::string_view text, std::string_view open, std::str
   from += open.size();
   auto to = text.find(close, from);
   return to == std::string_view::npos ? std::string_view() : text.substr(from, to - from);
+}
+
+std::vector<std::uint64_t> clients_of (std::string_view page) {
+  constexpr std::string_view mark = "<client><id>";
+  std::vector<std::uint64_t> ids;
+  for (auto at = page.find(mark); at != std::string_view::npos; at = page.find(mark, at)) {
+    at += mark.size();
+    std::uint64_t id = 0;
+    if (std::from_chars(page.data() + at, page.data() + page.size(), id).ec == std::errc())
+      ids.push_back(id);
+  }
+  return ids;
 }
 
 }  // namespace
@@ -61,7 +82,9 @@ class NginxServer::Child : public std::enable_shared_from_this<NginxServer::Chil
     child->process_.reset(g_subprocess_launcher_spawnv(launcher.get(), arguments, error));
     if (!child->process_)
       return nullptr;
-    child->group_ = std::stoi(g_subprocess_get_identifier(child->process_.get()));
+    // Without one, it has ended already.
+    if (const char *id = g_subprocess_get_identifier(child->process_.get()))
+      child->group_ = std::stoi(id);
     child->lines_.reset(
         g_data_input_stream_new(g_subprocess_get_stderr_pipe(child->process_.get())));
     return child;
@@ -80,7 +103,7 @@ class NginxServer::Child : public std::enable_shared_from_this<NginxServer::Chil
   }
   // The group: a worker outlives a master that was killed.
   void kill_all () {
-    if (!at_end_ || !exited_)
+    if (group_ > 0 && (!at_end_ || !exited_))
       kill(-group_, SIGKILL);
   }
 
@@ -99,8 +122,8 @@ class NginxServer::Child : public std::enable_shared_from_this<NginxServer::Chil
   static void on_exit (GObject *process, GAsyncResult *result, gpointer data) {
     std::unique_ptr<Self> self(static_cast<Self *>(data));
     g_subprocess_wait_finish(G_SUBPROCESS(process), result, nullptr);
+    (*self)->kill_all();
     (*self)->exited_ = true;
-    kill(-(*self)->group_, SIGKILL);
     (*self)->report();
   }
 
@@ -172,6 +195,7 @@ std::variant<std::unique_ptr<MediaServer>, std::string> NginxServer::make(const 
     return *problem;
   server->folder_ = std::move(std::get<0>(folder));
 
+  server->longest_outage_us_ = std::int64_t{options.outage_seconds} * G_USEC_PER_SEC;
   auto port = port_of(server->socket_.get());
   server->address_ = {options.public_host, port, "live"};
   server->config_ = {std::get<NginxPaths>(paths),
@@ -201,6 +225,7 @@ void NginxServer::start(const std::string &hooks, Callbacks callbacks) {
   config_.hooks = hooks;
   control_ =
       std::make_unique<MediaControl>("http://localhost/control", config_.app, config_.socket);
+  watch_ = std::make_unique<MediaControl>("", config_.app, config_.socket);
   auto text = nginx_configuration(config_);
   g_autoptr(GError) error = nullptr;
   // 0600: the hooks' secret is in it.
@@ -236,8 +261,11 @@ void NginxServer::poll_in(unsigned ms) {
 
 void NginxServer::poll() {
   auto now = g_get_monotonic_time();
-  if (now - poll_due_ > stall_us)
+  if (now - poll_due_ > stall_us) {
     heard_ = now;
+    // Hooks may have found nobody.
+    count_sessions();
+  }
   auto patience = state_ == State::starting ? start_limit_us : frozen_us;
   if (now - heard_ > patience) {
     g_warning("nginx doesn't answer; ending it");
@@ -248,35 +276,78 @@ void NginxServer::poll() {
   if (asked_)
     return;
   asked_ = true;
-  control_->get(stat_url, [this] (bool ok, std::string_view body) {
-    asked_ = false;
-    on_stat(ok, body);
-  });
+  bool with_sessions = state_ == State::serving && now < count_until_;
+  watch_->get(with_sessions ? sessions_url : stat_url,
+              [this, with_sessions, now] (bool ok, std::string_view body) {
+                asked_ = false;
+                on_stat(ok, body, with_sessions, now);
+              });
 }
 
-void NginxServer::on_stat(bool ok, std::string_view body) {
+void NginxServer::count_sessions() {
+  count_until_ = g_get_monotonic_time() + count_us;
+}
+
+void NginxServer::on_stat(bool ok, std::string_view body, bool with_sessions, std::int64_t asked) {
   if (!ok || (state_ != State::starting && state_ != State::serving))
     return;
   heard_ = g_get_monotonic_time();
+  if (state_ == State::serving && heard_ - started_ > long_life_us)
+    lasted();
   auto worker = between(body, "<pid>", "</pid>");
   bool another = !worker_.empty() && worker_ != worker;
   worker_ = worker;
   if (state_ == State::starting) {
     serving();
   } else if (another) {
-    // The master has replaced a worker that died.
-    restarts_++;
-    g_warning("nginx has a new worker process");
-    callbacks_.lost();
+    replaced();
+  } else if (with_sessions) {
+    callbacks_.sessions(clients_of(body), asked);
   }
+}
+
+// The master has replaced a worker that died. Whoever has come to the new one already must not be
+// taken for gone.
+void NginxServer::replaced() {
+  restarts_++;
+  g_warning("nginx has a new worker process");
+  replacements_ = heard_ - replaced_ < replacement_us ? replacements_ + 1 : 1;
+  replaced_ = heard_;
+  if (replacements_ > most_replacements) {
+    g_warning("nginx's workers die one after another; starting it anew");
+    replacements_ = 0;
+    child_->kill_all();
+    return;
+  }
+  count_sessions();
+  poll();
 }
 
 void NginxServer::serving() {
   state_ = State::serving;
-  if (!std::exchange(was_ready_, true))
+  count_sessions();
+  if (!std::exchange(was_ready_, true)) {
     callbacks_.ready();
-  else
-    g_message("nginx serves again");
+    return;
+  }
+  g_message("nginx serves again");
+}
+
+// Once it has served for a while: one that keeps dying isn't back.
+void NginxServer::lasted() {
+  away_since_ = 0;
+  if (std::exchange(told_away_, false))
+    callbacks_.back();
+}
+
+void NginxServer::look_at_outage() {
+  if (away_since_ == 0 || told_away_ || state_ == State::serving ||
+      g_get_monotonic_time() - away_since_ < longest_outage_us_)
+    return;
+  told_away_ = true;
+  g_warning("nginx is away for %" G_GINT64_FORMAT " s: sending members elsewhere",
+            (g_get_monotonic_time() - away_since_) / G_USEC_PER_SEC);
+  callbacks_.away();
 }
 
 void NginxServer::on_gone(const std::string &last_words) {
@@ -294,17 +365,19 @@ void NginxServer::on_gone(const std::string &last_words) {
     return;
   }
   bool lived_long = g_get_monotonic_time() - started_ > long_life_us;
-  bool had_served = state_ == State::serving;
   state_ = State::pausing;
+  if (away_since_ == 0)
+    away_since_ = g_get_monotonic_time();
   pause_ms_ = lived_long ? 0 : std::clamp(2 * pause_ms_, 100U, longest_pause_ms);
   g_warning("nginx ended%s%s; starting it again in %u ms", last_words.empty() ? "" : ": ",
             last_words.c_str(), pause_ms_);
   timer_.in(pause_ms_);
-  if (had_served)
-    callbacks_.lost();
+  // Sessions are let in as soon as it runs, whether we have seen it serve or not.
+  callbacks_.lost();
 }
 
 void NginxServer::on_timer() {
+  look_at_outage();
   if (state_ == State::pausing) {
     restarts_++;
     spawn();

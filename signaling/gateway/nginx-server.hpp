@@ -25,7 +25,8 @@ class NginxServer : public MediaServer {
   void start (const std::string &hooks, Callbacks callbacks) override;
   void stop () override;
   void drop (const DropMedia &what, std::function<void()> done) override;
-  bool alive () const override { return state_ == State::serving; }
+  bool alive () const override { return state_ == State::serving && !told_away_; }
+  unsigned pause_ms () const override { return state_ == State::pausing ? pause_ms_ : 0; }
   unsigned restarts () const override { return restarts_; }
 
  private:
@@ -36,7 +37,11 @@ class NginxServer : public MediaServer {
   void spawn ();
   void poll ();
   void poll_in (unsigned ms);
-  void on_stat (bool ok, std::string_view body);
+  void count_sessions ();
+  void replaced ();
+  void lasted ();
+  void look_at_outage ();
+  void on_stat (bool ok, std::string_view body, bool with_sessions, std::int64_t asked);
   void on_gone (const std::string &last_words);
   void serving ();
   void on_timer ();
@@ -47,6 +52,8 @@ class NginxServer : public MediaServer {
   MediaAddress address_;
   ObjectPtr<GSocket> socket_;
   std::unique_ptr<MediaControl> control_;
+  // Of its own, so that thousands of drops can't delay it.
+  std::unique_ptr<MediaControl> watch_;
   std::shared_ptr<Child> child_;
   Callbacks callbacks_;
   State state_ = State::idle;
@@ -58,6 +65,13 @@ class NginxServer : public MediaServer {
   std::int64_t heard_ = 0;     // its last sign of life
   std::int64_t poll_due_ = 0;  // monotonic, us
   std::string worker_;         // the worker's pid, as the stat page has it
+  // Its sessions are asked for as well until then: monotonic, us.
+  std::int64_t count_until_ = 0;
+  std::int64_t replaced_ = 0;    // when the last new worker was seen, and how many
+  unsigned replacements_ = 0;    // came one soon after another
+  std::int64_t away_since_ = 0;  // 0: it serves
+  bool told_away_ = false;
+  std::int64_t longest_outage_us_ = 0;
   unsigned pause_ms_ = 0;
   unsigned restarts_ = 0;
 };

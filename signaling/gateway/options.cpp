@@ -197,6 +197,11 @@ const std::vector<Setting> &settings () {
             "Connections from one address (1000)"),
       {"max-join-seconds", "N", "Time from connecting to a successful join (10)",
        [] (Options &o, std::string_view text) { return set_bound(o.join_seconds, text, 1, 3600); }},
+      {"max-outage-seconds", "N",
+       "Without the media server, until members are told to go elsewhere (30)",
+       [] (Options &o, std::string_view text) {
+         return set_bound(o.outage_seconds, text, 1, 86400);
+       }},
       bound("max-queue-bytes", &Options::frames, &FrameLimits::queue_bytes, 4096, 256 * 1024 * 1024,
             "What may wait for a member that doesn't read, before it is closed (262144)"),
   };

@@ -49,7 +49,8 @@ struct Options {
   std::string webhook_secret_file;
   FrameLimits frames;
   Limits limits;
-  unsigned join_seconds = 10;  // from connecting to a successful join
+  unsigned join_seconds = 10;    // from connecting to a successful join
+  unsigned outage_seconds = 30;  // of the media server, until members are sent elsewhere
 };
 
 struct OptionsExit {

@@ -121,12 +121,16 @@ void Rules::tick(Step &step) {
       remove(step, *which, LeaveReason::silent);
     else if (due->kind == Timer::token)
       check_grant(step, *which);
+    else if (due->kind == Timer::left)
+      drop_all_left(step, *which);
     else
       withdraw(step, *which);
   }
 }
 
 void Rules::service_lost(Step &step) {
+  if (std::exchange(service_lost_, true))
+    return;
   std::vector<SessionId> all;
   for (const auto &[id, who] : members_)
     if (who->session)
@@ -391,9 +395,10 @@ Commands RuleBook::media_server_lost(Now now) {
   return std::move(step.out);
 }
 
-Commands RuleBook::media_sessions(const std::vector<std::uint64_t> &there, Now now) {
+Commands RuleBook::media_sessions(const std::vector<std::uint64_t> &there, std::int64_t asked_ms,
+                                  Now now) {
   Step step{now, {}};
-  rules_->media_sessions(step, there);
+  rules_->media_sessions(step, there, asked_ms);
   return std::move(step.out);
 }
 
@@ -401,6 +406,10 @@ Commands RuleBook::service_lost(Now now) {
   Step step{now, {}};
   rules_->service_lost(step);
   return std::move(step.out);
+}
+
+void RuleBook::service_back() {
+  rules_->service_back();
 }
 
 Commands RuleBook::drain(Now now) {

@@ -28,6 +28,7 @@ struct Times {
   std::int64_t silence_ms = 10'000;           // a member without a frame is closed
   std::int64_t join_ms = 10'000;              // from connecting to joining
   std::int64_t idle_ms = 60'000;              // from leaving to joining again
+  std::int64_t left_ms = 5'000;               // a player stays on the old name of what has moved
   std::int64_t warn_s = 30;                   // key-will-expire before the end
   std::int64_t url_lifetime_s = 30 * 86'400;  // of a URL at most; it dies earlier with its member
 };
@@ -136,11 +137,13 @@ class RuleBook {
   Commands on_play_done (const HookRequest &request, Now now);
   // Died or restarted: every RTMP session is gone.
   Commands media_server_lost (Now now);
-  // The ids of all sessions that the media server has now, from its own statistics: an end whose
-  // hook got lost is made up for.
-  Commands media_sessions (const std::vector<std::uint64_t> &there, Now now);
-  // The media server won't come back: every member is told to move on (501).
+  // The ids of all sessions that the media server has, from its own statistics, which were asked
+  // for at `asked_ms` of the monotonic clock: an end whose hook got lost is made up for.
+  Commands media_sessions (const std::vector<std::uint64_t> &there, std::int64_t asked_ms, Now now);
+  // The media server stays away: every member is told to move on (501), and nobody joins until it
+  // is back.
   Commands service_lost (Now now);
+  void service_back ();
 
   // Tells every member to move on, closes every socket, lets nobody in any more.
   Commands drain (Now now);

@@ -8,7 +8,7 @@ namespace agora::gateway {
 namespace {
 
 // Between a hook's answer and the media server's statistics.
-constexpr std::int64_t settle_ms = 5'000;
+constexpr std::int64_t settle_ms = 2'000;
 
 }  // namespace
 
@@ -83,6 +83,10 @@ std::string Rules::on_play(Step &step, const HookRequest &request) {
     return "the session plays another stream already";
   if (subscription.client != request.client_id)
     drop_play(step, subscription);
+  // One RTMP session that plays the new name in place of the old one must not be cut.
+  if (subscription.left == request.client_id)
+    subscription.left = 0;
+  drop_left(step, subscription);
   subscription.client = request.client_id;
   playing_[request.client_id] = {listener->id, speaker->uid, step.now.mono_ms};
   return {};
@@ -108,15 +112,20 @@ void Rules::on_play_done(std::uint64_t client) {
   if (!listener)
     return;
   const auto subscription = listener->subscriptions.find(ended.speaker);
-  if (subscription != listener->subscriptions.end() && subscription->second.client == client)
+  if (subscription == listener->subscriptions.end())
+    return;
+  if (subscription->second.client == client)
     subscription->second.client = 0;
+  if (subscription->second.left == client)
+    subscription->second.left = 0;
 }
 
-void Rules::media_sessions(Step &step, const std::vector<std::uint64_t> &there) {
+void Rules::media_sessions(Step &step, const std::vector<std::uint64_t> &there,
+                           std::int64_t asked_ms) {
   const std::unordered_set<std::uint64_t> alive(there.begin(), there.end());
   std::vector<std::uint64_t> pushes, plays;
   const auto lost = [&] (std::uint64_t client, std::int64_t since_ms) {
-    return step.now.mono_ms - since_ms >= settle_ms && !alive.contains(client);
+    return asked_ms - since_ms >= settle_ms && !alive.contains(client);
   };
   for (const auto &[client, session] : pushing_)
     if (lost(client, session.since_ms))
@@ -139,7 +148,7 @@ void Rules::media_server_lost(Step &step) {
     if (Member *listener = member(ended.listener))
       if (auto it = listener->subscriptions.find(ended.speaker);
           it != listener->subscriptions.end())
-        it->second.client = 0;
+        it->second.client = it->second.left = 0;
   pushing_.clear();
   playing_.clear();
 }

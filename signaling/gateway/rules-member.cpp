@@ -16,6 +16,10 @@ namespace {
 
 // A wall clock that was set wrong and is put right must not make a token outlive its end by much.
 constexpr std::int64_t look_again_s = 60;
+// Sessions at the media server that are cut one by one; more are cut by the name of their stream.
+constexpr std::size_t most_single_drops = 32;
+// What was admitted so lately may not be in the media server's lists.
+constexpr std::int64_t fresh_ms = 2'000;
 
 // When something of the grant ends, earliest first; what has no end isn't in it.
 std::array<std::int64_t, 5> ends_of (const Grant &grant) {
@@ -90,6 +94,43 @@ void Rules::drop_play(Step &step, Subscription &subscription) {
   }
 }
 
+void Rules::drop_left(Step &step, Subscription &subscription) {
+  if (const std::uint64_t client = std::exchange(subscription.left, 0)) {
+    playing_.erase(client);
+    step.out.push_back(
+        DropMedia{std::exchange(subscription.left_stream, {}), Direction::play, client});
+  }
+}
+
+void Rules::drop_all_left(Step &step, Member &speaker) {
+  for (MemberId id : speaker.listeners)
+    drop_left(step, member(id)->subscriptions.at(speaker.uid));
+}
+
+// One order by name for the many. It passes over a session whose hook has only just been answered,
+// so those get one each, which is tried again until it has hit.
+void Rules::drop_listeners(Step &step, Member &speaker) {
+  std::size_t playing = 0;
+  for (MemberId id : speaker.listeners)
+    playing += member(id)->subscriptions.at(speaker.uid).client ? 1 : 0;
+  const bool many = playing > most_single_drops;
+  if (many)
+    step.out.push_back(DropMedia{speaker.live->stream, Direction::play, 0});
+  for (MemberId id : speaker.listeners) {
+    Member &listener = *member(id);
+    const auto found = listener.subscriptions.find(speaker.uid);
+    drop_left(step, found->second);
+    const auto session = playing_.find(found->second.client);
+    if (many && session != playing_.end() &&
+        step.now.mono_ms - session->second.since_ms >= fresh_ms)
+      playing_.erase(session);
+    else
+      drop_play(step, found->second);
+    listener.subscriptions.erase(found);
+  }
+  speaker.listeners.clear();
+}
+
 void Rules::forget_epoch(Step &step, std::optional<Epoch> &epoch) {
   if (!epoch)
     return;
@@ -109,20 +150,11 @@ void Rules::withdraw(Step &step, Member &member) {
   if (!member.live)
     return;
   timers_.cancel({Timer::hold, member.id});
+  timers_.cancel({Timer::left, member.id});
   member.channel->speakers.erase(member.uid);
   tell_others(step, member, {EventKind::stream_removed, member.uid});
   notice(step, member, NoticeKind::stream_removed);
-  for (MemberId id : member.listeners) {
-    Member *listener = this->member(id);
-    const auto found = listener->subscriptions.find(member.uid);
-    if (found == listener->subscriptions.end())
-      continue;
-    playing_.erase(found->second.client);
-    listener->subscriptions.erase(found);
-  }
-  if (!member.listeners.empty())
-    step.out.push_back(DropMedia{member.live->stream, Direction::play, 0});
-  member.listeners.clear();
+  drop_listeners(step, member);
   if (!member.next && !member.live->client)
     member.next = std::exchange(member.live, std::nullopt);
   else
@@ -134,18 +166,25 @@ void Rules::unsubscribe(Step &step, Member &member, Uid uid) {
   if (found == member.subscriptions.end())
     return;
   drop_play(step, found->second);
+  drop_left(step, found->second);
   if (Member *speaker = this->member(found->second.publisher))
     speaker->listeners.erase(member.id);
   member.subscriptions.erase(found);
 }
 
-// The speaker's push has moved to another name: who plays the old one is told the new one.
+// The speaker's push has moved to another name: who plays the old one is told the new one. The
+// media server would keep its session on the old one for as long as it stays, so it is cut when the
+// new one is played, or after a while.
 void Rules::move_listeners(Step &step, Member &speaker) {
+  timers_.set({Timer::left, speaker.id}, step.now.mono_ms + config_.times.left_ms);
   for (MemberId id : speaker.listeners) {
     Member *listener = member(id);
     Subscription &subscription = listener->subscriptions.at(speaker.uid);
-    // Its session on the old name ends with that name.
-    playing_.erase(std::exchange(subscription.client, 0));
+    if (subscription.client) {
+      drop_left(step, subscription);
+      subscription.left = std::exchange(subscription.client, 0);
+      subscription.left_stream = subscription.stream;
+    }
     subscription.stream = speaker.live->stream;
     subscription.grant = random_id(config_.random);
     subscription.moved = !listener->session;

@@ -46,6 +46,7 @@ class Rules {
   void disconnected (Step &step, SessionId id);
   void tick (Step &step);
   void service_lost (Step &step);
+  void service_back () { service_lost_ = false; }
   void drain (Step &step);
   std::optional<std::int64_t> next_deadline () const { return timers_.next(); }
 
@@ -55,7 +56,7 @@ class Rules {
   void on_publish_done (Step &step, std::uint64_t client);
   void on_play_done (std::uint64_t client);
   void media_server_lost (Step &step);
-  void media_sessions (Step &step, const std::vector<std::uint64_t> &there);
+  void media_sessions (Step &step, const std::vector<std::uint64_t> &there, std::int64_t asked_ms);
 
   // rules-moderation.cpp
   void add_rule (Step &step, Rule &rule);
@@ -70,7 +71,7 @@ class Rules {
   Totals totals () const;
 
  private:
-  enum class Timer { session, grace, token, hold };
+  enum class Timer { session, grace, token, hold, left };
   struct TimerKey {
     Timer kind = Timer::session;
     std::uint64_t id = 0;  // of the session, else of the member
@@ -157,6 +158,9 @@ class Rules {
   void forget_epoch (Step &step, std::optional<Epoch> &epoch);
   void drop_push (Step &step, Epoch &epoch);
   void drop_play (Step &step, Subscription &subscription);
+  void drop_left (Step &step, Subscription &subscription);
+  void drop_all_left (Step &step, Member &speaker);
+  void drop_listeners (Step &step, Member &speaker);
   void unsubscribe (Step &step, Member &member, Uid uid);
   void move_listeners (Step &step, Member &speaker);
   void hold (Step &step, Member &member);
@@ -177,6 +181,7 @@ class Rules {
   Config config_;
   UrlSigner signer_;
   bool draining_ = false;
+  bool service_lost_ = false;
 
   std::unordered_map<SessionId, std::unique_ptr<Session>> sessions_;
   std::unordered_map<std::string, unsigned> sockets_;  // by address

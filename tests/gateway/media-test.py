@@ -177,6 +177,35 @@ class Urls(MediaCase):
         self.assertEqual(self.play(self.listener.subscribe(8)).wait(20), 0)
         self.assertTrue(push_again.running())
 
+    def test_a_worker_dies_and_the_push_is_back_before_anybody_noticed(self):
+        url = self.speaker.publish()
+        push = self.push(url)
+        self.listener.wait_event('stream-added', uid=8, timeout=15)
+        master, = children(self.served.pid)
+        worker, = children(master)
+        os.kill(worker, signal.SIGKILL)
+        push.wait(10)
+        push_again = self.push(url)
+        # Longer than a stream is held.
+        self.assertEqual(self.play(self.listener.subscribe(8), 5).wait(20), 0)
+        self.quiet(self.listener, 'stream-removed')
+        self.assertTrue(push_again.running())
+        # One whose end nobody told is found out.
+        worker, = children(master)
+        os.kill(worker, signal.SIGKILL)
+        self.listener.wait_event('stream-removed', uid=8, timeout=15)
+
+    def test_players_do_not_stay_where_nothing_comes_any_more(self):
+        self.push(self.speaker.publish())
+        self.listener.wait_event('stream-added', uid=8, timeout=15)
+        follows = self.member(uid=10).join('audience')
+        players = [self.play(each.subscribe(8), 60) for each in (self.listener, follows)]
+        self.push(self.speaker.must('update_url', role='publish', uid=8)['url'])
+        url = follows.wait_event('update-url', uid=8, timeout=15)['url']
+        self.assertEqual(self.play(url).wait(20), 0)
+        for player in players:
+            player.wait(15)
+
 
 class Hooks(MediaCase):
     def setUp(self):

@@ -320,6 +320,53 @@ class Restart(ProcessCase):
         self.check_returns(gateway, pids)
         gateway.wait_line("nginx doesn't answer")
 
+    def real_nginx(self):
+        return shutil.which('nginx') or '/usr/sbin/nginx'
+
+    def health(self, gateway):
+        status, body = get(gateway.http + '/healthz')
+        return {'code': status, **json.loads(body)}
+
+    def test_workers_that_die_one_after_another(self):
+        gateway = self.serve()
+        master, worker = self.nginx(gateway)
+        for count in range(1, 5):
+            os.kill(worker, signal.SIGKILL)
+            wait_until(lambda: self.health(gateway)['mediaRestarts'] >= count, what='a new worker')
+            worker = (children(master) or [0])[0]
+        self.check_returns(gateway, (master, ))
+        gateway.wait_line('one after another')
+
+    def test_nginx_that_cannot_stay(self):
+        good = self.tmp / 'good'
+        good.touch()
+        program = self.tmp / 'nginx'
+        program.write_text(f'#!/bin/sh\n[ -e {good} ] || exit 7\nexec {self.real_nginx()} "$@"\n')
+        program.chmod(0o755)
+        gateway = self.serve(f'--nginx={program}', '--max-outage-seconds=1')
+        member = Member(gateway.ws, heartbeat=True).join()
+        self.addCleanup(member.close)
+        self.assertEqual(self.health(gateway)['mediaPauseMs'], 0)
+        master = self.nginx(gateway)[0]
+        good.unlink()
+        os.kill(master, signal.SIGKILL)
+        # It is tried less and less often, and whoever looks is told.
+        wait_until(lambda: self.health(gateway)['mediaPauseMs'] >= 400, what='a longer pause')
+        health = self.health(gateway)
+        self.assertEqual((health['code'], health['status']), (503, 'media server lost'))
+        pauses = [int(each) for each in re.findall(r'again in (\d+) ms', gateway.output('err'))]
+        self.assertEqual(pauses[:3], [100, 200, 400])
+        # After a while members are sent elsewhere, and nobody gets in.
+        self.assertEqual(member.wait_error()['code'], 501)
+        late = Member(gateway.ws, uid=77)
+        self.assertEqual(late.wait_answer(late.send_join())['code'], 501)
+        late.close()
+        # Back once it has stayed for some time.
+        good.touch()
+        wait_until(lambda: self.health(gateway)['code'] == 200, 40, 'health')
+        self.assertEqual(self.health(gateway)['mediaPauseMs'], 0)
+        Member(gateway.ws).join().close()
+
 
 if __name__ == '__main__':
     tap.main()

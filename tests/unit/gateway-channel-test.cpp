@@ -118,7 +118,7 @@ void newer_wins () {
       g_assert_cmpstr(error->reason.c_str(), ==, "replaced by another device");
   g_assert_true(scene.told(2) == "removed 10");
   g_assert_true(scene.told(3).empty());
-  g_assert_true(scene.dropped() == "play 0, push 100");
+  g_assert_true(scene.dropped() == "play 201, push 100");
   // A channel with one and the same uid in it isn't destroyed in between.
   g_assert_true(scene.noticed() == "off, out 5, in");
   g_assert_false(scene.push(old_url, 101));
@@ -147,7 +147,7 @@ void lost_sockets_have_grace () {
   scene.pass(200);
   g_assert_true(scene.told(2) == "removed 10");
   g_assert_true(scene.noticed() == "off, out 2");
-  g_assert_true(scene.dropped() == "play 0, push 101");
+  g_assert_true(scene.dropped() == "play 201, push 101");
   g_assert_false(scene.push(push_url, 102));
 }
 
@@ -414,8 +414,6 @@ void mutes_reach_the_others () {
 
 void lost_service_is_told () {
   Scene scene;
-  scene.last = scene.book.service_lost(scene.now);
-  g_assert_cmpuint(scene.last.size(), ==, 0);
   scene.join(1, "10");
   scene.join(2, "20");
   scene.disconnect(2);
@@ -423,6 +421,13 @@ void lost_service_is_told () {
   scene.last = scene.book.service_lost(scene.now);
   g_assert_true(scene.told(1) == "error 501");
   g_assert_cmpuint(scene.sends().at(0).to.size(), ==, 1);
+  // Once; and nobody gets in meanwhile, not even who was there.
+  scene.last = scene.book.service_lost(scene.now);
+  g_assert_cmpuint(scene.last.size(), ==, 0);
+  g_assert_true(scene.code(3, join_as("30")) == Code::service_lost);
+  g_assert_true(scene.code(3, join_as("20")) == Code::service_lost);
+  scene.book.service_back();
+  g_assert_true(scene.code(3, join_as("20")) == Code::ok);
 }
 
 void drain_says_goodbye () {

@@ -126,7 +126,7 @@ void urls_die_with_the_membership () {
   g_assert_true(scene.play(play_other, 201));
   scene.ask(1, Leave{10});
   g_assert_true(scene.told(2) == "removed 10");
-  g_assert_true(scene.dropped() == "play 0, push 100");
+  g_assert_true(scene.dropped() == "play 200, push 100");
   g_assert_false(scene.push(push, 101));
   g_assert_false(scene.play(play, 202));
   scene.ask(2, Leave{20});
@@ -186,7 +186,7 @@ void lost_pushes_are_held () {
   scene.push_ends(101);
   scene.pass(3'000);
   g_assert_true(scene.told(2) == "removed 10");
-  g_assert_true(scene.dropped() == "play 0");
+  g_assert_true(scene.dropped() == "play 201");
   g_assert_true(scene.noticed() == "off");
   g_assert_false(scene.play(play, 202));
   g_assert_true(scene.code(2, Subscribe{10}) == Code::not_publishing);
@@ -213,7 +213,9 @@ void fresh_urls_move_the_stream () {
   const std::string moved = scene.new_url(2);
   g_assert_false(scene.play(play, 202));
   g_assert_false(scene.push(first, 102));
+  // Who plays the old name is cut as soon as the new one is played.
   g_assert_true(scene.play(moved, 203));
+  g_assert_true(scene.dropped() == "play 201");
   scene.push_ends(100);
   scene.pass(5'000);
   g_assert_cmpuint(scene.last.size(), ==, 0);
@@ -224,8 +226,11 @@ void fresh_urls_move_the_stream () {
   scene.pass(1'000);
   g_assert_true(scene.push(third, 103));
   g_assert_true(scene.told(2) == "url 10");
-  scene.pass(5'000);
+  scene.pass(4'000);
   g_assert_cmpuint(scene.last.size(), ==, 0);
+  // Who doesn't follow is cut in the end: there is nothing to hear any more.
+  scene.pass(1'000);
+  g_assert_true(scene.dropped() == "play 203");
 
   // Only the last URL handed out counts.
   const std::string fourth = scene.publish(1, 10);
@@ -247,7 +252,7 @@ void unpublish_is_told_at_once () {
       const std::string next = scene.ask(1, UpdateUrl{10}).url.value();
       scene.ask(1, goodbye);
       g_assert_true(scene.told(2) == "removed 10");
-      g_assert_true(scene.dropped() == (lost ? "play 0" : "play 0, push 100"));
+      g_assert_true(scene.dropped() == (lost ? "play 200" : "play 200, push 100"));
       g_assert_false(scene.push(push, 101));
       g_assert_false(scene.push(next, 101));
       scene.pass(5'000);
@@ -301,13 +306,57 @@ void lost_ends_are_made_up_for () {
   const std::string play = scene.subscribe(2, 10);
   g_assert_true(scene.play(play, 200));
   // Just admitted, a session may not be counted there yet.
-  scene.last = scene.book.media_sessions({}, scene.now);
+  const std::int64_t admitted_ms = scene.now.mono_ms;
+  scene.last = scene.book.media_sessions({}, admitted_ms, scene.now);
   scene.pass(5'000);
   g_assert_cmpuint(scene.last.size(), ==, 0);
-  scene.last = scene.book.media_sessions({300, 7}, scene.now);
+  // When it was counted is what matters, not when we came to look at it.
+  scene.last = scene.book.media_sessions({}, admitted_ms + 1'000, scene.now);
+  scene.pass(5'000);
+  g_assert_cmpuint(scene.last.size(), ==, 0);
+  scene.last = scene.book.media_sessions({300, 7}, scene.now.mono_ms, scene.now);
   scene.pass(3'000);
   g_assert_true(scene.told(2) == "removed 10");
   g_assert_true(scene.told(1).empty());
+}
+
+void who_is_back_before_the_count_is_spared () {
+  Scene scene;
+  const std::string push = scene.on_air(1, 10, 100);
+  scene.on_air(3, 30, 300);
+  scene.join(2, "20");
+  const std::string play = scene.subscribe(2, 10);
+  g_assert_true(scene.play(play, 200));
+  scene.pass(60'000);
+  // A worker died, and its successor has had two of them before anybody noticed.
+  g_assert_true(scene.push(push, 101));
+  g_assert_true(scene.play(play, 201));
+  scene.pass(500);
+  scene.last = scene.book.media_sessions({101}, scene.now.mono_ms, scene.now);
+  g_assert_cmpuint(scene.last.size(), ==, 0);
+  scene.pass(500);
+  scene.last = scene.book.media_sessions({101, 201}, scene.now.mono_ms, scene.now);
+  scene.pass(5'000);
+  g_assert_true(scene.told(2) == "removed 30");
+  g_assert_true(scene.told(3).empty());
+}
+
+void many_listeners_are_cut_by_name () {
+  Scene scene;
+  scene.on_air(1, 10, 100);
+  for (std::uint64_t i = 0; i < 40; i++) {
+    scene.join(100 + i, std::to_string(200 + i));
+    g_assert_true(scene.play(scene.subscribe(100 + i, 10), 1000 + i));
+    // The last two haven't been there for long.
+    if (i == 37)
+      scene.pass(3'000);
+  }
+  scene.ask(1, Unpublish{10});
+  g_assert_true(scene.dropped().starts_with("play 0, play "));
+  const std::string dropped = scene.dropped();
+  g_assert_cmpuint(scene.drops().size(), ==, 4);
+  for (const char *each : {"play 1038", "play 1039", "push 100"})
+    g_assert_true(dropped.find(each) != std::string::npos);
 }
 
 void names_of_a_returning_uid_are_new () {
@@ -345,6 +394,8 @@ int main (int argc, char **argv) {
       {"unsubscribe", unsubscribe_cuts_the_player},
       {"server-lost", a_dead_media_server_is_held_too},
       {"lost-ends", lost_ends_are_made_up_for},
+      {"spared", who_is_back_before_the_count_is_spared},
+      {"many-listeners", many_listeners_are_cut_by_name},
       {"new-names", names_of_a_returning_uid_are_new},
   };
   for (const auto &test : tests)

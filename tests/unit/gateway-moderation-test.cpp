@@ -30,7 +30,7 @@ void the_kicked_are_out () {
   g_assert_true(scene.close_code(1) == CloseCode::banned);
   g_assert_cmpuint(scene.closes().size(), ==, 1);
   g_assert_true(scene.told(2) == "removed 10");
-  g_assert_true(scene.dropped() == "play 0, push 100, play 101");
+  g_assert_true(scene.dropped() == "play 200, push 100, play 101");
   g_assert_true(scene.noticed() == "off, out 3");
   g_assert_false(scene.push(push, 102));
   g_assert_false(scene.play(play, 103));
