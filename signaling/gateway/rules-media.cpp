@@ -86,7 +86,6 @@ std::string Rules::on_play(Step &step, const HookRequest &request) {
   // One RTMP session that plays the new name in place of the old one must not be cut.
   if (subscription.left == request.client_id)
     subscription.left = 0;
-  drop_left(step, subscription);
   subscription.client = request.client_id;
   playing_[request.client_id] = {listener->id, speaker->uid, step.now.mono_ms};
   return {};

@@ -173,8 +173,8 @@ void Rules::unsubscribe(Step &step, Member &member, Uid uid) {
 }
 
 // The speaker's push has moved to another name: who plays the old one is told the new one. The
-// media server would keep its session on the old one for as long as it stays, so it is cut when the
-// new one is played, or after a while.
+// media server would keep its session on the old one for as long as it stays: it is cut after a
+// while. Not at once, so that players may go over without a gap.
 void Rules::move_listeners(Step &step, Member &speaker) {
   timers_.set({Timer::left, speaker.id}, step.now.mono_ms + config_.times.left_ms);
   for (MemberId id : speaker.listeners) {
