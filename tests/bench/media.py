@@ -12,6 +12,7 @@ import resource
 import sys
 import threading
 import time
+from pathlib import Path
 
 import gi
 import numpy
@@ -19,6 +20,8 @@ import numpy
 gi.require_version('Gst', '1.0')
 gi.require_version('GstAudio', '1.0')
 from gi.repository import GLib, Gst, GstAudio  # noqa: E402
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 # Far above what a codec lets ring before an onset, far below a tick.
 LOUD = 0.1
@@ -173,6 +176,7 @@ def latency(senders, receivers, seconds, webrtc=None):
     ears = {name: [] for name in receivers}
     clock = Gst.SystemClock.obtain()
     pipelines = []
+    behind = []
 
     def mouth(name, pipeline):
         pad = pipeline.pipeline.get_by_name('mic').get_static_pad('src')
@@ -181,6 +185,7 @@ def latency(senders, receivers, seconds, webrtc=None):
         def spoken(pad, info):
             buffer = info.get_buffer()
             at, rate = loud_at(buffer, pad)
+            behind.append(clock.get_time() - pipeline.pipeline.get_base_time() - buffer.pts)
             if at is None:
                 state['quiet'] += buffer.duration
             else:
@@ -243,6 +248,9 @@ def latency(senders, receivers, seconds, webrtc=None):
             pipeline.stop()
         for pair in pairs:
             pair.stop()
+    late = float(numpy.median(behind)) / Gst.MSECOND
+    if not 9 < late < 14:
+        raise Failed(f'blocks of 10 ms came {late:.1f} ms after their first sample')
     found = {}
     for name, heard in ears.items():
         spoken = numpy.array(mouths[receivers[name][0]], dtype=float)

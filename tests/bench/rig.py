@@ -13,10 +13,11 @@ from harness import Gateway, Process, wait_until
 
 HERE = Path(__file__).resolve().parent
 MODULE = Path('/usr/lib/nginx/modules/ngx_rtmp_module.so')
-# As a microphone gives it: each block once its last sample is there.
+# As a microphone gives it: each block once its last sample is there, for identity waits for what
+# audiotestsrc says of its latency, a block's length. `latency` makes sure of that.
 MIC = ('audiotestsrc is-live=true samplesperbuffer=480 {wave} ! '
        'audio/x-raw,format=S16LE,rate=48000,channels=1 ! '
-       'identity name=mic sync=true ts-offset=10000000')
+       'identity name=mic sync=true')
 ENCODE = 'voaacenc bitrate=48000'
 TONE = 'wave=sine volume=0.5'
 TICKS = 'wave=ticks volume=0.8 tick-interval=700000000 sine-periods-per-tick=20 freq=1000'
@@ -123,6 +124,15 @@ class Rig:
         speaking.wait_line('^speaking$', 20)
         return speaking
 
+    def quiet(self):
+        """Ends who speaks."""
+        for one in [one for one in self.running if isinstance(one, Media)]:
+            one.popen.stdin.close()
+            one.wait(20)
+            self.running.remove(one)
+            one.stop()
+        self.wait_streams(0)
+
     def measure(self, task, timeout=120, **arguments):
         media = Media(task, **arguments)
         try:
@@ -131,9 +141,9 @@ class Rig:
             media.stop()
 
     def wait_streams(self, count, timeout=20):
-        """Until so many of our streams are on the air."""
+        """Until just so many of our streams are on the air."""
         def there():
             with urlopen(f'{self.gateway.http}/healthz', timeout=5) as answer:
-                return json.load(answer)['streams'] >= count
+                return json.load(answer)['streams'] == count
 
         wait_until(there, timeout, f'{count} streams on the air')

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""From the mouth to a synchronising sink, with blocks that come when a microphone's would."""
+
+import gi
+
+from report import median
+from rig import EAR, TICKS, Rig, mic
+
+
+def webrtc_kinds(report):
+    gi.require_version('Gst', '1.0')
+    from gi.repository import Gst
+    Gst.init(None)
+    for element in ('webrtcbin', 'nicesrc', 'dtlsenc', 'srtpenc', 'opusenc'):
+        if not Gst.ElementFactory.find(element):
+            report.skip('latency', 'webrtcbin', f'{element} is not installed')
+            return {}
+    try:
+        gi.require_version('GstWebRTC', '1.0')
+    except ValueError as error:
+        report.skip('latency', 'webrtcbin', error)
+        return {}
+    return {'webrtcbin 20': 20, 'webrtcbin 200': 200}
+
+
+def run(report, quick):
+    webrtc = webrtc_kinds(report)
+    found = {}
+    with Rig() as rig:
+        ear = f'{EAR} sync=true'
+        # Plain playback draws its latency at the start: several starts show what is drawn.
+        for number in range(2 if quick else 6):
+            room = f'room{number}'
+            ours = {f'ours {ms}': ('ours', f'agorasrc {rig.where(room)} latency={ms} ! {ear}')
+                    for ms in (20, 60, 100)}
+            once = rig.measure(
+                'latency', seconds=4 if quick else 6,
+                senders={'ours': rig.ours(mic(TICKS), room, 8), 'bare': rig.bare(mic(TICKS), room)},
+                receivers={**ours,
+                           'bare': ('bare', f'{rig.bare_source(room)} ! {ear}'),
+                           'playbin3': ('bare', f'playbin3 {rig.nginx.url}/{room}')},
+                webrtc=webrtc)
+            for name, values in once.items():
+                if not values:
+                    raise AssertionError(f'{name}: nothing was heard')
+                # One figure a start, however many ticks it had.
+                found.setdefault(name, []).append(median(values))
+    value = {name: median(values) for name, values in found.items()}
+    others = {name: value[name] for name in ('webrtcbin 20', 'webrtcbin 200') if name in value}
+    bare = {'bare playback': value['bare'], 'playbin3': value['playbin3'], **others}
+    report.row('latency', 'mouth to ear, latency=20', 'ms', value['ours 20'], bare, asked=0.75)
+    report.row('latency', 'mouth to ear, latency=60', 'ms', value['ours 60'], bare)
+    report.row('latency', 'mouth to ear, latency=100 (default)', 'ms', value['ours 100'], bare)
+    if 'webrtcbin 20' in value:
+        report.row('latency', 'latency=20, behind webrtcbin with a jitter buffer of 20', 'ms',
+                   value['ours 20'] - value['webrtcbin 20'], asked=16)
+    report.row('latency', 'latency=20, spread between starts', 'ms',
+               max(found['ours 20']) - min(found['ours 20']),
+               {'bare playback': max(found['bare']) - min(found['bare'])}, compared=False)
+    report.skip('latency', "ffplay's low-delay settings",
+                'ffplay needs a sound card or a file in its place, which has no clock')
