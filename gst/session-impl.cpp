@@ -306,7 +306,8 @@ void SessionImpl::welcome(Member *member) {
     if (remote.url.empty())
       subscribe(uid);
     else
-      tell([&, uid = uid] (Member &m) { m.speaker_url(uid, remote.url); }, &kListener, member);
+      tell([uid = uid, &url = remote.url] (Member &m) { m.speaker_url(uid, url); }, &kListener,
+           member);
   }
   pursue();
 }

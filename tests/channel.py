@@ -76,6 +76,7 @@ class ChannelCase(Case):
 
     def assert_heard(self, voice, sound, least=0.95, near=None):
         match = heard.match(voice, sound, near)
+        print(f'{self.id()}: {match}')  # beside the TAP, in meson's log
         self.assertGreaterEqual(match.correlation, least, str(match))
         # A sanitised build on a busy machine may be late for a block; a plain one may not.
         if SCALE == 1:
@@ -93,6 +94,7 @@ class ChannelCase(Case):
                    for voice, start in zip(voices, starts)]
         whole = sum(aligned)
         score = heard.correlation(heard.envelope(whole), heard.envelope(came))
+        print(f'{self.id()}: {len(voices)} at once, correlation {score:.3f}')
         self.assertGreaterEqual(score, 0.95)
         self.assertEqual(heard.gaps(whole, came) if SCALE == 1 else [], [])
         for level in heard.shares(aligned, came):

@@ -51,8 +51,13 @@ def print_log(program, run):
     print(f'-- {program}: {run["result"]} after {run["duration"]:.1f} s', file=sys.stderr)
     for stream in ('stdout', 'stderr'):
         lines = [line for line in run.get(stream, '').splitlines() if not line.startswith('ok ')]
-        for line in lines[-150:]:
-            print(f'   {line}', file=sys.stderr)
+        # What went wrong stands behind its line; what led there, at the end.
+        starts = [at for at, line in enumerate(lines) if line.startswith('not ok')]
+        shown = {at + i for at in starts for i in range(30)}
+        shown |= set(range(len(lines) - 80, len(lines)))
+        for at, line in enumerate(lines):
+            if at in shown:
+                print(f'   {line}', file=sys.stderr)
 
 
 def summary(file, seconds):

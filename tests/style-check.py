@@ -3,6 +3,7 @@
 
 style-check.py ROOT           clang-format, and the house's rules for every source file
 style-check.py ROOT --tidy BUILD   clang-tidy, over BUILD's compile_commands.json
+style-check.py ROOT --analyzer BUILD   with its static analyzer, which takes several times as long
 """
 
 import concurrent.futures
@@ -117,7 +118,8 @@ def fingerprint(root, entry, config):
     return hashlib.sha256(config + seen.stdout).hexdigest()
 
 
-def tidy(root, build):
+def tidy(root, build, analyzer):
+    only = [] if analyzer else ['--checks=-clang-analyzer-*']
     with open(f'{build}/compile_commands.json', encoding='utf-8') as file:
         entries = {}
         for entry in json.load(file):
@@ -127,7 +129,7 @@ def tidy(root, build):
                 continue
             entries.setdefault(os.path.relpath(path, root), entry)
     version = subprocess.run(['clang-tidy', '--version'], capture_output=True, check=True).stdout
-    config = version + (Path(root) / '.clang-tidy').read_bytes()
+    config = version + ''.join(only).encode() + (Path(root) / '.clang-tidy').read_bytes()
     known = Path(root) / 'tests' / 'out' / 'tidy'
     known.mkdir(parents=True, exist_ok=True)
 
@@ -136,7 +138,7 @@ def tidy(root, build):
         mark = fingerprint(root, entries[name], config)
         if mark and (known / mark).exists():
             return []
-        run = subprocess.run(['clang-tidy', '--quiet', '-p', build, os.path.join(root, name)],
+        run = subprocess.run(['clang-tidy', '--quiet', *only, '-p', build, os.path.join(root, name)],
                              capture_output=True, text=True, check=False)
         if run.returncode == 0:
             if mark:
@@ -155,8 +157,9 @@ def tidy(root, build):
 
 def main():
     root = os.path.realpath(sys.argv[1])
-    if sys.argv[2:3] == ['--tidy']:
-        return 1 if tidy(root, os.path.realpath(sys.argv[3])) else 0
+    if len(sys.argv) > 2:
+        analyzer = sys.argv[2] == '--analyzer'
+        return 1 if tidy(root, os.path.realpath(sys.argv[3]), analyzer) else 0
     return 1 if style(root) else 0
 
 
