@@ -97,9 +97,10 @@ void test_file_flv_with_video () {
     g_test_skip("avenc_flv is not installed");
     return;
   }
-  test_file("agora-sink-test-video.flv",
-            "videotestsrc num-buffers=90 ! video/x-raw,width=64,height=64 ! avenc_flv ! flvmux "
-            "name=mux audiotestsrc num-buffers=141 ! audio/x-raw,rate=48000 ! voaacenc ! mux. mux.");
+  test_file(
+      "agora-sink-test-video.flv",
+      "videotestsrc num-buffers=90 ! video/x-raw,width=64,height=64 ! avenc_flv ! flvmux "
+      "name=mux audiotestsrc num-buffers=141 ! audio/x-raw,rate=48000 ! voaacenc ! mux. mux.");
 }
 
 // What only a decoder can take apart, made by ffmpeg.
