@@ -39,7 +39,8 @@ class Refused(Exception):
 
 
 class WebSocket:
-    def __init__(self, url, timeout=5, host=None, cafile=None, receive_buffer=None):
+    def __init__(self, url, timeout=5, host=None, cafile=None, receive_buffer=None,
+                 origin=None):
         parts = urlsplit(url)
         self.timeout = timeout
         self.socket = socket.socket()
@@ -54,6 +55,7 @@ class WebSocket:
         key = base64.b64encode(os.urandom(16))
         self.socket.sendall(
             f'GET {parts.path or "/"} HTTP/1.1\r\nHost: {host or parts.netloc}\r\n'
+            f'{f"Origin: {origin}" + chr(13) + chr(10) if origin else ""}'
             'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n'
             f'Sec-WebSocket-Key: {key.decode()}\r\n\r\n'.encode())
         head = self._read_until(b'\r\n\r\n').decode('latin-1')

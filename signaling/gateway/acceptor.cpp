@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "signaling/gateway/network.hpp"
+
 namespace agora::gateway {
 
 namespace {
@@ -71,21 +73,22 @@ void Acceptor::take(ObjectPtr<GSocket> socket) {
     return;
   CharPtr text(g_inet_address_to_string(
       g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(remote.get()))));
-  std::string address(text.get());
-  if ((*counts_)[address] >= connections_per_address_)
+  auto network = network_of(text.get());
+  auto &count = (*counts_)[network];
+  if (count >= connections_per_address_)
     return;
-  (*counts_)[address]++;
+  count++;
   struct Leave {
     std::shared_ptr<Counts> counts;
-    std::string address;
+    std::string network;
     ~Leave() {
-      auto found = counts->find(address);
+      auto found = counts->find(network);
       if (--found->second == 0)
         counts->erase(found);
     }
   };
   g_object_set_data_full(G_OBJECT(socket.get()), "agora-leave",
-                         new Leave{counts_, std::move(address)},
+                         new Leave{counts_, std::move(network)},
                          [] (gpointer data) { delete static_cast<Leave *>(data); });
   g_object_set_data_full(G_OBJECT(remote.get()), socket_key, g_object_ref(socket.get()),
                          g_object_unref);

@@ -253,6 +253,9 @@ AdminAnswer Admin::answer(const AdminRequest &request) {
     return failure(401,
                    "Authorization: expected the admin token, as \"Bearer TOKEN\", or as the "
                    "password of Basic");
+  // After that, so that strangers can't use it up.
+  if (!allowance_.take(request.now.mono_ms))
+    return failure(429, "too many requests: try again in a second");
   if (!request.body)
     return failure(
         413, "the body is too long: expected at most " + std::to_string(body_bytes) + " bytes");

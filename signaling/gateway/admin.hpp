@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "signaling/gateway/allowance.hpp"
 #include "signaling/gateway/commands.hpp"
 #include "signaling/gateway/rule-book.hpp"
 
@@ -33,7 +34,8 @@ struct AdminAnswer {
 class Admin {
  public:
   // `token`: what callers have to show; "": nobody gets in.
-  Admin(RuleBook &book, std::string token) : book_(book), token_(std::move(token)) {}
+  Admin(RuleBook &book, std::string token, unsigned requests_per_second)
+      : book_(book), token_(std::move(token)), allowance_(requests_per_second) {}
   Admin(const Admin &) = delete;
   Admin &operator=(const Admin &) = delete;
 
@@ -51,6 +53,7 @@ class Admin {
   AdminAnswer property (std::string_view app_id, std::string_view uid, std::string_view channel);
   RuleBook &book_;
   const std::string token_;
+  Allowance allowance_;
 };
 
 }  // namespace agora::gateway

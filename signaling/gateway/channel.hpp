@@ -80,6 +80,7 @@ struct Channel {
 struct Session {
   SessionId id = 0;
   std::string address;
+  std::string network;  // as limits count it
   std::string host;
   Member *member = nullptr;
   std::int64_t heard_ms = 0;

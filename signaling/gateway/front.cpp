@@ -10,6 +10,7 @@
 #include "signaling/gateway/http.hpp"
 #include "signaling/gateway/media-url.hpp"
 #include "signaling/protocol/codec.hpp"
+#include "signaling/protocol/rules.hpp"
 
 namespace agora::gateway {
 
@@ -21,6 +22,7 @@ constexpr const char *socket_path = "/api";
 constexpr unsigned spare_connections = 16;
 constexpr const char *json_type = "application/json";
 constexpr guint upgrade_required = 426;
+constexpr guint too_many_requests = 429;
 
 // A message in many pieces is longer on the wire; pings may come between.
 std::size_t between_messages (const FrameLimits &limits) {
@@ -114,6 +116,8 @@ void Front::start() {
     else if (!soup_message_headers_header_contains(soup_server_message_get_request_headers(message),
                                                    "Upgrade", "websocket"))
       respond(message, upgrade_required, "text/plain", "Expected a WebSocket\n");
+    else if (!static_cast<Front *>(data)->lets_in(message))
+      respond(message, SOUP_STATUS_FORBIDDEN, "text/plain", "This page may not connect\n");
     // No extension: members' frames are short, and what inflates has no bound.
     else if (soup_websocket_server_process_handshake(message, nullptr, nullptr, nullptr, nullptr))
       g_signal_connect(message, "wrote-informational", G_CALLBACK(on_upgraded), data);
@@ -160,6 +164,19 @@ std::string Front::http_url() const {
 
 std::string Front::ws_url() const {
   return "ws" + http_url().substr(4) + socket_path;
+}
+
+// Browsers tell which page wants to connect, and no page can keep them from it.
+bool Front::lets_in(SoupServerMessage *message) const {
+  const char *origin =
+      soup_message_headers_get_list(soup_server_message_get_request_headers(message), "Origin");
+  if (origin == nullptr)
+    return true;
+  for (const auto &good : options_.allow_origins)
+    if (good == "*" || g_ascii_strcasecmp(good.c_str(), origin) == 0)
+      return true;
+  g_info("A page of %s wanted to connect: see --allow-origin", protocol::quoted(origin).c_str());
+  return false;
 }
 
 Front::Authority Front::authority(SoupServerMessage *message) const {
@@ -253,6 +270,8 @@ void Front::administer(SoupServerMessage *message, const char *path, GHashTable 
   auto *headers = soup_server_message_get_response_headers(message);
   if (answer.status == SOUP_STATUS_UNAUTHORIZED)
     soup_message_headers_append(headers, "WWW-Authenticate", "Basic realm=\"agora-gateway\"");
+  if (answer.status == too_many_requests)
+    soup_message_headers_append(headers, "Retry-After", "1");
   if (!answer.allow.empty())
     soup_message_headers_append(headers, "Allow", answer.allow.c_str());
   respond(message, answer.status, json_type, answer.body + "\n");

@@ -61,6 +61,7 @@ class Front {
     std::string host_port;
   };
   Authority authority (SoupServerMessage *message) const;
+  bool lets_in (SoupServerMessage *message) const;
   bool tls () const { return !options_.tls_certificate.empty(); }
   static void on_upgraded (SoupServerMessage *message, gpointer self);
   void choose (SoupServerMessage *message);

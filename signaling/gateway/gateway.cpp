@@ -106,7 +106,7 @@ std::string Gateway::open(const Options &options) {
   config.times.join_ms = std::int64_t{1000} * options.join_seconds;
   config.secret = draw_secret();
   rules_ = std::make_unique<RuleBook>(std::move(config));
-  admin_ = std::make_unique<Admin>(*rules_, std::move(admin_token));
+  admin_ = std::make_unique<Admin>(*rules_, std::move(admin_token), options.admin_requests);
   return "";
 }
 
@@ -157,6 +157,8 @@ std::string Gateway::metrics() const {
   }
   snapshot.media_up = media_->alive();
   snapshot.media_restarts = media_->restarts();
+  if (webhooks_)
+    snapshot.webhooks = webhooks_->counts();
   return metrics_.text(snapshot);
 }
 

@@ -92,6 +92,14 @@ std::string Metrics::text(const Snapshot &now) const {
   text.one("agora_media_up", "gauge", "Whether the media server serves.", now.media_up ? 1 : 0);
   text.one("agora_media_restarts_total", "counter", "Restarts of the embedded media server.",
            now.media_restarts);
+  if (now.webhooks) {
+    text.describe("agora_webhooks_total", "counter", "Events for the receiver, by how they fared.");
+    text.value(now.webhooks->delivered, "result=\"delivered\"");
+    text.value(now.webhooks->retried, "result=\"retried\"");
+    text.value(now.webhooks->dropped, "result=\"dropped\"");
+    text.one("agora_webhooks_queued", "gauge", "Events that wait for the receiver.",
+             now.webhooks->queued);
+  }
   return text.take();
 }
 

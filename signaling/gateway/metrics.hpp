@@ -6,10 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "signaling/gateway/rule-book.hpp"
+#include "signaling/gateway/webhooks.hpp"
 
 namespace agora::gateway {
 
@@ -23,6 +25,7 @@ class Metrics {
     std::size_t queue_bytes_max = 0;  // of the one with most
     bool media_up = false;
     unsigned media_restarts = 0;
+    std::optional<WebhookCounts> webhooks;  // nothing: nobody is told
   };
 
   void received (std::size_t bytes) {

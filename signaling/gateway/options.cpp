@@ -65,6 +65,28 @@ Problem add_app (std::vector<AppOption> &apps, std::string_view text) {
   return {};
 }
 
+Problem add_apps (std::vector<AppOption> &apps, std::string_view file) {
+  auto read = read_apps(std::string(file));
+  if (auto *problem = std::get_if<std::string>(&read))
+    return *problem;
+  for (auto &app : std::get<0>(read))
+    add_app(apps, app.certificate.empty() ? app.id : app.id + ":" + app.certificate);
+  return {};
+}
+
+Problem add_origin (std::vector<std::string> &origins, std::string_view text) {
+  std::string origin(text);
+  if (origin != "*" && origin != "null") {
+    g_autoptr(GUri) uri = g_uri_parse(origin.c_str(), G_URI_FLAGS_NONE, nullptr);
+    if (uri == nullptr || g_uri_get_host(uri) == nullptr || *g_uri_get_host(uri) == '\0' ||
+        g_uri_get_userinfo(uri) != nullptr || *g_uri_get_path(uri) != '\0' ||
+        g_uri_get_query(uri) != nullptr || g_uri_get_fragment(uri) != nullptr)
+      return "SCHEME://HOST[:PORT] without a path, as browsers send it, or *";
+  }
+  origins.push_back(std::move(origin));
+  return {};
+}
+
 Problem set_host (std::string &host, std::string_view text) {
   auto good = [] (char c) { return g_ascii_isalnum(c) || c == '.' || c == '-' || c == '_'; };
   bool name = !text.empty() && std::all_of(text.begin(), text.end(), good);
@@ -126,6 +148,7 @@ struct Setting {
   const char *help;
   std::function<Problem(Options &, std::string_view)> apply;
   bool repeats = false;
+  bool secret = false;
 };
 
 template <typename Group>
@@ -155,7 +178,12 @@ Setting url (const char *name, std::string Options::*member, const char *scheme,
 const std::vector<Setting> &settings () {
   static const std::vector<Setting> all = {
       {"app", "ID[:CERTIFICATE]", "An app to serve; repeat for more",
-       [] (Options &o, std::string_view text) { return add_app(o.apps, text); }, true},
+       [] (Options &o, std::string_view text) { return add_app(o.apps, text); }, true, true},
+      {"app-file", "FILE", "The same from a file, a line each: certificates are secrets",
+       [] (Options &o, std::string_view text) { return add_apps(o.apps, text); }},
+      {"allow-origin", "ORIGIN",
+       "Let pages of this origin connect, such as https://example.org; repeat for more",
+       [] (Options &o, std::string_view text) { return add_origin(o.allow_origins, text); }, true},
       endpoint("listen", &Options::listen,
                "Where HTTP and WebSocket are served (127.0.0.1:8080; port 0: a free one)"),
       endpoint("rtmp-listen", &Options::rtmp_listen,
@@ -179,6 +207,10 @@ const std::vector<Setting> &settings () {
       file("tls-key", &Options::tls_key, "The certificate's private key, PEM"),
       file("admin-token-file", &Options::admin_token_file,
            "The first line is what callers of /dev/v1 must show; without it, those are off"),
+      {"max-admin-requests-per-second", "N", "Requests to /dev/v1 per second (20)",
+       [] (Options &o, std::string_view text) {
+         return set_bound(o.admin_requests, text, 1, 1000000);
+       }},
       {"webhook-url", "URL", "Tell this receiver, http or https, who comes and goes",
        [] (Options &o, std::string_view text) { return set_webhook(o.webhook_url, text); }},
       file("webhook-secret-file", &Options::webhook_secret_file,
@@ -237,17 +269,20 @@ std::string bad_value (const std::string &where, const std::string &value,
   return where + "=" + value + ": expected " + expected;
 }
 
-// A certificate is a secret: what stands after the colon never reaches a terminal or a log.
 std::string shown (const Setting &setting, const std::string &value) {
-  auto colon = value.find(':');
-  return setting.repeats && colon != std::string::npos ? value.substr(0, colon) + ":…" : value;
+  return setting.secret ? without_certificate(value) : value;
 }
 
 Problem read_config (const std::string &path, Options &options) {
   KeyFilePtr file(g_key_file_new());
   g_autoptr(GError) error = nullptr;
-  if (!g_key_file_load_from_file(file.get(), path.c_str(), G_KEY_FILE_NONE, &error))
-    return "--config=" + path + ": " + error->message;
+  if (!g_key_file_load_from_file(file.get(), path.c_str(), G_KEY_FILE_NONE, &error)) {
+    // GLib would quote the line, whatever is in it.
+    bool bad_line = g_error_matches(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_PARSE);
+    return "--config=" + path + ": " +
+           (bad_line ? "expected a key file: [gateway], and below it lines NAME=VALUE"
+                     : error->message);
+  }
   g_auto(GStrv) groups = g_key_file_get_groups(file.get(), nullptr);
   for (char **each = groups; *each != nullptr; each++)
     if (std::string_view(*each) != group)
@@ -258,7 +293,7 @@ Problem read_config (const std::string &path, Options &options) {
   for (char **key = keys; *key != nullptr; key++) {
     const auto *setting = find_setting(*key);
     if (setting == nullptr)
-      return path + ": unknown key '" + *key + "'";
+      return path + ": unknown key '" + without_certificate(*key) + "'";
     std::vector<std::string> values;
     if (setting->repeats) {
       g_auto(GStrv) list = g_key_file_get_string_list(file.get(), group, *key, nullptr, &error);
@@ -270,7 +305,8 @@ Problem read_config (const std::string &path, Options &options) {
         values.emplace_back(value.get());
     }
     if (error != nullptr)
-      return path + ": " + error->message;
+      return path + ": " + *key + ": " +
+             (setting->secret ? "expected text in UTF-8" : error->message);
     for (const auto &value : values)
       if (auto expected = setting->apply(options, value))
         return path + ": " + bad_value(*key, shown(*setting, value), *expected);
@@ -281,7 +317,8 @@ Problem read_config (const std::string &path, Options &options) {
 // What only the whole can tell.
 Problem check (const Options &options) {
   if (options.apps.empty())
-    return "no app to serve: give at least one --app=ID[:CERTIFICATE], here or in --config";
+    return "no app to serve: give at least one --app=ID[:CERTIFICATE], here or in --config, or an "
+           "--app-file=FILE";
   if (options.tls_certificate.empty() != options.tls_key.empty())
     return "--tls-certificate and --tls-key go together: only one was given";
   if (options.webhook_url.empty() != options.webhook_secret_file.empty())
@@ -308,7 +345,46 @@ std::string to_string (const Endpoint &endpoint) {
          std::to_string(endpoint.port);
 }
 
+std::string without_certificate (const std::string &text) {
+  auto colon = text.find(':');
+  return colon == std::string::npos ? text : text.substr(0, colon) + ":…";
+}
+
+void hide_certificates (const std::vector<char *> &arguments) {
+  constexpr std::string_view name = "--app";
+  bool follows = false;
+  for (char *argument : arguments) {
+    std::string_view text(argument);
+    if (std::exchange(follows, text == name) || text.starts_with("--app=")) {
+      auto colon = text.find(':');
+      if (colon != std::string_view::npos)
+        std::fill(argument + colon + 1, argument + text.size(), '*');
+    }
+  }
+}
+
+std::variant<std::vector<AppOption>, std::string> read_apps (const std::string &file) {
+  g_autofree char *text = nullptr;
+  g_autoptr(GError) error = nullptr;
+  if (!g_file_get_contents(file.c_str(), &text, nullptr, &error))
+    return std::string("a file that can be read: ") + error->message;
+  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+  std::vector<AppOption> apps;
+  for (int i = 0; lines[i] != nullptr; i++) {
+    const char *line = g_strstrip(lines[i]);
+    if (*line == '\0' || *line == '#')
+      continue;
+    if (auto problem = add_app(apps, line))
+      return "lines of apps; line " + std::to_string(i + 1) + " is none: expected " + *problem;
+  }
+  if (apps.empty())
+    return "lines of apps, ID or ID:CERTIFICATE; there is none";
+  return apps;
+}
+
 std::variant<Options, OptionsExit> parse_options (int argc, char **argv) {
+  // Parsing takes them out of the list; what they hold is copied by then.
+  const std::vector<char *> given(argv, argv + argc);
   CommandLine line;
   g_autofree char *config = nullptr;
   gboolean version = FALSE;
@@ -333,8 +409,11 @@ std::variant<Options, OptionsExit> parse_options (int argc, char **argv) {
       "`agora-gateway token --help` tells how to make tokens.\nFull text: agora-gateway(1).");
 
   g_autoptr(GError) error = nullptr;
-  if (!g_option_context_parse(context, &argc, &argv, &error))
-    return OptionsExit{2, error->message};
+  bool good = g_option_context_parse(context, &argc, &argv, &error);
+  std::string unexpected = argc > 1 ? without_certificate(argv[1]) : "";
+  hide_certificates(given);
+  if (!good)
+    return OptionsExit{2, without_certificate(error->message)};
   if (help) {
     CharPtr text(g_option_context_get_help(context, TRUE, nullptr));
     return OptionsExit{0, text.get()};
@@ -342,7 +421,7 @@ std::variant<Options, OptionsExit> parse_options (int argc, char **argv) {
   if (version)
     return OptionsExit{0, "agora-gateway " AGORA_VERSION "\n"};
   if (argc > 1)
-    return OptionsExit{2, std::string("unexpected argument '") + argv[1] + "'"};
+    return OptionsExit{2, "unexpected argument '" + unexpected + "'"};
 
   Options options;
   if (config != nullptr)

@@ -33,6 +33,8 @@ struct Options {
   std::vector<AppOption> apps;
   Endpoint listen{"127.0.0.1", 8080};
   Endpoint rtmp_listen{"127.0.0.1", 1935};
+  // Pages that may connect, by what browsers send; "*" for all. Programs send none.
+  std::vector<std::string> allow_origins{"https://servicewechat.com"};
   std::string public_host;  // "": the name that the client used
   std::string nginx;        // "": look in the usual places
   std::string rtmp_module;
@@ -45,6 +47,7 @@ struct Options {
   std::string tls_certificate;
   std::string tls_key;
   std::string admin_token_file;  // "": no administration over HTTP
+  unsigned admin_requests = 20;  // a second
   std::string webhook_url;       // "": nobody is told
   std::string webhook_secret_file;
   FrameLimits frames;
@@ -62,5 +65,12 @@ struct OptionsExit {
 std::variant<Options, OptionsExit> parse_options (int argc, char **argv);
 
 std::string to_string (const Endpoint &endpoint);
+
+// `ID:CERTIFICATE` without what must not be seen, however it got into the text.
+std::string without_certificate (const std::string &text);
+// Overwrites the certificates of a command line that has been read, so that `ps` doesn't show them.
+void hide_certificates (const std::vector<char *> &arguments);
+// The apps of an --app-file; else what was expected of it.
+std::variant<std::vector<AppOption>, std::string> read_apps (const std::string &file);
 
 }  // namespace agora::gateway

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "signaling/gateway/network.hpp"
 #include "signaling/gateway/rules.hpp"
 #include "signaling/protocol/rules.hpp"
 
@@ -35,7 +36,8 @@ void Rules::connected(Step &step, SessionId id, std::string_view address, std::s
   };
   if (draining_)
     return refuse_socket(CloseCode::going_away, "the gateway is shutting down");
-  unsigned &open = sockets_[std::string(address)];
+  std::string network = network_of(std::string(address));
+  unsigned &open = sockets_[network];
   if (config_.limits.sockets_per_address && open >= config_.limits.sockets_per_address)
     return refuse_socket(CloseCode::try_later, "too many sockets from one address");
   open++;
@@ -43,6 +45,7 @@ void Rules::connected(Step &step, SessionId id, std::string_view address, std::s
   auto fresh = std::make_unique<Session>();
   fresh->id = id;
   fresh->address = address;
+  fresh->network = std::move(network);
   fresh->host = url_host(host);
   fresh->heard_ms = step.now.mono_ms;
   fresh->join_by_ms = step.now.mono_ms + config_.times.join_ms;
@@ -210,7 +213,7 @@ void Rules::end_session(Step &step, Session &session) {
     timers_.set({Timer::grace, left->id}, step.now.mono_ms + config_.times.grace_ms);
   }
   timers_.cancel({Timer::session, session.id});
-  const auto open = sockets_.find(session.address);
+  const auto open = sockets_.find(session.network);
   if (open != sockets_.end() && --open->second == 0)
     sockets_.erase(open);
   sessions_.erase(session.id);

@@ -184,7 +184,7 @@ class Rules {
   bool service_lost_ = false;
 
   std::unordered_map<SessionId, std::unique_ptr<Session>> sessions_;
-  std::unordered_map<std::string, unsigned> sockets_;  // by address
+  std::unordered_map<std::string, unsigned> sockets_;  // by network
   std::unordered_map<MemberId, std::unique_ptr<Member>> members_;
   std::unordered_map<std::string, std::unique_ptr<Channel>> channels_;
   std::map<std::string, unsigned, std::less<>> channels_of_app_;

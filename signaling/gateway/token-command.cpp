@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/gateway/token-command.hpp"
 
-#include <string>
-
 #include <glib.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "signaling/gateway/options.hpp"
 #include "signaling/protocol/rules.hpp"
 #include "signaling/protocol/token.hpp"
 
@@ -14,19 +17,20 @@ namespace {
 
 using namespace protocol;
 
-struct Options {
+struct Arguments {
   char *app = nullptr;
+  char *app_file = nullptr;
   char *channel = nullptr;
   char *uid = nullptr;
   char *role = nullptr;
   char *kind = nullptr;
   gint64 expires = 3600;
 
-  Options() = default;
-  Options(const Options &) = delete;
-  Options &operator=(const Options &) = delete;
-  ~Options() {
-    for (char *text : {app, channel, uid, role, kind})
+  Arguments() = default;
+  Arguments(const Arguments &) = delete;
+  Arguments &operator=(const Arguments &) = delete;
+  ~Arguments() {
+    for (char *text : {app, app_file, channel, uid, role, kind})
       g_free(text);
   }
 };
@@ -38,16 +42,33 @@ int refuse (const std::string &reason) {
   return exit_usage;
 }
 
-std::optional<std::string> fill (const Options &options, TokenSpec &spec) {
-  if (!options.app)
-    return "--app=ID:CERTIFICATE is missing";
-  std::string app = options.app;
-  auto colon = app.find(':');
-  if (colon == std::string::npos || colon + 1 == app.size())
-    return "--app=" + app +
+std::optional<std::string> fill (const Arguments &options, TokenSpec &spec) {
+  if (options.app_file) {
+    auto read = read_apps(options.app_file);
+    if (const auto *problem = std::get_if<std::string>(&read))
+      return std::string("--app-file=") + options.app_file + ": expected " + *problem;
+    const auto &apps = std::get<0>(read);
+    // With several in it, --app says which.
+    auto app = std::find_if(apps.begin(), apps.end(), [&] (const AppOption &each) {
+      return !options.app || each.id == options.app;
+    });
+    if (app == apps.end() || (!options.app && apps.size() > 1))
+      return std::string("--app-file=") + options.app_file +
+             ": expected one app in it, or --app=ID to say which of them";
+    spec.app_id = app->id;
+    spec.certificate = app->certificate;
+  } else {
+    if (!options.app)
+      return "--app=ID:CERTIFICATE or --app-file=FILE is missing";
+    std::string app = options.app;
+    auto colon = app.find(':');
+    spec.app_id = app.substr(0, colon);
+    if (colon != std::string::npos)
+      spec.certificate = app.substr(colon + 1);
+  }
+  if (spec.certificate.empty())
+    return "--app=" + spec.app_id +
            ": expected ID:CERTIFICATE; an app without a certificate takes no token";
-  spec.app_id = app.substr(0, colon);
-  spec.certificate = app.substr(colon + 1);
   if (auto reason = check_app_id(spec.app_id))
     return "--app: " + *reason;
 
@@ -84,9 +105,11 @@ std::optional<std::string> fill (const Options &options, TokenSpec &spec) {
 }  // namespace
 
 int token_command (int argc, char **argv) {
-  Options options;
+  Arguments options;
   const GOptionEntry entries[] = {
       {"app", 0, 0, G_OPTION_ARG_STRING, &options.app, "The app and its secret", "ID:CERTIFICATE"},
+      {"app-file", 0, 0, G_OPTION_ARG_FILENAME, &options.app_file,
+       "The same in a file, as the gateway takes it; --app=ID says which of several", "FILE"},
       {"channel", 0, 0, G_OPTION_ARG_STRING, &options.channel, "The channel it lets in to", "NAME"},
       {"uid", 0, 0, G_OPTION_ARG_STRING, &options.uid,
        "The uid or the text account it is for (default: any)", "UID"},
@@ -102,10 +125,14 @@ int token_command (int argc, char **argv) {
   g_option_context_set_summary(context, "Makes a token for one channel and prints it.");
   g_option_context_add_main_entries(context, entries, nullptr);
   g_autoptr(GError) error = nullptr;
-  if (!g_option_context_parse(context, &argc, &argv, &error))
-    return refuse(error->message);
+  const std::vector<char *> given(argv, argv + argc);
+  bool good = g_option_context_parse(context, &argc, &argv, &error);
+  std::string unexpected = argc > 1 ? without_certificate(argv[1]) : "";
+  hide_certificates(given);
+  if (!good)
+    return refuse(without_certificate(error->message));
   if (argc > 1)
-    return refuse(std::string("unexpected argument ") + argv[1]);
+    return refuse("unexpected argument " + unexpected);
 
   TokenSpec spec;
   if (auto reason = fill(options, spec))

@@ -292,6 +292,21 @@ class Token(AdminCase):
         member.ping()
         self.assertNotIn(TOKEN, self.served.output())
 
+    def test_too_many_requests(self):
+        secret = self.tmp / 'admin-token'
+        served = self.gateway(f'--admin-token-file={secret}', '--max-admin-requests-per-second=2')
+        # Strangers don't use it up.
+        for _ in range(10):
+            self.assertEqual(self.call('GET', '/dev/v1/channel/demo', authorization='Bearer x' * 3,
+                                       served=served)[0], 401)
+        answers = [self.call('GET', '/dev/v1/channel/demo', served=served) for _ in range(30)]
+        codes = [status for status, _, _ in answers]
+        self.assertEqual(codes[:4], [200] * 4)
+        self.assertIn(429, codes)
+        status, answer, headers = answers[codes.index(429)]
+        self.assertEqual((answer['status'], headers['Retry-After']), ('error', '1'))
+        self.until(lambda: self.call('GET', '/dev/v1/channel/demo', served=served)[0] == 200)
+
     def test_off_without_a_token(self):
         plain = self.gateway()
         for authorization in (None, 'Bearer ', 'Bearer x', self.basic(':')):

@@ -119,6 +119,32 @@ class Start(ProcessCase):
             self.assertEqual(member.wait_answer(member.send_join())['code'], code, app)
             member.close()
 
+    def test_apps_from_a_file(self):
+        apps = self.tmp / 'apps'
+        apps.write_text('# Ours.\none\n\n  two:0123456789abcdef  \r\n')
+        gateway = self.serve(f'--app-file={apps}', '--app=three')
+        for app, code in (('one', 200), ('two', 120), ('three', 200), ('four', 101)):
+            member = Member(gateway.ws, app=app)
+            self.assertEqual(member.wait_answer(member.send_join())['code'], code, app)
+            member.close()
+        process = self.start(os.environ['AGORA_GATEWAY_BIN'], 'token', f'--app-file={apps}',
+                             '--app=two', '--channel=room', '--uid=7')
+        self.assertEqual(process.wait(), 0)
+        member = Member(gateway.ws, app='two', uid=7)
+        member.join(token=process.output('out').strip())
+        member.close()
+
+    def test_certificates_are_covered_up_on_the_command_line(self):
+        gateway = self.serve('--app=demo:5ecret0123456789', '--app', 'other:5ecret')
+        words = Path(f'/proc/{gateway.pid}/cmdline').read_bytes()
+        self.assertIn(b'--app=demo:****', words)
+        self.assertIn(b'other:****', words)
+        self.assertNotIn(b'5ecret', words)
+        for app in ('demo', 'other'):
+            member = Member(gateway.ws, app=app)
+            self.assertEqual(member.wait_answer(member.send_join())['code'], 120)
+            member.close()
+
     def test_ipv6(self):
         try:
             with socket.socket(socket.AF_INET6) as probe:
@@ -202,8 +228,22 @@ class Refusal(ProcessCase):
                 self.refused('--app=demo', f'--config={config}', needle=needle)
 
     def test_a_certificate_is_not_shown(self):
-        line = self.refused('--app= demo:5ecret', needle='--app=')
-        self.assertNotIn('5ecret', line)
+        config = self.tmp / 'gateway.conf'
+        for text in ('[gateway]\ndemo:5ecret\n', '[gateway]\napp=x y:5ecret;null:5ecret\n',
+                     '[gateway]\ndemo:5ecret=\n'):
+            config.write_text(text)
+            line = self.refused(f'--config={config}', needle='gateway.conf')
+            self.assertNotIn('5ecret', line)
+        config.write_text('# apps\n\ndemo:5ecret\nnull:5ecret\n')
+        for options, needle in ((('--app= demo:5ecret', ), '--app='),
+                                (('--apps=demo:5ecret', ), '--apps=demo'),
+                                (('--app=demo', 'demo:5ecret'), "'demo:"),
+                                ((f'--app-file={config}', ), 'line 4'),
+                                ((f'--app-file={self.tmp}/nowhere', ), 'nowhere')):
+            with self.subTest(options):
+                self.assertNotIn('5ecret', self.refused(*options, needle=needle))
+        for option in ('allow-origin=nonsense', 'allow-origin=https://x/path', 'allow-origin='):
+            self.refused('--app=demo', f'--{option}', needle=option)
 
     def test_taken_ports(self):
         with socket.socket() as taken:

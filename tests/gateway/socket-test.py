@@ -257,6 +257,30 @@ class Http(SocketCase):
         self.check_others()
 
 
+class Pages(SocketCase):
+    options = ('--allow-origin=https://voice.example', '--allow-origin=http://127.0.0.1:81')
+
+    def test_only_pages_that_were_allowed(self):
+        for origin in ('https://servicewechat.com', 'https://voice.example', 'HTTPS://Voice.Example',
+                       'http://127.0.0.1:81'):
+            with self.subTest(origin):
+                member = self.member(uid=3, origin=origin)
+                member.join()
+                member.close()
+        for origin in ('https://evil.example', 'http://voice.example', 'https://voice.example:8443',
+                       'https://voice.example.evil.example', 'https://x.servicewechat.com', 'null',
+                       '*', 'x' * 5000):
+            with self.subTest(origin[:60]):
+                with self.assertRaises(Refused) as refused:
+                    WebSocket(self.served.ws, origin=origin)
+                self.assertEqual(refused.exception.status, 403)
+        self.check_others()
+
+    def test_any_page(self):
+        gateway = self.gateway('--allow-origin=*')
+        WebSocket(gateway.ws, origin='https://anything.example').close()
+
+
 class Limits(SocketCase):
     options = ('--max-frame-bytes=2048', '--max-frame-depth=6', '--max-requests-per-second=20',
                '--max-members-per-channel=4', '--max-channels-per-app=2',

@@ -412,6 +412,28 @@ void mutes_reach_the_others () {
   g_assert_true(scene.code(2, Mute{10, Target::all, false}) == Code::bad_order);
 }
 
+void addresses_count_by_network () {
+  Config config = plain_config();
+  config.limits.sockets_per_address = 2;
+  Scene scene(std::move(config));
+  const auto opens = [&scene] (SessionId id, const char *address) {
+    scene.last = scene.book.connected(id, address, "gateway", scene.now);
+    return scene.closes().empty();
+  };
+  g_assert_true(opens(1, "2001:db8:1:2::1"));
+  g_assert_true(opens(2, "2001:db8:1:2:ffff::2%eth0"));
+  g_assert_false(opens(3, "2001:db8:1:2::3"));
+  g_assert_true(opens(4, "2001:db8:1:3::3"));
+  g_assert_true(opens(5, "192.0.2.1"));
+  g_assert_true(opens(6, "::ffff:192.0.2.1"));
+  g_assert_false(opens(7, "192.0.2.1"));
+  g_assert_true(opens(8, "192.0.2.2"));
+  // Whoever goes makes room in the same network.
+  scene.last = scene.book.disconnected(1, scene.now);
+  g_assert_true(opens(9, "2001:db8:1:2::3"));
+  g_assert_false(opens(10, "2001:db8:1:2::4"));
+}
+
 void lost_service_is_told () {
   Scene scene;
   scene.join(1, "10");
@@ -495,6 +517,7 @@ int main (int argc, char **argv) {
       {"flood", floods_are_slowed_and_ended},
       {"malformed", malformed_frames_are_answered},
       {"mutes", mutes_reach_the_others},
+      {"networks", addresses_count_by_network},
       {"service-lost", lost_service_is_told},
       {"drain", drain_says_goodbye},
       {"ten-thousand", ten_thousand_members},

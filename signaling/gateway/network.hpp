@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <string>
+
+namespace agora::gateway {
+
+// What one peer may count as, for limits by address: an IPv4 address; of IPv6 the /64, since a
+// whole one is any subscriber's.
+std::string network_of (const std::string &address);
+
+}  // namespace agora::gateway
