@@ -2,11 +2,15 @@
 #include "signaling/gateway/bounded-stream.hpp"
 
 #include <algorithm>
+#include <utility>
+
+using agora::gateway::Readiness;
 
 struct AgoraBoundedInput {
   GFilterInputStream parent;
   std::size_t bound;
   std::size_t count;
+  Readiness::Socket *socket;  // the stream's; null: the base's own sources serve
 };
 struct AgoraBoundedInputClass {
   GFilterInputStreamClass parent_class;
@@ -48,6 +52,8 @@ static gboolean agora_bounded_input_is_readable (GPollableInputStream *self) {
 
 static GSource *agora_bounded_input_create_source (GPollableInputStream *self,
                                                    GCancellable *cancellable) {
+  if (auto *socket = reinterpret_cast<AgoraBoundedInput *>(self)->socket)
+    return socket->make_source(G_OBJECT(self), Readiness::Socket::Way::in);
   auto *base =
       g_pollable_input_stream_create_source(G_POLLABLE_INPUT_STREAM(base_of(self)), nullptr);
   auto *source = g_pollable_source_new_full(self, base, cancellable);
@@ -76,11 +82,63 @@ static void agora_bounded_input_class_init (AgoraBoundedInputClass *klass) {
 static void agora_bounded_input_init (AgoraBoundedInput *) {
 }
 
+struct AgoraBoundedOutput {
+  GFilterOutputStream parent;
+  Readiness::Socket *socket;  // the stream's, never null
+};
+struct AgoraBoundedOutputClass {
+  GFilterOutputStreamClass parent_class;
+};
+
+static void agora_bounded_output_pollable_init (GPollableOutputStreamInterface *interface);
+
+G_DEFINE_TYPE_WITH_CODE(AgoraBoundedOutput, agora_bounded_output, G_TYPE_FILTER_OUTPUT_STREAM,
+                        G_IMPLEMENT_INTERFACE(G_TYPE_POLLABLE_OUTPUT_STREAM,
+                                              agora_bounded_output_pollable_init))
+
+static GPollableOutputStream *output_base (gpointer self) {
+  return G_POLLABLE_OUTPUT_STREAM(
+      g_filter_output_stream_get_base_stream(G_FILTER_OUTPUT_STREAM(self)));
+}
+
+static gboolean agora_bounded_output_is_writable (GPollableOutputStream *self) {
+  return reinterpret_cast<AgoraBoundedOutput *>(self)->socket->flush() &&
+         g_pollable_output_stream_is_writable(output_base(self));
+}
+
+static GSource *agora_bounded_output_create_source (GPollableOutputStream *self, GCancellable *) {
+  return reinterpret_cast<AgoraBoundedOutput *>(self)->socket->make_source(
+      G_OBJECT(self), Readiness::Socket::Way::out);
+}
+
+static gssize agora_bounded_output_write_nonblocking (GPollableOutputStream *self, const void *data,
+                                                      gsize size, GError **error) {
+  if (!reinterpret_cast<AgoraBoundedOutput *>(self)->socket->flush()) {
+    g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, "Something goes first");
+    return -1;
+  }
+  return g_pollable_output_stream_write_nonblocking(output_base(self), data, size, nullptr, error);
+}
+
+static void agora_bounded_output_pollable_init (GPollableOutputStreamInterface *interface) {
+  interface->is_writable = agora_bounded_output_is_writable;
+  interface->create_source = agora_bounded_output_create_source;
+  interface->write_nonblocking = agora_bounded_output_write_nonblocking;
+}
+
+static void agora_bounded_output_class_init (AgoraBoundedOutputClass *) {
+}
+
+static void agora_bounded_output_init (AgoraBoundedOutput *) {
+}
+
 // GSimpleIOStream would close the two halves alone, and leave the connection open.
 struct AgoraBoundedStream {
   GIOStream parent;
   GIOStream *base;
   GInputStream *input;
+  GOutputStream *output;  // null: the base's
+  Readiness::Socket *socket;
 };
 struct AgoraBoundedStreamClass {
   GIOStreamClass parent_class;
@@ -97,17 +155,25 @@ static GInputStream *agora_bounded_stream_get_input (GIOStream *self) {
 }
 
 static GOutputStream *agora_bounded_stream_get_output (GIOStream *self) {
-  return g_io_stream_get_output_stream(base_stream(self));
+  auto *own = reinterpret_cast<AgoraBoundedStream *>(self)->output;
+  return own != nullptr ? own : g_io_stream_get_output_stream(base_stream(self));
+}
+
+static void forget_socket (GIOStream *self) {
+  if (auto *socket = reinterpret_cast<AgoraBoundedStream *>(self)->socket)
+    socket->forget();
 }
 
 static gboolean agora_bounded_stream_close (GIOStream *self, GCancellable *cancellable,
                                             GError **error) {
+  forget_socket(self);
   return g_io_stream_close(base_stream(self), cancellable, error);
 }
 
 static void agora_bounded_stream_close_async (GIOStream *self, int priority,
                                               GCancellable *cancellable,
                                               GAsyncReadyCallback callback, gpointer data) {
+  forget_socket(self);
   auto *task = g_task_new(self, cancellable, callback, data);
   auto on_closed = [] (GObject *base, GAsyncResult *result, gpointer waiting) {
     g_autoptr(GTask) done = static_cast<GTask *>(waiting);
@@ -127,7 +193,10 @@ static gboolean agora_bounded_stream_close_finish (GIOStream *, GAsyncResult *re
 
 static void agora_bounded_stream_finalize (GObject *object) {
   auto *self = reinterpret_cast<AgoraBoundedStream *>(object);
+  reinterpret_cast<AgoraBoundedInput *>(self->input)->socket = nullptr;
   g_object_unref(self->input);
+  g_clear_object(&self->output);
+  delete self->socket;
   g_object_unref(self->base);
   G_OBJECT_CLASS(agora_bounded_stream_parent_class)->finalize(object);
 }
@@ -147,7 +216,8 @@ static void agora_bounded_stream_init (AgoraBoundedStream *) {
 
 namespace agora::gateway {
 
-ObjectPtr<GIOStream> bounded_stream_new (GIOStream *base, std::size_t bound) {
+ObjectPtr<GIOStream> bounded_stream_new (GIOStream *base, std::size_t bound,
+                                         std::unique_ptr<Readiness::Socket> socket) {
   auto *input = static_cast<AgoraBoundedInput *>(
       g_object_new(agora_bounded_input_get_type(), "base-stream",
                    g_io_stream_get_input_stream(base), "close-base-stream", FALSE, nullptr));
@@ -156,6 +226,14 @@ ObjectPtr<GIOStream> bounded_stream_new (GIOStream *base, std::size_t bound) {
       static_cast<AgoraBoundedStream *>(g_object_new(agora_bounded_stream_get_type(), nullptr));
   stream->base = G_IO_STREAM(g_object_ref(base));
   stream->input = G_INPUT_STREAM(input);
+  stream->socket = socket.release();
+  input->socket = stream->socket;
+  if (stream->socket != nullptr) {
+    stream->output = G_OUTPUT_STREAM(g_object_new(agora_bounded_output_get_type(), "base-stream",
+                                                  g_io_stream_get_output_stream(base),
+                                                  "close-base-stream", FALSE, nullptr));
+    reinterpret_cast<AgoraBoundedOutput *>(stream->output)->socket = stream->socket;
+  }
   return ObjectPtr<GIOStream>(G_IO_STREAM(stream));
 }
 
@@ -166,6 +244,11 @@ void bounded_stream_renew (GIOStream *stream, std::size_t size) {
   constexpr std::size_t longest_ping = 131;
   auto *input = reinterpret_cast<AgoraBoundedInput *>(g_io_stream_get_input_stream(stream));
   input->count -= std::min(input->count, size + headers + longest_ping);
+}
+
+bool bounded_stream_write (GIOStream *stream, std::string_view data) {
+  auto *socket = reinterpret_cast<AgoraBoundedStream *>(stream)->socket;
+  return socket != nullptr && socket->write(data);
 }
 
 }  // namespace agora::gateway

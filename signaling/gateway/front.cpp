@@ -144,10 +144,20 @@ void Front::on_upgraded(SoupServerMessage *message, gpointer data) {
   auto address = address_of(message);
   auto host = self->authority(message).host;
   ObjectPtr<GIOStream> stolen(soup_server_message_steal_connection(message));
-  auto bounded = bounded_stream_new(stolen.get(), between_messages(self->options_.frames));
+  std::unique_ptr<Readiness::Socket> plain;
+  if (!self->tls())
+    plain = std::make_unique<Readiness::Socket>(self->readiness_, g_socket_get_fd(socket.get()));
+  auto *context = plain ? self->readiness_->dormant() : g_main_context_get_thread_default();
+  auto bounded =
+      bounded_stream_new(stolen.get(), between_messages(self->options_.frames), std::move(plain));
+  // Where libsoup attaches the source of its input, which stays.
+  if (context != nullptr)
+    g_main_context_push_thread_default(context);
   ObjectPtr<SoupWebsocketConnection> connection(
       soup_websocket_connection_new(bounded.get(), soup_server_message_get_uri(message),
                                     SOUP_WEBSOCKET_CONNECTION_SERVER, nullptr, nullptr, nullptr));
+  if (context != nullptr)
+    g_main_context_pop_thread_default(context);
   self->handler_.opened(connection.get(), socket.get(), std::move(address), std::move(host));
 }
 

@@ -13,6 +13,7 @@
 #include "signaling/gateway/admin.hpp"
 #include "signaling/gateway/glib-ptr.hpp"
 #include "signaling/gateway/options.hpp"
+#include "signaling/gateway/readiness.hpp"
 
 namespace agora::gateway {
 
@@ -77,6 +78,7 @@ class Front {
   Endpoint endpoint_;
   ObjectPtr<SoupServer> server_;
   std::unique_ptr<Acceptor> acceptor_;
+  std::shared_ptr<Readiness> readiness_ = std::make_shared<Readiness>();
 };
 
 }  // namespace agora::gateway

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/gateway/timer.hpp"
 
-#include <new>
 #include <utility>
 
 namespace agora::gateway {
@@ -9,7 +8,7 @@ namespace agora::gateway {
 // GLib's timeout source sets its own ready time again after each call.
 struct Timer::Source {
   GSource parent;
-  std::function<void()> fire;
+  Timer *timer;
 };
 
 namespace {
@@ -26,28 +25,34 @@ GSourceFuncs functions = {nullptr,
 
 }  // namespace
 
-Timer::Timer(std::function<void()> fire)
-    : source_(reinterpret_cast<Source *>(g_source_new(&functions, sizeof(Source)))) {
-  new (&source_->fire) std::function<void()>(std::move(fire));
-  auto call = [] (gpointer data) -> gboolean {
-    // A copy: the owner, and with it the source's own, may go while it runs.
-    auto fire_now = static_cast<Source *>(data)->fire;
-    fire_now();
-    return G_SOURCE_CONTINUE;
-  };
-  g_source_set_callback(&source_->parent, call, source_, nullptr);
-  g_source_set_ready_time(&source_->parent, -1);
-  g_source_attach(&source_->parent, g_main_context_get_thread_default());
+Timer::Timer(std::function<void()> fire) : fire_(std::move(fire)) {
 }
 
 Timer::~Timer() {
+  if (source_ == nullptr)
+    return;
   g_source_destroy(&source_->parent);
-  std::destroy_at(&source_->fire);
   g_source_unref(&source_->parent);
 }
 
 void Timer::at(std::int64_t monotonic_us) {
+  if (source_ == nullptr)
+    attach();
   g_source_set_ready_time(&source_->parent, monotonic_us);
+}
+
+// Most timers of members never run, and every source costs each turn of the loop.
+void Timer::attach() {
+  source_ = reinterpret_cast<Source *>(g_source_new(&functions, sizeof(Source)));
+  source_->timer = this;
+  auto call = [] (gpointer data) -> gboolean {
+    // A copy: the owner may go while it runs.
+    auto fire_now = static_cast<Source *>(data)->timer->fire_;
+    fire_now();
+    return G_SOURCE_CONTINUE;
+  };
+  g_source_set_callback(&source_->parent, call, source_, nullptr);
+  g_source_attach(&source_->parent, g_main_context_get_thread_default());
 }
 
 void Timer::in(unsigned ms) {
@@ -55,7 +60,8 @@ void Timer::in(unsigned ms) {
 }
 
 void Timer::stop() {
-  at(-1);
+  if (source_ != nullptr)
+    g_source_set_ready_time(&source_->parent, -1);
 }
 
 }  // namespace agora::gateway

@@ -23,7 +23,10 @@ class Timer {
 
  private:
   struct Source;
-  Source *source_;
+  void attach ();
+
+  const std::function<void()> fire_;
+  Source *source_ = nullptr;  // null until the first time is set
 };
 
 }  // namespace agora::gateway
