@@ -31,6 +31,8 @@ def arguments():
                         help='only compare: leave docs/performance.json as it is')
     parser.add_argument('--quick', action='store_true',
                         help='fewer rounds and members, for a look; never becomes the last report')
+    parser.add_argument('--plot', action='store_true',
+                        help='only draw docs/stall.png: how late sound is through a freeze')
     parser.add_argument('--markdown', action='store_true', help='the table as Markdown')
     chosen = parser.parse_args()
     for part in chosen.part:
@@ -47,6 +49,9 @@ def main():
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
     chosen = arguments()
+    if chosen.plot:
+        importlib.import_module('stall').plot(LAST.with_name('stall.png'))
+        return
     parts = chosen.part or list(PARTS)
     found = report.Report()
     failed = []
