@@ -222,6 +222,8 @@ void Front::choose(SoupServerMessage *message) {
     status = SOUP_STATUS_BAD_REQUEST;
   } else if (!handler_.serves(std::get<protocol::ChooseRequest>(request).app_id)) {
     answer.code = protocol::Code::app_invalid;
+  } else if (handler_.draining()) {
+    answer.code = protocol::Code::drain;
   } else {
     auto where = authority(message);
     answer.vid = 1;
@@ -236,7 +238,10 @@ void Front::healthz(SoupServerMessage *message) {
   g_autoptr(JsonBuilder) builder = json_builder_new();
   json_builder_begin_object(builder);
   json_builder_set_member_name(builder, "status");
-  json_builder_add_string_value(builder, health.media ? "ok" : "media server lost");
+  bool draining = handler_.draining();
+  json_builder_add_string_value(builder, draining       ? "draining"
+                                         : health.media ? "ok"
+                                                        : "media server lost");
   const std::pair<const char *, std::size_t> counts[] = {{"members", health.members},
                                                          {"channels", health.channels},
                                                          {"streams", health.streams},
@@ -249,8 +254,8 @@ void Front::healthz(SoupServerMessage *message) {
   json_builder_end_object(builder);
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
   CharPtr text(json_to_string(root, FALSE));
-  respond(message, health.media ? SOUP_STATUS_OK : SOUP_STATUS_SERVICE_UNAVAILABLE, json_type,
-          std::string(text.get()) + "\n");
+  respond(message, health.media && !draining ? SOUP_STATUS_OK : SOUP_STATUS_SERVICE_UNAVAILABLE,
+          json_type, std::string(text.get()) + "\n");
 }
 
 void Front::metrics(SoupServerMessage *message) {

@@ -22,6 +22,8 @@ class FrontHandler {
  public:
   virtual ~FrontHandler() = default;
   virtual bool serves (std::string_view app_id) const = 0;
+  // Nobody is let in any more.
+  virtual bool draining () const = 0;
   // `host`: by which the client reached us, without port.
   virtual void opened (SoupWebsocketConnection *connection, GSocket *socket, std::string address,
                        std::string host) = 0;

@@ -37,7 +37,8 @@ Gateway::Gateway(const Options &options, Callbacks callbacks)
         sockets_.clear();
         hurried_ = true;
         maybe_stopped();
-      }) {
+      }),
+      drained_([this] { stop(); }) {
 }
 
 Gateway::~Gateway() = default;
@@ -162,11 +163,23 @@ std::string Gateway::metrics() const {
   return metrics_.text(snapshot);
 }
 
+void Gateway::drain() {
+  if (state_ != State::serving || options_.drain_seconds == 0) {
+    stop();
+    return;
+  }
+  state_ = State::draining;
+  g_message("Draining: members have %u s to move", options_.drain_seconds);
+  drained_.in(1000 * options_.drain_seconds);
+  run(rules_->drain(std::int64_t{1000} * options_.drain_seconds, now()));
+}
+
 void Gateway::stop() {
   if (std::exchange(state_, State::stopping) == State::stopping)
     return;
+  drained_.stop();
   front_->stop();
-  run(rules_->drain(now()));
+  run(rules_->close_all(now()));
   hurry_.in(farewell_ms);
   media_->stop();
 }
@@ -284,6 +297,9 @@ void Gateway::arm() {
     deadline_.at(std::max(deadline_due_, caught_up_));
   else
     deadline_.stop();
+  // Not from here: whoever called goes on with what it has.
+  if (state_ == State::draining && rules_->drained())
+    drained_.in(0);
 }
 
 void Gateway::on_deadline() {

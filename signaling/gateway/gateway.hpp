@@ -36,9 +36,13 @@ class Gateway : public FrontHandler {
   ~Gateway() override;
 
   void start ();
+  // Lets members move elsewhere, for as long as the operator said, and stops. Stops at once where
+  // it is draining already, or isn't to.
+  void drain ();
   // Says goodbye to everyone; `stopped` follows within two seconds.
   void stop ();
 
+  bool draining () const override { return state_ == State::draining; }
   bool serves (std::string_view app_id) const override { return rules_->serves(app_id); }
   void opened (SoupWebsocketConnection *connection, GSocket *socket, std::string address,
                std::string host) override;
@@ -47,7 +51,7 @@ class Gateway : public FrontHandler {
   AdminAnswer administer (const AdminRequest &request) override;
 
  private:
-  enum class State { starting, serving, stopping };
+  enum class State { starting, serving, draining, stopping };
 
   Gateway(const Options &options, Callbacks callbacks);
   std::string open (const Options &options);
@@ -85,6 +89,7 @@ class Gateway : public FrontHandler {
   bool media_stopped_ = false;
   bool hurried_ = false;
   Timer hurry_;
+  Timer drained_;
 };
 
 }  // namespace agora::gateway

@@ -55,7 +55,11 @@ int serve (const Options &options) {
     static_cast<Gateway *>(data)->stop();
     return G_SOURCE_CONTINUE;
   };
-  guint sources[] = {g_unix_signal_add(SIGTERM, on_signal, gateway.get()),
+  auto on_terminate = [] (gpointer data) -> gboolean {
+    static_cast<Gateway *>(data)->drain();
+    return G_SOURCE_CONTINUE;
+  };
+  guint sources[] = {g_unix_signal_add(SIGTERM, on_terminate, gateway.get()),
                      g_unix_signal_add(SIGINT, on_signal, gateway.get()),
                      g_unix_signal_add(SIGHUP, on_signal, gateway.get())};
   gateway->start();

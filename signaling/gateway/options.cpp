@@ -211,6 +211,10 @@ const std::vector<Setting> &settings () {
        [] (Options &o, std::string_view text) {
          return set_bound(o.admin_requests, text, 1, 1000000);
        }},
+      {"drain", "SECONDS", "After SIGTERM let members move elsewhere, for so long at most (0)",
+       [] (Options &o, std::string_view text) {
+         return set_bound(o.drain_seconds, text, 0, 86400);
+       }},
       {"webhook-url", "URL", "Tell this receiver, http or https, who comes and goes",
        [] (Options &o, std::string_view text) { return set_webhook(o.webhook_url, text); }},
       file("webhook-secret-file", &Options::webhook_secret_file,

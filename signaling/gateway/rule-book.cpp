@@ -34,7 +34,7 @@ void Rules::connected(Step &step, SessionId id, std::string_view address, std::s
   const auto refuse_socket = [&] (CloseCode code, const char *why) {
     step.out.push_back(Close{id, code, why});
   };
-  if (draining_)
+  if (closed_)
     return refuse_socket(CloseCode::going_away, "the gateway is shutting down");
   std::string network = network_of(std::string(address));
   unsigned &open = sockets_[network];
@@ -112,6 +112,10 @@ void Rules::disconnected(Step &step, SessionId id) {
 
 void Rules::tick(Step &step) {
   while (const auto due = timers_.pop(step.now.mono_ms)) {
+    if (due->kind == Timer::drain) {
+      send_some_away(step);
+      continue;
+    }
     if (due->kind == Timer::session) {
       if (Session *which = session(due->id))
         check_session(step, *which);
@@ -129,44 +133,6 @@ void Rules::tick(Step &step) {
     else
       withdraw(step, *which);
   }
-}
-
-void Rules::service_lost(Step &step) {
-  if (std::exchange(service_lost_, true))
-    return;
-  std::vector<SessionId> all;
-  for (const auto &[id, who] : members_)
-    if (who->session)
-      all.push_back(who->session->id);
-  if (!all.empty())
-    step.out.push_back(
-        Send{std::move(all), protocol::ErrorEvent{Code::service_lost, "the media server is lost"}});
-}
-
-void Rules::drain(Step &step) {
-  draining_ = true;
-  std::vector<SessionId> all;
-  all.reserve(sessions_.size());
-  for (const auto &[id, unused] : sessions_)
-    all.push_back(id);
-  if (!all.empty())
-    step.out.push_back(
-        Send{all, protocol::ErrorEvent{Code::drain, "the gateway is shutting down"}});
-  for (const auto &[id, who] : members_)
-    notice(step, *who, NoticeKind::member_out, LeaveReason::drain);
-  for (const auto &[key, channel] : channels_)
-    notice_channel(step, *channel, NoticeKind::channel_destroyed);
-  for (SessionId id : all)
-    step.out.push_back(Close{id, CloseCode::going_away, "the gateway is shutting down"});
-  sessions_.clear();
-  sockets_.clear();
-  members_.clear();
-  channels_.clear();
-  channels_of_app_.clear();
-  streams_.clear();
-  pushing_.clear();
-  playing_.clear();
-  timers_ = {};
 }
 
 void Rules::answer(Step &step, const Asked &asked, protocol::Answer answer) {
@@ -415,9 +381,19 @@ void RuleBook::service_back() {
   rules_->service_back();
 }
 
-Commands RuleBook::drain(Now now) {
+Commands RuleBook::drain(std::int64_t for_ms, Now now) {
   Step step{now, {}};
-  rules_->drain(step);
+  rules_->drain(step, for_ms);
+  return std::move(step.out);
+}
+
+bool RuleBook::drained() const {
+  return rules_->drained();
+}
+
+Commands RuleBook::close_all(Now now) {
+  Step step{now, {}};
+  rules_->close_all(step);
   return std::move(step.out);
 }
 

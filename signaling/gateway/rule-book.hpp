@@ -145,8 +145,13 @@ class RuleBook {
   Commands service_lost (Now now);
   void service_back ();
 
-  // Tells every member to move on, closes every socket, lets nobody in any more.
-  Commands drain (Now now);
+  // Nobody joins any more (503), and members are told to move on, one after another, within half of
+  // the time.
+  Commands drain (std::int64_t for_ms, Now now);
+  // They have all gone.
+  bool drained () const;
+  // Tells every member to move on, closes every socket, lets none in any more.
+  Commands close_all (Now now);
 
   bool serves (std::string_view app_id) const;
   std::vector<ChannelInfo> channels (std::string_view app_id) const;

@@ -103,6 +103,8 @@ std::optional<std::pair<Code, std::string>> Rules::check_join(
       return {{Code::bad_role_or_uid, "already joined with uid " + std::to_string(self.uid)}};
     return {};
   }
+  if (draining_)
+    return {{Code::drain, "the gateway is shutting down"}};
   if (service_lost_)
     return {{Code::service_lost, "the media server is lost"}};
   const bool known =

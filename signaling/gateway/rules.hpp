@@ -6,6 +6,7 @@
 //   rules-member.cpp     how a member and its streams come and go, tokens while they last
 //   rules-media.cpp      the media server's hooks
 //   rules-moderation.cpp removing and silencing from outside
+//   rules-end.cpp        when the media server, or the gateway, comes to its end
 #pragma once
 
 #include <compare>
@@ -45,9 +46,6 @@ class Rules {
   void malformed (Step &step, SessionId id, const protocol::DecodeError &error);
   void disconnected (Step &step, SessionId id);
   void tick (Step &step);
-  void service_lost (Step &step);
-  void service_back () { service_lost_ = false; }
-  void drain (Step &step);
   std::optional<std::int64_t> next_deadline () const { return timers_.next(); }
 
   // rules-media.cpp
@@ -57,6 +55,13 @@ class Rules {
   void on_play_done (std::uint64_t client);
   void media_server_lost (Step &step);
   void media_sessions (Step &step, const std::vector<std::uint64_t> &there, std::int64_t asked_ms);
+
+  // rules-end.cpp
+  void service_lost (Step &step);
+  void service_back () { service_lost_ = false; }
+  void drain (Step &step, std::int64_t for_ms);
+  bool drained () const { return draining_ && members_.empty(); }
+  void close_all (Step &step);
 
   // rules-moderation.cpp
   void add_rule (Step &step, Rule &rule);
@@ -71,7 +76,7 @@ class Rules {
   Totals totals () const;
 
  private:
-  enum class Timer { session, grace, token, hold, left };
+  enum class Timer { session, grace, token, hold, left, drain };
   struct TimerKey {
     Timer kind = Timer::session;
     std::uint64_t id = 0;  // of the session, else of the member
@@ -178,9 +183,16 @@ class Rules {
   bool silenced (const Member &member, Now now) const;
   void ban (Step &step, Member &member);
 
+  // rules-end.cpp
+  void send_some_away (Step &step);
+
   Config config_;
   UrlSigner signer_;
+  bool closed_ = false;
   bool draining_ = false;
+  std::vector<MemberId> to_send_away_;
+  std::size_t slice_ = 0;  // how many of them at a time
+  std::int64_t slice_at_ms_ = 0;
   bool service_lost_ = false;
 
   std::unordered_map<SessionId, std::unique_ptr<Session>> sessions_;

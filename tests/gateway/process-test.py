@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tap
 from harness import Case, wait_until
-from wsclient import Member
+from wsclient import Closed, Member
 
 
 def children(pid):
@@ -406,6 +406,81 @@ class Restart(ProcessCase):
         wait_until(lambda: self.health(gateway)['code'] == 200, 40, 'health')
         self.assertEqual(self.health(gateway)['mediaPauseMs'], 0)
         Member(gateway.ws).join().close()
+
+
+class Drain(ProcessCase):
+    """SIGTERM with --drain: members move, then it ends."""
+
+    def member(self, gateway, **keywords):
+        member = Member(gateway.ws, heartbeat=True, **keywords)
+        self.addCleanup(member.close)
+        return member
+
+    def drain(self, gateway):
+        gateway.signal(signal.SIGTERM)
+        gateway.wait_line('Draining')
+
+    def test_it_ends_when_all_have_moved(self):
+        gateway = self.serve('--drain=60')
+        elsewhere = self.serve()
+        speaker = self.member(gateway, uid=8).join()
+        listener = self.member(gateway, uid=9).join('audience')
+        push = self.start('ffmpeg', '-nostdin', '-loglevel', 'error', '-re', '-f', 'lavfi', '-i',
+                          'sine', '-c:a', 'aac', '-f', 'flv', speaker.publish(), quiet_errors=True)
+        listener.wait_event('stream-added', uid=8, timeout=15)
+        self.drain(gateway)
+        status, body = get(gateway.http + '/healthz')
+        self.assertEqual((status, json.loads(body)['status']), (503, 'draining'))
+        self.assertEqual(self.choose(gateway)['code'], 503)
+        late = self.member(gateway, uid=10)
+        self.assertEqual(late.wait_answer(late.send_join())['code'], 503)
+        for member in (speaker, listener):
+            self.assertEqual(member.wait_error()['code'], 503)
+        # Who is still there speaks and hears.
+        player = self.start('ffmpeg', '-nostdin', '-loglevel', 'error', '-probesize', '2048', '-i',
+                            listener.subscribe(8), '-t', '1', '-f', 'null', '-', quiet_errors=True)
+        self.assertEqual(player.wait(20), 0)
+        self.assertTrue(push.running())
+        for member in (speaker, listener):
+            self.member(elsewhere, uid=member.uid).join()
+            member.must('leave', uid=member.uid)
+        self.assertEqual(gateway.wait(5), 0)
+        self.assertEqual(self.left(), [name for name in self.left() if str(elsewhere.pid) in name])
+
+    def choose(self, gateway):
+        inner = {'command': 'convergeAllocateEdge', 'sid': 'A' * 32, 'appId': 'demo',
+                 'token': 'demo', 'uid': '7', 'cname': 'room', 'ts': 1, 'version': '1.1.0', 'seq': 0,
+                 'requestId': 1}
+        request = urllib.request.Request(
+            gateway.http + '/api/v1',
+            json.dumps({'service_name': 'miniapp', 'json_body': json.dumps(inner)}).encode(),
+            {'Content-Type': 'application/json'})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return json.loads(json.loads(answer.read())['json_body'])
+
+    def test_it_ends_when_the_time_is_over(self):
+        gateway = self.serve('--drain=2')
+        member = self.member(gateway).join()
+        began = time.monotonic()
+        self.drain(gateway)
+        with self.assertRaises(Closed) as closed:
+            while True:
+                member.receive()
+        self.assertEqual(closed.exception.code, 1001)
+        self.assertGreater(time.monotonic() - began, 1.9)
+        self.assertEqual(gateway.wait(5), 0)
+
+    def test_a_second_signal_ends_it_at_once(self):
+        for again in (signal.SIGTERM, signal.SIGINT):
+            gateway = self.serve('--drain=60')
+            self.member(gateway).join()
+            self.drain(gateway)
+            gateway.signal(again)
+            self.assertEqual(gateway.wait(5), 0)
+
+    def test_nobody_there(self):
+        gateway = self.serve('--drain=60')
+        self.assertEqual(gateway.terminate(), 0)
 
 
 if __name__ == '__main__':

@@ -412,62 +412,6 @@ void mutes_reach_the_others () {
   g_assert_true(scene.code(2, Mute{10, Target::all, false}) == Code::bad_order);
 }
 
-void addresses_count_by_network () {
-  Config config = plain_config();
-  config.limits.sockets_per_address = 2;
-  Scene scene(std::move(config));
-  const auto opens = [&scene] (SessionId id, const char *address) {
-    scene.last = scene.book.connected(id, address, "gateway", scene.now);
-    return scene.closes().empty();
-  };
-  g_assert_true(opens(1, "2001:db8:1:2::1"));
-  g_assert_true(opens(2, "2001:db8:1:2:ffff::2%eth0"));
-  g_assert_false(opens(3, "2001:db8:1:2::3"));
-  g_assert_true(opens(4, "2001:db8:1:3::3"));
-  g_assert_true(opens(5, "192.0.2.1"));
-  g_assert_true(opens(6, "::ffff:192.0.2.1"));
-  g_assert_false(opens(7, "192.0.2.1"));
-  g_assert_true(opens(8, "192.0.2.2"));
-  // Whoever goes makes room in the same network.
-  scene.last = scene.book.disconnected(1, scene.now);
-  g_assert_true(opens(9, "2001:db8:1:2::3"));
-  g_assert_false(opens(10, "2001:db8:1:2::4"));
-}
-
-void lost_service_is_told () {
-  Scene scene;
-  scene.join(1, "10");
-  scene.join(2, "20");
-  scene.disconnect(2);
-  scene.connect(3);
-  scene.last = scene.book.service_lost(scene.now);
-  g_assert_true(scene.told(1) == "error 501");
-  g_assert_cmpuint(scene.sends().at(0).to.size(), ==, 1);
-  // Once; and nobody gets in meanwhile, not even who was there.
-  scene.last = scene.book.service_lost(scene.now);
-  g_assert_cmpuint(scene.last.size(), ==, 0);
-  g_assert_true(scene.code(3, join_as("30")) == Code::service_lost);
-  g_assert_true(scene.code(3, join_as("20")) == Code::service_lost);
-  scene.book.service_back();
-  g_assert_true(scene.code(3, join_as("20")) == Code::ok);
-}
-
-void drain_says_goodbye () {
-  Scene scene;
-  scene.on_air(1, 10, 100);
-  scene.connect(2);
-  const Commands commands = scene.book.drain(scene.now);
-  scene.last = commands;
-  g_assert_true(scene.told(1) == "error 503");
-  g_assert_true(scene.told(2) == "error 503");
-  g_assert_true(scene.close_code(1) == CloseCode::going_away);
-  g_assert_true(scene.close_code(2) == CloseCode::going_away);
-  g_assert_true(scene.noticed() == "out 4, destroyed");
-  scene.connect(3);
-  g_assert_true(scene.close_code(3) == CloseCode::going_away);
-  g_assert_false(scene.book.next_deadline().has_value());
-}
-
 void ten_thousand_members () {
   Config config = plain_config();
   config.limits.sockets_per_address = 0;
@@ -517,9 +461,6 @@ int main (int argc, char **argv) {
       {"flood", floods_are_slowed_and_ended},
       {"malformed", malformed_frames_are_answered},
       {"mutes", mutes_reach_the_others},
-      {"networks", addresses_count_by_network},
-      {"service-lost", lost_service_is_told},
-      {"drain", drain_says_goodbye},
       {"ten-thousand", ten_thousand_members},
   };
   for (const auto &test : tests)
