@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/events.hpp"
 
+#include <gst/pbutils/pbutils.h>
+
 #include <string>
 
 #include "gst/signal-thread.hpp"
@@ -106,6 +108,32 @@ void announce_lost (GstElement *element, std::uint32_t uid, const char *cause) {
 void announce_found (GstElement *element, std::uint32_t uid, GstClockTime duration) {
   post(element, gst_structure_new("agora-reconnected", "duration", G_TYPE_UINT64, duration, "uid",
                                   G_TYPE_UINT, uid, nullptr));
+}
+
+void post_missing_element (GstElement *element, const char *factory, const char *package) {
+  gst_element_post_message(element, gst_missing_element_message_new(element, factory));
+  GST_ELEMENT_ERROR(
+      element, CORE, MISSING_PLUGIN,
+      ("The GStreamer element %s is not installed: it comes with the Debian package %s.", factory,
+       package),
+      (nullptr));
+}
+
+void post_missing_decoder (GstElement *element, const GstCaps *caps) {
+  gst_element_post_message(element, gst_missing_decoder_message_new(element, caps));
+  g_autofree char *text = gst_caps_to_string(caps);
+  GST_ELEMENT_ERROR(element, STREAM, CODEC_NOT_FOUND,
+                    ("Nothing that is installed decodes %s. The Debian packages "
+                     "gstreamer1.0-plugins-good and gstreamer1.0-libav have decoders.",
+                     text),
+                    (nullptr));
+}
+
+bool require_element (GstElement *element, const char *factory, const char *package) {
+  g_autoptr(GstElementFactory) found = gst_element_factory_find(factory);
+  if (!found)
+    post_missing_element(element, factory, package);
+  return found != nullptr;
 }
 
 namespace {

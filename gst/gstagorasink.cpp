@@ -280,7 +280,7 @@ static GstStateChangeReturn gst_agora_sink_change_state (GstElement *element,
 // A sink's upstream events and queries begin at its pad; inside there is no way through.
 static gboolean gst_agora_sink_send_event (GstElement *element, GstEvent *event) {
   GstAgoraSink *self = GST_AGORA_SINK(element);
-  if (GST_EVENT_IS_UPSTREAM(event))
+  if (static_cast<int>(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_UPSTREAM)
     return gst_pad_push_event(self->pad, event);
   return GST_ELEMENT_CLASS(gst_agora_sink_parent_class)->send_event(element, event);
 }

@@ -21,6 +21,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "gst/events.hpp"
 #include "gst/mix-src.hpp"
@@ -65,6 +66,8 @@ struct State {
 
   std::mutex mutex;                           // guards the pointer; a leaf
   std::shared_ptr<agora::Listener> listener;  // while started
+  // Stopped while the application held one of their callbacks up.
+  std::vector<std::shared_ptr<agora::Listener>> held_up;
 
   std::shared_ptr<agora::Listener> get () {
     std::lock_guard lock(mutex);
@@ -124,14 +127,20 @@ static void gst_agora_src_set_property (GObject *object, guint id, const GValue 
       break;
     }
     case kAdaptiveLatency:
+      GST_OBJECT_LOCK(object);
       self.adaptive = g_value_get_boolean(value);
-      self.mixer->set_adaptive(self.adaptive);
+      GST_OBJECT_UNLOCK(object);
+      self.mixer->set_adaptive(g_value_get_boolean(value));
       break;
     case kExposeSpeakers:
+      GST_OBJECT_LOCK(object);
       self.expose = g_value_get_boolean(value);
+      GST_OBJECT_UNLOCK(object);
       break;
     case kSpeakerTimeout:
+      GST_OBJECT_LOCK(object);
       self.speaker_timeout = g_value_get_uint(value);
+      GST_OBJECT_UNLOCK(object);
       break;
     case kSpeakers: {
       auto uids = parse_uids(g_value_get_string(value));
@@ -178,13 +187,19 @@ static void gst_agora_src_get_property (GObject *object, guint id, GValue *value
       GST_OBJECT_UNLOCK(object);
       break;
     case kAdaptiveLatency:
+      GST_OBJECT_LOCK(object);
       g_value_set_boolean(value, self.adaptive);
+      GST_OBJECT_UNLOCK(object);
       break;
     case kExposeSpeakers:
+      GST_OBJECT_LOCK(object);
       g_value_set_boolean(value, self.expose);
+      GST_OBJECT_UNLOCK(object);
       break;
     case kSpeakerTimeout:
+      GST_OBJECT_LOCK(object);
       g_value_set_uint(value, self.speaker_timeout);
+      GST_OBJECT_UNLOCK(object);
       break;
     case kSpeakers: {
       std::string text;
@@ -237,6 +252,9 @@ static void gst_agora_src_on_block (GstAgoraSrc *src, GstClockTime now) {
 
 static bool gst_agora_src_start (GstAgoraSrc *src) {
   State &self = *src->state;
+  if (!agora::require_element(GST_ELEMENT(src), "rtmp2src", "gstreamer1.0-plugins-bad") ||
+      !agora::require_element(GST_ELEMENT(src), "flvdemux", "gstreamer1.0-plugins-good"))
+    return false;
   agora::Settings settings = self.settings.copy(G_OBJECT(src));
   agora::Listener::Options options;
   GST_OBJECT_LOCK(src);
@@ -271,8 +289,10 @@ static void gst_agora_src_stop (GstAgoraSrc *src) {
     std::lock_guard lock(self.mutex);
     listener.swap(self.listener);
   }
-  if (listener)
-    listener->stop(kGoodbye);
+  if (listener && !listener->stop(kGoodbye)) {
+    std::lock_guard lock(self.mutex);
+    self.held_up.push_back(std::move(listener));
+  }
 }
 
 static GstStateChangeReturn gst_agora_src_change_state (GstElement *element,
@@ -286,6 +306,14 @@ static GstStateChangeReturn gst_agora_src_change_state (GstElement *element,
       (transition == GST_STATE_CHANGE_READY_TO_PAUSED && ret == GST_STATE_CHANGE_FAILURE))
     gst_agora_src_stop(src);
   return ret;
+}
+
+// A bin asks its sinks, and has none.
+static gboolean gst_agora_src_query (GstElement *element, GstQuery *query) {
+  if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY)
+    return GST_ELEMENT_CLASS(gst_agora_src_parent_class)->query(element, query);
+  g_autoptr(GstPad) pad = gst_element_get_static_pad(element, "src");
+  return gst_pad_query(pad, query);
 }
 
 // The bin's own elements are the mix and its converter; all others belong to one speaker.
@@ -377,6 +405,7 @@ static void gst_agora_src_class_init (GstAgoraSrcClass *klass) {
       element_class, "Voice channel listener", "Source/Network/Audio",
       "Listens to every speaker of a voice channel", "The agora developers");
   element_class->change_state = gst_agora_src_change_state;
+  element_class->query = gst_agora_src_query;
   GST_BIN_CLASS(klass)->handle_message = gst_agora_src_handle_message;
 }
 

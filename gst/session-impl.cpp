@@ -4,17 +4,11 @@
 #include <algorithm>
 #include <utility>
 
-GST_DEBUG_CATEGORY_STATIC(agora_session_debug);
+GST_DEBUG_CATEGORY(agora_session_debug);
 #define GST_CAT_DEFAULT agora_session_debug
 
 namespace agora {
 namespace {
-
-// Tries again after this long at first, doubling up to the bound.
-constexpr unsigned kFirstRetry = 250;
-constexpr unsigned kLastRetry = 2000;
-// What held this long was no failed try.
-constexpr gint64 kHeld = 5 * G_TIME_SPAN_SECOND;
 
 constexpr Part kHost = Part::host;
 constexpr Part kListener = Part::listener;
@@ -32,14 +26,6 @@ void init_debug () {
 }
 
 }  // namespace
-
-unsigned SessionImpl::Pace::next_ms() {
-  const gint64 now = g_get_monotonic_time();
-  if (now - last > kHeld)
-    tries = 0;
-  last = now;
-  return tries == 0 ? (tries++, 0) : std::min(kLastRetry, kFirstRetry << (tries++ - 1));
-}
 
 SessionImpl::SessionImpl(const Settings &settings)
     : settings_([&] {
@@ -74,7 +60,7 @@ bool SessionImpl::fits(const Settings &s) const {
          (s.token.empty() || s.token == settings_.token);
 }
 
-bool SessionImpl::add(Member *member, Part part, GError **error) {
+bool SessionImpl::add(GstElement *element, Member *member, Part part, GError **error) {
   std::lock_guard lock(mutex_);
   const bool taken = std::any_of(entries_.begin(), entries_.end(),
                                  [] (const Entry &e) { return e.part == Part::host; });
@@ -87,7 +73,7 @@ bool SessionImpl::add(Member *member, Part part, GError **error) {
   }
   if (part == Part::host)
     host_ended_ = false;
-  entries_.push_back({member, part});
+  entries_.push_back({element, member, part});
   return true;
 }
 
@@ -108,11 +94,15 @@ void SessionImpl::tell(const std::function<void(Member &)> &what, const Part *on
         members.push_back(e.member);
   }
   for (Member *member : members) {
+    // Given back after the lock is: the last one would end the element here.
+    ObjectPtr<GstElement> element;
     {
       std::lock_guard lock(mutex_);
-      if (std::none_of(entries_.begin(), entries_.end(),
-                       [&] (const Entry &e) { return e.member == member; }))
+      auto it = std::find_if(entries_.begin(), entries_.end(),
+                             [&] (const Entry &e) { return e.member == member; });
+      if (it == entries_.end())
         continue;
+      element.reset(GST_ELEMENT(gst_object_ref(it->element)));
       calling_ = member;
       caller_ = std::this_thread::get_id();
     }
@@ -146,51 +136,22 @@ void SessionImpl::enter(Member *member) {
   });
 }
 
-void SessionImpl::leave(Member *member, GstClockTime budget) {
+bool SessionImpl::leave(Member *member, GstClockTime budget) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::nanoseconds(budget);
   std::unique_lock lock(mutex_);
   std::erase_if(entries_, [&] (const Entry &e) { return e.member == member; });
   // Not for a callback that calls us itself: that would wait for ever.
+  bool quiet = true;
   if (calling_ == member && caller_ != std::this_thread::get_id())
-    idle_.wait(lock, [&] { return calling_ != member; });
-  if (!entries_.empty()) {
-    lock.unlock();
-    post(context_, [self = shared_from_this()] { self->pursue(); });
-    return;
-  }
+    quiet = idle_.wait_until(lock, until, [&] { return calling_ != member; });
+  const bool last = entries_.empty();
   lock.unlock();
-  post(context_, [self = shared_from_this()] { self->goodbye(); });
+  post(context_, [self = shared_from_this(), last] { last ? self->goodbye() : self->pursue(); });
   lock.lock();
   // Never for the application's own loop, which may not run.
-  if (own_client_ && caller_ != std::this_thread::get_id())
+  if (last && quiet && own_client_ && caller_ != std::this_thread::get_id())
     idle_.wait_until(lock, until, [&] { return left_; });
-}
-
-void SessionImpl::push_broke(Member *) {
-  post(context_, [self = shared_from_this()] {
-    if (!self->joined_ || !self->published_ || self->push_pace_.timer)
-      return;
-    self->push_pace_.timer = after(self->context_, self->push_pace_.next_ms(),
-                                   [raw = self.get()] { raw->ask_push_url(); });
-  });
-}
-
-void SessionImpl::play_broke(Member *, std::uint32_t uid) {
-  post(context_, [self = shared_from_this(), uid] {
-    auto it = self->remotes_.find(uid);
-    if (it == self->remotes_.end() || it->second.asking || it->second.pace.timer)
-      return;
-    it->second.pace.timer = after(self->context_, it->second.pace.next_ms(),
-                                  [raw = self.get(), uid] { raw->subscribe(uid); });
-  });
-}
-
-void SessionImpl::unpublish(Member *) {
-  {
-    std::lock_guard lock(mutex_);
-    host_ended_ = true;
-  }
-  post(context_, [self = shared_from_this()] { self->pursue(); });
+  return quiet;
 }
 
 void SessionImpl::mute_local(Member *, bool mute) {
@@ -231,9 +192,9 @@ const char *SessionImpl::state() const {
 gpointer SessionImpl::call(Done done) {
   // What was under way when the client was dropped is cancelled; there is nobody to ask about it.
   return new std::function(
-      [self = shared_from_this(), done = std::move(done)] (GAsyncResult *result) {
+      [self = shared_from_this(), stay = stay_, done = std::move(done)] (GAsyncResult *result) {
         // What was asked before the goodbye concerns nobody any more, nor is there a client to ask.
-        if (!self->gone_)
+        if (!self->gone_ && stay == self->stay_)
           done(result);
       });
 }
@@ -293,10 +254,35 @@ void SessionImpl::on_joined() {
   }
   GST_INFO("in channel %s as %u", settings_.channel.c_str(), uid());
   tell([this] (Member &m) { m.joined(uid()); });
+  if (!own_client_)
+    adopt_speakers();
   if (has(Part::listener))
     for (auto &[uid, remote] : remotes_)
       subscribe(uid);
   pursue();
+}
+
+// The application's client was in the channel before we were: what it was told then, it tells now.
+void SessionImpl::adopt_speakers() {
+  gsize count = 0;
+  g_autofree guint *uids = agora_client_dup_speakers(client_, &count);
+  for (gsize i = 0; i < count; i++)
+    on_stream_added(client_, uids[i], this);
+}
+
+// The application's client is out of the channel; it may come back, or go to another one.
+void SessionImpl::on_out() {
+  if (!joined_)
+    return;
+  joined_ = busy_ = published_ = push_wanted_ = false;
+  stay_++;
+  push_url_.clear();
+  push_pace_ = {};
+  retry_.reset();
+  for (auto &[uid, remote] : std::exchange(remotes_, {})) {
+    tell([uid = uid] (Member &m) { m.speaker_removed(uid); }, &kListener);
+    tell([uid = uid] (Member &m) { m.channel_event("stream-removed", uid); });
+  }
 }
 
 // A member that came after the join learns what the others know.
@@ -310,128 +296,6 @@ void SessionImpl::welcome(Member *member) {
            member);
   }
   pursue();
-}
-
-// One step towards what the members want: a host is a broadcaster that publishes, no host is an
-// audience. One request at a time.
-void SessionImpl::pursue() {
-  if (!joined_ || busy_ || !client_ || agora_client_get_state(client_) != AGORA_STATE_JOINED)
-    return;
-  const bool host = has(Part::host);
-  const bool broadcaster = agora_client_get_role(client_) == AGORA_ROLE_BROADCASTER;
-
-  if (host && !broadcaster) {
-    busy_ = true;
-    agora_client_set_role_async(client_, AGORA_ROLE_BROADCASTER, cancellable_, finished,
-                                call([this] (GAsyncResult *result) {
-                                  g_autoptr(GError) error = nullptr;
-                                  agora_client_set_role_finish(client_, result, &error);
-                                  pursued(error == nullptr, error);
-                                }));
-  } else if (host && !published_) {
-    busy_ = true;
-    agora_client_publish_async(client_, cancellable_, finished, call([this] (GAsyncResult *result) {
-                                 g_autoptr(GError) error = nullptr;
-                                 g_autofree char *url =
-                                     agora_client_publish_finish(client_, result, &error);
-                                 if (url) {
-                                   published_ = true;
-                                   push_url_ = url;
-                                   if (muted_)
-                                     agora_client_mute_local_async(client_, AGORA_TARGET_AUDIO,
-                                                                   TRUE, nullptr, nullptr, nullptr);
-                                   tell([this] (Member &m) { m.push_url(push_url_); }, &kHost);
-                                 }
-                                 pursued(url != nullptr, error);
-                               }));
-  } else if (!host && published_) {
-    busy_ = true;
-    published_ = false;
-    agora_client_unpublish_async(client_, cancellable_, finished,
-                                 call([this] (GAsyncResult *result) {
-                                   agora_client_unpublish_finish(client_, result, nullptr);
-                                   pursued(true, nullptr);
-                                 }));
-  } else if (!host && broadcaster && own_client_) {
-    busy_ = true;
-    agora_client_set_role_async(client_, AGORA_ROLE_AUDIENCE, cancellable_, finished,
-                                call([this] (GAsyncResult *result) {
-                                  agora_client_set_role_finish(client_, result, nullptr);
-                                  pursued(true, nullptr);
-                                }));
-  }
-}
-
-void SessionImpl::pursued(bool ok, GError *error) {
-  busy_ = false;
-  if (ok) {
-    pursue();
-    return;
-  }
-  if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return;
-  const bool refused = g_error_matches(error, AGORA_ERROR, AGORA_ERROR_NOT_PERMITTED);
-  if (refused || agora_error_is_final(error)) {
-    fail_host(*error);
-    return;
-  }
-  GST_INFO("will publish later: %s", error->message);
-  retry_ = after(context_, kLastRetry / 2, [this] { pursue(); });
-}
-
-void SessionImpl::ask_push_url() {
-  push_pace_.timer.reset();
-  if (!joined_ || !published_ || !client_)
-    return;
-  agora_client_update_push_url_async(
-      client_, cancellable_, finished, call([this] (GAsyncResult *result) {
-        g_autoptr(GError) error = nullptr;
-        g_autofree char *url = agora_client_update_push_url_finish(client_, result, &error);
-        if (url) {
-          push_url_ = url;
-          tell([this] (Member &m) { m.push_url(push_url_); }, &kHost);
-        } else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
-          return;
-        } else if (agora_error_is_final(error) ||
-                   g_error_matches(error, AGORA_ERROR, AGORA_ERROR_NOT_PERMITTED)) {
-          fail_host(*error);
-        } else if (joined_ && published_ && !push_pace_.timer) {
-          push_pace_.timer = after(context_, std::max(kFirstRetry, push_pace_.next_ms()),
-                                   [this] { ask_push_url(); });
-        }
-      }));
-}
-
-void SessionImpl::subscribe(std::uint32_t uid) {
-  auto it = remotes_.find(uid);
-  if (it == remotes_.end() || it->second.asking || !joined_ || !client_ || !has(Part::listener))
-    return;
-  it->second.pace.timer.reset();
-  it->second.asking = true;
-  agora_client_subscribe_async(
-      client_, uid, cancellable_, finished,
-      call([this, uid] (GAsyncResult *result) { subscribed(uid, result); }));
-}
-
-void SessionImpl::subscribed(std::uint32_t uid, GAsyncResult *result) {
-  g_autoptr(GError) error = nullptr;
-  g_autofree char *url = agora_client_subscribe_finish(client_, result, nullptr, &error);
-  auto it = remotes_.find(uid);
-  if (it == remotes_.end() || g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return;
-  it->second.asking = false;
-  if (url) {
-    it->second.url = url;
-    tell([&] (Member &m) { m.speaker_url(uid, url); }, &kListener);
-  } else if (g_error_matches(error, AGORA_ERROR, AGORA_ERROR_NOT_PUBLISHING)) {
-    // Its end comes as an event, or it is back and said so already.
-    GST_INFO("%s", error->message);
-    it->second.url.clear();
-  } else {
-    GST_INFO("will listen to %u later: %s", uid, error->message);
-    it->second.pace.timer = after(context_, std::max(kFirstRetry, it->second.pace.next_ms()),
-                                  [this, uid] { subscribe(uid); });
-  }
 }
 
 void SessionImpl::fail(const GError &error) {
@@ -526,6 +390,8 @@ void SessionImpl::on_stream_removed(AgoraClient *, guint uid, SessionImpl *self)
 void SessionImpl::on_update_url(AgoraClient *, guint uid, const char *url, SessionImpl *self) {
   if (uid == self->uid()) {
     self->push_url_ = url;
+    self->push_pace_.timer.reset();
+    self->push_wanted_ = false;
     if (self->published_)
       self->tell([&] (Member &m) { m.push_url(url); }, &kHost);
     return;
@@ -533,6 +399,9 @@ void SessionImpl::on_update_url(AgoraClient *, guint uid, const char *url, Sessi
   auto it = self->remotes_.find(uid);
   if (it == self->remotes_.end())
     return;
+  // That is what was to be asked for.
+  it->second.pace.timer.reset();
+  it->second.wanted = false;
   it->second.url = url;
   self->tell([&] (Member &m) { m.speaker_url(uid, url); }, &kListener);
 }
@@ -551,6 +420,7 @@ void SessionImpl::on_reconnecting(AgoraClient *, GError *cause, SessionImpl *sel
 
 void SessionImpl::on_reconnected(AgoraClient *, guint ms, SessionImpl *self) {
   self->tell([&] (Member &m) { m.reconnected(ms * GST_MSECOND); });
+  self->ask_again();
   self->pursue();
 }
 
@@ -560,8 +430,17 @@ void SessionImpl::on_state(AgoraClient *client, GParamSpec *, SessionImpl *self)
     std::lock_guard lock(self->mutex_);
     self->state_ = state;
   }
-  if (!self->own_client_ && state == AGORA_STATE_JOINED)
+  if (self->own_client_)
+    return;
+  if (state == AGORA_STATE_JOINED) {
+    {
+      std::lock_guard lock(self->mutex_);
+      self->dead_ = false;
+    }
     self->on_joined();
+  } else if (state != AGORA_STATE_RECONNECTING) {
+    self->on_out();
+  }
 }
 
 }  // namespace agora

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "gst/gst-ptr.hpp"
 #include "gst/session.hpp"
 #include "gst/signal-thread.hpp"
 #include "signaling/agora-client.h"
@@ -22,13 +23,14 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
 
   // Whether an element with these settings belongs here.
   bool fits (const Settings &settings) const;
-  bool add (Member *member, Part part, GError **error);
+  bool add (GstElement *element, Member *member, Part part, GError **error);
 
   void enter (Member *member) override;
-  void leave (Member *member, GstClockTime budget) override;
+  bool leave (Member *member, GstClockTime budget) override;
   void push_broke (Member *member) override;
   void play_broke (Member *member, std::uint32_t uid) override;
   void unpublish (Member *member) override;
+  void republish (Member *member) override;
   void mute_local (Member *member, bool mute) override;
   void run (Member *member, std::function<void()> what) override;
   std::uint32_t uid () const override;
@@ -36,6 +38,7 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
 
  private:
   struct Entry {
+    GstElement *element;  // borrowed: it leaves before it goes
     Member *member;
     Part part;
     bool entered = false;
@@ -50,6 +53,7 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
   struct Remote {
     std::string url;
     bool asking = false;
+    bool wanted = false;  // its URL broke while the gateway couldn't be asked
     Pace pace;
   };
   using Done = std::function<void(GAsyncResult *)>;
@@ -59,6 +63,10 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
   void join ();
   void welcome (Member *member);
   void on_joined ();
+  void on_out ();
+  void adopt_speakers ();
+  bool can_ask () const;
+  void ask_again ();
   void pursue ();
   void pursued (bool ok, GError *error);
   void ask_push_url ();
@@ -101,7 +109,9 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
   bool joined_ = false;
   bool busy_ = false;
   bool published_ = false;
+  bool push_wanted_ = false;  // its URL broke while the gateway couldn't be asked
   bool muted_ = false;
+  unsigned stay_ = 0;  // counts the times that the application's client was in the channel
   std::string push_url_;
   Pace push_pace_;
   Timer retry_;

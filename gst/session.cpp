@@ -74,10 +74,10 @@ std::shared_ptr<Session> Session::join(GstElement *element, const Settings &sett
   for (auto &weak : hub->sessions) {
     auto session = weak.lock();
     if (session && session->fits(settings))
-      return session->add(member, part, error) ? session : nullptr;
+      return session->add(element, member, part, error) ? session : nullptr;
   }
   auto session = std::make_shared<SessionImpl>(settings);
-  session->add(member, part, error);
+  session->add(element, member, part, error);
   hub->sessions.push_back(session);
   return session;
 }

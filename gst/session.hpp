@@ -4,7 +4,7 @@
 //
 // Threads: every method may be called from any thread and none waits for the network, but for
 // leave(), whose wait is bounded. A Member's methods are called on the signalling thread, with no
-// lock of ours held; after leave() has returned none is running or will ever run.
+// lock of ours held, and with a reference to its element; after leave() none will be called.
 #pragma once
 
 #include <gst/gst.h>
@@ -68,9 +68,11 @@ class Session {
   // Joins the channel where nobody did before, and tells `member` what there is.
   virtual void enter (Member *member) = 0;
 
-  // Takes `member` out; the last one out leaves the channel. Waits for a callback that is running
-  // and, at most `budget`, for the goodbye to be sent; the rest happens behind the caller's back.
-  virtual void leave (Member *member, GstClockTime budget) = 0;
+  // Takes `member` out; the last one out leaves the channel. Waits at most `budget` for a callback
+  // that is running and for the goodbye to be sent; the rest happens behind the caller's back.
+  // False where the callback still runs, held up by the application: `member` must live for as long
+  // as its element does.
+  virtual bool leave (Member *member, GstClockTime budget) = 0;
 
   // The RTMP session to the push URL broke: asks the gateway whether the member may still push, and
   // answers through push_url() or failed().
@@ -79,6 +81,8 @@ class Session {
   virtual void play_broke (Member *member, std::uint32_t uid) = 0;
   // The host stopped sending (EOS): unpublish, and leave when nobody else is a member.
   virtual void unpublish (Member *member) = 0;
+  // It sends again after all (a seek): publish anew.
+  virtual void republish (Member *member) = 0;
   // Tells the others that the host is silent on purpose.
   virtual void mute_local (Member *member, bool mute) = 0;
 

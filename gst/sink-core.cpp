@@ -2,6 +2,7 @@
 #include "gst/sink-core.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "gst/events.hpp"
@@ -19,7 +20,18 @@ using std::chrono::milliseconds;
 
 // Going to NULL may take 500 ms in all.
 constexpr GstClockTime leave_budget = 400 * GST_MSECOND;
-constexpr milliseconds drain_budget(450);
+// At the end what is queued is still to be sent: as long as it moves, but for a network that stands
+// still nobody waits.
+constexpr milliseconds drain_quiet(450);
+constexpr milliseconds drain_most(5000);
+
+void run_async (GstBin *bin, std::function<void()> work) {
+  gst_element_call_async(
+      GST_ELEMENT(bin),
+      [] (GstElement *, gpointer data) { (*static_cast<std::function<void()> *>(data))(); },
+      new std::function<void()>(std::move(work)),
+      [] (gpointer data) { delete static_cast<std::function<void()> *>(data); });
+}
 
 }  // namespace
 
@@ -42,19 +54,22 @@ SinkCore::SinkCore(GstBin *bin, GstPad *pad)
 SinkCore::~SinkCore() = default;
 
 bool SinkCore::start(const Settings &channel, const SinkSettings &settings) {
-  if (settings.on_gap == OnGap::file && settings.gap_location.empty()) {
-    GST_ELEMENT_ERROR(bin_, RESOURCE, SETTINGS,
-                      ("on-gap=file needs gap-location: the path of a sound file."), (nullptr));
-    return false;
-  }
+  const auto clip_over = std::make_shared<std::atomic<bool>>(false);
   {
     std::lock_guard lock(mutex_);
+    // From here on stop() gives it back.
+    client_ = channel.client;
     settings_ = settings;
     reconnect_timeout_s_ = channel.reconnect_timeout_s;
     media_down_ = signalling_down_ = false;
     reconnects_ = 0;
     clip_ = {};
-    client_ = channel.client;
+    clip_over_ = clip_over;
+  }
+  if (settings.on_gap == OnGap::file && settings.gap_location.empty()) {
+    GST_ELEMENT_ERROR(bin_, RESOURCE, SETTINGS,
+                      ("on-gap=file needs gap-location: the path of a sound file."), (nullptr));
+    return false;
   }
   stopping_ = false;
   ended_ = playing_ = resumed_ = false;
@@ -68,21 +83,9 @@ bool SinkCore::start(const Settings &channel, const SinkSettings &settings) {
   front_.set_bitrate(settings.bitrate);
   g_object_set(pace_.get(), "sync", static_cast<gboolean>(settings.sync), nullptr);
   backlog_.set_limit(settings.max_backlog_ms * GST_MSECOND);
-  backlog_.start();
-  if (!uplink_.start())
+  if (!begin_feeding())
     return false;
   gst_pad_set_active(tail_.get(), TRUE);
-  timeline_.reset();
-  sent_caps_.reset();
-  filling_until_.reset();
-  last_sent_ = last_stamp_ = {};
-  feeder_ = g_thread_new(
-      "agorasink:feed",
-      [] (gpointer self) -> gpointer {
-        static_cast<SinkCore *>(self)->feed();
-        return nullptr;
-      },
-      this);
 
   g_autoptr(GError) error = nullptr;
   std::shared_ptr<Session> session =
@@ -96,17 +99,61 @@ bool SinkCore::start(const Settings &channel, const SinkSettings &settings) {
     session_ = session;
   }
   if (settings.on_gap == OnGap::file)
-    gst_element_call_async(
-        GST_ELEMENT(bin_),
-        [] (GstElement *, gpointer self) { static_cast<SinkCore *>(self)->load_clip(); }, this,
-        nullptr);
+    run_async(bin_, [this, clip_over] { load_clip(clip_over); });
   if (settings.muted)
     session->mute_local(this, true);
   session->enter(this);
   return true;
 }
 
-void SinkCore::load_clip() {
+bool SinkCore::begin_feeding() {
+  {
+    std::lock_guard lock(mutex_);
+    end_over_ = std::make_shared<std::atomic<bool>>(false);
+  }
+  backlog_.start();
+  if (!uplink_.start())
+    return false;
+  timeline_.reset();
+  sent_caps_.reset();
+  filling_until_.reset();
+  last_sent_ = last_stamp_ = {};
+  feeder_ = g_thread_new(
+      "agorasink:feed",
+      [] (gpointer self) -> gpointer {
+        static_cast<SinkCore *>(self)->feed();
+        return nullptr;
+      },
+      this);
+  return true;
+}
+
+void SinkCore::end_feeding() {
+  {
+    std::lock_guard lock(mutex_);
+    if (end_over_)
+      *end_over_ = true;
+  }
+  uplink_.stop();
+  backlog_.stop();
+  if (feeder_)
+    g_thread_join(std::exchange(feeder_, nullptr));
+}
+
+// Sound goes on after its end (a seek, another stream): as another publication, for the last one is
+// over. The streaming thread.
+void SinkCore::revive() {
+  if (!ended_ || stopping_)
+    return;
+  end_feeding();
+  ended_ = false;
+  if (!begin_feeding())
+    return;
+  if (const std::shared_ptr<Session> channel = session())
+    channel->republish(this);
+}
+
+void SinkCore::load_clip(const Token &over) {
   std::string path;
   {
     std::lock_guard lock(mutex_);
@@ -114,14 +161,16 @@ void SinkCore::load_clip() {
   }
   Clip clip;
   g_autoptr(GError) error = nullptr;
-  const bool loaded = Clip::load(path, stopping_, clip, &error);
-  if (stopping_)
-    return;
-  if (loaded) {
+  const bool loaded = Clip::load(path, *over, clip, &error);
+  {
     std::lock_guard lock(mutex_);
-    clip_ = std::move(clip);
-    return;
+    if (*over)
+      return;
+    if (loaded)
+      clip_ = std::move(clip);
   }
+  if (loaded)
+    return;
   GST_ELEMENT_ERROR(bin_, RESOURCE, OPEN_READ,
                     ("gap-location=%s can't be played: %s. Expected a sound file that GStreamer "
                      "can decode.",
@@ -139,18 +188,18 @@ void SinkCore::set_playing(bool playing) {
 
 void SinkCore::stop() {
   stopping_ = true;
-  uplink_.stop();
-  backlog_.stop();
-  if (feeder_)
-    g_thread_join(std::exchange(feeder_, nullptr));
+  // After it no streaming thread of ours begins anything.
   gst_pad_set_active(tail_.get(), FALSE);
   std::shared_ptr<Session> session;
   AgoraClient *client = nullptr;
   {
     std::lock_guard lock(mutex_);
+    if (clip_over_)
+      *clip_over_ = true;
     session = std::exchange(session_, nullptr);
     client = std::exchange(client_, nullptr);
   }
+  end_feeding();
   if (session)
     session->leave(this, leave_budget);
   g_clear_object(&client);
@@ -192,7 +241,8 @@ GstFlowReturn SinkCore::take_in(BufferPtr buffer) {
   frame.time = running;
   frame.fresh = std::exchange(fresh_, false);
   frame.arrival = Clock::now();
-  if (!backlog_.put(std::move(frame)) && uplink_.stalled())
+  const bool dropped = !backlog_.put(std::move(frame));
+  if ((uplink_.stands_still() || dropped) && uplink_.stalled())
     leg_stalled();
   return GST_FLOW_OK;
 }
@@ -202,6 +252,7 @@ gboolean SinkCore::on_event(GstPad *pad, GstObject *, GstEvent *event) {
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_STREAM_START:
       self->fresh_ = true;
+      self->revive();
       break;
     case GST_EVENT_CAPS: {
       GstCaps *caps = nullptr;
@@ -217,6 +268,7 @@ gboolean SinkCore::on_event(GstPad *pad, GstObject *, GstEvent *event) {
       gst_segment_init(&self->segment_, GST_FORMAT_TIME);
       self->backlog_.clear();
       self->fresh_ = true;
+      self->revive();
       break;
     case GST_EVENT_EOS:
       self->end_of_stream(gst_event_get_seqnum(event));
@@ -262,25 +314,25 @@ void SinkCore::end_of_stream(guint32 seqnum) {
   if (ended_.exchange(true))
     return;
   backlog_.end();
-  struct Job {
-    SinkCore *self;
-    guint32 seqnum;
-  };
-  gst_element_call_async(
-      GST_ELEMENT(bin_),
-      [] (GstElement *, gpointer data) {
-        const Job *job = static_cast<Job *>(data);
-        job->self->finish(job->seqnum);
-      },
-      new Job{this, seqnum}, [] (gpointer data) { delete static_cast<Job *>(data); });
+  Token over;
+  {
+    std::lock_guard lock(mutex_);
+    over = end_over_;
+  }
+  run_async(bin_, [this, seqnum, over] { finish(seqnum, over); });
 }
 
-void SinkCore::finish(guint32 seqnum) {
-  if (!uplink_.drain(drain_budget))
+void SinkCore::finish(guint32 seqnum, const Token &over) {
+  if (!uplink_.drain(drain_quiet, drain_most))
     GST_INFO_OBJECT(bin_, "not all that was queued could be sent");
-  if (stopping_)
-    return;
-  if (const std::shared_ptr<Session> channel = session())
+  std::shared_ptr<Session> channel;
+  {
+    std::lock_guard lock(mutex_);
+    if (*over)
+      return;
+    channel = session_;
+  }
+  if (channel)
     channel->unpublish(this);
   GstMessage *message = gst_message_new_eos(GST_OBJECT(bin_));
   gst_message_set_seqnum(message, seqnum);
@@ -291,11 +343,13 @@ void SinkCore::finish(guint32 seqnum) {
 
 void SinkCore::joined(std::uint32_t uid) {
   uid_ = uid;
+  uplink_.moved();
   g_object_notify(G_OBJECT(bin_), "uid");
 }
 
 void SinkCore::push_url(const std::string &url) {
   uplink_.connect(url);
+  uplink_.moved();
   g_object_notify(G_OBJECT(bin_), "push-url");
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <optional>
 
 #include "gst/session.hpp"
@@ -72,22 +73,28 @@ class SinkCore final : public Member, private Uplink::Owner {
   static gboolean on_event (GstPad *pad, GstObject *parent, GstEvent *event);
   static gboolean on_query (GstPad *pad, GstObject *parent, GstQuery *query);
   GstFlowReturn take_in (BufferPtr buffer);
-  void load_clip ();
+  // What work on other threads belongs to; over when nobody waits for it any more.
+  using Token = std::shared_ptr<std::atomic<bool>>;
+  void load_clip (const Token &over);
   void end_of_stream (guint32 seqnum);
+  bool begin_feeding ();
+  void end_feeding ();
+  void revive ();
 
   // The feeder thread.
   void feed ();
-  bool feed_frame (Frame frame);
-  bool feed_filler ();
-  bool send (BufferPtr payload, const CapsPtr &caps, GstClockTime time, GstClockTime duration,
-             Clock::time_point arrival);
+  GstFlowReturn feed_frame (Frame frame);
+  GstFlowReturn feed_filler ();
+  bool goes_on (GstFlowReturn flow);
+  GstFlowReturn send (BufferPtr payload, const CapsPtr &caps, GstClockTime time,
+                      GstClockTime duration, Clock::time_point arrival);
   BufferPtr stamped (BufferPtr payload, const Frame &frame);
   std::optional<Clock::time_point> next_filler () const;
 
   bool media_down ();
   void leg_stalled ();
   std::shared_ptr<Session> session () const;
-  void finish (guint32 seqnum);
+  void finish (guint32 seqnum, const Token &over);
 
   GstBin *bin_;
   ObjectPtr<GstElement> pace_;
@@ -126,6 +133,8 @@ class SinkCore final : public Member, private Uplink::Owner {
   SinkSettings settings_;
   unsigned reconnect_timeout_s_ = 0;
   Clip clip_;
+  Token clip_over_;
+  Token end_over_;
   bool media_down_ = false;
   bool signalling_down_ = false;
   guint reconnects_ = 0;

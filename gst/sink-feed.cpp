@@ -43,11 +43,11 @@ void SinkCore::feed() {
     Frame frame;
     switch (backlog_.take(frame, deadline ? &*deadline : nullptr)) {
       case Backlog::Took::frame:
-        if (!feed_frame(std::move(frame)))
+        if (!goes_on(feed_frame(std::move(frame))))
           return;
         break;
       case Backlog::Took::timeout:
-        if (!feed_filler())
+        if (!goes_on(feed_filler()))
           return;
         break;
       case Backlog::Took::woken:
@@ -61,7 +61,18 @@ void SinkCore::feed() {
   }
 }
 
-bool SinkCore::feed_frame(Frame frame) {
+// The network's troubles are repaired behind the muxer; what comes back from it is its own.
+bool SinkCore::goes_on(GstFlowReturn flow) {
+  if (flow == GST_FLOW_OK)
+    return true;
+  if (flow != GST_FLOW_FLUSHING && !stopping_)
+    GST_ELEMENT_ERROR(
+        bin_, STREAM, MUX, ("This sound could not be put into FLV."),
+        ("flvmux returned %s for %" GST_PTR_FORMAT, gst_flow_get_name(flow), sent_caps_.get()));
+  return false;
+}
+
+GstFlowReturn SinkCore::feed_frame(Frame frame) {
   const Clock::time_point now = Clock::now();
   if (resumed_.exchange(false))
     timeline_.paused();
@@ -69,7 +80,7 @@ bool SinkCore::feed_frame(Frame frame) {
       timeline_.place(frame.time, frame.duration, frame.fresh, elapsed(last_sent_, now));
   if (!place) {
     backlog_.add_dropped(frame.duration, 1);
-    return true;
+    return GST_FLOW_OK;
   }
   GST_TRACE_OBJECT(bin_, "frame of %" GST_TIME_FORMAT " goes to %" GST_TIME_FORMAT,
                    GST_TIME_ARGS(frame.time), GST_TIME_ARGS(*place));
@@ -81,7 +92,7 @@ bool SinkCore::feed_frame(Frame frame) {
     payload = silent_frame(format.channels);
     // A layout that has no silence of its own is silent by its absence.
     if (!payload)
-      return true;
+      return GST_FLOW_OK;
   } else {
     payload = std::move(frame.buffer);
   }
@@ -103,17 +114,17 @@ BufferPtr SinkCore::stamped(BufferPtr payload, const Frame &frame) {
   return stamp_frame(payload.get(), g_get_real_time() - age);
 }
 
-bool SinkCore::send(BufferPtr payload, const CapsPtr &caps, GstClockTime time,
-                    GstClockTime duration, Clock::time_point arrival) {
+GstFlowReturn SinkCore::send(BufferPtr payload, const CapsPtr &caps, GstClockTime time,
+                             GstClockTime duration, Clock::time_point arrival) {
   BufferPtr out(gst_buffer_make_writable(payload.release()));
   GST_BUFFER_PTS(out.get()) = GST_BUFFER_DTS(out.get()) = time;
   GST_BUFFER_DURATION(out.get()) = duration;
   if (sent_caps_.get() != caps.get())
     sent_caps_ = share(caps.get());
-  return uplink_.send(out.get(), caps.get(), arrival) == GST_FLOW_OK;
+  return uplink_.send(out.get(), caps.get(), arrival);
 }
 
-bool SinkCore::feed_filler() {
+GstFlowReturn SinkCore::feed_filler() {
   const Clock::time_point now = Clock::now();
   OnGap on_gap;
   const BufferPtr *piece = nullptr;
@@ -129,13 +140,13 @@ bool SinkCore::feed_filler() {
   if (on_gap == OnGap::end && !sent_caps_) {
     // What has not begun doesn't end.
     last_sent_ = now;
-    return true;
+    return GST_FLOW_OK;
   }
   if (on_gap == OnGap::end) {
     GST_INFO_OBJECT(bin_, "no sound for too long: this ends the stream");
     last_sent_ = Clock::now() + std::chrono::hours(24);
     end_of_stream(gst_util_seqnum_next());
-    return true;
+    return GST_FLOW_OK;
   }
   if (!caps)
     caps = sent_caps_ ? share(sent_caps_.get()) : default_aac_caps();
@@ -148,7 +159,7 @@ bool SinkCore::feed_filler() {
   last_sent_ = now;
   filled_ += duration;
   BufferPtr payload = piece && !muted_ ? share(piece->get()) : silent_frame(format.channels);
-  return !payload || send(std::move(payload), caps, time, duration, now);
+  return payload ? send(std::move(payload), caps, time, duration, now) : GST_FLOW_OK;
 }
 
 }  // namespace agora

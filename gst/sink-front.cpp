@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/sink-front.hpp"
 
+#include <gst/pbutils/pbutils.h>
+
 #include <algorithm>
 #include <array>
 
 #include "gst/codecs.hpp"
+#include "gst/events.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
 #define GST_CAT_DEFAULT agora_sink_debug
@@ -130,12 +133,7 @@ bool Front::fit_decoded(const GstCaps *caps) {
 bool Front::add_decoder(GstCaps *caps, std::vector<GstElement *> &chain) {
   GstElement *decoder = make_decoder(caps);
   if (!decoder) {
-    g_autofree char *text = gst_caps_to_string(caps);
-    GST_ELEMENT_ERROR(bin_, STREAM, CODEC_NOT_FOUND,
-                      ("Nothing that is installed decodes %s. The Debian packages "
-                       "gstreamer1.0-plugins-good and gstreamer1.0-libav have decoders. %s",
-                       text, expected),
-                      (nullptr));
+    post_missing_decoder(GST_ELEMENT(bin_), caps);
     return false;
   }
   for (GstElement *element : {make_parser(caps), decoder}) {
@@ -151,11 +149,7 @@ bool Front::add_decoder(GstCaps *caps, std::vector<GstElement *> &chain) {
 GstElement *Front::make(const char *factory, const char *package) {
   ObjectPtr<GstElement> element = sink_ref(gst_element_factory_make(factory, nullptr));
   if (!element) {
-    GST_ELEMENT_ERROR(bin_, CORE, MISSING_PLUGIN,
-                      ("The GStreamer element %s is not installed: it comes with the Debian "
-                       "package %s.",
-                       factory, package),
-                      (nullptr));
+    post_missing_element(GST_ELEMENT(bin_), factory, package);
     return nullptr;
   }
   gst_bin_add(bin_, element.get());
@@ -175,6 +169,9 @@ const char *Front::best_encoder() {
 GstElement *Front::make_encoder() {
   if (const char *factory = best_encoder())
     return make(factory, "gstreamer1.0-plugins-bad");
+  CapsPtr aac(gst_caps_new_simple("audio/mpeg", "mpegversion", G_TYPE_INT, 4, nullptr));
+  gst_element_post_message(GST_ELEMENT(bin_),
+                           gst_missing_encoder_message_new(GST_ELEMENT(bin_), aac.get()));
   GST_ELEMENT_ERROR(bin_, CORE, MISSING_PLUGIN,
                     ("No AAC encoder is installed. The Debian package gstreamer1.0-plugins-bad "
                      "has one (voaacenc), gstreamer1.0-libav another (avenc_aac)."),

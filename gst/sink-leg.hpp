@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 #include <string>
 
 #include "gst/gst-ptr.hpp"
@@ -30,6 +31,10 @@ class Leg {
   // The server has admitted the push.
   bool accepted () const;
   guint64 sent_bytes () const;
+  // What has been sent, and how far the server's kernel has taken it.
+  std::optional<Sending> sending () const { return options_.sending(sent_bytes()); }
+  // Grows with whatever the way to the server lets through, the session's making included.
+  std::uint64_t taken () const { return options_.taken(); }
   // Ends the session; a push() that waits returns. A few milliseconds.
   void close ();
 

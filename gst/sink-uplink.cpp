@@ -5,6 +5,8 @@
 #include <functional>
 #include <utility>
 
+#include "gst/events.hpp"
+
 GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
 #define GST_CAT_DEFAULT agora_sink_debug
 
@@ -18,6 +20,10 @@ constexpr milliseconds accept_poll(5);
 constexpr milliseconds accept_limit(6000);
 constexpr milliseconds drain_poll(10);
 constexpr milliseconds retire_limit(200);
+// How often the kernel is asked how far the server has taken what was sent, and how long it may
+// take nothing: longer than a lost packet or two on a slow network.
+constexpr milliseconds look_interval(250);
+constexpr milliseconds still_limit(1500);
 // Frames that sit in the muxer while the network stands are late by more than the backlog allows.
 constexpr milliseconds stale_slack(200);
 
@@ -48,14 +54,10 @@ Uplink::~Uplink() {
 }
 
 bool Uplink::start() {
-  muxer_ = sink_ref(gst_element_factory_make("flvmux", nullptr));
-  if (!muxer_) {
-    GST_ELEMENT_ERROR(bin_, CORE, MISSING_PLUGIN,
-                      ("The GStreamer element flvmux is not installed: it comes with the Debian "
-                       "package gstreamer1.0-plugins-good."),
-                      (nullptr));
+  if (!require_element(GST_ELEMENT(bin_), "flvmux", "gstreamer1.0-plugins-good") ||
+      !require_element(GST_ELEMENT(bin_), "rtmp2sink", "gstreamer1.0-plugins-bad"))
     return false;
-  }
+  muxer_ = sink_ref(gst_element_factory_make("flvmux", nullptr));
   g_object_set(muxer_.get(), "streamable", TRUE, nullptr);
   gst_bin_add(bin_, muxer_.get());
   gst_element_set_locked_state(muxer_.get(), TRUE);
@@ -63,7 +65,8 @@ bool Uplink::start() {
   {
     std::lock_guard lock(mutex_);
     running_ = true;
-    ended_ = works_ = false;
+    run_++;
+    ended_ = works_ = standing_ = false;
     sent_bytes_ = 0;
     sessions_ = 0;
     in_flight_.clear();
@@ -225,7 +228,7 @@ void Uplink::rendered(const LegPtr &leg, gsize bytes) {
   {
     std::lock_guard lock(mutex_);
     sent_bytes_ += bytes;
-    tell = leg == leg_ && !std::exchange(works_, true);
+    tell = leg == leg_ && !standing_ && !std::exchange(works_, true);
   }
   if (tell)
     owner_.leg_works();
@@ -303,6 +306,9 @@ void Uplink::install(const LegPtr &leg, bool promoted) {
     if (!running_ || (promoted && next_ != leg))
       return;
     old = std::exchange(leg_, leg);
+    standing_ = false;
+    taken_ = 0;
+    taken_at_ = Clock::now();
     graceful = old && !old->broken() && works_;
     if (next_ == leg)
       next_.reset();
@@ -394,23 +400,66 @@ void Uplink::finish() {
   changed_.notify_all();
 }
 
-bool Uplink::drain(milliseconds budget) {
-  const auto deadline = Clock::now() + budget;
-  std::unique_lock lock(mutex_);
-  if (!changed_.wait_until(lock, deadline, [this] { return ended_ || !running_; }) || !running_)
+void Uplink::moved() {
+  std::lock_guard lock(mutex_);
+  moves_++;
+}
+
+bool Uplink::stands_still() {
+  const auto now = Clock::now();
+  LegPtr leg;
+  {
+    std::lock_guard lock(mutex_);
+    if (!leg_ || leg_->broken() || now - looked_ < look_interval)
+      return standing_;
+    looked_ = now;
+    leg = leg_;
+  }
+  const std::optional<Sending> sending = leg->sending();
+  std::lock_guard lock(mutex_);
+  if (leg != leg_)
     return false;
-  const LegPtr leg = leg_;
-  if (!leg)
-    return false;
+  if (!sending || sending->waiting == 0 || sending->taken != taken_) {
+    taken_ = sending ? sending->taken : 0;
+    taken_at_ = now;
+    standing_ = false;
+  } else if (now - taken_at_ > still_limit) {
+    standing_ = true;
+  }
+  return standing_;
+}
+
+bool Uplink::drain(milliseconds quiet, milliseconds most) {
+  const auto begin = Clock::now();
+  auto moved_at = begin;
   guint64 sent = 0;
-  while (!changed_.wait_for(lock, drain_poll, [&] { return !running_ || leg->broken(); })) {
+  guint64 moved = 0;
+  std::unique_lock lock(mutex_);
+  const guint run = run_;
+  const auto cancelled = [&] { return !running_ || run_ != run; };
+  while (!changed_.wait_for(lock, drain_poll, cancelled)) {
+    const LegPtr leg = leg_ ? leg_ : next_;
+    const bool ended = ended_;
+    const guint moves = moves_;
+    if (ended && (!leg || leg->broken()))
+      return false;
     lock.unlock();
-    const guint64 now = leg->sent_bytes();
-    const bool done = now > 0 && std::exchange(sent, now) == now;
+    const auto now = Clock::now();
+    bool done = false;
+    guint64 position = moves;
+    if (leg) {
+      const guint64 bytes = leg->sent_bytes();
+      const bool same = std::exchange(sent, bytes) == bytes;
+      const std::optional<Sending> sending = leg->sending();
+      done = ended && bytes > 0 && same && (!sending || sending->waiting == 0);
+      position += bytes + leg->taken();
+    }
+    if (std::exchange(moved, position) != position)
+      moved_at = now;
     lock.lock();
     if (done)
       return true;
-    if (Clock::now() > deadline)
+    if (now - moved_at > quiet || now - begin > most)
       return false;
   }
   return false;

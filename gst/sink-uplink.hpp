@@ -48,12 +48,18 @@ class Uplink {
   // The session takes nothing any more. True when it did until now; leg_works() follows when it
   // does again.
   bool stalled ();
+  // Whether the server has taken nothing of what was sent to it for too long; to be asked often.
+  // The streaming thread.
+  bool stands_still ();
 
   // The feeder: into the muxer. Waits for the network.
   GstFlowReturn send (GstBuffer *buffer, GstCaps *caps, Clock::time_point arrival);
   void send_end ();
-  // Waits until the end has been sent or `budget` is over.
-  bool drain (std::chrono::milliseconds budget);
+  // Waits until the server has taken everything up to the end: for `most`, and no longer than
+  // `quiet` while nothing moves. False where it hasn't.
+  bool drain (std::chrono::milliseconds quiet, std::chrono::milliseconds most);
+  // Something else that drain() waits for has moved on.
+  void moved ();
 
   std::string url () const;
   guint64 sent_bytes () const;
@@ -97,6 +103,12 @@ class Uplink {
   std::vector<LegPtr> legs_;  // all that aren't closed yet
   std::deque<InFlight> in_flight_;
   bool works_ = false;
+  bool standing_ = false;     // what was sent is not taken
+  Clock::time_point looked_;  // by stands_still()
+  Clock::time_point taken_at_;
+  guint64 taken_ = 0;
+  guint moves_ = 0;
+  guint run_ = 0;  // counts the starts
   bool running_ = false;
   bool ended_ = false;
   guint64 sent_bytes_ = 0;

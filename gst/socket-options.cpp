@@ -2,13 +2,19 @@
 #include "gst/socket-options.hpp"
 
 #include <gio/gio.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <list>
 #include <map>
 #include <mutex>
 #include <utility>
+#include <vector>
+
+#include "gst/gst-ptr.hpp"
 
 namespace agora {
 
@@ -18,9 +24,31 @@ constexpr int send_buffer_bytes = 4096;
 constexpr int unacknowledged_ms = 4000;
 constexpr unsigned rtmp_port = 1935;
 
+// What RTMP's handshake takes, which rtmp2sink doesn't count, and what a read of two counters that
+// move may be off.
+constexpr std::uint64_t handshake_bytes = 1 + 1536 + 1536;
+constexpr std::uint64_t tolerance_bytes = 2048;
+
+class WeakSocket {
+ public:
+  explicit WeakSocket(GSocket *socket) { g_weak_ref_init(&ref_, socket); }
+  ~WeakSocket() { g_weak_ref_clear(&ref_); }
+  WeakSocket(const WeakSocket &) = delete;
+  WeakSocket &operator=(const WeakSocket &) = delete;
+  GSocket *get () { return static_cast<GSocket *>(g_weak_ref_get(&ref_)); }
+
+ private:
+  GWeakRef ref_;
+};
+
+struct Peer {
+  unsigned users = 0;
+  std::list<WeakSocket> sockets;
+};
+
 struct Peers {
   std::mutex mutex;
-  std::map<std::string, unsigned> users;  // under mutex: "host:port", how many want it
+  std::map<std::string, Peer> known;  // under mutex, by "host:port"
 };
 
 Peers &peers () {
@@ -33,21 +61,62 @@ std::string peer_name (const char *host, unsigned port) {
   return std::string(host) + ":" + std::to_string(port);
 }
 
-bool is_ours (GSocketConnectable *connectable) {
-  std::string name;
+std::string name_of (GSocketConnectable *connectable) {
   if (G_IS_NETWORK_ADDRESS(connectable)) {
     auto *address = G_NETWORK_ADDRESS(connectable);
-    name = peer_name(g_network_address_get_hostname(address), g_network_address_get_port(address));
-  } else if (G_IS_INET_SOCKET_ADDRESS(connectable)) {
+    return peer_name(g_network_address_get_hostname(address), g_network_address_get_port(address));
+  }
+  if (G_IS_INET_SOCKET_ADDRESS(connectable)) {
     auto *address = G_INET_SOCKET_ADDRESS(connectable);
     g_autofree char *host = g_inet_address_to_string(g_inet_socket_address_get_address(address));
-    name = peer_name(host, g_inet_socket_address_get_port(address));
-  } else {
-    return false;
+    return peer_name(host, g_inet_socket_address_get_port(address));
   }
+  return "";
+}
+
+// Whether it is one of ours, which is remembered then.
+bool is_ours (GSocketConnectable *connectable, GSocket *socket) {
   Peers &all = peers();
   std::lock_guard lock(all.mutex);
-  return all.users.contains(name);
+  auto it = all.known.find(name_of(connectable));
+  if (it == all.known.end())
+    return false;
+  it->second.sockets.emplace_back(socket);
+  return true;
+}
+
+std::optional<Sending> ask (GSocket *socket) {
+  const int fd = g_socket_get_fd(socket);
+  tcp_info info = {};
+  socklen_t size = sizeof(info);
+  int waiting = 0;
+  if (fd < 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
+      size < offsetof(tcp_info, tcpi_bytes_received) || ioctl(fd, SIOCOUTQ, &waiting) != 0)
+    return std::nullopt;
+  // The first byte that counts as taken was no byte, but the connection itself.
+  const std::uint64_t taken = info.tcpi_bytes_acked > 0 ? info.tcpi_bytes_acked - 1 : 0;
+  return Sending{taken, static_cast<std::uint64_t>(waiting)};
+}
+
+std::vector<Sending> ask_all (const std::string &peer) {
+  // Given back after the lock is: the last reference closes.
+  std::vector<ObjectPtr<GSocket>> sockets;
+  std::vector<Sending> answers;
+  Peers &all = peers();
+  std::lock_guard lock(all.mutex);
+  auto it = all.known.find(peer);
+  if (it == all.known.end())
+    return answers;
+  it->second.sockets.remove_if([&] (WeakSocket &weak) {
+    GSocket *socket = weak.get();
+    if (!socket)
+      return true;
+    sockets.emplace_back(socket);
+    if (const auto answer = ask(socket))
+      answers.push_back(*answer);
+    return false;
+  });
+  return answers;
 }
 
 gboolean on_event (GSignalInvocationHint *, guint n_values, const GValue *values, gpointer) {
@@ -56,9 +125,11 @@ gboolean on_event (GSignalInvocationHint *, guint n_values, const GValue *values
     return TRUE;
   gpointer connection = g_value_get_object(&values[3]);
   auto *connectable = static_cast<GSocketConnectable *>(g_value_get_object(&values[2]));
-  if (!G_IS_SOCKET_CONNECTION(connection) || !is_ours(connectable))
+  if (!G_IS_SOCKET_CONNECTION(connection))
     return TRUE;
   GSocket *socket = g_socket_connection_get_socket(G_SOCKET_CONNECTION(connection));
+  if (!is_ours(connectable, socket))
+    return TRUE;
   g_socket_set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1, nullptr);
   g_socket_set_option(socket, SOL_SOCKET, SO_SNDBUF, send_buffer_bytes, nullptr);
   g_socket_set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_ms, nullptr);
@@ -95,7 +166,7 @@ void SocketOptions::enter() {
   install_hook();
   Peers &all = peers();
   std::lock_guard lock(all.mutex);
-  all.users[peer_]++;
+  all.known[peer_].users++;
 }
 
 SocketOptions::~SocketOptions() {
@@ -103,9 +174,31 @@ SocketOptions::~SocketOptions() {
     return;
   Peers &all = peers();
   std::lock_guard lock(all.mutex);
-  auto it = all.users.find(peer_);
-  if (it != all.users.end() && --it->second == 0)
-    all.users.erase(it);
+  auto it = all.known.find(peer_);
+  if (it != all.known.end() && --it->second.users == 0)
+    all.known.erase(it);
+}
+
+std::optional<Sending> SocketOptions::sending(std::uint64_t written) const {
+  std::optional<Sending> best;
+  std::uint64_t least = tolerance_bytes;
+  const std::uint64_t expected = written + handshake_bytes;
+  for (const Sending &each : ask_all(peer_)) {
+    const std::uint64_t all = each.taken + each.waiting;
+    const std::uint64_t off = all > expected ? all - expected : expected - all;
+    if (off < least) {
+      least = off;
+      best = each;
+    }
+  }
+  return best;
+}
+
+std::uint64_t SocketOptions::taken() const {
+  std::uint64_t sum = 0;
+  for (const Sending &each : ask_all(peer_))
+    sum += each.taken;
+  return sum;
 }
 
 }  // namespace agora

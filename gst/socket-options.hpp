@@ -4,9 +4,17 @@
 // for minutes), and a limit for unacknowledged data.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 namespace agora {
+
+// What the kernel holds of a connection: bytes that the peer's has taken, and those that it hasn't.
+struct Sending {
+  std::uint64_t taken = 0;
+  std::uint64_t waiting = 0;
+};
 
 // While it lives, new connections of this process to host:port get the options. A process-wide
 // hook does it, which never goes away, and touches no other connection. Thread-safe.
@@ -18,6 +26,12 @@ class SocketOptions {
   ~SocketOptions();
   SocketOptions(const SocketOptions &) = delete;
   SocketOptions &operator=(const SocketOptions &) = delete;
+
+  // Of that connection to host:port on which `written` bytes of RTMP have been written; nothing
+  // where none is known. Their number tells it from others of this process.
+  std::optional<Sending> sending (std::uint64_t written) const;
+  // Bytes that the peer has taken on all connections: grows while the way there is open.
+  std::uint64_t taken () const;
 
  private:
   void enter ();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/src-listener.hpp"
 
+#include <gst/pbutils/pbutils.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -17,6 +19,10 @@ namespace {
 
 // A speaker that stops loses its session before it is told to have gone: that is no fault.
 constexpr GstClockTime kSayLost = 300 * GST_MSECOND;
+// Nothing from a session for so long: something on the way is frozen. Members send silence too.
+constexpr GstClockTime kStands = 1500 * GST_MSECOND;
+// How long after the membership is back its speakers still belong to the same fault.
+constexpr GstClockTime kComeBack = 3 * GST_SECOND;
 
 }  // namespace
 
@@ -43,9 +49,8 @@ void Listener::enter() {
   session_->enter(this);
 }
 
-void Listener::stop(GstClockTime budget) {
-  if (session_)
-    session_->leave(this, budget);
+bool Listener::stop(GstClockTime budget) {
+  const bool quiet = !session_ || session_->leave(this, budget);
   std::map<std::uint32_t, std::shared_ptr<Speaker>> speakers;
   {
     std::lock_guard lock(mutex_);
@@ -63,6 +68,7 @@ void Listener::stop(GstClockTime budget) {
   for (auto &[uid, pad] : pads)
     pad->close();
   ending_->clear();
+  return quiet;
 }
 
 // A sample's way: it arrives, waits `delay` until its block is stamped, and the sink plays the
@@ -156,8 +162,8 @@ void Listener::drop(std::uint32_t uid) {
   {
     std::lock_guard lock(mutex_);
     speakers_.erase(uid);
-    broken_.erase(uid);
   }
+  forget_broken(uid);
   mixer_->remove(uid);
   unexpose(uid);
 }
@@ -249,15 +255,36 @@ bool Listener::wants_mix() const {
   return gst_pad_is_linked(src_);
 }
 
+// Sessions that are up, but frozen somewhere on their way.
+void Listener::watch_arrivals(GstClockTime monotonic) {
+  std::set<std::uint32_t> found;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto &[uid, speaker] : speakers_) {
+      const GstClockTime last = speaker->last_frame();
+      auto it = broken_.find(uid);
+      if (it == broken_.end() && GST_CLOCK_TIME_IS_VALID(last) && monotonic > last + kStands)
+        broken_.emplace(uid, Broken{last, true});
+      else if (it != broken_.end() && it->second.stands && last > it->second.since)
+        found.insert(uid);
+    }
+  }
+  for (std::uint32_t uid : found)
+    forget_broken(uid);
+}
+
 void Listener::tick(GstClockTime now) {
   std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads;
   std::set<std::uint32_t> lost, away, missing;
   const GstClockTime monotonic = gst_util_get_timestamp();
+  watch_arrivals(monotonic);
+  bool returned = false;
   {
     std::lock_guard lock(mutex_);
     pads = exposed_;
+    returned = returning_ && monotonic > returned_at_ + kComeBack;
     for (auto &[uid, broken] : broken_) {
-      if (!broken.announced && monotonic > broken.since + kSayLost) {
+      if (!broken.announced && !down_ && !returning_ && monotonic > broken.since + kSayLost) {
         broken.announced = true;
         lost.insert(uid);
       }
@@ -269,6 +296,8 @@ void Listener::tick(GstClockTime now) {
         if (!exposed_.contains(uid) && !broken_.contains(uid) && !ending_->contains(uid))
           missing.insert(uid);
   }
+  if (returned)
+    say_returned();
   for (std::uint32_t uid : lost) {
     const std::string text = "lost the sound of " + std::to_string(uid);
     announce_lost(GST_ELEMENT(element_), uid, text.c_str());
@@ -291,18 +320,39 @@ void Listener::speaker_broke(std::uint32_t uid, GstClockTime since) {
   session_->play_broke(this, uid);
 }
 
-void Listener::speaker_heard(std::uint32_t uid) {
+// Its sound is back, or it has gone. What was told of it is over; so is the membership's return,
+// with the last of them.
+void Listener::forget_broken(std::uint32_t uid) {
   std::optional<Broken> broken;
+  bool all = false;
   {
     std::lock_guard lock(mutex_);
     auto it = broken_.find(uid);
-    if (it != broken_.end()) {
-      broken = it->second;
-      broken_.erase(it);
-    }
+    if (it == broken_.end())
+      return;
+    broken = it->second;
+    broken_.erase(it);
+    all = returning_ && broken_.empty();
   }
-  if (broken && broken->announced)
+  if (broken->announced)
     announce_found(GST_ELEMENT(element_), uid, gst_util_get_timestamp() - broken->since);
+  if (all)
+    say_returned();
+}
+
+void Listener::say_returned() {
+  GstClockTime since = 0;
+  {
+    std::lock_guard lock(mutex_);
+    if (!std::exchange(returning_, false))
+      return;
+    since = down_since_;
+  }
+  announce_reconnected(GST_ELEMENT(element_), gst_util_get_timestamp() - since);
+}
+
+void Listener::speaker_heard(std::uint32_t uid) {
+  forget_broken(uid);
   session_->run(this, [this, uid] {
     if (auto speaker = find(uid)) {
       speaker->tidy();
@@ -317,11 +367,47 @@ void Listener::channel_event(const char *name, std::uint32_t uid) {
 }
 
 void Listener::reconnecting(const GError &cause) {
+  {
+    std::lock_guard lock(mutex_);
+    down_ = true;
+    // The same fault goes on.
+    if (std::exchange(returning_, false))
+      return;
+    down_since_ = gst_util_get_timestamp();
+  }
   announce_reconnecting(GST_ELEMENT(element_), cause);
 }
 
-void Listener::reconnected(GstClockTime after) {
-  announce_reconnected(GST_ELEMENT(element_), after);
+void Listener::reconnected(GstClockTime) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!std::exchange(down_, false))
+      return;
+    returning_ = true;
+    returned_at_ = gst_util_get_timestamp();
+    // Those that were told of already have an end of their own.
+    if (std::any_of(broken_.begin(), broken_.end(),
+                    [] (const auto &each) { return !each.second.announced; }))
+      return;
+  }
+  say_returned();
+}
+
+void Listener::speaker_unplayable(std::uint32_t uid, const GstCaps *caps) {
+  GstElement *element = GST_ELEMENT(element_);
+  const GstStructure *structure = gst_caps_get_structure(caps, 0);
+  int version = 0;
+  gst_structure_get_int(structure, "mpegversion", &version);
+  // AAC is what everybody sends. Whoever sends something else must not end what the others say.
+  if (gst_structure_has_name(structure, "audio/mpeg") && version == 4) {
+    post_missing_decoder(element, caps);
+    return;
+  }
+  gst_element_post_message(element, gst_missing_decoder_message_new(element, caps));
+  g_autofree char *text = gst_caps_to_string(caps);
+  GST_ELEMENT_WARNING(element, STREAM, CODEC_NOT_FOUND,
+                      ("Speaker %u is not heard: nothing that is installed decodes %s.", uid, text),
+                      (nullptr));
 }
 
 void Listener::failed(const GError &error) {

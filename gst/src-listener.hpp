@@ -49,8 +49,8 @@ class Listener final : public Member, public Speaker::Watcher {
   bool join (const Settings &settings, GError **error);
   void enter ();
   // Leaves the channel and ends every session; waits at most `budget` for the goodbye. After it,
-  // nothing of this runs any more.
-  void stop (GstClockTime budget);
+  // nothing of this runs any more; false where a callback still does (Session::leave).
+  bool stop (GstClockTime budget);
 
   // A message of a speaker's element: whether it ends here.
   bool take_message (GstMessage *message);
@@ -79,6 +79,7 @@ class Listener final : public Member, public Speaker::Watcher {
                         std::int64_t at_ns) override;
   bool wants_encoded () const override { return options_.expose; }
   bool wants_mix () const override;
+  void speaker_unplayable (std::uint32_t uid, const GstCaps *caps) override;
 
  private:
   std::int64_t delay () const;
@@ -86,6 +87,9 @@ class Listener final : public Member, public Speaker::Watcher {
   bool wanted (std::uint32_t uid) const;
   void play (std::uint32_t uid, const std::string &url);
   void drop (std::uint32_t uid);
+  void watch_arrivals (GstClockTime monotonic);
+  void forget_broken (std::uint32_t uid);
+  void say_returned ();
   std::shared_ptr<ExposedPad> exposed (std::uint32_t uid) const;
   void expose (std::uint32_t uid);
   void unexpose (std::uint32_t uid);
@@ -102,9 +106,16 @@ class Listener final : public Member, public Speaker::Watcher {
   std::map<std::uint32_t, std::shared_ptr<Speaker>> speakers_;
   struct Broken {
     GstClockTime since;
+    bool stands = false;  // the session is there, but nothing comes
     bool announced = false;
   };
   std::map<std::uint32_t, Broken> broken_;
+  // The membership is lost, and since when: speakers that are lost with it are not told of one by
+  // one, and it is not over before they are back.
+  bool down_ = false;
+  bool returning_ = false;
+  GstClockTime down_since_ = 0;
+  GstClockTime returned_at_ = 0;
   std::map<std::uint32_t, std::shared_ptr<ExposedPad>> exposed_;
   const std::shared_ptr<EndingPads> ending_ = std::make_shared<EndingPads>();
   std::map<std::uint32_t, std::string> urls_;

@@ -52,7 +52,7 @@ class Speaker::Leg {
   static GstFlowReturn chain (GstPad *pad, GstObject *parent, GstBuffer *buffer);
   static gboolean event (GstPad *pad, GstObject *parent, GstEvent *event);
   void link (GstPad *pad);
-  bool link_decoder (GstPad *pad, GstCaps *caps);
+  void link_decoder (GstPad *pad, GstCaps *caps);
 
   Speaker *speaker_;
   SocketOptions options_;
@@ -127,8 +127,9 @@ void Speaker::Leg::pad_added(GstElement *, GstPad *pad, gpointer self) {
 void Speaker::Leg::link(GstPad *pad) {
   g_autoptr(GstCaps) caps = gst_pad_get_current_caps(pad);
   const char *type = caps ? gst_structure_get_name(gst_caps_get_structure(caps, 0)) : "";
-  if (g_str_has_prefix(type, "audio/") && !linked_ && link_decoder(pad, caps)) {
+  if (g_str_has_prefix(type, "audio/") && !linked_) {
     linked_ = true;
+    link_decoder(pad, caps);
     return;
   }
   GstElement *nowhere = gst_element_factory_make("fakesink", nullptr);
@@ -139,35 +140,32 @@ void Speaker::Leg::link(GstPad *pad) {
   gst_pad_link(pad, sink);
 }
 
-bool Speaker::Leg::link_decoder(GstPad *pad, GstCaps *caps) {
+void Speaker::Leg::link_decoder(GstPad *pad, GstCaps *caps) {
   GstElement *parser = make_parser(caps);
   GstElement *decoder = make_decoder(caps);
-  GstElement *convert = gst_element_factory_make("audioconvert", nullptr);
-  if (!decoder || !convert) {
-    GST_WARNING_OBJECT(speaker_->owner_,
-                       "speaker %u sends %" GST_PTR_FORMAT ", for which no decoder is installed",
-                       speaker_->uid_, caps);
-    gst_clear_object(&parser);
-    gst_clear_object(&decoder);
-    gst_clear_object(&convert);
-    return false;
-  }
+  // Frames can be recorded as they are where nothing decodes them.
+  GstElement *last = gst_element_factory_make(decoder ? "audioconvert" : "fakesink", nullptr);
+  if (!decoder && speaker_->watcher_->wants_mix())
+    speaker_->watcher_->speaker_unplayable(speaker_->uid_, caps);
+  if (!decoder && last)
+    g_object_set(last, "sync", FALSE, "async", FALSE, nullptr);
   GstPad *from = GST_PAD(gst_object_ref(pad));
-  for (GstElement *element : {parser, decoder, convert}) {
+  bool probed = false;
+  for (GstElement *element : {parser, decoder, last}) {
     if (!element)
       continue;
     gst_bin_add(GST_BIN(bin_), element);
     gst_element_sync_state_with_parent(element);
     g_autoptr(GstPad) sink = gst_element_get_static_pad(element, "sink");
     gst_pad_link(from, sink);
-    if (element == decoder)
+    if (element != parser && !std::exchange(probed, true))
       gst_pad_add_probe(sink, GST_PAD_PROBE_TYPE_BUFFER, encoded, this, nullptr);
     gst_object_unref(from);
     from = gst_element_get_static_pad(element, "src");
   }
-  gst_pad_link(from, end_);
-  gst_object_unref(from);
-  return true;
+  if (from)
+    gst_pad_link(from, end_);
+  gst_clear_object(&from);
 }
 
 // Every frame before it is decoded: what it says of its age, and who wants it as it is.

@@ -31,6 +31,8 @@ class Speaker {
     // Whether frames are to be told, and whether sound is to be decoded for the mix.
     virtual bool wants_encoded () const = 0;
     virtual bool wants_mix () const = 0;
+    // No decoder for `caps` is installed.
+    virtual void speaker_unplayable (std::uint32_t uid, const GstCaps *caps) = 0;
   };
 
   Speaker(GstBin *owner, std::uint32_t uid, std::shared_ptr<Timeline> timeline, Watcher *watcher);
@@ -48,6 +50,9 @@ class Speaker {
   // Frees what a finished move left behind. Signalling thread.
   void tidy ();
 
+  // When the last frame came, as gst_util_get_timestamp() counts; none yet:
+  // GST_CLOCK_TIME_NONE. Any thread.
+  GstClockTime last_frame () const { return last_frame_; }
   // Whether `object` is part of this speaker.
   bool owns (GstObject *object) const;
   // A message of one of its elements said that it failed. Any thread.

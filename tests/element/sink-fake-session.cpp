@@ -83,12 +83,13 @@ class FakeSession final : public Session, public std::enable_shared_from_this<Fa
     });
   }
 
-  void leave (Member *, GstClockTime) override {
+  bool leave (Member *, GstClockTime) override {
     {
       std::lock_guard lock(mutex_);
       member_ = nullptr;
     }
     note([] { script->left = true; });
+    return true;
   }
   void push_broke (Member *) override {
     note([] { script->broke++; });
@@ -98,6 +99,11 @@ class FakeSession final : public Session, public std::enable_shared_from_this<Fa
   void play_broke (Member *, std::uint32_t) override {}
   void unpublish (Member *) override {
     note([] { script->unpublished = true; });
+  }
+  void republish (Member *) override {
+    note([] { script->republished++; });
+    if (!script->next_url.empty())
+      tell([] (Member &member) { member.push_url(script->next_url); });
   }
   void mute_local (Member *, bool mute) override {
     note([mute] { script->muted = mute; });

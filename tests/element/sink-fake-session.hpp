@@ -17,7 +17,7 @@ struct Script {
   std::string refuse_later;
   // Given after joining; empty: the gateway never answers.
   std::string url;
-  // Given after push_broke(); empty: none.
+  // Given after push_broke() and republish(); empty: none.
   std::string next_url;
 
   std::mutex mutex;  // guards all below
@@ -25,6 +25,7 @@ struct Script {
   int broke = 0;
   bool left = false;
   bool unpublished = false;
+  int republished = 0;
   int muted = -1;
 };
 

@@ -27,7 +27,7 @@ void test_mute_peer () {
   run.play();
   run.await_eos();
   const gint64 took = g_get_monotonic_time() - before;
-  // 300 buffers of 480 samples at 44.1 kHz, and 500 ms for what can't be sent.
+  // 300 buffers of 480 samples at 44.1 kHz; nobody waits for what can't be sent.
   g_assert_cmpint(took, <, 3'266'000 + 1'000'000 * time_scale());
   g_assert_cmpuint(run.stat("dropped-ms"), >, 2000);
   g_assert_cmpuint(run.stat("queued-ms"), <=, 520);
@@ -110,7 +110,11 @@ void test_frozen () {
   ear.hear(300 * GST_MSECOND);
   const GstClockTime before = ear.last();
   other.freeze();
+  const gint64 frozen = g_get_monotonic_time();
   run.await_element_message("agora-reconnecting");
+  const gint64 noticed = g_get_monotonic_time() - frozen;
+  g_test_message("noticed after %d ms", static_cast<int>(noticed / 1000));
+  g_assert_cmpint(noticed, <, 4 * G_USEC_PER_SEC * time_scale());
   const gint64 deadline = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
   while (run.stat("dropped-ms") < 1000) {
     g_assert_cmpint(g_get_monotonic_time(), <, deadline);
@@ -130,6 +134,53 @@ void test_frozen () {
   run.stop();
   g_assert_true(script.left);
   other.thaw();
+}
+
+// Half a second of sound, over before the far server has even admitted it.
+void test_short_prompt () {
+  if (!have_server())
+    return;
+  FarPeer far(server_port(), 150);
+  Script script;
+  script.url = far.url("prompt");
+  set_script(&script);
+  Ear ear(server_url("prompt"));
+  Run run(
+      "audiotestsrc num-buffers=50 samplesperbuffer=480 ! audio/x-raw,rate=48000 ! identity "
+      "sync=true" +
+      sink("max-backlog=10000"));
+  const gint64 begin = g_get_monotonic_time();
+  run.play();
+  run.await_eos();
+  g_test_message("ended after %d ms",
+                 static_cast<int>((g_get_monotonic_time() - begin) / G_TIME_SPAN_MILLISECOND));
+  g_assert_true(script.unpublished);
+  ear.hear(400 * GST_MSECOND);
+}
+
+// A seek after the end: the same sound once more, as another publication.
+void test_again_after_end () {
+  if (!have_server())
+    return;
+  Script script;
+  script.url = server_url("again-1");
+  script.next_url = server_url("again-2");
+  set_script(&script);
+  Ear first(script.url);
+  Ear second(script.next_url);
+  Run run("audiotestsrc num-buffers=100 samplesperbuffer=480 ! audio/x-raw,rate=48000" + sink());
+  run.play();
+  run.await_eos();
+  first.hear(700 * GST_MSECOND);
+  g_assert_true(script.unpublished);
+  const ObjectPtr<GstElement> element = run.get("sink");
+  g_assert_true(gst_element_seek_simple(element.get(), GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, 0));
+  second.hear(700 * GST_MSECOND);
+  g_assert_cmpint(script.republished, ==, 1);
+  run.await_eos();
+  // And stopped in the middle of the end.
+  g_assert_true(gst_element_seek_simple(element.get(), GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, 0));
+  run.stop();
 }
 
 void test_make_before_break () {
@@ -271,6 +322,8 @@ int main (int argc, char **argv) {
     g_test_add_func("/sink/reconnect", test_reconnect);
     g_test_add_func("/sink/server-dies", test_server_dies);
     g_test_add_func("/sink/frozen", test_frozen);
+    g_test_add_func("/sink/short-prompt", test_short_prompt);
+    g_test_add_func("/sink/again-after-end", test_again_after_end);
     g_test_add_func("/sink/make-before-break", test_make_before_break);
     g_test_add_func("/sink/muted", test_muted);
     g_test_add_func("/sink/gap/silence", test_gap_silence);

@@ -8,6 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <deque>
+#include <utility>
+
 namespace agora::test {
 
 namespace {
@@ -116,6 +120,77 @@ std::string MutePeer::url() const {
   return "rtmp://127.0.0.1:" +
          std::to_string(g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound))) +
          "/live/mute";
+}
+
+FarPeer::FarPeer(unsigned port, unsigned delay_ms)
+    : to_port_(port), delay_ms_(delay_ms), over_(g_cancellable_new()) {
+  listening_ = listening_socket(&port_);
+  accepting_ = std::thread([this] { accept(); });
+}
+
+FarPeer::~FarPeer() {
+  g_cancellable_cancel(over_);
+  accepting_.join();
+  for (std::thread &way : ways_)
+    way.join();
+  g_object_unref(listening_);
+  g_object_unref(over_);
+}
+
+std::string FarPeer::url(const char *stream) const {
+  return "rtmp://127.0.0.1:" + std::to_string(port_) + "/live/" + stream;
+}
+
+void FarPeer::accept() {
+  while (GSocket *near = g_socket_accept(listening_, over_, nullptr)) {
+    GSocket *far = g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM,
+                                G_SOCKET_PROTOCOL_DEFAULT, nullptr);
+    g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
+    g_autoptr(GSocketAddress) address =
+        g_inet_socket_address_new(loopback, static_cast<guint16>(to_port_));
+    g_assert_true(g_socket_connect(far, address, nullptr, nullptr));
+    std::lock_guard lock(mutex_);
+    for (const auto &[from, to] : {std::pair(near, far), std::pair(far, near)})
+      ways_.emplace_back(
+          [this, from = G_SOCKET(g_object_ref(from)), to = G_SOCKET(g_object_ref(to))] {
+            carry(from, to);
+            g_object_unref(from);
+            g_object_unref(to);
+          });
+    g_object_unref(near);
+    g_object_unref(far);
+  }
+}
+
+void FarPeer::carry(GSocket *from, GSocket *to) {
+  std::deque<std::pair<gint64, std::string>> on_the_way;
+  bool open = true;
+  while (open || !on_the_way.empty()) {
+    if (!on_the_way.empty() && on_the_way.front().first <= g_get_monotonic_time()) {
+      const std::string &text = on_the_way.front().second;
+      if (g_socket_send(to, text.data(), text.size(), over_, nullptr) < 0)
+        break;
+      on_the_way.pop_front();
+      continue;
+    }
+    const gint64 wait =
+        on_the_way.empty() ? -1 : MAX(0, on_the_way.front().first - g_get_monotonic_time());
+    g_autoptr(GError) error = nullptr;
+    const auto readable = static_cast<GIOCondition>(open ? G_IO_IN : 0);
+    if (!g_socket_condition_timed_wait(from, readable, wait, over_, &error)) {
+      if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+        break;
+      continue;
+    }
+    std::array<char, 4096> bytes;
+    const gssize got = g_socket_receive(from, bytes.data(), bytes.size(), over_, nullptr);
+    if (got > 0)
+      on_the_way.emplace_back(g_get_monotonic_time() + delay_ms_ * G_TIME_SPAN_MILLISECOND,
+                              std::string(bytes.data(), static_cast<std::size_t>(got)));
+    else
+      open = false;
+  }
+  g_socket_shutdown(to, FALSE, TRUE, nullptr);
 }
 
 }  // namespace agora::test

@@ -5,7 +5,10 @@
 #include <gio/gio.h>
 #include <gst/gst.h>
 
+#include <mutex>
 #include <string>
+#include <thread>
+#include <vector>
 
 namespace agora::test {
 
@@ -41,6 +44,29 @@ class MutePeer {
 
  private:
   GSocket *socket_;
+};
+
+// Lies between, and lets everything pass `delay_ms` later, each way: a far server.
+class FarPeer {
+ public:
+  FarPeer(unsigned port, unsigned delay_ms);
+  ~FarPeer();
+  FarPeer(const FarPeer &) = delete;
+  FarPeer &operator=(const FarPeer &) = delete;
+  std::string url (const char *stream) const;
+
+ private:
+  void accept ();
+  void carry (GSocket *from, GSocket *to);
+
+  const unsigned to_port_;
+  const unsigned delay_ms_;
+  unsigned port_ = 0;
+  GSocket *listening_;
+  GCancellable *over_;
+  std::thread accepting_;
+  std::mutex mutex_;  // guards the list
+  std::vector<std::thread> ways_;
 };
 
 }  // namespace agora::test

@@ -49,6 +49,10 @@ std::string server_url (const char *stream) {
   return server->url(stream);
 }
 
+unsigned server_port () {
+  return server->port();
+}
+
 std::string sink (const char *more) {
   return std::string(" ! agorasink name=sink app-id=demo channel=room ") + more;
 }

@@ -23,6 +23,7 @@ gint64 time_scale ();
 // Of the whole program; it skips the test where there is none.
 bool have_server ();
 std::string server_url (const char *stream);
+unsigned server_port ();
 // An agorasink called "sink" as the end of a pipeline.
 std::string sink (const char *more = "");
 

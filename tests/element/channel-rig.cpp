@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "tests/element/channel-rig.hpp"
+
+#include <signal.h>
+
+#include <algorithm>
+
+namespace agora::test {
+
+namespace {
+
+constexpr gint64 state_limit_us = 500'000;
+
+std::vector<pid_t> children_of (pid_t pid) {
+  g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", pid, pid);
+  g_autofree char *text = nullptr;
+  std::vector<pid_t> found;
+  if (!g_file_get_contents(path, &text, nullptr, nullptr))
+    return found;
+  g_auto(GStrv) words = g_strsplit(g_strstrip(text), " ", -1);
+  for (char **word = words; *word && **word; word++)
+    found.push_back(static_cast<pid_t>(g_ascii_strtoll(*word, nullptr, 10)));
+  return found;
+}
+
+gboolean tick (gpointer) {
+  return G_SOURCE_CONTINUE;
+}
+
+}  // namespace
+
+gint64 time_scale () {
+  const char *scale = g_getenv("AGORA_TEST_TIME_SCALE");
+  return scale ? MAX(1, g_ascii_strtoll(scale, nullptr, 10)) : 1;
+}
+
+void wait_until (const std::function<bool()> &done, const char *what, unsigned seconds) {
+  const gint64 deadline = g_get_monotonic_time() + seconds * G_USEC_PER_SEC * time_scale();
+  const guint timer = g_timeout_add(10, tick, nullptr);
+  while (!done()) {
+    if (g_get_monotonic_time() > deadline)
+      g_error("waited in vain for: %s", what);
+    g_main_context_iteration(nullptr, TRUE);
+  }
+  g_source_remove(timer);
+}
+
+void let_pass (unsigned ms) {
+  const gint64 until = g_get_monotonic_time() + ms * G_TIME_SPAN_MILLISECOND;
+  wait_until([until] { return g_get_monotonic_time() >= until; }, "time", 600);
+}
+
+GatewayProcess::GatewayProcess() {
+  start();
+}
+
+GatewayProcess::~GatewayProcess() {
+  signal(SIGCONT);
+  signal_nginx(SIGCONT);
+  g_subprocess_send_signal(process_, SIGTERM);
+  g_subprocess_wait(process_, nullptr, nullptr);
+  g_object_unref(process_);
+}
+
+void GatewayProcess::start() {
+  g_clear_object(&process_);
+  const char *program = g_getenv("AGORA_GATEWAY_BIN");
+  g_assert_nonnull(program);
+  g_autoptr(GError) error = nullptr;
+  process_ = g_subprocess_new(static_cast<GSubprocessFlags>(G_SUBPROCESS_FLAGS_STDOUT_PIPE |
+                                                            G_SUBPROCESS_FLAGS_STDERR_SILENCE),
+                              &error, program, "--app=demo", ("--listen=" + listen_).c_str(),
+                              ("--rtmp-listen=" + rtmp_listen_).c_str(), nullptr);
+  g_assert_no_error(error);
+  g_autoptr(GDataInputStream) lines =
+      g_data_input_stream_new(g_subprocess_get_stdout_pipe(process_));
+  g_autofree char *line = g_data_input_stream_read_line(lines, nullptr, nullptr, nullptr);
+  g_assert_nonnull(line);
+  g_autoptr(GRegex) ready = g_regex_new("^ready ws=(ws://([^/]+)/api) .* rtmp=rtmp://([^/]+)/",
+                                        G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT, nullptr);
+  g_autoptr(GMatchInfo) match = nullptr;
+  g_assert_true(g_regex_match(ready, line, G_REGEX_MATCH_DEFAULT, &match));
+  const auto group = [&] (int n) {
+    g_autofree char *text = g_match_info_fetch(match, n);
+    return std::string(text);
+  };
+  ws_ = group(1);
+  listen_ = group(2);
+  rtmp_listen_ = group(3);
+}
+
+void GatewayProcess::signal(int number) {
+  g_subprocess_send_signal(process_, number);
+}
+
+void GatewayProcess::signal_nginx(int number, bool master) {
+  const char *id = g_subprocess_get_identifier(process_);
+  if (!id)
+    return;
+  for (const pid_t nginx : children_of(static_cast<pid_t>(g_ascii_strtoll(id, nullptr, 10)))) {
+    const std::vector<pid_t> workers = children_of(nginx);
+    // The master first: it would replace a worker that died.
+    if (master)
+      ::kill(nginx, number);
+    for (const pid_t worker : workers)
+      ::kill(worker, number);
+  }
+}
+
+void GatewayProcess::kill() {
+  signal(SIGCONT);
+  g_subprocess_force_exit(process_);
+  g_subprocess_wait(process_, nullptr, nullptr);
+}
+
+Pipeline::Pipeline(const std::string &launch) {
+  g_autoptr(GError) error = nullptr;
+  pipeline_ = gst_parse_launch(launch.c_str(), &error);
+  g_assert_no_error(error);
+  // One element alone is no pipeline yet.
+  if (!GST_IS_PIPELINE(pipeline_)) {
+    GstElement *whole = gst_pipeline_new(nullptr);
+    gst_bin_add(GST_BIN(whole), pipeline_);
+    pipeline_ = whole;
+  }
+  bus_ = gst_element_get_bus(pipeline_);
+}
+
+Pipeline::~Pipeline() {
+  set_state(GST_STATE_NULL);
+  gst_object_unref(bus_);
+  // Work that an element left to other threads may hold it a moment longer, but not for good.
+  GWeakRef weak;
+  g_weak_ref_init(&weak, pipeline_);
+  gst_object_unref(pipeline_);
+  wait_until(
+      [&] {
+        g_autoptr(GObject) still = static_cast<GObject *>(g_weak_ref_get(&weak));
+        return still == nullptr;
+      },
+      "the end of the pipeline", 3);
+  g_weak_ref_clear(&weak);
+}
+
+void Pipeline::set_state(GstElement *element, GstState state) {
+  const gint64 before = g_get_monotonic_time();
+  gst_element_set_state(element, state);
+  g_assert_cmpint(g_get_monotonic_time() - before, <, state_limit_us * time_scale());
+}
+
+void Pipeline::set_state(const char *name, GstState state) {
+  g_autoptr(GstElement) element = get(name);
+  gst_element_set_locked_state(element, state == GST_STATE_NULL);
+  gst_element_set_base_time(element, gst_element_get_base_time(pipeline_));
+  set_state(element, state);
+}
+
+GstElement *Pipeline::get(const char *name) const {
+  GstElement *element = gst_bin_get_by_name(GST_BIN(pipeline_), name);
+  g_assert_nonnull(element);
+  return element;
+}
+
+guint Pipeline::uid(const char *name) const {
+  g_autoptr(GstElement) element = get(name);
+  guint uid = 0;
+  g_object_get(element, "uid", &uid, nullptr);
+  return uid;
+}
+
+void Pipeline::read() {
+  while (GstMessage *message = gst_bus_pop(bus_)) {
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR && !expects_errors_) {
+      g_autoptr(GError) error = nullptr;
+      g_autofree char *debug = nullptr;
+      gst_message_parse_error(message, &error, &debug);
+      g_error("%s: %s (%s)", GST_MESSAGE_SRC_NAME(message), error->message, debug);
+    }
+    ended_ |= GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS;
+    const GstStructure *structure = gst_message_get_structure(message);
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ELEMENT && structure)
+      told_[gst_structure_get_name(structure)]++;
+    if (gst_message_has_name(message, "agora-level")) {
+      const GValue *speakers = gst_structure_get_value(structure, "speakers");
+      for (guint i = 0; i < gst_value_list_get_size(speakers); i++) {
+        const auto *one = static_cast<const GstStructure *>(
+            g_value_get_boxed(gst_value_list_get_value(speakers, i)));
+        guint uid = 0;
+        double peak = -1000;
+        gst_structure_get(one, "uid", G_TYPE_UINT, &uid, "peak", G_TYPE_DOUBLE, &peak, nullptr);
+        loudest_[uid] = std::max(peak, loudest_.contains(uid) ? loudest_[uid] : -1000.);
+      }
+    }
+    gst_message_unref(message);
+  }
+}
+
+bool Pipeline::heard(guint uid) {
+  read();
+  auto it = loudest_.find(uid);
+  const bool loud = it != loudest_.end() && it->second > -40;
+  if (it != loudest_.end())
+    loudest_.erase(it);
+  return loud;
+}
+
+unsigned Pipeline::told(const char *name) {
+  read();
+  return told_[name];
+}
+
+std::string in_room (const GatewayProcess &gateway, const std::string &more) {
+  return " app-id=demo channel=room gateway=" + gateway.ws() + " " + more + " ";
+}
+
+}  // namespace agora::test

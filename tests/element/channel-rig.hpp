@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A real gateway, and pipelines with the plugin's elements in this process, for tests in C++ that
+// need to look behind a program's lines.
+#pragma once
+
+#include <gio/gio.h>
+#include <gst/gst.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace agora::test {
+
+// What limits are multiplied by in a build that is slower than a plain one.
+gint64 time_scale ();
+
+// Runs the default main context until `done`; the test fails after `seconds`, or after twenty.
+void wait_until (const std::function<bool()> &done, const char *what, unsigned seconds = 20);
+#define WAIT_UNTIL(condition) agora::test::wait_until([&] { return (condition); }, #condition)
+// Runs it for so long, which nothing but time can end.
+void let_pass (unsigned ms);
+
+class GatewayProcess {
+ public:
+  GatewayProcess();
+  ~GatewayProcess();
+  GatewayProcess(const GatewayProcess &) = delete;
+  GatewayProcess &operator=(const GatewayProcess &) = delete;
+
+  const std::string &ws () const { return ws_; }
+  // To itself, or to the nginx that is its child: master and workers, or the workers alone.
+  void signal (int number);
+  void signal_nginx (int number, bool master = true);
+  // As after a crash, and on the same ports again.
+  void kill ();
+  void start ();
+
+ private:
+  GSubprocess *process_ = nullptr;
+  std::string ws_;
+  std::string listen_ = "127.0.0.1:0";
+  std::string rtmp_listen_ = "127.0.0.1:0";
+};
+
+class Pipeline {
+ public:
+  explicit Pipeline(const std::string &launch);
+  // Stops it, within the time that is allowed, and waits for its end.
+  ~Pipeline();
+  Pipeline(const Pipeline &) = delete;
+  Pipeline &operator=(const Pipeline &) = delete;
+
+  // No state change may take longer than 500 ms.
+  void set_state (GstState state) { set_state(pipeline_, state); }
+  void set_state (const char *element, GstState state);
+  // (transfer full)
+  GstElement *get (const char *name) const;
+  guint uid (const char *element) const;
+  // Reads the bus: an ERROR fails the test, unless errors are expected.
+  void read ();
+  // Whether this speaker was loud since the last call.
+  bool heard (guint uid);
+  // Element messages of that name so far.
+  unsigned told (const char *name);
+  void expect_errors () { expects_errors_ = true; }
+  bool ended () const { return ended_; }
+
+ private:
+  static void set_state (GstElement *element, GstState state);
+
+  GstElement *pipeline_;
+  GstBus *bus_;
+  bool expects_errors_ = false;
+  bool ended_ = false;
+  std::map<guint, double> loudest_;
+  std::map<std::string, unsigned> told_;
+};
+
+// "app-id=demo channel=room gateway=…", and what is given.
+std::string in_room (const GatewayProcess &gateway, const std::string &more = "");
+
+}  // namespace agora::test

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Memberships that are shared: with the application's own client, and between the elements of one
+// pipeline, whichever starts, stops and starts again.
+#include <signaling/agora-signaling.h>
+
+#include <set>
+
+#include "tests/element/channel-rig.hpp"
+
+namespace {
+
+using namespace agora::test;
+
+constexpr guint host_uid = 7;
+constexpr guint app_uid = 8;
+
+// The application's client, on the test's own main context.
+class Client {
+ public:
+  explicit Client(const GatewayProcess &gateway) : client_(agora_client_new(gateway.ws().c_str())) {
+    g_signal_connect(
+        client_, "stream-added",
+        G_CALLBACK(+[] (AgoraClient *, guint uid, Client *c) { c->speakers.insert(uid); }), this);
+    g_signal_connect(
+        client_, "stream-removed",
+        G_CALLBACK(+[] (AgoraClient *, guint uid, Client *c) { c->speakers.erase(uid); }), this);
+    agora_client_init_async(client_, "demo", nullptr, nullptr, nullptr);
+  }
+  ~Client() {
+    g_signal_handlers_disconnect_by_data(client_, this);
+    leave();
+    g_object_unref(client_);
+  }
+  Client(const Client &) = delete;
+  Client &operator=(const Client &) = delete;
+
+  AgoraClient *get () const { return client_; }
+  void join (guint uid) {
+    agora_client_join_async(client_, nullptr, "room", uid, nullptr, nullptr, nullptr);
+    WAIT_UNTIL(agora_client_get_state(client_) == AGORA_STATE_JOINED);
+  }
+  void leave () {
+    agora_client_leave_async(client_, nullptr, nullptr, nullptr);
+    WAIT_UNTIL(agora_client_get_state(client_) == AGORA_STATE_IDLE);
+    speakers.clear();
+  }
+
+  std::set<guint> speakers;
+
+ private:
+  AgoraClient *client_;
+};
+
+std::string host (const GatewayProcess &gateway, const std::string &more) {
+  return "audiotestsrc name=tone is-live=true samplesperbuffer=480 ! agorasink name=host" +
+         in_room(gateway, more);
+}
+
+std::string listener (const GatewayProcess &gateway, const std::string &more = "") {
+  return " agorasrc name=listener level-interval=50000000" + in_room(gateway, more) +
+         " ! fakesink name=end sync=true ";
+}
+
+void give (Pipeline &pipeline, const char *element, const Client &client) {
+  g_autoptr(GstElement) found = pipeline.get(element);
+  g_object_set(found, "client", client.get(), nullptr);
+}
+
+// Speakers that were in the channel before the element came are heard.
+void test_late () {
+  GatewayProcess gateway;
+  Pipeline speaker(host(gateway, "uid=7"));
+  speaker.set_state(GST_STATE_PLAYING);
+  Client client(gateway);
+  client.join(app_uid);
+  WAIT_UNTIL(client.speakers.contains(host_uid));
+  Pipeline pipeline(listener(gateway));
+  give(pipeline, "listener", client);
+  pipeline.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(pipeline.heard(host_uid));
+  g_assert_cmpuint(pipeline.uid("listener"), ==, app_uid);
+  // The element never makes it leave.
+  pipeline.set_state(GST_STATE_NULL);
+  let_pass(100);
+  g_assert_cmpint(agora_client_get_state(client.get()), ==, AGORA_STATE_JOINED);
+}
+
+// The element waits for the application's join, and goes on with the next one.
+void test_leave_and_join () {
+  GatewayProcess gateway;
+  Pipeline speaker(host(gateway, "uid=7"));
+  speaker.set_state(GST_STATE_PLAYING);
+  Pipeline far(listener(gateway));
+  far.set_state(GST_STATE_PLAYING);
+  Client client(gateway);
+  Pipeline both(host(gateway, "") + listener(gateway));
+  give(both, "host", client);
+  give(both, "listener", client);
+  both.set_state(GST_STATE_PLAYING);
+  for (const guint uid : {app_uid, app_uid, app_uid + 1}) {
+    client.join(uid);
+    WAIT_UNTIL(both.heard(host_uid));
+    WAIT_UNTIL(far.heard(uid));
+    g_assert_cmpuint(both.uid("host"), ==, uid);
+    g_assert_cmpuint(both.uid("listener"), ==, uid);
+    // Mix-minus.
+    g_assert_false(both.heard(uid));
+    client.leave();
+    far.heard(uid);
+    const unsigned removed = far.told("agora-stream-removed");
+    WAIT_UNTIL(far.told("agora-stream-removed") > removed || !far.heard(uid));
+  }
+}
+
+void run (Pipeline &pipeline, const char *element, const char *other, bool on) {
+  const GstState state = on ? GST_STATE_PLAYING : GST_STATE_NULL;
+  pipeline.set_state(on ? other : element, state);
+  pipeline.set_state(on ? element : other, state);
+}
+
+// One membership, whoever is there first, and gone with the last.
+void test_order () {
+  GatewayProcess gateway;
+  Client watcher(gateway);
+  watcher.join(app_uid);
+  Pipeline other(host(gateway, "uid=9"));
+  other.set_state(GST_STATE_PLAYING);
+  Pipeline both(host(gateway, "uid=7") + listener(gateway));
+  run(both, "tone", "host", false);
+  run(both, "listener", "end", false);
+  both.set_state(GST_STATE_PLAYING);
+  // Host first, then the listener, and the other way round; and each of them gone and back.
+  for (const bool host_first : {true, false}) {
+    if (!host_first)
+      run(both, "listener", "end", true);
+    run(both, "tone", "host", true);
+    WAIT_UNTIL(watcher.speakers.size() == 2);
+    if (host_first)
+      run(both, "listener", "end", true);
+    WAIT_UNTIL(both.heard(9));
+    if (host_first)
+      g_assert_cmpuint(both.uid("listener"), ==, host_uid);
+    run(both, "tone", "host", false);
+    WAIT_UNTIL(watcher.speakers.size() == 1);
+    both.heard(9);
+    WAIT_UNTIL(both.heard(9));
+    run(both, "tone", "host", true);
+    WAIT_UNTIL(watcher.speakers.size() == 2);
+    run(both, "listener", "end", false);
+    run(both, "tone", "host", false);
+    WAIT_UNTIL(watcher.speakers.size() == 1);
+  }
+  g_assert_false(both.heard(host_uid));
+}
+
+// The latency is told before anything flows, and stays.
+void test_latency_query () {
+  GatewayProcess gateway;
+  Pipeline pipeline(listener(gateway));
+  g_autoptr(GstElement) element = pipeline.get("listener");
+  for (const GstState state : {GST_STATE_PAUSED, GST_STATE_PLAYING, GST_STATE_PAUSED}) {
+    pipeline.set_state(state);
+    gst_element_get_state(element, nullptr, nullptr, GST_SECOND);
+    g_autoptr(GstQuery) query = gst_query_new_latency();
+    g_assert_true(gst_element_query(element, query));
+    gboolean live = FALSE;
+    GstClockTime least = 0;
+    gst_query_parse_latency(query, &live, &least, nullptr);
+    g_assert_true(live);
+    g_assert_cmpuint(least, ==, 10 * GST_MSECOND);
+    g_object_set(element, "latency", 300, "adaptive-latency", TRUE, nullptr);
+  }
+}
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  gst_init(&argc, &argv);
+  g_test_init(&argc, &argv, nullptr);
+  g_test_add_func("/client/late", test_late);
+  g_test_add_func("/client/leave-and-join", test_leave_and_join);
+  g_test_add_func("/client/order", test_order);
+  g_test_add_func("/client/latency-query", test_latency_query);
+  return g_test_run();
+}
