@@ -21,9 +21,10 @@ constexpr milliseconds accept_limit(6000);
 constexpr milliseconds drain_poll(10);
 constexpr milliseconds retire_limit(200);
 // How often the kernel is asked how far the server has taken what was sent, and how long it may
-// take nothing: longer than a lost packet or two on a slow network.
-constexpr milliseconds look_interval(250);
-constexpr milliseconds still_limit(1500);
+// take nothing: longer than a lost packet on a slow network. Its buffers hide the first three
+// seconds.
+constexpr milliseconds look_interval(100);
+constexpr milliseconds still_limit(450);
 // Frames that sit in the muxer while the network stands are late by more than the backlog allows.
 constexpr milliseconds stale_slack(200);
 

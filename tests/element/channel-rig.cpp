@@ -135,7 +135,7 @@ Pipeline::~Pipeline() {
   gst_object_unref(pipeline_);
   wait_until(
       [&] {
-        g_autoptr(GObject) still = static_cast<GObject *>(g_weak_ref_get(&weak));
+        g_autoptr(GObject) still = G_OBJECT(g_weak_ref_get(&weak));
         return still == nullptr;
       },
       "the end of the pipeline", 3);

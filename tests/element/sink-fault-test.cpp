@@ -168,7 +168,9 @@ void test_again_after_end () {
   set_script(&script);
   Ear first(script.url);
   Ear second(script.next_url);
-  Run run("audiotestsrc num-buffers=100 samplesperbuffer=480 ! audio/x-raw,rate=48000" + sink());
+  const std::string path = make_file(
+      "agora-sink-again.wav", "audiotestsrc num-buffers=47 ! audio/x-raw,rate=48000 ! wavenc");
+  Run run("filesrc location=" + path + " ! wavparse" + sink());
   run.play();
   run.await_eos();
   first.hear(700 * GST_MSECOND);
@@ -178,9 +180,10 @@ void test_again_after_end () {
   second.hear(700 * GST_MSECOND);
   g_assert_cmpint(script.republished, ==, 1);
   run.await_eos();
-  // And stopped in the middle of the end.
+  // And stopped in the middle of it.
   g_assert_true(gst_element_seek_simple(element.get(), GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, 0));
   run.stop();
+  g_unlink(path.c_str());
 }
 
 void test_make_before_break () {
