@@ -5,6 +5,7 @@
 
 #include <libsoup/soup.h>
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <string>
@@ -53,6 +54,7 @@ class MemberSocket {
   Callbacks callbacks_;
   std::deque<std::string> queue_;
   std::size_t queued_ = 0;
+  std::uint64_t handed_in_ = 0;  // the turn of the loop in which something last passed the queue by
   SourcePtr writable_;
   Timer cut_;
   bool closing_ = false;
