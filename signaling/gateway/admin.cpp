@@ -8,6 +8,7 @@
 
 #include "signaling/gateway/glib-ptr.hpp"
 #include "signaling/gateway/http.hpp"
+#include "signaling/gateway/network.hpp"
 #include "signaling/gateway/platform.hpp"
 #include "signaling/protocol/json-writer.hpp"
 #include "signaling/protocol/json.hpp"
@@ -197,7 +198,7 @@ void read_whom (Asked &asked, Rule &rule) {
     ObjectPtr<GInetAddress> address(g_inet_address_new_from_string(text.c_str()));
     // One spelling, so that it compares.
     if (address)
-      rule.address = CharPtr(g_inet_address_to_string(address.get())).get();
+      rule.address = plain_address(CharPtr(g_inet_address_to_string(address.get())).get());
     else
       asked.fail("ip", "an IPv4 or IPv6 address");
   }

@@ -9,6 +9,7 @@
 #include "signaling/gateway/bounded-stream.hpp"
 #include "signaling/gateway/http.hpp"
 #include "signaling/gateway/media-url.hpp"
+#include "signaling/gateway/network.hpp"
 #include "signaling/protocol/codec.hpp"
 #include "signaling/protocol/rules.hpp"
 
@@ -35,7 +36,7 @@ std::string address_of (SoupServerMessage *message) {
     return "";
   CharPtr text(
       g_inet_address_to_string(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(remote))));
-  return text.get();
+  return plain_address(text.get());
 }
 
 // The host of a Host header, without its port; "" when there is none to be had.

@@ -119,6 +119,25 @@ class Kicking(AdminCase):
                     self.member(uid=uid, channel=channel).join().must('leave', uid=uid)
                 other.must('leave', uid=8)
 
+    def test_an_address_has_one_spelling(self):
+        # A socket for both kinds of addresses tells IPv4 wrapped into IPv6.
+        try:
+            served = self.gateway(f'--admin-token-file={self.tmp / "admin-token"}',
+                                  '--listen=[::]:0', '--app=demo')
+        except AssertionError:
+            self.skipTest('no IPv6 here')
+        port = urlsplit(served.ws).port
+        for spelling in ('127.0.0.1', '::ffff:127.0.0.1'):
+            member = Member(f'ws://127.0.0.1:{port}/api', uid=9, heartbeat=True).join()
+            self.addCleanup(member.close)
+            _, user, _ = self.call('GET', '/dev/v1/channel/user/property/demo/9/room', served=served)
+            self.assertEqual(user['data']['ip'], '127.0.0.1')
+            status, answer, _ = self.call('POST', '/dev/v1/kicking-rule',
+                                          {'appid': 'demo', 'ip': spelling, 'time': 0},
+                                          served=served)
+            self.assertEqual(status, 200, answer)
+            self.banned(member)
+
     def test_a_silenced_member_stays(self):
         speaker = self.member(uid=8).join()
         listener = self.member(uid=9).join('audience')
