@@ -63,8 +63,16 @@ static GSource *agora_bounded_input_create_source (GPollableInputStream *self,
 
 static gssize agora_bounded_input_read_nonblocking (GPollableInputStream *self, void *buffer,
                                                     gsize size, GError **error) {
+  auto *socket = reinterpret_cast<AgoraBoundedInput *>(self)->socket;
+  if (socket != nullptr && socket->is_drained()) {
+    g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, "Nothing to read");
+    return -1;
+  }
   auto got = g_pollable_input_stream_read_nonblocking(G_POLLABLE_INPUT_STREAM(base_of(self)),
                                                       buffer, size, nullptr, error);
+  // libsoup reads until nothing is left: a short read says so without another call.
+  if (socket != nullptr && got > 0 && static_cast<gsize>(got) < size)
+    socket->drained();
   return counted(self, got, error);
 }
 

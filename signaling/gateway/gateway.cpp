@@ -315,11 +315,11 @@ void Gateway::on_deadline() {
 }
 
 void Gateway::perform(const Send &send) {
-  auto text = protocol::encode(send.message);
+  const TextFrame frame(protocol::encode(send.message));
   for (auto id : send.to)
     if (auto found = sockets_.find(id); found != sockets_.end()) {
-      metrics_.sent(text.size());
-      found->second->send(text);
+      metrics_.sent(frame.text().size());
+      found->second->send(frame);
     }
 }
 

@@ -37,6 +37,20 @@ std::uint64_t loop_turn () {
 
 }  // namespace
 
+TextFrame::TextFrame(std::string_view text) {
+  constexpr std::size_t short_text = 126;
+  constexpr std::size_t medium_text = 65536;
+  const auto size = static_cast<std::uint64_t>(text.size());
+  const unsigned length_bytes = size < short_text ? 0 : size < medium_text ? 2 : 8;
+  bytes_.reserve(2 + length_bytes + text.size());
+  bytes_ += '\x81';
+  bytes_ += static_cast<char>(length_bytes == 0 ? size : length_bytes == 2 ? 126 : 127);
+  for (unsigned left = length_bytes; left > 0; left--)
+    bytes_ += static_cast<char>(size >> (8 * (left - 1)));
+  head_ = bytes_.size();
+  bytes_ += text;
+}
+
 MemberSocket::MemberSocket(SoupWebsocketConnection *connection, GSocket *socket,
                            const FrameLimits &limits, Callbacks callbacks)
     : connection_(share(connection)),
@@ -95,15 +109,21 @@ bool MemberSocket::writable() const {
   return (g_socket_condition_check(socket_.get(), G_IO_OUT) & G_IO_OUT) != 0;
 }
 
-void MemberSocket::hand_over(const std::string &text) {
+void MemberSocket::hand_over(std::string_view text) {
   if (soup_websocket_connection_get_state(connection_.get()) == SOUP_WEBSOCKET_STATE_OPEN)
     soup_websocket_connection_send_message(connection_.get(), SOUP_WEBSOCKET_DATA_TEXT,
                                            BytesPtr(g_bytes_new(text.data(), text.size())).get());
 }
 
-void MemberSocket::send(const std::string &text) {
+void MemberSocket::send(const TextFrame &frame) {
   // In the middle of an end that the rule book doesn't know of yet.
   if (closing_ || g_socket_is_closed(socket_.get()))
+    return;
+  const auto text = frame.text();
+  if (queue_.empty() &&
+      soup_websocket_connection_get_state(connection_.get()) == SOUP_WEBSOCKET_STATE_OPEN &&
+      bounded_stream_write(soup_websocket_connection_get_io_stream(connection_.get()),
+                           frame.bytes()))
     return;
   // Once in a turn: libsoup writes nothing before the next one, and whatever it is given until then
   // would count nowhere.
@@ -122,7 +142,7 @@ void MemberSocket::send(const std::string &text) {
     cut();
     return;
   }
-  queue_.push_back(text);
+  queue_.emplace_back(text);
   queued_ += text.size();
   wait_writable();
 }

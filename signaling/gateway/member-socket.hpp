@@ -17,6 +17,19 @@
 
 namespace agora::gateway {
 
+// A text frame as the wire has it, made once however many members it goes to: a server's frames are
+// not masked.
+class TextFrame {
+ public:
+  explicit TextFrame(std::string_view text);
+  std::string_view bytes () const { return bytes_; }
+  std::string_view text () const { return std::string_view(bytes_).substr(head_); }
+
+ private:
+  std::string bytes_;
+  std::size_t head_;
+};
+
 class MemberSocket {
  public:
   struct Callbacks {
@@ -31,7 +44,7 @@ class MemberSocket {
   MemberSocket(const MemberSocket &) = delete;
   MemberSocket &operator=(const MemberSocket &) = delete;
 
-  void send (const std::string &text);
+  void send (const TextFrame &frame);
   // After what was sent before; `closed` follows, whatever the peer does.
   void close (unsigned short code, const std::string &reason);
   std::size_t queued_bytes () const { return queued_; }
@@ -42,7 +55,7 @@ class MemberSocket {
   static void on_closed (SoupWebsocketConnection *, gpointer self);
   static gboolean on_writable (GSocket *, GIOCondition, gpointer self);
   bool writable () const;
-  void hand_over (const std::string &text);
+  void hand_over (std::string_view text);
   void wait_writable ();
   void flush ();
   void begin_close ();

@@ -97,6 +97,10 @@ gboolean Readiness::Socket::nothing(GSource *, gint *timeout) {
   return FALSE;
 }
 
+gboolean Readiness::Socket::never(GSource *, GSourceFunc, gpointer) {
+  return G_SOURCE_CONTINUE;
+}
+
 void Readiness::Socket::finalize(GSource *source) {
   auto *waiting = reinterpret_cast<Waiting *>(source);
   auto *socket = waiting->socket;
@@ -110,17 +114,16 @@ void Readiness::Socket::finalize(GSource *source) {
 }
 
 GSource *Readiness::Socket::make_source(GObject *stream, Way way) {
-  static GSourceFuncs functions = {nothing,
-                                   nullptr,
-                                   [] (GSource *, GSourceFunc, gpointer) -> gboolean {
-        return G_SOURCE_CONTINUE; },
-                                   finalize,
-                                   nullptr,
-                                   nullptr};
+  static GSourceFuncs functions = {nothing, nullptr, never, finalize, nullptr, nullptr};
   auto *waiting = reinterpret_cast<Waiting *>(g_source_new(&functions, sizeof(Waiting)));
   waiting->socket = forgotten_ ? nullptr : this;
   waiting->stream = stream;
   waiting->way = way;
+  // libsoup makes its input's source anew as the last thing that it does when it is called.
+  if (way == Way::in && readiness_->calling_ && !readiness_->sleeping_) {
+    g_main_context_push_thread_default(readiness_->dormant_);
+    readiness_->sleeping_ = true;
+  }
   if (!forgotten_) {
     (way == Way::in ? in_ : out_) = waiting;
     if (way == Way::out)
@@ -136,6 +139,7 @@ void Readiness::Socket::call(Waiting *waiting) {
   auto *source = &waiting->parent;
   if (g_source_is_destroyed(source) || source->callback_funcs == nullptr)
     return;
+  auto readiness = waiting->socket->readiness_;
   g_source_ref(source);
   auto *functions = source->callback_funcs;
   gpointer holder = source->callback_data;
@@ -143,9 +147,13 @@ void Readiness::Socket::call(Waiting *waiting) {
   gpointer data = nullptr;
   functions->ref(holder);
   functions->get(holder, source, &function, &data);
+  readiness->calling_ = true;
   const bool again = function != nullptr &&
                      reinterpret_cast<GPollableSourceFunc>(reinterpret_cast<void (*)()>(function))(
                          waiting->stream, data);
+  readiness->calling_ = false;
+  if (std::exchange(readiness->sleeping_, false))
+    g_main_context_pop_thread_default(readiness->dormant_);
   functions->unref(holder);
   if (!again)
     g_source_destroy(source);

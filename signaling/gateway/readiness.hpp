@@ -35,6 +35,8 @@ class Readiness : public std::enable_shared_from_this<Readiness> {
 
   const int epoll_;
   GMainContext *dormant_;
+  bool calling_ = false;
+  bool sleeping_ = false;  // dormant_ is the thread's default, until what is called returns
   Source *source_;
   std::unordered_map<std::uint64_t, Socket *> sockets_;
   std::vector<std::uint64_t> asked_;  // to write, and not yet known to have to wait
@@ -68,6 +70,7 @@ class Readiness::Socket {
   friend class Readiness;
   struct Waiting;
   static gboolean nothing (GSource *, gint *timeout);
+  static gboolean never (GSource *, GSourceFunc, gpointer);
   static void finalize (GSource *source);
   static void call (Waiting *waiting);
   void ready (std::uint32_t events);
