@@ -2,6 +2,8 @@
 #include "gst/session-impl.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <utility>
 
 GST_DEBUG_CATEGORY(agora_session_debug);
@@ -137,7 +139,15 @@ void SessionImpl::enter(Member *member) {
 }
 
 bool SessionImpl::leave(Member *member, GstClockTime budget) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::nanoseconds(budget);
+  using std::chrono::steady_clock;
+  // When somebody last waited in vain for a goodbye. A pipeline has only one time limit for all of
+  // its elements, which stop one after the other.
+  static std::atomic<steady_clock::time_point> in_vain;
+  constexpr auto just_now = std::chrono::milliseconds(200);
+  constexpr auto short_budget = std::chrono::milliseconds(50);
+  const auto now = steady_clock::now();
+  const auto until =
+      now - in_vain.load() < just_now ? now + short_budget : now + std::chrono::nanoseconds(budget);
   std::unique_lock lock(mutex_);
   std::erase_if(entries_, [&] (const Entry &e) { return e.member == member; });
   // Not for a callback that calls us itself: that would wait for ever.
@@ -145,12 +155,15 @@ bool SessionImpl::leave(Member *member, GstClockTime budget) {
   if (calling_ == member && caller_ != std::this_thread::get_id())
     quiet = idle_.wait_until(lock, until, [&] { return calling_ != member; });
   const bool last = entries_.empty();
+  bool said = true;
   lock.unlock();
   post(context_, [self = shared_from_this(), last] { last ? self->goodbye() : self->pursue(); });
   lock.lock();
   // Never for the application's own loop, which may not run.
   if (last && quiet && own_client_ && caller_ != std::this_thread::get_id())
-    idle_.wait_until(lock, until, [&] { return left_; });
+    said = idle_.wait_until(lock, until, [&] { return left_; });
+  if (!said || !quiet)
+    in_vain = steady_clock::now();
   return quiet;
 }
 

@@ -19,7 +19,7 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
 // Going to NULL may take 500 ms in all.
-constexpr GstClockTime leave_budget = 400 * GST_MSECOND;
+constexpr GstClockTime leave_budget = 350 * GST_MSECOND;
 // At the end what is queued is still to be sent: as long as it moves, but for a network that stands
 // still nobody waits.
 constexpr milliseconds drain_quiet(450);

@@ -151,12 +151,12 @@ void FarPeer::accept() {
     g_assert_true(g_socket_connect(far, address, nullptr, nullptr));
     std::lock_guard lock(mutex_);
     for (const auto &[from, to] : {std::pair(near, far), std::pair(far, near)})
-      ways_.emplace_back(
-          [this, from = G_SOCKET(g_object_ref(from)), to = G_SOCKET(g_object_ref(to))] {
-            carry(from, to);
-            g_object_unref(from);
-            g_object_unref(to);
-          });
+      ways_.emplace_back([this, from = G_SOCKET(g_object_ref(gpointer(from))),
+                          to = G_SOCKET(g_object_ref(gpointer(to)))] {
+        carry(from, to);
+        g_object_unref(from);
+        g_object_unref(to);
+      });
     g_object_unref(near);
     g_object_unref(far);
   }
