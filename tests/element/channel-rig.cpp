@@ -161,6 +161,10 @@ GstElement *Pipeline::get(const char *name) const {
   return element;
 }
 
+GstElement *Pipeline::find(const char *name) const {
+  return gst_bin_get_by_name(GST_BIN(pipeline_), name);
+}
+
 guint Pipeline::uid(const char *name) const {
   g_autoptr(GstElement) element = get(name);
   guint uid = 0;

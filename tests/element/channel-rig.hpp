@@ -55,8 +55,9 @@ class Pipeline {
   // No state change may take longer than 500 ms.
   void set_state (GstState state) { set_state(pipeline_, state); }
   void set_state (const char *element, GstState state);
-  // (transfer full)
+  // (transfer full); find() gives nullptr where there is none.
   GstElement *get (const char *name) const;
+  GstElement *find (const char *name) const;
   guint uid (const char *element) const;
   // Reads the bus: an ERROR fails the test, unless errors are expected.
   void read ();
