@@ -125,7 +125,7 @@ void Rules::tick(Step &step) {
     if (!which)
       continue;
     if (due->kind == Timer::grace)
-      remove(step, *which, LeaveReason::silent);
+      end_grace(step, *which);
     else if (due->kind == Timer::token)
       check_grant(step, *which);
     else if (due->kind == Timer::left)

@@ -12,6 +12,13 @@ namespace {
 
 // In slices, so that not all come to the next gateway at once.
 constexpr std::int64_t slice_ms = 200;
+constexpr std::int64_t look_again_ms = 1'000;
+
+bool has_sound (const Member &member) {
+  return (member.live && member.live->client) || (member.next && member.next->client) ||
+         std::any_of(member.subscriptions.begin(), member.subscriptions.end(),
+                     [] (const auto &each) { return each.second.client != 0; });
+}
 
 }  // namespace
 
@@ -78,6 +85,14 @@ void Rules::send_some_away(Step &step) {
   slice_at_ms_ += slice_ms;
   if (!to_send_away_.empty())
     timers_.set({Timer::drain, 0}, slice_at_ms_);
+}
+
+// Who was sent away and hasn't found a place yet goes on as long as its sound does.
+void Rules::end_grace(Step &step, Member &member) {
+  if (draining_ && has_sound(member))
+    timers_.set({Timer::grace, member.id}, step.now.mono_ms + look_again_ms);
+  else
+    remove(step, member, LeaveReason::silent);
 }
 
 }  // namespace agora::gateway

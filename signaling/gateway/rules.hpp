@@ -185,6 +185,7 @@ class Rules {
 
   // rules-end.cpp
   void send_some_away (Step &step);
+  void end_grace (Step &step, Member &member);
 
   Config config_;
   UrlSigner signer_;

@@ -90,6 +90,24 @@ void drained_in_slices () {
   g_assert_true(scene.book.drained());
 }
 
+void sound_goes_on_while_draining () {
+  Scene scene;
+  scene.on_air(1, 10, 100);
+  scene.join(2, "20");
+  g_assert_true(scene.play(scene.subscribe(2, 10), 200));
+  scene.last = scene.book.drain(60'000, scene.now);
+  for (SessionId id : {1, 2})
+    scene.disconnect(id);
+  scene.pass(30'000);
+  g_assert_cmpuint(scene.drops().size(), ==, 0);
+  g_assert_false(scene.book.drained());
+  // Elsewhere now: both end their sessions here.
+  scene.play_ends(200);
+  scene.push_ends(100);
+  scene.pass(1'500);
+  g_assert_true(scene.book.drained());
+}
+
 void the_end_says_goodbye () {
   Scene scene;
   scene.on_air(1, 10, 100);
@@ -117,6 +135,7 @@ int main (int argc, char **argv) {
       {"networks", addresses_count_by_network},
       {"service-lost", lost_service_is_told},
       {"drain", drained_in_slices},
+      {"sound", sound_goes_on_while_draining},
       {"close-all", the_end_says_goodbye},
   };
   for (const auto &test : tests)
