@@ -17,9 +17,6 @@ constexpr int send_buffer = 64 * 1024;
 // From close() to the end of the connection, with a peer that doesn't answer.
 constexpr unsigned close_limit_ms = 2000;
 constexpr std::size_t longest_close_reason = 123;
-// libsoup's own sources run first, so that it has nothing left when ours run.
-constexpr int after_libsoup = G_PRIORITY_DEFAULT + 10;
-
 // Counts the loop's turns, as far as something is sent in them. Main loop only.
 std::uint64_t loop_turn () {
   static std::uint64_t turn = 1;
@@ -30,7 +27,8 @@ std::uint64_t loop_turn () {
       armed = false;
       return G_SOURCE_REMOVE;
     };
-    g_idle_add_full(after_libsoup, next, nullptr, nullptr);
+    // No lower one: a loop that always has something to do would never come to it.
+    g_idle_add_full(G_PRIORITY_DEFAULT, next, nullptr, nullptr);
   }
   return turn;
 }
@@ -151,7 +149,6 @@ void MemberSocket::wait_writable() {
   if (writable_)
     return;
   auto *source = g_socket_create_source(socket_.get(), G_IO_OUT, nullptr);
-  g_source_set_priority(source, after_libsoup);
   g_source_set_callback(source, G_SOURCE_FUNC(on_writable), this, nullptr);
   g_source_attach(source, g_main_context_get_thread_default());
   writable_ = SourcePtr(source);
