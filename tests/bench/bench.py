@@ -14,7 +14,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / 'interop')]
 
 import report  # noqa: E402  (the paths above come first)
 
-PARTS = ('first-sound', 'latency', 'cost', 'gateway')
+PARTS = ('first-sound', 'latency', 'cost', 'gateway', 'growth')
 LAST = HERE.parent.parent / 'docs' / 'performance.json'
 
 

@@ -103,7 +103,7 @@ def measure(start, count, figures, quick):
         figures.setdefault('join_cpu', []).append((cpu(server.pid) - busy) * 1e6 / count)
         # Two rounds of heartbeats, so that each member's buffers are there.
         busy = cpu(server.pid)
-        seconds = 3 if quick else 6
+        seconds = 3 if quick else 5
         watched = members.do('watch', seconds)
         figures.setdefault('idle_cpu', []).append((cpu(server.pid) - busy) / seconds * 100)
         figures.setdefault('lag', []).append(watched['p99_ms'])
@@ -129,7 +129,7 @@ def run(report, quick):
     there = servers(report)
     for count in ((1000,) if quick else (1000, 5000, 10000)):
         figures = {name: {} for name in there}
-        for _ in range(1 if quick else 2 if count >= 5000 else 3):
+        for _ in range(1 if quick or count == 5000 else 2):
             for name, start in there.items():
                 measure(start, count, figures[name], quick)
         at = f'at {count // 1000}k members'

@@ -172,6 +172,44 @@ def accepted(kinds, rounds, limit=10):
     return found
 
 
+def hear_all(kinds, rounds, limit=15):
+    """Milliseconds from PLAYING until so many decoders have given sound, kind by kind in turn.
+
+    `kinds`: by name a description and a number of speakers.
+    """
+    found = {name: [] for name in kinds}
+    for number in range(rounds + 1):
+        for name, (description, count) in kinds.items():
+            pipeline = Pipeline(description)
+            heard, at, everybody = set(), [], threading.Event()
+
+            def decoded(pad, info, heard=heard, at=at, everybody=everybody, count=count):
+                if loud_at(info.get_buffer(), pad)[0] is None:
+                    return Gst.PadProbeReturn.OK
+                heard.add(pad)
+                if len(heard) == count and not at:
+                    at.append(time.monotonic())
+                    everybody.set()
+                return Gst.PadProbeReturn.REMOVE
+
+            def added(_bin, _sub, element, decoded=decoded):
+                if element.get_factory().get_name() == 'avdec_aac':
+                    element.get_static_pad('src').add_probe(Gst.PadProbeType.BUFFER, decoded)
+
+            pipeline.pipeline.connect('deep-element-added', added)
+            pipeline.pipeline.iterate_recurse().foreach(lambda one: added(None, None, one))
+            start = time.monotonic()
+            pipeline.play()
+            try:
+                if not settle([pipeline], limit, everybody):
+                    raise Failed(f'{len(heard)} of {count} speakers were heard in {limit} s')
+            finally:
+                pipeline.stop()
+            if number:
+                found[name].append((at[0] - start) * 1000)
+    return found
+
+
 def latency(senders, receivers, seconds, webrtc=None):
     """Milliseconds from a tick's first sample at the mouth to its onset at a synchronising sink.
 
@@ -322,7 +360,7 @@ def main():
     thread.start()
     asked = json.loads(sys.argv[1])
     tasks = {'first_sound': first_sound, 'accepted': accepted, 'latency': latency, 'cost': cost,
-             'speak': speak}
+             'hear_all': hear_all, 'speak': speak}
     if asked['task'] == 'late':
         import late
         tasks['late'] = late.late
