@@ -120,7 +120,8 @@ using agora::client::Impl;
  * Connect to the signals before joining: the first ones may come before the callback of join.
  *
  * When the gateway is lost after a first join, the client comes back by itself: after 1 second,
- * then at growing intervals of up to 30 seconds, until
+ * then every two seconds or so, and at growing intervals of up to 30 seconds where the gateway is
+ * there but takes nobody for now, until
  * [property@AgoraSignaling.Client:reconnect-timeout] is over. Publication, subscriptions and mutes
  * are made again, and where a URL is another one,
  * [signal@AgoraSignaling.Client::update-url] tells it.

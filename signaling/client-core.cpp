@@ -190,7 +190,12 @@ void Core::note(AgoraLogLevel level, const std::string &text) const {
 
 void Core::act(const Open &open) {
   sid_ = new_sid();
-  destination.connect_timeout_ms = static_cast<unsigned>(machine_.limits.connect);
+  // On the way back a try that hangs is given up sooner: the next one sends a packet at once, where
+  // the kernel would wait ever longer before it sends another.
+  const Limits &limits = machine_.limits;
+  destination.connect_timeout_ms = static_cast<unsigned>(
+      machine_.phase() == Phase::reopening ? std::min(limits.connect, limits.try_again)
+                                           : limits.connect);
   destination.choose = {open.app_id, open.channel, open.uid, sid_, g_get_real_time() / 1000000};
   note(AGORA_LOG_LEVEL_INFO,
        "connecting to " + (destination.ap_url.empty() ? destination.gateway : destination.ap_url));

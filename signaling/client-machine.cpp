@@ -355,13 +355,16 @@ void Machine::retry_later(Trouble cause, Millis now) {
   }
   act(Close{});
   finish_all(cause);
+  // Sound is to be back soon after the network is, however long it was away; only a gateway that
+  // says itself that it has enough to do is left alone for longer.
+  const Millis most = phase_ == Phase::rejoining ? limits.busy_retry : limits.last_retry;
   phase_ = Phase::waiting;
   cause_ = std::move(cause);
   ++tries_;
   Millis pause = limits.first_retry;
-  for (unsigned i = 0; i < tries_ && pause < limits.last_retry; ++i)
+  for (unsigned i = 0; i < tries_ && pause < most; ++i)
     pause *= 2;
-  pause = std::min(pause, limits.last_retry);
+  pause = std::min(pause, most);
   // Half of it by chance, so that all the members of a gateway don't come back at once.
   retry_at_ = now + pause - spread(pause / 2);
   act(Note{false, "another try in " + std::to_string(retry_at_ - now) + " ms: " + cause_.text});

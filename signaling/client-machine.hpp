@@ -43,7 +43,9 @@ struct Limits {
   Millis silence = 10'000;
   Millis leave = 400;
   Millis first_retry = 1'000;
-  Millis last_retry = 30'000;
+  Millis last_retry = 2'500;   // of a gateway that is out of reach
+  Millis busy_retry = 30'000;  // of one that is there, and doesn't take members now
+  Millis try_again = 4'000;    // one try to come back, at most
 };
 
 // What happens.

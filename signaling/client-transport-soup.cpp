@@ -80,7 +80,6 @@ class SoupTransport final : public Transport {
   Listener *listener_;
   Destination destination_;
   ObjectPtr<SoupSession> session_;
-  std::string session_ca_file_;
   AttemptPtr attempt_;
   ObjectPtr<SoupWebsocketConnection> connection_;
   SourcePtr soon_;
@@ -139,14 +138,13 @@ void SoupTransport::close() {
 }
 
 bool SoupTransport::make_session() {
-  if (session_ != nullptr && session_ca_file_ == destination_.tls_ca_file)
-    return true;
+  // A new one each time: a session remembers which addresses a name had.
   session_.reset(soup_session_new());
-  session_ca_file_ = destination_.tls_ca_file;
-  if (session_ca_file_.empty())
+  if (destination_.tls_ca_file.empty())
     return true;
   g_autoptr(GError) error = nullptr;
-  g_autoptr(GTlsDatabase) database = g_tls_file_database_new(session_ca_file_.c_str(), &error);
+  g_autoptr(GTlsDatabase) database =
+      g_tls_file_database_new(destination_.tls_ca_file.c_str(), &error);
   if (database == nullptr) {
     session_.reset();
     fail_soon({AGORA_ERROR_INVALID_ARGUMENT,

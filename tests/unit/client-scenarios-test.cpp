@@ -145,7 +145,8 @@ void a_loop_that_stood_still_is_no_loss () {
   g_assert_true(rig.machine.phase() == Phase::waiting);
 }
 
-void tries_grow_apart () {
+// `there`: the gateway is, but takes nobody.
+void tries_grow_apart (bool there) {
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
     Rig rig(seed);
     rig.bring_to(Phase::joined);
@@ -164,14 +165,28 @@ void tries_grow_apart () {
       if (rig.machine.phase() == Phase::failed)
         break;
       g_assert_true(rig.machine.phase() == Phase::reopening);
-      rig.step(OpenFailed{{AGORA_ERROR_UNREACHABLE, "still nobody"}});
-      most = std::min<Millis>(most * 2, 30'000);
+      if (there) {
+        rig.step(Opened{"SID", "", rig.now});
+        rig.answer(rig.sent_id(), Code::overloaded, "still nobody");
+      } else {
+        rig.step(OpenFailed{{AGORA_ERROR_UNREACHABLE, "still nobody"}});
+      }
+      most = std::min<Millis>(most * 2, there ? 30'000 : 2'500);
     }
     g_assert_true(rig.machine.phase() == Phase::failed);
     g_assert_cmpint(rig.now - lost, ==, 1'200'000);
-    g_assert_true(rig.all<EmitError>().at(0).trouble.code == AGORA_ERROR_UNREACHABLE);
+    if (!there)
+      g_assert_true(rig.all<EmitError>().at(0).trouble.code == AGORA_ERROR_UNREACHABLE);
     g_assert_nonnull(strstr(rig.all<EmitError>().at(0).trouble.text.c_str(), "still nobody"));
   }
+}
+
+void tries_of_nobody () {
+  tries_grow_apart(false);
+}
+
+void tries_of_a_busy_gateway () {
+  tries_grow_apart(true);
 }
 
 void never_where_it_is_switched_off () {
@@ -348,7 +363,8 @@ int main (int argc, char **argv) {
   g_test_add_func("/client-scenarios/requests-end-in-time", requests_end_in_time);
   g_test_add_func("/client-scenarios/silence-is-loss", silence_is_loss);
   g_test_add_func("/client-scenarios/a-loop-that-stood-still", a_loop_that_stood_still_is_no_loss);
-  g_test_add_func("/client-scenarios/tries-grow-apart", tries_grow_apart);
+  g_test_add_func("/client-scenarios/tries-of-nobody", tries_of_nobody);
+  g_test_add_func("/client-scenarios/tries-of-a-busy-gateway", tries_of_a_busy_gateway);
   g_test_add_func("/client-scenarios/never-where-switched-off", never_where_it_is_switched_off);
   g_test_add_func("/client-scenarios/made-again", what_was_there_is_made_again);
   g_test_add_func("/client-scenarios/leaving-never-hangs", leaving_never_hangs);

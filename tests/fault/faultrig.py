@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A host and a listener in pipelines that play, what is heard of them, and what they tell."""
+
+import http.client
+import os
+import re
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+from harness import SCALE, Case
+
+UID = 7
+LOUD = -40  # dB; the tone is at -2
+STEADY = 0.8  # seconds without a gap: the sound is back
+TONE = 'audiotestsrc is-live=true samplesperbuffer=480'
+# Ticks of 23 ms, so far apart that five seconds are no multiple of it.
+TICK = 1.5
+TICKS = f'{TONE} wave=ticks tick-interval={int(TICK * 1e9)} ! level interval=10000000'
+
+
+def children(pid):
+    """None of a process that is gone."""
+    try:
+        words = Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
+    except FileNotFoundError:
+        return []
+    return [int(word) for word in words]
+
+
+def alive(pid):
+    """Whether it still holds its sockets: a zombie doesn't."""
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] not in 'ZX'
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+class UnixHttp(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__('localhost', timeout=5)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Nginx:
+    """The gateway's media server, as its own control socket and /proc show it."""
+
+    def __init__(self, gateway):
+        self.master, = children(gateway.pid)
+        self.worker, = children(self.master)
+        words = Path(f'/proc/{self.master}/cmdline').read_bytes().replace(b'\0', b' ').decode()
+        self.socket = str(Path(re.search(r'-c (\S+)', words)[1]).parent / 'socket')
+
+    def get(self, path):
+        connection = UnixHttp(self.socket)
+        try:
+            connection.request('GET', path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def drop(self, kind):
+        """Cuts every session of the kind; there must be one."""
+        status, count = self.get(f'/control/drop/{kind}?app=live')
+        if (status, count) != (200, '1'):
+            raise AssertionError(f'{status}: dropped {count!r} sessions of kind {kind}, expected 1')
+
+    def signal(self, number):
+        # The master first: it would replace a worker that died.
+        os.kill(self.master, number)
+        os.kill(self.worker, number)
+
+
+class Relay:
+    """TCP through the test, to be cut in the middle."""
+
+    def __init__(self, host, port):
+        self.target = (host, port)
+        self.listening = socket.create_server(('127.0.0.1', 0))
+        self.port = self.listening.getsockname()[1]
+        self.lock = threading.Lock()  # guards the list
+        self.open = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                one, _ = self.listening.accept()
+                other = socket.create_connection(self.target)
+            except OSError:
+                return
+            with self.lock:
+                self.open += [one, other]
+            for pair in ((one, other), (other, one)):
+                threading.Thread(target=self.pump, args=pair, daemon=True).start()
+
+    @staticmethod
+    def pump(source, target):
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+        except OSError:
+            pass
+        for end in (source, target):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        with self.lock:
+            gone, self.open = self.open, []
+        for end in gone:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        return len(gone)
+
+    def close(self):
+        self.listening.shutdown(socket.SHUT_RDWR)
+        self.listening.close()
+        self.cut()
+
+
+class Levels:
+    """The peaks (time, dB) that a process has told, whoever spoke."""
+
+    def __init__(self, process, pattern, silent):
+        self.process = process
+        self.pattern = re.compile(pattern)
+        self.silent = silent  # what a line says when nobody is heard
+        self.seen = 0
+        self.peaks = []
+
+    def update(self):
+        lines = self.process.lines[self.seen:]
+        self.seen += len(lines)
+        for at, _, text in lines:
+            if self.silent in text:
+                found = self.pattern.search(text)
+                peak = float(found[1]) if found else -200.0
+                self.peaks.append((self.process.started + at, peak))
+        return self.peaks
+
+    def onsets(self, since=0):
+        """When it became loud."""
+        peaks = self.update()
+        return [now[0] for before, now in zip(peaks, peaks[1:])
+                if before[1] < LOUD <= now[1] and now[0] >= since]
+
+
+def heard_levels(process):
+    return Levels(process, r'peak\\=\\\(double\\\)([-\d.e+]+)', 'agora-level,')
+
+
+def sent_levels(process):
+    return Levels(process, r' peak=\(GValueArray\)< ([-\d.e+]+)', ': level,')
+
+
+class FaultCase(Case):
+    table = []
+    sound = TONE
+    level_interval = 50_000_000
+
+    @classmethod
+    def tearDownClass(cls):
+        for row in cls.table:
+            print(f'# {row}', file=sys.__stdout__, flush=True)
+        cls.table.clear()
+
+    def setUp(self):
+        super().setUp()
+        self.gate = self.gateway()
+        self.join()
+
+    def join(self):
+        self.host = self.speak()
+        self.listener = self.listen()
+        self.levels = heard_levels(self.listener)
+        self.steady()
+        self.marks = {}
+        self.nginx = Nginx(self.gate)
+
+    def speak(self):
+        return self.launch(f'{self.sound} ! agorasink name=host gateway={self.gate.ws} '
+                           f'app-id=demo channel=room uid={UID}', '-m')
+
+    def listen(self):
+        return self.launch(f'agorasrc name=listener gateway={self.gate.ws} app-id=demo '
+                           f'channel=room level-interval={self.level_interval} ! '
+                           'fakesink name=speaker sync=true', '-m')
+
+    def now(self):
+        """From here on, nothing may happen but the fault."""
+        self.marks = {process: process.mark() for process in (self.host, self.listener)}
+        return time.monotonic()
+
+    def since(self, process):
+        return '\n'.join(text for _, _, text in process.lines[self.marks[process]:])
+
+    def event(self, process, pattern, timeout=10):
+        return process.wait_line(rf'\(element\): agora-{pattern}', timeout,
+                                 since=self.marks.get(process, 0))
+
+    def steady(self, since=0, timeout=15):
+        """Waits until there was sound for a while; when it began, or `since`."""
+        def back():
+            peaks = self.levels.update()
+            if not peaks or peaks[-1][0] < since + STEADY:
+                return None
+            begin = None
+            for at, peak in reversed(peaks):
+                if peak < LOUD or at < since:
+                    break
+                begin = at
+            if begin is None or peaks[-1][0] - begin < STEADY:
+                return None
+            return begin
+
+        return self.until(back, 'sound without a gap', timeout)
+
+    def told(self, *processes):
+        """Each says once that it begins, and once that it is over."""
+        for process in processes:
+            self.event(process, 'reconnecting')
+            self.event(process, 'reconnected')
+
+    def silence(self, since, timeout=10):
+        return self.until(lambda: next((at for at, peak in self.levels.update()
+                                        if at > since and peak < LOUD), None), 'silence', timeout)
+
+    def gap(self, since):
+        """How long nothing was heard after `since`, all together."""
+        peaks = [(since, 0)] + [each for each in self.levels.update() if each[0] > since]
+        return sum(then[0] - now[0] for now, then in zip(peaks, peaks[1:]) if then[1] < LOUD)
+
+    def untouched(self, *processes):
+        """No error, no end and no change of state on the bus since the fault."""
+        for process in processes or (self.host, self.listener):
+            text = self.since(process)
+            self.assertTrue(process.running(), process.tail())
+            self.assertNotRegex(text, r'ERROR|\((error|eos|clock-lost)\)')
+            # Whatever began is over: the membership's own, and the sound of a speaker, which is also
+            # over when the speaker has gone.
+            begun = re.findall(r'agora-reconnecting, .*', text)
+            over = re.findall(r'agora-reconnected, .*', text)
+            lost = sum('uid=' in line for line in begun)
+            found = sum('uid=' in line for line in over)
+            self.assertEqual(len(begun) - lost, len(over) - found, process.tail())
+            self.assertLessEqual(lost - found, text.count('agora-stream-removed'), process.tail())
+            self.assertNotRegex(text, r'element "(pipeline0|host|listener|speaker|audiotestsrc0)" '
+                                      r'\(state-changed\)')
+
+    def row(self, fault, begin, back, bound, silent=None):
+        took = max(0.0, back - begin)
+        gap = self.gap(begin) if silent is None else silent
+        self.table.append(f'{fault:<44} back after {took:5.2f} s of {bound:3.1f}, '
+                          f'silent for {gap:5.2f} s')
+        self.assertLessEqual(took, bound * SCALE, f'{fault}: sound was back too late')

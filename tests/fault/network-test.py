@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A host and a listener whose network goes away, in a network namespace of the test's own: all
+packets are dropped for a while, and names lead nowhere, or somewhere else.
+
+What plain rtmp2sink and rtmp2src do meanwhile is told beside it.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import tap
+from faultrig import TONE, FaultCase, children, sent_levels
+from harness import Gateway, Process
+
+NEAR, ELSEWHERE, FAR = '10.171.0.1', '10.171.0.3', '10.171.0.2'
+LONG = '--long' in sys.argv
+
+
+def own_namespace():
+    """Starts again in a network namespace, where that is possible."""
+    if os.environ.get('AGORA_TEST_NAMESPACE'):
+        return True
+    words = ['unshare', '--net', '--mount']
+    if os.geteuid() != 0:
+        words.append('--map-root-user')
+    if not shutil.which('unshare') or not shutil.which('ip') or subprocess.run(
+            [*words, 'ip', 'link', 'add', 'near', 'type', 'veth', 'peer', 'name', 'far'],
+            stderr=subprocess.DEVNULL, check=False).returncode:
+        return False
+    os.environ['AGORA_TEST_NAMESPACE'] = 'yes'
+    os.execvp('unshare', [*words, sys.executable, *sys.argv])
+
+
+def ip(*words):
+    subprocess.run(['ip', *words], check=True, timeout=10)
+
+
+@unittest.skipUnless(os.environ.get('AGORA_TEST_NAMESPACE'), 'no network namespaces here')
+class NetworkCase(FaultCase):
+    """The members live on the far side of a cable; the gateway on the near one."""
+
+    def setUp(self):
+        # Holds the far side for as long as the test lasts.
+        holder = Process(['unshare', '--net', 'cat'], stdin=subprocess.PIPE)
+        self.holder = holder.pid
+        self.addCleanup(holder.stop)
+        self.addCleanup(holder.popen.stdin.close)
+        far = ['nsenter', '-t', str(self.holder), '--net', 'ip']
+        self.until(lambda: os.readlink(f'/proc/{self.holder}/ns/net') !=
+                   os.readlink('/proc/self/ns/net'), 'a namespace')
+        ip('link', 'set', 'lo', 'up')
+        ip('link', 'add', 'near', 'type', 'veth', 'peer', 'name', 'far', 'netns', str(self.holder))
+        self.addCleanup(subprocess.run, ['ip', 'link', 'del', 'near'], check=False)
+        ip('addr', 'add', f'{NEAR}/24', 'dev', 'near')
+        ip('link', 'set', 'near', 'up')
+        for words in (['link', 'set', 'lo', 'up'], ['addr', 'add', f'{FAR}/24', 'dev', 'far'],
+                      ['link', 'set', 'far', 'up']):
+            subprocess.run([*far, *words], check=True, timeout=10)
+        super().setUp()
+
+    def gateway(self, *options, **keywords):
+        return super().gateway(f'--listen={NEAR}:0', f'--rtmp-listen={NEAR}:0', '--app=demo',
+                               *options, defaults=False, **keywords)
+
+    def launch(self, pipeline, *options, **keywords):
+        process = self.foreign('nsenter', '-t', self.holder, '--net', 'gst-launch-1.0', *options,
+                               *pipeline.split(), **keywords)
+        process.name = 'gst-launch-1.0'
+        return process
+
+    def plug(self, there):
+        ip('link', 'set', 'near', 'up' if there else 'down')
+
+
+class Dropped(NetworkCase):
+    def dropped(self, seconds):
+        begin = self.now()
+        self.plug(False)
+        self.until(lambda: time.monotonic() - begin >= seconds, f'{seconds} seconds', seconds + 5)
+        passing = time.monotonic()
+        self.plug(True)
+        back = self.steady(passing, 40)
+        self.until(lambda: self.balanced(), 'the end of what was told', 15)
+        self.untouched()
+        self.row(f'all packets dropped for {seconds} s', passing, back, 3, self.gap(begin))
+
+    def balanced(self):
+        return all(self.since(process).count('agora-reconnecting,') ==
+                   self.since(process).count('agora-reconnected,')
+                   for process in (self.host, self.listener))
+
+    @unittest.skipIf(LONG, 'short')
+    def test_for_3_seconds(self):
+        self.dropped(3)
+
+    @unittest.skipUnless(LONG, 'takes its time')
+    def test_for_15_seconds(self):
+        self.dropped(15)
+
+    @unittest.skipUnless(LONG, 'takes its time')
+    def test_for_60_seconds(self):
+        self.dropped(60)
+
+
+class Names(NetworkCase):
+    """The gateway is known by a name alone, which hosts of the test's own tell."""
+
+    def setUp(self):
+        self.names = Path(tempfile.mkstemp(prefix='agora-hosts-')[1])
+        self.addCleanup(self.names.unlink)
+        switch = Path(tempfile.mkstemp(prefix='agora-nsswitch-')[1])
+        self.addCleanup(switch.unlink)
+        switch.write_text('hosts: files\n')
+        self.say(NEAR)
+        # In the test's own mount namespace: nobody else sees them.
+        for mine, place in ((self.names, '/etc/hosts'), (switch, '/etc/nsswitch.conf')):
+            subprocess.run(['mount', '--bind', mine, place], check=True, timeout=10)
+            self.addCleanup(subprocess.run, ['umount', place], check=False, timeout=10)
+        super().setUp()
+
+    def say(self, address):
+        self.names.write_text(f'127.0.0.1 localhost\n{address or "# "} agora.test\n')
+
+    def join(self):
+        self.port, self.rtmp = urlsplit(self.gate.ws).port, urlsplit(self.gate.rtmp).port
+        self.gate.ws = f'ws://agora.test:{self.port}/api'
+        super().join()
+
+    def test_unknown_then_elsewhere(self):
+        begin = self.now()
+        self.say(None)
+        self.gate.signal(signal.SIGKILL)
+        self.gate.wait()
+        self.until(lambda: time.monotonic() - begin >= 2, 'two seconds')
+        # The same gateway, at another address.
+        ip('addr', 'add', f'{ELSEWHERE}/24', 'dev', 'near')
+        self.gate = self.keep(Gateway(
+            f'--listen={ELSEWHERE}:{self.port}', f'--rtmp-listen={ELSEWHERE}:{self.rtmp}',
+            '--app=demo', defaults=False))
+        self.say(ELSEWHERE)
+        known = time.monotonic()
+        self.told(self.host, self.listener)
+        back = self.steady(known)
+        self.untouched()
+        # A try that comes after two or three failed ones.
+        self.row('name unknown for 2 s, then another address', known, back, 5, self.gap(begin))
+
+
+@unittest.skipUnless(LONG, 'takes its time')
+class Plain(NetworkCase):
+    """rtmp2sink and rtmp2src as they are, through the same faults: told, not judged."""
+
+    def join(self):
+        self.marks = {}
+        self.server = self.start_server()
+        self.plain_pair()
+
+    def start_server(self):
+        folder = self.tmp / 'nginx'
+        folder.mkdir(exist_ok=True)
+        conf = folder / 'nginx.conf'
+        conf.write_text(f"""load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;
+daemon off; worker_processes 1; error_log {folder}/error.log; pid {folder}/pid; events {{}}
+rtmp {{ server {{ listen {NEAR}:{self.free_port()}; application live {{ live on; }} }} }}
+""")
+        program = shutil.which('nginx') or '/usr/sbin/nginx'
+        server = self.start(program, '-c', conf, '-p', folder)
+        self.until(lambda: (folder / 'pid').exists() and (folder / 'pid').read_text().strip(),
+                   'nginx')
+        return server
+
+    def free_port(self):
+        # Asked of the namespace, in which nobody else asks.
+        if not hasattr(self, 'plain_port'):
+            with socket.create_server((NEAR, 0)) as taken:
+                self.plain_port = taken.getsockname()[1]
+        return self.plain_port
+
+    def plain_pair(self):
+        url = f'rtmp://{NEAR}:{self.plain_port}/live/plain'
+        self.host = self.launch(f'{TONE} ! voaacenc ! flvmux streamable=true ! '
+                                f'rtmp2sink location={url}', '-m')
+        self.listener = self.launch(f'rtmp2src location={url} ! flvdemux ! aacparse ! avdec_aac ! '
+                                    'level interval=50000000 ! fakesink sync=true', '-m')
+        self.levels = sent_levels(self.listener)
+        self.steady()
+        self.now()
+
+    def outcome(self, process, since):
+        """The first ERROR or EOS, or whether it plays."""
+        for at, _, text in process.lines[self.marks[process]:]:
+            for what in ('(error)', '(eos)'):
+                if what in text:
+                    return f'{what[1:-1].upper()} after {process.started + at - since:.1f} s'
+        return None
+
+    def tell(self, fault, since, seconds):
+        self.until(lambda: time.monotonic() - since >= seconds or (
+            self.outcome(self.host, since) and self.outcome(self.listener, since)), 'the time',
+            seconds + 5)
+        silent = self.gap(since)
+        heard = 'goes on' if self.levels.update()[-1][0] > time.monotonic() - 0.5 else 'silent'
+        self.table.append(f'plain: {fault}: rtmp2sink {self.outcome(self.host, since) or "tells nothing"}, '
+                          f'rtmp2src {self.outcome(self.listener, since) or heard} '
+                          f'(silent for {silent:.1f} s)')
+
+    def workers(self, number):
+        for pid in [*children(self.server.pid), self.server.pid]:
+            os.kill(pid, number)
+
+    def test_server_killed_and_started_again(self):
+        begin = self.now()
+        self.server.signal(signal.SIGSTOP)
+        self.workers(signal.SIGKILL)
+        self.server.wait()
+        (self.tmp / 'nginx' / 'pid').unlink(missing_ok=True)
+        self.server = self.start_server()
+        self.tell('server killed, started again', begin, 8)
+
+    def test_frozen(self):
+        begin = self.now()
+        self.workers(signal.SIGSTOP)
+        self.until(lambda: time.monotonic() - begin >= 5, 'five seconds')
+        self.workers(signal.SIGCONT)
+        self.tell('server frozen for 5 s', begin, 10)
+
+    def test_dropped(self):
+        begin = self.now()
+        self.plug(False)
+        self.until(lambda: time.monotonic() - begin >= 3, 'three seconds')
+        self.plug(True)
+        self.tell('all packets dropped for 3 s', begin, 10)
+
+    def test_publisher_leaves_and_returns(self):
+        begin = self.now()
+        self.host.signal(signal.SIGKILL)
+        self.host.wait()
+        self.until(lambda: self.outcome(self.listener, begin), 'an end', 10)
+        self.table.append('plain: publisher leaves and returns: rtmp2src '
+                          f'{self.outcome(self.listener, begin)}')
+
+
+if __name__ == '__main__':
+    own_namespace()
+    if LONG:
+        sys.argv.remove('--long')
+    tap.main()
