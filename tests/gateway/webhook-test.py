@@ -130,11 +130,15 @@ class Events(WebhookCase):
                 self.assertEqual(headers[header],
                                  hmac.new(SECRET.encode(), body, kind).hexdigest())
         self.assertEqual(len(self.receiver.posts), 8)
+        # It has the last ones' answers a moment later.
+        wait_until(lambda: 'agora_webhooks_total{result="delivered"} 8\n' in self.metrics(),
+                   what='eight that were delivered')
+        for line in ('agora_webhooks_total{result="dropped"} 0\n', 'agora_webhooks_queued 0\n'):
+            self.assertIn(line, self.metrics())
+
+    def metrics(self):
         with urllib.request.urlopen(self.served.http + '/metrics', timeout=5) as answer:
-            text = answer.read().decode()
-        self.assertIn('agora_webhooks_total{result="delivered"} 8\n', text)
-        self.assertIn('agora_webhooks_total{result="dropped"} 0\n', text)
-        self.assertIn('agora_webhooks_queued 0\n', text)
+            return answer.read().decode()
 
     def test_the_end_of_the_gateway_is_told(self):
         self.serve()
