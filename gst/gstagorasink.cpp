@@ -85,6 +85,14 @@ static GstPadProbeReturn on_sink_data (GstPad *, GstPadProbeInfo *info, gpointer
   return GST_PAD_PROBE_HANDLED;
 }
 
+static gboolean on_sink_event (GstPad *pad, GstObject *parent, GstEvent *event) {
+  const bool ends = GST_EVENT_TYPE(event) == GST_EVENT_EOS;
+  const gboolean done = gst_pad_event_default(pad, parent, event);
+  if (ends)
+    GST_AGORA_SINK(parent)->core->pad_ended();
+  return done;
+}
+
 static gboolean on_sink_query (GstPad *pad, GstObject *parent, GstQuery *query) {
   switch (GST_QUERY_TYPE(query)) {
     case GST_QUERY_CAPS: {
@@ -121,7 +129,8 @@ static gboolean on_inner_query (GstPad *pad, GstObject *parent, GstQuery *query)
 static void gst_agora_sink_init (GstAgoraSink *self) {
   GST_OBJECT_FLAG_SET(self, GST_ELEMENT_FLAG_SINK);
   gst_bin_set_suppressed_flags(
-      GST_BIN(self), static_cast<GstElementFlags>(GST_ELEMENT_FLAG_SINK | GST_ELEMENT_FLAG_SOURCE));
+      GST_BIN(self), static_cast<GstElementFlags>(GST_ELEMENT_FLAG_SINK | GST_ELEMENT_FLAG_SOURCE |
+                                                  GST_ELEMENT_FLAG_PROVIDE_CLOCK));
 
   GstPadTemplate *pad_template =
       gst_element_class_get_pad_template(GST_ELEMENT_GET_CLASS(self), "sink");
@@ -130,6 +139,7 @@ static void gst_agora_sink_init (GstAgoraSink *self) {
       self->pad,
       static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM | GST_PAD_PROBE_TYPE_BUFFER),
       on_sink_data, self, nullptr);
+  gst_pad_set_event_function(self->pad, on_sink_event);
   gst_pad_set_query_function(self->pad, on_sink_query);
   agora::ObjectPtr<GstProxyPad> inner(gst_proxy_pad_get_internal(GST_PROXY_PAD(self->pad)));
   gst_pad_set_query_function(GST_PAD(inner.get()), on_inner_query);
@@ -353,7 +363,7 @@ static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {
   install(PROP_BITRATE,
           g_param_spec_uint("bitrate", "Bit rate",
                             "Bits per second of the AAC encoder, when it is needed (0: 64000 for "
-                            "mono, 96000 for stereo)",
+                            "mono, 96000 for stereo; else at least 8000)",
                             0, 320'000, 0, settable));
   install(PROP_SYNC, g_param_spec_boolean("sync", "Sync",
                                           "Send each frame when its time has come on the clock; "
@@ -390,6 +400,6 @@ static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {
       element_class, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps.get()));
   gst_element_class_set_static_metadata(
       element_class, "Agora channel sink", "Sink/Network/Audio",
-      "Publishes a voice in a channel: takes raw audio, AAC, Opus or FLV", "The agora-gst authors");
+      "Publishes a voice in a channel: takes raw audio, AAC, Opus or FLV", "The agora developers");
   gst_type_mark_as_plugin_api(on_gap_type(), static_cast<GstPluginAPIFlags>(0));
 }

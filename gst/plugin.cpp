@@ -16,4 +16,4 @@ static gboolean plugin_init (GstPlugin *plugin) {
 
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, agora,
                   "Speaks into and listens to voice channels", plugin_init, AGORA_VERSION, "LGPL",
-                  "agora", "https://gstreamer.freedesktop.org")
+                  "agora", "Unknown package origin")

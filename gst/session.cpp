@@ -29,7 +29,14 @@ void hub_ref_free (AgoraHubRef *ref) {
   delete ref;
 }
 
-G_DEFINE_BOXED_TYPE(AgoraHubRef, agora_hub_ref, hub_ref_copy, hub_ref_free)
+// For whoever prints a context.
+void hub_ref_to_string (const GValue *, GValue *text) {
+  g_value_set_static_string(text, "memberships");
+}
+
+G_DEFINE_BOXED_TYPE_WITH_CODE(AgoraHubRef, agora_hub_ref, hub_ref_copy, hub_ref_free,
+                              g_value_register_transform_func(g_define_type_id, G_TYPE_STRING,
+                                                              hub_ref_to_string))
 
 AgoraHubRef hub_of (GstContext *context) {
   AgoraHubRef *ref = nullptr;

@@ -33,6 +33,9 @@ void run_async (GstBin *bin, std::function<void()> work) {
       [] (gpointer data) { delete static_cast<std::function<void()> *>(data); });
 }
 
+// What every AAC encoder still does, in bits per second.
+constexpr unsigned least_bitrate = 8'000;
+
 }  // namespace
 
 SinkCore::SinkCore(GstBin *bin, GstPad *pad)
@@ -69,6 +72,13 @@ bool SinkCore::start(const Settings &channel, const SinkSettings &settings) {
   if (settings.on_gap == OnGap::file && settings.gap_location.empty()) {
     GST_ELEMENT_ERROR(bin_, RESOURCE, SETTINGS,
                       ("on-gap=file needs gap-location: the path of a sound file."), (nullptr));
+    return false;
+  }
+  if (settings.bitrate != 0 && settings.bitrate < least_bitrate) {
+    GST_ELEMENT_ERROR(bin_, RESOURCE, SETTINGS,
+                      ("bitrate=%u is too little for AAC: expected 0, or %u to 320000.",
+                       settings.bitrate, least_bitrate),
+                      (nullptr));
     return false;
   }
   stopping_ = false;
@@ -465,7 +475,7 @@ void SinkCore::leg_broke(const GError &cause) {
 }
 
 bool SinkCore::swallow(GstMessage *message) {
-  return uplink_.swallow(message);
+  return uplink_.swallow(message) || front_.explain(message);
 }
 
 // --- Telling

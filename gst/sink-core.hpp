@@ -56,6 +56,7 @@ class SinkCore final : public Member, private Uplink::Owner {
   // Streaming thread.
   bool accept_caps (GstCaps *caps) { return front_.accept(caps); }
   bool prepare () { return front_.prepare(); }
+  void pad_ended () { front_.ended(); }
 
   // Member: the signalling thread.
   void joined (std::uint32_t uid) override;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "gst/codecs.hpp"
 #include "gst/events.hpp"
@@ -78,8 +79,38 @@ Front::Kind Front::kind_of(const GstCaps *caps) {
 
 void Front::refuse(const GstCaps *caps) {
   g_autofree char *text = gst_caps_to_string(caps);
+  refused_ = true;
   GST_ELEMENT_ERROR(bin_, STREAM, WRONG_TYPE, ("Can't send %s to the channel. %s", text, expected),
                     (nullptr));
+}
+
+void Front::ended() {
+  ObjectPtr<GstPad> entry(gst_element_get_static_pad(exit_, "sink"));
+  if (refused_ || gst_pad_is_linked(entry.get()))
+    return;
+  refused_ = true;
+  GST_ELEMENT_ERROR(bin_, STREAM, TYPE_NOT_FOUND,
+                    ("The stream ended, and there was no sound in it. %s", expected), (nullptr));
+}
+
+bool Front::explain(GstMessage *message) {
+  const auto is_source = [message] (const ObjectPtr<GstElement> &element) {
+    return GST_OBJECT(element.get()) == GST_MESSAGE_SRC(message);
+  };
+  if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_ERROR ||
+      std::none_of(elements_.begin(), elements_.end(), is_source))
+    return false;
+  if (std::exchange(refused_, true))
+    return true;
+  g_autoptr(GError) error = nullptr;
+  g_autofree char *debug = nullptr;
+  gst_message_parse_error(message, &error, &debug);
+  g_autofree char *name = gst_object_get_name(GST_MESSAGE_SRC(message));
+  gst_element_message_full(
+      GST_ELEMENT(bin_), GST_MESSAGE_ERROR, error->domain, error->code,
+      g_strdup_printf("Can't send what came to the channel: %s %s", error->message, expected),
+      g_strdup_printf("%s: %s", name, debug ? debug : ""), __FILE__, GST_FUNCTION, __LINE__);
+  return true;
 }
 
 bool Front::accept(GstCaps *caps) {
@@ -108,6 +139,17 @@ bool Front::fit(const GstCaps *caps) {
   gst_structure_get_int(structure, "channels", &channels);
   if (rate <= 0 || channels <= 0) {
     refuse(caps);
+    return false;
+  }
+  guint64 positions = 0;
+  gst_structure_get(structure, "channel-mask", GST_TYPE_BITMASK, &positions, nullptr);
+  if (channels > 2 && positions == 0) {
+    refused_ = true;
+    GST_ELEMENT_ERROR(bin_, STREAM, FORMAT,
+                      ("Can't mix %d channels without positions (channel-mask=0) into a voice. "
+                       "Pick some with deinterleave, or mix them with audioconvert's mix-matrix.",
+                       channels),
+                      (nullptr));
     return false;
   }
   if (std::find(kept_rates.begin(), kept_rates.end(), rate) == kept_rates.end())
@@ -323,6 +365,7 @@ void Front::reset() {
   format_ = nullptr;
   encoder_ = nullptr;
   kind_ = Kind::none;
+  refused_ = false;
 }
 
 }  // namespace agora

@@ -27,6 +27,10 @@ class Front {
   bool accept (GstCaps *caps);
   // Before a buffer goes on: finds out what it is if no caps told.
   bool prepare ();
+  // After EOS went in. Where no sound came out for it to follow, an ERROR says so.
+  void ended ();
+  // Whether `message` is an ERROR of an element in here; one of the sink's own says it instead.
+  bool explain (GstMessage *message);
   // Everything out again, for the next start; the elements are stopped.
   void reset ();
 
@@ -59,6 +63,8 @@ class Front {
   GstElement *encoder_ = nullptr;
   // The EOS that drains an old chain is under way: it is not the stream's.
   bool draining_ = false;
+  // There is an ERROR about this stream already.
+  bool refused_ = false;
   unsigned bitrate_ = 0;
 };
 

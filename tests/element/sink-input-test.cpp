@@ -193,6 +193,43 @@ void test_bad_bytes () {
   g_unlink(path.c_str());
 }
 
+struct Refusal {
+  const char *name;
+  std::string launch;
+  const char *more;  // properties of the sink
+  const char *expected;
+};
+
+// What the first ERROR of such a line says.
+void test_refusal (gconstpointer data) {
+  const auto *refusal = static_cast<const Refusal *>(data);
+  Script script;
+  set_script(&script);
+  g_autofree char *path = g_build_filename(g_get_tmp_dir(), "agora-sink-empty", nullptr);
+  g_assert_true(g_file_set_contents(path, "", 0, nullptr));
+  std::string launch = refusal->launch;
+  if (const auto at = launch.find("EMPTY"); at != std::string::npos)
+    launch.replace(at, 5, path);
+  Run run(launch + sink(refusal->more));
+  run.play();
+  const std::string text = run.await_error();
+  g_test_message("%s", text.c_str());
+  g_assert_nonnull(strstr(text.c_str(), refusal->expected));
+  g_unlink(path);
+}
+
+const Refusal refusals[] = {
+    {"empty", "filesrc location=EMPTY", "", "no sound in it"},
+    {"noise", "fakesrc num-buffers=20 sizetype=fixed sizemax=4096 filltype=pattern", "",
+     "Expected raw audio, AAC, Opus or FLV"},
+    {"flv-without-sound",
+     "videotestsrc num-buffers=30 ! video/x-raw,width=64,height=64 ! avenc_flv ! flvmux", "",
+     "no sound in it"},
+    {"channels-without-positions", "audiotestsrc ! audio/x-raw,channels=10,channel-mask=(bitmask)0",
+     "", "mix-matrix"},
+    {"bitrate", "audiotestsrc", "bitrate=1", "bitrate=1"},
+};
+
 // Hides the encoders that are installed.
 void test_no_encoder () {
   Script script;
@@ -253,6 +290,9 @@ int main (int argc, char **argv) {
   return run_tests(argc, argv, [] {
     for (const Input &input : inputs)
       g_test_add_data_func((std::string("/sink/input/") + input.name).c_str(), &input, test_input);
+    for (const Refusal &refusal : refusals)
+      g_test_add_data_func((std::string("/sink/bad/") + refusal.name).c_str(), &refusal,
+                           test_refusal);
     for (const Input &input : changes)
       g_test_add_data_func((std::string("/sink/change/") + input.name).c_str(), &input,
                            test_change);
