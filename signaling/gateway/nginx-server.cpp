@@ -27,6 +27,8 @@ constexpr unsigned stop_limit_ms = 1000;
 // A child that lived this long starts the pauses over.
 constexpr std::int64_t long_life_us = 10 * G_USEC_PER_SEC;
 constexpr unsigned longest_pause_ms = 10'000;
+// After an outage, a child that lived this long counts as back.
+constexpr std::int64_t settled_us = 3 * G_USEC_PER_SEC;
 constexpr int inherited_fd = 3;
 // Small, so that a publisher soon notices a server that stands still; accepted sockets inherit it.
 constexpr int receive_buffer = 16 * 1024;
@@ -292,7 +294,7 @@ void NginxServer::on_stat(bool ok, std::string_view body, bool with_sessions, st
   if (!ok || (state_ != State::starting && state_ != State::serving))
     return;
   heard_ = g_get_monotonic_time();
-  if (state_ == State::serving && heard_ - started_ > long_life_us)
+  if (state_ == State::serving && heard_ - started_ > settled_us)
     lasted();
   auto worker = between(body, "<pid>", "</pid>");
   bool another = !worker_.empty() && worker_ != worker;

@@ -234,7 +234,7 @@ const std::vector<Setting> &settings () {
       {"max-join-seconds", "N", "Time from connecting to a successful join (10)",
        [] (Options &o, std::string_view text) { return set_bound(o.join_seconds, text, 1, 3600); }},
       {"max-outage-seconds", "N",
-       "Without the media server, until members are told to go elsewhere (30)",
+       "Without the media server, until members are told to go elsewhere (60)",
        [] (Options &o, std::string_view text) {
          return set_bound(o.outage_seconds, text, 1, 86400);
        }},

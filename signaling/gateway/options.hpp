@@ -54,7 +54,7 @@ struct Options {
   Limits limits;
   unsigned join_seconds = 10;    // from connecting to a successful join
   unsigned drain_seconds = 0;    // for members to move, from SIGTERM to the end
-  unsigned outage_seconds = 30;  // of the media server, until members are sent elsewhere
+  unsigned outage_seconds = 60;  // of the media server, until members are sent elsewhere
 };
 
 struct OptionsExit {
