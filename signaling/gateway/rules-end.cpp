@@ -92,7 +92,7 @@ void Rules::end_grace(Step &step, Member &member) {
   if (draining_ && has_sound(member))
     timers_.set({Timer::grace, member.id}, step.now.mono_ms + look_again_ms);
   else
-    remove(step, member, LeaveReason::silent);
+    remove(step, member, draining_ ? LeaveReason::drain : LeaveReason::silent);
 }
 
 }  // namespace agora::gateway

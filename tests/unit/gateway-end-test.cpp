@@ -106,6 +106,8 @@ void sound_goes_on_while_draining () {
   scene.push_ends(100);
   scene.pass(1'500);
   g_assert_true(scene.book.drained());
+  g_assert_true(scene.noticed() == "out 4, off, out 4, destroyed" ||
+                scene.noticed() == "off, out 4, out 4, destroyed");
 }
 
 void the_end_says_goodbye () {
