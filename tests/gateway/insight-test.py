@@ -98,8 +98,29 @@ class Tls(Case):
                         '-keyout', self.key, '-out', self.certificate],
                        check=True, capture_output=True)
 
-    def serve(self):
-        return self.gateway(f'--tls-certificate={self.certificate}', f'--tls-key={self.key}')
+    def serve(self, *options):
+        return self.gateway(*options, f'--tls-certificate={self.certificate}', f'--tls-key={self.key}')
+
+    def test_bursts_come_whole_and_in_order(self):
+        gateway = self.serve('--max-requests-per-second=100000', '--max-queue-bytes=4096')
+        plain = self.gateway('--max-requests-per-second=100000', '--max-queue-bytes=4096')
+        for ws in (gateway.ws, plain.ws):
+            with self.subTest(ws[:4]):
+                listener = Member(ws, uid=1, cafile=self.certificate).join()
+                speaker = Member(ws, uid=2, cafile=self.certificate).join()
+                # One write: the gateway finds them all in few turns of its loop.
+                hold, whole = speaker.send_raw, []
+                speaker.send_raw = whole.append
+                wanted = [i % 2 == 0 for i in range(400)]
+                for mute in wanted:
+                    speaker.send_request('mute_local', uid=2, target='audio', mute=mute)
+                speaker.send_raw = hold
+                speaker.send_raw(b''.join(whole))
+                heard = [listener.wait_event('audio-mute', uid=2)['mute'] for _ in wanted]
+                self.assertEqual(heard, wanted)
+                listener.ping()
+                for each in (listener, speaker):
+                    each.close()
 
     def test_wss_and_https(self):
         gateway = self.serve()
