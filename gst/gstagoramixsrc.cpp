@@ -113,10 +113,14 @@ static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer *
   }
 
   const guint64 first = self.next_frame;
-  const auto frames = static_cast<guint>(gst_util_uint64_scale(agora::kMixBlock, rate, GST_SECOND));
+  const guint blocks = self.mixer->unhurried() ? 2 : 1;
+  const auto block = static_cast<guint>(gst_util_uint64_scale(agora::kMixBlock, rate, GST_SECOND));
+  const guint frames = blocks * block;
   const GstClockTime pts = gst_util_uint64_scale(first, GST_SECOND, rate);
   const GstClockTime end = gst_util_uint64_scale(first + frames, GST_SECOND, rate);
-  const GstFlowReturn ret = wait_until(src, clock, base + end);
+  // No later than a single block, so that two at once change nothing for who comes after.
+  const GstClockTime ready = gst_util_uint64_scale(first + block, GST_SECOND, rate);
+  const GstFlowReturn ret = wait_until(src, clock, base + ready);
   if (ret != GST_FLOW_OK) {
     // Paused: running time stands still meanwhile, and sound goes on at the live edge.
     self.discont = true;

@@ -6,6 +6,12 @@
 #include <utility>
 
 namespace agora {
+namespace {
+
+// Of it, a second block at once takes 10 ms from what jitter may have.
+constexpr std::int64_t kUnhurried = 50'000'000;
+
+}  // namespace
 
 void Mixer::configure(int rate, int channels) {
   std::lock_guard lock(mutex_);
@@ -26,6 +32,7 @@ std::shared_ptr<Timeline> Mixer::add(std::uint32_t uid, std::int64_t delay_ns) {
   if (!input.timeline)
     input.timeline = std::make_shared<Timeline>(rate_, delay_ns);
   input.timeline->set_adaptive(adaptive_);
+  delay_ns_ = delay_ns;
   return input.timeline;
 }
 
@@ -50,6 +57,7 @@ std::vector<std::uint32_t> Mixer::uids() const {
 
 void Mixer::set_delay(std::int64_t delay_ns) {
   std::lock_guard lock(mutex_);
+  delay_ns_ = delay_ns;
   for (auto &[uid, input] : inputs_)
     input.timeline->set_delay(delay_ns);
 }
@@ -59,6 +67,11 @@ void Mixer::set_adaptive(bool adaptive) {
   adaptive_ = adaptive;
   for (auto &[uid, input] : inputs_)
     input.timeline->set_adaptive(adaptive);
+}
+
+bool Mixer::unhurried() const {
+  std::lock_guard lock(mutex_);
+  return !adaptive_ && delay_ns_ >= kUnhurried;
 }
 
 void Mixer::set_fader(std::uint32_t uid, const Fader &fader) {

@@ -41,6 +41,9 @@ class Mixer {
 
   void set_delay (std::int64_t delay_ns);
   void set_adaptive (bool adaptive);
+  // Whether every speaker's sound waits so long that two blocks may be made at once: each waking of
+  // a thread costs more than a block does.
+  bool unhurried () const;
   void set_fader (std::uint32_t uid, const Fader &fader);
   Fader fader (std::uint32_t uid) const;
   std::map<std::uint32_t, Level> take_levels ();
@@ -62,6 +65,7 @@ class Mixer {
   int rate_ = 48000;
   int channels_ = 2;
   bool adaptive_ = false;
+  std::int64_t delay_ns_ = 0;
   std::map<std::uint32_t, Input> inputs_;
   std::map<std::uint32_t, Fader> faders_;
 };

@@ -70,7 +70,7 @@ def receivers(report, rig, quick):
     by_count = []
     for count in ((1, 10) if quick else (1, 10, 50)):
         found = rounds(rig, times(count, quick), {
-            'ours': {'description': f'agorasrc {rig.where("heard")} latency=60 ! {SINK}'},
+            'ours': {'description': f'agorasrc {rig.where("heard")} ! {SINK}'},
             'bare, mixed': {'description': f'{bare} ! {MIX} ! {SINK}'},
             'bare, decoded': {'description': f'{bare} ! {SINK}'},
         }, count=count, warm=2 + count / 25, seconds=3 if quick else 5)
@@ -93,7 +93,7 @@ def mixes(report, rig, quick):
         branches = ' '.join(f'{rig.bare_source(f"{room}x{i}")} ! audioconvert ! audioresample ! mix.'
                             for i in range(count))
         found = rounds(rig, 1 if quick else 2, {
-            'ours': {'description': f'agorasrc {rig.where(room)} latency=60 ! {SINK}'},
+            'ours': {'description': f'agorasrc {rig.where(room)} ! {SINK}'},
             'audiomixer': {'description': f'audiomixer name=mix ! {SINK} {branches}'},
         }, count=1, warm=2 + count / 8, seconds=3 if quick else 5)
         report.row('cost', f'CPU: one listener of {count} speakers', 's/min', found['ours']['cpu'],
