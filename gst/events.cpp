@@ -136,6 +136,12 @@ bool require_element (GstElement *element, const char *factory, const char *pack
   return found != nullptr;
 }
 
+void post_token_refused (GstElement *element, const GError &error) {
+  GST_ELEMENT_WARNING(element, RESOURCE, NOT_AUTHORIZED,
+                      ("The new token is not taken, the old one still counts: %s", error.message),
+                      ("%s", advice_for(error).text));
+}
+
 namespace {
 
 void post_now (GstElement *element, const GError &error) {

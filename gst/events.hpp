@@ -26,6 +26,8 @@ void post_missing_element (GstElement *element, const char *factory, const char 
 void post_missing_decoder (GstElement *element, const GstCaps *caps);
 // Whether `factory` is installed; posts both where it isn't.
 bool require_element (GstElement *element, const char *factory, const char *package);
+// A WARNING: the token that was set while playing is of no use.
+void post_token_refused (GstElement *element, const GError &error);
 // The one ERROR with which a membership ends: which, and what to do about it.
 void post_failure (GstElement *element, const GError &error);
 // The same from the signalling thread, where nobody waits for it: an element on its way to PLAYING

@@ -161,8 +161,12 @@ static void gst_agora_sink_finalize (GObject *object) {
 static void gst_agora_sink_set_property (GObject *object, guint id, const GValue *value,
                                          GParamSpec *pspec) {
   GstAgoraSink *self = GST_AGORA_SINK(object);
-  if (self->channel->set(object, id, value))
+  if (self->channel->set(object, id, value)) {
+    const char *token = id == agora::kToken ? g_value_get_string(value) : nullptr;
+    if (token && *token)
+      self->core->renew_token(token);
     return;
+  }
   agora::SinkSettings &settings = *self->settings;
   GST_OBJECT_LOCK(self);
   switch (id) {

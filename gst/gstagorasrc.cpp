@@ -115,8 +115,13 @@ static std::optional<std::set<std::uint32_t>> parse_uids (const char *text) {
 static void gst_agora_src_set_property (GObject *object, guint id, const GValue *value,
                                         GParamSpec *pspec) {
   State &self = *GST_AGORA_SRC(object)->state;
-  if (self.settings.set(object, id, value))
+  if (self.settings.set(object, id, value)) {
+    const char *token = id == agora::kToken ? g_value_get_string(value) : nullptr;
+    auto listener = token && *token ? self.get() : nullptr;
+    if (listener)
+      listener->renew_token(token);
     return;
+  }
   switch (id) {
     case kLatency: {
       GST_OBJECT_LOCK(object);

@@ -32,6 +32,7 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
   void unpublish (Member *member) override;
   void republish (Member *member) override;
   void mute_local (Member *member, bool mute) override;
+  void renew_token (Member *member, const std::string &token) override;
   void run (Member *member, std::function<void()> what) override;
   std::uint32_t uid () const override;
   const char *state () const override;

@@ -75,6 +75,24 @@ void SessionImpl::republish(Member *) {
   post(context_, [self = shared_from_this()] { self->pursue(); });
 }
 
+void SessionImpl::renew_token(Member *member, const std::string &token) {
+  // The application's own client is the application's to renew.
+  if (!own_client_)
+    return;
+  post(context_, [self = shared_from_this(), member, token] {
+    if (!self->client_ || !self->joined_)
+      return;
+    agora_client_renew_token_async(
+        self->client_, token.c_str(), self->cancellable_, finished,
+        self->call([raw = self.get(), member] (GAsyncResult *result) {
+          g_autoptr(GError) error = nullptr;
+          if (!agora_client_renew_token_finish(raw->client_, result, &error) &&
+              !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+            raw->tell([&] (Member &m) { m.token_refused(*error); }, nullptr, member);
+        }));
+  });
+}
+
 /* What follows runs on the context's thread alone. */
 
 bool SessionImpl::can_ask() const {

@@ -41,6 +41,8 @@ class Member {
   virtual void joined (std::uint32_t uid) = 0;
   // Host: push here. Called again with another URL when the old one is of no use any more.
   virtual void push_url (const std::string &) {}
+  // The gateway doesn't take the token that renew_token() gave; the old one still counts.
+  virtual void token_refused (const GError &) {}
   // Listener: this speaker can be heard at `url`. Called again with another URL when it moved.
   virtual void speaker_url (std::uint32_t, const std::string &) {}
   // Listener: this speaker has unpublished or left.
@@ -85,6 +87,9 @@ class Session {
   virtual void republish (Member *member) = 0;
   // Tells the others that the host is silent on purpose.
   virtual void mute_local (Member *member, bool mute) = 0;
+
+  // Another token in place of one that ends.
+  virtual void renew_token (Member *member, const std::string &token) = 0;
 
   // Runs `what` on the signalling thread, unless `member` has left by then.
   virtual void run (Member *member, std::function<void()> what) = 0;

@@ -203,8 +203,8 @@ char *SettingsStore::uri(GObject *element) const {
 void install_settings (GObjectClass *klass) {
   const auto readwrite = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                                   GST_PARAM_MUTABLE_READY);
-  const auto write =
-      static_cast<GParamFlags>(G_PARAM_WRITABLE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
+  const auto write = static_cast<GParamFlags>(G_PARAM_WRITABLE | G_PARAM_STATIC_STRINGS |
+                                              GST_PARAM_MUTABLE_PLAYING);
   const auto read = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 
   g_object_class_install_property(
@@ -230,7 +230,9 @@ void install_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kToken,
       g_param_spec_string("token", "Token",
-                          "Token or Channel Key, for an app with a certificate; never read back",
+                          "Token or Channel Key, for an app with a certificate; another one may be "
+                          "set while playing, before it ends or while the gateway is away; never "
+                          "read back",
                           nullptr, write));
   g_object_class_install_property(
       klass, kUid,

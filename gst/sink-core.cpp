@@ -385,6 +385,15 @@ void SinkCore::set_muted(bool muted) {
     channel->mute_local(this, muted);
 }
 
+void SinkCore::renew_token(const std::string &token) {
+  if (const std::shared_ptr<Session> channel = session())
+    channel->renew_token(this, token);
+}
+
+void SinkCore::token_refused(const GError &error) {
+  post_token_refused(GST_ELEMENT(bin_), error);
+}
+
 void SinkCore::set_max_backlog(unsigned ms) {
   backlog_.set_limit(ms * GST_MSECOND);
 }

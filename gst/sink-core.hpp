@@ -46,6 +46,7 @@ class SinkCore final : public Member, private Uplink::Owner {
   // From any thread.
   void set_muted (bool muted);
   void set_max_backlog (unsigned ms);
+  void renew_token (const std::string &token);
   bool swallow (GstMessage *message);
   bool query (GstQuery *query);
   GstStructure *stats () const;
@@ -61,6 +62,7 @@ class SinkCore final : public Member, private Uplink::Owner {
   // Member: the signalling thread.
   void joined (std::uint32_t uid) override;
   void push_url (const std::string &url) override;
+  void token_refused (const GError &error) override;
   void channel_event (const char *name, std::uint32_t uid) override;
   void reconnecting (const GError &error) override;
   void reconnected (GstClockTime duration) override;

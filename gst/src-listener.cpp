@@ -99,6 +99,10 @@ void Listener::joined(std::uint32_t uid) {
   g_object_notify(G_OBJECT(element_), "uid");
 }
 
+void Listener::token_refused(const GError &error) {
+  post_token_refused(GST_ELEMENT(element_), error);
+}
+
 bool Listener::wanted(std::uint32_t uid) const {
   std::lock_guard lock(mutex_);
   return wanted_.empty() || wanted_.contains(uid);

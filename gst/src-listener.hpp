@@ -66,7 +66,10 @@ class Listener final : public Member, public Speaker::Watcher {
   const char *state () const;
   GstStructure *stats () const;
 
+  void renew_token (const std::string &token) { session_->renew_token(this, token); }
+
   void joined (std::uint32_t uid) override;
+  void token_refused (const GError &error) override;
   void speaker_url (std::uint32_t uid, const std::string &url) override;
   void speaker_removed (std::uint32_t uid) override;
   void channel_event (const char *name, std::uint32_t uid) override;

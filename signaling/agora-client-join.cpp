@@ -215,7 +215,8 @@ gboolean agora_client_set_role_finish (AgoraClient *self, GAsyncResult *result, 
  * @callback: (scope async): called when it is done.
  * @user_data: for @callback.
  *
- * Gives the gateway another token before the old one has expired.
+ * Gives the gateway another token before the old one has expired. While the client is reconnecting
+ * the token is kept for the return, and the old one may have expired meanwhile.
  */
 void agora_client_renew_token_async (AgoraClient *self, const char *token,
                                      GCancellable *cancellable, GAsyncReadyCallback callback,

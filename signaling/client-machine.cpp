@@ -115,6 +115,12 @@ void Machine::on(const CallRequest &call, Millis now) {
     finish(call.ticket);
     return;
   }
+  if (const auto *key = std::get_if<protocol::UpdateKey>(&call.request);
+      key != nullptr && is_reconnecting() && phase_ != Phase::rejoining) {
+    token_ = key->token;  // it rides on the rejoin
+    finish(call.ticket);
+    return;
+  }
   std::string name(name_of(call.request));
   if (is_reconnecting())
     finish(call.ticket,

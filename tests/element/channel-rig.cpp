@@ -50,7 +50,7 @@ void let_pass (unsigned ms) {
   wait_until([until] { return g_get_monotonic_time() >= until; }, "time", 600);
 }
 
-GatewayProcess::GatewayProcess() {
+GatewayProcess::GatewayProcess(const std::string &app) : app_(app) {
   start();
 }
 
@@ -67,10 +67,11 @@ void GatewayProcess::start() {
   const char *program = g_getenv("AGORA_GATEWAY_BIN");
   g_assert_nonnull(program);
   g_autoptr(GError) error = nullptr;
-  process_ = g_subprocess_new(static_cast<GSubprocessFlags>(G_SUBPROCESS_FLAGS_STDOUT_PIPE |
-                                                            G_SUBPROCESS_FLAGS_STDERR_SILENCE),
-                              &error, program, "--app=demo", ("--listen=" + listen_).c_str(),
-                              ("--rtmp-listen=" + rtmp_listen_).c_str(), nullptr);
+  process_ =
+      g_subprocess_new(static_cast<GSubprocessFlags>(G_SUBPROCESS_FLAGS_STDOUT_PIPE |
+                                                     G_SUBPROCESS_FLAGS_STDERR_SILENCE),
+                       &error, program, ("--app=" + app_).c_str(), ("--listen=" + listen_).c_str(),
+                       ("--rtmp-listen=" + rtmp_listen_).c_str(), nullptr);
   g_assert_no_error(error);
   g_autoptr(GDataInputStream) lines =
       g_data_input_stream_new(g_subprocess_get_stdout_pipe(process_));

@@ -24,7 +24,8 @@ void let_pass (unsigned ms);
 
 class GatewayProcess {
  public:
-  GatewayProcess();
+  // `app`: as for --app.
+  explicit GatewayProcess(const std::string &app = "demo");
   ~GatewayProcess();
   GatewayProcess(const GatewayProcess &) = delete;
   GatewayProcess &operator=(const GatewayProcess &) = delete;
@@ -39,6 +40,7 @@ class GatewayProcess {
 
  private:
   GSubprocess *process_ = nullptr;
+  const std::string app_;
   std::string ws_;
   std::string listen_ = "127.0.0.1:0";
   std::string rtmp_listen_ = "127.0.0.1:0";

@@ -13,6 +13,7 @@ using namespace agora::test;
 
 constexpr guint host_uid = 7;
 constexpr guint app_uid = 8;
+constexpr const char *certificate = "0123456789abcdef0123456789abcdef";
 
 // The application's client, on the test's own main context.
 class Client {
@@ -157,6 +158,45 @@ void test_order () {
   }
 }
 
+std::string token_for (gint64 seconds) {
+  g_autoptr(GError) error = nullptr;
+  g_autofree char *token = agora_token_build(AGORA_TOKEN_KIND_ACCESS_TOKEN_007, "demo", certificate,
+                                             "room", "", AGORA_ROLE_BROADCASTER, seconds, &error);
+  g_assert_no_error(error);
+  return token;
+}
+
+void renew (Pipeline &pipeline, const std::string &token) {
+  for (const char *name : {"host", "listener"}) {
+    g_autoptr(GstElement) element = pipeline.get(name);
+    g_object_set(element, "token", token.c_str(), nullptr);
+  }
+}
+
+// In time, while the sound flows; and while the gateway is away, the old one over meanwhile.
+void test_token_renewed () {
+  GatewayProcess gateway(std::string("demo:") + certificate);
+  const std::string token = "token=" + token_for(3);
+  Pipeline pipeline(host(gateway, "uid=7 " + token) + listener(gateway, "uid=8 " + token));
+  const gint64 begin = g_get_monotonic_time();
+  pipeline.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(pipeline.told("agora-token-privilege-will-expire") == 2);
+  renew(pipeline, token_for(6));
+  WAIT_UNTIL(g_get_monotonic_time() - begin > 4 * G_USEC_PER_SEC);
+  pipeline.heard(host_uid);
+  WAIT_UNTIL(pipeline.heard(host_uid));
+
+  gateway.kill();
+  WAIT_UNTIL(pipeline.told("agora-reconnecting") >= 2);
+  renew(pipeline, token_for(3600));
+  // The last one is over.
+  WAIT_UNTIL(g_get_monotonic_time() - begin > 8 * G_USEC_PER_SEC);
+  gateway.start();
+  pipeline.heard(host_uid);
+  WAIT_UNTIL(pipeline.told("agora-reconnected") >= 2 && pipeline.heard(host_uid));
+  g_assert_cmpuint(pipeline.told("agora-token-privilege-did-expire"), ==, 0);
+}
+
 // The latency is told before anything flows, and stays.
 void test_latency_query () {
   GatewayProcess gateway;
@@ -184,6 +224,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/client/late", test_late);
   g_test_add_func("/client/leave-and-join", test_leave_and_join);
   g_test_add_func("/client/order", test_order);
+  g_test_add_func("/client/token-renewed", test_token_renewed);
   g_test_add_func("/client/latency-query", test_latency_query);
   return g_test_run();
 }

@@ -108,6 +108,7 @@ class FakeSession final : public Session, public std::enable_shared_from_this<Fa
   void mute_local (Member *, bool mute) override {
     note([mute] { script->muted = mute; });
   }
+  void renew_token (Member *, const std::string &) override {}
   void run (Member *, std::function<void()> what) override {
     tell([what = std::move(what)] (Member &) { what(); });
   }

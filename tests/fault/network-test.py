@@ -189,7 +189,7 @@ rtmp {{ server {{ listen {NEAR}:{self.free_port()}; application live {{ live on;
         url = f'rtmp://{NEAR}:{self.plain_port}/live/plain'
         self.host = self.launch(f'{TONE} ! voaacenc ! flvmux streamable=true ! '
                                 f'rtmp2sink location={url}', '-m')
-        self.listener = self.launch(f'rtmp2src location={url} ! flvdemux ! aacparse ! avdec_aac ! '
+        self.listener = self.launch(f'rtmp2src location={url} ! flvdemux ! aacparse ! avdec_aac ! audioconvert ! '
                                     'level interval=50000000 ! fakesink sync=true', '-m')
         self.levels = sent_levels(self.listener)
         self.steady()
@@ -207,10 +207,12 @@ rtmp {{ server {{ listen {NEAR}:{self.free_port()}; application live {{ live on;
         self.until(lambda: time.monotonic() - since >= seconds or (
             self.outcome(self.host, since) and self.outcome(self.listener, since)), 'the time',
             seconds + 5)
-        silent = self.gap(since)
-        heard = 'goes on' if self.levels.update()[-1][0] > time.monotonic() - 0.5 else 'silent'
+        # Its levels come with its buffers.
+        heard = [since] + [at for at, _ in self.levels.update() if at > since]
+        silent = sum(then - now for now, then in zip(heard, heard[1:]) if then - now > 0.3)
+        plays = 'plays on' if heard[-1] > time.monotonic() - 0.5 else 'tells nothing'
         self.table.append(f'plain: {fault}: rtmp2sink {self.outcome(self.host, since) or "tells nothing"}, '
-                          f'rtmp2src {self.outcome(self.listener, since) or heard} '
+                          f'rtmp2src {self.outcome(self.listener, since) or plays} '
                           f'(silent for {silent:.1f} s)')
 
     def workers(self, number):
