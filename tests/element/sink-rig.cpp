@@ -174,6 +174,19 @@ void Ear::hear(GstClockTime duration, bool loud) {
     GstBuffer *buffer = gst_sample_get_buffer(sample);
     if (is_loud(buffer) == loud)
       heard += GST_BUFFER_DURATION(buffer);
+    first_ = MIN(first_, GST_BUFFER_PTS(buffer));
+    last_ = GST_BUFFER_PTS(buffer);
+  }
+}
+
+void Ear::hear_out() {
+  const ObjectPtr<GstElement> ear = run_.get("ear");
+  for (;;) {
+    g_autoptr(GstSample) sample =
+        gst_app_sink_try_pull_sample(GST_APP_SINK(ear.get()), 300 * GST_MSECOND);
+    if (!sample)
+      return;
+    GstBuffer *buffer = gst_sample_get_buffer(sample);
     last_ = GST_BUFFER_PTS(buffer);
   }
 }

@@ -63,11 +63,15 @@ class Ear {
   explicit Ear(const std::string &url);
   // Waits for that much sound louder than -40 dB (or quieter, when `loud` is false).
   void hear (GstClockTime duration, bool loud = true);
-  // The media time of what was last heard.
+  // Hears whatever has come, and waits until nothing more does.
+  void hear_out ();
+  // The media times of what was heard first, and of what was last heard.
+  GstClockTime first () const { return first_; }
   GstClockTime last () const { return last_; }
 
  private:
   Run run_;
+  GstClockTime first_ = GST_CLOCK_TIME_NONE;
   GstClockTime last_ = 0;
 };
 

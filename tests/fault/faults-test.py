@@ -8,12 +8,17 @@ state. What was measured is printed as a table when all is over.
 import os
 import signal
 import statistics
+import sys
 import time
+import unittest
 from urllib.parse import urlsplit
 
 import tap
 from faultrig import TICK, TICKS, UID, FaultCase, Relay, alive, sent_levels
 from harness import SCALE, Gateway
+
+LONG = '--long' in sys.argv
+
 
 class Cut(FaultCase):
     def test_push_dropped(self):
@@ -169,20 +174,30 @@ class Stopped(FaultCase):
         self.longest = TICK
         super().join()
 
+    @unittest.skipIf(LONG, 'short')
     def test_whole_listener_for_five_seconds(self):
+        self.stopped(5)
+
+    @unittest.skipUnless(LONG, 'takes its time')
+    def test_whole_listener_for_a_minute(self):
+        self.stopped(60)
+
+    def stopped(self, seconds):
         before, _ = self.steady()
         self.now()
         self.listener.signal(signal.SIGSTOP)
         stopped = time.monotonic()
-        self.until(lambda: time.monotonic() - stopped >= 5, 'five seconds')
+        self.until(lambda: time.monotonic() - stopped >= seconds, 'the time', seconds + 5)
         begin = time.monotonic()
         self.listener.signal(signal.SIGCONT)
         self.longest = before + 0.1 * SCALE
         after, back = self.steady(begin)
         self.untouched()
-        self.row(f'listener stopped for 5 s ({before * 1000:.0f} ms late before, '
+        self.row(f'listener stopped for {seconds} s ({before * 1000:.0f} ms late before, '
                  f'{after * 1000:.0f} after)', begin, back, 3, 0)
 
 
 if __name__ == '__main__':
+    if LONG:
+        sys.argv.remove('--long')
     tap.main()
