@@ -14,6 +14,11 @@ class ArrivalClock {
   void arrived (double media_ns, std::int64_t now_ns);
   // The path is another one: learn its delay anew, quickly; the drift stays.
   void settle ();
+  // Our clock is another one: nothing is known of the offset, and what it counted is of no use.
+  void restart () {
+    settle();
+    known_ = false;
+  }
 
   bool known () const { return known_; }
   // Not only a first guess any more.

@@ -92,7 +92,8 @@ G_DEFINE_TYPE_WITH_CODE(GstAgoraSrc, gst_agora_src, GST_TYPE_BIN,
 GST_ELEMENT_REGISTER_DEFINE(agorasrc, "agorasrc", GST_RANK_PRIMARY, GST_TYPE_AGORA_SRC)
 
 static GstStaticPadTemplate src_template =
-    GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS("audio/x-raw"));
+    GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS,
+                            GST_STATIC_CAPS("audio/x-raw, rate = (int) [ 8000, 192000 ]"));
 
 static GstStaticPadTemplate speaker_template = GST_STATIC_PAD_TEMPLATE(
     "speaker_%u", GST_PAD_SRC, GST_PAD_SOMETIMES, GST_STATIC_CAPS("audio/mpeg; audio/x-opus"));
@@ -183,8 +184,12 @@ static void gst_agora_src_get_property (GObject *object, guint id, GValue *value
       g_value_set_string(value, listener ? listener->state() : "idle");
       break;
     case agora::kStats:
-      g_value_take_boxed(value,
-                         listener ? listener->stats() : gst_structure_new_empty("agorasrc-stats"));
+      if (GstStructure *stats =
+              listener ? listener->stats() : gst_structure_new_empty("agorasrc-stats")) {
+        gst_structure_set(stats, "skipped-ms", G_TYPE_UINT64,
+                          agora::mix_src_skipped(self.mix) / GST_MSECOND, nullptr);
+        g_value_take_boxed(value, stats);
+      }
       break;
     case kLatency:
       GST_OBJECT_LOCK(object);

@@ -109,7 +109,7 @@ void Mixer::add_to_mix(Input &input, const Fader &fader, bool heard, const float
     const float *f = in + i * in_channels;
     const float l = f[0], r = in_channels > 1 ? f[1] : f[0];
     peak = std::max({peak, std::fabs(l), std::fabs(r)});
-    squares += l * l;
+    squares += 0.5 * (l * l + r * r);
     input.left += left_step;
     input.right += right_step;
     if (channels_ == 1) {

@@ -23,8 +23,8 @@ struct Fader {
 
 // Of one speaker's sound in the mix, before its fader, since the last time it was asked for.
 struct Level {
-  double peak = 0;  // linear, 1 is full scale
-  double square_sum = 0;
+  double peak = 0;        // linear, 1 is full scale
+  double square_sum = 0;  // mean of the channels' squares
   std::uint64_t samples = 0;
 };
 

@@ -169,7 +169,8 @@ bool SessionImpl::leave(Member *member, GstClockTime budget) {
 
 void SessionImpl::mute_local(Member *, bool mute) {
   post(context_, [self = shared_from_this(), mute] {
-    self->muted_ = mute;
+    if (std::exchange(self->muted_, mute) == mute)
+      return;
     if (self->joined_ && self->published_)
       agora_client_mute_local_async(self->client_, AGORA_TARGET_AUDIO, mute, nullptr, nullptr,
                                     nullptr);

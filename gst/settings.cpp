@@ -173,8 +173,9 @@ bool SettingsStore::set_uri(GObject *element, const char *uri, GError **error) {
   settings_.app_id = app_id ? app_id : "";
   settings_.channel = channel ? channel : "";
   settings_.uid = static_cast<std::uint32_t>(uid);
-  if (argument("token"))
-    settings_.token = argument("token");
+  // What the URI leaves out, too: another's secret is not for this host.
+  settings_.token = argument("token") ? argument("token") : "";
+  settings_.ap_url.clear();
   return true;
 }
 

@@ -21,6 +21,8 @@ struct Frame {
   // Running time at the sink pad.
   GstClockTime time = 0;
   GstClockTime duration = 0;
+  // How much earlier the sound in it was at the sink pad: the encoder's look-ahead.
+  GstClockTime lookahead = 0;
   // The timeline before this frame says nothing about it: a seek, another source.
   bool fresh = false;
   Clock::time_point arrival;

@@ -45,7 +45,8 @@ bool pull_all (GstElement *pipeline, const std::atomic<bool> &stop, Clip &clip, 
 
 bool Clip::load(const std::string &path, const std::atomic<bool> &stop, Clip &clip,
                 GError **error) {
-  const char *encoder = Front::best_encoder();
+  const Front::Encoder *best = Front::best_encoder();
+  const char *encoder = best ? best->name : nullptr;
   if (!encoder) {
     g_set_error_literal(error, GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN,
                         "no AAC encoder is installed");

@@ -110,8 +110,7 @@ bool SinkCore::start(const Settings &channel, const SinkSettings &settings) {
   }
   if (settings.on_gap == OnGap::file)
     run_async(bin_, [this, clip_over] { load_clip(clip_over); });
-  if (settings.muted)
-    session->mute_local(this, true);
+  session->mute_local(this, settings.muted);
   session->enter(this);
   return true;
 }
@@ -249,6 +248,7 @@ GstFlowReturn SinkCore::take_in(BufferPtr buffer) {
   frame.buffer = std::move(buffer);
   frame.caps = share(caps_.get());
   frame.time = running;
+  frame.lookahead = gst_util_uint64_scale_int(front_.priming(), GST_SECOND, format_.rate);
   frame.fresh = std::exchange(fresh_, false);
   frame.arrival = Clock::now();
   const bool dropped = !backlog_.put(std::move(frame));

@@ -110,7 +110,9 @@ BufferPtr SinkCore::stamped(BufferPtr payload, const Frame &frame) {
     return payload;
   const GstClockTimeDiff running =
       GST_CLOCK_DIFF(gst_element_get_base_time(GST_ELEMENT(bin_)), gst_clock_get_time(clock.get()));
-  const std::int64_t age = (running - static_cast<GstClockTimeDiff>(frame.time)) / GST_USECOND;
+  const std::int64_t age = (running - static_cast<GstClockTimeDiff>(frame.time) +
+                            static_cast<GstClockTimeDiff>(frame.lookahead)) /
+                           GST_USECOND;
   return stamp_frame(payload.get(), g_get_real_time() - age);
 }
 

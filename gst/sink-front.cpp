@@ -28,7 +28,8 @@ constexpr const char *expected =
     "first, for example with decodebin.";
 
 // By sound at voice rates; all of them take `bitrate` in bits per second.
-constexpr std::array<const char *, 4> encoders = {"fdkaacenc", "voaacenc", "avenc_aac", "faac"};
+constexpr std::array<Front::Encoder, 4> encoders = {
+    {{"fdkaacenc", 0}, {"voaacenc", 1600}, {"avenc_aac", 1024}, {"faac", 0}}};
 
 constexpr unsigned bitrate_mono = 64'000;
 constexpr unsigned bitrate_stereo = 96'000;
@@ -199,18 +200,20 @@ GstElement *Front::make(const char *factory, const char *package) {
   return elements_.back().get();
 }
 
-const char *Front::best_encoder() {
-  for (const char *name : encoders) {
-    ObjectPtr<GstElementFactory> factory(gst_element_factory_find(name));
+const Front::Encoder *Front::best_encoder() {
+  for (const Encoder &encoder : encoders) {
+    ObjectPtr<GstElementFactory> factory(gst_element_factory_find(encoder.name));
     if (factory)
-      return name;
+      return &encoder;
   }
   return nullptr;
 }
 
 GstElement *Front::make_encoder() {
-  if (const char *factory = best_encoder())
-    return make(factory, "gstreamer1.0-plugins-bad");
+  if (const Encoder *encoder = best_encoder()) {
+    priming_ = encoder->priming;
+    return make(encoder->name, "gstreamer1.0-plugins-bad");
+  }
   CapsPtr aac(gst_caps_new_simple("audio/mpeg", "mpegversion", G_TYPE_INT, 4, nullptr));
   gst_element_post_message(GST_ELEMENT(bin_),
                            gst_missing_encoder_message_new(GST_ELEMENT(bin_), aac.get()));
@@ -364,6 +367,7 @@ void Front::reset() {
   elements_.clear();
   format_ = nullptr;
   encoder_ = nullptr;
+  priming_ = 0;
   kind_ = Kind::none;
   refused_ = false;
 }

@@ -17,7 +17,13 @@ class Front {
   Front(GstBin *bin, GstPad *pad, GstElement *exit);
 
   // The first of the AAC encoders, in the order of preference, that is installed; or nullptr.
-  static const char *best_encoder ();
+  struct Encoder {
+    const char *name;
+    // Samples of look-ahead that its timestamps leave out, as correlating what comes out of a
+    // decoder with what went in shows; 0: not measured.
+    unsigned priming;
+  };
+  static const Encoder *best_encoder ();
 
   // The caps that the pad takes.
   static GstCaps *template_caps ();
@@ -31,6 +37,8 @@ class Front {
   void ended ();
   // Whether `message` is an ERROR of an element in here; one of the sink's own says it instead.
   bool explain (GstMessage *message);
+  // Samples by which the encoder's frames are later than their timestamps say.
+  unsigned priming () const { return priming_; }
   // Everything out again, for the next start; the elements are stopped.
   void reset ();
 
@@ -66,6 +74,7 @@ class Front {
   // There is an ERROR about this stream already.
   bool refused_ = false;
   unsigned bitrate_ = 0;
+  unsigned priming_ = 0;
 };
 
 }  // namespace agora

@@ -23,6 +23,8 @@ constexpr GstClockTime kSayLost = 300 * GST_MSECOND;
 constexpr GstClockTime kStands = 1500 * GST_MSECOND;
 // How long after the membership is back its speakers still belong to the same fault.
 constexpr GstClockTime kComeBack = 3 * GST_SECOND;
+// More than two AAC frames, and what a local network's jitter adds.
+constexpr GstClockTime kLeastDelay = 50 * GST_MSECOND;
 
 }  // namespace
 
@@ -73,9 +75,13 @@ bool Listener::stop(GstClockTime budget) {
 
 // A sample's way: it arrives, waits `delay` until its block is stamped, and the sink plays the
 // block the pipeline's latency after its stamp. Together that is `latency`.
+//
+// Where the pipeline alone takes that long (a sound card's sink mostly wants 200 ms), jitter still
+// needs room: it becomes later than `latency`, not chopped.
 std::int64_t Listener::delay() const {
   const GstClockTime latency = latency_, pipeline = pipeline_latency_;
-  return latency > pipeline ? static_cast<std::int64_t>(latency - pipeline) : 0;
+  const GstClockTime least = pipeline > kMixBlock ? std::min(latency / 2, kLeastDelay) : 0;
+  return static_cast<std::int64_t>(std::max(latency, pipeline + least) - pipeline);
 }
 
 void Listener::set_latency(GstClockTime latency) {

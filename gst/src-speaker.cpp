@@ -187,8 +187,9 @@ GstPadProbeReturn Speaker::Leg::encoded(GstPad *pad, GstPadProbeInfo *info, gpoi
   if (speaker->watcher_->wants_encoded()) {
     g_autoptr(GstCaps) caps = gst_pad_get_current_caps(pad);
     if (caps)
-      speaker->watcher_->speaker_encoded(speaker->uid_, frame, caps,
-                                         speaker->timeline_->place(media, now));
+      speaker->watcher_->speaker_encoded(
+          speaker->uid_, frame, caps,
+          speaker->timeline_->place(media, now, speaker->watcher_->wants_mix()));
   }
   // What nobody listens to is not decoded.
   return speaker->watcher_->wants_mix() ? GST_PAD_PROBE_OK : GST_PAD_PROBE_DROP;

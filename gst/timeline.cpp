@@ -8,13 +8,17 @@ namespace agora {
 namespace {
 
 // FLV counts in milliseconds: closer than this to where it was expected, sound goes on without a
-// hole, whatever its timestamp says.
-constexpr double kContiguous = 30e6;
+// hole, whatever its timestamp says. Less than an AAC frame: one that is missing is a hole, and one
+// that comes again is left out.
+constexpr double kContiguous = 15e6;
 // A timestamp that is further than this both from the last one and from now says nothing about
 // time: the sender began anew, or its counter wrapped.
 constexpr double kJump = 500e6;
-// Further off than this, playing jumps; nearer, it is stretched.
-constexpr double kHardError = 40e6;
+// Further off than this, playing jumps; nearer, it is stretched: within two seconds it is less than
+// 15 ms off.
+constexpr double kHardError = 30e6;
+// Our clock never goes back by so much: it is another one.
+constexpr std::int64_t kClockBack = 1'000'000'000;
 // How much of the position's error one second of stretching takes away: gently near its place,
 // where only noise is left, and faster further off.
 constexpr double kPull = 0.25;
@@ -64,8 +68,10 @@ Timeline::Timeline(int out_rate, std::int64_t delay_ns)
 void Timeline::set_delay(std::int64_t delay_ns) {
   std::lock_guard lock(mutex_);
   delay_ns_ = delay_ns;
-  if (!adaptive_)
-    in_force_ns_ = static_cast<double>(delay_ns);
+  if (adaptive_)
+    return;
+  jump_ = jump_ || std::fabs(in_force_ns_ - static_cast<double>(delay_ns)) > kNear;
+  in_force_ns_ = static_cast<double>(delay_ns);
 }
 
 void Timeline::set_out_rate(int out_rate) {
@@ -83,8 +89,22 @@ void Timeline::discontinuity() {
   heard_ = false;
 }
 
+// A pipeline that resumes may have another clock, a sound card's for example, which counts from
+// elsewhere.
+void Timeline::watch_clock(std::int64_t now_ns) {
+  if (now_ns + kClockBack < last_now_ns_) {
+    arrivals_.restart();
+    runs_.clear();
+    stop_playing();
+    heard_ = false;
+    stats_.stamp_age_ms = -1;
+  }
+  last_now_ns_ = now_ns;
+}
+
 // Notes the arrival; the media time as if the sender's counter had never jumped.
 double Timeline::arrive(std::int64_t media_ns, std::int64_t now_ns, double duration_ns) {
+  watch_clock(now_ns);
   double media = static_cast<double>(media_ns) + rebase_ns_;
   // A counter that jumped is put where the sound would have been, had it arrived without jitter.
   // One that is merely far off, yet goes on from the last, is a backlog: it has missed its moment.
@@ -103,10 +123,12 @@ double Timeline::arrive(std::int64_t media_ns, std::int64_t now_ns, double durat
   return media;
 }
 
-std::int64_t Timeline::place(std::int64_t media_ns, std::int64_t now_ns) {
+std::int64_t Timeline::place(std::int64_t media_ns, std::int64_t now_ns, bool played) {
   std::lock_guard lock(mutex_);
-  const double media = arrive(media_ns, now_ns, 0);
-  return std::llround(media + arrivals_.offset_at(now_ns) + in_force_ns_);
+  const double media = played && arrivals_.known() && !next_is_new_
+                           ? static_cast<double>(media_ns) + rebase_ns_
+                           : arrive(media_ns, now_ns, 0);
+  return std::llround(media + arrivals_.offset_at(now_ns)) + delay_ns_;
 }
 
 void Timeline::stamped(std::int64_t media_ns, std::int64_t now_ns, std::int64_t age_ns) {
@@ -247,6 +269,7 @@ bool Timeline::start_playing(double media_ns, std::size_t frames, std::size_t *l
   ratio_ = 1.0 + arrivals_.drift_ppm() * 1e-6;
   set_ratio(ratio_);
   playing_ = true;
+  jump_ = false;
   gain_ = 0;
   return true;
 }
@@ -334,7 +357,7 @@ int Timeline::pull(std::int64_t at_ns, std::size_t frames, const float **samples
     const double error = due - (runs_.front().media_ns - latency);
     // While the first guess is corrected, at the beginning, one jump is heard less than seconds of
     // stretching.
-    if (std::fabs(error) > (arrivals_.settled() ? kHardError : kNear))
+    if (jump_ || std::fabs(error) > (arrivals_.settled() ? kHardError : kNear))
       ending = true;
     else
       set_ratio((ratio_ = correction(error, frames)) + faster);

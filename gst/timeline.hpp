@@ -41,8 +41,9 @@ class Timeline {
   // `now_ns`.
   void push (std::int64_t media_ns, std::int64_t now_ns, const float *samples, std::size_t frames,
              int rate, int channels);
-  // The same arrival of sound that is not played here: when it is due, on the caller's clock.
-  std::int64_t place (std::int64_t media_ns, std::int64_t now_ns);
+  // When sound that arrives now is due, on the caller's clock; `played`: it is pushed later, which
+  // is its arrival then. An adaptive delay plays no part: what is placed stays in step.
+  std::int64_t place (std::int64_t media_ns, std::int64_t now_ns, bool played);
   // The sender says that the sound of `media_ns` was `age_ns` old when it arrived, at `now_ns`.
   void stamped (std::int64_t media_ns, std::int64_t now_ns, std::int64_t age_ns);
   // What comes next need not go on from what came before: another connection, another sender.
@@ -75,6 +76,7 @@ class Timeline {
     void operator()(GstAudioResampler *r) const { gst_audio_resampler_free(r); }
   };
 
+  void watch_clock (std::int64_t now_ns);
   double arrive (std::int64_t media_ns, std::int64_t now_ns, double duration_ns);
   double due_media (std::int64_t at_ns) const;
   double adapt (std::size_t frames);
@@ -93,12 +95,14 @@ class Timeline {
   double in_force_ns_;  // the delay: delay_ns_, or less where it adapts
   double moving_ = 0;   // how fast it changes, seconds per second
   ArrivalClock arrivals_;
+  std::int64_t last_now_ns_ = 0;
   double rebase_ns_ = 0;  // added to the sender's media time, so that its jumps are none
   double end_ns_ = 0;     // media time at which the last sound ended
   bool next_is_new_ = true;
   std::deque<Run> runs_;
 
   bool playing_ = false;  // inside runs_.front()
+  bool jump_ = false;     // the delay was set to something else
   std::unique_ptr<GstAudioResampler, FreeResampler> resampler_;
   int resampler_rate_ = 0;
   int resampler_channels_ = 0;

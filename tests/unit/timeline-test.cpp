@@ -215,12 +215,12 @@ void test_sender_froze () {
 
 // Timestamps that wrap, or begin anew, are no reason for a gap or another latency.
 void test_counter (gconstpointer data) {
-  const auto change_ms = *static_cast<const std::int64_t *>(data);
+  const auto begin_ms = *static_cast<const std::int64_t *>(data);
   Rig rig;
-  rig.sender.timestamp_offset_ms = (1LL << 31) - 10000;
+  rig.sender.timestamp_offset_ms = begin_ms;
   rig.run(10, jitter(1));
   const double before = mean_age(rig.ages(8, 10));
-  rig.sender.timestamp_offset_ms += change_ms;
+  rig.sender.timestamp_offset_ms = -10000;
   rig.run(20, jitter(1));
   const auto after = rig.ages(10.3, 20);
   g_assert_cmpfloat(std::fabs(mean_age(after) - before), <, 5);
@@ -278,6 +278,50 @@ void test_overlap () {
   g_assert_cmpfloat(timeline.stats().queued_ms, <, 200 * 21.34 + 1);
 }
 
+// A frame that another connection tells again, alone, is not heard twice.
+void test_one_again () {
+  Timeline timeline(kRate, kDelay);
+  std::vector<float> frame(kFrame, 0.5f);
+  for (int i = 0; i < 100; i++) {
+    const std::int64_t t = i * 21333333LL;
+    timeline.push(t, t, frame.data(), kFrame, kRate, 1);
+    if (i == 50) {
+      timeline.discontinuity();
+      timeline.push(t, t, frame.data(), kFrame, kRate, 1);
+    }
+  }
+  g_assert_cmpfloat(std::fabs(timeline.stats().queued_ms - 100 * 21.3333), <, 1);
+}
+
+// A pipeline resumes with a clock that counts from elsewhere, as a sound card's does.
+void test_another_clock () {
+  for (const double to : {-1e5, -3.0, 1e5}) {
+    Timeline timeline(kRate, kDelay);
+    std::vector<float> frame(kFrame, 0.5f);
+    double heard = 0;
+    std::int64_t at = static_cast<std::int64_t>(2e5 * kSecond);
+    std::int64_t media = 0;
+    std::int64_t pushed = at;
+    for (int block = 0; block < 600; block++) {
+      if (block == 300) {
+        at += static_cast<std::int64_t>(to * kSecond);
+        pushed += static_cast<std::int64_t>(to * kSecond);
+      }
+      for (; pushed <= at; pushed += 21333333, media += 21333333)
+        timeline.push(media, pushed, frame.data(), kFrame, kRate, 1);
+      const float *out = nullptr;
+      const int channels = timeline.pull(at, kBlock, &out);
+      if (block >= 450 && channels == 1)
+        for (std::size_t i = 0; i < kBlock; i++)
+          heard += out[i] > 0.4f;
+      at += 10'000'000;
+    }
+    g_test_message("by %g s: %.0f of %d samples", to, heard, 150 * 480);
+    g_assert_cmpfloat(heard, >, 149 * 480);
+    g_assert_cmpfloat(timeline.stats().queued_ms, <, 200);
+  }
+}
+
 double splatter_db (const std::vector<Out> &out, double from, double hertz) {
   constexpr int n = 65536;
   std::vector<float> in;
@@ -323,7 +367,8 @@ void test_sine () {
 
 int main (int argc, char **argv) {
   static const double fast = 300, slow = -300, s1 = 1, s5 = 5, s60 = 60;
-  static const std::int64_t wrap = -(1LL << 31), restart = -((1LL << 31) - 10000 + 10000);
+  // Of the sender's counter; ten seconds later it is at 0.
+  static const std::int64_t wrap = (1LL << 31) - 10000, restart = 50'000'000, young = 0;
   // No plugin is needed, and many leak where they are loaded.
   g_setenv("GST_REGISTRY_DISABLE", "yes", TRUE);
   gst_init(&argc, &argv);
@@ -337,9 +382,12 @@ int main (int argc, char **argv) {
   g_test_add_func("/timeline/sender-froze", test_sender_froze);
   g_test_add_data_func("/timeline/counter/wraps", &wrap, test_counter);
   g_test_add_data_func("/timeline/counter/restarts", &restart, test_counter);
+  g_test_add_data_func("/timeline/counter/restarts-young", &young, test_counter);
   g_test_add_func("/timeline/hole", test_hole);
   g_test_add_func("/timeline/adaptive", test_adaptive);
   g_test_add_func("/timeline/overlap", test_overlap);
+  g_test_add_func("/timeline/one-again", test_one_again);
+  g_test_add_func("/timeline/another-clock", test_another_clock);
   g_test_add_func("/timeline/sine", test_sine);
   return g_test_run();
 }
