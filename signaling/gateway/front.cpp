@@ -148,7 +148,7 @@ void Front::on_upgraded(SoupServerMessage *message, gpointer data) {
   std::unique_ptr<Readiness::Socket> plain;
   if (!self->tls())
     plain = std::make_unique<Readiness::Socket>(self->readiness_, g_socket_get_fd(socket.get()));
-  auto *context = plain ? self->readiness_->dormant() : g_main_context_get_thread_default();
+  GMainContext *context = plain ? self->readiness_->dormant() : nullptr;
   auto bounded =
       bounded_stream_new(stolen.get(), between_messages(self->options_.frames), std::move(plain));
   // Where libsoup attaches the source of its input, which stays.

@@ -58,7 +58,7 @@ class Readiness::Socket {
   GSource *make_source (GObject *stream, Way way);
   // Sends now what nobody's source waits to send before; false: nothing was taken.
   bool write (std::string_view data);
-  // Whether write() has left something that has to go first.
+  // Sends what write() has left, which has to go first; whether all of it is gone.
   bool flush ();
   // The last read emptied it: until it is ready again there is nothing to be had.
   void drained () { drained_ = true; }

@@ -16,6 +16,7 @@ import report  # noqa: E402  (the paths above come first)
 
 PARTS = ('first-sound', 'latency', 'cost', 'gateway', 'growth')
 LAST = HERE.parent.parent / 'docs' / 'performance.json'
+PAGE = LAST.with_suffix('.md')
 
 
 def arguments():
@@ -81,6 +82,7 @@ def main():
     # A run of some parts, or one that went wrong, is no measure for the next.
     if not (chosen.compare or chosen.quick or failed or chosen.part):
         report.save(LAST, data)
+        report.into_page(PAGE, found, data)
     sys.exit(2 if failed else 1 if worse else 0)
 
 

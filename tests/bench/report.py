@@ -10,6 +10,8 @@ from datetime import datetime, timezone
 
 # A ratio that grew by more than this is flagged.
 TOLERANCE = 0.10
+# Of docs/performance.md's table.
+BEGIN, END = '<!-- table: tests/bench/run writes it -->', '<!-- end of the table -->'
 
 
 def median(values):
@@ -123,6 +125,16 @@ LOAD_BEFORE = [round(value, 2) for value in os.getloadavg()]
 def load(path):
     with open(path, encoding='utf-8') as file:
         return json.load(file)
+
+
+def into_page(path, found, data):
+    """Puts the table between the two marks of the page."""
+    text = path.read_text(encoding='utf-8')
+    head, rest = text.split(BEGIN, 1)
+    tail = rest.split(END, 1)[1]
+    words = (f'{data["when"]}, {data["cores"]} cores, Linux {data["kernel"]}, load before it '
+             f'{data["load_before"][0]:g}, {data["seconds"]} s.')
+    path.write_text(f'{head}{BEGIN}\n{words}\n\n{found.markdown()}\n{END}{tail}', encoding='utf-8')
 
 
 def save(path, data):
