@@ -168,6 +168,31 @@ class Problem(Exception):
     pass
 
 
+class Ending:
+    """SIGINT, SIGTERM and SIGHUP: whatever was started is ended, then the program."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self):
+        self.status = None
+        for number in self.SIGNALS:
+            signal.signal(number, self.begin)
+
+    def begin(self, number, _frame):
+        # Once: nothing interrupts the tidying up.
+        if self.status is None:
+            self.status = 128 + number
+            self.check()
+
+    def check(self):
+        # Again from the main loop: from a callback of GLib's no exception comes up.
+        if self.status:
+            raise SystemExit(self.status)
+
+
+ending = Ending()
+
+
 def wait(condition, seconds, what):
     """Runs the main loop until `condition()`."""
     context = GLib.MainContext.default()
@@ -179,6 +204,7 @@ def wait(condition, seconds, what):
             if late:
                 raise Problem(f'{what} took longer than {seconds} s')
             context.iteration(True)
+            ending.check()
     finally:
         GLib.source_remove(tick)
         if not late:
@@ -313,10 +339,10 @@ try:
   gst-launch-1.0 agorasrc {where} ! audioconvert ! audioresample ! autoaudiosink
   gst-launch-1.0 agorasrc {where} ! audioconvert ! audioresample ! wavenc ! filesink location=heard.wav
 Ctrl-C ends it.''', flush=True)
-    loop = GLib.MainLoop()
-    GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGINT, loop.quit)
-    GLib.timeout_add(200, lambda: gateway.running() or loop.quit())
-    loop.run()
+    while gateway.running():
+        GLib.timeout_add(200, lambda: GLib.SOURCE_REMOVE)
+        GLib.MainContext.default().iteration(True)
+        ending.check()
 
 
 def main():
@@ -327,12 +353,12 @@ def main():
                         help='where to write what the listener heard (default: %(default)s)')
     options = parser.parse_args()
     Gst.init(None)
-    folder = Path(tempfile.mkdtemp(prefix='agora-demo-'))
-    gateway = None
+    folder = gateway = None
     try:
-        said = script()
+        folder = Path(tempfile.mkdtemp(prefix='agora-demo-'))
         gateway = Gateway(binary=shutil.which('agora-gateway'))
-        print(f'agora-gateway is up: {gateway.ws}, media at {gateway.rtmp}')
+        print(f'agora-gateway is up: {gateway.ws}, media at {gateway.rtmp}', flush=True)
+        said = script()
         print('Allison speaks, then Carlo, then both; this is what goes in and what comes out:')
         sound, lead, plain, plain_begin, base = play(gateway, said, folder, options.output)
         # Negative `lead`: the listener was there before the first word.
@@ -346,9 +372,16 @@ def main():
             delay = match.shift / heard.RATE + (plain_begin - base) / Gst.SECOND - START
             print(f'  rtmp2sink to rtmp2src through the same nginx, at the same time: '
                   f'{delay * 1000:.0f} ms ({match})')
+            headroom = Gst.ElementFactory.make('agorasrc').get_property('latency')
+            print(f"  agorasrc's is larger by its property `latency`, {headroom} ms by default: the\n"
+                  '  headroom that lets it play on without a gap when packets come late.')
         print('Both were heard, all of it.' if good else 'That is NOT what was said.')
         if options.keep:
-            invite(gateway)
+            try:
+                invite(gateway)
+            except SystemExit:
+                if ending.status != 128 + signal.SIGINT:
+                    raise
         return 0 if good else 1
     except (Problem, AssertionError, GLib.Error) as problem:
         print(f'\ntests/demo: {problem}', file=sys.stderr)
@@ -356,9 +389,11 @@ def main():
             print(gateway.tail(), file=sys.stderr)
         return 1
     finally:
+        ending.status = ending.status or 0
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
         if gateway:
             gateway.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == '__main__':

@@ -2,6 +2,7 @@
 #include "tests/element/channel-rig.hpp"
 
 #include <signal.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 
@@ -67,11 +68,14 @@ void GatewayProcess::start() {
   const char *program = g_getenv("AGORA_GATEWAY_BIN");
   g_assert_nonnull(program);
   g_autoptr(GError) error = nullptr;
-  process_ =
-      g_subprocess_new(static_cast<GSubprocessFlags>(G_SUBPROCESS_FLAGS_STDOUT_PIPE |
-                                                     G_SUBPROCESS_FLAGS_STDERR_SILENCE),
-                       &error, program, ("--app=" + app_).c_str(), ("--listen=" + listen_).c_str(),
-                       ("--rtmp-listen=" + rtmp_listen_).c_str(), nullptr);
+  g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(static_cast<GSubprocessFlags>(
+      G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE));
+  // A test that is killed or crashes leaves none behind.
+  g_subprocess_launcher_set_child_setup(
+      launcher, [] (gpointer) { prctl(PR_SET_PDEATHSIG, SIGTERM); }, nullptr, nullptr);
+  process_ = g_subprocess_launcher_spawn(launcher, &error, program, ("--app=" + app_).c_str(),
+                                         ("--listen=" + listen_).c_str(),
+                                         ("--rtmp-listen=" + rtmp_listen_).c_str(), nullptr);
   g_assert_no_error(error);
   g_autoptr(GDataInputStream) lines =
       g_data_input_stream_new(g_subprocess_get_stdout_pipe(process_));

@@ -39,21 +39,29 @@ class HarnessTest(Case):
             self.start('sh', '-c', 'exit 3').wait_line('never', timeout=60)
         self.assertLess(time.monotonic() - begin, 10)
 
+    @staticmethod
+    def gone(pid):
+        # In a container nobody may reap the orphan: a zombie is gone, too.
+        try:
+            with open(f'/proc/{pid}/stat', encoding='ascii') as stat:
+                return stat.read().rsplit(')', 1)[1].split()[0] == 'Z'
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
     def test_stop_takes_the_whole_group(self):
         shell = Process(['sh', '-c', 'tail -f /dev/null & echo child=$!; wait'])
         child = int(shell.wait_line(r'child=(\d+)')[1])
         shell.stop()
+        wait_until(lambda: self.gone(child), what=f'the end of {child}')
 
-        def gone():
-            try:
-                os.kill(child, 0)
-            except ProcessLookupError:
-                return True
-            # In a container nobody may reap the orphan: a zombie is gone, too.
-            with open(f'/proc/{child}/stat', encoding='ascii') as stat:
-                return stat.read().rsplit(')', 1)[1].split()[0] == 'Z'
-
-        wait_until(gone, what=f'the end of {child}')
+    def test_nothing_outlives_a_killed_test(self):
+        script = ('from harness import Process; '
+                  'print(Process(["tail", "-f", "/dev/null"]).pid, flush=True); input()')
+        test = self.start(sys.executable, '-c', script, stdin=subprocess.PIPE)
+        child = int(test.wait_line(r'^(\d+)$')[1])
+        test.signal(signal.SIGKILL)
+        test.wait()
+        wait_until(lambda: self.gone(child), what=f'the end of {child}')
 
     def test_stop_fails_for_a_process_that_ignores_it(self):
         scale, harness.SCALE = harness.SCALE, 0.1
