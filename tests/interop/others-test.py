@@ -18,6 +18,18 @@ class OthersTest(ChannelCase):
         self.assertEqual(pusher.wait(30), 0, pusher.tail())
         self.assert_heard(voice, self.stop_recording(recorder))
 
+    def test_what_has_a_picture_is_heard(self):
+        voice, sent = self.speech('allison', 6)
+        path = self.wav('voice', sent)
+        recorder = self.record()
+        host = self.member('room', '--publish', '--uid=23')
+        url = host.wait_line(r'push (\S+)')[1]
+        pusher = self.foreign('ffmpeg', '-v', 'error', '-re', '-i', path, '-re', '-f', 'lavfi', '-i',
+                              'testsrc=size=160x120:rate=10', '-shortest', '-c:v', 'flv', '-c:a',
+                              'aac', '-b:a', '64k', '-f', 'flv', url)
+        self.assertEqual(pusher.wait(30), 0, pusher.tail())
+        self.assert_heard(voice, self.stop_recording(recorder))
+
     def test_ffmpeg_and_playbin3_play(self):
         voice, sent = self.speech('june', 6)
         path = self.wav('voice', sent)
