@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The three lines of the README, as they stand there."""
 
+from pathlib import Path
+
 import numpy
 
 import heard
 import tap
 from channel import ChannelCase
 
-SPEAK = ('gst-launch-1.0 filesrc location=voice.wav ! wavparse ! audioconvert ! audioresample ! '
-         'identity sync=true ! agorasink gateway=$WS app-id=demo channel=room uid=8')
-TONE = ('gst-launch-1.0 audiotestsrc is-live=true ! voaacenc ! flvmux streamable=true ! '
-        'agorasink gateway=$WS app-id=demo channel=room')
-LISTEN = ('gst-launch-1.0 agorasrc gateway=$WS app-id=demo channel=room ! audioconvert ! '
-          'audioresample ! wavenc ! filesink location=heard.wav')
+README = Path(__file__).resolve().parents[2] / 'README.md'
+SPEAK, TONE, LISTEN = [line for line in README.read_text().splitlines()
+                       if line.startswith('gst-launch-1.0 ')]
 
 
 class LinesTest(ChannelCase):
