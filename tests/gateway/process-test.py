@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -65,6 +66,17 @@ class ProcessCase(Case):
         master = wait_until(lambda: children(gateway.pid), what='an nginx')[0]
         worker = wait_until(lambda: children(master), what='a worker')[0]
         return master, worker
+
+    def check_returns(self, gateway, before):
+        wait_until(lambda: not any(alive(pid) for pid in before), what='the end of the old nginx')
+        wait_until(lambda: json.loads(get(gateway.http + '/healthz')[1])['mediaRestarts'] >= 1,
+                   what='a restart')
+        wait_until(lambda: get(gateway.http + '/healthz')[0] == 200, what='health')
+        self.assertTrue(accepts(gateway.rtmp))
+        after = self.nginx(gateway)
+        self.assertFalse(set(before) & set(after))
+        self.assertTrue(gateway.running())
+        return after
 
     def left(self):
         return sorted(path.name for path in self.folder.iterdir())
@@ -170,6 +182,10 @@ class Start(ProcessCase):
         self.assertNotEqual(os.stat(f'/proc/{gateway.pid}').st_uid, 0)
         self.assertNotEqual(os.stat(f'/proc/{worker}').st_uid, 0)
         self.assertTrue(accepts(gateway.rtmp))
+        # An nginx that is gone comes back without more rights than the first one had.
+        os.kill(master, signal.SIGKILL)
+        master, worker = self.check_returns(gateway, (master, worker))
+        self.assertNotEqual(os.stat(f'/proc/{master}').st_uid, 0)
         self.assertEqual(gateway.terminate(), 0)
         self.assertFalse(alive(master) or alive(worker))
         self.assertEqual(self.left(), [])
@@ -181,8 +197,8 @@ class Start(ProcessCase):
 class Refusal(ProcessCase):
     """One clear line, and a status that isn't 0."""
 
-    def refused(self, *options, needle, **keywords):
-        process = self.start(os.environ['AGORA_GATEWAY_BIN'], *options,
+    def refused(self, *options, needle, before=(), **keywords):
+        process = self.start(*before, os.environ['AGORA_GATEWAY_BIN'], *options,
                              env={'TMPDIR': str(self.folder)}, **keywords)
         self.assertNotEqual(process.wait(), 0)
         self.assertEqual(process.output('out'), '')
@@ -260,6 +276,28 @@ class Refusal(ProcessCase):
         line = self.refused(*free, '--rtmp-module=/nowhere/it.so', needle='/nowhere/it.so')
         self.assertIn('libnginx-mod-rtmp', line)
 
+    def test_nothing_installed(self):
+        empty = self.tmp / 'empty'
+        empty.mkdir()
+        places = ('/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/local/nginx/sbin/nginx',
+                  '/opt/nginx/sbin/nginx')
+        modules = [f'{folder}/ngx_rtmp_module.so' for folder in (
+            '/usr/lib/nginx/modules', '/usr/lib64/nginx/modules', '/usr/share/nginx/modules',
+            '/usr/local/nginx/modules', '/usr/local/lib/nginx/modules', '/etc/nginx/modules')]
+        # A view of the file system in which they are no programs and no files.
+        unshare = ['unshare', '--map-root-user', '--mount', 'sh', '-c']
+        if subprocess.run([*unshare, 'mount --bind /dev/null /dev/zero'], check=False,
+                          capture_output=True).returncode:
+            self.skipTest('no mount namespaces here')
+        for hidden, package in ((places, 'packages nginx and libnginx-mod-rtmp'),
+                                (modules, 'package libnginx-mod-rtmp')):
+            script = ''.join(f'[ ! -e {place} ] || mount --bind /dev/null {place} || exit 99\n'
+                             for place in hidden)
+            with self.subTest(package):
+                self.refused('--app=demo', '--listen=127.0.0.1:0', '--rtmp-listen=127.0.0.1:0',
+                             needle=package,
+                             before=[*unshare, f'{script}PATH={empty} exec "$@"', 'sh'])
+
     def test_module_that_nginx_refuses(self):
         module = self.tmp / 'module.so'
         module.write_text('this is no module')
@@ -323,17 +361,6 @@ class End(ProcessCase):
 
 
 class Restart(ProcessCase):
-    def check_returns(self, gateway, before):
-        wait_until(lambda: not any(alive(pid) for pid in before), what='the end of the old nginx')
-        wait_until(lambda: json.loads(get(gateway.http + '/healthz')[1])['mediaRestarts'] >= 1,
-                   what='a restart')
-        wait_until(lambda: get(gateway.http + '/healthz')[0] == 200, what='health')
-        self.assertTrue(accepts(gateway.rtmp))
-        after = self.nginx(gateway)
-        self.assertFalse(set(before) & set(after))
-        self.assertTrue(gateway.running())
-        return after
-
     def test_killed_master(self):
         gateway = self.serve()
         pids = self.nginx(gateway)
