@@ -29,6 +29,7 @@ Trouble connect_trouble (const std::string &url, const char *what, const GError 
     return Trouble{AGORA_ERROR_UNREACHABLE, url + ": " + text + " (" + error.message + ")"};
   };
   std::string it(what);
+  const char *speaks_tls = is_url_of(url, {"wss", "https"}) ? ": does it speak TLS?" : "";
   if (error.domain == SOUP_WEBSOCKET_ERROR) {
     if (status == SOUP_STATUS_NOT_FOUND)
       return say("no gateway at this path, HTTP 404: expected one like /api");
@@ -39,8 +40,10 @@ Trouble connect_trouble (const std::string &url, const char *what, const GError 
   }
   if (error.domain == G_RESOLVER_ERROR)
     return say("the host name cannot be resolved");
-  if (error.domain == G_TLS_ERROR)
+  if (g_error_matches(&error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE))
     return say("no secure connection to " + it);
+  if (error.domain == G_TLS_ERROR)
+    return say("no secure connection to " + it + speaks_tls);
   if (g_error_matches(&error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
     return say("connection refused: is " + it + " running there?");
   if (g_error_matches(&error, G_IO_ERROR, G_IO_ERROR_HOST_UNREACHABLE) ||
@@ -52,7 +55,8 @@ Trouble connect_trouble (const std::string &url, const char *what, const GError 
     return say("what answers there is not a gateway");
   if (g_error_matches(&error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED) ||
       g_error_matches(&error, G_IO_ERROR, G_IO_ERROR_PARTIAL_INPUT))
-    return say("the connection was closed before an answer: is this a gateway?");
+    return say(*speaks_tls ? std::string("the connection was closed before an answer") + speaks_tls
+                           : "the connection was closed before an answer: is this a gateway?");
   return say(it + " could not be reached");
 }
 

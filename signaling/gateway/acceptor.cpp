@@ -2,6 +2,8 @@
 #define G_LOG_DOMAIN "agora-gateway"
 #include "signaling/gateway/acceptor.hpp"
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "signaling/gateway/network.hpp"
@@ -16,6 +18,28 @@ constexpr unsigned silence_s = 30;
 constexpr int most_at_once = 64;
 constexpr unsigned out_of_files_ms = 200;
 constexpr const char *socket_key = "agora-socket";
+
+// Whether a request may begin so, as far as it has come.
+bool may_be_http (std::string_view begin) {
+  constexpr std::string_view methods[] = {"GET ",   "HEAD ",    "POST ",  "PUT ",    "DELETE ",
+                                          "PATCH ", "OPTIONS ", "TRACE ", "CONNECT "};
+  for (auto method : methods) {
+    auto size = std::min(method.size(), begin.size());
+    if (method.substr(0, size) == begin.substr(0, size))
+      return true;
+  }
+  return false;
+}
+
+// As recv() does, without waiting.
+gssize receive_now (GSocket *socket, char *into, gsize size, int flags, GError **error) {
+  GInputVector vector{into, size};
+  g_socket_set_blocking(socket, FALSE);
+  auto got = g_socket_receive_message(socket, nullptr, &vector, 1, nullptr, nullptr, &flags,
+                                      nullptr, error);
+  g_socket_set_blocking(socket, TRUE);
+  return got;
+}
 
 }  // namespace
 
@@ -39,6 +63,7 @@ void Acceptor::start() {
 void Acceptor::stop() {
   readable_.reset();
   again_.stop();
+  silent_.clear();
   g_socket_close(socket_.get(), nullptr);
 }
 
@@ -68,8 +93,7 @@ void Acceptor::accept() {
 
 void Acceptor::take(ObjectPtr<GSocket> socket) {
   ObjectPtr<GSocketAddress> remote(g_socket_get_remote_address(socket.get(), nullptr));
-  ObjectPtr<GSocketAddress> local(g_socket_get_local_address(socket.get(), nullptr));
-  if (!remote || !local)
+  if (!remote)
     return;
   CharPtr text(g_inet_address_to_string(
       g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(remote.get()))));
@@ -90,12 +114,50 @@ void Acceptor::take(ObjectPtr<GSocket> socket) {
   g_object_set_data_full(G_OBJECT(socket.get()), "agora-leave",
                          new Leave{counts_, std::move(network)},
                          [] (gpointer data) { delete static_cast<Leave *>(data); });
-  g_object_set_data_full(G_OBJECT(remote.get()), socket_key, g_object_ref(socket.get()),
-                         g_object_unref);
   g_socket_set_timeout(socket.get(), silence_s);
+  // What isn't TLS is refused by TLS itself.
+  if (certificate_)
+    serve(socket.get());
+  else
+    look(socket.get());
+}
 
-  ObjectPtr<GIOStream> stream(
-      G_IO_STREAM(g_socket_connection_factory_create_connection(socket.get())));
+// libsoup would wait for a whole request of whoever says something else, until the time is over.
+void Acceptor::look(GSocket *socket) {
+  char begin[8];
+  g_autoptr(GError) error = nullptr;
+  auto size = receive_now(socket, begin, sizeof begin, G_SOCKET_MSG_PEEK, &error);
+  if (size > 0 && may_be_http({begin, static_cast<std::size_t>(size)})) {
+    serve(socket);
+  } else if (size > 0) {
+    g_info("Closed a connection that began with something else than HTTP");
+    // What stays unread would make the end a reset.
+    char rest[4096];
+    receive_now(socket, rest, sizeof rest, 0, nullptr);
+  } else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)) {
+    auto *source = g_socket_create_source(socket, G_IO_IN, nullptr);
+    g_source_set_callback(source, G_SOURCE_FUNC(on_first_bytes), this, nullptr);
+    g_source_attach(source, g_main_context_get_thread_default());
+    silent_.emplace(socket, SourcePtr(source));
+  }
+}
+
+gboolean Acceptor::on_first_bytes(GSocket *socket, GIOCondition, gpointer data) {
+  auto *self = static_cast<Acceptor *>(data);
+  // With the source the last reference may go.
+  auto kept = share(socket);
+  self->silent_.erase(socket);
+  self->look(socket);
+  return G_SOURCE_REMOVE;
+}
+
+void Acceptor::serve(GSocket *socket) {
+  ObjectPtr<GSocketAddress> remote(g_socket_get_remote_address(socket, nullptr));
+  ObjectPtr<GSocketAddress> local(g_socket_get_local_address(socket, nullptr));
+  if (!remote || !local)
+    return;
+  g_object_set_data_full(G_OBJECT(remote.get()), socket_key, g_object_ref(socket), g_object_unref);
+  ObjectPtr<GIOStream> stream(G_IO_STREAM(g_socket_connection_factory_create_connection(socket)));
   g_autoptr(GError) error = nullptr;
   if (certificate_)
     stream.reset(g_tls_server_connection_new(stream.get(), certificate_.get(), &error));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Takes connections in for a SoupServer, with what libsoup's own listener lacks: a long queue, a
-// bound on connections from one address, an end for those that stay silent, patience when the
-// process is out of files, and no GSocket lost with each connection (3.2).
+// bound on connections from one address, an end for those that stay silent or speak no HTTP,
+// patience when the process is out of files, and no GSocket lost with each connection (3.2).
 #pragma once
 
 #include <libsoup/soup.h>
@@ -33,8 +33,11 @@ class Acceptor {
  private:
   using Counts = std::map<std::string, unsigned>;
   static gboolean on_readable (GSocket *, GIOCondition, gpointer self);
+  static gboolean on_first_bytes (GSocket *socket, GIOCondition, gpointer self);
   void accept ();
   void take (ObjectPtr<GSocket> socket);
+  void look (GSocket *socket);
+  void serve (GSocket *socket);
 
   ObjectPtr<SoupServer> server_;
   ObjectPtr<GSocket> socket_;
@@ -43,6 +46,8 @@ class Acceptor {
   // Shared with each connection, which counts itself out at its end.
   std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
   SourcePtr readable_;
+  // Connections that have said nothing yet.
+  std::map<GSocket *, SourcePtr> silent_;
   Timer again_;
 };
 

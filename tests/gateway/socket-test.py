@@ -9,7 +9,7 @@ import time
 from urllib.parse import urlsplit
 
 import tap
-from harness import Case, Deadline, wait_until
+from harness import SCALE, Case, Deadline, wait_until
 from wsclient import BINARY, CLOSE, PING, TEXT, Closed, Member, Refused, WebSocket
 
 # What a peer still sends makes its kernel forget the close frame.
@@ -245,16 +245,33 @@ class Http(SocketCase):
                 WebSocket(self.served.ws.replace('/api', path))
 
     def test_what_is_no_http(self):
-        for raw in (b'\x16\x03\x01\x02\x00', b'nonsense\r\n\r\n', b'GET ' + b'x' * 200000):
-            with socket.create_connection(self.host.split(':'), timeout=5) as client:
-                try:
-                    client.sendall(raw)
-                    client.shutdown(socket.SHUT_WR)
-                    while client.recv(65536):
-                        pass
-                except OSError:  # reset, or already not connected any more
+        # The last: what comes later and in pieces.
+        for pieces in ((b'\x16\x03\x01\x02\x00', ), (b'nonsense\r\n\r\n', ),
+                       (b'SSH-2.0-OpenSSH_9.2\r\n', ), (b'get /healthz HTTP/1.1\r\n\r\n', ),
+                       (b'PRI * HTTP/2.0\r\n\r\n', ), (b'', b'\x16\x03')):
+            with self.subTest(pieces), \
+                    socket.create_connection(self.host.split(':'), timeout=3 * SCALE) as client:
+                for piece in pieces:
+                    client.sendall(piece)
+                    self.witness.ping()
+                # Its end, of its own accord: a time limit would be an exception.
+                self.assertEqual(client.recv(65536), b'')
+        with socket.create_connection(self.host.split(':'), timeout=5) as client:
+            try:
+                client.sendall(b'GET ' + b'x' * 200000)
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(65536):
                     pass
+            except (ConnectionResetError, BrokenPipeError):
+                pass
         self.check_others()
+
+    def test_a_request_in_pieces(self):
+        with socket.create_connection(self.host.split(':'), timeout=5) as client:
+            for piece in (b'', b'G', b'ET /healthz HTTP/1.1\r\n', b'Host: x\r\n\r\n'):
+                client.sendall(piece)
+                self.witness.ping()
+            self.assertTrue(client.recv(65536).startswith(b'HTTP/1.1 200 '))
 
 
 class Pages(SocketCase):
