@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -125,7 +126,7 @@ class Load {
     epoll_event events[256];
     const double wait =
         heartbeats_due_ > 0 ? std::clamp(heartbeats_due_ - now(), 0.0, longest) : longest;
-    const int count = epoll_wait(epoll_, events, 256, static_cast<int>(wait * 1000 + 0.5));
+    const int count = epoll_wait(epoll_, events, 256, static_cast<int>(std::lround(wait * 1000)));
     for (int i = 0; i < count; i++) {
       if (events[i].data.u32 == commands_id)
         read_commands();
@@ -158,9 +159,9 @@ class Load {
     sockaddr_in from{};
     from.sin_family = AF_INET;
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + static_cast<std::uint32_t>(id) % addresses);
-    bind(member.fd, reinterpret_cast<sockaddr *>(&from), sizeof from);
-    if (connect(member.fd, reinterpret_cast<sockaddr *>(&server_), sizeof server_) != 0 &&
-        errno != EINPROGRESS) {
+    auto *server = reinterpret_cast<sockaddr *>(&server_);
+    if (bind(member.fd, reinterpret_cast<sockaddr *>(&from), sizeof from) != 0 ||
+        (connect(member.fd, server, sizeof server_) != 0 && errno != EINPROGRESS)) {
       std::fprintf(stderr, "members: connect: %s\n", std::strerror(errno));
       std::exit(1);
     }
