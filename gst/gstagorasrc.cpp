@@ -318,6 +318,14 @@ static GstStateChangeReturn gst_agora_src_change_state (GstElement *element,
   return ret;
 }
 
+// An EOS from the application, as gst-launch-1.0 -e sends it, is the end of every pad.
+static gboolean gst_agora_src_send_event (GstElement *element, GstEvent *event) {
+  if (GST_EVENT_TYPE(event) == GST_EVENT_EOS)
+    if (auto listener = GST_AGORA_SRC(element)->state->get())
+      listener->end_pads();
+  return GST_ELEMENT_CLASS(gst_agora_src_parent_class)->send_event(element, event);
+}
+
 // A bin asks its sinks, and has none.
 static gboolean gst_agora_src_query (GstElement *element, GstQuery *query) {
   if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY)
@@ -416,6 +424,7 @@ static void gst_agora_src_class_init (GstAgoraSrcClass *klass) {
       "Listens to every speaker of a voice channel", "The agora developers");
   element_class->change_state = gst_agora_src_change_state;
   element_class->query = gst_agora_src_query;
+  element_class->send_event = gst_agora_src_send_event;
   GST_BIN_CLASS(klass)->handle_message = gst_agora_src_handle_message;
 }
 

@@ -189,12 +189,25 @@ std::shared_ptr<ExposedPad> Listener::exposed(std::uint32_t uid) const {
 void Listener::expose(std::uint32_t uid) {
   {
     std::lock_guard lock(mutex_);
-    if (exposed_.contains(uid) || !speakers_.contains(uid) || ending_->contains(uid))
+    if (pads_over_ || exposed_.contains(uid) || !speakers_.contains(uid) || ending_->contains(uid))
       return;
   }
   auto pad = std::make_shared<ExposedPad>(element_, uid);
   std::lock_guard lock(mutex_);
   exposed_[uid] = std::move(pad);
+}
+
+void Listener::end_pads() {
+  session_->run(this, [this] {
+    std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads;
+    {
+      std::lock_guard lock(mutex_);
+      pads_over_ = true;
+      pads = exposed_;
+    }
+    for (auto &[uid, pad] : pads)
+      unexpose(uid);
+  });
 }
 
 void Listener::unexpose(std::uint32_t uid) {

@@ -59,6 +59,8 @@ class Listener final : public Member, public Speaker::Watcher {
 
   // Which speakers to play; empty: all.
   void set_wanted (std::set<std::uint32_t> uids);
+  // Ends the speakers' pads for good: an EOS was sent to the element.
+  void end_pads ();
   // The mix has come to running time `now`. Its streaming thread.
   void tick (GstClockTime now);
 
@@ -121,6 +123,7 @@ class Listener final : public Member, public Speaker::Watcher {
   GstClockTime returned_at_ = 0;
   std::map<std::uint32_t, std::shared_ptr<ExposedPad>> exposed_;
   const std::shared_ptr<EndingPads> ending_ = std::make_shared<EndingPads>();
+  bool pads_over_ = false;
   std::map<std::uint32_t, std::string> urls_;
   std::set<std::uint32_t> wanted_;
 };

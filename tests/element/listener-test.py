@@ -78,6 +78,16 @@ class ListenerTest(ChannelCase):
             match = heard.match(voices[uid], heard.read(decoded))
             self.assertGreaterEqual(match.correlation, 0.95, f'{uid}: {match}')
 
+    def test_an_eos_ends_each_pad(self):
+        one = self.tmp / 'one.mp4'
+        listener = self.listen('expose-speakers=true', f'listener.speaker_63 ! aacparse ! mp4mux ! '
+                               f'filesink location={one}', '-e')
+        self.line(f'audiotestsrc is-live=true ! agorasink {self.where(63)}')
+        self.until(lambda: one.exists() and one.stat().st_size > 4000, 'some sound in the file')
+        self.assertEqual(listener.interrupt(10), 0, listener.tail())
+        # Whole only if the muxer was told of its end.
+        subprocess.run(['ffprobe', '-v', 'error', one], check=True, timeout=30)
+
     def test_uri(self):
         host = re.sub(r'^ws://(.*)/api$', r'\1', self.gate.ws)
         path = self.tmp / 'played.wav'
