@@ -2,6 +2,7 @@
 """The gateway, a speaker and a listener under valgrind: no error, and no byte of ours lost."""
 
 import os
+import re
 import shutil
 import signal
 import unittest
@@ -13,7 +14,11 @@ from harness import Case
 
 OURS = os.environ['AGORA_BUILD_ROOT']
 # What valgrind says of blocks that are still reached at exit is no loss.
-HARMLESS = ('Leak_StillReachable', 'Leak_PossiblyLost')
+HARMLESS = ('Leak_StillReachable', )
+# Who allocates for others. A block that is possibly lost is ours when these had it from us: what
+# the system's libraries keep in threads and types is reached by pointers into its middle, and each
+# call of theirs on our loop's thread has a frame of ours far below.
+ALLOCATORS = re.compile(r'vgpreload|libc\.so|ld-linux|libglib-|libgobject-|libstdc\+\+')
 
 
 @unittest.skipUnless(shutil.which('valgrind'), 'valgrind is not installed')
@@ -47,7 +52,10 @@ class ValgrindTest(Case):
             if kind in HARMLESS:
                 continue
             frames = list(error.find('stack').iter('frame'))
-            if any((frame.findtext('obj') or '').startswith(OURS) for frame in frames):
+            objects = [frame.findtext('obj') or '' for frame in frames]
+            if kind == 'Leak_PossiblyLost':
+                objects = [name for name in objects if not ALLOCATORS.search(name)][:1]
+            if any(name.startswith(OURS) for name in objects):
                 text = error.findtext('what') or error.findtext('xwhat/text')
                 stack = '\n'.join(
                     f'    {frame.findtext("fn") or "?"} '
