@@ -25,6 +25,8 @@ constexpr GstClockTime kStands = 1500 * GST_MSECOND;
 constexpr GstClockTime kComeBack = 3 * GST_SECOND;
 // More than two AAC frames, and what a local network's jitter adds.
 constexpr GstClockTime kLeastDelay = 50 * GST_MSECOND;
+// Whoever asks for so little gets it, and what it costs.
+constexpr GstClockTime kTightLatency = 20 * GST_MSECOND;
 
 }  // namespace
 
@@ -80,7 +82,8 @@ bool Listener::stop(GstClockTime budget) {
 // needs room: it becomes later than `latency`, not chopped.
 std::int64_t Listener::delay() const {
   const GstClockTime latency = latency_, pipeline = pipeline_latency_;
-  const GstClockTime least = pipeline > kMixBlock ? std::min(latency / 2, kLeastDelay) : 0;
+  const GstClockTime least =
+      latency > kTightLatency ? std::min((latency - kTightLatency) / 2, kLeastDelay) : 0;
   return static_cast<std::int64_t>(std::max(latency, pipeline + least) - pipeline);
 }
 
