@@ -128,6 +128,11 @@ class Process:
                     break
                 # A reader that ends says so after its last line; its thread dies a moment later.
                 _news.wait(min(0.1, deadline.left()))
+        if ended:
+            try:
+                self.popen.wait(1)  # its pipes close a moment before it is gone
+            except subprocess.TimeoutExpired:
+                pass
         why = f'ended with {self.popen.poll()}' if ended else f'said it not within {timeout} s'
         raise AssertionError(f'{self.name} {why}: /{pattern}/\n{self.tail()}')
 

@@ -229,6 +229,9 @@ Decoded<ClientMessage> decode_client (std::string_view text, const DecodeLimits 
     if (command != "ping")
       frame.fail("command", "\"ping\", or a clientRequest in its place, not " + quoted(command));
     message.envelope = read_envelope(frame);
+    // No client's ping has these two, and none of ours could say them again.
+    message.envelope.sdk_version.clear();
+    message.envelope.seq = 0;
     message.request = Ping{};
     if (failure)
       return to_error(failure, request_id);
