@@ -42,9 +42,9 @@ class DemoTest(Case):
         self.assertIn('agora-gateway', [name(pid) for pid in self.started])
         return demo
 
-    def check_nothing_is_left(self, within):
+    def check_nothing_is_left(self):
         self.until(lambda: not any(parent(pid) for pid in self.started), 'the end of the gateway',
-                   within)
+                   3)
         self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_signals_end_it_and_leave_nothing(self):
@@ -53,7 +53,7 @@ class DemoTest(Case):
                 demo = self.demo(*options)
                 demo.signal(number)
                 self.assertEqual(demo.wait(3), 128 + number)
-                self.check_nothing_is_left(0)
+                self.check_nothing_is_left()
 
     def test_killed_it_leaves_no_gateway(self):
         demo = self.demo()
@@ -71,7 +71,7 @@ class DemoTest(Case):
                      r'`latency`, \d+ ms by default', 'Both were heard, all of it'):
             self.assertRegex(said, what)
         self.assertGreater(len(heard.read(self.tmp / 'heard.wav')), 15 * heard.RATE)
-        self.check_nothing_is_left(0)
+        self.check_nothing_is_left()
 
 
 if __name__ == '__main__':
