@@ -33,6 +33,22 @@ unsigned entries_of (const char *path) {
   return count;
 }
 
+// Open files and sockets, and what they are. Without eventfds: an rtmp2sink that is stopped in the
+// middle of its handshake drops a GMainContext, and with it one of those. What drops a context of
+// ours loses memory, which LeakSanitizer sees.
+std::multiset<std::string> open_files () {
+  std::multiset<std::string> files;
+  GDir *folder = g_dir_open("/proc/self/fd", 0, nullptr);
+  while (const char *name = g_dir_read_name(folder)) {
+    const std::string path = std::string("/proc/self/fd/") + name;
+    g_autofree char *target = g_file_read_link(path.c_str(), nullptr);
+    if (target && !strstr(target, "[eventfd]"))
+      files.insert(target);
+  }
+  g_dir_close(folder);
+  return files;
+}
+
 // What the tracer of GStreamer still knows to be alive.
 unsigned live_objects () {
   GList *tracers = gst_tracing_get_active_tracers();
@@ -157,7 +173,7 @@ class Sequence {
 void test_sequences () {
   GatewayProcess gateway;
   unsigned threads = 0;
-  unsigned descriptors = 0;
+  std::size_t descriptors = 0;
   unsigned objects = 0;
   for (int i = 0; i < sequences; i++) {
     g_test_message("sequence %d", i);
@@ -167,17 +183,19 @@ void test_sequences () {
       // Sessions that end on other threads take a moment.
       let_pass(1500);
       threads = entries_of("/proc/self/task");
-      descriptors = entries_of("/proc/self/fd");
+      descriptors = open_files().size();
       objects = live_objects();
     }
   }
   // Threads of GLib's pools go when they have been idle.
   WAIT_UNTIL(entries_of("/proc/self/task") <= threads + 2);
-  WAIT_UNTIL(entries_of("/proc/self/fd") <= descriptors + 2);
+  for (const std::string &file : open_files())
+    g_test_message("open: %s", file.c_str());
+  WAIT_UNTIL(open_files().size() <= descriptors + 2);
   WAIT_UNTIL(live_objects() <= objects);
-  g_test_message("%u threads, %u descriptors, %u elements; %u, %u, %u before",
-                 entries_of("/proc/self/task"), entries_of("/proc/self/fd"), live_objects(),
-                 threads, descriptors, objects);
+  g_test_message("%u threads, %zu files, %u elements; %u, %zu, %u before",
+                 entries_of("/proc/self/task"), open_files().size(), live_objects(), threads,
+                 descriptors, objects);
 }
 
 }  // namespace
