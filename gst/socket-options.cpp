@@ -29,18 +29,6 @@ constexpr unsigned rtmp_port = 1935;
 constexpr std::uint64_t handshake_bytes = 1 + 1536 + 1536;
 constexpr std::uint64_t tolerance_bytes = 2048;
 
-class WeakSocket {
- public:
-  explicit WeakSocket(GSocket *socket) { g_weak_ref_init(&ref_, socket); }
-  ~WeakSocket() { g_weak_ref_clear(&ref_); }
-  WeakSocket(const WeakSocket &) = delete;
-  WeakSocket &operator=(const WeakSocket &) = delete;
-  GSocket *get () { return static_cast<GSocket *>(g_weak_ref_get(&ref_)); }
-
- private:
-  GWeakRef ref_;
-};
-
 struct Peer {
   unsigned users = 0;
   std::list<WeakSocket> sockets;
@@ -98,25 +86,28 @@ std::optional<Sending> ask (GSocket *socket) {
   return Sending{taken, static_cast<std::uint64_t>(waiting)};
 }
 
-std::vector<Sending> ask_all (const std::string &peer) {
-  // Given back after the lock is: the last reference closes.
+std::vector<ObjectPtr<GSocket>> sockets_of (const std::string &peer) {
   std::vector<ObjectPtr<GSocket>> sockets;
-  std::vector<Sending> answers;
   Peers &all = peers();
   std::lock_guard lock(all.mutex);
   auto it = all.known.find(peer);
   if (it == all.known.end())
-    return answers;
+    return sockets;
   it->second.sockets.remove_if([&] (WeakSocket &weak) {
-    GSocket *socket = weak.get();
-    if (!socket)
-      return true;
-    sockets.emplace_back(socket);
-    if (const auto answer = ask(socket))
-      answers.push_back(*answer);
-    return false;
+    sockets.emplace_back(weak.get());
+    if (sockets.back())
+      return false;
+    sockets.pop_back();
+    return true;
   });
-  return answers;
+  return sockets;
+}
+
+// How far the connection is from one on which so much has been written.
+std::uint64_t distance (const Sending &sending, std::uint64_t written) {
+  const std::uint64_t all = sending.taken + sending.waiting;
+  const std::uint64_t expected = written + handshake_bytes;
+  return all > expected ? all - expected : expected - all;
 }
 
 gboolean on_event (GSignalInvocationHint *, guint n_values, const GValue *values, gpointer) {
@@ -180,24 +171,32 @@ SocketOptions::~SocketOptions() {
 }
 
 std::optional<Sending> SocketOptions::sending(std::uint64_t written) const {
+  std::lock_guard lock(mutex_);
+  // The one of last time, as long as it fits: a process with a hundred sessions would else ask each
+  // about all the others.
+  if (const ObjectPtr<GSocket> socket{found_.get()}) {
+    const auto answer = ask(socket.get());
+    if (answer && distance(*answer, written) < tolerance_bytes)
+      return answer;
+  }
   std::optional<Sending> best;
   std::uint64_t least = tolerance_bytes;
-  const std::uint64_t expected = written + handshake_bytes;
-  for (const Sending &each : ask_all(peer_)) {
-    const std::uint64_t all = each.taken + each.waiting;
-    const std::uint64_t off = all > expected ? all - expected : expected - all;
-    if (off < least) {
-      least = off;
-      best = each;
-    }
+  for (const ObjectPtr<GSocket> &socket : sockets_of(peer_)) {
+    const auto answer = ask(socket.get());
+    if (!answer || distance(*answer, written) >= least)
+      continue;
+    least = distance(*answer, written);
+    best = answer;
+    found_.set(socket.get());
   }
   return best;
 }
 
 std::uint64_t SocketOptions::taken() const {
   std::uint64_t sum = 0;
-  for (const Sending &each : ask_all(peer_))
-    sum += each.taken;
+  for (const ObjectPtr<GSocket> &socket : sockets_of(peer_))
+    if (const auto answer = ask(socket.get()))
+      sum += answer->taken;
   return sum;
 }
 

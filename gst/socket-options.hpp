@@ -4,7 +4,10 @@
 // for minutes), and a limit for unacknowledged data.
 #pragma once
 
+#include <gio/gio.h>
+
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -14,6 +17,20 @@ namespace agora {
 struct Sending {
   std::uint64_t taken = 0;
   std::uint64_t waiting = 0;
+};
+
+class WeakSocket {
+ public:
+  explicit WeakSocket(GSocket *socket = nullptr) { g_weak_ref_init(&ref_, socket); }
+  ~WeakSocket() { g_weak_ref_clear(&ref_); }
+  WeakSocket(const WeakSocket &) = delete;
+  WeakSocket &operator=(const WeakSocket &) = delete;
+  void set (GSocket *socket) { g_weak_ref_set(&ref_, socket); }
+  // A new reference, or nullptr.
+  GSocket *get () { return static_cast<GSocket *>(g_weak_ref_get(&ref_)); }
+
+ private:
+  GWeakRef ref_;
 };
 
 // While it lives, new connections of this process to host:port get the options. A process-wide
@@ -37,6 +54,8 @@ class SocketOptions {
   void enter ();
 
   std::string peer_;
+  mutable std::mutex mutex_;  // guards what follows; before the list of all sockets
+  mutable WeakSocket found_;  // by sending()
 };
 
 }  // namespace agora
