@@ -70,23 +70,33 @@ void Backlog::clear() {
   ended_ = false;
 }
 
-Backlog::Took Backlog::take(Frame &frame, const Clock::time_point *deadline) {
+Backlog::Event Backlog::wait(const Clock::time_point *deadline) {
   std::unique_lock lock(mutex_);
   const auto ready = [this] { return stopped_ || woken_ || ended_ || !frames_.empty(); };
   if (!deadline)
     changed_.wait(lock, ready);
   else if (!changed_.wait_until(lock, *deadline, ready))
-    return Took::timeout;
+    return Event::timeout;
   if (stopped_)
-    return Took::stopped;
-  if (frames_.empty() && std::exchange(woken_, false))
-    return Took::woken;
+    return Event::stopped;
+  if (!frames_.empty())
+    return Event::frame;
+  return std::exchange(woken_, false) ? Event::woken : Event::end;
+}
+
+bool Backlog::take(Frame &frame) {
+  std::lock_guard lock(mutex_);
   if (frames_.empty())
-    return Took::end;
+    return false;
   frame = std::move(frames_.front());
   frames_.pop_front();
   totals_.queued -= frame.duration;
-  return Took::frame;
+  return true;
+}
+
+bool Backlog::idle() const {
+  std::lock_guard lock(mutex_);
+  return frames_.empty() && !ended_ && !stopped_;
 }
 
 void Backlog::wake() {

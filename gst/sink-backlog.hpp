@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "gst/gst-ptr.hpp"
+#include "gst/sink-filler.hpp"
 
 namespace agora {
 
@@ -18,6 +19,7 @@ using Clock = std::chrono::steady_clock;
 struct Frame {
   BufferPtr buffer;
   CapsPtr caps;
+  AacFormat format;  // what the caps say
   // Running time at the sink pad.
   GstClockTime time = 0;
   GstClockTime duration = 0;
@@ -28,10 +30,10 @@ struct Frame {
   Clock::time_point arrival;
 };
 
-// Thread-safe: one thread puts, one takes, any one asks.
+// Thread-safe: one thread puts, one waits, any one asks.
 class Backlog {
  public:
-  enum class Took { frame, timeout, woken, end, stopped };
+  enum class Event { frame, timeout, woken, end, stopped };
   struct Totals {
     GstClockTime queued = 0;
     GstClockTime dropped = 0;
@@ -49,9 +51,14 @@ class Backlog {
   void end ();
   // What is queued is of no use any more (a flushing seek).
   void clear ();
-  // Takes the next frame; waits for it until `deadline`, or for ever when there is none.
-  Took take (Frame &frame, const Clock::time_point *deadline);
-  // Makes take() return, so that its caller looks again at what it waits for.
+  // Waits until there is a frame to take(), or something else to be done; until `deadline`, or for
+  // ever when there is none.
+  Event wait (const Clock::time_point *deadline);
+  // The oldest frame; false when there is none any more. Never waits.
+  bool take (Frame &frame);
+  // Whether a frame that came now would be the next.
+  bool idle () const;
+  // Makes wait() return, so that its caller looks again at what it waits for.
   void wake ();
   // Counts what was lost further down the way.
   void add_dropped (GstClockTime duration, std::uint64_t frames);

@@ -123,10 +123,13 @@ bool SinkCore::begin_feeding() {
   backlog_.start();
   if (!uplink_.start())
     return false;
-  timeline_.reset();
-  sent_caps_.reset();
-  filling_until_.reset();
-  last_sent_ = last_stamp_ = {};
+  {
+    std::lock_guard lock(feed_mutex_);
+    timeline_.reset();
+    sent_caps_.reset();
+    filling_until_.reset();
+    last_sent_ = last_stamp_ = {};
+  }
   feeder_ = g_thread_new(
       "agorasink:feed",
       [] (gpointer self) -> gpointer {
@@ -233,6 +236,7 @@ GstFlowReturn SinkCore::take_in(BufferPtr buffer) {
   if (ended_)
     return GST_FLOW_EOS;
   Frame frame;
+  frame.format = format_;
   frame.duration = format_.frame_duration();
   guint64 running = in_end_;
   if (GST_BUFFER_PTS_IS_VALID(buffer.get())) {
@@ -251,7 +255,7 @@ GstFlowReturn SinkCore::take_in(BufferPtr buffer) {
   frame.lookahead = gst_util_uint64_scale_int(front_.priming(), GST_SECOND, format_.rate);
   frame.fresh = std::exchange(fresh_, false);
   frame.arrival = Clock::now();
-  const bool dropped = !backlog_.put(std::move(frame));
+  const bool dropped = !feed_now(frame) && !backlog_.put(std::move(frame));
   if ((uplink_.stands_still() || dropped) && uplink_.stalled())
     leg_stalled();
   return GST_FLOW_OK;

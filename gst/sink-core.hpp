@@ -84,11 +84,17 @@ class SinkCore final : public Member, private Uplink::Owner {
   void end_feeding ();
   void revive ();
 
+  // The streaming thread. False: the frame has to wait, and is still there.
+  bool feed_now (Frame &frame);
   // The feeder thread.
   void feed ();
-  GstFlowReturn feed_frame (Frame frame);
-  GstFlowReturn feed_filler ();
-  bool goes_on (GstFlowReturn flow);
+  std::optional<Clock::time_point> feed_deadline ();
+  void feed_next ();
+  void feed_end ();
+  // Both; under feed_mutex_.
+  void feed_frame (Frame frame);
+  void feed_filler ();
+  void check_flow (GstFlowReturn flow);
   GstFlowReturn send (BufferPtr payload, const CapsPtr &caps, GstClockTime time,
                       GstClockTime duration, Clock::time_point arrival);
   BufferPtr stamped (BufferPtr payload, const Frame &frame);
@@ -113,8 +119,12 @@ class SinkCore final : public Member, private Uplink::Owner {
   bool fresh_ = true;
   GstClockTime in_end_ = 0;
 
-  // Feeder thread.
-  GThread *feeder_ = nullptr;
+  GThread *feeder_ = nullptr;  // streaming thread and state changes
+
+  // Guards what follows, and that frames reach the muxer in their order; before mutex_, the
+  // backlog's and the uplink's. Who holds it may wait for the network: the streaming thread only
+  // tries it.
+  mutable std::mutex feed_mutex_;
   SendTimeline timeline_;
   CapsPtr sent_caps_;
   Clock::time_point last_sent_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The feeder: one thread that takes frames from the backlog to the muxer, and stands in when none
-// come. It may wait for the network; nobody waits for it.
+// How frames get into the muxer. Where nothing is in the way the streaming thread brings them there
+// itself, which spares waking another for each. What has to wait goes through the backlog, from
+// which the feeder takes it, a thread that may wait for the network; nobody waits for it. It also
+// stands in when no frames come.
 #include <algorithm>
 #include <utility>
 
@@ -34,45 +36,74 @@ std::optional<Clock::time_point> SinkCore::next_filler() const {
   return last_sent_ + milliseconds(settings_.gap_timeout_ms);
 }
 
+std::optional<Clock::time_point> SinkCore::feed_deadline() {
+  std::lock_guard lock(feed_mutex_);
+  // Before PLAYING nothing is missed yet.
+  if (playing_ && last_sent_ == Clock::time_point())
+    last_sent_ = Clock::now();
+  return next_filler();
+}
+
 void SinkCore::feed() {
   for (;;) {
-    // Before PLAYING nothing is missed yet.
-    if (playing_ && last_sent_ == Clock::time_point())
-      last_sent_ = Clock::now();
-    const std::optional<Clock::time_point> deadline = next_filler();
-    Frame frame;
-    switch (backlog_.take(frame, deadline ? &*deadline : nullptr)) {
-      case Backlog::Took::frame:
-        if (!goes_on(feed_frame(std::move(frame))))
-          return;
+    const std::optional<Clock::time_point> deadline = feed_deadline();
+    switch (backlog_.wait(deadline ? &*deadline : nullptr)) {
+      case Backlog::Event::frame:
+      case Backlog::Event::timeout:
+        feed_next();
         break;
-      case Backlog::Took::timeout:
-        if (!goes_on(feed_filler()))
-          return;
+      case Backlog::Event::woken:
         break;
-      case Backlog::Took::woken:
-        break;
-      case Backlog::Took::end:
-        uplink_.send_end();
+      case Backlog::Event::end:
+        feed_end();
         return;
-      case Backlog::Took::stopped:
+      case Backlog::Event::stopped:
         return;
     }
   }
 }
 
-// The network's troubles are repaired behind the muxer; what comes back from it is its own.
-bool SinkCore::goes_on(GstFlowReturn flow) {
+void SinkCore::feed_end() {
+  std::lock_guard lock(feed_mutex_);
+  uplink_.send_end();
+}
+
+// Taken under the lock, so that no newer frame goes before it.
+void SinkCore::feed_next() {
+  std::lock_guard lock(feed_mutex_);
+  Frame frame;
+  if (backlog_.take(frame)) {
+    feed_frame(std::move(frame));
+    return;
+  }
+  // Frames that did not come by the feeder have moved it.
+  const std::optional<Clock::time_point> deadline = next_filler();
+  if (deadline && *deadline <= Clock::now())
+    feed_filler();
+}
+
+// A muxer that is idle takes a frame without waiting.
+bool SinkCore::feed_now(Frame &frame) {
+  std::unique_lock lock(feed_mutex_, std::try_to_lock);
+  if (!lock || !backlog_.idle() || !uplink_.idle())
+    return false;
+  feed_frame(std::move(frame));
+  return true;
+}
+
+// The network's troubles are repaired behind the muxer; what comes back from it is its own, and
+// ends this.
+void SinkCore::check_flow(GstFlowReturn flow) {
   if (flow == GST_FLOW_OK)
-    return true;
+    return;
+  backlog_.stop();
   if (flow != GST_FLOW_FLUSHING && !stopping_)
     GST_ELEMENT_ERROR(
         bin_, STREAM, MUX, ("This sound could not be put into FLV."),
         ("flvmux returned %s for %" GST_PTR_FORMAT, gst_flow_get_name(flow), sent_caps_.get()));
-  return false;
 }
 
-GstFlowReturn SinkCore::feed_frame(Frame frame) {
+void SinkCore::feed_frame(Frame frame) {
   const Clock::time_point now = Clock::now();
   if (resumed_.exchange(false))
     timeline_.paused();
@@ -80,27 +111,26 @@ GstFlowReturn SinkCore::feed_frame(Frame frame) {
       timeline_.place(frame.time, frame.duration, frame.fresh, elapsed(last_sent_, now));
   if (!place) {
     backlog_.add_dropped(frame.duration, 1);
-    return GST_FLOW_OK;
+    return;
   }
   GST_TRACE_OBJECT(bin_, "frame of %" GST_TIME_FORMAT " goes to %" GST_TIME_FORMAT,
                    GST_TIME_ARGS(frame.time), GST_TIME_ARGS(*place));
   filling_until_.reset();
   last_sent_ = now;
-  const AacFormat format = AacFormat::of(frame.caps.get());
   BufferPtr payload;
   if (muted_) {
-    payload = silent_frame(format.channels);
+    payload = silent_frame(frame.format.channels);
     // A layout that has no silence of its own is silent by its absence.
     if (!payload)
-      return GST_FLOW_OK;
+      return;
   } else {
     payload = std::move(frame.buffer);
   }
-  if (format.object_type == 2 && now - last_stamp_ >= stamp_interval) {
+  if (frame.format.object_type == 2 && now - last_stamp_ >= stamp_interval) {
     payload = stamped(std::move(payload), frame);
     last_stamp_ = now;
   }
-  return send(std::move(payload), frame.caps, *place, frame.duration, frame.arrival);
+  check_flow(send(std::move(payload), frame.caps, *place, frame.duration, frame.arrival));
 }
 
 // With the wall clock of the moment at which the frame's first sample was at the sink pad.
@@ -126,7 +156,7 @@ GstFlowReturn SinkCore::send(BufferPtr payload, const CapsPtr &caps, GstClockTim
   return uplink_.send(out.get(), caps.get(), arrival);
 }
 
-GstFlowReturn SinkCore::feed_filler() {
+void SinkCore::feed_filler() {
   const Clock::time_point now = Clock::now();
   OnGap on_gap;
   const BufferPtr *piece = nullptr;
@@ -142,13 +172,13 @@ GstFlowReturn SinkCore::feed_filler() {
   if (on_gap == OnGap::end && !sent_caps_) {
     // What has not begun doesn't end.
     last_sent_ = now;
-    return GST_FLOW_OK;
+    return;
   }
   if (on_gap == OnGap::end) {
     GST_INFO_OBJECT(bin_, "no sound for too long: this ends the stream");
     last_sent_ = Clock::now() + std::chrono::hours(24);
     end_of_stream(gst_util_seqnum_next());
-    return GST_FLOW_OK;
+    return;
   }
   if (!caps)
     caps = sent_caps_ ? share(sent_caps_.get()) : default_aac_caps();
@@ -161,7 +191,8 @@ GstFlowReturn SinkCore::feed_filler() {
   last_sent_ = now;
   filled_ += duration;
   BufferPtr payload = piece && !muted_ ? share(piece->get()) : silent_frame(format.channels);
-  return payload ? send(std::move(payload), caps, time, duration, now) : GST_FLOW_OK;
+  if (payload)
+    check_flow(send(std::move(payload), caps, time, duration, now));
 }
 
 }  // namespace agora

@@ -44,6 +44,19 @@ bool structure_is_loas (const GstStructure *structure) {
   return g_strcmp0(gst_structure_get_string(structure, "stream-format"), "loas") == 0;
 }
 
+// What comes out of an encoder or a demuxer: one frame a buffer, and all is said of it. A parser
+// would find nothing to do.
+bool structure_is_framed (const GstStructure *structure) {
+  const auto says = [structure] (const char *field, const char *value) {
+    return g_strcmp0(gst_structure_get_string(structure, field), value) == 0;
+  };
+  int number = 0;
+  return says("stream-format", "raw") && says("base-profile", "lc") && says("profile", "lc") &&
+         gst_structure_has_field(structure, "codec_data") &&
+         gst_structure_get_int(structure, "rate", &number) &&
+         gst_structure_get_int(structure, "channels", &number);
+}
+
 }  // namespace
 
 Front::Front(GstBin *bin, GstPad *pad, GstElement *exit) : bin_(bin), pad_(pad), exit_(exit) {
@@ -74,7 +87,9 @@ Front::Kind Front::kind_of(const GstCaps *caps) {
   int version = 0;
   if (gst_structure_has_name(structure, "audio/mpeg") &&
       gst_structure_get_int(structure, "mpegversion", &version) && (version == 2 || version == 4))
-    return structure_is_loas(structure) ? Kind::coded : Kind::aac;
+    return structure_is_loas(structure)     ? Kind::coded
+           : structure_is_framed(structure) ? Kind::framed
+                                            : Kind::aac;
   return Kind::none;
 }
 
@@ -241,6 +256,8 @@ bool Front::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chain) {
       return true;
     case Kind::aac:
       return add("aacparse", good);
+    case Kind::framed:
+      return true;
     case Kind::flv:
       if (!add("flvdemux", good))
         return false;
@@ -267,6 +284,8 @@ bool Front::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chain) {
 }
 
 bool Front::link(const std::vector<GstElement *> &chain, GstElement *after) {
+  if (chain.empty())
+    return true;
   for (std::size_t i = 0; i + 1 < chain.size(); i++) {
     if (!gst_element_link(chain[i], chain[i + 1]))
       return false;
@@ -289,7 +308,7 @@ bool Front::plug(Kind kind, GstCaps *caps) {
                       ("elements for %" GST_PTR_FORMAT " don't link", caps));
     return false;
   }
-  ObjectPtr<GstPad> head(gst_element_get_static_pad(chain.front(), "sink"));
+  ObjectPtr<GstPad> head(gst_element_get_static_pad(first(chain), "sink"));
   if (!gst_ghost_pad_set_target(GST_GHOST_PAD(pad_), head.get()))
     return false;
   kind_ = kind;
@@ -307,7 +326,7 @@ void Front::on_type_found(GstElement *typefind, guint, GstCaps *caps, Front *sel
   if (!self->build(kind, caps, chain))
     return;
   if (!self->link(chain, kind == Kind::flv ? nullptr : self->exit_) ||
-      !gst_element_link(typefind, chain.front()))
+      !gst_element_link(typefind, self->first(chain)))
     GST_ELEMENT_ERROR(self->bin_, CORE, NEGOTIATION, ("Can't send this sound to the channel."),
                       ("elements for %" GST_PTR_FORMAT " don't link", caps));
 }
@@ -330,7 +349,7 @@ void Front::demuxed(GstPad *pad) {
     if (!build(kind, caps.get(), chain) || (kind == Kind::raw && !fit(caps.get())) ||
         !link(chain, exit_))
       return;
-    ObjectPtr<GstPad> head(gst_element_get_static_pad(chain.front(), "sink"));
+    ObjectPtr<GstPad> head(gst_element_get_static_pad(first(chain), "sink"));
     gst_pad_link(pad, head.get());
     return;
   }

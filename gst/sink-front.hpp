@@ -43,7 +43,7 @@ class Front {
   void reset ();
 
  private:
-  enum class Kind { none, unknown, raw, aac, coded, flv };
+  enum class Kind { none, unknown, raw, aac, framed, coded, flv };
 
   static Kind kind_of (const GstCaps *caps);
   bool plug (Kind kind, GstCaps *caps);
@@ -55,6 +55,10 @@ class Front {
   bool build (Kind kind, GstCaps *caps, std::vector<GstElement *> &chain);
   bool add_decoder (GstCaps *caps, std::vector<GstElement *> &chain);
   bool link (const std::vector<GstElement *> &chain, GstElement *after);
+  // Of a chain that ends at the exit.
+  GstElement *first (const std::vector<GstElement *> &chain) const {
+    return chain.empty() ? exit_ : chain.front();
+  }
   void refuse (const GstCaps *caps);
 
   static GstPadProbeReturn on_exit_event (GstPad *pad, GstPadProbeInfo *info, gpointer self);

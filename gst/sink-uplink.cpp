@@ -204,16 +204,32 @@ bool Uplink::is_stale(GstBuffer *buffer) {
   return stale;
 }
 
+// The muxer is done with the frame in `buffer`, and with all before it.
+void Uplink::left(GstBuffer *buffer) {
+  const GstClockTime time = GST_BUFFER_PTS(buffer);
+  std::lock_guard lock(mutex_);
+  while (GST_CLOCK_TIME_IS_VALID(time) && !in_flight_.empty() && in_flight_.front().time <= time)
+    in_flight_.pop_front();
+}
+
+bool Uplink::idle() const {
+  std::lock_guard lock(mutex_);
+  return running_ && in_flight_.empty();
+}
+
 GstFlowReturn Uplink::render(GstBuffer *buffer) {
   for (;;) {
     const LegPtr leg = await_leg();
     if (!leg)
       return GST_FLOW_FLUSHING;
     // Headers come to every session with the caps.
-    if (GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_HEADER) || is_stale(buffer))
+    if (GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_HEADER))
       return GST_FLOW_OK;
-    if (leg->push(buffer, muxed_.get()) == GST_FLOW_OK) {
-      rendered(leg, gst_buffer_get_size(buffer));
+    const bool stale = is_stale(buffer);
+    if (stale || leg->push(buffer, muxed_.get()) == GST_FLOW_OK) {
+      left(buffer);
+      if (!stale)
+        rendered(leg, gst_buffer_get_size(buffer));
       return GST_FLOW_OK;
     }
     // Its own message may be under way still, and tells the cause; a session that was replaced or

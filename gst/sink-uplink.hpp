@@ -2,7 +2,7 @@
 // From AAC frames to the media server: the muxer, and the RTMP session behind it, which comes, goes
 // and is replaced while the muxer runs on.
 //
-// Threads: the feeder pushes frames into the muxer; the muxer's own thread comes out at render()
+// Threads: frames are pushed into the muxer; the muxer's own thread comes out at render()
 // and goes on into the session's rtmp2sink, where it may wait for the network; sessions are opened
 // from the signalling thread and closed on threads of GStreamer's pool.
 #pragma once
@@ -52,7 +52,9 @@ class Uplink {
   // The streaming thread.
   bool stands_still ();
 
-  // The feeder: into the muxer. Waits for the network.
+  // Whether all that was sent is out of the muxer, so that send() would not wait.
+  bool idle () const;
+  // Into the muxer, by one thread at a time. Waits for the network.
   GstFlowReturn send (GstBuffer *buffer, GstCaps *caps, Clock::time_point arrival);
   void send_end ();
   // Waits until the server has taken everything up to the end: for `most`, and no longer than
@@ -80,6 +82,7 @@ class Uplink {
   GstFlowReturn render (GstBuffer *buffer);
   LegPtr await_leg ();
   bool is_stale (GstBuffer *buffer);
+  void left (GstBuffer *buffer);
   void rendered (const LegPtr &leg, gsize bytes);
   void finish ();
   void install (const LegPtr &leg, bool promoted);
@@ -93,15 +96,15 @@ class Uplink {
   ObjectPtr<GstElement> muxer_;
   ObjectPtr<GstPad> feed_;  // into the muxer
   ObjectPtr<GstPad> gate_;  // out of it
-  CapsPtr fed_;             // caps of the last frame; the feeder
+  CapsPtr fed_;             // caps of the last frame; whoever sends
   CapsPtr muxed_;           // the muxer's caps; its thread
 
   mutable std::mutex mutex_;  // guards all below; no call leaves the object under it
   std::condition_variable changed_;
-  LegPtr leg_;                // takes the sound
-  LegPtr next_;               // is to take over once it is accepted
-  std::vector<LegPtr> legs_;  // all that aren't closed yet
-  std::deque<InFlight> in_flight_;
+  LegPtr leg_;                      // takes the sound
+  LegPtr next_;                     // is to take over once it is accepted
+  std::vector<LegPtr> legs_;        // all that aren't closed yet
+  std::deque<InFlight> in_flight_;  // in the muxer, or on the way out of it
   bool works_ = false;
   bool standing_ = false;     // what was sent is not taken
   Clock::time_point looked_;  // by stands_still()

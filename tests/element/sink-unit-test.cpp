@@ -30,6 +30,12 @@ Frame frame (GstClockTime time, bool fresh = false) {
   return made;
 }
 
+Backlog::Event take (Backlog &backlog, Frame &frame, const Clock::time_point *deadline) {
+  const Backlog::Event event = backlog.wait(deadline);
+  g_assert_true(backlog.take(frame) == (event == Backlog::Event::frame));
+  return event;
+}
+
 void test_backlog_drops_oldest () {
   Backlog backlog;
   backlog.start();
@@ -40,7 +46,7 @@ void test_backlog_drops_oldest () {
   g_assert_cmpuint(backlog.totals().dropped, ==, 15 * length);
   g_assert_cmpuint(backlog.totals().dropped_frames, ==, 15);
   Frame first;
-  g_assert_true(backlog.take(first, nullptr) == Backlog::Took::frame);
+  g_assert_true(take(backlog, first, nullptr) == Backlog::Event::frame);
   g_assert_cmpuint(first.time, ==, 15 * length);
   // What the dropped frame said about the timeline is still true.
   g_assert_true(first.fresh);
@@ -53,17 +59,18 @@ void test_backlog_ends () {
   backlog.start();
   Frame taken;
   const Clock::time_point past = Clock::now();
-  g_assert_true(backlog.take(taken, &past) == Backlog::Took::timeout);
+  g_assert_true(take(backlog, taken, &past) == Backlog::Event::timeout);
   backlog.put(frame(0));
   backlog.end();
   backlog.put(frame(length));
-  g_assert_true(backlog.take(taken, nullptr) == Backlog::Took::frame);
-  g_assert_true(backlog.take(taken, nullptr) == Backlog::Took::end);
+  g_assert_true(take(backlog, taken, nullptr) == Backlog::Event::frame);
+  g_assert_true(take(backlog, taken, nullptr) == Backlog::Event::end);
   // A seek makes it live again.
   backlog.clear();
   backlog.wake();
-  g_assert_true(backlog.take(taken, nullptr) == Backlog::Took::woken);
-  std::thread taker([&] { g_assert_true(backlog.take(taken, nullptr) == Backlog::Took::stopped); });
+  g_assert_true(take(backlog, taken, nullptr) == Backlog::Event::woken);
+  std::thread taker(
+      [&] { g_assert_true(take(backlog, taken, nullptr) == Backlog::Event::stopped); });
   backlog.stop();
   taker.join();
 }
