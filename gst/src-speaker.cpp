@@ -11,6 +11,7 @@
 #include "gst/private-part.hpp"
 #include "gst/socket-options.hpp"
 #include "gst/stamp.hpp"
+#include "gst/to-floats.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(gst_agora_src_debug);
 #define GST_CAT_DEFAULT gst_agora_src_debug
@@ -18,12 +19,8 @@ GST_DEBUG_CATEGORY_EXTERN(gst_agora_src_debug);
 namespace agora {
 namespace {
 
-GstStaticPadTemplate end_template =
-    GST_STATIC_PAD_TEMPLATE("timeline", GST_PAD_SINK, GST_PAD_ALWAYS,
-                            GST_STATIC_CAPS("audio/x-raw, format = (string) " GST_AUDIO_NE(
-                                F32) ", "
-                                     "layout = (string) interleaved, rate = (int) [ 1, MAX ], "
-                                     "channels = (int) [ 1, 2 ]"));
+GstStaticPadTemplate end_template = GST_STATIC_PAD_TEMPLATE(
+    "timeline", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS("audio/x-raw"));
 
 // A media server that is silent for so long is frozen, or the way to it is: members send silence
 // too.
@@ -31,11 +28,19 @@ constexpr guint kIdleSeconds = 3;
 // Frames after which an AAC decoder has all of its overlap.
 constexpr unsigned kSettled = 3;
 
+// Whether a decoder would find nothing to do for a parser.
+bool is_framed (const GstCaps *caps) {
+  const GstStructure *structure = gst_caps_get_structure(caps, 0);
+  gboolean framed = FALSE;
+  return gst_structure_get_boolean(structure, "framed", &framed) && framed &&
+         g_strcmp0(gst_structure_get_string(structure, "stream-format"), "raw") == 0;
+}
+
 }  // namespace
 
-// One RTMP session: rtmp2src ! flvdemux ! (parser) ! decoder ! audioconvert, in a bin of its own,
-// and a pad at its end that pushes into the timeline. A returning speaker gets a new one: flvdemux
-// does not begin anew after a flush.
+// One RTMP session: rtmp2src ! flvdemux ! (parser) ! decoder, in a bin of its own, and a pad at its
+// end that pushes into the timeline. A returning speaker gets a new one: flvdemux does not begin
+// anew after a flush.
 class Speaker::Leg {
  public:
   Leg(Speaker *speaker, const std::string &url);
@@ -61,7 +66,7 @@ class Speaker::Leg {
   GstPad *end_;
   bool started_ = false;
   bool linked_ = false;  // streaming thread
-  GstAudioInfo info_;    // streaming thread
+  ToFloats floats_;      // streaming thread
   unsigned frames_ = 0;  // streaming thread
 };
 
@@ -71,7 +76,6 @@ Speaker::Leg::Leg(Speaker *speaker, const std::string &url) : speaker_(speaker),
       "speaker-" + std::to_string(speaker->uid_) + "-" + std::to_string(count++);
   bin_ = GST_ELEMENT(gst_object_ref_sink(gst_bin_new(name.c_str())));
   mark_private_part(bin_);
-  gst_audio_info_init(&info_);
 
   end_ = GST_PAD(gst_object_ref_sink(gst_pad_new_from_static_template(&end_template, "timeline")));
   gst_pad_set_element_private(end_, this);
@@ -141,24 +145,24 @@ void Speaker::Leg::link(GstPad *pad) {
 }
 
 void Speaker::Leg::link_decoder(GstPad *pad, GstCaps *caps) {
-  GstElement *parser = make_parser(caps);
+  GstElement *parser =
+      is_framed(caps) && !speaker_->watcher_->wants_encoded() ? nullptr : make_parser(caps);
   GstElement *decoder = make_decoder(caps);
   // Frames can be recorded as they are where nothing decodes them.
-  GstElement *last = gst_element_factory_make(decoder ? "audioconvert" : "fakesink", nullptr);
+  GstElement *last = decoder ? decoder : gst_element_factory_make("fakesink", nullptr);
   if (!decoder && speaker_->watcher_->wants_mix())
     speaker_->watcher_->speaker_unplayable(speaker_->uid_, caps);
   if (!decoder && last)
     g_object_set(last, "sync", FALSE, "async", FALSE, nullptr);
   GstPad *from = GST_PAD(gst_object_ref(pad));
-  bool probed = false;
-  for (GstElement *element : {parser, decoder, last}) {
+  for (GstElement *element : {parser, last}) {
     if (!element)
       continue;
     gst_bin_add(GST_BIN(bin_), element);
     gst_element_sync_state_with_parent(element);
     g_autoptr(GstPad) sink = gst_element_get_static_pad(element, "sink");
     gst_pad_link(from, sink);
-    if (element != parser && !std::exchange(probed, true))
+    if (element == last)
       gst_pad_add_probe(sink, GST_PAD_PROBE_TYPE_BUFFER, encoded, this, nullptr);
     gst_object_unref(from);
     from = gst_element_get_static_pad(element, "src");
@@ -201,7 +205,7 @@ GstFlowReturn Speaker::Leg::chain(GstPad *pad, GstObject *, GstBuffer *buffer) {
   g_autoptr(GstBuffer) owned = buffer;
   g_autoptr(GstClock) clock = gst_element_get_clock(GST_ELEMENT(speaker->owner_));
   // Before the pipeline has a clock nobody listens.
-  if (!clock || !GST_BUFFER_PTS_IS_VALID(buffer) || !GST_AUDIO_INFO_IS_VALID(&self->info_))
+  if (!clock || !GST_BUFFER_PTS_IS_VALID(buffer) || !self->floats_.valid())
     return GST_FLOW_OK;
 
   {
@@ -209,14 +213,13 @@ GstFlowReturn Speaker::Leg::chain(GstPad *pad, GstObject *, GstBuffer *buffer) {
     if (speaker->current_.get() != self)
       return GST_FLOW_OK;
   }
-  GstMapInfo map;
-  if (gst_buffer_map(buffer, &map, GST_MAP_READ)) {
-    const auto bpf = static_cast<gsize>(GST_AUDIO_INFO_BPF(&self->info_));
+  GstAudioBuffer mapped;
+  if (gst_audio_buffer_map(&mapped, self->floats_.in(), buffer, GST_MAP_READ)) {
     speaker->timeline_->push(static_cast<gint64>(GST_BUFFER_PTS(buffer)),
                              static_cast<gint64>(gst_clock_get_time(clock)),
-                             reinterpret_cast<const float *>(map.data), map.size / bpf,
-                             self->info_.rate, self->info_.channels);
-    gst_buffer_unmap(buffer, &map);
+                             self->floats_.convert(&mapped), static_cast<gsize>(mapped.n_samples),
+                             self->floats_.rate(), self->floats_.channels());
+    gst_audio_buffer_unmap(&mapped);
   }
   return GST_FLOW_OK;
 }
@@ -227,8 +230,8 @@ gboolean Speaker::Leg::event(GstPad *pad, GstObject *parent, GstEvent *event) {
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_CAPS:
       gst_event_parse_caps(event, &caps);
-      if (!gst_audio_info_from_caps(&self->info_, caps))
-        gst_audio_info_init(&self->info_);
+      if (!self->floats_.set_caps(caps))
+        GST_WARNING_OBJECT(pad, "nothing converts %" GST_PTR_FORMAT, caps);
       break;
     case GST_EVENT_EOS:
       self->speaker_->ended(self);
