@@ -17,6 +17,15 @@ constexpr double kJump = 500e6;
 // Further off than this, playing jumps; nearer, it is stretched: within two seconds it is less than
 // 15 ms off.
 constexpr double kHardError = 30e6;
+// A jump is put off for so long at most, until a pause between words; no longer than that it has
+// to be back within two seconds with what stretching takes.
+constexpr double kPatience = 600e6;
+// A pause is looked for in pieces of this length, and is of some at least. Quiet is what is so much
+// below the loudest of them, or below anything that is heard.
+constexpr double kPiece = 5e6;
+constexpr double kPause = 20e6;
+constexpr double kQuiet = 0.1;
+constexpr double kInaudible = 0.003;
 // Our clock never goes back by so much: it is another one.
 constexpr std::int64_t kClockBack = 1'000'000'000;
 // How much of the position's error one second of stretching takes away: gently near its place,
@@ -36,6 +45,8 @@ constexpr double kAdaptTime = 2e9;
 constexpr double kAdaptSpeed = 0.01;
 constexpr double kAdaptSlew = 0.01;
 constexpr double kFade = 5e6;
+// Blocks that follow each other may be so far apart.
+constexpr double kRounding = 1e6;
 // What no network holds back: beyond it, the oldest goes.
 constexpr double kMaxQueue = 10e9;
 // The resampler counts in hundredths of a hertz, so that a fifth of a part per million is a step it
@@ -230,9 +241,53 @@ void Timeline::drop_passed(double media_ns) {
   }
 }
 
+// How long what is played next is a pause, up to `most_ns`.
+double Timeline::pause_ns(double most_ns) const {
+  const Run &run = runs_.front();
+  const std::size_t piece = to_frames(kPiece, run.rate);
+  std::vector<double> levels;
+  const auto channels = static_cast<std::size_t>(run.channels);
+  for (std::size_t at = run.head; at + piece <= run.head + run.frames(); at += piece) {
+    double squares = 0;
+    for (std::size_t i = at * channels; i < (at + piece) * channels; i++)
+      squares += static_cast<double>(run.samples[i]) * run.samples[i];
+    levels.push_back(std::sqrt(squares / static_cast<double>(piece * channels)));
+  }
+  const double loudest = levels.empty() ? 0 : *std::max_element(levels.begin(), levels.end());
+  const double quiet = std::max(kInaudible, loudest * kQuiet);
+  const auto end =
+      std::find_if(levels.begin(), levels.end(), [quiet] (double level) { return level > quiet; });
+  return std::min(most_ns, static_cast<double>(end - levels.begin()) * kPiece);
+}
+
+// Playing is to jump. Whether it does so with this block: in a pause, of which no more is left out
+// than there is, or wherever it is once it has been put off for too long.
+bool Timeline::time_to_move(double error_ns, double block_ns) {
+  put_off_ns_ += block_ns;
+  go_on_at_.reset();
+  if (put_off_ns_ > kPatience)
+    return true;
+  // The block itself is faded out, and still of the pause.
+  const double pause = pause_ns(std::max(error_ns, 0.0) + block_ns + kPause);
+  if (pause < block_ns + kPause)
+    return false;
+  if (error_ns > 0)
+    go_on_at_ = runs_.front().media_ns + pause - kPause / 2;
+  return true;
+}
+
 // Begins to play where `media_ns` falls into what is there; `lead` frames of the block are before
 // its beginning.
 bool Timeline::start_playing(double media_ns, std::size_t frames, std::size_t *lead) {
+  if (go_on_at_ && !runs_.empty() && *go_on_at_ < media_ns) {
+    // The rest of what is too much goes in the next pause.
+    media_ns = *go_on_at_;
+    Run &run = runs_.front();
+    const double before = run.media_ns;
+    run.drop(to_frames(media_ns - run.media_ns, run.rate));
+    stats_.dropped_ns += static_cast<std::uint64_t>(run.media_ns - before);
+  }
+  go_on_at_.reset();
   drop_passed(media_ns);
   if (runs_.empty())
     return false;
@@ -344,12 +399,14 @@ std::size_t Timeline::render(float *out, std::size_t frames, std::size_t *fade_a
 int Timeline::pull(std::int64_t at_ns, std::size_t frames, const float **samples) {
   std::lock_guard lock(mutex_);
   *samples = nullptr;
+  const double block_ns = static_cast<double>(frames) * 1e9 / out_rate_;
+  const bool hole = std::fabs(static_cast<double>(at_ns - next_at_ns_)) > kRounding;
+  next_at_ns_ = at_ns + std::llround(block_ns);
   if (!arrivals_.known())
     return 0;
 
   const double faster = adapt(frames);
   const double due = due_media(at_ns);
-  const double block_ns = static_cast<double>(frames) * 1e9 / out_rate_;
   std::size_t lead = 0;
   bool ending = false;
 
@@ -360,9 +417,12 @@ int Timeline::pull(std::int64_t at_ns, std::size_t frames, const float **samples
     const double error = due - (runs_.front().media_ns - latency);
     // While the first guess is corrected, at the beginning, one jump is heard less than seconds of
     // stretching.
-    if (jump_ || std::fabs(error) > (arrivals_.settled() ? kHardError : kNear))
-      ending = true;
-    else
+    const bool far = jump_ || std::fabs(error) > (arrivals_.settled() ? kHardError : kNear);
+    // Where there is a hole in what was played anyway nothing is spared by waiting.
+    ending = far && (hole || time_to_move(error, block_ns));
+    if (!far)
+      put_off_ns_ = 0;
+    if (!ending)
       set_ratio((ratio_ = correction(error, frames)) + faster);
   } else if (!start_playing(due, frames, &lead)) {
     if (heard_)

@@ -14,6 +14,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "gst/arrival.hpp"
@@ -82,6 +83,8 @@ class Timeline {
   double adapt (std::size_t frames);
   bool start_playing (double media_ns, std::size_t frames, std::size_t *lead);
   void stop_playing ();
+  double pause_ns (double most_ns) const;
+  bool time_to_move (double error_ns, double block_ns);
   double correction (double error_ns, std::size_t frames);
   void set_ratio (double ratio);
   std::size_t render (float *out, std::size_t frames, std::size_t *fade_at);
@@ -103,6 +106,11 @@ class Timeline {
 
   bool playing_ = false;  // inside runs_.front()
   bool jump_ = false;     // the delay was set to something else
+  // While playing is further from its place than stretching leads back: for how long that has been
+  // put off in search of a pause, and where in one it goes on.
+  double put_off_ns_ = 0;
+  std::optional<double> go_on_at_;
+  std::int64_t next_at_ns_ = 0;  // where the last block ended
   std::unique_ptr<GstAudioResampler, FreeResampler> resampler_;
   int resampler_rate_ = 0;
   int resampler_channels_ = 0;

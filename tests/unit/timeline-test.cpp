@@ -262,6 +262,65 @@ void test_adaptive () {
   g_assert_cmpfloat(rough, <, floor + kDelay / kMs + 2);
 }
 
+// 300 ms of sound, 200 ms of near silence, and so on.
+float words (double t) {
+  const bool word = std::fmod(t, 0.5) < 0.3;
+  return static_cast<float>((word ? 0.5 : 0.001) * sin(2 * M_PI * 300 * t));
+}
+
+double loud_seconds (const std::vector<Out> &out, double from, double to) {
+  // A word's sine is below this for a part of each period only.
+  double last = -1, sum = 0;
+  for (const Out &o : out) {
+    if (o.at < from || o.at >= to || std::fabs(o.value) < 0.25)
+      continue;
+    if (last >= 0 && o.at - last < 0.003)
+      sum += o.at - last;
+    last = o.at;
+  }
+  return sum;
+}
+
+// Another delay costs no word where there are pauses, and is there within two seconds.
+void test_moves_in_pauses (gconstpointer data) {
+  const auto to = *static_cast<const std::int64_t *>(data);
+  for (double at = 5; at < 5.5; at += 0.09) {
+    Rig rig;
+    rig.sender.sound = words;
+    rig.timeline.set_delay(300'000'000);
+    rig.run(at, jitter(1));
+    rig.timeline.set_delay(to);
+    rig.run(20, jitter(1));
+    const double before = (kFrame / double(kRate)) + 0.005 + 0.3;
+    const double after = before - 0.3 + static_cast<double>(to) / kSecond;
+    // From pause to pause of the sender: as much was said as was heard.
+    const double heard = loud_seconds(rig.out, 4.4 + before, 12.4 + after);
+    const double said = 16 * 0.3;
+    g_test_message("at %.2f s: %.3f s heard of %.3f", at, heard, said);
+    g_assert_cmpfloat(std::fabs(heard - said), <, 16 * 0.003);
+    // Words begin where they should, two seconds later.
+    g_assert_cmpfloat(loud_seconds(rig.out, at + 2, at + 2.5), >, 0.28);
+    const double start = std::ceil((at + 2.5 - after) * 2) / 2 + after;
+    g_assert_cmpfloat(loud_seconds(rig.out, start - 0.15, start - 0.015), <, 0.001);
+    g_assert_cmpfloat(loud_seconds(rig.out, start + 0.015, start + 0.15), >, 0.13);
+    g_assert_cmpuint(rig.timeline.stats().underruns, ==, 0);
+  }
+}
+
+// Where there is no pause it does not wait for one.
+void test_moves_anyway () {
+  Rig rig;
+  rig.timeline.set_delay(300'000'000);
+  rig.run(5, jitter(1));
+  const double before = mean_age(rig.ages(4, 5));
+  rig.timeline.set_delay(100'000'000);
+  rig.run(8, jitter(1));
+  g_assert_cmpfloat(std::fabs(mean_age(rig.ages(5, 5.4)) - before), <, 10);
+  g_assert_cmpfloat(std::fabs(mean_age(rig.ages(7, 8)) - before + 200), <, 5);
+  g_assert_cmpuint(rig.timeline.stats().dropped_ns, >, 150'000'000);
+  g_assert_cmpuint(rig.timeline.stats().dropped_ns, <, 210'000'000);
+}
+
 // The same sound told twice, by an old session and a new one, is heard once.
 void test_overlap () {
   Timeline timeline(kRate, kDelay);
@@ -369,6 +428,7 @@ int main (int argc, char **argv) {
   static const double fast = 300, slow = -300, s1 = 1, s5 = 5, s60 = 60;
   // Of the sender's counter; ten seconds later it is at 0.
   static const std::int64_t wrap = (1LL << 31) - 10000, restart = 50'000'000, young = 0;
+  static const std::int64_t shorter = 120'000'000, longer = 420'000'000;
   // No plugin is needed, and many leak where they are loaded.
   g_setenv("GST_REGISTRY_DISABLE", "yes", TRUE);
   gst_init(&argc, &argv);
@@ -385,6 +445,9 @@ int main (int argc, char **argv) {
   g_test_add_data_func("/timeline/counter/restarts-young", &young, test_counter);
   g_test_add_func("/timeline/hole", test_hole);
   g_test_add_func("/timeline/adaptive", test_adaptive);
+  g_test_add_data_func("/timeline/moves-in-pauses/earlier", &shorter, test_moves_in_pauses);
+  g_test_add_data_func("/timeline/moves-in-pauses/later", &longer, test_moves_in_pauses);
+  g_test_add_func("/timeline/moves-anyway", test_moves_anyway);
   g_test_add_func("/timeline/overlap", test_overlap);
   g_test_add_func("/timeline/one-again", test_one_again);
   g_test_add_func("/timeline/another-clock", test_another_clock);
