@@ -5,6 +5,7 @@
 #include <functional>
 #include <utility>
 
+#include "gst/async.hpp"
 #include "gst/events.hpp"
 #include "signaling/agora-client.h"
 
@@ -24,14 +25,6 @@ constexpr GstClockTime leave_budget = 350 * GST_MSECOND;
 // still nobody waits.
 constexpr milliseconds drain_quiet(450);
 constexpr milliseconds drain_most(5000);
-
-void run_async (GstBin *bin, std::function<void()> work) {
-  gst_element_call_async(
-      GST_ELEMENT(bin),
-      [] (GstElement *, gpointer data) { (*static_cast<std::function<void()> *>(data))(); },
-      new std::function<void()>(std::move(work)),
-      [] (gpointer data) { delete static_cast<std::function<void()> *>(data); });
-}
 
 // What every AAC encoder still does, in bits per second.
 constexpr unsigned least_bitrate = 8'000;
@@ -109,7 +102,7 @@ bool SinkCore::start(const Settings &channel, const SinkSettings &settings) {
     session_ = session;
   }
   if (settings.on_gap == OnGap::file)
-    run_async(bin_, [this, clip_over] { load_clip(clip_over); });
+    run_async(GST_ELEMENT(bin_), [this, clip_over] { load_clip(clip_over); });
   session->mute_local(this, settings.muted);
   session->enter(this);
   return true;
@@ -333,7 +326,7 @@ void SinkCore::end_of_stream(guint32 seqnum) {
     std::lock_guard lock(mutex_);
     over = end_over_;
   }
-  run_async(bin_, [this, seqnum, over] { finish(seqnum, over); });
+  run_async(GST_ELEMENT(bin_), [this, seqnum, over] { finish(seqnum, over); });
 }
 
 void SinkCore::finish(guint32 seqnum, const Token &over) {
