@@ -17,6 +17,8 @@
 namespace agora::gateway {
 
 using protocol::Code;
+using protocol::JsonKind;
+using protocol::JsonNode;
 using protocol::JsonWriter;
 using protocol::Need;
 using protocol::quoted;
@@ -76,7 +78,7 @@ class Asked {
     if (failure_.reason.starts_with(frame))
       failure_.reason.replace(0, frame.size(), "the body");
     if (root_)
-      fields_.emplace(json_node_get_object(root_.get()), "", failure_);
+      fields_.emplace(root_->root(), "", failure_);
   }
 
   bool good () const { return failure_.reason.empty(); }
@@ -87,10 +89,7 @@ class Asked {
   std::string text (const char *name, Need need) {
     return fields_ ? fields_->text(name, need) : "";
   }
-  JsonNode *node (const char *name) const {
-    return json_object_get_member(json_node_get_object(root_.get()), name);
-  }
-  JsonArray *list (const char *name) {
+  const JsonNode *list (const char *name) {
     return fields_ ? fields_->array(name, Need::required) : nullptr;
   }
   void fail (const char *name, const std::string &expected) {
@@ -113,14 +112,10 @@ class Asked {
   }
   // A number that is not negative.
   double amount (const char *name) {
-    auto *value = node(name);
-    if (JSON_NODE_HOLDS_VALUE(value)) {
-      auto type = json_node_get_value_type(value);
-      double number =
-          type == G_TYPE_INT64 || type == G_TYPE_DOUBLE ? json_node_get_double(value) : -1;
-      if (std::isfinite(number) && number >= 0)
-        return number;
-    }
+    const auto *value = root_->root()->member(name);
+    if ((value->kind == JsonKind::integer || value->kind == JsonKind::real) &&
+        std::isfinite(value->real) && value->real >= 0)
+      return value->real;
     fail(name, "a number, 0 or more");
     return 0;
   }
@@ -130,20 +125,19 @@ class Asked {
     if (!root_ || colon == std::string::npos)
       return failure(400, failure_.reason);
     auto name = failure_.reason.substr(0, colon);
-    auto *value = json_object_get_member(json_node_get_object(root_.get()), name.c_str());
-    return failure(400, failure_.reason + (value != nullptr ? ", not " + shown(name.c_str()) : ""),
-                   name);
+    const bool there = root_->root()->member(name) != nullptr;
+    return failure(400, failure_.reason + (there ? ", not " + shown(name) : ""), name);
   }
 
  private:
-  std::string shown (const char *name) const {
-    auto text = protocol::to_text(node(name));
-    return text.size() > 64 ? "such a long value" : text;
+  std::string shown (std::string_view name) const {
+    auto text = root_->root()->member(name)->source;
+    return text.size() > 64 ? "such a long value" : std::string(text);
   }
 
   std::string copy_;
   protocol::Failure failure_;
-  protocol::JsonNodePtr root_;
+  protocol::JsonDocumentPtr root_;
   std::optional<protocol::Fields> fields_;
 };
 
@@ -165,13 +159,11 @@ void read_privileges (Asked &asked, Rule &rule) {
   constexpr const char *expected =
       "a list of \"join_channel\", \"publish_audio\" and \"publish_video\", one at least";
   rule.join_channel = false;
-  auto *list = asked.list("privileges");
-  auto count = list != nullptr ? json_array_get_length(list) : 0;
-  for (guint i = 0; i < count; i++) {
-    auto *item = json_array_get_element(list, i);
-    std::string_view name;
-    if (JSON_NODE_HOLDS_VALUE(item) && json_node_get_value_type(item) == G_TYPE_STRING)
-      name = json_node_get_string(item);
+  const auto *list = asked.list("privileges");
+  if (list == nullptr)
+    return;
+  for (const auto *item = list->begin(); item != list->end(); item = item->next()) {
+    const auto name = item->text;
     if (name == "join_channel")
       rule.join_channel = true;
     else if (name == "publish_audio")
@@ -181,7 +173,7 @@ void read_privileges (Asked &asked, Rule &rule) {
     else
       asked.fail("privileges", expected);
   }
-  if (count == 0)
+  if (list->size == 1)
     asked.fail("privileges", expected);
 }
 

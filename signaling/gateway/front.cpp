@@ -2,8 +2,6 @@
 #define G_LOG_DOMAIN "agora-gateway"
 #include "signaling/gateway/front.hpp"
 
-#include <json-glib/json-glib.h>
-
 #include <algorithm>
 
 #include "signaling/gateway/bounded-stream.hpp"
@@ -11,6 +9,7 @@
 #include "signaling/gateway/media-url.hpp"
 #include "signaling/gateway/network.hpp"
 #include "signaling/protocol/codec.hpp"
+#include "signaling/protocol/json-writer.hpp"
 #include "signaling/protocol/rules.hpp"
 
 namespace agora::gateway {
@@ -236,27 +235,18 @@ void Front::choose(SoupServerMessage *message) {
 
 void Front::healthz(SoupServerMessage *message) {
   auto health = handler_.health();
-  g_autoptr(JsonBuilder) builder = json_builder_new();
-  json_builder_begin_object(builder);
-  json_builder_set_member_name(builder, "status");
   bool draining = handler_.draining();
-  json_builder_add_string_value(builder, draining       ? "draining"
-                                         : health.media ? "ok"
-                                                        : "media server lost");
+  protocol::JsonWriter text;
+  text.text("status", draining ? "draining" : health.media ? "ok" : "media server lost");
   const std::pair<const char *, std::size_t> counts[] = {{"members", health.members},
                                                          {"channels", health.channels},
                                                          {"streams", health.streams},
                                                          {"mediaRestarts", health.media_restarts},
                                                          {"mediaPauseMs", health.media_pause_ms}};
-  for (auto [name, count] : counts) {
-    json_builder_set_member_name(builder, name);
-    json_builder_add_int_value(builder, static_cast<gint64>(count));
-  }
-  json_builder_end_object(builder);
-  g_autoptr(JsonNode) root = json_builder_get_root(builder);
-  CharPtr text(json_to_string(root, FALSE));
+  for (auto [name, count] : counts)
+    text.integer(name, static_cast<std::int64_t>(count));
   respond(message, health.media && !draining ? SOUP_STATUS_OK : SOUP_STATUS_SERVICE_UNAVAILABLE,
-          json_type, std::string(text.get()) + "\n");
+          json_type, text.finish() + "\n");
 }
 
 void Front::metrics(SoupServerMessage *message) {

@@ -15,15 +15,15 @@ DecodeError to_error (const Failure &failure) {
 }
 
 // Both directions wrap a JSON text into a JSON object.
-JsonNodePtr open_inner (std::string_view text, const DecodeLimits &limits, Failure &failure) {
-  JsonNodePtr outer = parse_object(text, limits.max_bytes, limits.max_depth, failure.reason);
+JsonDocumentPtr open_inner (std::string_view text, const DecodeLimits &limits, Failure &failure) {
+  JsonDocumentPtr outer = parse_object(text, limits.max_bytes, limits.max_depth, failure.reason);
   if (!outer)
     return nullptr;
-  Fields fields(json_node_get_object(outer.get()), "", failure);
+  Fields fields(outer->root(), "", failure);
   std::string inner = fields.text("json_body", Need::required);
   if (failure)
     return nullptr;
-  JsonNodePtr node = parse_object(inner, limits.max_bytes, limits.max_depth, failure.reason);
+  JsonDocumentPtr node = parse_object(inner, limits.max_bytes, limits.max_depth, failure.reason);
   if (!node)
     failure.reason = "json_body: " + failure.reason;
   return node;
@@ -38,10 +38,10 @@ bool is_label (std::string_view label) {
 
 Decoded<ChooseRequest> decode_choose_request (std::string_view text, const DecodeLimits &limits) {
   Failure failure;
-  JsonNodePtr inner = open_inner(text, limits, failure);
+  JsonDocumentPtr inner = open_inner(text, limits, failure);
   if (!inner)
     return to_error(failure);
-  Fields fields(json_node_get_object(inner.get()), "json_body.", failure);
+  Fields fields(inner->root(), "json_body.", failure);
   std::string command = fields.text("command", Need::required);
   if (!failure && command != "convergeAllocateEdge")
     fields.fail("command", "\"convergeAllocateEdge\", not " + quoted(command));
@@ -58,22 +58,23 @@ Decoded<ChooseRequest> decode_choose_request (std::string_view text, const Decod
 
 Decoded<ChooseAnswer> decode_choose_answer (std::string_view text, const DecodeLimits &limits) {
   Failure failure;
-  JsonNodePtr inner = open_inner(text, limits, failure);
+  JsonDocumentPtr inner = open_inner(text, limits, failure);
   if (!inner)
     return to_error(failure);
-  Fields fields(json_node_get_object(inner.get()), "json_body.", failure);
+  Fields fields(inner->root(), "json_body.", failure);
   ChooseAnswer answer;
   answer.code = static_cast<Code>(fields.integer("code", Need::required, G_MININT32, G_MAXINT32));
   answer.vid = fields.integer("vid", Need::optional, 0, G_MAXINT64);
-  JsonArray *servers =
+  const JsonNode *servers =
       fields.array("servers", answer.code == Code::ok ? Need::required : Need::optional);
-  for (guint i = 0; servers != nullptr && i < json_array_get_length(servers); ++i) {
-    JsonNode *item = json_array_get_element(servers, i);
-    if (!JSON_NODE_HOLDS_OBJECT(item)) {
+  const JsonNode *end = servers != nullptr ? servers->end() : nullptr;
+  for (const JsonNode *item = servers != nullptr ? servers->begin() : end; item != end;
+       item = item->next()) {
+    if (item->kind != JsonKind::object) {
       fields.fail("servers", "a list of objects");
       break;
     }
-    Fields server(json_node_get_object(item), "json_body.servers.", failure);
+    Fields server(item, "json_body.servers.", failure);
     answer.servers.push_back(
         {server.text("address", Need::optional), server.text("url", Need::optional)});
   }

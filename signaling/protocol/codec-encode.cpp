@@ -3,7 +3,6 @@
 
 #include "signaling/protocol/codec.hpp"
 #include "signaling/protocol/json-writer.hpp"
-#include "signaling/protocol/json.hpp"
 #include "signaling/protocol/rules.hpp"
 
 namespace agora::protocol {
@@ -22,7 +21,7 @@ void write (Writer &to, const Join &join) {
   if (join.known_speakers) {
     to.begin_list("known_speakers");
     for (Uid uid : *join.known_speakers)
-      json_builder_add_string_value(to.builder(), std::to_string(uid).c_str());
+      to.item(std::to_string(uid));
     to.end_list();
   } else {
     to.text("vid", join.vid).text("device", join.device);
@@ -48,7 +47,7 @@ void write (Writer &to, const Subscribe &request) {
 void write (Writer &to, const Unsubscribe &request) {
   to.text("action", "unsubscribe").begin_list("uid");
   for (Uid uid : request.uids)
-    json_builder_add_int_value(to.builder(), uid);
+    to.item(uid);
   to.end_list();
 }
 void write (Writer &to, const Mute &request) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/protocol/codec.hpp"
 
+#include <glib.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -214,15 +216,15 @@ Decoded<ServerMessage> read_status (Fields &frame, Failure &failure) {
 
 Decoded<ClientMessage> decode_client (std::string_view text, const DecodeLimits &limits) {
   Failure failure;
-  JsonNodePtr root = parse_object(text, limits.max_bytes, limits.max_depth, failure.reason);
+  JsonDocumentPtr root = parse_object(text, limits.max_bytes, limits.max_depth, failure.reason);
   if (!root)
     return to_error(failure);
-  Fields frame(json_node_get_object(root.get()), "", failure);
+  Fields frame(root->root(), "", failure);
 
   // Before anything can fail: the id, so that the refusal can be an answer.
   Failure without_id;
-  std::int64_t request_id = Fields(json_node_get_object(root.get()), "", without_id)
-                                .integer("requestId", Need::required, 1, max_integer);
+  std::int64_t request_id =
+      Fields(root->root(), "", without_id).integer("requestId", Need::required, 1, max_integer);
   ClientMessage message;
   if (frame.has("command")) {
     std::string command = frame.text("command", Need::required);
@@ -256,10 +258,10 @@ Decoded<ClientMessage> decode_client (std::string_view text, const DecodeLimits 
 
 Decoded<ServerMessage> decode_server (std::string_view text, const DecodeLimits &limits) {
   Failure failure;
-  JsonNodePtr root = parse_object(text, limits.max_bytes, limits.max_depth, failure.reason);
+  JsonDocumentPtr root = parse_object(text, limits.max_bytes, limits.max_depth, failure.reason);
   if (!root)
     return to_error(failure);
-  Fields frame(json_node_get_object(root.get()), "", failure);
+  Fields frame(root->root(), "", failure);
   std::string command = frame.text("command", Need::required);
   if (failure)
     return to_error(failure);

@@ -2,85 +2,90 @@
 // JSON texts, one member a call.
 #pragma once
 
-#include <json-glib/json-glib.h>
-
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
-
-#include "signaling/protocol/json.hpp"
+#include <utility>
 
 namespace agora::protocol {
 
 // Writes members in the order of the calls, which is the order that the vendor's client has.
 class JsonWriter {
  public:
-  JsonWriter() : builder_(json_builder_new()) { json_builder_begin_object(builder_.get()); }
+  JsonWriter() : text_(1, '{') {}
 
   JsonWriter &text (const char *name, std::string_view value) {
-    json_builder_set_member_name(builder_.get(), name);
-    json_builder_add_string_value(builder_.get(), std::string(value).c_str());
+    key(name);
+    string(value);
     return *this;
   }
   JsonWriter &integer (const char *name, std::int64_t value) {
-    json_builder_set_member_name(builder_.get(), name);
-    json_builder_add_int_value(builder_.get(), value);
+    key(name);
+    text_ += std::to_string(value);
     return *this;
   }
   JsonWriter &boolean (const char *name, bool value) {
-    json_builder_set_member_name(builder_.get(), name);
-    json_builder_add_boolean_value(builder_.get(), value);
+    key(name);
+    text_ += value ? "true" : "false";
     return *this;
   }
   JsonWriter &null (const char *name) {
-    json_builder_set_member_name(builder_.get(), name);
-    json_builder_add_null_value(builder_.get());
+    key(name);
+    text_ += "null";
     return *this;
   }
   JsonWriter &begin (const char *name) {
-    json_builder_set_member_name(builder_.get(), name);
-    json_builder_begin_object(builder_.get());
-    return *this;
-  }
-  JsonWriter &item () {
-    json_builder_begin_object(builder_.get());
+    key(name);
+    text_ += '{';
     return *this;
   }
   JsonWriter &end () {
-    json_builder_end_object(builder_.get());
+    text_ += '}';
     return *this;
   }
   JsonWriter &begin_list (const char *name) {
-    json_builder_set_member_name(builder_.get(), name);
-    json_builder_begin_array(builder_.get());
+    key(name);
+    text_ += '[';
     return *this;
   }
   JsonWriter &end_list () {
-    json_builder_end_array(builder_.get());
+    text_ += ']';
+    return *this;
+  }
+  JsonWriter &item () {
+    comma();
+    text_ += '{';
     return *this;
   }
   JsonWriter &item (std::int64_t value) {
-    json_builder_add_int_value(builder_.get(), value);
+    comma();
+    text_ += std::to_string(value);
     return *this;
   }
   JsonWriter &item (std::string_view value) {
-    json_builder_add_string_value(builder_.get(), std::string(value).c_str());
+    comma();
+    string(value);
     return *this;
   }
-  JsonBuilder *builder () { return builder_.get(); }
 
   std::string finish () {
     end();
-    JsonNodePtr root(json_builder_get_root(builder_.get()));
-    return to_text(root.get());
+    return std::move(text_);
   }
 
  private:
-  struct Unref {
-    void operator()(JsonBuilder *builder) const { g_object_unref(builder); }
-  };
-  std::unique_ptr<JsonBuilder, Unref> builder_;
+  void comma () {
+    if (text_.back() != '{' && text_.back() != '[')
+      text_ += ',';
+  }
+  void key (const char *name) {
+    comma();
+    string(name);
+    text_ += ':';
+  }
+  void string (std::string_view value);
+
+  std::string text_;
 };
 
 }  // namespace agora::protocol

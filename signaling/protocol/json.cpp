@@ -1,85 +1,261 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/protocol/json.hpp"
 
-#include <algorithm>
-#include <set>
+#include <glib.h>
+
+#include <charconv>
 #include <utility>
 
 #include "signaling/protocol/rules.hpp"
 
 namespace agora::protocol {
+
 namespace {
 
 constexpr std::size_t max_integer_digits = 18;  // what surely fits 63 bits
-// json-glib's time grows with their square when they share an object. The longest frame has few.
+// Each name is compared with those before it. The longest frame has few.
 constexpr unsigned max_members = 512;
-constexpr std::string_view structural = "{}[]:, \t\r\n";
-// Of true, false and null. json-glib also reads comments, hexadecimal numbers and assignments.
-constexpr std::string_view word_letters = "truefalsn";
 
-// Starts at a brace. Looks at the bytes once, in a loop: what passes is safe for a parser that
-// recurses, asserts on half surrogates and wraps large numbers.
-class Scan {
+bool is_digit (char c) {
+  return c >= '0' && c <= '9';
+}
+
+}  // namespace
+
+// Each function begins at the first byte of what it reads and ends behind it, or gives a reason.
+class JsonParser {
  public:
-  Scan(std::string_view text, unsigned max_depth) : text_(text), max_depth_(max_depth) {}
-
-  // Empty when all is well.
-  std::string run () {
-    while (at_ < text_.size() && reason_.empty())
-      step();
-    if (reason_.empty() && depth_ != 0)
-      reason_ = "the frame is cut: expected a whole JSON object";
-    return reason_;
+  JsonParser(JsonDocument &document, unsigned max_depth)
+      : text_(document.text_),
+        unescaped_(document.unescaped_),
+        nodes_(document.nodes_),
+        max_depth_(max_depth) {
+    constexpr std::size_t members_of_a_join = 32;
+    nodes_.reserve(members_of_a_join);
   }
+
+  bool run (std::size_t start) {
+    at_ = start;
+    if (!value({}, 1))
+      return false;
+    blanks();
+    return at_ == text_.size() ||
+           fail("more after the end" + offset() + "expected one JSON object");
+  }
+  std::string take_reason () { return std::move(reason_); }
 
  private:
-  void step () {
-    char c = text_[at_];
-    if (opened_ && depth_ == 0 && std::string_view(" \t\r\n").find(c) == std::string_view::npos) {
-      reason_ =
-          "more after the end at offset " + std::to_string(at_) + ": expected one JSON object";
-      return;
-    }
-    if (c == '"') {
-      string();
-      return;
-    }
-    if (c == '{' || c == '[') {
-      opened_ = true;
-      if (++depth_ > max_depth_)
-        reason_ = "the frame is nested too deep: expected at most " + std::to_string(max_depth_);
-      ++at_;
-      return;
-    }
-    if (c == '}' || c == ']') {
-      --depth_;
-      ++at_;
-      return;
-    }
-    if (c == '-' || (c >= '0' && c <= '9')) {
-      number();
-      return;
-    }
-    if (c == ':' && ++members_ > max_members)
-      reason_ = "the frame has too many members: expected at most " + std::to_string(max_members);
-    if (structural.find(c) == std::string_view::npos &&
-        word_letters.find(c) == std::string_view::npos)
-      reason_ = "a stray byte at offset " + std::to_string(at_) + ": expected JSON";
-    ++at_;
+  // NUL at the end, and nowhere before it.
+  char here () const { return at_ < text_.size() ? text_[at_] : '\0'; }
+
+  std::string offset () const { return " at offset " + std::to_string(at_) + ": "; }
+
+  bool fail (std::string reason) {
+    reason_ = std::move(reason);
+    return false;
   }
 
-  void number () {
-    std::size_t start = at_;
-    while (at_ < text_.size() &&
-           std::string_view("+-.eE0123456789").find(text_[at_]) != std::string_view::npos)
+  bool stray () {
+    return fail(at_ < text_.size() ? "a stray byte" + offset() + "expected JSON"
+                                   : "the frame is cut: expected a whole JSON object");
+  }
+
+  void blanks () {
+    while (here() == ' ' || here() == '\t' || here() == '\r' || here() == '\n')
       ++at_;
-    std::string_view token = text_.substr(start, at_ - start);
-    std::string_view digits = token.substr(token.front() == '-' ? 1 : 0);
-    bool whole = digits.find_first_of(".eE") == std::string_view::npos;
-    if (digits.size() > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9')
-      reason_ = "the number " + quoted(token) + ": expected no leading zero";
-    else if (whole && digits.size() > max_integer_digits)
-      reason_ = "the number " + quoted(token) + ": expected at most 18 digits";
+  }
+
+  bool value (std::string_view name, unsigned depth) {
+    const std::size_t start = at_;
+    const std::size_t index = nodes_.size();
+    nodes_.emplace_back().name = name;
+    if (!content(index, depth))
+      return false;
+    nodes_[index].size = static_cast<std::uint32_t>(nodes_.size() - index);
+    nodes_[index].source = text_.substr(start, at_ - start);
+    return true;
+  }
+
+  bool content (std::size_t index, unsigned depth) {
+    JsonNode &node = nodes_[index];
+    switch (here()) {
+      case '{':
+        node.kind = JsonKind::object;
+        return items(index, depth, '}');
+      case '[':
+        node.kind = JsonKind::list;
+        return items(index, depth, ']');
+      case '"':
+        node.kind = JsonKind::text;
+        return string(node.text);
+      case 't':
+        node.boolean = true;
+        [[fallthrough]];
+      case 'f':
+        node.kind = JsonKind::boolean;
+        return word(node.boolean ? "true" : "false");
+      case 'n':
+        return word("null");
+      default:
+        return here() == '-' || is_digit(here()) ? number(node) : stray();
+    }
+  }
+
+  bool items (std::size_t index, unsigned depth, char close) {
+    if (depth > max_depth_)
+      return fail("the frame is nested too deep: expected at most " + std::to_string(max_depth_));
+    ++at_;
+    blanks();
+    for (bool first = true; here() != close; first = false) {
+      if (!first) {
+        if (here() != ',')
+          return stray();
+        ++at_;
+        blanks();
+      }
+      std::string_view name;
+      if (close == '}' && !member(index, name))
+        return false;
+      if (!value(name, depth + 1))
+        return false;
+      blanks();
+    }
+    ++at_;
+    return true;
+  }
+
+  // Its name, up to the value. Readers of a frame must not differ about which of two counts.
+  bool member (std::size_t object, std::string_view &name) {
+    if (here() != '"')
+      return stray();
+    if (!string(name))
+      return false;
+    if (++members_ > max_members)
+      return fail("the frame has too many members: expected at most " +
+                  std::to_string(max_members));
+    for (std::size_t i = object + 1; i < nodes_.size(); i += nodes_[i].size)
+      if (nodes_[i].name == name)
+        return fail("the member " + quoted(name) + " stands twice: expected it once");
+    blanks();
+    if (here() != ':')
+      return stray();
+    ++at_;
+    blanks();
+    return true;
+  }
+
+  bool word (std::string_view expected) {
+    if (text_.substr(at_, expected.size()) != expected)
+      return at_ + expected.size() > text_.size() ? fail("the frame is cut: expected JSON")
+                                                  : stray();
+    at_ += expected.size();
+    return true;
+  }
+
+  bool digits () {
+    if (!is_digit(here()))
+      return stray();
+    while (is_digit(here()))
+      ++at_;
+    return true;
+  }
+
+  bool number (JsonNode &node) {
+    const std::size_t start = at_;
+    if (here() == '-')
+      ++at_;
+    const std::size_t whole = at_;
+    if (!digits())
+      return false;
+    const std::size_t size = at_ - whole;
+    node.kind = JsonKind::integer;
+    if (here() == '.') {
+      node.kind = JsonKind::real;
+      ++at_;
+      if (!digits())
+        return false;
+    }
+    if (here() == 'e' || here() == 'E') {
+      node.kind = JsonKind::real;
+      ++at_;
+      if (here() == '+' || here() == '-')
+        ++at_;
+      if (!digits())
+        return false;
+    }
+    const std::string_view token = text_.substr(start, at_ - start);
+    if (size > 1 && text_[whole] == '0')
+      return fail("the number " + quoted(token) + ": expected no leading zero");
+    if (node.kind == JsonKind::real) {
+      // The document's text ends with a NUL.
+      node.real = g_ascii_strtod(token.data(), nullptr);
+      return true;
+    }
+    if (size > max_integer_digits)
+      return fail("the number " + quoted(token) + ": expected at most 18 digits");
+    std::from_chars(token.data(), token.data() + token.size(), node.integer);
+    node.real = static_cast<double>(node.integer);
+    return true;
+  }
+
+  bool string (std::string_view &into) {
+    const std::size_t start = ++at_;
+    std::size_t copied = start;
+    const std::size_t begin = unescaped_.size();
+    while (here() != '"') {
+      const auto c = static_cast<unsigned char>(here());
+      if (at_ == text_.size())
+        return fail("the frame is cut inside of a text: expected a whole JSON object");
+      if (c < 0x20)
+        return fail("a control character" + offset() + "expected it escaped");
+      if (c != '\\') {
+        ++at_;
+        continue;
+      }
+      // Views of it stay good: nothing grows by being unescaped.
+      unescaped_.reserve(text_.size());
+      unescaped_ += text_.substr(copied, at_ - copied);
+      if (!escape())
+        return false;
+      copied = at_;
+    }
+    if (copied == start) {
+      into = text_.substr(start, at_ - start);
+    } else {
+      unescaped_ += text_.substr(copied, at_ - copied);
+      into = std::string_view(unescaped_).substr(begin);
+    }
+    ++at_;
+    return true;
+  }
+
+  bool escape () {
+    constexpr std::string_view letters = "\"\\/bfnrt";
+    constexpr std::string_view meant = "\"\\/\b\f\n\r\t";
+    const char kind = at_ + 1 < text_.size() ? text_[at_ + 1] : '\0';
+    if (kind != 'u') {
+      const std::size_t which = kind == '\0' ? std::string_view::npos : letters.find(kind);
+      if (which == std::string_view::npos)
+        return fail("a wrong escape" + offset() + "expected JSON");
+      unescaped_ += meant[which];
+      at_ += 2;
+      return true;
+    }
+    int unit = hex4(at_ + 2);
+    std::size_t size = 6;
+    if (unit >= 0xd800 && unit <= 0xdbff) {
+      const int trail = text_.substr(at_ + size, 2) == "\\u" ? hex4(at_ + size + 2) : -1;
+      unit = trail >= 0xdc00 && trail <= 0xdfff ? 0x10000 + ((unit - 0xd800) << 10) + trail - 0xdc00
+                                                : -1;
+      size = 12;
+    }
+    if (unit <= 0 || (unit >= 0xdc00 && unit <= 0xdfff))
+      return fail("a wrong escape" + offset() + "expected a character other than NUL");
+    char bytes[6];
+    const int count = g_unichar_to_utf8(static_cast<gunichar>(unit), bytes);
+    unescaped_.append(bytes, static_cast<std::size_t>(count));
+    at_ += size;
+    return true;
   }
 
   int hex4 (std::size_t from) const {
@@ -87,7 +263,7 @@ class Scan {
       return -1;
     int value = 0;
     for (std::size_t i = from; i < from + 4; ++i) {
-      int digit = g_ascii_xdigit_value(text_[i]);
+      const int digit = g_ascii_xdigit_value(text_[i]);
       if (digit < 0)
         return -1;
       value = value * 16 + digit;
@@ -95,80 +271,17 @@ class Scan {
     return value;
   }
 
-  void string () {
-    ++at_;
-    while (at_ < text_.size()) {
-      auto c = static_cast<unsigned char>(text_[at_]);
-      if (c == '"') {
-        ++at_;
-        return;
-      }
-      if (c < 0x20) {
-        reason_ = "a control character at offset " + std::to_string(at_) +
-                  " in a text: "
-                  "expected it escaped";
-        return;
-      }
-      if (c == '\\' && !escape())
-        return;
-      if (c != '\\')
-        ++at_;
-    }
-    reason_ = "the frame is cut inside of a text: expected a whole JSON object";
-  }
-
-  bool escape () {
-    const char *bad = "a wrong escape at offset ";
-    char kind = at_ + 1 < text_.size() ? text_[at_ + 1] : '\0';
-    if (kind != 'u') {
-      if (kind == '\0' || std::string_view("\"\\/bfnrt").find(kind) == std::string_view::npos) {
-        reason_ = bad + std::to_string(at_) + ": expected JSON";
-        return false;
-      }
-      at_ += 2;
-      return true;
-    }
-    int unit = hex4(at_ + 2);
-    bool leads = unit >= 0xd800 && unit <= 0xdbff;
-    bool trails = unit >= 0xdc00 && unit <= 0xdfff;
-    bool paired = false;
-    if (leads && text_.substr(at_ + 6, 2) == "\\u") {
-      int next = hex4(at_ + 8);
-      paired = next >= 0xdc00 && next <= 0xdfff;
-    }
-    if (unit <= 0 || trails || (leads && !paired)) {
-      reason_ = bad + std::to_string(at_) + ": expected a character other than NUL";
-      return false;
-    }
-    at_ += paired ? 12 : 6;
-    return true;
-  }
-
-  std::string_view text_;
-  unsigned max_depth_;
+  const std::string_view text_;
+  std::string &unescaped_;
+  std::vector<JsonNode> &nodes_;
+  const unsigned max_depth_;
   std::size_t at_ = 0;
-  bool opened_ = false;
-  unsigned depth_ = 0;
   unsigned members_ = 0;
   std::string reason_;
 };
 
-// Two members of one name: readers of a frame must not differ about which one counts.
-struct Members {
-  std::set<std::pair<JsonObject *, std::string>> seen;
-  std::string twice;
-};
-
-void note_member (JsonParser *, JsonObject *object, const char *name, gpointer user_data) {
-  auto *members = static_cast<Members *>(user_data);
-  if (!members->seen.emplace(object, name).second && members->twice.empty())
-    members->twice = name;
-}
-
-}  // namespace
-
-JsonNodePtr parse_object (std::string_view text, std::size_t max_bytes, unsigned max_depth,
-                          std::string &reason) {
+JsonDocumentPtr parse_object (std::string_view text, std::size_t max_bytes, unsigned max_depth,
+                              std::string &reason) {
   if (text.size() > max_bytes) {
     reason = "a frame of " + std::to_string(text.size()) + " bytes: expected at most " +
              std::to_string(max_bytes);
@@ -183,166 +296,18 @@ JsonNodePtr parse_object (std::string_view text, std::size_t max_bytes, unsigned
     reason = "the frame is not UTF-8, or holds a NUL: expected JSON text";
     return nullptr;
   }
-  reason = Scan(text, max_depth).run();
-  if (!reason.empty())
-    return nullptr;
-
-  g_autoptr(JsonParser) parser = json_parser_new_immutable();
-  Members members;
-  g_signal_connect(parser, "object-member", G_CALLBACK(note_member), &members);
-  g_autoptr(GError) error = nullptr;
-  if (!json_parser_load_from_data(parser, text.data(), static_cast<gssize>(text.size()), &error)) {
-    reason = std::string("the frame is broken: expected JSON, ") + error->message;
-    return nullptr;
-  }
-  if (!members.twice.empty()) {
-    reason = "the member " + quoted(members.twice) + " stands twice: expected it once";
-    return nullptr;
-  }
-  JsonNode *root = json_parser_get_root(parser);
-  if (root == nullptr || !JSON_NODE_HOLDS_OBJECT(root)) {
-    reason = "the frame is no JSON object";
-    return nullptr;
-  }
-  return JsonNodePtr(json_node_ref(root));
-}
-
-std::string to_text (JsonNode *node) {
-  g_autofree char *text = json_to_string(node, FALSE);
-  return text;
-}
-
-bool Fields::has(const char *name) const {
-  JsonNode *node = json_object_get_member(object_, name);
-  return node != nullptr && !JSON_NODE_HOLDS_NULL(node);
-}
-
-void Fields::fail(const char *name, const std::string &expected, Code code) {
-  failure_.set(code, prefix_ + name + ": expected " + expected);
-}
-
-JsonNode *Fields::find(const char *name, Need need, const char *expected, Code code) {
-  if (has(name))
-    return json_object_get_member(object_, name);
-  if (need == Need::required)
-    fail(name, std::string(expected) + ", but it is absent", code);
+  auto document = std::make_unique<JsonDocument>(text);
+  JsonParser parser(*document, max_depth);
+  if (parser.run(start))
+    return document;
+  reason = parser.take_reason();
   return nullptr;
 }
 
-std::string Fields::text(const char *name, Need need, Code code) {
-  JsonNode *node = find(name, need, "a text", code);
-  if (node == nullptr)
-    return {};
-  if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING)
-    return json_node_get_string(node);
-  fail(name, "a text", code);
-  return {};
-}
-
-std::string Fields::text_or_number(const char *name, Need need, Code code) {
-  JsonNode *node = find(name, need, "a text or a whole number", code);
-  if (node == nullptr)
-    return {};
-  if (JSON_NODE_HOLDS_VALUE(node)) {
-    if (json_node_get_value_type(node) == G_TYPE_STRING)
-      return json_node_get_string(node);
-    if (json_node_get_value_type(node) == G_TYPE_INT64)
-      return std::to_string(json_node_get_int(node));
-  }
-  fail(name, "a text or a whole number", code);
-  return {};
-}
-
-std::int64_t Fields::integer(const char *name, Need need, std::int64_t min, std::int64_t max) {
-  JsonNode *node = find(name, need, "a whole number", Code::bad_request);
-  if (node == nullptr)
-    return 0;
-  if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_INT64) {
-    std::int64_t value = json_node_get_int(node);
-    if (value >= min && value <= max)
-      return value;
-  }
-  fail(name, "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
-  return 0;
-}
-
-bool Fields::boolean(const char *name, Need need, bool fallback) {
-  JsonNode *node = find(name, need, "true or false", Code::bad_request);
-  if (node == nullptr)
-    return fallback;
-  if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_BOOLEAN)
-    return json_node_get_boolean(node);
-  fail(name, "true or false");
-  return fallback;
-}
-
-namespace {
-
-std::optional<Uid> uid_of (JsonNode *node) {
-  if (!JSON_NODE_HOLDS_VALUE(node))
-    return std::nullopt;
-  if (json_node_get_value_type(node) == G_TYPE_INT64) {
-    std::int64_t value = json_node_get_int(node);
-    if (value >= 0 && value <= G_MAXUINT32)
-      return static_cast<Uid>(value);
-  }
-  if (json_node_get_value_type(node) == G_TYPE_STRING)
-    return parse_uid(json_node_get_string(node));
-  return std::nullopt;
-}
-
-constexpr const char *a_uid = "an unsigned 32-bit integer";
-
-}  // namespace
-
-std::optional<Uid> Fields::uid(const char *name, Need need, Code code) {
-  JsonNode *node = find(name, need, a_uid, code);
-  if (node == nullptr)
-    return std::nullopt;
-  std::optional<Uid> value = uid_of(node);
-  if (!value)
-    fail(name, a_uid, code);
-  return value;
-}
-
-std::vector<Uid> Fields::uids(const char *name) {
-  JsonNode *node = find(name, Need::required, "a list of uids", Code::bad_request);
-  if (node == nullptr)
-    return {};
-  std::vector<Uid> list;
-  auto add = [&] (JsonNode *item) {
-    if (std::optional<Uid> value = uid_of(item))
-      list.push_back(*value);
-    else
-      fail(name, std::string("a list of uids, each ") + a_uid);
-  };
-  if (!JSON_NODE_HOLDS_ARRAY(node)) {
-    add(node);
-    return list;
-  }
-  JsonArray *items = json_node_get_array(node);
-  for (guint i = 0; i < json_array_get_length(items); ++i)
-    add(json_array_get_element(items, i));
-  return list;
-}
-
-std::optional<Fields> Fields::object(const char *name, Need need) {
-  JsonNode *node = find(name, need, "an object", Code::bad_request);
-  if (node == nullptr)
-    return std::nullopt;
-  if (JSON_NODE_HOLDS_OBJECT(node))
-    return Fields(json_node_get_object(node), prefix_ + name + ".", failure_);
-  fail(name, "an object");
-  return std::nullopt;
-}
-
-JsonArray *Fields::array(const char *name, Need need) {
-  JsonNode *node = find(name, need, "a list", Code::bad_request);
-  if (node == nullptr)
-    return nullptr;
-  if (JSON_NODE_HOLDS_ARRAY(node))
-    return json_node_get_array(node);
-  fail(name, "a list");
+const JsonNode *JsonNode::member(std::string_view called) const {
+  for (const auto *each = begin(); each != end(); each = each->next())
+    if (each->name == called)
+      return each;
   return nullptr;
 }
 

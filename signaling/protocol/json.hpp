@@ -1,29 +1,60 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A careful way into json-glib, whose parser recurses, takes more than JSON, and keeps the last of
-// two members of one name: what it would misread is refused before and while it reads.
+// JSON as it is defined and no more, out of hands that can't be trusted: nesting and members are
+// bounded, no name stands twice in one object, and a text holds no NUL. Read once, into one block.
 #pragma once
-
-#include <json-glib/json-glib.h>
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "signaling/protocol/messages.hpp"
 
 namespace agora::protocol {
 
-struct JsonNodeFree {
-  void operator()(JsonNode *node) const { json_node_unref(node); }
+enum class JsonKind : std::uint8_t { null, boolean, integer, real, text, list, object };
+
+// One value. It lies in its document's block before what it holds, so that the next one of the same
+// list or object begins where it ends.
+struct JsonNode {
+  JsonKind kind = JsonKind::null;
+  bool boolean = false;
+  std::uint32_t size = 1;  // of itself and what it holds
+  std::string_view name;   // in an object
+  std::string_view text;
+  std::string_view source;  // as it was written
+  std::int64_t integer = 0;
+  double real = 0;  // of an integer, too
+
+  // Of a list or an object.
+  const JsonNode *begin () const { return this + 1; }
+  const JsonNode *end () const { return this + size; }
+  const JsonNode *next () const { return this + size; }
+  // Null where there is none of that name.
+  const JsonNode *member (std::string_view called) const;
 };
-using JsonNodePtr = std::unique_ptr<JsonNode, JsonNodeFree>;
+
+class JsonDocument {
+ public:
+  explicit JsonDocument(std::string_view text) : text_(text) {}
+  JsonDocument(const JsonDocument &) = delete;
+  JsonDocument &operator=(const JsonDocument &) = delete;
+
+  const JsonNode *root () const { return nodes_.data(); }
+
+ private:
+  friend class JsonParser;
+  const std::string text_;
+  std::string unescaped_;  // texts that differ from how they were written
+  std::vector<JsonNode> nodes_;
+};
+using JsonDocumentPtr = std::unique_ptr<const JsonDocument>;
 
 // One JSON object, or nullptr and a sentence in `reason`.
-JsonNodePtr parse_object (std::string_view text, std::size_t max_bytes, unsigned max_depth,
-                          std::string &reason);
-std::string to_text (JsonNode *node);
+JsonDocumentPtr parse_object (std::string_view text, std::size_t max_bytes, unsigned max_depth,
+                              std::string &reason);
 
 // What went wrong first; later failures don't replace it.
 struct Failure {
@@ -44,10 +75,10 @@ enum class Need { required, optional };
 // absent, is noted in the failure; the value returned is then of no meaning. null is absent.
 class Fields {
  public:
-  Fields(JsonObject *object, std::string prefix, Failure &failure)
+  Fields(const JsonNode *object, std::string prefix, Failure &failure)
       : object_(object), prefix_(std::move(prefix)), failure_(failure) {}
 
-  bool has (const char *name) const;
+  bool has (const char *name) const { return get(name) != nullptr; }
   std::string text (const char *name, Need need, Code code = Code::bad_request);
   // A text, or a whole number that is turned into one.
   std::string text_or_number (const char *name, Need need, Code code = Code::bad_request);
@@ -58,13 +89,14 @@ class Fields {
   // An array of those; a single one counts as an array of one.
   std::vector<Uid> uids (const char *name);
   std::optional<Fields> object (const char *name, Need need);
-  JsonArray *array (const char *name, Need need);
+  const JsonNode *array (const char *name, Need need);
   void fail (const char *name, const std::string &expected, Code code = Code::bad_request);
   Failure &failure () { return failure_; }
 
  private:
-  JsonNode *find (const char *name, Need need, const char *expected, Code code);
-  JsonObject *object_;
+  const JsonNode *get (const char *name) const;
+  const JsonNode *find (const char *name, Need need, const char *expected, Code code);
+  const JsonNode *object_;
   std::string prefix_;
   Failure &failure_;
 };

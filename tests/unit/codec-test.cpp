@@ -141,6 +141,28 @@ void lenient_where_the_protocol_is () {
   g_assert_true(far.device == "\xf0\x9f\x98\x80\xc3\xa9\n");
 }
 
+// Whatever a text holds: ours, and what another one's reader makes of it.
+void texts_survive () {
+  std::string text;
+  for (int byte = 1; byte < 0x80; ++byte)
+    text += static_cast<char>(byte);
+  text += "\xc3\xa9\xf0\x9f\x98\x80";
+  const Answer answer{.request_id = 3, .code = Code::internal, .reason = text};
+  const std::string frame = encode(answer);
+  g_autoptr(JsonNode) root = json_from_string(frame.c_str(), nullptr);
+  g_assert_nonnull(root);
+  g_assert_cmpstr(json_object_get_string_member(json_node_get_object(root), "reason"), ==,
+                  text.c_str());
+  g_assert_true(good(decode_server(frame)) == ServerMessage(answer));
+  Join escaped = request_of<Join>(
+      join(R"("device":"\"\\\/\b\f\n\r\t\u0001\u007F\uffff","os":"a\u00E9b","version":"plain")"));
+  g_assert_cmpstr(escaped.device.c_str(), ==, "\"\\/\b\f\n\r\t\x01\x7f\xef\xbf\xbf");
+  g_assert_cmpstr(escaped.os.c_str(), ==,
+                  "a\xc3\xa9"
+                  "b");
+  g_assert_cmpstr(escaped.version.c_str(), ==, "plain");
+}
+
 struct Refusal {
   std::string text;
   int code;
@@ -254,11 +276,26 @@ void broken_text () {
       {R"({"requestId":-18446744073709551615})", 401, "18 digits", 0},
       {R"({"a":NaN})", 401, "stray byte", 0},
       {R"({"a":tru})", 401, "expected", 0},
+      {R"({"a":falsy})", 401, "stray byte", 0},
+      {R"({"a":1.})", 401, "stray byte", 0},
+      {R"({"a":.5})", 401, "stray byte", 0},
+      {R"({"a":1e})", 401, "stray byte", 0},
+      {R"({"a":-})", 401, "stray byte", 0},
+      {R"({"a":+1})", 401, "stray byte", 0},
+      {R"({"a":1 "b":2})", 401, "stray byte", 0},
+      {R"({"a" 1})", 401, "stray byte", 0},
+      {R"({"a":1,,"b":2})", 401, "stray byte", 0},
+      {R"({"a":[1,]})", 401, "stray byte", 0},
+      {R"({"a":[1})", 401, "stray byte", 0},
+      {R"({a:1})", 401, "stray byte", 0},
+      {R"({"a":1e400,"requestId":3,"command":"ping","\u0061":1})", 401, "\"a\" stands twice", 0},
       {R"({"a":"\ud800"})", 401, "escape", 0},
       {R"({"a":"\ud800\u0041"})", 401, "escape", 0},
       {R"({"a":"\udc00\ud800"})", 401, "escape", 0},
       {R"({"a":"\u00"})", 401, "escape", 0},
       {R"({"a":"\x41"})", 401, "escape", 0},
+      {R"({"a":"\udbff)", 401, "escape", 0},
+      {R"({"a":"\ud83d\ude0)", 401, "escape", 0},
       {R"({"a":"\u0000"})", 401, "NUL", 0},
       {std::string("{\"a\":\"\0\"}", 9), 401, "NUL", 0},
       {"{\"a\":\"\xff\"}", 401, "UTF-8", 0},
@@ -275,6 +312,10 @@ void broken_text () {
     check_refusal(row);
   good(decode_client(nested(15)));
   good(decode_client(crowded(512)));
+  good(decode_client(
+      " \t\r\n{ \"requestId\" : 3 ,\n\"command\":\t\"ping\", \"a\" : [ ] , \"b\" : { } } \n"));
+  good(decode_client(
+      R"({"requestId":3,"command":"ping","a":[-0,-1.5,2E+10,0.25e-3,null,true,""]})"));
   // One name in two objects is no repetition.
   good(decode_client(R"({"requestId":3,"command":"ping","a":{"requestId":1},"b":[{"a":1}]})"));
   // Depth is bounded before anything recurses, even where the size is not.
@@ -372,6 +413,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/codec/client-frames-survive", client_frames_survive);
   g_test_add_func("/codec/server-frames-survive", server_frames_survive);
   g_test_add_func("/codec/lenient-where-the-protocol-is", lenient_where_the_protocol_is);
+  g_test_add_func("/codec/texts-survive", texts_survive);
   g_test_add_func("/codec/wrong-fields", wrong_fields);
   g_test_add_func("/codec/broken-text", broken_text);
   g_test_add_func("/codec/cut-anywhere", cut_anywhere);
