@@ -2,10 +2,14 @@
 #define G_LOG_DOMAIN "agora-gateway"
 #include "signaling/gateway/acceptor.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <string_view>
 #include <utility>
 
+#include "signaling/gateway/http.hpp"
 #include "signaling/gateway/network.hpp"
 
 namespace agora::gateway {
@@ -31,23 +35,14 @@ bool may_be_http (std::string_view begin) {
   return false;
 }
 
-// As recv() does, without waiting.
-gssize receive_now (GSocket *socket, char *into, gsize size, int flags, GError **error) {
-  GInputVector vector{into, size};
-  g_socket_set_blocking(socket, FALSE);
-  auto got = g_socket_receive_message(socket, nullptr, &vector, 1, nullptr, nullptr, &flags,
-                                      nullptr, error);
-  g_socket_set_blocking(socket, TRUE);
-  return got;
-}
-
 }  // namespace
 
 Acceptor::Acceptor(SoupServer *server, GSocket *socket, GTlsCertificate *certificate,
-                   unsigned connections_per_address)
+                   unsigned connections_per_address, Opener opener)
     : server_(share(server)),
       socket_(share(socket)),
       connections_per_address_(connections_per_address),
+      opener_(std::move(opener)),
       again_([this] { start(); }) {
   if (certificate != nullptr)
     certificate_ = share(certificate);
@@ -92,12 +87,11 @@ void Acceptor::accept() {
 }
 
 void Acceptor::take(ObjectPtr<GSocket> socket) {
-  ObjectPtr<GSocketAddress> remote(g_socket_get_remote_address(socket.get(), nullptr));
-  if (!remote)
+  const auto address = peer_address(socket.get());
+  // Reset meanwhile.
+  if (address.empty())
     return;
-  CharPtr text(g_inet_address_to_string(
-      g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(remote.get()))));
-  auto network = network_of(text.get());
+  auto network = network_of(address);
   auto &count = (*counts_)[network];
   if (count >= connections_per_address_)
     return;
@@ -124,17 +118,18 @@ void Acceptor::take(ObjectPtr<GSocket> socket) {
 
 // libsoup would wait for a whole request of whoever says something else, until the time is over.
 void Acceptor::look(GSocket *socket) {
-  char begin[8];
-  g_autoptr(GError) error = nullptr;
-  auto size = receive_now(socket, begin, sizeof begin, G_SOCKET_MSG_PEEK, &error);
-  if (size > 0 && may_be_http({begin, static_cast<std::size_t>(size)})) {
-    serve(socket);
+  const int fd = g_socket_get_fd(socket);
+  char begin[4096];
+  const auto size = recv(fd, begin, sizeof begin, MSG_PEEK | MSG_DONTWAIT);
+  const std::string_view seen(begin, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  if (size > 0 && may_be_http(seen)) {
+    if (!opener_ || !opener_(socket, seen))
+      serve(socket);
   } else if (size > 0) {
     g_info("Closed a connection that began with something else than HTTP");
     // What stays unread would make the end a reset.
-    char rest[4096];
-    receive_now(socket, rest, sizeof rest, 0, nullptr);
-  } else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)) {
+    recv(fd, begin, sizeof begin, MSG_DONTWAIT);
+  } else if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
     auto *source = g_socket_create_source(socket, G_IO_IN, nullptr);
     g_source_set_callback(source, G_SOURCE_FUNC(on_first_bytes), this, nullptr);
     g_source_attach(source, g_main_context_get_thread_default());

@@ -7,9 +7,11 @@
 #include <libsoup/soup.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "signaling/gateway/glib-ptr.hpp"
 #include "signaling/gateway/timer.hpp"
@@ -18,9 +20,12 @@ namespace agora::gateway {
 
 class Acceptor {
  public:
+  // Is offered a plain connection and what it began with, which is still to be read; true: taken.
+  using Opener = std::function<bool(GSocket *socket, std::string_view begin)>;
+
   // `socket` listens already. `certificate`: null for plain HTTP.
   Acceptor(SoupServer *server, GSocket *socket, GTlsCertificate *certificate,
-           unsigned connections_per_address);
+           unsigned connections_per_address, Opener opener = nullptr);
   ~Acceptor() { stop(); }
   Acceptor(const Acceptor &) = delete;
   Acceptor &operator=(const Acceptor &) = delete;
@@ -43,6 +48,7 @@ class Acceptor {
   ObjectPtr<GSocket> socket_;
   ObjectPtr<GTlsCertificate> certificate_;
   unsigned connections_per_address_;
+  Opener opener_;
   // Shared with each connection, which counts itself out at its end.
   std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
   SourcePtr readable_;

@@ -2,12 +2,15 @@
 #define G_LOG_DOMAIN "agora-gateway"
 #include "signaling/gateway/front.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "signaling/gateway/bounded-stream.hpp"
 #include "signaling/gateway/http.hpp"
 #include "signaling/gateway/media-url.hpp"
 #include "signaling/gateway/network.hpp"
+#include "signaling/gateway/opening.hpp"
 #include "signaling/protocol/codec.hpp"
 #include "signaling/protocol/json-writer.hpp"
 #include "signaling/protocol/rules.hpp"
@@ -30,12 +33,14 @@ std::size_t between_messages (const FrameLimits &limits) {
 }
 
 std::string address_of (SoupServerMessage *message) {
-  auto *remote = soup_server_message_get_remote_address(message);
-  if (remote == nullptr || !G_IS_INET_SOCKET_ADDRESS(remote))
-    return "";
-  CharPtr text(
-      g_inet_address_to_string(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(remote))));
-  return plain_address(text.get());
+  return plain_address(peer_address(Acceptor::socket_of(message)));
+}
+
+void refuse_page (SoupServerMessage *message) {
+  const char *origin =
+      soup_message_headers_get_list(soup_server_message_get_request_headers(message), "Origin");
+  g_info("A page of %s wanted to connect: see --allow-origin", protocol::quoted(origin).c_str());
+  respond(message, SOUP_STATUS_FORBIDDEN, "text/plain", "This page may not connect\n");
 }
 
 // The host of a Host header, without its port; "" when there is none to be had.
@@ -69,7 +74,10 @@ std::variant<std::unique_ptr<Front>, std::string> Front::make(const Options &opt
   front->endpoint_ = {options.listen.address, port_of(socket.get())};
   front->acceptor_ =
       std::make_unique<Acceptor>(front->server_.get(), socket.get(), certificate.get(),
-                                 options.limits.sockets_per_address + spare_connections);
+                                 options.limits.sockets_per_address + spare_connections,
+                                 [self = front.get()] (GSocket *client, std::string_view begin) {
+                                   return self->take(client, begin);
+                                 });
   return front;
 }
 
@@ -116,8 +124,8 @@ void Front::start() {
     else if (!soup_message_headers_header_contains(soup_server_message_get_request_headers(message),
                                                    "Upgrade", "websocket"))
       respond(message, upgrade_required, "text/plain", "Expected a WebSocket\n");
-    else if (!static_cast<Front *>(data)->lets_in(message))
-      respond(message, SOUP_STATUS_FORBIDDEN, "text/plain", "This page may not connect\n");
+    else if (!static_cast<Front *>(data)->lets_in(soup_server_message_get_request_headers(message)))
+      refuse_page(message);
     // No extension: members' frames are short, and what inflates has no bound.
     else if (soup_websocket_server_process_handshake(message, nullptr, nullptr, nullptr, nullptr))
       g_signal_connect(message, "wrote-informational", G_CALLBACK(on_upgraded), data);
@@ -139,26 +147,52 @@ void Front::on_upgraded(SoupServerMessage *message, gpointer data) {
   auto *self = static_cast<Front *>(data);
   auto kept = share(message);
   auto socket = share(Acceptor::socket_of(message));
-  // From now on the rule book says what is silent for too long.
-  g_socket_set_timeout(socket.get(), 0);
-  auto address = address_of(message);
   auto host = self->authority(message).host;
   ObjectPtr<GIOStream> stolen(soup_server_message_steal_connection(message));
+  self->open(socket.get(), stolen.get(), std::move(host));
+}
+
+// Members that come at once, and each as it should, are most of what there is to be served.
+bool Front::take(GSocket *socket, std::string_view begin) {
+  auto opening = read_opening(begin, socket_path);
+  if (!opening || !lets_in(opening->headers.get()))
+    return false;
+  auto host = authority(opening->headers.get()).host;
+  if (host.empty())
+    return false;
+  const int fd = g_socket_get_fd(socket);
+  std::string request(opening->size, '\0');
+  const auto &answer = opening->answer;
+  if (recv(fd, request.data(), request.size(), MSG_DONTWAIT) !=
+          static_cast<ssize_t>(request.size()) ||
+      send(fd, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL) !=
+          static_cast<ssize_t>(answer.size()))
+    return true;
+  ObjectPtr<GIOStream> stream(G_IO_STREAM(g_socket_connection_factory_create_connection(socket)));
+  open(socket, stream.get(), std::move(host));
+  return true;
+}
+
+void Front::open(GSocket *socket, GIOStream *stream, std::string host) {
+  auto address = plain_address(peer_address(socket));
+  // Reset meanwhile.
+  if (address.empty())
+    return;
+  // From now on the rule book says what is silent for too long.
+  g_socket_set_timeout(socket, 0);
   std::unique_ptr<Readiness::Socket> plain;
-  if (!self->tls())
-    plain = std::make_unique<Readiness::Socket>(self->readiness_, g_socket_get_fd(socket.get()));
-  GMainContext *context = plain ? self->readiness_->dormant() : nullptr;
-  auto bounded =
-      bounded_stream_new(stolen.get(), between_messages(self->options_.frames), std::move(plain));
+  if (!tls())
+    plain = std::make_unique<Readiness::Socket>(readiness_, g_socket_get_fd(socket));
+  GMainContext *context = plain ? readiness_->dormant() : nullptr;
+  auto bounded = bounded_stream_new(stream, between_messages(options_.frames), std::move(plain));
   // Where libsoup attaches the source of its input, which stays.
   if (context != nullptr)
     g_main_context_push_thread_default(context);
-  ObjectPtr<SoupWebsocketConnection> connection(
-      soup_websocket_connection_new(bounded.get(), soup_server_message_get_uri(message),
-                                    SOUP_WEBSOCKET_CONNECTION_SERVER, nullptr, nullptr, nullptr));
+  ObjectPtr<SoupWebsocketConnection> connection(soup_websocket_connection_new(
+      bounded.get(), uri_.get(), SOUP_WEBSOCKET_CONNECTION_SERVER, nullptr, nullptr, nullptr));
   if (context != nullptr)
     g_main_context_pop_thread_default(context);
-  self->handler_.opened(connection.get(), socket.get(), std::move(address), std::move(host));
+  handler_.opened(connection.get(), socket, std::move(address), std::move(host));
 }
 
 void Front::stop() {
@@ -177,34 +211,36 @@ std::string Front::ws_url() const {
 }
 
 // Browsers tell which page wants to connect, and no page can keep them from it.
-bool Front::lets_in(SoupServerMessage *message) const {
-  const char *origin =
-      soup_message_headers_get_list(soup_server_message_get_request_headers(message), "Origin");
+bool Front::lets_in(SoupMessageHeaders *headers) const {
+  const char *origin = soup_message_headers_get_list(headers, "Origin");
   if (origin == nullptr)
     return true;
   for (const auto &good : options_.allow_origins)
     if (good == "*" || g_ascii_strcasecmp(good.c_str(), origin) == 0)
       return true;
-  g_info("A page of %s wanted to connect: see --allow-origin", protocol::quoted(origin).c_str());
   return false;
 }
 
-Front::Authority Front::authority(SoupServerMessage *message) const {
-  auto port = ":" + std::to_string(endpoint_.port);
+Front::Authority Front::authority(SoupMessageHeaders *headers) const {
   if (!options_.public_host.empty())
-    return {options_.public_host, options_.public_host + port};
-  const char *header =
-      soup_message_headers_get_one(soup_server_message_get_request_headers(message), "Host");
+    return {options_.public_host, options_.public_host + ":" + std::to_string(endpoint_.port)};
+  const char *header = soup_message_headers_get_one(headers, "Host");
   auto host = host_of(header != nullptr ? header : "");
-  if (!host.empty())
-    return {host, header};
+  return {host, host.empty() ? "" : header};
+}
+
+Front::Authority Front::authority(SoupServerMessage *message) const {
+  auto told = authority(soup_server_message_get_request_headers(message));
+  if (!told.host.empty())
+    return told;
+  std::string host;
   auto *local = soup_server_message_get_local_address(message);
   if (local != nullptr && G_IS_INET_SOCKET_ADDRESS(local)) {
     CharPtr text(
         g_inet_address_to_string(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(local))));
     host = url_host(text.get());
   }
-  return {host, host + port};
+  return {host, host + ":" + std::to_string(endpoint_.port)};
 }
 
 void Front::choose(SoupServerMessage *message) {

@@ -58,15 +58,18 @@ class Front {
 
  private:
   Front(const Options &options, FrontHandler &handler) : options_(options), handler_(handler) {}
-  // HOST:PORT and HOST by which the client reached us.
+  // HOST:PORT and HOST by which the client reached us; "" where the headers don't tell.
   struct Authority {
     std::string host;
     std::string host_port;
   };
+  Authority authority (SoupMessageHeaders *headers) const;
   Authority authority (SoupServerMessage *message) const;
-  bool lets_in (SoupServerMessage *message) const;
+  bool lets_in (SoupMessageHeaders *headers) const;
   bool tls () const { return !options_.tls_certificate.empty(); }
   static void on_upgraded (SoupServerMessage *message, gpointer self);
+  bool take (GSocket *socket, std::string_view begin);
+  void open (GSocket *socket, GIOStream *stream, std::string host);
   void choose (SoupServerMessage *message);
   void healthz (SoupServerMessage *message);
   void metrics (SoupServerMessage *message);
@@ -79,6 +82,8 @@ class Front {
   FrontHandler &handler_;
   Endpoint endpoint_;
   ObjectPtr<SoupServer> server_;
+  // libsoup wants one for each connection, and nobody asks for it.
+  UriPtr uri_{g_uri_build(G_URI_FLAGS_NONE, "ws", nullptr, "localhost", -1, "/", nullptr, nullptr)};
   std::unique_ptr<Acceptor> acceptor_;
   std::shared_ptr<Readiness> readiness_ = std::make_shared<Readiness>();
 };

@@ -35,6 +35,11 @@ struct BytesDeleter {
 };
 using BytesPtr = std::unique_ptr<GBytes, BytesDeleter>;
 
+struct UriDeleter {
+  void operator()(GUri *uri) const { g_uri_unref(uri); }
+};
+using UriPtr = std::unique_ptr<GUri, UriDeleter>;
+
 struct KeyFileDeleter {
   void operator()(GKeyFile *file) const { g_key_file_unref(file); }
 };

@@ -2,6 +2,7 @@
 #define G_LOG_DOMAIN "agora-gateway"
 #include "signaling/gateway/http.hpp"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/random.h>
@@ -63,6 +64,22 @@ ObjectPtr<GSocket> listen_tcp (const Endpoint &endpoint, GError **error) {
 std::uint16_t port_of (GSocket *socket) {
   ObjectPtr<GSocketAddress> local(g_socket_get_local_address(socket, nullptr));
   return g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(local.get()));
+}
+
+std::string peer_address (GSocket *socket) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  char text[INET6_ADDRSTRLEN] = "";
+  if (getpeername(g_socket_get_fd(socket), reinterpret_cast<sockaddr *>(&peer), &size) != 0)
+    return "";
+  const void *address = nullptr;
+  if (peer.ss_family == AF_INET)
+    address = &reinterpret_cast<sockaddr_in *>(&peer)->sin_addr;
+  else if (peer.ss_family == AF_INET6)
+    address = &reinterpret_cast<sockaddr_in6 *>(&peer)->sin6_addr;
+  else
+    return "";
+  return inet_ntop(peer.ss_family, address, text, sizeof text);
 }
 
 void bound_bodies (SoupServer *server, std::size_t limit) {

@@ -17,6 +17,9 @@ namespace agora::gateway {
 ObjectPtr<GSocket> listen_tcp (const Endpoint &endpoint, GError **error);
 std::uint16_t port_of (GSocket *socket);
 
+// Without a port; "" where there is none.
+std::string peer_address (GSocket *socket);
+
 // libsoup keeps a request's body, however long it is. Bodies of this server are kept up to `limit`.
 void bound_bodies (SoupServer *server, std::size_t limit);
 // Nothing: it was longer than that.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Bad frames, bad peers and limits: each costs the one who sends it, and nobody else."""
 
+import base64
 import http.client
 import json
 import os
@@ -272,6 +273,34 @@ class Http(SocketCase):
                 client.sendall(piece)
                 self.witness.ping()
             self.assertTrue(client.recv(65536).startswith(b'HTTP/1.1 200 '))
+
+
+    def test_a_member_however_it_opens(self):
+        key = base64.b64encode(bytes(16)).decode()
+        opening = (f'GET /api HTTP/1.1\r\nHost: {self.host}\r\nUpgrade: websocket\r\nConnection: '
+                   f'Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n')
+        ping = b'{"command":"ping","requestId":41}'
+        frame = bytes([0x81, 0x80 | len(ping), 0, 0, 0, 0]) + ping
+        long = f'X-Long: {"x" * 6000}\r\n'
+        # At once, with a frame right behind it; and what is left to libsoup: in pieces, and a long one.
+        for pieces in ([(opening + '\r\n').encode() + frame],
+                       [opening.encode(), b'\r\n'], [(opening + long + '\r\n').encode()]):
+            with self.subTest(len(pieces)):
+                with socket.create_connection(self.host.split(':'), timeout=5) as client:
+                    for piece in pieces:
+                        client.sendall(piece)
+                        self.witness.ping()
+                    said = b''
+                    while b'\r\n\r\n' not in said:
+                        said += client.recv(65536)
+                    self.assertTrue(said.startswith(b'HTTP/1.1 101 '), said)
+                    if not pieces[0].endswith(frame):
+                        client.sendall(frame)
+                    while b'"requestId":41' not in said:
+                        more = client.recv(65536)
+                        self.assertTrue(more, said)
+                        said += more
+        self.check_others()
 
 
 class Pages(SocketCase):
