@@ -12,8 +12,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "signaling/gateway/glib-ptr.hpp"
+#include "signaling/gateway/timer-queue.hpp"
 #include "signaling/gateway/timer.hpp"
 
 namespace agora::gateway {
@@ -26,7 +28,7 @@ class Acceptor {
   // `socket` listens already. `certificate`: null for plain HTTP.
   Acceptor(SoupServer *server, GSocket *socket, GTlsCertificate *certificate,
            unsigned connections_per_address, Opener opener = nullptr);
-  ~Acceptor() { stop(); }
+  ~Acceptor();
   Acceptor(const Acceptor &) = delete;
   Acceptor &operator=(const Acceptor &) = delete;
 
@@ -37,11 +39,13 @@ class Acceptor {
 
  private:
   using Counts = std::map<std::string, unsigned>;
-  static gboolean on_readable (GSocket *, GIOCondition, gpointer self);
-  static gboolean on_first_bytes (GSocket *socket, GIOCondition, gpointer self);
+  static gboolean on_ready (gint, GIOCondition, gpointer self);
   void accept ();
-  void take (ObjectPtr<GSocket> socket);
-  void look (GSocket *socket);
+  bool count_in (GSocket *socket);
+  void look (ObjectPtr<GSocket> socket);
+  void wait (ObjectPtr<GSocket> socket);
+  ObjectPtr<GSocket> forget (int fd);
+  void end_silent ();
   void serve (GSocket *socket);
 
   ObjectPtr<SoupServer> server_;
@@ -51,9 +55,12 @@ class Acceptor {
   Opener opener_;
   // Shared with each connection, which counts itself out at its end.
   std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
-  SourcePtr readable_;
-  // Connections that have said nothing yet.
-  std::map<GSocket *, SourcePtr> silent_;
+  // Of the listener and of connections that have said nothing yet: one source for all of them.
+  const int epoll_;
+  SourcePtr ready_;
+  std::unordered_map<int, ObjectPtr<GSocket>> silent_;  // by their descriptors
+  TimerQueue<int> ends_;
+  Timer end_;
   Timer again_;
 };
 

@@ -267,6 +267,20 @@ class Http(SocketCase):
                 self.assertNotIsInstance(error, TimeoutError)
         self.check_others()
 
+    def test_silence_ends(self):
+        # Nothing, and half a request; both have 30 s.
+        silent = [socket.create_connection(self.host.split(':'), timeout=5) for _ in range(2)]
+        silent[1].sendall(b'GET /api HTTP/1.1\r\nHost: x\r\n')
+        begin = time.monotonic()
+        for each in silent:
+            self.addCleanup(each.close)
+            each.settimeout(Deadline(45).left())
+            # What is said about it, if anything is, comes before the end.
+            while each.recv(4096):
+                pass
+            self.assertGreater(time.monotonic() - begin, 25)
+        self.assertTrue(self.served.running())
+
     def test_a_request_in_pieces(self):
         with socket.create_connection(self.host.split(':'), timeout=5) as client:
             for piece in (b'', b'G', b'ET /healthz HTTP/1.1\r\n', b'Host: x\r\n\r\n'):
