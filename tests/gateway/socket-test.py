@@ -5,6 +5,7 @@ import base64
 import http.client
 import json
 import os
+import signal
 import socket
 import time
 from urllib.parse import urlsplit
@@ -15,6 +16,26 @@ from wsclient import BINARY, CLOSE, PING, TEXT, Closed, Member, Refused, WebSock
 
 # What a peer still sends makes its kernel forget the close frame.
 TOO_BIG = (1009, None)
+
+PING_TEXT = b'{"command":"ping","requestId":41}'
+PING_FRAME = bytes([0x81, 0x80 | len(PING_TEXT), 0, 0, 0, 0]) + PING_TEXT
+PONG = b'"requestId":41'
+
+
+def opening_for(host):
+    """The request that opens a WebSocket, but for the empty line."""
+    key = base64.b64encode(bytes(16)).decode()
+    return (f'GET /api HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+            f'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n').encode()
+
+
+def read_until(client, mark, said=b''):
+    while mark not in said:
+        more = client.recv(65536)
+        if not more:
+            raise AssertionError(f'it ended after {said}')
+        said += more
+    return said
 
 
 class SocketCase(Case):
@@ -290,30 +311,45 @@ class Http(SocketCase):
 
 
     def test_a_member_however_it_opens(self):
-        key = base64.b64encode(bytes(16)).decode()
-        opening = (f'GET /api HTTP/1.1\r\nHost: {self.host}\r\nUpgrade: websocket\r\nConnection: '
-                   f'Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n')
-        ping = b'{"command":"ping","requestId":41}'
-        frame = bytes([0x81, 0x80 | len(ping), 0, 0, 0, 0]) + ping
-        long = f'X-Long: {"x" * 6000}\r\n'
+        opening = opening_for(self.host)
+        long = f'X-Long: {"x" * 6000}\r\n'.encode()
         # At once, with a frame right behind it; and what is left to libsoup: in pieces, and a long one.
-        for pieces in ([(opening + '\r\n').encode() + frame],
-                       [opening.encode(), b'\r\n'], [(opening + long + '\r\n').encode()]):
+        for pieces in ([opening + b'\r\n' + PING_FRAME], [opening, b'\r\n'],
+                       [opening + long + b'\r\n']):
             with self.subTest(len(pieces)):
                 with socket.create_connection(self.host.split(':'), timeout=5) as client:
                     for piece in pieces:
                         client.sendall(piece)
                         self.witness.ping()
-                    said = b''
-                    while b'\r\n\r\n' not in said:
-                        said += client.recv(65536)
+                    said = read_until(client, b'\r\n\r\n')
                     self.assertTrue(said.startswith(b'HTTP/1.1 101 '), said)
-                    if not pieces[0].endswith(frame):
-                        client.sendall(frame)
-                    while b'"requestId":41' not in said:
-                        more = client.recv(65536)
-                        self.assertTrue(more, said)
-                        said += more
+                    if not pieces[0].endswith(PING_FRAME):
+                        client.sendall(PING_FRAME)
+                    read_until(client, PONG, said)
+        self.check_others()
+
+
+class Storm(SocketCase):
+    options = ('--max-sockets-per-address=400',)
+
+    def test_many_at_once(self):
+        # More than are looked at in one turn of the loop, and all in the kernel's queue already.
+        self.served.signal(signal.SIGSTOP)
+        clients = []
+        try:
+            for i in range(300):
+                client = socket.create_connection(self.host.split(':'), timeout=5 * SCALE)
+                self.addCleanup(client.close)
+                clients.append(client)
+                # Some go on only when they were let in.
+                if i % 3:
+                    client.sendall(opening_for(self.host) + b'\r\n' + PING_FRAME)
+        finally:
+            self.served.signal(signal.SIGCONT)
+        for client in clients[::3]:
+            client.sendall(opening_for(self.host) + b'\r\n' + PING_FRAME)
+        for client in clients:
+            self.assertTrue(read_until(client, PONG).startswith(b'HTTP/1.1 101 '))
         self.check_others()
 
 
