@@ -225,7 +225,9 @@ Front::Authority Front::authority(SoupMessageHeaders *headers) const {
   if (!options_.public_host.empty())
     return {options_.public_host, options_.public_host + ":" + std::to_string(endpoint_.port)};
   const char *header = soup_message_headers_get_one(headers, "Host");
-  auto host = host_of(header != nullptr ? header : "");
+  if (header == nullptr)
+    return {};
+  auto host = host_of(header);
   return {host, host.empty() ? "" : header};
 }
 
