@@ -14,6 +14,7 @@ from harness import Gateway, Process
 from report import median
 
 HERE = Path(__file__).resolve().parent
+PROGRAMS = Path(os.environ['AGORA_BENCH_PROGRAMS'])
 IN_FLIGHT = 64
 PACKAGES = ('ws@8.23.0',)
 BUN = 'bun@1.4.5'
@@ -26,9 +27,9 @@ def memory(pid):
 
 
 def cpu(pid):
-    """Seconds that the process has worked."""
-    fields = Path(f'/proc/{pid}/stat').read_text(encoding='ascii').rsplit(')', 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+    """Seconds that the process's threads have worked; a clock tick is too coarse for short ones."""
+    return sum(int((task / 'schedstat').read_text(encoding='ascii').split()[0])
+               for task in Path(f'/proc/{pid}/task').iterdir()) / 1e9
 
 
 class Members:
@@ -36,7 +37,7 @@ class Members:
 
     def __init__(self, ws, count):
         where = urlsplit(ws)
-        self.process = Process([os.environ['AGORA_BENCH_MEMBERS'], where.hostname,
+        self.process = Process([PROGRAMS / 'members', where.hostname,
                                 str(where.port), str(count)], stdin=-1)
 
     def do(self, *words, timeout=130):
@@ -88,30 +89,33 @@ def servers(report):
         found['bun'] = lambda _: peer(programs[0], HERE / 'peer-bun.mjs')
     except unittest.SkipTest as why:
         report.skip('gateway', 'uWebSockets (bun)', why)
-    report.skip('gateway', 'libwebsockets', 'no minimal gateway on it is in the tree')
+    program = PROGRAMS / 'peer-lws'
+    if program.exists():
+        found['libwebsockets'] = lambda _: peer(program)
+    else:
+        report.skip('gateway', 'libwebsockets', 'libwebsockets-dev is not installed')
     return found
 
 
-def measure(start, count, figures, quick):
+def measure(start, count, quick):
+    """One round of one server: what it took, by figure."""
     server = start(count + 200)
     members = None
     try:
         members = Members(server.ws, count)
         empty, busy = memory(server.pid), cpu(server.pid)
-        joined = members.do('join', IN_FLIGHT)
-        figures.setdefault('join', []).append(joined['per_second'])
-        figures.setdefault('join_cpu', []).append((cpu(server.pid) - busy) * 1e6 / count)
-        # Two rounds of heartbeats, so that each member's buffers are there.
+        found = {'join': members.do('join', IN_FLIGHT)['per_second']}
+        found['join_cpu'] = (cpu(server.pid) - busy) * 1e6 / count
+        # A round of heartbeats and more, so that each member's buffers are there.
         busy = cpu(server.pid)
-        seconds = 3 if quick else 5
-        watched = members.do('watch', seconds)
-        figures.setdefault('idle_cpu', []).append((cpu(server.pid) - busy) / seconds * 100)
-        figures.setdefault('lag', []).append(watched['p99_ms'])
-        figures.setdefault('memory', []).append((memory(server.pid) - empty) / 1024 / count)
-        told = members.do('tell', 5 if quick else 9)
-        figures.setdefault('fanout', []).append(median(told['last_ms']))
+        seconds = 3 if quick else 4
+        found['lag'] = members.do('watch', seconds)['p99_ms']
+        found['idle_cpu'] = (cpu(server.pid) - busy) / seconds * 100
+        found['memory'] = (memory(server.pid) - empty) / 1024 / count
+        found['fanout'] = median(members.do('tell', 3 if quick else 5)['last_ms'])
         if count >= 10000:
-            figures.setdefault('storm', []).append(members.do('storm')['seconds'])
+            found['storm'] = members.do('storm')['seconds']
+        return found
     finally:
         if members:
             members.stop()
@@ -119,19 +123,18 @@ def measure(start, count, figures, quick):
 
 
 def row(report, name, unit, figures, key, **options):
-    values = {server: median(found[key]) for server, found in figures.items() if key in found}
-    ours_value = values.pop('agora-gateway', None)
-    if ours_value is not None:
-        report.row('gateway', name, unit, ours_value, values, **options)
+    values = {server: [found[key] for found in rounds] for server, rounds in figures.items()}
+    report.row('gateway', name, unit, values.pop('agora-gateway'), values, **options)
 
 
 def run(report, quick):
     there = servers(report)
     for count in ((1000,) if quick else (1000, 5000, 10000)):
-        figures = {name: {} for name in there}
-        for _ in range(1 if quick or count == 5000 else 2):
-            for name, start in there.items():
-                measure(start, count, figures[name], quick)
+        figures = {name: [] for name in there}
+        for number in range(1 if quick else 5 if count == 1000 else 3):
+            # To and fro, so that nobody always follows the same one.
+            for name in list(there)[::-1 if number % 2 else 1]:
+                figures[name].append(measure(there[name], count, quick))
         at = f'at {count // 1000}k members'
         most = count >= 10000
         row(report, f'joins, {at}', '/s', figures, 'join', asked=1.0 if most else None,
@@ -145,6 +148,6 @@ def run(report, quick):
         row(report, f'CPU of heartbeats, {at}', '% core', figures, 'idle_cpu')
         if most:
             report.row('gateway', 'memory of an idle member, at 10k members, bound', 'KiB',
-                       median(figures['agora-gateway']['memory']), asked=8.0)
+                       [found['memory'] for found in figures['agora-gateway']], asked=8.0)
             row(report, 'reconnect storm until the last is back, at 10k members', 's', figures,
                 'storm')

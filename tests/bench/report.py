@@ -34,22 +34,45 @@ class Report:
 
     def __init__(self):
         self.rows = []
+        self.rounds = {}  # by part and name: by server, '' for ours, the value of each round
         self.skipped = []
 
     def row(self, part, name, unit, ours, others=None, asked=None, more_is_better=False,
             compared=True):
-        """`others`: by name; the first is the reference. `asked`: the largest ratio allowed; with
-        no others, the largest value of ours. `compared`: whether a later run flags it."""
-        others = dict(others or {})
-        reference = next(iter(others.values()), None)
-        ratio = None
-        if reference and ours:
-            ratio = reference / ours if more_is_better else ours / reference
-        self.rows.append({
-            'part': part, 'name': name, 'unit': unit, 'ours': ours, 'others': others,
-            'ratio': ratio, 'asked': asked, 'more_is_better': more_is_better,
-            'compared': compared})
-        print(self.line(self.rows[-1]), flush=True)
+        """`ours`, and each of `others`: a value, or one of each round, where rounds ran side by
+        side. `others`: by name; the first is the reference. `asked`: the largest ratio allowed;
+        with no others, the largest value of ours. `compared`: whether a later run flags it."""
+        rounds = {name: each if isinstance(each, list) else [each]
+                  for name, each in {'': ours, **(others or {})}.items()}
+        row = {'part': part, 'name': name, 'unit': unit, 'asked': asked,
+               'more_is_better': more_is_better, 'compared': compared}
+        self.rounds[part, name] = rounds
+        self.fill(row)
+        self.rows.append(row)
+        print(self.line(row), flush=True)
+
+    def fill(self, row):
+        """What follows from the rounds. The ratio is the median of each round's own: what
+        disturbed a round disturbed both."""
+        rounds = self.rounds[row['part'], row['name']]
+        ours, *others = rounds.values()
+        ratios = []
+        if others:
+            ratios = [theirs / mine if row['more_is_better'] else mine / theirs
+                      for mine, theirs in zip(ours, others[0]) if mine and theirs]
+        values = {name: median(each) for name, each in rounds.items()}
+        row.update(ours=values.pop(''), others=values, ratio=median(ratios) if ratios else None,
+                   ratios=[float(f'{each:.4g}') for each in sorted(ratios)])
+
+    def again(self, other):
+        """Takes the rounds of another report, of the same parts, as more of its own."""
+        for row in self.rows:
+            more = other.rounds.get((row['part'], row['name']))
+            if more:
+                rounds = self.rounds[row['part'], row['name']]
+                for name in rounds:
+                    rounds[name] += more.get(name, [])
+                self.fill(row)
 
     def skip(self, part, what, why):
         self.skipped.append({'part': part, 'what': what, 'why': str(why)})
@@ -106,7 +129,7 @@ class Report:
                 'rows': self.rows, 'skipped': self.skipped}
 
     def compare(self, last):
-        """Sentences about each ratio that is worse by more than a tenth than in `last`."""
+        """Rows whose ratio is worse by more than a tenth than in `last`, with a sentence each."""
         before = {(row['part'], row['name']): row for row in last['rows']}
         worse = []
         for row in self.rows:
@@ -114,8 +137,8 @@ class Report:
             if not old or not row['compared'] or not row['ratio'] or not old['ratio']:
                 continue
             if row['ratio'] > old['ratio'] * (1 + TOLERANCE):
-                worse.append(f'{row["part"]}: {row["name"]}: ratio {row["ratio"]:.2f}, was '
-                             f'{old["ratio"]:.2f} ({last["when"]})')
+                worse.append((row, f'{row["part"]}: {row["name"]}: ratio {row["ratio"]:.2f}, was '
+                                   f'{old["ratio"]:.2f} ({last["when"]})'))
         return worse
 
 
