@@ -2,26 +2,77 @@
 """CPU, threads, memory and files of many senders or receivers in one process, beside bare pipelines
 that do the same work. CPU is in seconds a stream and minute."""
 
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+
 from report import median
-from rig import TONE, Rig, mic
+from rig import TONE, Media, Rig, mic
 
 SINK = 'fakesink sync=true'
 MIX = 'audioconvert ! audioresample ! audiomixer'
 
 
-def rounds(rig, times, kinds, **arguments):
-    """Kinds in turn, each in a process of its own; the median of each figure."""
-    found = {name: [] for name in kinds}
-    for _ in range(times):
-        for name, description in kinds.items():
-            found[name].append(rig.measure('cost', **{**arguments, **description}))
-    return {name: {key: median([one[key] for one in values]) for key in values[0]}
-            for name, values in found.items()}
+# More of them don't fit into a small machine beside the others.
+TOGETHER = 10
 
 
-def times(count, quick):
-    # Claims are made of ten.
-    return 1 if quick else 3 if count == 10 else 2
+def idle():
+    """Seconds that the machine's cores had nothing to do, all together."""
+    fields = Path('/proc/stat').read_text(encoding='ascii').split('\n', 1)[0].split()
+    return (int(fields[4]) + int(fields[5])) / os.sysconf('SC_CLK_TCK')
+
+
+def side_by_side(kinds, count):
+    """What each kind costs, in a process of its own, and how busy the machine was. All work at the
+    same time, and are measured at the same: what disturbs one disturbs the others."""
+    started = []
+    seconds = 3
+    try:
+        for description in kinds.values():
+            started.append(Media('cost', stdin=subprocess.PIPE, description=description,
+                                 count=count, warm=2 + count / 25, seconds=seconds))
+        for one in started:
+            one.wait_line('^warm$', 60)
+        before, start = idle(), time.monotonic()
+        for one in started:
+            one.popen.stdin.write(b'go\n')
+            one.popen.stdin.flush()
+        threading.Event().wait(seconds)
+        rest = (idle() - before) / (time.monotonic() - start) / os.cpu_count()
+        found = {name: one.result(60) for name, one in zip(kinds, started)}
+    finally:
+        for one in started:
+            one.popen.stdin.close()
+            one.stop()
+    for one in found.values():
+        one['busy'] = 100 * (1 - rest)
+    return found
+
+
+def rounds(kinds, count, quick):
+    """By kind and figure, the values of each round."""
+    names = list(kinds)
+    # Rather several starts than several windows of one: how streams' wakings fall together, which
+    # is drawn at the start, is worth a third of the CPU of ten that only decode.
+    times = 1 if quick else 4 if count <= TOGETHER else 3 if count == 50 else 2
+    turns = []
+    for number in range(times):
+        order = names[::-1] if number % 2 else names
+        turns += [order] if count <= TOGETHER else [[name] for name in order]
+    found = {name: {} for name in names}
+    for turn in turns:
+        once = side_by_side({name: kinds[name] for name in turn}, count)
+        for name, figures in once.items():
+            for key, value in figures.items():
+                found[name].setdefault(key, []).append(value)
+    return found
+
+
+def each(values, count):
+    return [value / count for value in values]
 
 
 def rows(report, what, count, found, asked=None):
@@ -29,38 +80,42 @@ def rows(report, what, count, found, asked=None):
     ours, *others = found
     at = f'{what}, {count} in one process'
 
-    def column(key):
-        return found[ours][key] / count, {name: found[name][key] / count for name in others}
+    def column(key, of=1):
+        return (each(found[ours][key], of),
+                {name: each(found[name][key], of) for name in others})
 
-    report.row('cost', f'CPU: {at}', 's/min', *column('cpu'), asked=asked)
-    report.row('cost', f'memory: {at}', 'KiB', *column('memory'), compared=False)
-    report.row('cost', f'files: {at}', '', *column('fds'), compared=False)
+    report.row('cost', f'CPU: {at}', 's/min', *column('cpu', count), asked=asked)
+    report.row('cost', f'memory: {at}', 'KiB', *column('memory', count), compared=False)
+    report.row('cost', f'files: {at}', '', *column('fds', count), compared=False)
+    if count > TOGETHER:
+        report.row('cost', f'machine at work: {at}', '%', *column('busy'), compared=False)
 
 
-def threads(report, what, few, many, asked):
+def threads_of(report, what, few, many, asked):
     """Of each stream more, and of the process: from `few` and `many`, (count, found) each."""
-    each = {name: (many[1][name]['threads'] - few[1][name]['threads']) / (many[0] - few[0])
-            for name in few[1]}
-    once = {name: few[1][name]['threads'] - few[0] * each[name] for name in each}
-    ours, *others = each
-    report.row('cost', f'threads of a {what}', '', each[ours],
-               {name: each[name] for name in others}, compared=False)
-    report.row('cost', f'threads of a {what}, bound', '', each[ours], asked=asked)
+    def count(found, name):
+        return median(found[name]['threads'])
+
+    slope = {name: (count(many[1], name) - count(few[1], name)) / (many[0] - few[0])
+             for name in few[1]}
+    once = {name: count(few[1], name) - few[0] * slope[name] for name in slope}
+    ours, *others = slope
+    report.row('cost', f'threads of a {what}', '', slope[ours],
+               {name: slope[name] for name in others}, compared=False)
+    report.row('cost', f'threads of a {what}, bound', '', slope[ours], asked=asked)
     report.row('cost', f'threads of a process with {what}s, beside theirs', '', once[ours],
                {name: once[name] for name in others}, compared=False)
 
 
 def senders(report, rig, quick):
     by_count = []
-    for count in ((1, 10) if quick else (1, 10, 50)):
-        found = rounds(rig, times(count, quick), {
-            'ours': {'description': rig.ours(mic(TONE), f'send{count}x{{n}}', 9)},
-            'bare': {'description': rig.bare(mic(TONE), f'send{count}x{{n}}')},
-        }, count=count, warm=2 + count / 25, seconds=3 if quick else 5)
+    for count in ((1, 10) if quick else (1, 10, 50, 100)):
+        found = rounds({'ours': rig.ours(mic(TONE), f'send{count}x{{n}}', 9),
+                        'bare': rig.bare(mic(TONE), f'send{count}x{{n}}')}, count, quick)
         rows(report, 'sender', count, found, asked=1.05 if count > 1 else None)
         by_count.append((count, found))
     # Bare has three.
-    threads(report, 'sender', by_count[0], by_count[-1], asked=4)
+    threads_of(report, 'sender', by_count[0], by_count[-1], asked=4)
 
 
 def receivers(report, rig, quick):
@@ -68,20 +123,18 @@ def receivers(report, rig, quick):
     rig.wait_streams(1)
     bare = rig.bare_source('heard')
     by_count = []
-    for count in ((1, 10) if quick else (1, 10, 50)):
-        found = rounds(rig, times(count, quick), {
-            'ours': {'description': f'agorasrc {rig.where("heard")} ! {SINK}'},
-            'bare, mixed': {'description': f'{bare} ! {MIX} ! {SINK}'},
-            'bare, decoded': {'description': f'{bare} ! {SINK}'},
-        }, count=count, warm=2 + count / 25, seconds=3 if quick else 5)
+    for count in ((1, 10) if quick else (1, 10, 50, 100)):
+        found = rounds({'ours': f'agorasrc {rig.where("heard")} ! {SINK}',
+                        'bare, mixed': f'{bare} ! {MIX} ! {SINK}',
+                        'bare, decoded': f'{bare} ! {SINK}'}, count, quick)
         rows(report, 'receiver of one speaker', count, found, asked=1.0 if count > 1 else None)
         if count > 1:
             report.row('cost', f'CPU beside decoding alone: receiver, {count} in one process',
-                       's/min', found['ours']['cpu'] / count,
-                       {'bare, decoded': found['bare, decoded']['cpu'] / count}, asked=1.15)
+                       's/min', each(found['ours']['cpu'], count),
+                       {'bare, decoded': each(found['bare, decoded']['cpu'], count)}, asked=1.15)
         by_count.append((count, found))
     # Its own and two a speaker.
-    threads(report, 'receiver of one speaker', by_count[0], by_count[-1], asked=3)
+    threads_of(report, 'receiver of one speaker', by_count[0], by_count[-1], asked=3)
 
 
 def mixes(report, rig, quick):
@@ -92,10 +145,8 @@ def mixes(report, rig, quick):
         rig.wait_streams(count)
         branches = ' '.join(f'{rig.bare_source(f"{room}x{i}")} ! audioconvert ! audioresample ! mix.'
                             for i in range(count))
-        found = rounds(rig, 1 if quick else 2, {
-            'ours': {'description': f'agorasrc {rig.where(room)} ! {SINK}'},
-            'audiomixer': {'description': f'audiomixer name=mix ! {SINK} {branches}'},
-        }, count=1, warm=2 + count / 8, seconds=3 if quick else 5)
+        found = rounds({'ours': f'agorasrc {rig.where(room)} ! {SINK}',
+                        'audiomixer': f'audiomixer name=mix ! {SINK} {branches}'}, 1, quick)
         report.row('cost', f'CPU: one listener of {count} speakers', 's/min', found['ours']['cpu'],
                    {'bare with audiomixer': found['audiomixer']['cpu']})
         rig.quiet()

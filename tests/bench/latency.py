@@ -3,6 +3,7 @@
 
 import gi
 
+import ffplay
 from report import median
 from rig import EAR, TICKS, Rig, mic
 
@@ -25,6 +26,9 @@ def webrtc_kinds(report):
 
 def run(report, quick):
     webrtc = webrtc_kinds(report)
+    why = ffplay.missing()
+    if why:
+        report.skip('latency', "ffplay's low-delay settings", why)
     found = {}
     with Rig() as rig:
         ear = f'{EAR} sync=true'
@@ -33,10 +37,11 @@ def run(report, quick):
             room = f'room{number}'
             ours = {f'ours {ms}': ('ours', f'agorasrc {rig.where(room)} latency={ms} ! {ear}')
                     for ms in (20, 60, 100)}
+            players = {} if why else {'ffplay': ('bare', f'ffplay {rig.nginx.url}/{room}')}
             once = rig.measure(
                 'latency', seconds=4 if quick else 6,
                 senders={'ours': rig.ours(mic(TICKS), room, 8), 'bare': rig.bare(mic(TICKS), room)},
-                receivers={**ours,
+                receivers={**ours, **players,
                            'bare': ('bare', f'{rig.bare_source(room)} ! {ear}'),
                            'playbin3': ('bare', f'playbin3 {rig.nginx.url}/{room}')},
                 webrtc=webrtc)
@@ -45,17 +50,19 @@ def run(report, quick):
                     raise AssertionError(f'{name}: nothing was heard')
                 # One figure a start, however many ticks it had.
                 found.setdefault(name, []).append(median(values))
-    value = {name: median(values) for name, values in found.items()}
-    others = {name: value[name] for name in ('webrtcbin 20', 'webrtcbin 200') if name in value}
-    bare = {'bare playback': value['bare'], 'playbin3': value['playbin3'], **others}
-    report.row('latency', 'mouth to ear, latency=20', 'ms', value['ours 20'], bare, asked=0.75)
-    report.row('latency', 'mouth to ear, latency=60', 'ms', value['ours 60'], bare)
-    report.row('latency', 'mouth to ear, latency=100 (default)', 'ms', value['ours 100'], bare)
-    if 'webrtcbin 20' in value:
+    others = {title: found[name] for title, name in (
+        ('bare playback', 'bare'), ('playbin3', 'playbin3'), ('ffplay, low delay', 'ffplay'),
+        ('webrtcbin 20', 'webrtcbin 20'), ('webrtcbin 200', 'webrtcbin 200')) if name in found}
+    report.row('latency', 'mouth to ear, latency=20', 'ms', found['ours 20'], others, asked=0.75)
+    report.row('latency', 'mouth to ear, latency=60', 'ms', found['ours 60'], others)
+    report.row('latency', 'mouth to ear, latency=100 (default)', 'ms', found['ours 100'], others)
+    if 'webrtcbin 20' in found:
         report.row('latency', 'latency=20, behind webrtcbin with a jitter buffer of 20', 'ms',
-                   value['ours 20'] - value['webrtcbin 20'], asked=16)
-    report.row('latency', 'latency=20, spread between starts', 'ms',
-               max(found['ours 20']) - min(found['ours 20']),
-               {'bare playback': max(found['bare']) - min(found['bare'])}, compared=False)
-    report.skip('latency', "ffplay's low-delay settings",
-                'ffplay needs a sound card or a file in its place, which has no clock')
+                   [ours - theirs for ours, theirs in zip(found['ours 20'], found['webrtcbin 20'])],
+                   asked=16)
+
+    def spread(name):
+        return max(found[name]) - min(found[name])
+
+    report.row('latency', 'latency=20, spread between starts', 'ms', spread('ours 20'),
+               {'bare playback': spread('bare')}, compared=False)

@@ -263,6 +263,11 @@ def latency(senders, receivers, seconds, webrtc=None):
             pipelines.append(pipeline.play())
         settle(pipelines, 1.5)
         for name, (sender, description) in receivers.items():
+            if description.startswith('ffplay '):
+                import ffplay
+                pipelines.append(ffplay.Player(description.split()[1], clock, LOUD,
+                                               ears[name].append))
+                continue
             if description.startswith('playbin3 '):
                 element = Gst.ElementFactory.make('playbin3')
                 sink = Gst.ElementFactory.make('fakesink')
@@ -307,23 +312,32 @@ def threads():
     return len(os.listdir('/proc/self/task'))
 
 
-def cost(description, count, warm, seconds, pipelines=None):
-    """What `count` pipelines in this process cost; `{n}` in the description counts them."""
+def processor():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def cost(description, count, warm, seconds):
+    """What `count` pipelines in this process cost; `{n}` in the description counts them.
+
+    CPU is measured from when a line comes on standard input, so that several of these can be
+    measured at the same time.
+    """
     empty = {'threads': threads(), 'fds': len(os.listdir('/proc/self/fd')), 'memory': memory()}
-    texts = pipelines or [description.replace('{n}', str(number)) for number in range(count)]
-    running = [Pipeline(text) for text in texts]
+    running = [Pipeline(description.replace('{n}', str(number))) for number in range(count)]
     try:
         for pipeline in running:
             pipeline.play()
         settle(running, warm)
-        before, start = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+        print('warm', flush=True)
+        sys.stdin.readline()
+        before, start = processor(), time.monotonic()
         # Nothing of Python runs meanwhile.
         threading.Event().wait(seconds)
-        after, end = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+        used = (processor() - before) * 60 / (time.monotonic() - start)
         for pipeline in running:
             pipeline.check()
-        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return {'cpu': used * 60 / (end - start), 'threads': threads() - empty['threads'],
+        return {'cpu': used, 'threads': threads() - empty['threads'],
                 'fds': len(os.listdir('/proc/self/fd')) - empty['fds'],
                 'memory': memory() - empty['memory']}
     finally:
