@@ -12,11 +12,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / 'interop')]
 
-import report  # noqa: E402  (the paths above come first)
+import plots  # noqa: E402  (the paths above come first)
+import report  # noqa: E402
 
 PARTS = ('first-sound', 'latency', 'cost', 'gateway', 'growth')
 LAST = HERE.parent.parent / 'docs' / 'performance.json'
 PAGE = LAST.with_suffix('.md')
+PICTURE = LAST.with_suffix('.png')
 
 
 def arguments():
@@ -33,7 +35,8 @@ def arguments():
     parser.add_argument('--quick', action='store_true',
                         help='fewer rounds and members, for a look; never becomes the last report')
     parser.add_argument('--plot', action='store_true',
-                        help='only draw docs/stall.png: how late sound is through a freeze')
+                        help='only draw docs/performance.png, of the last report, and '
+                             'docs/stall.png: how late sound is through a freeze')
     parser.add_argument('--markdown', action='store_true', help='the table as Markdown')
     chosen = parser.parse_args()
     for part in chosen.part:
@@ -67,6 +70,8 @@ def main():
         signal.signal(number, stop)
     chosen = arguments()
     if chosen.plot:
+        if LAST.exists():
+            plots.plot(report.load(LAST), PICTURE)
         importlib.import_module('stall').plot(LAST.with_name('stall.png'))
         return
     parts = chosen.part or list(PARTS)
@@ -95,6 +100,10 @@ def main():
     if not (chosen.compare or chosen.quick or failed or chosen.part):
         report.save(LAST, data)
         report.into_page(PAGE, found, data)
+        try:
+            plots.plot(data, PICTURE)
+        except ImportError as why:
+            print(f'{PICTURE.name} is still of the report before: {why}')
     sys.exit(2 if failed else 1 if worse else 0)
 
 
