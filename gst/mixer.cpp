@@ -76,7 +76,11 @@ bool Mixer::unhurried() const {
 
 void Mixer::set_fader(std::uint32_t uid, const Fader &fader) {
   std::lock_guard lock(mutex_);
-  faders_[uid] = fader;
+  // A channel that is on air for weeks sees many uids.
+  if (fader == Fader())
+    faders_.erase(uid);
+  else
+    faders_[uid] = fader;
 }
 
 Fader Mixer::fader(std::uint32_t uid) const {
@@ -93,14 +97,19 @@ std::map<std::uint32_t, Level> Mixer::take_levels() {
   return levels;
 }
 
-void Mixer::add_to_mix(Input &input, const Fader &fader, bool heard, const float *in,
-                       int in_channels, float *out, std::size_t frames) {
+Mixer::Gains Mixer::gains(const Fader &fader, bool heard) const {
   const auto volume = static_cast<float>(heard && !fader.mute ? fader.volume : 0.0);
+  if (channels_ == 1)
+    return {volume, volume};
   // Balance: the far side falls, the near side stays, so that the centre is not touched.
-  const float left = channels_ == 1 ? volume : volume * std::min(1.f, 1.f - (float)fader.pan);
-  const float right = channels_ == 1 ? volume : volume * std::min(1.f, 1.f + (float)fader.pan);
-  const float left_step = (left - input.left) / static_cast<float>(frames);
-  const float right_step = (right - input.right) / static_cast<float>(frames);
+  const auto pan = static_cast<float>(fader.pan);
+  return {volume * std::min(1.f, 1.f - pan), volume * std::min(1.f, 1.f + pan)};
+}
+
+void Mixer::add_to_mix(Input &input, Gains to, const float *in, int in_channels, float *out,
+                       std::size_t frames) {
+  const float left_step = (to.left - input.left) / static_cast<float>(frames);
+  const float right_step = (to.right - input.right) / static_cast<float>(frames);
   Level &level = input.level;
   float peak = 0;
   double squares = 0;
@@ -119,8 +128,8 @@ void Mixer::add_to_mix(Input &input, const Fader &fader, bool heard, const float
       out[2 * i + 1] += r * input.right;
     }
   }
-  input.left = left;
-  input.right = right;
+  input.left = to.left;
+  input.right = to.right;
   level.peak = std::max(level.peak, static_cast<double>(peak));
   level.square_sum += squares;
   level.samples += frames;
@@ -137,13 +146,17 @@ bool Mixer::mix(std::int64_t at_ns, float *out, std::size_t frames) {
   for (auto &[uid, input] : inputs_) {
     const float *in = nullptr;
     const int in_channels = input.timeline->pull(at_ns, frames, &in);
+    auto it = faders_.find(uid);
+    const Fader fader = it == faders_.end() ? Fader() : it->second;
+    const Gains to = gains(fader, !solo || fader.solo);
     if (in_channels == 0) {
+      // What is set in silence counts from the first sample of what follows.
+      input.left = to.left;
+      input.right = to.right;
       input.level.samples += frames;
       continue;
     }
-    auto it = faders_.find(uid);
-    const Fader fader = it == faders_.end() ? Fader() : it->second;
-    add_to_mix(input, fader, !solo || fader.solo, in, in_channels, out, frames);
+    add_to_mix(input, to, in, in_channels, out, frames);
     any = true;
   }
   return any;

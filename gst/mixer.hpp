@@ -19,6 +19,8 @@ struct Fader {
   double pan = 0.0;     // -1 left, 0 centre, 1 right; of mono outputs without effect
   bool mute = false;
   bool solo = false;  // where any speaker is solo, the others are silent
+
+  bool operator==(const Fader &) const = default;
 };
 
 // Of one speaker's sound in the mix, before its fader, since the last time it was asked for.
@@ -58,8 +60,12 @@ class Mixer {
     float left = 0, right = 0;  // gains of the last block, from which the next one slides
     Level level;
   };
-  void add_to_mix (Input &input, const Fader &fader, bool heard, const float *in, int in_channels,
-                   float *out, std::size_t frames);
+  struct Gains {
+    float left, right;
+  };
+  Gains gains (const Fader &fader, bool heard) const;
+  void add_to_mix (Input &input, Gains to, const float *in, int in_channels, float *out,
+                   std::size_t frames);
 
   mutable std::mutex mutex_;  // guards all below; taken before a timeline's
   int rate_ = 48000;
@@ -67,7 +73,7 @@ class Mixer {
   bool adaptive_ = false;
   std::int64_t delay_ns_ = 0;
   std::map<std::uint32_t, Input> inputs_;
-  std::map<std::uint32_t, Fader> faders_;
+  std::map<std::uint32_t, Fader> faders_;  // but those at their defaults
 };
 
 }  // namespace agora
