@@ -19,8 +19,7 @@ constexpr GstClockTime kMaxBehind = 200 * GST_MSECOND;
 
 struct State {
   std::shared_ptr<agora::Mixer> mixer;
-  std::function<void(GstClockTime)> on_latency;
-  std::function<void(GstClockTime)> on_block;
+  agora::MixSrcHooks hooks;
   std::atomic<GstClockTime> pipeline_latency = agora::kMixBlock;
   std::atomic<GstClockTime> skipped = 0;
   GstAudioInfo info;             // streaming thread
@@ -127,6 +126,7 @@ static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer *
     return ret;
   }
 
+  self.hooks.before_block(end);
   GstBuffer *out = gst_buffer_new_allocate(
       nullptr, static_cast<gsize>(frames) * GST_AUDIO_INFO_BPF(&self.info), nullptr);
   GstMapInfo map;
@@ -145,7 +145,7 @@ static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer *
   self.discont = false;
   self.next_frame = first + frames;
   *buffer = out;
-  self.on_block(end);
+  self.hooks.after_block(end);
   return GST_FLOW_OK;
 }
 
@@ -190,7 +190,7 @@ static gboolean gst_agora_mix_src_event (GstBaseSrc *src, GstEvent *event) {
     GstClockTime latency;
     gst_event_parse_latency(event, &latency);
     self.pipeline_latency = latency;
-    self.on_latency(latency);
+    self.hooks.latency(latency);
   }
   return GST_BASE_SRC_CLASS(gst_agora_mix_src_parent_class)->event(src, event);
 }
@@ -230,13 +230,10 @@ static void gst_agora_mix_src_init (GstAgoraMixSrc *self) {
 
 namespace agora {
 
-GstElement *make_mix_src (std::shared_ptr<Mixer> mixer,
-                          std::function<void(GstClockTime)> on_latency,
-                          std::function<void(GstClockTime)> on_block) {
+GstElement *make_mix_src (std::shared_ptr<Mixer> mixer, MixSrcHooks hooks) {
   auto *self = GST_AGORA_MIX_SRC(g_object_new(GST_TYPE_AGORA_MIX_SRC, "name", "mix", nullptr));
   self->state->mixer = std::move(mixer);
-  self->state->on_latency = std::move(on_latency);
-  self->state->on_block = std::move(on_block);
+  self->state->hooks = std::move(hooks);
   return GST_ELEMENT(self);
 }
 

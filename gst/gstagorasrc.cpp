@@ -29,6 +29,7 @@
 #include "gst/settings.hpp"
 #include "gst/speaker-child.hpp"
 #include "gst/src-listener.hpp"
+#include "signaling/agora-error.h"
 
 GST_DEBUG_CATEGORY(gst_agora_src_debug);
 #define GST_CAT_DEFAULT gst_agora_src_debug
@@ -58,6 +59,7 @@ struct State {
   bool expose = false;
   guint speaker_timeout = kDefaultSpeakerTimeout;
   std::set<std::uint32_t> speakers;
+  std::string bad_speakers;  // what was set instead, before the start
   std::atomic<GstClockTime> level_interval = 0;
   GstClockTime next_level = 0;  // streaming thread of the mix
   std::shared_ptr<agora::Mixer> mixer = std::make_shared<agora::Mixer>();
@@ -98,6 +100,9 @@ static GstStaticPadTemplate src_template =
 static GstStaticPadTemplate speaker_template = GST_STATIC_PAD_TEMPLATE(
     "speaker_%u", GST_PAD_SRC, GST_PAD_SOMETIMES, GST_STATIC_CAPS("audio/mpeg; audio/x-opus"));
 
+constexpr const char *kNoUids =
+    "speakers “%s” is not a list of uids, which are numbers from 1 to 4294967295, like “8,9”";
+
 // "8, 9": the uids; nothing for what is no list of uids.
 static std::optional<std::set<std::uint32_t>> parse_uids (const char *text) {
   std::set<std::uint32_t> uids;
@@ -111,6 +116,25 @@ static std::optional<std::set<std::uint32_t>> parse_uids (const char *text) {
     uids.insert(static_cast<std::uint32_t>(uid));
   }
   return uids;
+}
+
+// What is no list makes the next start fail; what plays already goes on as it is.
+static void gst_agora_src_set_speakers (GstAgoraSrc *src, const char *text) {
+  State &self = *src->state;
+  const auto uids = parse_uids(text);
+  const auto listener = self.get();
+  GST_OBJECT_LOCK(src);
+  if (uids)
+    self.speakers = *uids;
+  self.bad_speakers = uids || listener ? "" : text;
+  GST_OBJECT_UNLOCK(src);
+  if (!listener)
+    return;
+  if (uids)
+    listener->set_wanted(*uids);
+  else
+    GST_ELEMENT_WARNING(src, RESOURCE, SETTINGS, (kNoUids, text),
+                        ("The last list is still the one that counts."));
 }
 
 static void gst_agora_src_set_property (GObject *object, guint id, const GValue *value,
@@ -148,19 +172,9 @@ static void gst_agora_src_set_property (GObject *object, guint id, const GValue 
       self.speaker_timeout = g_value_get_uint(value);
       GST_OBJECT_UNLOCK(object);
       break;
-    case kSpeakers: {
-      auto uids = parse_uids(g_value_get_string(value));
-      if (!uids) {
-        g_warning("speakers=“%s” is no list of uids like “8,9”", g_value_get_string(value));
-        break;
-      }
-      GST_OBJECT_LOCK(object);
-      self.speakers = *uids;
-      GST_OBJECT_UNLOCK(object);
-      if (auto listener = self.get())
-        listener->set_wanted(*uids);
+    case kSpeakers:
+      gst_agora_src_set_speakers(GST_AGORA_SRC(object), g_value_get_string(value));
       break;
-    }
     case kLevelInterval:
       self.level_interval = g_value_get_uint64(value);
       break;
@@ -265,19 +279,27 @@ static bool gst_agora_src_start (GstAgoraSrc *src) {
   if (!agora::require_element(GST_ELEMENT(src), "rtmp2src", "gstreamer1.0-plugins-bad") ||
       !agora::require_element(GST_ELEMENT(src), "flvdemux", "gstreamer1.0-plugins-good"))
     return false;
-  agora::Settings settings = self.settings.copy(G_OBJECT(src));
+  g_autoptr(GError) error = nullptr;
   agora::Listener::Options options;
   GST_OBJECT_LOCK(src);
+  if (!self.bad_speakers.empty())
+    error =
+        g_error_new(AGORA_ERROR, AGORA_ERROR_INVALID_ARGUMENT, kNoUids, self.bad_speakers.c_str());
   options.latency = self.latency * GST_MSECOND;
   options.speaker_timeout = self.speaker_timeout * GST_SECOND;
   options.expose = self.expose;
   options.wanted = self.speakers;
   GST_OBJECT_UNLOCK(src);
+  if (error) {
+    agora::post_failure(GST_ELEMENT(src), *error);
+    return false;
+  }
   options.on_speaker = [&self] (std::uint32_t uid) { self.children.ensure(uid); };
+  options.on_gone = [&self] { self.children.tidy(); };
   self.next_level = 0;
 
+  agora::Settings settings = self.settings.copy(G_OBJECT(src));
   auto listener = std::make_shared<agora::Listener>(GST_BIN(src), self.mixer, options);
-  g_autoptr(GError) error = nullptr;
   const bool joined = listener->join(settings, &error);
   g_clear_object(&settings.client);
   if (!joined) {
@@ -430,13 +452,15 @@ static void gst_agora_src_class_init (GstAgoraSrcClass *klass) {
 
 static void gst_agora_src_init (GstAgoraSrc *self) {
   State &state = *(self->state = new State(GST_ELEMENT(self)));
-  state.mix = agora::make_mix_src(
-      state.mixer,
-      [self] (GstClockTime latency) {
-        if (auto listener = self->state->get())
-          listener->pipeline_latency(latency);
-      },
-      [self] (GstClockTime now) { gst_agora_src_on_block(self, now); });
+  agora::MixSrcHooks hooks;
+  hooks.latency = [self] (GstClockTime latency) {
+    if (auto listener = self->state->get())
+      listener->pipeline_latency(latency);
+  };
+  // Gains slide to what they are at a block's end.
+  hooks.before_block = [&state] (GstClockTime end) { state.children.sync(end); };
+  hooks.after_block = [self] (GstClockTime now) { gst_agora_src_on_block(self, now); };
+  state.mix = agora::make_mix_src(state.mixer, std::move(hooks));
   // Makes any format, rate and layout that downstream asks for out of what the mix can't be itself.
   GstElement *convert = gst_element_factory_make("audioconvert", "convert");
   GstPad *ghost = nullptr;
@@ -503,10 +527,21 @@ static guint gst_agora_src_get_children_count (GstChildProxy *proxy) {
   return GST_AGORA_SRC(proxy)->state->children.count();
 }
 
+// A bin tells of the elements inside, too, which aren't children here.
+template <const char *signal>
+static void gst_agora_src_speakers_alone (GstChildProxy *proxy, GObject *child, const gchar *) {
+  if (!GST_IS_AGORA_SPEAKER(child))
+    g_signal_stop_emission_by_name(proxy, signal);
+}
+
+static constexpr char kChildAdded[] = "child-added", kChildRemoved[] = "child-removed";
+
 // The speakers, not the elements inside: those are nobody's business.
 static void gst_agora_src_child_proxy_init (gpointer iface, gpointer) {
   auto *proxy = static_cast<GstChildProxyInterface *>(iface);
   proxy->get_child_by_name = gst_agora_src_get_child_by_name;
   proxy->get_child_by_index = gst_agora_src_get_child_by_index;
   proxy->get_children_count = gst_agora_src_get_children_count;
+  proxy->child_added = gst_agora_src_speakers_alone<kChildAdded>;
+  proxy->child_removed = gst_agora_src_speakers_alone<kChildRemoved>;
 }

@@ -16,11 +16,17 @@ namespace agora {
 // A block of the mix: what its buffers hold, and the fixed latency that the element reports.
 constexpr GstClockTime kMixBlock = 10 * GST_MSECOND;
 
-// `on_latency` hears what the pipeline settled its latency at, from the thread that distributes it;
-// `on_block` that the mix has come to this running time, from its streaming thread. Without a lock.
-GstElement *make_mix_src (std::shared_ptr<Mixer> mixer,
-                          std::function<void(GstClockTime)> on_latency,
-                          std::function<void(GstClockTime)> on_block);
+// Called without a lock.
+struct MixSrcHooks {
+  // What the pipeline settled its latency at; from the thread that distributes it.
+  std::function<void(GstClockTime)> latency;
+  // The mix is about to be made, and has been made, up to this running time; from its streaming
+  // thread.
+  std::function<void(GstClockTime)> before_block;
+  std::function<void(GstClockTime)> after_block;
+};
+
+GstElement *make_mix_src (std::shared_ptr<Mixer> mixer, MixSrcHooks hooks);
 // Sound that could not be played since the process or downstream was held up.
 GstClockTime mix_src_skipped (GstElement *mix_src);
 

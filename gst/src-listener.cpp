@@ -72,6 +72,7 @@ bool Listener::stop(GstClockTime budget) {
   for (auto &[uid, pad] : pads)
     pad->close();
   ending_->clear();
+  options_.on_gone();
   return quiet;
 }
 
@@ -179,6 +180,7 @@ void Listener::drop(std::uint32_t uid) {
   forget_broken(uid);
   mixer_->remove(uid);
   unexpose(uid);
+  options_.on_gone();
 }
 
 std::shared_ptr<ExposedPad> Listener::exposed(std::uint32_t uid) const {

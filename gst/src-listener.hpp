@@ -41,6 +41,7 @@ class Listener final : public Member, public Speaker::Watcher {
     bool expose;
     std::set<std::uint32_t> wanted;                 // empty: everybody
     std::function<void(std::uint32_t)> on_speaker;  // somebody new; signalling thread
+    std::function<void()> on_gone;                  // somebody no longer is in the mix
   };
   Listener(GstBin *element, std::shared_ptr<Mixer> mixer, Options options);
   ~Listener() override;

@@ -179,11 +179,15 @@ guint Pipeline::uid(const char *name) const {
 
 void Pipeline::read() {
   while (GstMessage *message = gst_bus_pop(bus_)) {
-    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR && !expects_errors_) {
+    const bool failed = GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR;
+    if (failed || GST_MESSAGE_TYPE(message) == GST_MESSAGE_WARNING) {
       g_autoptr(GError) error = nullptr;
       g_autofree char *debug = nullptr;
-      gst_message_parse_error(message, &error, &debug);
-      g_error("%s: %s (%s)", GST_MESSAGE_SRC_NAME(message), error->message, debug);
+      (failed ? gst_message_parse_error : gst_message_parse_warning)(message, &error, &debug);
+      if (failed && !expects_errors_)
+        g_error("%s: %s (%s)", GST_MESSAGE_SRC_NAME(message), error->message, debug);
+      (failed ? errors_ : warnings_)++;
+      complaint_ = error->message;
     }
     ended_ |= GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS;
     const GstStructure *structure = gst_message_get_structure(message);
@@ -211,6 +215,16 @@ bool Pipeline::heard(guint uid) {
   if (it != loudest_.end())
     loudest_.erase(it);
   return loud;
+}
+
+unsigned Pipeline::errors() {
+  read();
+  return errors_;
+}
+
+unsigned Pipeline::warnings() {
+  read();
+  return warnings_;
 }
 
 unsigned Pipeline::told(const char *name) {

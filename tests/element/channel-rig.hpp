@@ -68,6 +68,10 @@ class Pipeline {
   // Element messages of that name so far.
   unsigned told (const char *name);
   void expect_errors () { expects_errors_ = true; }
+  // ERRORs, once they are expected, and WARNINGs so far; and what the last of them said.
+  unsigned errors ();
+  unsigned warnings ();
+  const std::string &complaint () const { return complaint_; }
   bool ended () const { return ended_; }
 
  private:
@@ -77,6 +81,9 @@ class Pipeline {
   GstBus *bus_;
   bool expects_errors_ = false;
   bool ended_ = false;
+  unsigned errors_ = 0;
+  unsigned warnings_ = 0;
+  std::string complaint_;
   std::map<guint, double> loudest_;
   std::map<std::string, unsigned> told_;
 };
