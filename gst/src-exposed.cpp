@@ -18,7 +18,8 @@ namespace {
 constexpr guint64 kQueued = 2 * GST_SECOND;
 // Silence is told in pieces of this length, and this much later than sound would be.
 constexpr GstClockTime kGap = 200 * GST_MSECOND;
-constexpr GstClockTime kPast = GST_SECOND;
+// What overlaps by more than rounding and the correction of drift is told already.
+constexpr GstClockTime kTold = 5 * GST_MSECOND;
 // By so much may a frame's stamp overlap the one before.
 constexpr GstClockTime kCorrection = GST_MSECOND;
 
@@ -96,18 +97,24 @@ void ExposedPad::push(GstBuffer *buffer, GstCaps *caps, GstClockTime pts) {
   std::lock_guard lock(mutex_);
   if (ended_)
     return;
+  bool moved = !caps_;
   begin(caps);
-  GstBuffer *out = gst_buffer_copy(buffer);
   if (GST_CLOCK_TIME_IS_VALID(until_)) {
-    // What overlaps a second of the past is told already; less is moved into place bit by bit, for
-    // the first guess of where sound belongs is corrected while it plays.
-    if (pts + kPast < until_) {
-      gst_buffer_unref(out);
+    // The first guess of where sound belongs is late by what the session's beginning cost, and is
+    // corrected by the next frames: what then overlaps goes, so that it is in its place at once. A
+    // few milliseconds are moved there bit by bit.
+    if (pts + kTold < until_) {
+      moved_ = true;
       return;
     }
+    moved = std::exchange(moved_, false) || pts > until_ + kTold;
     if (pts < until_)
       pts = std::max(pts, until_ - kCorrection);
   }
+  GstBuffer *out = gst_buffer_copy(buffer);
+  // Decoders count on from the first stamp unless they are told.
+  if (moved)
+    GST_BUFFER_FLAG_SET(out, GST_BUFFER_FLAG_DISCONT);
   GST_BUFFER_PTS(out) = pts;
   GST_BUFFER_DTS(out) = GST_CLOCK_TIME_NONE;
   const GstClockTime duration =
@@ -123,6 +130,7 @@ void ExposedPad::tick(GstClockTime now) {
   const GstClockTime to = now - kGap;
   gst_pad_push_event(feeder_, gst_event_new_gap(until_, to - until_));
   until_ = to;
+  moved_ = true;
 }
 
 GstPadProbeReturn ExposedPad::passed(GstPad *, GstPadProbeInfo *info, gpointer data) {

@@ -52,6 +52,7 @@ class ExposedPad {
   mutable std::mutex mutex_;  // guards what follows, and the order of what is fed
   GstCaps *caps_ = nullptr;
   bool ended_ = false;
+  bool moved_ = false;  // what comes next doesn't go on from what was sent
   GstClockTime until_ = GST_CLOCK_TIME_NONE;
 };
 

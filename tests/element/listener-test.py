@@ -4,12 +4,14 @@ with an agorasink of the same pipeline."""
 
 import re
 import subprocess
+import time
 
 import numpy
 
 import heard
 import tap
 from channel import ChannelCase
+from harness import SCALE
 
 
 def levels(output):
@@ -101,6 +103,35 @@ class ListenerTest(ChannelCase):
         self.assertEqual(player.interrupt(10), 0, player.tail())
         match = heard.match(voice, heard.read(path))
         self.assertGreaterEqual(match.correlation, 0.95, str(match))
+
+    def test_uri_at_once(self):
+        """The first sound is rendered as soon as a player can be there, not after seconds."""
+        host = re.sub(r'^ws://(.*)/api$', r'\1', self.gate.ws)
+        uri = f'agora://{host}/{self.APP}/{self.room}'
+        watcher = self.member('room')
+        self.line(f'audiotestsrc is-live=true ! agorasink {self.where(75)}')
+        watcher.wait_line('added 75')
+        # Synchronised as a sound card would be.
+        render = 'audioconvert ! audio/x-raw,format=S16LE ! filesink sync=true buffer-mode=unbuffered location='
+        lines = {
+            'playbin3': f'playbin3 uri={uri} audio-sink="{render}PATH"',
+            'playbin': f'playbin uri={uri} audio-sink="{render}PATH"',
+            'uridecodebin3': f'uridecodebin3 uri={uri} ! {render}PATH',
+            'uridecodebin': f'uridecodebin uri={uri} ! {render}PATH'}
+        for name in (*lines, 'gst-play-1.0'):
+            with self.subTest(name):
+                path = self.tmp / f'{name}.raw'
+                begin = time.monotonic()
+                if name in lines:
+                    player = self.line(lines[name].replace('PATH', str(path)))
+                else:
+                    player = self.foreign(name, '--no-interactive', f'--audiosink={render}{path}',
+                                          uri)
+                self.until(lambda: path.exists() and any(path.read_bytes()), f'sound from {name}')
+                took = time.monotonic() - begin
+                print(f'{self.id()}: {name} after {took:.2f} s')
+                self.assertLess(took, 2 * SCALE)
+                player.interrupt(10)
 
     def test_one_membership_in_one_pipeline(self):
         path = self.tmp / 'minus.wav'

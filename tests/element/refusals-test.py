@@ -127,6 +127,12 @@ class RefusalsTest(ChannelCase):
         self.both(self.properties(app_id=None), '[Aa]pp.?id')
         self.both(self.properties(app_id='null'), '[Aa]pp.?id')
 
+    def test_a_list_of_speakers_that_is_none(self):
+        for bad in ('abc', '8,-9', '8 9', '0', '4294967296'):
+            with self.subTest(bad):
+                self.refused(f"agorasrc {self.properties(speakers=bad)}{SINK}",
+                             f'speakers “{bad}” is not a list of uids.*like “8,9”')
+
     def test_a_token_where_none_is_expected(self):
         self.both(self.properties(token='007nonsense'), '[Tt]oken')
 

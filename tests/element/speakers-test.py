@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Several speakers in one channel: all are heard, whoever comes and goes, in whatever format."""
 
+import os
 import re
 import time
+
+import numpy
 
 import heard
 import tap
 from channel import LEAD, ChannelCase
+from harness import SCALE
 
 
 class SpeakersTest(ChannelCase):
@@ -26,6 +30,49 @@ class SpeakersTest(ChannelCase):
         # All spoke at once, and each was found where it can have been.
         self.assertLess(max(starts) - min(starts), 4 * heard.RATE)
         self.assert_together(voices, sound, starts)
+
+    def test_sixteen_at_once(self):
+        """Each is a tone of its own; the listener's process does with less than a core."""
+        uids = range(101, 117)
+        path = self.tmp / 'mix.wav'
+        listener = self.line(
+            f'agorasrc {self.where()} level-interval=200000000 ! audioconvert ! audioresample ! '
+            f'audio/x-raw,format=S16LE,rate={heard.RATE},channels=1 ! wavenc ! '
+            f'filesink location={path}', '-e', '-m')
+        listener.wait_line('New clock', 10)
+        self.line(' '.join(
+            f'audiotestsrc is-live=true freq={10 * uid} volume=0.05 ! agorasink {self.where(uid)}'
+            for uid in uids))
+        for uid in uids:
+            listener.wait_line(rf'agora-level.*{uid}\\*, ', 20)
+        # All of them for so long: what a start costs is another figure.
+        begin, busy = time.monotonic(), self.cpu_seconds(listener)
+        size = path.stat().st_size
+        self.until(lambda: path.stat().st_size - size > 4 * 2 * heard.RATE, 'four seconds of sound')
+        cores = (self.cpu_seconds(listener) - busy) / (time.monotonic() - begin)
+        mark = listener.mark()
+        listener.wait_line('agora-level', since=mark)
+        self.assertEqual(listener.interrupt(10), 0, listener.tail())
+        told = listener.output().replace('\\', '').splitlines()
+        last = [line for line in told if 'agora-level' in line][-1]
+        peaks = {int(uid): float(peak) for uid, peak in
+                 re.findall(r'uid=\(uint\)(\d+), peak=\(double\)([-\d.]+)', last)}
+        self.assertEqual(sorted(peaks), list(uids))
+        sound = heard.read(path)[-4 * heard.RATE:-heard.RATE // 2]
+        spectrum = numpy.abs(numpy.fft.rfft(sound * numpy.hanning(len(sound))))
+        for uid in uids:
+            self.assertLess(abs(peaks[uid] - 20 * numpy.log10(0.05)), 2, f'{uid}: {last}')
+            at = round(10 * uid * len(sound) / heard.RATE)
+            amplitude = spectrum[at - 3:at + 4].max() / (len(sound) / 4)
+            self.assertLess(abs(20 * numpy.log10(amplitude / 0.05)), 3, f'{uid} in the mix')
+        print(f'{self.id()}: {cores:.3f} of a core')
+        self.assertLess(cores, 1 * SCALE)
+
+    @staticmethod
+    def cpu_seconds(process):
+        with open(f'/proc/{process.pid}/stat', encoding='ascii') as file:
+            user, system = file.read().rsplit(')', 1)[1].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf('SC_CLK_TCK')
 
     def test_late_listener_hears_the_rest(self):
         voice, sent = self.speech('allison', 9)
