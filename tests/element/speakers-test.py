@@ -44,7 +44,7 @@ class SpeakersTest(ChannelCase):
             f'audiotestsrc is-live=true freq={10 * uid} volume=0.05 ! agorasink {self.where(uid)}'
             for uid in uids))
         for uid in uids:
-            listener.wait_line(rf'agora-level.*{uid}\\*, ', 20)
+            listener.wait_line(rf'agora-level.*\){uid}\b', 20)
         # All of them for so long: what a start costs is another figure.
         begin, busy = time.monotonic(), self.cpu_seconds(listener)
         size = path.stat().st_size
