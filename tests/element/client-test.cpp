@@ -158,12 +158,140 @@ void test_order () {
   }
 }
 
+// What Prometheus would read of this gateway.
+double metric (const GatewayProcess &gateway, const char *name) {
+  g_autoptr(GError) error = nullptr;
+  g_autoptr(GSocketClient) http = g_socket_client_new();
+  const std::string host = gateway.ws().substr(5, gateway.ws().rfind('/') - 5);
+  g_autoptr(GSocketConnection) connection =
+      g_socket_client_connect_to_host(http, host.c_str(), 80, nullptr, &error);
+  g_assert_no_error(error);
+  const std::string request =
+      "GET /metrics HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n";
+  g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(connection)), request.data(),
+                            request.size(), nullptr, nullptr, &error);
+  g_assert_no_error(error);
+  g_autoptr(GDataInputStream) lines =
+      g_data_input_stream_new(g_io_stream_get_input_stream(G_IO_STREAM(connection)));
+  for (;;) {
+    g_autofree char *line = g_data_input_stream_read_line(lines, nullptr, nullptr, nullptr);
+    g_assert_nonnull(line);
+    if (g_str_has_prefix(line, name) && line[strlen(name)] == ' ')
+      return g_ascii_strtod(line + strlen(name), nullptr);
+  }
+}
+
 std::string token_for (gint64 seconds) {
   g_autoptr(GError) error = nullptr;
   g_autofree char *token = agora_token_build(AGORA_TOKEN_KIND_ACCESS_TOKEN_007, "demo", certificate,
                                              "room", "", AGORA_ROLE_BROADCASTER, seconds, &error);
   g_assert_no_error(error);
   return token;
+}
+
+constexpr const char *members = "agora_members{state=\"connected\"}";
+
+// Whoever is the last to stop leaves the channel, in whatever order they came.
+void test_last_leaves () {
+  GatewayProcess gateway;
+  Pipeline both(host(gateway, "uid=7") + listener(gateway));
+  const auto host_stops = [&] { run(both, "tone", "host", false); };
+  const auto listener_stops = [&] { run(both, "listener", "end", false); };
+  for (const bool host_first : {true, false}) {
+    run(both, "tone", "host", true);
+    run(both, "listener", "end", true);
+    both.set_state(GST_STATE_PLAYING);
+    WAIT_UNTIL(metric(gateway, members) == 1 && both.uid("listener") == host_uid);
+    host_first ? host_stops() : listener_stops();
+    let_pass(300);
+    g_assert_cmpfloat(metric(gateway, members), ==, 1);
+    host_first ? listener_stops() : host_stops();
+    WAIT_UNTIL(metric(gateway, members) == 0);
+    both.set_state(GST_STATE_READY);
+  }
+}
+
+// What is unset is adopted; what is set and differs makes a member of its own.
+void test_adopt_or_differ () {
+  GatewayProcess gateway(std::string("demo:") + certificate);
+  const std::string token = "token=" + token_for(3600), other = "token=" + token_for(1800);
+  const struct {
+    std::string properties;
+    double count;
+  } cases[] = {{"", 1},
+               {"uid=7", 1},
+               {token, 1},
+               {"uid=7 " + token, 1},
+               {"connect-timeout=3000", 1},
+               {"uid=8 " + token, 2},
+               {other, 2},
+               {token + " channel=elsewhere", 2}};
+  for (const auto &each : cases) {
+    g_test_message("%s", each.count > 1 ? "differs" : "adopts");
+    // Of a property that is there twice the last counts.
+    Pipeline both(host(gateway, "uid=7 " + token) + listener(gateway, each.properties));
+    both.expect_errors();
+    both.set_state(GST_STATE_PLAYING);
+    WAIT_UNTIL(metric(gateway, members) == each.count || both.errors() > 0);
+    const bool shared = each.count == 1;
+    WAIT_UNTIL(both.uid("listener") != 0 || both.errors() > 0);
+    // The token is for one channel.
+    if (each.properties.find("elsewhere") != std::string::npos) {
+      WAIT_UNTIL(both.errors() == 1);
+      continue;
+    }
+    g_assert_cmpuint(both.errors(), ==, 0);
+    g_assert_cmpint(both.uid("listener") == host_uid, ==, shared);
+    if (!shared)
+      WAIT_UNTIL(both.heard(host_uid));
+    let_pass(200);
+    g_assert_cmpint(both.heard(host_uid), ==, !shared);
+    g_assert_cmpfloat(metric(gateway, members), ==, each.count);
+  }
+}
+
+// One voice for a member, whichever way two sinks are one member.
+void test_second_sink () {
+  GatewayProcess gateway;
+  Client client(gateway);
+  client.join(app_uid);
+  for (const bool shared : {false, true}) {
+    Pipeline two(host(gateway, shared ? "" : "uid=7") +
+                 " audiotestsrc is-live=true ! agorasink name=second" +
+                 in_room(gateway, shared ? "" : "uid=7"));
+    if (shared)
+      for (const char *name : {"host", "second"})
+        give(two, name, client);
+    two.expect_errors();
+    two.set_state(GST_STATE_PLAYING);
+    WAIT_UNTIL(two.errors() == 1);
+    g_assert_nonnull(strstr(two.complaint().c_str(), "another agorasink"));
+  }
+  g_assert_cmpint(agora_client_get_state(client.get()), ==, AGORA_STATE_JOINED);
+}
+
+// Two clients are two members, in one pipeline too; what is no client is none.
+void test_other_client () {
+  GatewayProcess gateway;
+  Client one(gateway), other(gateway);
+  one.join(app_uid);
+  other.join(app_uid + 1);
+  Pipeline both(host(gateway, "") + listener(gateway));
+  give(both, "host", one);
+  give(both, "listener", other);
+  both.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(both.heard(app_uid));
+  g_assert_cmpuint(both.uid("host"), ==, app_uid);
+  g_assert_cmpuint(both.uid("listener"), ==, app_uid + 1);
+  both.set_state(GST_STATE_NULL);
+
+  g_autoptr(GstElement) element = both.get("listener");
+  g_test_expect_message("GLib-GObject", G_LOG_LEVEL_WARNING, "*GstAgoraSrc*AgoraClient*");
+  g_object_set(element, "client", element, nullptr);
+  g_test_assert_expected_messages();
+  g_autoptr(AgoraClient) still = nullptr;
+  g_object_get(element, "client", &still, nullptr);
+  g_assert_true(still == other.get());
 }
 
 void renew (Pipeline &pipeline, const std::string &token) {
@@ -224,6 +352,10 @@ int main (int argc, char **argv) {
   g_test_add_func("/client/late", test_late);
   g_test_add_func("/client/leave-and-join", test_leave_and_join);
   g_test_add_func("/client/order", test_order);
+  g_test_add_func("/client/last-leaves", test_last_leaves);
+  g_test_add_func("/client/adopt-or-differ", test_adopt_or_differ);
+  g_test_add_func("/client/second-sink", test_second_sink);
+  g_test_add_func("/client/other-client", test_other_client);
   g_test_add_func("/client/token-renewed", test_token_renewed);
   g_test_add_func("/client/latency-query", test_latency_query);
   return g_test_run();
