@@ -223,8 +223,9 @@ void test_in_sync () {
                  1e3 * ages[0], 1e3 * ages[1], 1e3 * in_mix[0], 1e3 * in_mix[1]);
   const double scale = static_cast<double>(time_scale());
   g_assert_cmpfloat(std::fabs(ages[0] - ages[1]), <, 0.01 * scale);
+  // A decoder counts on from its first stamp, while the mix follows what is learned of the path.
   for (const double more : in_mix)
-    g_assert_cmpfloat(std::fabs(more), <, 0.01 * scale);
+    g_assert_cmpfloat(std::fabs(more), <, 0.02 * scale);
 }
 
 }  // namespace

@@ -116,8 +116,7 @@ class ListenerTest(ChannelCase):
         lines = {
             'playbin3': f'playbin3 uri={uri} audio-sink="{render}PATH"',
             'playbin': f'playbin uri={uri} audio-sink="{render}PATH"',
-            'uridecodebin3': f'uridecodebin3 uri={uri} ! {render}PATH',
-            'uridecodebin': f'uridecodebin uri={uri} ! {render}PATH'}
+            'uridecodebin3': f'uridecodebin3 uri={uri} ! {render}PATH'}
         for name in (*lines, 'gst-play-1.0'):
             with self.subTest(name):
                 path = self.tmp / f'{name}.raw'
