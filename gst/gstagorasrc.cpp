@@ -177,6 +177,7 @@ static void gst_agora_src_set_property (GObject *object, guint id, const GValue 
       break;
     case kLevelInterval:
       self.level_interval = g_value_get_uint64(value);
+      self.mixer->set_measuring(self.level_interval > 0);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);

@@ -89,6 +89,11 @@ Fader Mixer::fader(std::uint32_t uid) const {
   return it == faders_.end() ? Fader() : it->second;
 }
 
+void Mixer::set_measuring(bool measuring) {
+  std::lock_guard lock(mutex_);
+  measuring_ = measuring;
+}
+
 std::map<std::uint32_t, Level> Mixer::take_levels() {
   std::lock_guard lock(mutex_);
   std::map<std::uint32_t, Level> levels;
@@ -106,33 +111,54 @@ Mixer::Gains Mixer::gains(const Fader &fader, bool heard) const {
   return {volume * std::min(1.f, 1.f - pan), volume * std::min(1.f, 1.f + pan)};
 }
 
-void Mixer::add_to_mix(Input &input, Gains to, const float *in, int in_channels, float *out,
-                       std::size_t frames) {
-  const float left_step = (to.left - input.left) / static_cast<float>(frames);
-  const float right_step = (to.right - input.right) / static_cast<float>(frames);
-  Level &level = input.level;
+void Mixer::measure(Level &level, const float *in, int in_channels, std::size_t frames) {
   float peak = 0;
   double squares = 0;
-
   for (std::size_t i = 0; i < frames; i++) {
     const float *f = in + i * in_channels;
     const float l = f[0], r = in_channels > 1 ? f[1] : f[0];
     peak = std::max({peak, std::fabs(l), std::fabs(r)});
     squares += 0.5 * (l * l + r * r);
-    input.left += left_step;
-    input.right += right_step;
-    if (channels_ == 1) {
-      out[i] += (in_channels > 1 ? 0.5f * (l + r) : l) * input.left;
-    } else {
-      out[2 * i] += l * input.left;
-      out[2 * i + 1] += r * input.right;
-    }
   }
-  input.left = to.left;
-  input.right = to.right;
   level.peak = std::max(level.peak, static_cast<double>(peak));
   level.square_sum += squares;
-  level.samples += frames;
+}
+
+void Mixer::add_to_mix(Input &input, Gains to, const float *in, int in_channels, float *out,
+                       std::size_t frames) {
+  const bool slides = to.left != input.left || to.right != input.right;
+  const float left_step = slides ? (to.left - input.left) / static_cast<float>(frames) : 0;
+  const float right_step = slides ? (to.right - input.right) / static_cast<float>(frames) : 0;
+  float left = input.left, right = input.right;
+  input.left = to.left;
+  input.right = to.right;
+  if (!slides && left == 0 && right == 0)
+    return;
+  // Most speakers most of the time; simple enough for the compiler to do several frames at once.
+  if (!slides && in_channels == 1) {
+    if (channels_ == 1) {
+      for (std::size_t i = 0; i < frames; i++)
+        out[i] += in[i] * left;
+    } else {
+      for (std::size_t i = 0; i < frames; i++) {
+        out[2 * i] += in[i] * left;
+        out[2 * i + 1] += in[i] * right;
+      }
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < frames; i++) {
+    const float *f = in + i * in_channels;
+    const float l = f[0], r = in_channels > 1 ? f[1] : f[0];
+    left += left_step;
+    right += right_step;
+    if (channels_ == 1) {
+      out[i] += (in_channels > 1 ? 0.5f * (l + r) : l) * left;
+    } else {
+      out[2 * i] += l * left;
+      out[2 * i + 1] += r * right;
+    }
+  }
 }
 
 bool Mixer::mix(std::int64_t at_ns, float *out, std::size_t frames) {
@@ -149,13 +175,16 @@ bool Mixer::mix(std::int64_t at_ns, float *out, std::size_t frames) {
     auto it = faders_.find(uid);
     const Fader fader = it == faders_.end() ? Fader() : it->second;
     const Gains to = gains(fader, !solo || fader.solo);
+    if (measuring_)
+      input.level.samples += frames;
     if (in_channels == 0) {
       // What is set in silence counts from the first sample of what follows.
       input.left = to.left;
       input.right = to.right;
-      input.level.samples += frames;
       continue;
     }
+    if (measuring_)
+      measure(input.level, in, in_channels, frames);
     add_to_mix(input, to, in, in_channels, out, frames);
     any = true;
   }

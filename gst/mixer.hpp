@@ -48,6 +48,8 @@ class Mixer {
   bool unhurried () const;
   void set_fader (std::uint32_t uid, const Fader &fader);
   Fader fader (std::uint32_t uid) const;
+  // Levels cost as much as the mix itself: they are measured only where somebody wants to know.
+  void set_measuring (bool measuring);
   std::map<std::uint32_t, Level> take_levels ();
 
   // Overwrites `out` with `frames` interleaved frames that are due from `at_ns` on. Whether there
@@ -64,6 +66,7 @@ class Mixer {
     float left, right;
   };
   Gains gains (const Fader &fader, bool heard) const;
+  static void measure (Level &level, const float *in, int in_channels, std::size_t frames);
   void add_to_mix (Input &input, Gains to, const float *in, int in_channels, float *out,
                    std::size_t frames);
 
@@ -71,6 +74,7 @@ class Mixer {
   int rate_ = 48000;
   int channels_ = 2;
   bool adaptive_ = false;
+  bool measuring_ = false;
   std::int64_t delay_ns_ = 0;
   std::map<std::uint32_t, Input> inputs_;
   std::map<std::uint32_t, Fader> faders_;  // but those at their defaults

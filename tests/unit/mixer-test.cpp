@@ -344,6 +344,7 @@ void test_levels () {
   // Nothing that is done to it in the mix changes what is measured.
   rig.mixer.set_fader(1, {.volume = 0.1, .pan = 1});
   rig.mixer.set_fader(3, {.mute = true});
+  rig.mixer.set_measuring(true);
   rig.run(1);
   rig.mixer.take_levels();
   rig.run(2);
@@ -367,6 +368,7 @@ void test_levels () {
 void test_level_of_silence () {
   Rig rig(1);
   rig.voices[1] = {.sound = constant(0.5, 0), .stall = 1.5, .thaw = 100};
+  rig.mixer.set_measuring(true);
   rig.run(1);
   rig.mixer.take_levels();
   rig.run(2);
