@@ -24,8 +24,9 @@ std::shared_ptr<Leg> Leg::make(GstBin *bin, const std::string &url, GError **err
 }
 
 Leg::Leg(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink)
-    : bin_(bin), url_(url), options_(url), sink_(std::move(sink)) {
+    : bin_(bin), url_(url), sink_(std::move(sink)) {
   mark_private_part(sink_.get());
+  options_.apply(sink_.get());
   g_object_set(sink_.get(), "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, "qos",
                FALSE, "chunk-size", chunk_bytes, nullptr);
   pad_ = sink_ref(gst_pad_new("leg", GST_PAD_SRC));
@@ -68,26 +69,18 @@ void Leg::end() {
   gst_pad_push_event(pad_.get(), gst_event_new_eos());
 }
 
-guint64 Leg::stat(const char *name) const {
-  GstStructure *stats = nullptr;
-  g_object_get(sink_.get(), "stats", &stats, nullptr);
-  guint64 value = 0;
-  if (stats) {
-    gst_structure_get_uint64(stats, name, &value);
-    gst_structure_free(stats);
-  }
-  return value;
-}
-
 bool Leg::accepted() const {
-  return stat("in-bytes-total") > 0;
+  return stat_of(sink_.get(), "in-bytes-total") > 0;
 }
 
 guint64 Leg::sent_bytes() const {
-  return stat("out-bytes-total");
+  return stat_of(sink_.get(), "out-bytes-total");
 }
 
 void Leg::close() {
+  // What the server has taken on still goes out.
+  if (!accepted())
+    options_.cut();
   gst_element_set_state(sink_.get(), GST_STATE_NULL);
   gst_pad_set_active(pad_.get(), FALSE);
   ObjectPtr<GstObject> parent(gst_element_get_parent(sink_.get()));

@@ -32,9 +32,7 @@ class Leg {
   bool accepted () const;
   guint64 sent_bytes () const;
   // What has been sent, and how far the server's kernel has taken it.
-  std::optional<Sending> sending () const { return options_.sending(sent_bytes()); }
-  // Grows with whatever the way to the server lets through, the session's making included.
-  std::uint64_t taken () const { return options_.taken(); }
+  std::optional<Sending> sending () const { return options_.sending(); }
   // Ends the session; a push() that waits returns. A few milliseconds.
   void close ();
 
@@ -49,7 +47,6 @@ class Leg {
 
  private:
   Leg(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink);
-  guint64 stat (const char *name) const;
   void introduce (GstCaps *caps);
 
   GstBin *bin_;

@@ -469,7 +469,7 @@ bool Uplink::drain(milliseconds quiet, milliseconds most) {
       const bool same = std::exchange(sent, bytes) == bytes;
       const std::optional<Sending> sending = leg->sending();
       done = ended && bytes > 0 && same && (!sending || sending->waiting == 0);
-      position += bytes + leg->taken();
+      position += bytes + (sending ? sending->taken : 0);
     }
     if (std::exchange(moved, position) != position)
       moved_at = now;

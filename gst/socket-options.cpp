@@ -8,11 +8,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <list>
+#include <atomic>
 #include <map>
 #include <mutex>
-#include <utility>
-#include <vector>
 
 #include "gst/gst-ptr.hpp"
 
@@ -22,55 +20,46 @@ namespace {
 
 constexpr int send_buffer_bytes = 4096;
 constexpr int unacknowledged_ms = 4000;
-constexpr unsigned rtmp_port = 1935;
+// What both elements have by default.
+constexpr guint timeout_seconds = 5;
+// Half a lifetime in seconds, which nobody asks for.
+constexpr guint first_mark = 1U << 30;
+constexpr char mark_key[] = "agora-connection";
 
-// What RTMP's handshake takes, which rtmp2sink doesn't count, and what a read of two counters that
-// move may be off.
-constexpr std::uint64_t handshake_bytes = 1 + 1536 + 1536;
-constexpr std::uint64_t tolerance_bytes = 2048;
+class WeakSocket {
+ public:
+  WeakSocket() { g_weak_ref_init(&ref_, nullptr); }
+  ~WeakSocket() { g_weak_ref_clear(&ref_); }
+  WeakSocket(const WeakSocket &) = delete;
+  WeakSocket &operator=(const WeakSocket &) = delete;
+  void set (GSocket *socket) { g_weak_ref_set(&ref_, socket); }
+  ObjectPtr<GSocket> get () {
+    return ObjectPtr<GSocket>(static_cast<GSocket *>(g_weak_ref_get(&ref_)));
+  }
 
-struct Peer {
-  unsigned users = 0;
-  std::list<WeakSocket> sockets;
+ private:
+  GWeakRef ref_;
 };
 
-struct Peers {
+struct Connection {
+  WeakSocket socket;
+  bool cut = false;
+};
+
+struct Connections {
   std::mutex mutex;
-  std::map<std::string, Peer> known;  // under mutex, by "host:port"
+  std::map<guint, Connection> known;  // under mutex, by mark
 };
 
-Peers &peers () {
+Connections &connections () {
   // Never destroyed: the hook outlives everything.
-  static auto *all = new Peers;
+  static auto *all = new Connections;
   return *all;
 }
 
-std::string peer_name (const char *host, unsigned port) {
-  return std::string(host) + ":" + std::to_string(port);
-}
-
-std::string name_of (GSocketConnectable *connectable) {
-  if (G_IS_NETWORK_ADDRESS(connectable)) {
-    auto *address = G_NETWORK_ADDRESS(connectable);
-    return peer_name(g_network_address_get_hostname(address), g_network_address_get_port(address));
-  }
-  if (G_IS_INET_SOCKET_ADDRESS(connectable)) {
-    auto *address = G_INET_SOCKET_ADDRESS(connectable);
-    g_autofree char *host = g_inet_address_to_string(g_inet_socket_address_get_address(address));
-    return peer_name(host, g_inet_socket_address_get_port(address));
-  }
-  return "";
-}
-
-// Whether it is one of ours, which is remembered then.
-bool is_ours (GSocketConnectable *connectable, GSocket *socket) {
-  Peers &all = peers();
-  std::lock_guard lock(all.mutex);
-  auto it = all.known.find(name_of(connectable));
-  if (it == all.known.end())
-    return false;
-  it->second.sockets.emplace_back(socket);
-  return true;
+guint next_mark () {
+  static std::atomic<guint> count = 0;
+  return first_mark + count++ % first_mark;
 }
 
 std::optional<Sending> ask (GSocket *socket) {
@@ -86,44 +75,51 @@ std::optional<Sending> ask (GSocket *socket) {
   return Sending{taken, static_cast<std::uint64_t>(waiting)};
 }
 
-std::vector<ObjectPtr<GSocket>> sockets_of (const std::string &peer) {
-  std::vector<ObjectPtr<GSocket>> sockets;
-  Peers &all = peers();
+// Before the client has a socket: the mark goes over to it, and its time-out becomes what it should
+// be.
+void take_mark (GSocketClient *client) {
+  const guint mark = g_socket_client_get_timeout(client);
+  Connections &all = connections();
   std::lock_guard lock(all.mutex);
-  auto it = all.known.find(peer);
-  if (it == all.known.end())
-    return sockets;
-  it->second.sockets.remove_if([&] (WeakSocket &weak) {
-    sockets.emplace_back(weak.get());
-    if (sockets.back())
-      return false;
-    sockets.pop_back();
-    return true;
-  });
-  return sockets;
+  if (!all.known.contains(mark))
+    return;
+  g_object_set_data(G_OBJECT(client), mark_key, GUINT_TO_POINTER(mark));
+  g_socket_client_set_timeout(client, timeout_seconds);
 }
 
-// How far the connection is from one on which so much has been written.
-std::uint64_t distance (const Sending &sending, std::uint64_t written) {
-  const std::uint64_t all = sending.taken + sending.waiting;
-  const std::uint64_t expected = written + handshake_bytes;
-  return all > expected ? all - expected : expected - all;
+void connected (guint mark, GSocket *socket) {
+  g_socket_set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1, nullptr);
+  g_socket_set_option(socket, SOL_SOCKET, SO_SNDBUF, send_buffer_bytes, nullptr);
+  g_socket_set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_ms, nullptr);
+  Connections &all = connections();
+  std::lock_guard lock(all.mutex);
+  auto it = all.known.find(mark);
+  // Whoever is gone by now had it cut.
+  if (it == all.known.end() || it->second.cut)
+    g_socket_shutdown(socket, TRUE, TRUE, nullptr);
+  else
+    it->second.socket.set(socket);
 }
 
 gboolean on_event (GSignalInvocationHint *, guint n_values, const GValue *values, gpointer) {
   // (client, event, connectable, connection)
-  if (n_values < 4 || g_value_get_enum(&values[1]) != G_SOCKET_CLIENT_CONNECTED)
+  if (n_values < 4)
     return TRUE;
-  gpointer connection = g_value_get_object(&values[3]);
-  auto *connectable = static_cast<GSocketConnectable *>(g_value_get_object(&values[2]));
-  if (!G_IS_SOCKET_CONNECTION(connection))
-    return TRUE;
-  GSocket *socket = g_socket_connection_get_socket(G_SOCKET_CONNECTION(connection));
-  if (!is_ours(connectable, socket))
-    return TRUE;
-  g_socket_set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1, nullptr);
-  g_socket_set_option(socket, SOL_SOCKET, SO_SNDBUF, send_buffer_bytes, nullptr);
-  g_socket_set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_ms, nullptr);
+  auto *client = static_cast<GSocketClient *>(g_value_get_object(&values[0]));
+  switch (g_value_get_enum(&values[1])) {
+    case G_SOCKET_CLIENT_RESOLVING:
+      take_mark(client);
+      break;
+    case G_SOCKET_CLIENT_CONNECTED: {
+      const guint mark = GPOINTER_TO_UINT(g_object_get_data(G_OBJECT(client), mark_key));
+      gpointer connection = g_value_get_object(&values[3]);
+      if (mark && G_IS_SOCKET_CONNECTION(connection))
+        connected(mark, g_socket_connection_get_socket(G_SOCKET_CONNECTION(connection)));
+      break;
+    }
+    default:
+      break;
+  }
   return TRUE;
 }
 
@@ -139,65 +135,54 @@ void install_hook () {
 
 }  // namespace
 
-SocketOptions::SocketOptions(const std::string &host, unsigned port)
-    : peer_(peer_name(host.c_str(), port)) {
-  enter();
-}
-
-SocketOptions::SocketOptions(const std::string &url) {
-  g_autoptr(GUri) uri = g_uri_parse(url.c_str(), G_URI_FLAGS_NONE, nullptr);
-  if (!uri || !g_uri_get_host(uri))
-    return;
-  const int port = g_uri_get_port(uri);
-  peer_ = peer_name(g_uri_get_host(uri), port > 0 ? static_cast<unsigned>(port) : rtmp_port);
-  enter();
-}
-
-void SocketOptions::enter() {
+SocketOptions::SocketOptions() : mark_(next_mark()) {
   install_hook();
-  Peers &all = peers();
+  Connections &all = connections();
   std::lock_guard lock(all.mutex);
-  all.known[peer_].users++;
+  all.known[mark_];
 }
 
 SocketOptions::~SocketOptions() {
-  if (peer_.empty())
-    return;
-  Peers &all = peers();
+  Connections &all = connections();
   std::lock_guard lock(all.mutex);
-  auto it = all.known.find(peer_);
-  if (it != all.known.end() && --it->second.users == 0)
-    all.known.erase(it);
+  all.known.erase(mark_);
 }
 
-std::optional<Sending> SocketOptions::sending(std::uint64_t written) const {
-  std::lock_guard lock(mutex_);
-  // The one of last time, as long as it fits: a process with a hundred sessions would else ask each
-  // about all the others.
-  if (const ObjectPtr<GSocket> socket{found_.get()}) {
-    const auto answer = ask(socket.get());
-    if (answer && distance(*answer, written) < tolerance_bytes)
-      return answer;
-  }
-  std::optional<Sending> best;
-  std::uint64_t least = tolerance_bytes;
-  for (const ObjectPtr<GSocket> &socket : sockets_of(peer_)) {
-    const auto answer = ask(socket.get());
-    if (!answer || distance(*answer, written) >= least)
-      continue;
-    least = distance(*answer, written);
-    best = answer;
-    found_.set(socket.get());
-  }
-  return best;
+void SocketOptions::apply(GstElement *element) const {
+  g_object_set(element, "timeout", mark_, nullptr);
 }
 
-std::uint64_t SocketOptions::taken() const {
-  std::uint64_t sum = 0;
-  for (const ObjectPtr<GSocket> &socket : sockets_of(peer_))
-    if (const auto answer = ask(socket.get()))
-      sum += answer->taken;
-  return sum;
+std::optional<Sending> SocketOptions::sending() const {
+  // Given back after the lock is: the last reference closes.
+  ObjectPtr<GSocket> socket;
+  Connections &all = connections();
+  std::lock_guard lock(all.mutex);
+  socket = all.known[mark_].socket.get();
+  return socket ? ask(socket.get()) : std::nullopt;
+}
+
+void SocketOptions::cut() {
+  ObjectPtr<GSocket> socket;
+  {
+    Connections &all = connections();
+    std::lock_guard lock(all.mutex);
+    Connection &mine = all.known[mark_];
+    mine.cut = true;
+    socket = mine.socket.get();
+  }
+  if (socket)
+    g_socket_shutdown(socket.get(), TRUE, TRUE, nullptr);
+}
+
+guint64 stat_of (GstElement *element, const char *name) {
+  GstStructure *stats = nullptr;
+  g_object_get(element, "stats", &stats, nullptr);
+  guint64 value = 0;
+  if (stats) {
+    gst_structure_get_uint64(stats, name, &value);
+    gst_structure_free(stats);
+  }
+  return value;
 }
 
 }  // namespace agora

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Options on the sockets that rtmp2sink and rtmp2src open, which give no access to them: no Nagle
-// (it costs over 100 ms at the start), a small send buffer (the kernel's would hide a stalled peer
-// for minutes), and a limit for unacknowledged data.
+// The socket that an rtmp2sink or rtmp2src opens, to which neither gives access: no Nagle (it costs
+// over 100 ms at the start), a small send buffer (the kernel's would hide a stalled peer for
+// minutes), a limit for unacknowledged data; what it has taken; and a way to end it.
 #pragma once
 
-#include <gio/gio.h>
+#include <gst/gst.h>
 
 #include <cstdint>
-#include <mutex>
 #include <optional>
-#include <string>
 
 namespace agora {
 
@@ -19,43 +17,34 @@ struct Sending {
   std::uint64_t waiting = 0;
 };
 
-class WeakSocket {
- public:
-  explicit WeakSocket(GSocket *socket = nullptr) { g_weak_ref_init(&ref_, socket); }
-  ~WeakSocket() { g_weak_ref_clear(&ref_); }
-  WeakSocket(const WeakSocket &) = delete;
-  WeakSocket &operator=(const WeakSocket &) = delete;
-  void set (GSocket *socket) { g_weak_ref_set(&ref_, socket); }
-  // A new reference, or nullptr.
-  GSocket *get () { return static_cast<GSocket *>(g_weak_ref_get(&ref_)); }
-
- private:
-  GWeakRef ref_;
-};
-
-// While it lives, new connections of this process to host:port get the options. A process-wide
-// hook does it, which never goes away, and touches no other connection. Thread-safe.
+// One element's connection. A process-wide hook knows it by the element's time-out, which is a mark
+// until the element connects and the usual one then; it never goes away, and touches no other
+// connection. Thread-safe.
 class SocketOptions {
  public:
-  SocketOptions(const std::string &host, unsigned port);
-  // The peer of an rtmp:// URL; does nothing for what is none.
-  explicit SocketOptions(const std::string &url);
+  SocketOptions();
   ~SocketOptions();
   SocketOptions(const SocketOptions &) = delete;
   SocketOptions &operator=(const SocketOptions &) = delete;
 
-  // Of that connection to host:port on which `written` bytes of RTMP have been written; nothing
-  // where none is known. Their number tells it from others of this process.
-  std::optional<Sending> sending (std::uint64_t written) const;
-  // Bytes that the peer has taken on all connections: grows while the way there is open.
-  std::uint64_t taken () const;
+  // Before it connects: it is this element's connection from then on.
+  void apply (GstElement *element) const;
+
+  // Nothing before it is connected.
+  std::optional<Sending> sending () const;
+  // Ends the connection as the peer could, at once or as soon as there is one.
+  //
+  // An rtmp2sink or rtmp2src that is stopped between its handshake and the server's word lets its
+  // main loop end without closing, and the socket stays open for ever, with the loop's eventfd and
+  // memory. With the end of the connection before its eyes it tidies up first.
+  void cut ();
 
  private:
-  void enter ();
-
-  std::string peer_;
-  mutable std::mutex mutex_;  // guards what follows; before the list of all sockets
-  mutable WeakSocket found_;  // by sending()
+  const guint mark_;
 };
+
+// A counter of `element`, an rtmp2sink or rtmp2src. "in-bytes-total" is 0 until the server has
+// admitted it.
+guint64 stat_of (GstElement *element, const char *name);
 
 }  // namespace agora

@@ -47,6 +47,8 @@ class Speaker::Leg {
   ~Leg();
   bool start ();
   void stop ();
+  // What it says from then on is no news.
+  bool stopping () const { return stopping_; }
   bool owns (GstObject *object) const {
     return gst_object_has_as_ancestor(object, GST_OBJECT(bin_));
   }
@@ -62,15 +64,17 @@ class Speaker::Leg {
   Speaker *speaker_;
   SocketOptions options_;
   GstElement *bin_;
+  GstElement *session_ = nullptr;  // the bin's
   GstElement *demuxer_ = nullptr;
   GstPad *end_;
+  std::atomic<bool> stopping_ = false;
   bool started_ = false;
   bool linked_ = false;  // streaming thread
   ToFloats floats_;      // streaming thread
   unsigned frames_ = 0;  // streaming thread
 };
 
-Speaker::Leg::Leg(Speaker *speaker, const std::string &url) : speaker_(speaker), options_(url) {
+Speaker::Leg::Leg(Speaker *speaker, const std::string &url) : speaker_(speaker) {
   static std::atomic<unsigned> count = 0;
   const std::string name =
       "speaker-" + std::to_string(speaker->uid_) + "-" + std::to_string(count++);
@@ -82,16 +86,17 @@ Speaker::Leg::Leg(Speaker *speaker, const std::string &url) : speaker_(speaker),
   gst_pad_set_chain_function(end_, chain);
   gst_pad_set_event_function(end_, event);
 
-  GstElement *source = gst_element_factory_make("rtmp2src", "session");
+  session_ = gst_element_factory_make("rtmp2src", "session");
   demuxer_ = gst_element_factory_make("flvdemux", "demuxer");
-  if (!source || !demuxer_) {
-    gst_clear_object(&source);
+  if (!session_ || !demuxer_) {
+    gst_clear_object(&session_);
     gst_clear_object(&demuxer_);
     return;
   }
-  g_object_set(source, "location", url.c_str(), "idle-timeout", kIdleSeconds, nullptr);
-  gst_bin_add_many(GST_BIN(bin_), source, demuxer_, nullptr);
-  gst_element_link(source, demuxer_);
+  g_object_set(session_, "location", url.c_str(), "idle-timeout", kIdleSeconds, nullptr);
+  options_.apply(session_);
+  gst_bin_add_many(GST_BIN(bin_), session_, demuxer_, nullptr);
+  gst_element_link(session_, demuxer_);
   g_signal_connect(demuxer_, "pad-added", G_CALLBACK(pad_added), this);
 }
 
@@ -118,7 +123,10 @@ void Speaker::Leg::stop() {
   if (!started_)
     return;
   started_ = false;
+  stopping_ = true;
   gst_pad_set_active(end_, FALSE);
+  if (stat_of(session_, "in-bytes-total") == 0)
+    options_.cut();
   gst_element_set_state(bin_, GST_STATE_NULL);
   gst_bin_remove(speaker_->owner_, bin_);
 }
@@ -305,7 +313,7 @@ void Speaker::ended(Leg *leg) {
   {
     std::lock_guard lock(mutex_);
     // While another one is on its way, the end of this one is no news.
-    if (next_ ? next_.get() != leg : current_.get() != leg)
+    if (leg->stopping() || (next_ ? next_.get() != leg : current_.get() != leg))
       return;
     hearing_ = false;
   }
