@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/signal-thread.hpp"
 
+#include "gst/work.hpp"
+
 namespace agora {
 namespace {
 
@@ -13,15 +15,14 @@ gpointer run_loop (gpointer data) {
   return nullptr;
 }
 
-gboolean call (gpointer data) {
-  (*static_cast<std::function<void()> *>(data))();
+gboolean call (gpointer work) {
+  Work::run(work);
   return G_SOURCE_REMOVE;
 }
 
 void attach (GSource *source, GMainContext *context, std::function<void()> what) {
   g_source_set_priority(source, G_PRIORITY_DEFAULT);
-  g_source_set_callback(source, call, new std::function<void()>(std::move(what)),
-                        [] (gpointer p) { delete static_cast<std::function<void()> *>(p); });
+  g_source_set_callback(source, call, new Work(std::move(what)), Work::discard);
   g_source_attach(source, context);
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gst/events.hpp"
+#include "gst/work.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
 #define GST_CAT_DEFAULT agora_sink_debug
@@ -27,15 +28,6 @@ constexpr milliseconds look_interval(100);
 constexpr milliseconds still_limit(450);
 // Frames that sit in the muxer while the network stands are late by more than the backlog allows.
 constexpr milliseconds stale_slack(200);
-
-// Runs `work` on a thread of GStreamer's pool, with a reference to the element.
-void run_async (GstBin *bin, std::function<void()> work) {
-  gst_element_call_async(
-      GST_ELEMENT(bin),
-      [] (GstElement *, gpointer data) { (*static_cast<std::function<void()> *>(data))(); },
-      new std::function<void()>(std::move(work)),
-      [] (gpointer data) { delete static_cast<std::function<void()> *>(data); });
-}
 
 }  // namespace
 
@@ -286,7 +278,7 @@ void Uplink::connect(const std::string &url) {
   }
   leg->open();
   if (wait)
-    run_async(bin_, [this, leg] { promote(leg); });
+    run_async(GST_ELEMENT(bin_), [this, leg] { promote(leg); });
   else
     install(leg, false);
 }
@@ -341,7 +333,7 @@ void Uplink::install(const LegPtr &leg, bool promoted) {
 }
 
 void Uplink::retire(LegPtr leg, bool graceful) {
-  run_async(bin_, [this, leg = std::move(leg), graceful] {
+  run_async(GST_ELEMENT(bin_), [this, leg = std::move(leg), graceful] {
     if (graceful) {
       // What it has taken is still on its way out.
       const auto deadline = Clock::now() + retire_limit;

@@ -10,6 +10,7 @@
 #include "gst/events.hpp"
 #include "gst/mix-src.hpp"
 #include "gst/private-part.hpp"
+#include "gst/work.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(gst_agora_src_debug);
 #define GST_CAT_DEFAULT gst_agora_src_debug
@@ -227,11 +228,7 @@ void Listener::unexpose(std::uint32_t uid) {
   // The pad goes once its EOS has gone out; not on the thread that brought it there, and on none
   // that may not wait for what is downstream.
   pad->end([element = GST_ELEMENT(element_), ending = ending_, uid] {
-    gst_element_call_async(
-        element,
-        [] (GstElement *, gpointer data) { (*static_cast<std::function<void()> *>(data))(); },
-        new std::function([ending, uid] { ending->remove(uid); }),
-        [] (gpointer data) { delete static_cast<std::function<void()> *>(data); });
+    run_async(element, [ending, uid] { ending->remove(uid); });
   });
 }
 
