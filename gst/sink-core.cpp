@@ -7,6 +7,7 @@
 
 #include "gst/async.hpp"
 #include "gst/events.hpp"
+#include "gst/work.hpp"
 #include "signaling/agora-client.h"
 
 GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
