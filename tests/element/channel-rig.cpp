@@ -51,7 +51,8 @@ void let_pass (unsigned ms) {
   wait_until([until] { return g_get_monotonic_time() >= until; }, "time", 600);
 }
 
-GatewayProcess::GatewayProcess(const std::string &app) : app_(app) {
+GatewayProcess::GatewayProcess(const std::string &app, std::vector<std::string> options)
+    : app_(app), options_(std::move(options)) {
   start();
 }
 
@@ -73,16 +74,22 @@ void GatewayProcess::start() {
   // A test that is killed or crashes leaves none behind.
   g_subprocess_launcher_set_child_setup(
       launcher, [] (gpointer) { prctl(PR_SET_PDEATHSIG, SIGTERM); }, nullptr, nullptr);
-  process_ = g_subprocess_launcher_spawn(launcher, &error, program, ("--app=" + app_).c_str(),
-                                         ("--listen=" + listen_).c_str(),
-                                         ("--rtmp-listen=" + rtmp_listen_).c_str(), nullptr);
+  std::vector<std::string> words = {program, "--app=" + app_, "--listen=" + listen_,
+                                    "--rtmp-listen=" + rtmp_listen_};
+  words.insert(words.end(), options_.begin(), options_.end());
+  std::vector<const char *> argv;
+  for (const std::string &word : words)
+    argv.push_back(word.c_str());
+  argv.push_back(nullptr);
+  process_ = g_subprocess_launcher_spawnv(launcher, argv.data(), &error);
   g_assert_no_error(error);
   g_autoptr(GDataInputStream) lines =
       g_data_input_stream_new(g_subprocess_get_stdout_pipe(process_));
   g_autofree char *line = g_data_input_stream_read_line(lines, nullptr, nullptr, nullptr);
   g_assert_nonnull(line);
-  g_autoptr(GRegex) ready = g_regex_new("^ready ws=(ws://([^/]+)/api) .* rtmp=rtmp://([^/]+)/",
-                                        G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT, nullptr);
+  g_autoptr(GRegex) ready =
+      g_regex_new("^ready ws=(ws://([^/]+)/api) http=(\\S+) rtmp=rtmp://([^/]+)/", G_REGEX_DEFAULT,
+                  G_REGEX_MATCH_DEFAULT, nullptr);
   g_autoptr(GMatchInfo) match = nullptr;
   g_assert_true(g_regex_match(ready, line, G_REGEX_MATCH_DEFAULT, &match));
   const auto group = [&] (int n) {
@@ -91,7 +98,13 @@ void GatewayProcess::start() {
   };
   ws_ = group(1);
   listen_ = group(2);
-  rtmp_listen_ = group(3);
+  http_ = group(3);
+  rtmp_listen_ = group(4);
+}
+
+void GatewayProcess::start(const std::string &app) {
+  app_ = app;
+  start();
 }
 
 void GatewayProcess::signal(int number) {
@@ -186,7 +199,7 @@ void Pipeline::read() {
       (failed ? gst_message_parse_error : gst_message_parse_warning)(message, &error, &debug);
       if (failed && !expects_errors_)
         g_error("%s: %s (%s)", GST_MESSAGE_SRC_NAME(message), error->message, debug);
-      (failed ? errors_ : warnings_)++;
+      (failed ? errors_ : warnings_).emplace_back(GST_MESSAGE_SRC_NAME(message), error->message);
       complaint_ = error->message;
     }
     ended_ |= GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS;
@@ -219,17 +232,26 @@ bool Pipeline::heard(guint uid) {
 
 unsigned Pipeline::errors() {
   read();
-  return errors_;
+  return static_cast<unsigned>(errors_.size());
 }
 
 unsigned Pipeline::warnings() {
   read();
-  return warnings_;
+  return static_cast<unsigned>(warnings_.size());
 }
 
 unsigned Pipeline::told(const char *name) {
   read();
   return told_[name];
+}
+
+std::vector<std::string> Pipeline::errors(const char *element) {
+  read();
+  std::vector<std::string> texts;
+  for (const auto &[name, text] : errors_)
+    if (name == element)
+      texts.push_back(text);
+  return texts;
 }
 
 std::string in_room (const GatewayProcess &gateway, const std::string &more) {

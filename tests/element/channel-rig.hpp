@@ -24,24 +24,28 @@ void let_pass (unsigned ms);
 
 class GatewayProcess {
  public:
-  // `app`: as for --app.
-  explicit GatewayProcess(const std::string &app = "demo");
+  // `app`: as for --app; `options`: more of them.
+  explicit GatewayProcess(const std::string &app = "demo", std::vector<std::string> options = {});
   ~GatewayProcess();
   GatewayProcess(const GatewayProcess &) = delete;
   GatewayProcess &operator=(const GatewayProcess &) = delete;
 
   const std::string &ws () const { return ws_; }
+  const std::string &http () const { return http_; }
   // To itself, or to the nginx that is its child: master and workers, or the workers alone.
   void signal (int number);
   void signal_nginx (int number, bool master = true);
-  // As after a crash, and on the same ports again.
+  // As after a crash, and on the same ports again; as another one might be, with `app`.
   void kill ();
   void start ();
+  void start (const std::string &app);
 
  private:
   GSubprocess *process_ = nullptr;
-  const std::string app_;
+  std::string app_;
+  const std::vector<std::string> options_;
   std::string ws_;
+  std::string http_;
   std::string listen_ = "127.0.0.1:0";
   std::string rtmp_listen_ = "127.0.0.1:0";
 };
@@ -72,6 +76,8 @@ class Pipeline {
   unsigned errors ();
   unsigned warnings ();
   const std::string &complaint () const { return complaint_; }
+  // The texts of those that this element posted so far.
+  std::vector<std::string> errors (const char *element);
   bool ended () const { return ended_; }
 
  private:
@@ -81,11 +87,10 @@ class Pipeline {
   GstBus *bus_;
   bool expects_errors_ = false;
   bool ended_ = false;
-  unsigned errors_ = 0;
-  unsigned warnings_ = 0;
   std::string complaint_;
   std::map<guint, double> loudest_;
   std::map<std::string, unsigned> told_;
+  std::vector<std::pair<std::string, std::string>> errors_, warnings_;  // by whom, and the text
 };
 
 // "app-id=demo channel=room gateway=…", and what is given.

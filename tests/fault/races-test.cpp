@@ -3,7 +3,7 @@
 // and started again, in an order that a fixed seed draws. Nothing may hang, crash, report an ERROR
 // that isn't final, or be left behind: no thread, no descriptor, no element.
 //
-//   races-test --sequences=N [--seed=N] [the options of g_test]
+//   races-test --sequences=N [--from=N] [the options of g_test]
 #include <glib/gstdio.h>
 #include <signal.h>
 
@@ -205,7 +205,7 @@ int main (int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     if (g_str_has_prefix(argv[i], "--sequences="))
       sequences = static_cast<int>(g_ascii_strtoll(argv[i] + 12, nullptr, 10));
-    else if (g_str_has_prefix(argv[i], "--seed="))
+    else if (g_str_has_prefix(argv[i], "--from="))
       seed = g_ascii_strtoull(argv[i] + 7, nullptr, 10);
   }
   g_test_add_func("/races/sequences", test_sequences);
