@@ -113,10 +113,14 @@ bool Front::explain(GstMessage *message) {
   const auto is_source = [message] (const ObjectPtr<GstElement> &element) {
     return GST_OBJECT(element.get()) == GST_MESSAGE_SRC(message);
   };
-  if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_ERROR ||
-      std::none_of(elements_.begin(), elements_.end(), is_source))
+  if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_ERROR)
     return false;
-  if (std::exchange(refused_, true))
+  {
+    std::lock_guard lock(mutex_);
+    if (std::none_of(elements_.begin(), elements_.end(), is_source))
+      return false;
+  }
+  if (refused_.exchange(true))
     return true;
   g_autoptr(GError) error = nullptr;
   g_autofree char *debug = nullptr;
@@ -197,7 +201,10 @@ bool Front::add_decoder(GstCaps *caps, std::vector<GstElement *> &chain) {
   for (GstElement *element : {make_parser(caps), decoder}) {
     if (!element)
       continue;
-    elements_.push_back(sink_ref(element));
+    {
+      std::lock_guard lock(mutex_);
+      elements_.push_back(sink_ref(element));
+    }
     gst_bin_add(bin_, element);
     chain.push_back(element);
   }
@@ -211,6 +218,7 @@ GstElement *Front::make(const char *factory, const char *package) {
     return nullptr;
   }
   gst_bin_add(bin_, element.get());
+  std::lock_guard lock(mutex_);
   elements_.push_back(std::move(element));
   return elements_.back().get();
 }
@@ -378,12 +386,16 @@ void Front::unplug() {
 
 void Front::reset() {
   gst_ghost_pad_set_target(GST_GHOST_PAD(pad_), nullptr);
-  for (ObjectPtr<GstElement> &element : elements_) {
+  std::vector<ObjectPtr<GstElement>> elements;
+  {
+    std::lock_guard lock(mutex_);
+    elements.swap(elements_);
+  }
+  for (ObjectPtr<GstElement> &element : elements) {
     gst_element_set_locked_state(element.get(), TRUE);
     gst_element_set_state(element.get(), GST_STATE_NULL);
     gst_bin_remove(bin_, element.get());
   }
-  elements_.clear();
   format_ = nullptr;
   encoder_ = nullptr;
   priming_ = 0;

@@ -3,6 +3,8 @@
 // pad and `exit` when the caps are known, and plugs anew when they turn into another kind.
 #pragma once
 
+#include <atomic>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -70,13 +72,16 @@ class Front {
   GstPad *pad_;
   GstElement *exit_;
   Kind kind_ = Kind::none;
+  // Guards elements_ against other threads, whose messages are compared with them; the streaming
+  // thread alone changes them. No call leaves the object under it.
+  std::mutex mutex_;
   std::vector<ObjectPtr<GstElement>> elements_;
   GstElement *format_ = nullptr;  // the capsfilter before the encoder, one of elements_
   GstElement *encoder_ = nullptr;
   // The EOS that drains an old chain is under way: it is not the stream's.
   bool draining_ = false;
   // There is an ERROR about this stream already.
-  bool refused_ = false;
+  std::atomic<bool> refused_ = false;
   unsigned bitrate_ = 0;
   unsigned priming_ = 0;
 };

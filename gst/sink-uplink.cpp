@@ -84,13 +84,20 @@ void Uplink::stop() {
   {
     std::lock_guard lock(mutex_);
     running_ = false;
-    legs = std::exchange(legs_, {});
+    // Until they are closed what they say is known for theirs.
+    legs = legs_;
     leg_.reset();
     next_.reset();
     changed_.notify_all();
   }
   for (const LegPtr &leg : legs)
     leg->close();
+  {
+    std::lock_guard lock(mutex_);
+    for (const LegPtr &leg : legs)
+      std::erase(legs_, leg);
+  }
+  legs.clear();
   if (!muxer_)
     return;
   gst_pad_set_active(gate_.get(), FALSE);
