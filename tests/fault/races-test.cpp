@@ -5,7 +5,9 @@
 //
 //   races-test --sequences=N [--from=N] [the options of g_test]
 #include <glib/gstdio.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -33,6 +35,16 @@ unsigned entries_of (const char *path) {
   return count;
 }
 
+// Of a socket that is connected, to where: it tells whose a lost one is.
+std::string peer_of (int fd) {
+  sockaddr_in peer = {};
+  socklen_t size = sizeof(peer);
+  if (getpeername(fd, reinterpret_cast<sockaddr *>(&peer), &size) != 0 ||
+      peer.sin_family != AF_INET)
+    return "";
+  return " to port " + std::to_string(ntohs(peer.sin_port));
+}
+
 // Open files and sockets, and what they are; a GMainContext has an eventfd.
 std::multiset<std::string> open_files () {
   std::multiset<std::string> files;
@@ -41,7 +53,7 @@ std::multiset<std::string> open_files () {
     const std::string path = std::string("/proc/self/fd/") + name;
     g_autofree char *target = g_file_read_link(path.c_str(), nullptr);
     if (target)
-      files.insert(target);
+      files.insert(target + peer_of(static_cast<int>(g_ascii_strtoll(name, nullptr, 10))));
   }
   g_dir_close(folder);
   return files;
@@ -187,6 +199,7 @@ void test_sequences () {
   }
   // Threads of GLib's pools go when they have been idle.
   WAIT_UNTIL(entries_of("/proc/self/task") <= threads + 2);
+  g_test_message("gateway at %s", gateway.ws().c_str());
   for (const std::string &file : open_files())
     g_test_message("open: %s", file.c_str());
   WAIT_UNTIL(open_files().size() <= descriptors);
