@@ -5,7 +5,6 @@
 #include <functional>
 #include <utility>
 
-#include "gst/async.hpp"
 #include "gst/events.hpp"
 #include "gst/work.hpp"
 #include "signaling/agora-client.h"
