@@ -150,6 +150,12 @@ bool SessionImpl::leave(Member *member, GstClockTime budget) {
       now - in_vain.load() < just_now ? now + short_budget : now + std::chrono::nanoseconds(budget);
   std::unique_lock lock(mutex_);
   std::erase_if(entries_, [&] (const Entry &e) { return e.member == member; });
+  std::vector<std::uint32_t> free;
+  for (const auto &[uid, player] : players_)
+    if (player == member)
+      free.push_back(uid);
+  for (std::uint32_t uid : free)
+    players_.erase(uid);
   // Not for a callback that calls us itself: that would wait for ever.
   bool quiet = true;
   if (calling_ == member && caller_ != std::this_thread::get_id())
@@ -157,7 +163,11 @@ bool SessionImpl::leave(Member *member, GstClockTime budget) {
   const bool last = entries_.empty();
   bool said = true;
   lock.unlock();
-  post(context_, [self = shared_from_this(), last] { last ? self->goodbye() : self->pursue(); });
+  post(context_, [self = shared_from_this(), last, free = std::move(free)] {
+    last ? self->goodbye() : self->pursue();
+    for (std::uint32_t uid : free)
+      self->offer(uid);
+  });
   lock.lock();
   // Never for the application's own loop, which may not run.
   if (last && quiet && own_client_ && caller_ != std::this_thread::get_id())

@@ -29,6 +29,8 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
   bool leave (Member *member, GstClockTime budget) override;
   void push_broke (Member *member) override;
   void play_broke (Member *member, std::uint32_t uid) override;
+  bool take_speaker (Member *member, std::uint32_t uid) override;
+  void let_speaker_go (Member *member, std::uint32_t uid) override;
   void unpublish (Member *member) override;
   void republish (Member *member) override;
   void mute_local (Member *member, bool mute) override;
@@ -73,6 +75,7 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
   void ask_push_url ();
   void subscribe (std::uint32_t uid);
   void subscribed (std::uint32_t uid, GAsyncResult *result);
+  void offer (std::uint32_t uid);
   void goodbye ();
   void drop_client ();
   void fail (const GError &error);
@@ -121,6 +124,7 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
   mutable std::mutex mutex_;  // guards all below; a leaf
   std::condition_variable idle_;
   std::vector<Entry> entries_;
+  std::map<std::uint32_t, Member *> players_;  // who plays which speaker
   bool host_ended_ = false;  // it said goodbye before it left
   bool dead_ = false;
   bool left_ = false;

@@ -59,6 +59,22 @@ void SessionImpl::play_broke(Member *, std::uint32_t uid) {
   });
 }
 
+bool SessionImpl::take_speaker(Member *member, std::uint32_t uid) {
+  std::lock_guard lock(mutex_);
+  return players_.try_emplace(uid, member).first->second == member;
+}
+
+void SessionImpl::let_speaker_go(Member *member, std::uint32_t uid) {
+  {
+    std::lock_guard lock(mutex_);
+    auto it = players_.find(uid);
+    if (it == players_.end() || it->second != member)
+      return;
+    players_.erase(it);
+  }
+  post(context_, [self = shared_from_this(), uid] { self->offer(uid); });
+}
+
 void SessionImpl::unpublish(Member *) {
   {
     std::lock_guard lock(mutex_);
@@ -203,6 +219,14 @@ void SessionImpl::ask_push_url() {
                                    [this] { ask_push_url(); });
         }
       }));
+}
+
+// To whoever else wants it.
+void SessionImpl::offer(std::uint32_t uid) {
+  auto it = remotes_.find(uid);
+  if (it == remotes_.end() || it->second.url.empty())
+    return;
+  tell([uid, url = it->second.url] (Member &m) { m.speaker_url(uid, url); }, &kListener);
 }
 
 void SessionImpl::subscribe(std::uint32_t uid) {

@@ -149,6 +149,15 @@ void Listener::speaker_url(std::uint32_t uid, const std::string &url) {
 }
 
 void Listener::play(std::uint32_t uid, const std::string &url) {
+  if (!session_->take_speaker(this, uid)) {
+    if (!std::exchange(told_taken_, true))
+      GST_ELEMENT_WARNING(element_, RESOURCE, BUSY,
+                          ("Speaker %u is played by another agorasrc of this membership. Give each "
+                           "a uid or speakers of its own, or one of them a tee.",
+                           uid),
+                          ("It is played here once the other one lets it go."));
+    return;
+  }
   options_.on_speaker(uid);
   std::shared_ptr<Speaker> speaker;
   {
@@ -182,6 +191,7 @@ void Listener::drop(std::uint32_t uid) {
   mixer_->remove(uid);
   unexpose(uid);
   options_.on_gone();
+  session_->let_speaker_go(this, uid);
 }
 
 std::shared_ptr<ExposedPad> Listener::exposed(std::uint32_t uid) const {

@@ -125,6 +125,7 @@ class Listener final : public Member, public Speaker::Watcher {
   std::map<std::uint32_t, std::shared_ptr<ExposedPad>> exposed_;
   const std::shared_ptr<EndingPads> ending_ = std::make_shared<EndingPads>();
   bool pads_over_ = false;
+  bool told_taken_ = false;  // signalling thread
   std::map<std::uint32_t, std::string> urls_;
   std::set<std::uint32_t> wanted_;
 };

@@ -270,6 +270,40 @@ void test_second_sink () {
   g_assert_cmpint(agora_client_get_state(client.get()), ==, AGORA_STATE_JOINED);
 }
 
+// Whether this agorasrc plays anybody.
+bool plays (Pipeline &pipeline, const char *name) {
+  g_autoptr(GstElement) element = pipeline.get(name);
+  GstStructure *stats = nullptr;
+  g_object_get(element, "stats", &stats, nullptr);
+  const GValue *speakers = gst_structure_get_value(stats, "speakers");
+  const bool some = speakers && gst_value_list_get_size(speakers) > 0;
+  gst_structure_free(stats);
+  return some;
+}
+
+// A member plays each speaker once: the second listener says so, disturbs nothing, and plays when
+// the first one lets go.
+void test_two_listeners () {
+  GatewayProcess gateway;
+  Pipeline speaking(host(gateway, "uid=7"));
+  speaking.set_state(GST_STATE_PLAYING);
+  Pipeline both(listener(gateway) + " agorasrc name=second level-interval=50000000" +
+                in_room(gateway) + "! fakesink name=second-end sync=true");
+  both.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(both.heard(host_uid) && both.warnings() == 1);
+  g_assert_nonnull(strstr(both.complaint().c_str(), "another agorasrc"));
+  const bool first = plays(both, "listener");
+  g_assert_true(first != plays(both, "second"));
+  g_assert_cmpfloat(metric(gateway, members), ==, 2);
+  let_pass(1000);
+  g_assert_cmpuint(both.told("agora-reconnecting"), ==, 0);
+
+  first ? run(both, "listener", "end", false) : run(both, "second", "second-end", false);
+  both.heard(host_uid);
+  WAIT_UNTIL(plays(both, first ? "second" : "listener") && both.heard(host_uid));
+  g_assert_cmpuint(both.warnings(), ==, 1);
+}
+
 // Two clients are two members, in one pipeline too; what is no client is none.
 void test_other_client () {
   GatewayProcess gateway;
@@ -355,6 +389,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/client/last-leaves", test_last_leaves);
   g_test_add_func("/client/adopt-or-differ", test_adopt_or_differ);
   g_test_add_func("/client/second-sink", test_second_sink);
+  g_test_add_func("/client/two-listeners", test_two_listeners);
   g_test_add_func("/client/other-client", test_other_client);
   g_test_add_func("/client/token-renewed", test_token_renewed);
   g_test_add_func("/client/latency-query", test_latency_query);
