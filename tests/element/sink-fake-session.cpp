@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "gst/work.hpp"
 #include "signaling/agora-error.h"
 
 namespace agora::test {
@@ -30,11 +31,10 @@ class Loop {
     g_source_set_callback(
         source,
         [] (gpointer data) -> gboolean {
-          (*static_cast<std::function<void()> *>(data))();
+          Work::run(data);
           return G_SOURCE_REMOVE;
         },
-        new std::function<void()>(std::move(what)),
-        [] (gpointer data) { delete static_cast<std::function<void()> *>(data); });
+        new Work(std::move(what)), Work::discard);
     g_source_attach(source, context_);
     g_source_unref(source);
   }

@@ -3,6 +3,7 @@
 
 #include <gst/app/gstappsink.h>
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
@@ -76,15 +77,18 @@ Run::~Run() {
     std::condition_variable &gone;
     bool &finalized;
   } watch{mutex, gone, finalized};
+  // Goes to another thread, by locks that ThreadSanitizer can't see.
+  std::atomic<Watch *> handed = nullptr;
+  handed.store(&watch, std::memory_order_release);
   g_object_weak_ref(
       G_OBJECT(pipeline_),
       [] (gpointer data, GObject *) {
-        auto *seen = static_cast<Watch *>(data);
+        auto *seen = static_cast<std::atomic<Watch *> *>(data)->load(std::memory_order_acquire);
         std::lock_guard lock(seen->mutex);
         seen->finalized = true;
         seen->gone.notify_all();
       },
-      &watch);
+      &handed);
   gst_object_unref(pipeline_);
   std::unique_lock lock(mutex);
   g_assert_true(gone.wait_for(lock, std::chrono::seconds(2), [&] { return finalized; }));
