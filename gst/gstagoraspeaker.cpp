@@ -26,25 +26,24 @@ G_DEFINE_TYPE(GstAgoraSpeaker, gst_agora_speaker, GST_TYPE_OBJECT)
 static void gst_agora_speaker_set_property (GObject *object, guint id, const GValue *value,
                                             GParamSpec *pspec) {
   GstAgoraSpeaker *self = GST_AGORA_SPEAKER(object);
-  agora::Fader fader = (*self->mixer)->fader(self->uid);
-  switch (id) {
-    case PROP_VOLUME:
-      fader.volume = g_value_get_double(value);
-      break;
-    case PROP_MUTE:
-      fader.mute = g_value_get_boolean(value);
-      break;
-    case PROP_PAN:
-      fader.pan = g_value_get_double(value);
-      break;
-    case PROP_SOLO:
-      fader.solo = g_value_get_boolean(value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-      return;
-  }
-  (*self->mixer)->set_fader(self->uid, fader);
+  (*self->mixer)->change_fader(self->uid, [&] (agora::Fader &fader) {
+    switch (id) {
+      case PROP_VOLUME:
+        fader.volume = g_value_get_double(value);
+        break;
+      case PROP_MUTE:
+        fader.mute = g_value_get_boolean(value);
+        break;
+      case PROP_PAN:
+        fader.pan = g_value_get_double(value);
+        break;
+      case PROP_SOLO:
+        fader.solo = g_value_get_boolean(value);
+        break;
+      default:
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+    }
+  });
 }
 
 static void gst_agora_speaker_get_property (GObject *object, guint id, GValue *value,

@@ -74,13 +74,13 @@ bool Mixer::unhurried() const {
   return !adaptive_ && delay_ns_ >= kUnhurried;
 }
 
-void Mixer::set_fader(std::uint32_t uid, const Fader &fader) {
+void Mixer::change_fader(std::uint32_t uid, const std::function<void(Fader &)> &change) {
   std::lock_guard lock(mutex_);
+  Fader &fader = faders_[uid];
+  change(fader);
   // A channel that is on air for weeks sees many uids.
   if (fader == Fader())
     faders_.erase(uid);
-  else
-    faders_[uid] = fader;
 }
 
 Fader Mixer::fader(std::uint32_t uid) const {
@@ -91,6 +91,10 @@ Fader Mixer::fader(std::uint32_t uid) const {
 
 void Mixer::set_measuring(bool measuring) {
   std::lock_guard lock(mutex_);
+  // What was measured long ago is no news.
+  if (measuring && !measuring_)
+    for (auto &[uid, input] : inputs_)
+      input.level = Level();
   measuring_ = measuring;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -46,7 +47,12 @@ class Mixer {
   // Whether every speaker's sound waits so long that two blocks may be made at once: each waking of
   // a thread costs more than a block does.
   bool unhurried () const;
-  void set_fader (std::uint32_t uid, const Fader &fader);
+  // At once with whatever else changes it: a controller and the application may. `change` runs
+  // under the mixer's lock.
+  void change_fader (std::uint32_t uid, const std::function<void(Fader &)> &change);
+  void set_fader (std::uint32_t uid, const Fader &to) {
+    change_fader(uid, [&] (Fader &fader) { fader = to; });
+  }
   Fader fader (std::uint32_t uid) const;
   // Levels cost as much as the mix itself: they are measured only where somebody wants to know.
   void set_measuring (bool measuring);

@@ -127,6 +127,7 @@ bool SinkCore::begin_feeding() {
     filling_until_.reset();
     last_sent_ = last_stamp_ = {};
   }
+  failed_ = false;
   feeder_ = g_thread_new(
       "agorasink:feed",
       [] (gpointer self) -> gpointer {
@@ -232,6 +233,8 @@ GstFlowReturn SinkCore::on_frame(GstPad *pad, GstObject *, GstBuffer *buffer) {
 GstFlowReturn SinkCore::take_in(BufferPtr buffer) {
   if (ended_)
     return GST_FLOW_EOS;
+  if (failed_)
+    return GST_FLOW_ERROR;
   Frame frame;
   frame.format = format_;
   frame.duration = format_.frame_duration();

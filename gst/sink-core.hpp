@@ -124,7 +124,7 @@ class SinkCore final : public Member, private Uplink::Owner {
   // Guards what follows, and that frames reach the muxer in their order; before mutex_, the
   // backlog's and the uplink's. Who holds it may wait for the network: the streaming thread only
   // tries it.
-  mutable std::mutex feed_mutex_;
+  std::mutex feed_mutex_;
   SendTimeline timeline_;
   CapsPtr sent_caps_;
   Clock::time_point last_sent_;
@@ -136,6 +136,7 @@ class SinkCore final : public Member, private Uplink::Owner {
   std::atomic<bool> playing_ = false;
   std::atomic<bool> resumed_ = false;
   std::atomic<bool> ended_ = false;
+  std::atomic<bool> failed_ = false;  // the muxer
   std::atomic<bool> stopping_ = true;
   std::atomic<guint64> filled_ = 0;
   std::atomic<guint32> uid_ = 0;

@@ -97,7 +97,8 @@ void SinkCore::check_flow(GstFlowReturn flow) {
   if (flow == GST_FLOW_OK)
     return;
   backlog_.stop();
-  if (flow != GST_FLOW_FLUSHING && !stopping_)
+  failed_ = flow != GST_FLOW_FLUSHING && !stopping_;
+  if (failed_)
     GST_ELEMENT_ERROR(
         bin_, STREAM, MUX, ("This sound could not be put into FLV."),
         ("flvmux returned %s for %" GST_PTR_FORMAT, gst_flow_get_name(flow), sent_caps_.get()));

@@ -239,7 +239,7 @@ gboolean Speaker::Leg::event(GstPad *pad, GstObject *parent, GstEvent *event) {
     case GST_EVENT_CAPS:
       gst_event_parse_caps(event, &caps);
       if (!self->floats_.set_caps(caps))
-        GST_WARNING_OBJECT(pad, "nothing converts %" GST_PTR_FORMAT, caps);
+        self->speaker_->watcher_->speaker_unplayable(self->speaker_->uid_, caps);
       break;
     case GST_EVENT_EOS:
       self->speaker_->ended(self);

@@ -24,6 +24,8 @@ constexpr double kPatience = 600e6;
 // below the loudest of them, or below anything that is heard.
 constexpr double kPiece = 5e6;
 constexpr double kPause = 20e6;
+// How far ahead: longer than a syllable. Everybody waits for the mix meanwhile.
+constexpr double kLook = 400e6;
 constexpr double kQuiet = 0.1;
 constexpr double kInaudible = 0.003;
 // Our clock never goes back by so much: it is another one.
@@ -242,22 +244,23 @@ void Timeline::drop_passed(double media_ns) {
 }
 
 // How long what is played next is a pause, up to `most_ns`.
-double Timeline::pause_ns(double most_ns) const {
+double Timeline::pause_ns(double most_ns) {
   const Run &run = runs_.front();
   const std::size_t piece = to_frames(kPiece, run.rate);
-  std::vector<double> levels;
+  const std::size_t end = run.head + std::min(run.frames(), to_frames(kLook, run.rate));
   const auto channels = static_cast<std::size_t>(run.channels);
-  for (std::size_t at = run.head; at + piece <= run.head + run.frames(); at += piece) {
+  levels_.clear();
+  for (std::size_t at = run.head; at + piece <= end; at += piece) {
     double squares = 0;
     for (std::size_t i = at * channels; i < (at + piece) * channels; i++)
       squares += static_cast<double>(run.samples[i]) * run.samples[i];
-    levels.push_back(std::sqrt(squares / static_cast<double>(piece * channels)));
+    levels_.push_back(std::sqrt(squares / static_cast<double>(piece * channels)));
   }
-  const double loudest = levels.empty() ? 0 : *std::max_element(levels.begin(), levels.end());
+  const double loudest = levels_.empty() ? 0 : *std::max_element(levels_.begin(), levels_.end());
   const double quiet = std::max(kInaudible, loudest * kQuiet);
-  const auto end =
-      std::find_if(levels.begin(), levels.end(), [quiet] (double level) { return level > quiet; });
-  return std::min(most_ns, static_cast<double>(end - levels.begin()) * kPiece);
+  const auto over = std::find_if(levels_.begin(), levels_.end(),
+                                 [quiet] (double level) { return level > quiet; });
+  return std::min(most_ns, static_cast<double>(over - levels_.begin()) * kPiece);
 }
 
 // Playing is to jump. Whether it does so with this block: in a pause, of which no more is left out

@@ -83,7 +83,7 @@ class Timeline {
   double adapt (std::size_t frames);
   bool start_playing (double media_ns, std::size_t frames, std::size_t *lead);
   void stop_playing ();
-  double pause_ns (double most_ns) const;
+  double pause_ns (double most_ns);
   bool time_to_move (double error_ns, double block_ns);
   double correction (double error_ns, std::size_t frames);
   void set_ratio (double ratio);
@@ -110,6 +110,7 @@ class Timeline {
   // put off in search of a pause, and where in one it goes on.
   double put_off_ns_ = 0;
   std::optional<double> go_on_at_;
+  std::vector<double> levels_;   // of what comes next, for pause_ns()
   std::int64_t next_at_ns_ = 0;  // where the last block ended
   std::unique_ptr<GstAudioResampler, FreeResampler> resampler_;
   int resampler_rate_ = 0;

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <thread>
 #include <vector>
 
 #include "tests/unit/spectrum.hpp"
@@ -378,6 +379,34 @@ void test_level_of_silence () {
   assert_near(level.square_sum / static_cast<double>(level.samples), 0.25 * 0.55, 0.25 * 0.03);
 }
 
+// A controller and the application change one fader at once; neither undoes the other.
+void test_two_hands () {
+  Mixer mixer;
+  std::thread controller([&] {
+    for (int i = 1; i <= 20000; i++)
+      mixer.change_fader(1, [i] (agora::Fader &fader) { fader.volume = i; });
+  });
+  for (int i = 0; i < 20000; i++) {
+    mixer.change_fader(1, [i] (agora::Fader &fader) { fader.mute = i % 2 == 0; });
+    g_assert_true(mixer.fader(1).mute == (i % 2 == 0));
+  }
+  controller.join();
+  g_assert_true(mixer.fader(1) == (agora::Fader{.volume = 20000, .mute = false}));
+}
+
+// What was measured before somebody looked away is not told when they look again.
+void test_level_is_news () {
+  Rig rig(1);
+  rig.voices[1].sound = constant(0.5, 0);
+  rig.mixer.set_measuring(true);
+  rig.run(1);
+  rig.mixer.set_measuring(false);
+  rig.run(2);
+  rig.mixer.set_measuring(true);
+  const agora::Level level = rig.mixer.take_levels()[1];
+  g_assert_true(level.samples == 0 && level.peak == 0);
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -394,5 +423,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/mixer/another-rate", test_another_rate);
   g_test_add_func("/mixer/levels", test_levels);
   g_test_add_func("/mixer/level-of-silence", test_level_of_silence);
+  g_test_add_func("/mixer/level-is-news", test_level_is_news);
+  g_test_add_func("/mixer/two-hands", test_two_hands);
   return g_test_run();
 }
