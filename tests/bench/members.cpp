@@ -37,6 +37,8 @@ using Clock = std::chrono::steady_clock;
 // As the vendor's SDK does it.
 constexpr double heartbeat_s = 3;
 constexpr double probe_s = 0.01;
+// The protocol has no request 0. Those of the probe are far from it.
+constexpr int heartbeat_request = 1;
 // After it a phase is given up, and its line says how far it came.
 constexpr double limit_s = 100;
 // One address has too few ports for a reconnect storm while those of the round before still linger.
@@ -142,7 +144,7 @@ class Load {
     for (double at = now(); heartbeats_due_ <= at; heartbeats_due_ += step) {
       next_beat_ = (next_beat_ + 1) % members_.size();
       if (members_[next_beat_].stage == Stage::in)
-        ping(next_beat_, 0);
+        ping(next_beat_, heartbeat_request);
     }
   }
 
