@@ -113,8 +113,7 @@ class Asked {
   // A number that is not negative.
   double amount (const char *name) {
     const auto *value = root_->root()->member(name);
-    if ((value->kind == JsonKind::integer || value->kind == JsonKind::real) &&
-        std::isfinite(value->real) && value->real >= 0)
+    if ((value->kind == JsonKind::integer || value->kind == JsonKind::real) && value->real >= 0)
       return value->real;
     fail(name, "a number, 0 or more");
     return 0;

@@ -2,90 +2,79 @@
 // JSON texts, one member a call.
 #pragma once
 
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace agora::protocol {
 
-// Writes members in the order of the calls, which is the order that the vendor's client has.
+// Writes members in the order of the calls, which is the order that the vendor's client has. Texts
+// pass as they are: that they are UTF-8 has been seen to where they came in.
 class JsonWriter {
  public:
-  JsonWriter() : text_(1, '{') {}
+  JsonWriter() { writer_.StartObject(); }
 
   JsonWriter &text (const char *name, std::string_view value) {
-    key(name);
-    string(value);
-    return *this;
+    writer_.Key(name);
+    return item(value);
   }
   JsonWriter &integer (const char *name, std::int64_t value) {
-    key(name);
-    text_ += std::to_string(value);
-    return *this;
+    writer_.Key(name);
+    return item(value);
   }
   JsonWriter &boolean (const char *name, bool value) {
-    key(name);
-    text_ += value ? "true" : "false";
+    writer_.Key(name);
+    writer_.Bool(value);
     return *this;
   }
   JsonWriter &null (const char *name) {
-    key(name);
-    text_ += "null";
+    writer_.Key(name);
+    writer_.Null();
     return *this;
   }
   JsonWriter &begin (const char *name) {
-    key(name);
-    text_ += '{';
-    return *this;
+    writer_.Key(name);
+    return item();
   }
   JsonWriter &end () {
-    text_ += '}';
+    writer_.EndObject();
     return *this;
   }
   JsonWriter &begin_list (const char *name) {
-    key(name);
-    text_ += '[';
+    writer_.Key(name);
+    writer_.StartArray();
     return *this;
   }
   JsonWriter &end_list () {
-    text_ += ']';
+    writer_.EndArray();
     return *this;
   }
   JsonWriter &item () {
-    comma();
-    text_ += '{';
+    writer_.StartObject();
     return *this;
   }
   JsonWriter &item (std::int64_t value) {
-    comma();
-    text_ += std::to_string(value);
+    writer_.Int64(value);
     return *this;
   }
   JsonWriter &item (std::string_view value) {
-    comma();
-    string(value);
+    // Newer versions insist on an address, be it of nothing.
+    writer_.String(value.empty() ? "" : value.data(),
+                   static_cast<rapidjson::SizeType>(value.size()));
     return *this;
   }
 
   std::string finish () {
     end();
-    return std::move(text_);
+    return {buffer_.GetString(), buffer_.GetSize()};
   }
 
  private:
-  void comma () {
-    if (text_.back() != '{' && text_.back() != '[')
-      text_ += ',';
-  }
-  void key (const char *name) {
-    comma();
-    string(name);
-    text_ += ':';
-  }
-  void string (std::string_view value);
-
-  std::string text_;
+  rapidjson::StringBuffer buffer_;
+  rapidjson::Writer<rapidjson::StringBuffer> writer_{buffer_};
 };
 
 }  // namespace agora::protocol

@@ -2,8 +2,10 @@
 #include "signaling/protocol/json.hpp"
 
 #include <glib.h>
+#include <rapidjson/reader.h>
 
 #include <charconv>
+#include <cmath>
 #include <utility>
 
 #include "signaling/protocol/rules.hpp"
@@ -16,266 +18,181 @@ constexpr std::size_t max_integer_digits = 18;  // what surely fits 63 bits
 // Each name is compared with those before it. The longest frame has few.
 constexpr unsigned max_members = 512;
 
-bool is_digit (char c) {
-  return c >= '0' && c <= '9';
+// RapidJSON 1.1 computes with exponents that overflow, so numbers come as they are written. Its own
+// check of UTF-8 reads beyond the end where a character is cut, so GLib has had a look before.
+constexpr unsigned parse_flags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
+                                 rapidjson::kParseNumbersAsStringsFlag;
+
+// A type of its own, since of RapidJSON's the reader makes copies, and what is behind the value
+// that it has just read could not be told.
+struct JsonStream : rapidjson::InsituStringStream {
+  using rapidjson::InsituStringStream::GenericInsituStringStream;
+};
+
+std::string offset (std::size_t at) {
+  return " at offset " + std::to_string(at) + ": ";
+}
+
+std::string wrong_escape (std::size_t at) {
+  return "a wrong escape" + offset(at) + "expected a character other than NUL";
+}
+
+std::string reason_of (const rapidjson::ParseResult &result, std::string_view text) {
+  const std::size_t at = result.Offset();
+  const bool cut = at >= text.size();
+  switch (result.Code()) {
+    case rapidjson::kParseErrorStringMissQuotationMark:
+      return "the frame is cut inside of a text: expected a whole JSON object";
+    case rapidjson::kParseErrorStringInvalidEncoding:  // what newer versions say
+    case rapidjson::kParseErrorStringEscapeInvalid:
+      if (!cut && text[at] != '\\')
+        return "a control character" + offset(at) + "expected it escaped";
+      [[fallthrough]];
+    case rapidjson::kParseErrorStringUnicodeEscapeInvalidHex:
+    case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:
+      return wrong_escape(at);
+    case rapidjson::kParseErrorDocumentRootNotSingular:
+      return "more after the end" + offset(at) + "expected one JSON object";
+    case rapidjson::kParseErrorNumberTooBig:
+      return "a number that does not fit" + offset(at) + "expected at most 18 digits, or 1e308";
+    default:
+      break;
+  }
+  if (cut)
+    return "the frame is cut: expected a whole JSON object";
+  if (g_ascii_isdigit(text[at]) && text[at - 1] == '0')
+    return "a number" + offset(at - 1) + "expected no leading zero";
+  return "a stray byte" + offset(at) + "expected JSON";
 }
 
 }  // namespace
 
-// Each function begins at the first byte of what it reads and ends behind it, or gives a reason.
-class JsonParser {
+// What the reader calls, by names of its choice, as it comes along. False stops it.
+class JsonBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonBuilder> {
  public:
-  JsonParser(JsonDocument &document, unsigned max_depth)
+  JsonBuilder(JsonDocument &document, unsigned max_depth)
       : text_(document.text_),
-        unescaped_(document.unescaped_),
+        decoded_(document.decoded_.data()),
         nodes_(document.nodes_),
+        stream_(document.decoded_.data()),
         max_depth_(max_depth) {
     constexpr std::size_t members_of_a_join = 32;
     nodes_.reserve(members_of_a_join);
+    open_.reserve(max_depth);
   }
 
-  bool run (std::size_t start) {
-    at_ = start;
-    if (!value({}, 1))
-      return false;
-    blanks();
-    return at_ == text_.size() ||
-           fail("more after the end" + offset() + "expected one JSON object");
+  // A reason, or nothing.
+  std::string run () {
+    rapidjson::Reader reader;
+    const auto result = reader.Parse<parse_flags>(stream_, *this);
+    if (!result.IsError())
+      return {};
+    return reason_.empty() ? reason_of(result, text_) : std::move(reason_);
   }
-  std::string take_reason () { return std::move(reason_); }
+
+  bool Null () {
+    add(JsonKind::null, stream_.Tell() - 4);
+    return true;
+  }
+
+  bool Bool (bool value) {
+    add(JsonKind::boolean, stream_.Tell() - (value ? 4 : 5)).boolean = value;
+    return true;
+  }
+
+  bool RawNumber (const char *, rapidjson::SizeType size, bool) {
+    JsonNode &node = add(JsonKind::integer, stream_.Tell() - size);
+    const std::string_view number = node.source;
+    if (number.find_first_of(".eE") != std::string_view::npos) {
+      node.kind = JsonKind::real;
+      // It ends before a byte that is none of a number's.
+      node.real = g_ascii_strtod(number.data(), nullptr);
+      return std::isfinite(node.real) ||
+             fail("the number " + quoted(number) + ": expected at most 1e308");
+    }
+    if (number.size() - (number.front() == '-' ? 1 : 0) > max_integer_digits)
+      return fail("the number " + quoted(number) + ": expected at most 18 digits");
+    std::from_chars(number.data(), number.data() + number.size(), node.integer);
+    node.real = static_cast<double>(node.integer);
+    return true;
+  }
+
+  bool String (const char *text, rapidjson::SizeType size, bool) {
+    const std::size_t start = place(text);
+    const std::string_view value(text, size);
+    add(JsonKind::text, start).text = value;
+    return is_text(value, start);
+  }
+
+  // Readers of a frame must not differ about which of two members of one name counts.
+  bool Key (const char *text, rapidjson::SizeType size, bool) {
+    name_ = {text, size};
+    if (!is_text(name_, place(text)))
+      return false;
+    if (++members_ > max_members)
+      return fail("the frame has too many members: expected at most " +
+                  std::to_string(max_members));
+    for (std::size_t i = open_.back() + 1; i < nodes_.size(); i += nodes_[i].size)
+      if (nodes_[i].name == name_)
+        return fail("the member " + quoted(name_) + " stands twice: expected it once");
+    return true;
+  }
+
+  bool StartObject () { return open(JsonKind::object); }
+  bool EndObject (rapidjson::SizeType) { return close(); }
+  bool StartArray () { return open(JsonKind::list); }
+  bool EndArray (rapidjson::SizeType) { return close(); }
 
  private:
-  // NUL at the end, and nowhere before it.
-  char here () const { return at_ < text_.size() ? text_[at_] : '\0'; }
-
-  std::string offset () const { return " at offset " + std::to_string(at_) + ": "; }
-
   bool fail (std::string reason) {
     reason_ = std::move(reason);
     return false;
   }
 
-  bool stray () {
-    return fail(at_ < text_.size() ? "a stray byte" + offset() + "expected JSON"
-                                   : "the frame is cut: expected a whole JSON object");
+  // Of the quotation mark before what was decoded to this.
+  std::size_t place (const char *text) const {
+    return static_cast<std::size_t>(text - decoded_) - 1;
   }
 
-  void blanks () {
-    while (here() == ' ' || here() == '\t' || here() == '\r' || here() == '\n')
-      ++at_;
+  // Of escapes, RapidJSON 1.1 lets NUL and the second half of a surrogate pair pass.
+  bool is_text (std::string_view value, std::size_t start) {
+    return g_utf8_validate(value.data(), static_cast<gssize>(value.size()), nullptr) ||
+           fail(wrong_escape(start));
   }
 
-  bool value (std::string_view name, unsigned depth) {
-    const std::size_t start = at_;
-    const std::size_t index = nodes_.size();
-    nodes_.emplace_back().name = name;
-    if (!content(index, depth))
-      return false;
-    nodes_[index].size = static_cast<std::uint32_t>(nodes_.size() - index);
-    nodes_[index].source = text_.substr(start, at_ - start);
-    return true;
+  JsonNode &add (JsonKind kind, std::size_t start) {
+    JsonNode &node = nodes_.emplace_back();
+    node.kind = kind;
+    node.name = std::exchange(name_, {});
+    node.source = text_.substr(start, stream_.Tell() - start);
+    return node;
   }
 
-  bool content (std::size_t index, unsigned depth) {
-    JsonNode &node = nodes_[index];
-    switch (here()) {
-      case '{':
-        node.kind = JsonKind::object;
-        return items(index, depth, '}');
-      case '[':
-        node.kind = JsonKind::list;
-        return items(index, depth, ']');
-      case '"':
-        node.kind = JsonKind::text;
-        return string(node.text);
-      case 't':
-        node.boolean = true;
-        [[fallthrough]];
-      case 'f':
-        node.kind = JsonKind::boolean;
-        return word(node.boolean ? "true" : "false");
-      case 'n':
-        return word("null");
-      default:
-        return here() == '-' || is_digit(here()) ? number(node) : stray();
-    }
-  }
-
-  bool items (std::size_t index, unsigned depth, char close) {
-    if (depth > max_depth_)
+  // The bracket is yet to be taken.
+  bool open (JsonKind kind) {
+    if (open_.size() >= max_depth_)
       return fail("the frame is nested too deep: expected at most " + std::to_string(max_depth_));
-    ++at_;
-    blanks();
-    for (bool first = true; here() != close; first = false) {
-      if (!first) {
-        if (here() != ',')
-          return stray();
-        ++at_;
-        blanks();
-      }
-      std::string_view name;
-      if (close == '}' && !member(index, name))
-        return false;
-      if (!value(name, depth + 1))
-        return false;
-      blanks();
-    }
-    ++at_;
+    open_.push_back(nodes_.size());
+    add(kind, stream_.Tell());
     return true;
   }
 
-  // Its name, up to the value. Readers of a frame must not differ about which of two counts.
-  bool member (std::size_t object, std::string_view &name) {
-    if (here() != '"')
-      return stray();
-    if (!string(name))
-      return false;
-    if (++members_ > max_members)
-      return fail("the frame has too many members: expected at most " +
-                  std::to_string(max_members));
-    for (std::size_t i = object + 1; i < nodes_.size(); i += nodes_[i].size)
-      if (nodes_[i].name == name)
-        return fail("the member " + quoted(name) + " stands twice: expected it once");
-    blanks();
-    if (here() != ':')
-      return stray();
-    ++at_;
-    blanks();
+  bool close () {
+    JsonNode &node = nodes_[open_.back()];
+    node.size = static_cast<std::uint32_t>(nodes_.size() - open_.back());
+    const auto start = static_cast<std::size_t>(node.source.data() - text_.data());
+    node.source = text_.substr(start, stream_.Tell() + 1 - start);
+    open_.pop_back();
     return true;
-  }
-
-  bool word (std::string_view expected) {
-    if (text_.substr(at_, expected.size()) != expected)
-      return at_ + expected.size() > text_.size() ? fail("the frame is cut: expected JSON")
-                                                  : stray();
-    at_ += expected.size();
-    return true;
-  }
-
-  bool digits () {
-    if (!is_digit(here()))
-      return stray();
-    while (is_digit(here()))
-      ++at_;
-    return true;
-  }
-
-  bool number (JsonNode &node) {
-    const std::size_t start = at_;
-    if (here() == '-')
-      ++at_;
-    const std::size_t whole = at_;
-    if (!digits())
-      return false;
-    const std::size_t size = at_ - whole;
-    node.kind = JsonKind::integer;
-    if (here() == '.') {
-      node.kind = JsonKind::real;
-      ++at_;
-      if (!digits())
-        return false;
-    }
-    if (here() == 'e' || here() == 'E') {
-      node.kind = JsonKind::real;
-      ++at_;
-      if (here() == '+' || here() == '-')
-        ++at_;
-      if (!digits())
-        return false;
-    }
-    const std::string_view token = text_.substr(start, at_ - start);
-    if (size > 1 && text_[whole] == '0')
-      return fail("the number " + quoted(token) + ": expected no leading zero");
-    if (node.kind == JsonKind::real) {
-      // The document's text ends with a NUL.
-      node.real = g_ascii_strtod(token.data(), nullptr);
-      return true;
-    }
-    if (size > max_integer_digits)
-      return fail("the number " + quoted(token) + ": expected at most 18 digits");
-    std::from_chars(token.data(), token.data() + token.size(), node.integer);
-    node.real = static_cast<double>(node.integer);
-    return true;
-  }
-
-  bool string (std::string_view &into) {
-    const std::size_t start = ++at_;
-    std::size_t copied = start;
-    const std::size_t begin = unescaped_.size();
-    while (here() != '"') {
-      const auto c = static_cast<unsigned char>(here());
-      if (at_ == text_.size())
-        return fail("the frame is cut inside of a text: expected a whole JSON object");
-      if (c < 0x20)
-        return fail("a control character" + offset() + "expected it escaped");
-      if (c != '\\') {
-        ++at_;
-        continue;
-      }
-      // Views of it stay good: nothing grows by being unescaped.
-      unescaped_.reserve(text_.size());
-      unescaped_ += text_.substr(copied, at_ - copied);
-      if (!escape())
-        return false;
-      copied = at_;
-    }
-    if (copied == start) {
-      into = text_.substr(start, at_ - start);
-    } else {
-      unescaped_ += text_.substr(copied, at_ - copied);
-      into = std::string_view(unescaped_).substr(begin);
-    }
-    ++at_;
-    return true;
-  }
-
-  bool escape () {
-    constexpr std::string_view letters = "\"\\/bfnrt";
-    constexpr std::string_view meant = "\"\\/\b\f\n\r\t";
-    const char kind = at_ + 1 < text_.size() ? text_[at_ + 1] : '\0';
-    if (kind != 'u') {
-      const std::size_t which = kind == '\0' ? std::string_view::npos : letters.find(kind);
-      if (which == std::string_view::npos)
-        return fail("a wrong escape" + offset() + "expected JSON");
-      unescaped_ += meant[which];
-      at_ += 2;
-      return true;
-    }
-    int unit = hex4(at_ + 2);
-    std::size_t size = 6;
-    if (unit >= 0xd800 && unit <= 0xdbff) {
-      const int trail = text_.substr(at_ + size, 2) == "\\u" ? hex4(at_ + size + 2) : -1;
-      unit = trail >= 0xdc00 && trail <= 0xdfff ? 0x10000 + ((unit - 0xd800) << 10) + trail - 0xdc00
-                                                : -1;
-      size = 12;
-    }
-    if (unit <= 0 || (unit >= 0xdc00 && unit <= 0xdfff))
-      return fail("a wrong escape" + offset() + "expected a character other than NUL");
-    char bytes[6];
-    const int count = g_unichar_to_utf8(static_cast<gunichar>(unit), bytes);
-    unescaped_.append(bytes, static_cast<std::size_t>(count));
-    at_ += size;
-    return true;
-  }
-
-  int hex4 (std::size_t from) const {
-    if (from + 4 > text_.size())
-      return -1;
-    int value = 0;
-    for (std::size_t i = from; i < from + 4; ++i) {
-      const int digit = g_ascii_xdigit_value(text_[i]);
-      if (digit < 0)
-        return -1;
-      value = value * 16 + digit;
-    }
-    return value;
   }
 
   const std::string_view text_;
-  std::string &unescaped_;
+  const char *const decoded_;
   std::vector<JsonNode> &nodes_;
+  JsonStream stream_;
   const unsigned max_depth_;
-  std::size_t at_ = 0;
+  std::vector<std::size_t> open_;  // lists and objects around the next value
+  std::string_view name_;          // the next value's
   unsigned members_ = 0;
   std::string reason_;
 };
@@ -297,10 +214,10 @@ JsonDocumentPtr parse_object (std::string_view text, std::size_t max_bytes, unsi
     return nullptr;
   }
   auto document = std::make_unique<JsonDocument>(text);
-  JsonParser parser(*document, max_depth);
-  if (parser.run(start))
+  std::string found = JsonBuilder(*document, max_depth).run();
+  if (found.empty())
     return document;
-  reason = parser.take_reason();
+  reason = std::move(found);
   return nullptr;
 }
 

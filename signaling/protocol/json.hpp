@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // JSON as it is defined and no more, out of hands that can't be trusted: nesting and members are
-// bounded, no name stands twice in one object, and a text holds no NUL. Read once, into one block.
+// bounded, no name stands twice in one object, and a text holds no NUL. RapidJSON reads it, once,
+// into one block.
 #pragma once
 
 #include <cstdint>
@@ -38,16 +39,16 @@ struct JsonNode {
 
 class JsonDocument {
  public:
-  explicit JsonDocument(std::string_view text) : text_(text) {}
+  explicit JsonDocument(std::string_view text) : text_(text), decoded_(text) {}
   JsonDocument(const JsonDocument &) = delete;
   JsonDocument &operator=(const JsonDocument &) = delete;
 
   const JsonNode *root () const { return nodes_.data(); }
 
  private:
-  friend class JsonParser;
+  friend class JsonBuilder;
   const std::string text_;
-  std::string unescaped_;  // texts that differ from how they were written
+  std::string decoded_;  // what texts mean, in the place of how they were written
   std::vector<JsonNode> nodes_;
 };
 using JsonDocumentPtr = std::unique_ptr<const JsonDocument>;

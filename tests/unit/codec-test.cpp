@@ -274,6 +274,11 @@ void broken_text () {
       {R"({"a":010})", 401, "leading zero", 0},
       {R"({"requestId":9223372036854775808})", 401, "18 digits", 0},
       {R"({"requestId":-18446744073709551615})", 401, "18 digits", 0},
+      {R"({"a":)" + std::string(400, '9') + "}", 401, "18 digits", 0},
+      {R"({"a":1e400})", 401, "1e308", 0},
+      {R"({"a":-1e309})", 401, "1e308", 0},
+      {R"({"a":9e308})", 401, "9e308", 0},
+      {R"({"a":-010})", 401, "leading zero", 0},
       {R"({"a":NaN})", 401, "stray byte", 0},
       {R"({"a":tru})", 401, "expected", 0},
       {R"({"a":falsy})", 401, "stray byte", 0},
@@ -288,18 +293,28 @@ void broken_text () {
       {R"({"a":[1,]})", 401, "stray byte", 0},
       {R"({"a":[1})", 401, "stray byte", 0},
       {R"({a:1})", 401, "stray byte", 0},
-      {R"({"a":1e400,"requestId":3,"command":"ping","\u0061":1})", 401, "\"a\" stands twice", 0},
+      {R"({"a":1,"requestId":3,"command":"ping","\u0061":1})", 401, "\"a\" stands twice", 0},
       {R"({"a":"\ud800"})", 401, "escape", 0},
       {R"({"a":"\ud800\u0041"})", 401, "escape", 0},
       {R"({"a":"\udc00\ud800"})", 401, "escape", 0},
+      {R"({"a":"\udc00"})", 401, "escape", 0},
+      {R"({"\udfff":1})", 401, "escape", 0},
       {R"({"a":"\u00"})", 401, "escape", 0},
       {R"({"a":"\x41"})", 401, "escape", 0},
       {R"({"a":"\udbff)", 401, "escape", 0},
       {R"({"a":"\ud83d\ude0)", 401, "escape", 0},
       {R"({"a":"\u0000"})", 401, "NUL", 0},
+      {R"({"a\u0000b":1})", 401, "NUL", 0},
+      {ping + std::string(1, '\0'), 401, "NUL", 0},
+      {std::string(1, '\0') + ping, 401, "object", 0},
+      {"\xef\xbb\xbf" + ping, 401, "object", 0},
+      {"{\"\xed\xb0\x80\":1}", 401, "UTF-8", 0},
+      {"{\"a\":\"\xc0\xaf\"}", 401, "UTF-8", 0},
+      {"{\"a\":\"\xf4\x90\x80\x80\"}", 401, "UTF-8", 0},
       {std::string("{\"a\":\"\0\"}", 9), 401, "NUL", 0},
       {"{\"a\":\"\xff\"}", 401, "UTF-8", 0},
       {"{\"a\":\"\xc3\"}", 401, "UTF-8", 0},
+      {"{\"a\":\"\xeb", 401, "UTF-8", 0},
       {"{\"a\":\"line\nline\"}", 401, "control character", 0},
       {R"({"requestId":3,"requestId":4,"command":"ping"})", 401, "\"requestId\"", 0},
       {R"({"requestId":3,"command":"ping","a":{"b":1,"b":1}})", 401, "\"b\"", 0},
@@ -315,7 +330,8 @@ void broken_text () {
   good(decode_client(
       " \t\r\n{ \"requestId\" : 3 ,\n\"command\":\t\"ping\", \"a\" : [ ] , \"b\" : { } } \n"));
   good(decode_client(
-      R"({"requestId":3,"command":"ping","a":[-0,-1.5,2E+10,0.25e-3,null,true,""]})"));
+      R"({"requestId":3,"command":"ping","a":[-0,-1.5,2E+10,0.25e-3,null,true,"",1e308,)"
+      R"(0.00000000001e-2147483647,1e-99999999999]})"));
   // One name in two objects is no repetition.
   good(decode_client(R"({"requestId":3,"command":"ping","a":{"requestId":1},"b":[{"a":1}]})"));
   // Depth is bounded before anything recurses, even where the size is not.
