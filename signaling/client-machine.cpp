@@ -195,8 +195,6 @@ void Machine::on(const Opened &opened, Millis now) {
   join.token = token_.empty() ? app_id_ : token_;
   join.uid = uid_text_;
   join.uid_type = uid_type_;
-  join.vid = vid_;
-  describe_client(join);
   if (phase_ == Phase::rejoining)
     join.known_speakers.emplace(speakers_.begin(), speakers_.end());
   else
@@ -204,6 +202,9 @@ void Machine::on(const Opened &opened, Millis now) {
   // A rejoin that the gateway refuses would be worse than a few that it doesn't account for.
   if (join.known_speakers && join.known_speakers->size() > protocol::max_known_speakers)
     join.known_speakers->resize(protocol::max_known_speakers);
+  if (!join.known_speakers)
+    join.vid = vid_;
+  describe_client(join);
   deadline_ = std::max(opened.since + limits.connect, now + 1);
   send(0, std::move(join), now);
 }

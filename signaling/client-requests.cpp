@@ -98,9 +98,12 @@ void set_muted (Target target, bool mute, bool &audio, bool &video) {
 }
 
 void describe_client (Join &join) {
-  join.device = "agora-signaling";
-  join.os = "linux";
-  join.version = AGORA_VERSION;
+  // As with the vendor's client, a rejoin has less to say.
+  if (!join.known_speakers) {
+    join.device = "agora-signaling";
+    join.os = "linux";
+    join.version = AGORA_VERSION;
+  }
   join.client_type = "gstreamer";
   join.audio_only = true;
 }

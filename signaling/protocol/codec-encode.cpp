@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <type_traits>
+#include <utility>
 
 #include "signaling/protocol/codec.hpp"
 #include "signaling/protocol/json-writer.hpp"
@@ -23,10 +24,13 @@ void write (Writer &to, const Join &join) {
     for (Uid uid : *join.known_speakers)
       to.item(std::to_string(uid));
     to.end_list();
-  } else {
-    to.text("vid", join.vid).text("device", join.device);
-    to.text("os", join.os).text("version", join.version);
   }
+  // The vendor's client leaves these out of a rejoin.
+  const std::pair<const char *, const std::string &> of_a_first_join[] = {
+      {"vid", join.vid}, {"device", join.device}, {"os", join.os}, {"version", join.version}};
+  for (const auto &[name, value] : of_a_first_join)
+    if (!join.known_speakers || !value.empty())
+      to.text(name, value);
   to.text("clientType", join.client_type).boolean("audio_only", join.audio_only);
   to.integer("uidType", join.uid_type);
 }

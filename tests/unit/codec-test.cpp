@@ -40,7 +40,8 @@ Request request_of (const std::string &text) {
   return std::get<Request>(message.request);
 }
 
-// What an unmodified client of the vendor sends in the course of a call, in its own order.
+// What an unmodified client of the vendor sends in the course of a call, in its own order; and a
+// rejoin of another one, which tells more.
 void client_frames_survive () {
   const std::string frames[] = {
       around(R"({"action":"join","role":"broadcaster","appId":"app","customAudioCodec":null,)"
@@ -54,6 +55,10 @@ void client_frames_survive () {
              R"("key_vocs":"app","key_vos":"app","channel_name":"hall","uid":"carol","vid":"815",)"
              R"("device":"phone","os":"linux","version":"2.6.4","clientType":"wechat",)"
              R"("audio_only":true,"uidType":1})"),
+      around(R"({"action":"join","role":"audience","appId":"app","customAudioCodec":null,)"
+             R"("key_vocs":"app","key_vos":"app","channel_name":"hall","uid":"7",)"
+             R"("known_speakers":["8"],"vid":"815","os":"linux","clientType":"",)"
+             R"("audio_only":true,"uidType":0})"),
       around(R"({"action":"publish","uid":7})"),
       around(R"({"action":"subscribe","uid":8,"options":{"audio":true,"video":false}})"),
       around(R"({"action":"mute","uid":8,"target":"audio"})"),
