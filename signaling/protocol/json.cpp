@@ -154,9 +154,12 @@ class JsonBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonB
     return static_cast<std::size_t>(text - decoded_) - 1;
   }
 
-  // Of escapes, RapidJSON 1.1 lets NUL and the second half of a surrogate pair pass.
+  // Of escapes, RapidJSON 1.1 lets NUL and the second half of a surrogate pair pass. A text that is
+  // as long as it was written has none.
   bool is_text (std::string_view value, std::size_t start) {
-    return g_utf8_validate(value.data(), static_cast<gssize>(value.size()), nullptr) ||
+    constexpr std::size_t quotes = 2;
+    return stream_.Tell() - start == value.size() + quotes ||
+           g_utf8_validate(value.data(), static_cast<gssize>(value.size()), nullptr) ||
            fail(wrong_escape(start));
   }
 
