@@ -21,6 +21,9 @@ constexpr milliseconds accept_poll(5);
 constexpr milliseconds accept_limit(6000);
 constexpr milliseconds drain_poll(10);
 constexpr milliseconds retire_limit(200);
+// How long a session that was replaced is sent the same sound as the new one: whoever listens to
+// its name is told the other one by the gateway, and goes over by a session of its own.
+constexpr milliseconds overlap(200);
 // How often the kernel is asked how far the server has taken what was sent, and how long it may
 // take nothing: longer than a lost packet on a slow network. Its buffers hide the first three
 // seconds.
@@ -88,6 +91,7 @@ void Uplink::stop() {
     legs = legs_;
     leg_.reset();
     next_.reset();
+    former_.reset();
     changed_.notify_all();
   }
   for (const LegPtr &leg : legs)
@@ -227,8 +231,10 @@ GstFlowReturn Uplink::render(GstBuffer *buffer) {
     const bool stale = is_stale(buffer);
     if (stale || leg->push(buffer, muxed_.get()) == GST_FLOW_OK) {
       left(buffer);
-      if (!stale)
+      if (!stale) {
         rendered(leg, gst_buffer_get_size(buffer));
+        send_to_former(buffer);
+      }
       return GST_FLOW_OK;
     }
     // Its own message may be under way still, and tells the cause; a session that was replaced or
@@ -237,6 +243,21 @@ GstFlowReturn Uplink::render(GstBuffer *buffer) {
                                                   "The RTMP session to the media server ended");
     broke(leg, *error);
   }
+}
+
+// Waits where that one's network does, but no longer than it is kept.
+void Uplink::send_to_former(GstBuffer *buffer) {
+  LegPtr former;
+  {
+    std::lock_guard lock(mutex_);
+    if (!former_ || former_->broken())
+      return;
+    former = former_;
+    in_former_ = former.get();
+  }
+  former->push(buffer, muxed_.get());
+  std::lock_guard lock(mutex_);
+  in_former_ = nullptr;
 }
 
 void Uplink::rendered(const LegPtr &leg, gsize bytes) {
@@ -328,7 +349,9 @@ void Uplink::install(const LegPtr &leg, bool promoted) {
     graceful = old && !old->broken() && works_;
     if (next_ == leg)
       next_.reset();
-    if (!graceful)
+    if (graceful)
+      former_ = old;
+    else
       works_ = false;
     changed_.notify_all();
   }
@@ -341,24 +364,34 @@ void Uplink::install(const LegPtr &leg, bool promoted) {
 
 void Uplink::retire(LegPtr leg, bool graceful) {
   run_async(GST_ELEMENT(bin_), [this, leg = std::move(leg), graceful] {
-    if (graceful) {
-      // What it has taken is still on its way out.
-      const auto deadline = Clock::now() + retire_limit;
-      guint64 sent = leg->sent_bytes();
-      std::unique_lock lock(mutex_);
-      while (!changed_.wait_for(lock, drain_poll, [&] { return !running_ || leg->broken(); })) {
-        lock.unlock();
-        const guint64 now = leg->sent_bytes();
-        const bool over = std::exchange(sent, now) == now || Clock::now() > deadline;
-        lock.lock();
-        if (over)
-          break;
-      }
-    }
+    if (graceful)
+      outlast(leg);
     leg->close();
     std::lock_guard lock(mutex_);
     std::erase(legs_, leg);
   });
+}
+
+// Waits while the session is sent what the new one is, and until that is on its way.
+void Uplink::outlast(const LegPtr &leg) {
+  std::unique_lock lock(mutex_);
+  const auto gone = [&] { return !running_ || leg->broken(); };
+  changed_.wait_for(lock, overlap, [&] { return gone() || former_ != leg; });
+  if (former_ == leg)
+    former_.reset();
+  // Whoever waits in it is the one who serves the new session.
+  if (in_former_ == leg.get())
+    return;
+  const auto deadline = Clock::now() + retire_limit;
+  guint64 sent = leg->sent_bytes();
+  while (!changed_.wait_for(lock, drain_poll, gone)) {
+    lock.unlock();
+    const guint64 now = leg->sent_bytes();
+    const bool over = std::exchange(sent, now) == now || Clock::now() > deadline;
+    lock.lock();
+    if (over)
+      return;
+  }
 }
 
 void Uplink::broke(const LegPtr &leg, const GError &cause) {

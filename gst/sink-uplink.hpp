@@ -83,11 +83,13 @@ class Uplink {
   LegPtr await_leg ();
   bool is_stale (GstBuffer *buffer);
   void left (GstBuffer *buffer);
+  void send_to_former (GstBuffer *buffer);
   void rendered (const LegPtr &leg, gsize bytes);
   void finish ();
   void install (const LegPtr &leg, bool promoted);
   void promote (LegPtr leg);
   void retire (LegPtr leg, bool graceful);
+  void outlast (const LegPtr &leg);
   void broke (const LegPtr &leg, const GError &cause);
 
   GstBin *bin_;
@@ -103,6 +105,8 @@ class Uplink {
   std::condition_variable changed_;
   LegPtr leg_;                      // takes the sound
   LegPtr next_;                     // is to take over once it is accepted
+  LegPtr former_;                   // took it before, and takes it too for a moment
+  Leg *in_former_ = nullptr;        // the former one while a frame is on its way into it
   std::vector<LegPtr> legs_;        // all that aren't closed yet
   std::deque<InFlight> in_flight_;  // in the muxer, or on the way out of it
   bool works_ = false;

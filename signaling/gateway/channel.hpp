@@ -63,6 +63,8 @@ struct Member {
   std::optional<Epoch> live;
   // Handed out, and not pushed to so far. Replaces `live` once it is.
   std::optional<Epoch> next;
+  // Was `live` until a moment ago, and is still pushed to: those who play it are on their way.
+  std::optional<Epoch> before;
   std::unordered_map<Uid, Subscription> subscriptions;
   std::unordered_set<MemberId> listeners;
 };

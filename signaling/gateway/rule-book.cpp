@@ -128,6 +128,8 @@ void Rules::tick(Step &step) {
       end_grace(step, *which);
     else if (due->kind == Timer::token)
       check_grant(step, *which);
+    else if (due->kind == Timer::before)
+      forget_epoch(step, which->before);
     else if (due->kind == Timer::left)
       drop_all_left(step, *which);
     else

@@ -47,16 +47,21 @@ std::string Rules::on_publish(Step &step, const HookRequest &request) {
     return {};
 
   const bool returning = speaker->live.has_value();
-  std::optional<Epoch> before = std::exchange(speaker->live, std::nullopt);
+  forget_epoch(step, speaker->before);
+  speaker->before = std::exchange(speaker->live, std::nullopt);
   speaker->live = std::exchange(speaker->next, std::nullopt);
   if (returning)
     move_listeners(step, *speaker);
   else
     announce(step, *speaker);
   // One RTMP session that pushes the new name in place of the old one must not be cut.
-  if (before && before->client == request.client_id)
-    before->client = 0;
-  forget_epoch(step, before);
+  if (speaker->before && speaker->before->client == request.client_id)
+    speaker->before->client = 0;
+  // Nor one that still carries the sound for those who are on their way: it goes a moment later.
+  if (speaker->before && speaker->before->client)
+    timers_.set({Timer::before, speaker->id}, step.now.mono_ms + config_.times.before_ms);
+  else
+    forget_epoch(step, speaker->before);
   return {};
 }
 
@@ -97,7 +102,11 @@ void Rules::on_publish_done(Step &step, std::uint64_t client) {
     return;
   Member *speaker = member(found->second.speaker);
   pushing_.erase(found);
-  if (speaker && speaker->live && speaker->live->client == client)
+  if (!speaker)
+    return;
+  if (speaker->before && speaker->before->client == client)
+    speaker->before->client = 0;
+  if (speaker->live && speaker->live->client == client)
     hold(step, *speaker);
 }
 
@@ -139,10 +148,13 @@ void Rules::media_sessions(Step &step, const std::vector<std::uint64_t> &there,
 }
 
 void Rules::media_server_lost(Step &step) {
-  for (const auto &[client, pushing] : pushing_)
-    if (Member *speaker = member(pushing.speaker);
-        speaker && speaker->live && speaker->live->client == client)
+  for (const auto &[client, pushing] : pushing_) {
+    Member *speaker = member(pushing.speaker);
+    if (speaker && speaker->before && speaker->before->client == client)
+      speaker->before->client = 0;
+    if (speaker && speaker->live && speaker->live->client == client)
       hold(step, *speaker);
+  }
   for (const auto &[client, ended] : playing_)
     if (Member *listener = member(ended.listener))
       if (auto it = listener->subscriptions.find(ended.speaker);

@@ -151,6 +151,8 @@ void Rules::withdraw(Step &step, Member &member) {
     return;
   timers_.cancel({Timer::hold, member.id});
   timers_.cancel({Timer::left, member.id});
+  timers_.cancel({Timer::before, member.id});
+  forget_epoch(step, member.before);
   member.channel->speakers.erase(member.uid);
   tell_others(step, member, {EventKind::stream_removed, member.uid});
   notice(step, member, NoticeKind::stream_removed);

@@ -76,7 +76,7 @@ class Rules {
   Totals totals () const;
 
  private:
-  enum class Timer { session, grace, token, hold, left, drain };
+  enum class Timer { session, grace, token, hold, before, left, drain };
   struct TimerKey {
     Timer kind = Timer::session;
     std::uint64_t id = 0;  // of the session, else of the member
