@@ -7,6 +7,7 @@
 namespace agora::gateway {
 
 using protocol::Code;
+using protocol::Role;
 
 namespace {
 
@@ -62,11 +63,20 @@ void Rules::close_all(Step &step) {
 }
 
 // Everybody is told within the first half of the time, so that the last ones have the other half.
+// Listeners first: they hear on from here until a speaker has moved, who stops sending here soon
+// after. The speakers of a channel all at once: by then they hear each other only there.
 void Rules::drain(Step &step, std::int64_t for_ms) {
   if (std::exchange(draining_, true))
     return;
   for (const auto &[id, who] : members_)
     to_send_away_.push_back(id);
+  // The first ones stand at the end.
+  std::sort(to_send_away_.begin(), to_send_away_.end(), [this] (MemberId left, MemberId right) {
+    const Member &one = *member(left), &other = *member(right);
+    if (one.role != other.role)
+      return one.role == Role::broadcaster;
+    return one.channel->key < other.channel->key;
+  });
   const auto slices = static_cast<std::size_t>(std::max<std::int64_t>(for_ms / 2 / slice_ms, 1));
   slice_ = (to_send_away_.size() + slices - 1) / slices;
   slice_at_ms_ = step.now.mono_ms;
@@ -75,9 +85,16 @@ void Rules::drain(Step &step, std::int64_t for_ms) {
 
 void Rules::send_some_away(Step &step) {
   std::vector<SessionId> to;
-  for (; to.size() < slice_ && !to_send_away_.empty(); to_send_away_.pop_back())
-    if (const Member *who = member(to_send_away_.back()); who && who->session)
-      to.push_back(who->session->id);
+  const Channel *together = nullptr;
+  for (; !to_send_away_.empty(); to_send_away_.pop_back()) {
+    const Member *who = member(to_send_away_.back());
+    if (!who || !who->session)
+      continue;
+    if (to.size() >= slice_ && who->channel != together)
+      break;
+    to.push_back(who->session->id);
+    together = who->role == Role::broadcaster ? who->channel : nullptr;
+  }
   if (!to.empty())
     step.out.push_back(
         Send{std::move(to), protocol::ErrorEvent{Code::drain, "the gateway is shutting down"}});

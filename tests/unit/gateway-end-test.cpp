@@ -90,6 +90,27 @@ void drained_in_slices () {
   g_assert_true(scene.book.drained());
 }
 
+void speakers_move_last_and_together () {
+  Scene scene;
+  for (SessionId id = 1; id <= 3; id++)
+    scene.on_air(id, id * 10, 100 + id);
+  for (SessionId id = 4; id <= 9; id++)
+    scene.join(id, std::to_string(id * 10));
+  // One at a time.
+  scene.last = scene.book.drain(60'000, scene.now);
+  std::vector<std::vector<SessionId>> told;
+  for (int slices = 0; slices < 10; slices++) {
+    for (const Send &send : scene.sends())
+      if (std::holds_alternative<ErrorEvent>(send.message))
+        told.push_back(send.to);
+    scene.pass(200);
+  }
+  g_assert_cmpuint(told.size(), ==, 7);
+  for (std::size_t i = 0; i < 6; i++)
+    g_assert_true(told[i].size() == 1 && told[i].front() >= 4);
+  g_assert_cmpuint(told.back().size(), ==, 3);
+}
+
 void sound_goes_on_while_draining () {
   Scene scene;
   scene.on_air(1, 10, 100);
@@ -137,6 +158,7 @@ int main (int argc, char **argv) {
       {"networks", addresses_count_by_network},
       {"service-lost", lost_service_is_told},
       {"drain", drained_in_slices},
+      {"speakers-last", speakers_move_last_and_together},
       {"sound", sound_goes_on_while_draining},
       {"close-all", the_end_says_goodbye},
   };
