@@ -16,10 +16,12 @@ constexpr const char *kAboutSomebody[] = {"stream-added", "stream-removed", "mut
 constexpr const char *kAboutUs[] = {"token-privilege-will-expire", "token-privilege-did-expire",
                                     "client-banned"};
 
-// What a person can do about it, and the code of GStreamer's that programs look at.
+// What a person can do about it, and the code of GStreamer's that programs look at. What ends the
+// membership for good says it in the text of its ERROR, the rest beside it.
 struct Advice {
   GstResourceError code;
   const char *text;
+  bool is_final = false;
 };
 
 Advice advice_for (const GError &error) {
@@ -32,21 +34,27 @@ Advice advice_for (const GError &error) {
       return {GST_RESOURCE_ERROR_SETTINGS, "Set the property to a value that is allowed."};
     case AGORA_ERROR_INVALID_APP:
       return {GST_RESOURCE_ERROR_NOT_FOUND,
-              "Set app-id to one that the gateway was started with (--app)."};
+              "Set app-id to one that the gateway was started with (--app).", true};
     case AGORA_ERROR_TOKEN_EXPIRED:
     case AGORA_ERROR_TOKEN_INVALID:
     case AGORA_ERROR_TOKEN_MISSING:
       return {GST_RESOURCE_ERROR_NOT_AUTHORIZED,
-              "Set token to a valid one, made for this app, channel and uid."};
+              "Set token to a valid one, made for this app, channel and uid.", true};
     case AGORA_ERROR_TOKEN_UNEXPECTED:
-      return {GST_RESOURCE_ERROR_NOT_AUTHORIZED, "Leave token unset: this app takes none."};
+      return {GST_RESOURCE_ERROR_NOT_AUTHORIZED, "Leave token unset: this app takes none.", true};
     case AGORA_ERROR_NOT_PERMITTED:
       return {GST_RESOURCE_ERROR_NOT_AUTHORIZED, "Set token to one that grants publishing audio."};
     case AGORA_ERROR_REPLACED:
-      return {GST_RESOURCE_ERROR_BUSY,
-              "That uid is on the air in another process; choose another uid, or leave it unset."};
+      return {
+          GST_RESOURCE_ERROR_BUSY,
+          "That uid is in the channel by another process: choose another uid, or leave it unset.",
+          true};
     case AGORA_ERROR_BANNED:
-      return {GST_RESOURCE_ERROR_NOT_AUTHORIZED, "Ask the operator of the channel."};
+      return {
+          GST_RESOURCE_ERROR_NOT_AUTHORIZED,
+          "Ask the operator of the channel to let it in again, or wait until the ban is over; then "
+          "start anew.",
+          true};
     case AGORA_ERROR_TOO_MANY:
       return {GST_RESOURCE_ERROR_NO_SPACE_LEFT, "Try again later."};
     case AGORA_ERROR_INVALID_ORDER:
@@ -146,8 +154,12 @@ namespace {
 
 void post_now (GstElement *element, const GError &error) {
   const Advice advice = advice_for(error);
+  std::string text = error.message;
+  if (advice.is_final)
+    text += std::string(". ") + advice.text;
+  const bool beside = !advice.is_final && *advice.text;
   gst_element_message_full(element, GST_MESSAGE_ERROR, GST_RESOURCE_ERROR, advice.code,
-                           g_strdup(error.message), *advice.text ? g_strdup(advice.text) : nullptr,
+                           g_strdup(text.c_str()), beside ? g_strdup(advice.text) : nullptr,
                            __FILE__, GST_FUNCTION, __LINE__);
 }
 

@@ -251,8 +251,9 @@ void Machine::on(const Garbled &garbled, Millis now) {
 
 void Machine::on(const Tick &, Millis now) {
   if (is_reconnecting() && now >= lost_at_ + limits.reconnect) {
-    fail({cause_.code, "gave up after " + std::to_string((now - lost_at_) / 1000) +
-                           " s without the gateway: " + cause_.text});
+    fail({cause_.code,
+          "gave up after " + std::to_string((now - lost_at_) / 1000) +
+              " s without the gateway (raise reconnect-timeout to wait longer): " + cause_.text});
     return;
   }
   if ((phase_ == Phase::joining || phase_ == Phase::rejoining) && now >= deadline_) {
