@@ -14,6 +14,10 @@ namespace {
 
 constexpr Part kHost = Part::host;
 constexpr Part kListener = Part::listener;
+// What a gateway that we come back to has to say of those who aren't there, it says at once.
+constexpr gint64 kCameBack = G_TIME_SPAN_SECOND;
+// More than the half of a minute's drain, within which everybody moves.
+constexpr unsigned kMissing = 40'000;
 
 GMainContext *context_for (const Settings &settings) {
   return settings.client ? agora_client_get_main_context(settings.client) : signal_context();
@@ -400,15 +404,33 @@ void SessionImpl::on_stream_added(AgoraClient *, guint uid, SessionImpl *self) {
   auto &remote = self->remotes_[uid];
   if (!known)
     self->tell([&] (Member &m) { m.channel_event("stream-added", uid); });
-  if (remote.url.empty())
+  const bool moved = std::exchange(remote.missing, nullptr) != nullptr;
+  if (remote.url.empty() || moved)
     self->subscribe(uid);
 }
 
+// At another gateway, a speaker that moves as we do may be missing for a while. It plays on from
+// where it was, and is gone when that ends.
 void SessionImpl::on_stream_removed(AgoraClient *, guint uid, SessionImpl *self) {
-  if (self->remotes_.erase(uid) == 0)
+  auto it = self->remotes_.find(uid);
+  if (it == self->remotes_.end())
     return;
-  self->tell([&] (Member &m) { m.speaker_removed(uid); }, &kListener);
-  self->tell([&] (Member &m) { m.channel_event("stream-removed", uid); });
+  Remote &remote = it->second;
+  const bool plays = self->has(Part::listener) && !remote.url.empty() && !remote.wanted &&
+                     !remote.asking && !remote.pace.timer;
+  if (plays && g_get_monotonic_time() - self->came_back_ < kCameBack)
+    remote.missing = after(self->context_, kMissing, [self, uid] { self->removed(uid); });
+  else
+    self->removed(uid);
+}
+
+void SessionImpl::removed(std::uint32_t uid) {
+  // The timer that calls it goes with it.
+  auto gone = remotes_.extract(uid);
+  if (gone.empty())
+    return;
+  tell([&] (Member &m) { m.speaker_removed(uid); }, &kListener);
+  tell([&] (Member &m) { m.channel_event("stream-removed", uid); });
 }
 
 void SessionImpl::on_update_url(AgoraClient *, guint uid, const char *url, SessionImpl *self) {
@@ -443,6 +465,7 @@ void SessionImpl::on_reconnecting(AgoraClient *, GError *cause, SessionImpl *sel
 }
 
 void SessionImpl::on_reconnected(AgoraClient *, guint ms, SessionImpl *self) {
+  self->came_back_ = g_get_monotonic_time();
   self->tell([&] (Member &m) { m.reconnected(ms * GST_MSECOND); });
   self->ask_again();
   self->pursue();

@@ -58,6 +58,7 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
     bool asking = false;
     bool wanted = false;  // its URL broke while the gateway couldn't be asked
     Pace pace;
+    Timer missing;  // runs while the gateway that we came to doesn't know it, and it plays on
   };
   using Done = std::function<void(GAsyncResult *)>;
 
@@ -68,6 +69,7 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
   void on_joined ();
   void on_out ();
   void adopt_speakers ();
+  void removed (std::uint32_t uid);
   bool can_ask () const;
   void ask_again ();
   void pursue ();
@@ -120,6 +122,7 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
   Pace push_pace_;
   Timer retry_;
   std::map<std::uint32_t, Remote> remotes_;
+  gint64 came_back_ = 0;  // when the client last reconnected
 
   mutable std::mutex mutex_;  // guards all below; a leaf
   std::condition_variable idle_;

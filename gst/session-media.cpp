@@ -50,6 +50,10 @@ void SessionImpl::play_broke(Member *, std::uint32_t uid) {
     auto it = self->remotes_.find(uid);
     if (it == self->remotes_.end() || it->second.asking || it->second.pace.timer)
       return;
+    if (it->second.missing) {
+      self->removed(uid);
+      return;
+    }
     if (!self->can_ask()) {
       it->second.wanted = true;
       return;

@@ -183,6 +183,7 @@ class FaultCase(Case):
         self.join()
 
     def join(self):
+        self.where = getattr(self, 'where', f'gateway={self.gate.ws}')
         self.host = self.speak()
         self.listener = self.listen()
         self.levels = heard_levels(self.listener)
@@ -191,11 +192,11 @@ class FaultCase(Case):
         self.nginx = Nginx(self.gate)
 
     def speak(self):
-        return self.launch(f'{self.sound} ! agorasink name=host gateway={self.gate.ws} '
+        return self.launch(f'{self.sound} ! agorasink name=host {self.where} '
                            f'app-id=demo channel=room uid={UID}', '-m')
 
     def listen(self):
-        return self.launch(f'agorasrc name=listener gateway={self.gate.ws} app-id=demo '
+        return self.launch(f'agorasrc name=listener {self.where} app-id=demo '
                            f'channel=room level-interval={self.level_interval} ! '
                            'fakesink name=speaker sync=true', '-m')
 

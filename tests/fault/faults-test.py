@@ -14,6 +14,7 @@ import unittest
 from urllib.parse import urlsplit
 
 import tap
+from chooser import Chooser
 from faultrig import TICK, TICKS, UID, FaultCase, Relay, alive, sent_levels
 from harness import SCALE, Gateway
 
@@ -146,6 +147,35 @@ class GatewayGone(FaultCase):
         back = self.steady(up)
         self.untouched()
         self.row('gateway killed, started again', up, back, 5, self.gap(begin))
+
+
+class Moved(FaultCase):
+    """Everybody goes over to another gateway, and hears on meanwhile."""
+    level_interval = 10_000_000
+
+    def gateway(self, *options, **keywords):
+        return super().gateway('--drain=60', *options, **keywords)
+
+    def join(self):
+        self.other = super().gateway()
+        self.chooser = Chooser(self.gate.ws)
+        self.addCleanup(self.chooser.close)
+        self.where = f'ap-url=http://127.0.0.1:{self.chooser.server_port}/'
+        super().join()
+
+    def test_gateway_drains(self):
+        begin = self.now()
+        self.chooser.url = self.other.ws
+        self.gate.signal(signal.SIGTERM)
+        self.told(self.host, self.listener)
+        # It ends with the last one, and takes its nginx with it: all sound is the other's.
+        self.assertEqual(self.gate.wait(40), 0)
+        self.steady(time.monotonic())
+        self.untouched()
+        # Nor is it told of the speaker's going and coming.
+        self.assertNotIn('agora-stream-', self.since(self.listener))
+        gap = self.gap(begin)
+        self.row('gateway drains, both move to another', begin, begin + gap, 0.1)
 
 
 class Stopped(FaultCase):

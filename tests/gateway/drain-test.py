@@ -1,40 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A gateway drains, and the elements go on at another one, with nobody's help."""
 
-import http.server
 import json
 import signal
-import threading
 import urllib.request
 
 import tap
+from chooser import Chooser
 from harness import Case
-
-
-class Chooser(http.server.ThreadingHTTPServer):
-    """Sends whoever asks to one gateway, and then to another."""
-
-    def __init__(self, url):
-        chooser = self
-        self.url = url
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                self.rfile.read(int(self.headers['Content-Length']))
-                inner = {'code': 200, 'vid': 1, 'servers': [{'address': 'x', 'url': chooser.url}]}
-                body = json.dumps({'code': 0, 'json_body': json.dumps(inner)}).encode()
-                self.send_response(200)
-                self.send_header('Content-Length', str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        super().__init__(('127.0.0.1', 0), Handler)
-        self.daemon_threads = True
-        threading.Thread(target=self.serve_forever, kwargs={'poll_interval': 0.05},
-                         daemon=True).start()
 
 
 class Drain(Case):
@@ -45,8 +18,7 @@ class Drain(Case):
     def test_the_elements_move(self):
         old, new = self.gateway('--drain=60'), self.gateway()
         chooser = Chooser(old.ws)
-        self.addCleanup(chooser.server_close)
-        self.addCleanup(chooser.shutdown)
+        self.addCleanup(chooser.close)
         where = f'ap-url=http://127.0.0.1:{chooser.server_port}/ app-id=demo channel=hall'
         speaker = self.launch(f'audiotestsrc is-live=true ! agorasink {where} uid=8', '-m')
         listener = self.launch(f'agorasrc {where} uid=9 ! fakesink sync=true', '-m')
