@@ -8,7 +8,6 @@ What plain rtmp2sink and rtmp2src do meanwhile is told beside it.
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import tap
-from faultrig import TONE, FaultCase, children, sent_levels
+from faultrig import FaultCase
 from harness import Gateway, Process
+from plainrig import PlainPair
 
 NEAR, ELSEWHERE, FAR = '10.171.0.1', '10.171.0.3', '10.171.0.2'
 LONG = '--long' in sys.argv
@@ -156,99 +156,22 @@ class Names(NetworkCase):
 
 
 @unittest.skipUnless(LONG, 'takes its time')
-class Plain(NetworkCase):
-    """rtmp2sink and rtmp2src as they are, through the same faults: told, not judged."""
+class Plain(PlainPair, NetworkCase):
+    """rtmp2sink and rtmp2src as they are, through the same fault."""
+    address = NEAR
 
-    def join(self):
-        self.marks = {}
-        self.server = self.start_server()
-        self.plain_pair()
-
-    def start_server(self):
-        folder = self.tmp / 'nginx'
-        folder.mkdir(exist_ok=True)
-        conf = folder / 'nginx.conf'
-        conf.write_text(f"""load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;
-daemon off; worker_processes 1; error_log {folder}/error.log; pid {folder}/pid; events {{}}
-rtmp {{ server {{ listen {NEAR}:{self.free_port()}; application live {{ live on; }} }} }}
-""")
-        program = shutil.which('nginx') or '/usr/sbin/nginx'
-        server = self.start(program, '-c', conf, '-p', folder)
-        self.until(lambda: (folder / 'pid').exists() and (folder / 'pid').read_text().strip(),
-                   'nginx')
-        return server
-
-    def free_port(self):
-        # Asked of the namespace, in which nobody else asks.
-        if not hasattr(self, 'plain_port'):
-            with socket.create_server((NEAR, 0)) as taken:
-                self.plain_port = taken.getsockname()[1]
-        return self.plain_port
-
-    def plain_pair(self):
-        url = f'rtmp://{NEAR}:{self.plain_port}/live/plain'
-        self.host = self.launch(f'{TONE} ! voaacenc ! flvmux streamable=true ! '
-                                f'rtmp2sink location={url}', '-m')
-        self.listener = self.launch(f'rtmp2src location={url} ! flvdemux ! aacparse ! avdec_aac ! audioconvert ! '
-                                    'level interval=50000000 ! fakesink sync=true', '-m')
-        self.levels = sent_levels(self.listener)
-        self.steady()
-        self.now()
-
-    def outcome(self, process, since):
-        """The first ERROR or EOS, or whether it plays."""
-        for at, _, text in process.lines[self.marks[process]:]:
-            for what in ('(error)', '(eos)'):
-                if what in text:
-                    return f'{what[1:-1].upper()} after {process.started + at - since:.1f} s'
-        return None
-
-    def tell(self, fault, since, seconds):
-        self.until(lambda: time.monotonic() - since >= seconds or (
-            self.outcome(self.host, since) and self.outcome(self.listener, since)), 'the time',
-            seconds + 5)
-        # Its levels come with its buffers.
-        heard = [since] + [at for at, _ in self.levels.update() if at > since]
-        silent = sum(then - now for now, then in zip(heard, heard[1:]) if then - now > 0.3)
-        plays = 'plays on' if heard[-1] > time.monotonic() - 0.5 else 'tells nothing'
-        self.table.append(f'plain: {fault}: rtmp2sink {self.outcome(self.host, since) or "tells nothing"}, '
-                          f'rtmp2src {self.outcome(self.listener, since) or plays} '
-                          f'(silent for {silent:.1f} s)')
-
-    def workers(self, number):
-        for pid in [*children(self.server.pid), self.server.pid]:
-            os.kill(pid, number)
-
-    def test_server_killed_and_started_again(self):
-        begin = self.now()
-        self.server.signal(signal.SIGSTOP)
-        self.workers(signal.SIGKILL)
-        self.server.wait()
-        (self.tmp / 'nginx' / 'pid').unlink(missing_ok=True)
-        self.server = self.start_server()
-        self.tell('server killed, started again', begin, 8)
-
-    def test_frozen(self):
-        begin = self.now()
-        self.workers(signal.SIGSTOP)
-        self.until(lambda: time.monotonic() - begin >= 5, 'five seconds')
-        self.workers(signal.SIGCONT)
-        self.tell('server frozen for 5 s', begin, 10)
-
-    def test_dropped(self):
+    def dropped(self, seconds):
         begin = self.now()
         self.plug(False)
-        self.until(lambda: time.monotonic() - begin >= 3, 'three seconds')
+        self.until(lambda: time.monotonic() - begin >= seconds, f'{seconds} seconds', seconds + 5)
         self.plug(True)
-        self.tell('all packets dropped for 3 s', begin, 10)
+        self.tell(f'all packets dropped for {seconds} s', begin, seconds + 8, 'nothing', 'nothing')
 
-    def test_publisher_leaves_and_returns(self):
-        begin = self.now()
-        self.host.signal(signal.SIGKILL)
-        self.host.wait()
-        self.until(lambda: self.outcome(self.listener, begin), 'an end', 10)
-        self.table.append('plain: publisher leaves and returns: rtmp2src '
-                          f'{self.outcome(self.listener, begin)}')
+    def test_for_3_seconds(self):
+        self.dropped(3)
+
+    def test_for_15_seconds(self):
+        self.dropped(15)
 
 
 if __name__ == '__main__':
