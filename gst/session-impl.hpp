@@ -128,7 +128,7 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
   std::condition_variable idle_;
   std::vector<Entry> entries_;
   std::map<std::uint32_t, Member *> players_;  // who plays which speaker
-  bool host_ended_ = false;  // it said goodbye before it left
+  bool host_ended_ = false;                    // it said goodbye before it left
   bool dead_ = false;
   bool left_ = false;
   std::uint32_t uid_ = 0;

@@ -81,8 +81,8 @@ class Session {
   virtual void push_broke (Member *member) = 0;
   // The same for a speaker's play URL, through speaker_url() or speaker_removed().
   virtual void play_broke (Member *member, std::uint32_t uid) = 0;
-  // A member has one RTMP session for each speaker, whichever of its listeners plays it. False where
-  // another has it: speaker_url() comes again when that one has let it go.
+  // A member has one RTMP session for each speaker, whichever of its listeners plays it. False
+  // where another has it: speaker_url() comes again when that one has let it go.
   virtual bool take_speaker (Member *, std::uint32_t) { return true; }
   virtual void let_speaker_go (Member *, std::uint32_t) {}
   // The host stopped sending (EOS): unpublish, and leave when nobody else is a member.
