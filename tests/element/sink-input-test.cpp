@@ -281,7 +281,10 @@ void test_refused () {
   set_script(&script);
   Run run(tone + sink());
   run.play();
-  g_assert_true(run.await_error() == script.refuse_later);
+  // And what to do.
+  g_assert_true(run.await_error() ==
+                script.refuse_later +
+                    ". Set app-id to one that the gateway was started with (--app).");
 }
 
 }  // namespace
