@@ -160,18 +160,18 @@ class Plain(PlainPair, NetworkCase):
     """rtmp2sink and rtmp2src as they are, through the same fault."""
     address = NEAR
 
-    def dropped(self, seconds):
+    def dropped(self, seconds, host, listener):
         begin = self.now()
         self.plug(False)
         self.until(lambda: time.monotonic() - begin >= seconds, f'{seconds} seconds', seconds + 5)
         self.plug(True)
-        self.tell(f'all packets dropped for {seconds} s', begin, seconds + 8, 'nothing', 'nothing')
+        self.tell(f'all packets dropped for {seconds} s', begin, seconds + 8, host, listener)
 
     def test_for_3_seconds(self):
-        self.dropped(3)
+        self.dropped(3, 'nothing', 'nothing')
 
     def test_for_15_seconds(self):
-        self.dropped(15)
+        self.dropped(15, 'ERROR', 'EOS')
 
 
 if __name__ == '__main__':

@@ -94,18 +94,25 @@ class Plain(PlainPair, Case):
         self.assertEqual(what, 'ERROR')
         self.table.append('plain: name already publishing: rtmp2sink ERROR')
 
+    def refused(self, fault, port):
+        self.url = f'rtmp://127.0.0.1:{port}/live/plain'
+        begin = time.monotonic()
+        both = {'rtmp2sink': self.speak(), 'rtmp2src': self.listen()}
+        self.marks = dict.fromkeys(both.values(), 0)
+        self.until(lambda: all(self.outcome(each, begin) for each in both.values()), 'an end', 15)
+        for name, process in both.items():
+            what, after = self.outcome(process, begin)
+            self.assertEqual(what, 'ERROR')
+            self.table.append(f'plain: {fault}: {name} ERROR after {after:.1f} s')
+
     def test_accepts_but_mute(self):
         with socket.create_server(('127.0.0.1', 0)) as mute:
-            self.url = f'rtmp://127.0.0.1:{mute.getsockname()[1]}/live/plain'
-            begin = time.monotonic()
-            both = {'rtmp2sink': self.speak(), 'rtmp2src': self.listen()}
-            self.marks = dict.fromkeys(both.values(), 0)
-            self.until(lambda: all(self.outcome(each, begin) for each in both.values()), 'an end',
-                       15)
-            for name, process in both.items():
-                what, after = self.outcome(process, begin)
-                self.assertEqual(what, 'ERROR')
-                self.table.append(f'plain: accepts, but mute: {name} ERROR after {after:.1f} s')
+            self.refused('accepts, but mute', mute.getsockname()[1])
+
+    def test_nobody_listens(self):
+        with socket.create_server(('127.0.0.1', 0)) as gone:
+            port = gone.getsockname()[1]
+        self.refused('nobody listens', port)
 
 
 if __name__ == '__main__':
