@@ -4,8 +4,6 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
-
 #include "signaling/gateway/bounded-stream.hpp"
 #include "signaling/gateway/http.hpp"
 #include "signaling/gateway/media-url.hpp"
@@ -41,15 +39,6 @@ void refuse_page (SoupServerMessage *message) {
       soup_message_headers_get_list(soup_server_message_get_request_headers(message), "Origin");
   g_info("A page of %s wanted to connect: see --allow-origin", protocol::quoted(origin).c_str());
   respond(message, SOUP_STATUS_FORBIDDEN, "text/plain", "This page may not connect\n");
-}
-
-// The host of a Host header, without its port; "" when there is none to be had.
-std::string host_of (std::string_view authority) {
-  auto end = authority.find(':', authority.starts_with('[') ? authority.find(']') : 0);
-  auto port = end == std::string_view::npos ? std::string_view() : authority.substr(end + 1);
-  if (!std::all_of(port.begin(), port.end(), [] (char c) { return g_ascii_isdigit(c); }))
-    return "";
-  return url_host(authority.substr(0, end));
 }
 
 }  // namespace
@@ -157,9 +146,6 @@ bool Front::take(GSocket *socket, std::string_view begin) {
   auto opening = read_opening(begin, socket_path);
   if (!opening || !lets_in(opening->headers.get()))
     return false;
-  auto host = authority(opening->headers.get()).host;
-  if (host.empty())
-    return false;
   const int fd = g_socket_get_fd(socket);
   std::string request(opening->size, '\0');
   const auto &answer = opening->answer;
@@ -169,7 +155,7 @@ bool Front::take(GSocket *socket, std::string_view begin) {
           static_cast<ssize_t>(answer.size()))
     return true;
   ObjectPtr<GIOStream> stream(G_IO_STREAM(g_socket_connection_factory_create_connection(socket)));
-  open(socket, stream.get(), std::move(host));
+  open(socket, stream.get(), authority(opening->headers.get()).host);
   return true;
 }
 

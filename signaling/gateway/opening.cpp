@@ -1,33 +1,67 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/gateway/opening.hpp"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
+#include <limits>
 
 #include "signaling/gateway/glib-ptr.hpp"
+#include "signaling/gateway/media-url.hpp"
 
 namespace agora::gateway {
 
 namespace {
 
-constexpr std::size_t key_bytes = 16;
+// 16 bytes in base64, and not what GLib's decoder skips.
+bool is_key (std::string_view key) {
+  constexpr std::string_view padding = "==";
+  constexpr std::size_t digits = 22;
+  return key.size() == digits + padding.size() && key.ends_with(padding) &&
+         std::all_of(key.begin(), key.begin() + digits,
+                     [] (char c) { return g_ascii_isalnum(c) || c == '+' || c == '/'; });
+}
 
-// RFC 6455, 4.2.2; "" for a key that is none.
-std::string accept_for (const char *key) {
-  gsize size = 0;
-  std::unique_ptr<guchar, FreeDeleter> random(g_base64_decode(key, &size));
-  if (size != key_bytes)
-    return "";
+// RFC 6455, 4.2.2.
+std::string accept_for (std::string_view key) {
   g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA1);
-  g_checksum_update(sum, reinterpret_cast<const guchar *>(key), -1);
+  g_checksum_update(sum, reinterpret_cast<const guchar *>(key.data()),
+                    static_cast<gssize>(key.size()));
   constexpr std::string_view everyones = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
   g_checksum_update(sum, reinterpret_cast<const guchar *>(everyones.data()), everyones.size());
   std::array<guint8, 20> digest{};
-  size = digest.size();
+  gsize size = digest.size();
   g_checksum_get_digest(sum, digest.data(), &size);
   return CharPtr(g_base64_encode(digest.data(), size)).get();
 }
 
+bool is_port (std::string_view text) {
+  unsigned port = 0;
+  if (text.empty())  // the usual one
+    return true;
+  const auto *end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, port);
+  return error == std::errc() && rest == end && port <= std::numeric_limits<std::uint16_t>::max();
+}
+
+// In brackets only what is an address, without a zone.
+bool is_host (std::string_view authority) {
+  if (authority.starts_with('[')) {
+    const std::string address(authority.substr(1, authority.find(']') - 1));
+    if (address.find('%') != std::string::npos || !g_hostname_is_ip_address(address.c_str()))
+      return false;
+  }
+  return !host_of(authority).empty();
+}
+
 }  // namespace
+
+std::string host_of (std::string_view authority) {
+  const auto end = authority.find(':', authority.starts_with('[') ? authority.find(']') : 0);
+  if (end != std::string_view::npos && !is_port(authority.substr(end + 1)))
+    return "";
+  return url_host(authority.substr(0, end));
+}
 
 std::optional<Opening> read_opening (std::string_view begin, std::string_view path) {
   constexpr std::string_view line_end = "\r\n";
@@ -50,19 +84,18 @@ std::optional<Opening> read_opening (std::string_view begin, std::string_view pa
     return soup_message_headers_get_list(headers, name) != nullptr;
   };
   const char *key = soup_message_headers_get_one(headers, "Sec-WebSocket-Key");
-  if (key == nullptr || !has("Host") || has("Expect") ||
-      !soup_message_headers_header_contains(headers, "Upgrade", "websocket") ||
+  const char *host = soup_message_headers_get_one(headers, "Host");
+  // As strict as libsoup at least: how TCP cuts a request must not make a difference.
+  if (key == nullptr || !is_key(key) || host == nullptr || !is_host(host) || has("Expect") ||
+      !soup_message_headers_header_equals(headers, "Upgrade", "websocket") ||
       !soup_message_headers_header_contains(headers, "Connection", "Upgrade") ||
       !soup_message_headers_header_equals(headers, "Sec-WebSocket-Version", "13") ||
       soup_message_headers_get_encoding(headers) != SOUP_ENCODING_NONE)
     return {};
-  auto accept = accept_for(key);
-  if (accept.empty())
-    return {};
   opening.answer =
       "HTTP/1.1 101 Switching Protocols\r\nServer: agora-gateway\r\nUpgrade: websocket\r\n"
       "Connection: Upgrade\r\nSec-WebSocket-Accept: " +
-      accept + "\r\n\r\n";
+      accept_for(key) + "\r\n\r\n";
   return opening;
 }
 

@@ -22,6 +22,9 @@ struct Opening {
   std::string answer;  // that the protocol is switched, without an extension
 };
 
+// The host of a Host header, without its port; "" when there is none to be had.
+std::string host_of (std::string_view authority);
+
 // Nothing, where `begin` is anything but one that is whole and good: libsoup says what is wrong.
 std::optional<Opening> read_opening (std::string_view begin, std::string_view path);
 

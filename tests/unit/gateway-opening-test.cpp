@@ -15,6 +15,12 @@ std::string request (const std::string &first, const std::string &version,
          "Sec-WebSocket-Version: " + version + "\r\n" + others + "\r\n";
 }
 
+std::string with (const std::string &host, const std::string &upgrade) {
+  return "GET /api HTTP/1.1\r\nHost: " + host + "\r\nUpgrade: " + upgrade +
+         "\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+}
+
 const std::string first = "GET /api HTTP/1.1";
 const std::string key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
@@ -24,9 +30,11 @@ void good_ones () {
       plain,
       request(first, "13", key + "Origin: https://page.example\r\nSec-WebSocket-Protocol: x\r\n"),
       request(first, "13", key + "Sec-WebSocket-Extensions: permessage-deflate\r\n"),
-      "GET /api HTTP/1.1\r\nhost: x\r\nupgrade: h2c, WebSocket\r\nconnection: keep-alive, "
+      "GET /api HTTP/1.1\r\nhost: x\r\nupgrade: WebSocket\r\nconnection: keep-alive, "
       "upgrade\r\n"
       "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+      with("[::1]:65535", "websocket"),
+      with("h:", "websocket"),
   };
   for (const auto &text : good) {
     // What comes after it is no part of it.
@@ -68,6 +76,23 @@ void others_are_left_to_libsoup () {
       request(first, "13", ""),
       request(first, "13", "Sec-WebSocket-Key: c2hvcnQ=\r\n"),
       request(first, "13", "Sec-WebSocket-Key: \r\n"),
+      // What a lenient decoder skips, and what libsoup takes for another length.
+      request(first, "13", "Sec-WebSocket-Key: !!dGhlIHNhbXBsZSBub25jZQ==\r\n"),
+      request(first, "13", "Sec-WebSocket-Key: dGhlI HNhbXBsZSBub25jZQ==\r\n"),
+      request(first, "13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j-Q==\r\n"),
+      request(first, "13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=\r\n"),
+      request(first, "13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQAA\r\n"),
+      with("h:99999999", "websocket"),
+      with("h:65536", "websocket"),
+      with("h:-1", "websocket"),
+      with("a b", "websocket"),
+      with("a@b", "websocket"),
+      with("[::1", "websocket"),
+      with("[1.2.3]", "websocket"),
+      with("[:::::]", "websocket"),
+      with("[::1%lo]", "websocket"),
+      with("", "websocket"),
+      with("h", "h2c, websocket"),
       request(first, "13", key + "Content-Length: 5\r\n"),
       request(first, "13", key + "Transfer-Encoding: chunked\r\n"),
       request(first, "13", key + "Expect: 100-continue\r\n"),
