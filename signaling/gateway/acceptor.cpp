@@ -10,18 +10,23 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
+#include <mutex>
 #include <string_view>
 #include <utility>
 
 #include "signaling/gateway/http.hpp"
 #include "signaling/gateway/network.hpp"
+#include "signaling/gateway/timer-queue.hpp"
 
 namespace agora::gateway {
 
 namespace {
 
-// A request has to come, and the next one after it, within so many seconds.
-constexpr unsigned silence_s = 30;
+// From being let in, a whole request has to come within so many seconds, with the handshake of TLS.
+// Its answer may take longer, but not stand still for as long. There is no next request: libsoup
+// ends what doesn't come from a listener of its own after the first.
+constexpr unsigned request_s = 30;
 // New connections get in between what members say, not before it.
 constexpr int most_looked_at = 64;
 // The kernel's queue has to be emptied faster than a storm of reconnecting members fills it:
@@ -29,6 +34,7 @@ constexpr int most_looked_at = 64;
 constexpr int most_at_once = 512;
 constexpr unsigned out_of_files_ms = 200;
 constexpr const char *socket_key = "agora-socket";
+constexpr const char *connection_key = "agora-connection";
 
 // Whether a request may begin so, as far as it has come.
 bool may_be_http (std::string_view begin) {
@@ -54,19 +60,60 @@ bool watch (int epoll, int fd) {
 
 }  // namespace
 
+struct Acceptor::Book {
+  // A connection may end on the thread that did its TLS handshake.
+  std::mutex lock;
+  std::map<std::string, unsigned> counts;  // by networks
+  TimerQueue<Connection *> ends;
+};
+
+// What goes with an accepted socket.
+struct Acceptor::Connection {
+  Connection(std::shared_ptr<Book> kept, std::string from)
+      : book(std::move(kept)), network(std::move(from)) {
+    g_weak_ref_init(&socket, nullptr);
+  }
+  ~Connection() {
+    {
+      const std::lock_guard guard(book->lock);
+      if (limited)
+        book->ends.cancel(this);
+      auto found = book->counts.find(network);
+      if (--found->second == 0)
+        book->counts.erase(found);
+    }
+    g_weak_ref_clear(&socket);
+  }
+  Connection(const Connection &) = delete;
+  Connection &operator=(const Connection &) = delete;
+
+  static Connection *of (GSocket *socket) {
+    return static_cast<Connection *>(g_object_get_data(G_OBJECT(socket), connection_key));
+  }
+
+  const std::shared_ptr<Book> book;
+  const std::string network;
+  bool limited = false;
+  GWeakRef socket{};  // once it is limited
+};
+
 Acceptor::Acceptor(SoupServer *server, GSocket *socket, GTlsCertificate *certificate,
                    unsigned connections_per_address, Opener opener)
     : server_(share(server)),
       socket_(share(socket)),
       connections_per_address_(connections_per_address),
       opener_(std::move(opener)),
+      book_(std::make_shared<Book>()),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      end_([this] { end_silent(); }),
+      end_([this] { end_slow(); }),
       again_([this] { start(); }) {
   if (epoll_ < 0)
     g_error("epoll_create1: %s", g_strerror(errno));
   if (certificate != nullptr)
     certificate_ = share(certificate);
+  auto *on_request_read =
+      +[] (SoupServer *, SoupServerMessage *message, gpointer) { release(socket_of(message)); };
+  g_signal_connect(server, "request-read", G_CALLBACK(on_request_read), nullptr);
 }
 
 Acceptor::~Acceptor() {
@@ -137,22 +184,17 @@ bool Acceptor::count_in(GSocket *socket) {
   if (address.empty())
     return false;
   auto network = network_of(address);
-  auto &count = (*counts_)[network];
-  if (count >= connections_per_address_)
-    return false;
-  count++;
-  struct Leave {
-    std::shared_ptr<Counts> counts;
-    std::string network;
-    ~Leave() {
-      auto found = counts->find(network);
-      if (--found->second == 0)
-        counts->erase(found);
-    }
-  };
-  g_object_set_data_full(G_OBJECT(socket), "agora-leave", new Leave{counts_, std::move(network)},
-                         [] (gpointer data) { delete static_cast<Leave *>(data); });
-  g_socket_set_timeout(socket, silence_s);
+  {
+    const std::lock_guard guard(book_->lock);
+    auto &count = book_->counts[network];
+    if (count >= connections_per_address_)
+      return false;
+    count++;
+  }
+  g_object_set_data_full(G_OBJECT(socket), connection_key,
+                         new Connection(book_, std::move(network)),
+                         [] (gpointer data) { delete static_cast<Connection *>(data); });
+  g_socket_set_timeout(socket, request_s);
   return true;
 }
 
@@ -182,21 +224,49 @@ void Acceptor::wait(ObjectPtr<GSocket> socket) {
   const int fd = g_socket_get_fd(socket.get());
   if (!watch(epoll_, fd))
     return;
+  limit(socket.get());
   silent_[fd] = std::move(socket);
-  ends_.set(fd, g_get_monotonic_time() + std::int64_t{G_USEC_PER_SEC} * silence_s);
-  end_.at(*ends_.next());
 }
 
 ObjectPtr<GSocket> Acceptor::forget(int fd) {
   epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
-  ends_.cancel(fd);
   return std::move(silent_.extract(fd).mapped());
 }
 
-void Acceptor::end_silent() {
-  while (auto fd = ends_.pop(g_get_monotonic_time()))
-    forget(*fd);
-  if (auto next = ends_.next())
+// Once for each: neither a byte now and then nor the way to libsoup moves its deadline.
+void Acceptor::limit(GSocket *socket) {
+  auto *connection = Connection::of(socket);
+  if (std::exchange(connection->limited, true))
+    return;
+  g_weak_ref_set(&connection->socket, socket);
+  const std::lock_guard guard(book_->lock);
+  book_->ends.set(connection, g_get_monotonic_time() + std::int64_t{G_USEC_PER_SEC} * request_s);
+  end_.at(*book_->ends.next());
+}
+
+void Acceptor::release(GSocket *socket) {
+  auto *connection = Connection::of(socket);
+  if (!connection->limited)
+    return;
+  const std::lock_guard guard(connection->book->lock);
+  connection->book->ends.cancel(connection);
+}
+
+// Whoever waits for more of it, we or libsoup, finds that its end has come.
+void Acceptor::end_slow() {
+  const auto now = g_get_monotonic_time();
+  for (;;) {
+    ObjectPtr<GSocket> socket;  // goes after the lock, which its connection may want
+    const std::lock_guard guard(book_->lock);
+    auto connection = book_->ends.pop(now);
+    if (!connection)
+      break;
+    socket.reset(static_cast<GSocket *>(g_weak_ref_get(&(*connection)->socket)));
+    if (socket && shutdown(g_socket_get_fd(socket.get()), SHUT_RDWR) == 0)
+      g_info("Closed a connection whose request took too long");
+  }
+  const std::lock_guard guard(book_->lock);
+  if (auto next = book_->ends.next())
     end_.at(*next);
 }
 
@@ -205,6 +275,7 @@ void Acceptor::serve(GSocket *socket) {
   ObjectPtr<GSocketAddress> local(g_socket_get_local_address(socket, nullptr));
   if (!remote || !local)
     return;
+  limit(socket);
   g_object_set_data_full(G_OBJECT(remote.get()), socket_key, g_object_ref(socket), g_object_unref);
   ObjectPtr<GIOStream> stream(G_IO_STREAM(g_socket_connection_factory_create_connection(socket)));
   g_autoptr(GError) error = nullptr;

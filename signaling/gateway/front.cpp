@@ -165,6 +165,7 @@ void Front::open(GSocket *socket, GIOStream *stream, std::string host) {
   if (address.empty())
     return;
   // From now on the rule book says what is silent for too long.
+  Acceptor::release(socket);
   g_socket_set_timeout(socket, 0);
   std::unique_ptr<Readiness::Socket> plain;
   if (!tls())

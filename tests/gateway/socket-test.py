@@ -5,8 +5,11 @@ import base64
 import http.client
 import json
 import os
+import select
+import shutil
 import signal
 import socket
+import subprocess
 import time
 from urllib.parse import urlsplit
 
@@ -288,27 +291,12 @@ class Http(SocketCase):
                 self.assertNotIsInstance(error, TimeoutError)
         self.check_others()
 
-    def test_silence_ends(self):
-        # Nothing, and half a request; both have 30 s.
-        silent = [socket.create_connection(self.host.split(':'), timeout=5) for _ in range(2)]
-        silent[1].sendall(b'GET /api HTTP/1.1\r\nHost: x\r\n')
-        begin = time.monotonic()
-        for each in silent:
-            self.addCleanup(each.close)
-            each.settimeout(Deadline(45).left())
-            # What is said about it, if anything is, comes before the end.
-            while each.recv(4096):
-                pass
-            self.assertGreater(time.monotonic() - begin, 25)
-        self.assertTrue(self.served.running())
-
     def test_a_request_in_pieces(self):
         with socket.create_connection(self.host.split(':'), timeout=5) as client:
             for piece in (b'', b'G', b'ET /healthz HTTP/1.1\r\n', b'Host: x\r\n\r\n'):
                 client.sendall(piece)
                 self.witness.ping()
             self.assertTrue(client.recv(65536).startswith(b'HTTP/1.1 200 '))
-
 
     def test_a_member_however_it_opens(self):
         opening = opening_for(self.host)
@@ -327,6 +315,82 @@ class Http(SocketCase):
                         client.sendall(PING_FRAME)
                     read_until(client, PONG, said)
         self.check_others()
+
+
+class Slow(SocketCase):
+    # So that a member which never joins is not what ends.
+    options = ('--max-join-seconds=3600', )
+
+    def connect(self, begin, served=None):
+        client = socket.create_connection(urlsplit((served or self.served).http).netloc.split(':'),
+                                          timeout=5)
+        self.addCleanup(client.close)
+        client.sendall(begin)
+        return client
+
+    def secure(self):
+        """A gateway with TLS, where there is something to make a certificate with."""
+        if not shutil.which('openssl'):
+            return None
+        certificate, key = self.tmp / 'certificate.pem', self.tmp / 'key.pem'
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                        'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj',
+                        '/CN=localhost', '-keyout', key, '-out', certificate],
+                       check=True, capture_output=True)
+        return self.gateway(f'--tls-certificate={certificate}', f'--tls-key={key}')
+
+    def test_a_request_has_30_seconds(self):
+        half = b'GET /api HTTP/1.1\r\nHost: x\r\n'
+        body = b'POST /api/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n'
+        begin = time.monotonic()
+        slow = {'silent': self.connect(b''), 'half': self.connect(half)}
+        dripping = {'head': self.connect(half + b'X: '), 'body': self.connect(body)}
+        if secure := self.secure():
+            # A record of 512 bytes, with the greeting that opens a handshake.
+            dripping['tls'] = self.connect(b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', secure)
+        slow.update(dripping)
+        # What came whole goes on, also as a member that libsoup let in.
+        opening = opening_for(self.host) + b'\r\n'
+        members = [self.connect(opening), self.connect(opening[:9])]
+        self.witness.ping()
+        members[1].sendall(opening[9:])
+        for member in members:
+            self.assertTrue(read_until(member, b'\r\n\r\n').startswith(b'HTTP/1.1 101 '))
+        ended = {}
+        deadline = Deadline(45)
+        while len(ended) < len(slow) and not deadline.over():
+            readable = select.select([slow[each] for each in slow if each not in ended], [], [], 1)[0]
+            for name in slow:
+                if name in ended:
+                    continue
+                try:
+                    # What is said about it, if anything is, comes before the end.
+                    if slow[name] in readable and not slow[name].recv(4096):
+                        ended[name] = time.monotonic() - begin
+                    elif name in dripping:
+                        slow[name].sendall(b'a')
+                except ConnectionError:
+                    ended[name] = time.monotonic() - begin
+            for member in members:
+                member.sendall(PING_FRAME)
+                read_until(member, PONG)
+            self.witness.ping()
+            self.other.ping()
+        self.assertEqual(set(ended), set(slow), 'what has no end')
+        for name, after in ended.items():
+            self.assertGreater(after, 25, name)
+        for member in members:
+            member.sendall(PING_FRAME)
+            read_until(member, PONG)
+        self.check_others()
+
+    def test_a_connection_ends_with_its_answer(self):
+        # Which is why a deadline for its first request is enough.
+        with self.connect(b'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n') as client:
+            said = b''
+            while more := client.recv(65536):
+                said += more
+            self.assertTrue(said.startswith(b'HTTP/1.1 200 '), said)
 
 
 class Storm(SocketCase):
