@@ -78,6 +78,7 @@ void GatewayProcess::start() {
                                     "--rtmp-listen=" + rtmp_listen_};
   words.insert(words.end(), options_.begin(), options_.end());
   std::vector<const char *> argv;
+  argv.reserve(words.size() + 1);
   for (const std::string &word : words)
     argv.push_back(word.c_str());
   argv.push_back(nullptr);

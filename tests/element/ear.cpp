@@ -100,7 +100,8 @@ std::vector<double> Ear::bursts() const {
 
 double Ear::missing() const {
   std::lock_guard lock(mutex_);
-  return end_ - begin_ - static_cast<double>(sound_.size() / 2) / kRate;
+  const std::size_t frames = sound_.size() / 2;
+  return end_ - begin_ - static_cast<double>(frames) / kRate;
 }
 
 }  // namespace agora::test

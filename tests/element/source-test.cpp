@@ -77,9 +77,10 @@ void test_formats () {
   std::string lines;
   for (std::size_t i = 0; i < G_N_ELEMENTS(asked); i++) {
     const std::string n = std::to_string(i);
-    lines += "agorasrc" + in_room(gateway, "uid=2" + n) + "! audio/x-raw," + asked[i] +
-             " ! identity name=asked" + n + " ! audioconvert ! audioresample !" + Ear::kHeard +
-             "! fakesink sync=true name=end" + n + " ";
+    lines.append("agorasrc").append(in_room(gateway, "uid=2" + n)).append("! audio/x-raw,");
+    lines.append(asked[i]).append(" ! identity name=asked").append(n);
+    lines.append(" ! audioconvert ! audioresample !").append(Ear::kHeard);
+    lines.append("! fakesink sync=true name=end").append(n).append(" ");
   }
   Pipeline pipeline(lines);
   std::vector<std::unique_ptr<Ear>> ears;

@@ -64,7 +64,7 @@ class Watch {
 // One ERROR of each element, which matches; and where the gateway was nobody asks again, for longer
 // than any pause between two tries in a row begins with.
 void assert_final (Pipeline &pipeline, GatewayProcess &gateway, const char *pattern,
-                   std::vector<const char *> elements = {"host", "listener"}) {
+                   const std::vector<const char *> &elements = {"host", "listener"}) {
   for (const char *element : elements) {
     WAIT_UNTIL(!pipeline.errors(element).empty());
     const std::string text = pipeline.errors(element).front();

@@ -74,7 +74,8 @@ class Rig {
       std::vector<float> block(static_cast<std::size_t>(rate_ * kBlock) * channels_);
       mixer.mix(ns(now_), block.data(), block.size() / channels_);
       for (std::size_t i = 0; i < block.size(); i += channels_) {
-        at.push_back(now_ + static_cast<double>(i / channels_) / rate_);
+        const std::size_t frame = i / channels_;
+        at.push_back(now_ + static_cast<double>(frame) / rate_);
         left.push_back(block[i]);
         right.push_back(block[i + channels_ - 1]);
       }
