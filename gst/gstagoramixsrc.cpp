@@ -3,6 +3,7 @@
 
 #include <gst/audio/audio.h>
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -20,7 +21,7 @@ constexpr GstClockTime kMaxBehind = 200 * GST_MSECOND;
 struct State {
   std::shared_ptr<agora::Mixer> mixer;
   agora::MixSrcHooks hooks;
-  std::atomic<GstClockTime> pipeline_latency = agora::kMixBlock;
+  std::atomic<GstClockTime> pipeline_latency = agora::kMixLatency;
   std::atomic<GstClockTime> skipped = 0;
   GstAudioInfo info;             // streaming thread
   guint64 next_frame = 0;        // streaming thread: running time of the next block, in frames
@@ -117,8 +118,9 @@ static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer *
   const guint frames = blocks * block;
   const GstClockTime pts = gst_util_uint64_scale(first, GST_SECOND, rate);
   const GstClockTime end = gst_util_uint64_scale(first + frames, GST_SECOND, rate);
-  // No later than a single block, so that two at once change nothing for who comes after.
-  const GstClockTime ready = gst_util_uint64_scale(first + block, GST_SECOND, rate);
+  // No later than a single block, so that two at once change nothing for who comes after, and no
+  // later than its sink plays it.
+  const GstClockTime ready = pts + std::min(agora::kMixBlock, self.pipeline_latency.load());
   const GstFlowReturn ret = wait_until(src, clock, base + ready);
   if (ret != GST_FLOW_OK) {
     // Paused: running time stands still meanwhile, and sound goes on at the live edge.
@@ -178,7 +180,7 @@ static gboolean gst_agora_mix_src_start (GstBaseSrc *src) {
 static gboolean gst_agora_mix_src_query (GstBaseSrc *src, GstQuery *query) {
   if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY) {
     // No upper bound: blocks that a sink takes later are made later, from sound that waits anyway.
-    gst_query_set_latency(query, TRUE, agora::kMixBlock, GST_CLOCK_TIME_NONE);
+    gst_query_set_latency(query, TRUE, agora::kMixLatency, GST_CLOCK_TIME_NONE);
     return TRUE;
   }
   return GST_BASE_SRC_CLASS(gst_agora_mix_src_parent_class)->query(src, query);

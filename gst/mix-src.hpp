@@ -13,8 +13,12 @@
 
 namespace agora {
 
-// A block of the mix: what its buffers hold, and the fixed latency that the element reports.
+// What the mix is made of.
 constexpr GstClockTime kMixBlock = 10 * GST_MSECOND;
+// The fixed latency that the element reports: half a block. A synchronising sink keeps time for
+// what is before it (processing-deadline, 20 ms), and making the mix is some of that; where nothing
+// is kept, blocks are made this early, out of sound that waits for its moment anyway.
+constexpr GstClockTime kMixLatency = kMixBlock / 2;
 
 // Called without a lock.
 struct MixSrcHooks {

@@ -71,7 +71,7 @@ void ExposedPad::close() {
 gboolean ExposedPad::query(GstPad *pad, GstObject *parent, GstQuery *query) {
   if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY)
     return gst_pad_query_default(pad, parent, query);
-  gst_query_set_latency(query, TRUE, kMixBlock, GST_CLOCK_TIME_NONE);
+  gst_query_set_latency(query, TRUE, kMixLatency, GST_CLOCK_TIME_NONE);
   return TRUE;
 }
 

@@ -37,7 +37,7 @@ Listener::Listener(GstBin *element, std::shared_ptr<Mixer> mixer, Options option
       mixer_(std::move(mixer)),
       options_(std::move(options)),
       latency_(options_.latency),
-      pipeline_latency_(kMixBlock),
+      pipeline_latency_(kMixLatency),
       wanted_(options_.wanted) {
 }
 

@@ -42,7 +42,7 @@ constexpr double kFarSlew = 8000e-6;
 // An adaptive delay is so much of the jitter's peak, and so much more; it gets there within some
 // seconds, by playing a per cent slower or faster at most.
 constexpr double kJitterMargin = 1.25;
-constexpr double kLeastDelay = 8e6;
+constexpr double kLeastDelay = 13e6;
 constexpr double kAdaptTime = 2e9;
 constexpr double kAdaptSpeed = 0.01;
 constexpr double kAdaptSlew = 0.01;

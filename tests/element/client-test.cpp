@@ -373,7 +373,7 @@ void test_latency_query () {
     GstClockTime least = 0;
     gst_query_parse_latency(query, &live, &least, nullptr);
     g_assert_true(live);
-    g_assert_cmpuint(least, ==, 10 * GST_MSECOND);
+    g_assert_cmpuint(least, ==, 5 * GST_MSECOND);
     g_object_set(element, "latency", 300, "adaptive-latency", TRUE, nullptr);
   }
 }

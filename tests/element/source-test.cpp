@@ -15,7 +15,7 @@ using namespace agora::test;
 constexpr guint uid = 8;
 constexpr double hertz = 800, sent = 0.1;
 // A block of the mix, and what a sink gives itself for its work.
-constexpr double pipeline_ms = 10 + 20;
+constexpr double pipeline_ms = 5 + 20;
 
 struct StructureFree {
   void operator()(GstStructure *structure) const { gst_structure_free(structure); }
@@ -228,7 +228,7 @@ void test_latency () {
   g_assert_cmpfloat(first, <, 250);
   for (const guint latency : {300u, 60u, 100u}) {
     g_object_set(listener, "latency", latency, nullptr);
-    g_assert_cmpuint(latency_of(pipeline), ==, 10 * GST_MSECOND);
+    g_assert_cmpuint(latency_of(pipeline), ==, 5 * GST_MSECOND);
     bursts(3);
     g_test_message("at %u ms: delay %.1f ms, %.1f ms old", latency, delay(), age());
     g_assert_cmpfloat(std::fabs(delay() - latency + pipeline_ms), <, 0.1);
@@ -241,13 +241,13 @@ void test_latency () {
   g_test_message("adaptive: delay %.1f ms, %.1f ms old", before, heard);
   // It goes on falling between a burst and the next.
   g_assert_cmpfloat(std::fabs(heard - first - before + 100 - pipeline_ms), <, tolerance + 10);
-  g_assert_cmpuint(latency_of(pipeline), ==, 10 * GST_MSECOND);
+  g_assert_cmpuint(latency_of(pipeline), ==, 5 * GST_MSECOND);
   g_object_set(listener, "adaptive-latency", FALSE, nullptr);
   WAIT_UNTIL(delay() > 199.9 - pipeline_ms);
   bursts(3);
   g_test_message("no longer: delay %.1f ms, %.1f ms old", delay(), age());
   g_assert_cmpfloat(std::fabs(age() - first - 100), <, tolerance);
-  g_assert_cmpuint(latency_of(pipeline), ==, 10 * GST_MSECOND);
+  g_assert_cmpuint(latency_of(pipeline), ==, 5 * GST_MSECOND);
   g_assert_cmpfloat(std::fabs(ear.missing()), <, 0.001);
 }
 
