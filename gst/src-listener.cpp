@@ -26,8 +26,10 @@ constexpr GstClockTime kStands = 1500 * GST_MSECOND;
 constexpr GstClockTime kComeBack = 3 * GST_SECOND;
 // More than two AAC frames, and what a local network's jitter adds.
 constexpr GstClockTime kLeastDelay = 50 * GST_MSECOND;
-// Whoever asks for so little gets it, and what it costs.
+// Whoever asks for so little gets what is possible, and what it costs: frames of an encoder that is
+// fed by a microphone are up to 10 ms late by turns.
 constexpr GstClockTime kTightLatency = 20 * GST_MSECOND;
+constexpr GstClockTime kTightDelay = 5 * GST_MSECOND;
 
 }  // namespace
 
@@ -84,8 +86,8 @@ bool Listener::stop(GstClockTime budget) {
 // needs room: it becomes later than `latency`, not chopped.
 std::int64_t Listener::delay() const {
   const GstClockTime latency = latency_, pipeline = pipeline_latency_;
-  const GstClockTime least =
-      latency > kTightLatency ? std::min((latency - kTightLatency) / 2, kLeastDelay) : 0;
+  const GstClockTime spare = latency > kTightLatency ? (latency - kTightLatency) / 2 : 0;
+  const GstClockTime least = std::clamp(spare, kTightDelay, kLeastDelay);
   return static_cast<std::int64_t>(std::max(latency, pipeline + least) - pipeline);
 }
 
