@@ -26,7 +26,6 @@ std::shared_ptr<Leg> Leg::make(GstBin *bin, const std::string &url, GError **err
 Leg::Leg(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink)
     : bin_(bin), url_(url), sink_(std::move(sink)) {
   mark_private_part(sink_.get());
-  options_.apply(sink_.get());
   g_object_set(sink_.get(), "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, "qos",
                FALSE, "chunk-size", chunk_bytes, nullptr);
   pad_ = sink_ref(gst_pad_new("leg", GST_PAD_SRC));
@@ -39,6 +38,7 @@ Leg::Leg(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink)
 }
 
 void Leg::open() {
+  options_.apply(sink_.get());
   gst_element_set_state(sink_.get(), GST_STATE_PLAYING);
 }
 

@@ -9,8 +9,12 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <list>
 #include <map>
 #include <mutex>
+#include <vector>
 
 #include "gst/gst-ptr.hpp"
 
@@ -20,6 +24,10 @@ namespace {
 
 constexpr int send_buffer_bytes = 4096;
 constexpr int unacknowledged_ms = 4000;
+// The element's loop has nothing else to do; a machine that is too busy for it isn't waited for.
+// Nor is a name server that doesn't answer: of many sessions each may wait for that.
+constexpr auto told_within = std::chrono::milliseconds(100);
+constexpr auto resolved_within = std::chrono::milliseconds(20);
 // What both elements have by default.
 constexpr guint timeout_seconds = 5;
 // Half a lifetime in seconds, which nobody asks for.
@@ -42,12 +50,15 @@ class WeakSocket {
 };
 
 struct Connection {
-  WeakSocket socket;
+  std::list<WeakSocket> tried;  // one for each address of the host
+  WeakSocket socket;            // the one that was connected
+  bool trying = false;          // from the start until its element has been told how it went
   bool cut = false;
 };
 
 struct Connections {
   std::mutex mutex;
+  std::condition_variable told;
   std::map<guint, Connection> known;  // under mutex, by mark
 };
 
@@ -87,6 +98,18 @@ void take_mark (GSocketClient *client) {
   g_socket_client_set_timeout(client, timeout_seconds);
 }
 
+void connecting (guint mark, GSocket *socket) {
+  Connections &all = connections();
+  std::lock_guard lock(all.mutex);
+  auto it = all.known.find(mark);
+  // Whoever is gone by now had it cut.
+  if (it == all.known.end() || it->second.cut) {
+    g_socket_close(socket, nullptr);
+    return;
+  }
+  it->second.tried.emplace_back().set(socket);
+}
+
 void connected (guint mark, GSocket *socket) {
   g_socket_set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1, nullptr);
   g_socket_set_option(socket, SOL_SOCKET, SO_SNDBUF, send_buffer_bytes, nullptr);
@@ -94,11 +117,34 @@ void connected (guint mark, GSocket *socket) {
   Connections &all = connections();
   std::lock_guard lock(all.mutex);
   auto it = all.known.find(mark);
-  // Whoever is gone by now had it cut.
   if (it == all.known.end() || it->second.cut)
     g_socket_shutdown(socket, TRUE, TRUE, nullptr);
   else
     it->second.socket.set(socket);
+}
+
+// Thread of the element's loop, or of whoever lets go of the loop's context.
+void told (gpointer mark) {
+  Connections &all = connections();
+  std::lock_guard lock(all.mutex);
+  auto it = all.known.find(GPOINTER_TO_UINT(mark));
+  if (it == all.known.end())
+    return;
+  it->second.trying = false;
+  it->second.tried.clear();
+  all.told.notify_all();
+}
+
+// The element is told as soon as its loop gets to it, and so before what is less urgent.
+void complete (guint mark) {
+  GSource *source = g_idle_source_new();
+  g_source_set_priority(source, G_PRIORITY_LOW);
+  g_source_set_callback(
+      source, [] (gpointer) -> gboolean { return G_SOURCE_REMOVE; }, GUINT_TO_POINTER(mark), told);
+  GMainContext *context = g_main_context_ref_thread_default();
+  g_source_attach(source, context);
+  g_main_context_unref(context);
+  g_source_unref(source);
 }
 
 gboolean on_event (GSignalInvocationHint *, guint n_values, const GValue *values, gpointer) {
@@ -106,20 +152,22 @@ gboolean on_event (GSignalInvocationHint *, guint n_values, const GValue *values
   if (n_values < 4)
     return TRUE;
   auto *client = static_cast<GSocketClient *>(g_value_get_object(&values[0]));
-  switch (g_value_get_enum(&values[1])) {
-    case G_SOCKET_CLIENT_RESOLVING:
-      take_mark(client);
-      break;
-    case G_SOCKET_CLIENT_CONNECTED: {
-      const guint mark = GPOINTER_TO_UINT(g_object_get_data(G_OBJECT(client), mark_key));
-      gpointer connection = g_value_get_object(&values[3]);
-      if (mark && G_IS_SOCKET_CONNECTION(connection))
-        connected(mark, g_socket_connection_get_socket(G_SOCKET_CONNECTION(connection)));
-      break;
-    }
-    default:
-      break;
-  }
+  const int event = g_value_get_enum(&values[1]);
+  if (event == G_SOCKET_CLIENT_RESOLVING)
+    take_mark(client);
+  const guint mark = GPOINTER_TO_UINT(g_object_get_data(G_OBJECT(client), mark_key));
+  if (!mark)
+    return TRUE;
+  gpointer connection = g_value_get_object(&values[3]);
+  GSocket *socket = G_IS_SOCKET_CONNECTION(connection)
+                        ? g_socket_connection_get_socket(G_SOCKET_CONNECTION(connection))
+                        : nullptr;
+  if (event == G_SOCKET_CLIENT_CONNECTING && socket)
+    connecting(mark, socket);
+  else if (event == G_SOCKET_CLIENT_CONNECTED && socket)
+    connected(mark, socket);
+  else if (event == G_SOCKET_CLIENT_COMPLETE)
+    complete(mark);
   return TRUE;
 }
 
@@ -148,7 +196,12 @@ SocketOptions::~SocketOptions() {
   all.known.erase(mark_);
 }
 
-void SocketOptions::apply(GstElement *element) const {
+void SocketOptions::apply(GstElement *element) {
+  {
+    Connections &all = connections();
+    std::lock_guard lock(all.mutex);
+    all.known[mark_].trying = true;
+  }
   g_object_set(element, "timeout", mark_, nullptr);
 }
 
@@ -162,16 +215,21 @@ std::optional<Sending> SocketOptions::sending() const {
 }
 
 void SocketOptions::cut() {
-  ObjectPtr<GSocket> socket;
-  {
-    Connections &all = connections();
-    std::lock_guard lock(all.mutex);
-    Connection &mine = all.known[mark_];
-    mine.cut = true;
-    socket = mine.socket.get();
-  }
-  if (socket)
-    g_socket_shutdown(socket.get(), TRUE, TRUE, nullptr);
+  // Given back after the lock is: the last reference closes.
+  std::vector<ObjectPtr<GSocket>> sockets;
+  Connections &all = connections();
+  std::unique_lock lock(all.mutex);
+  Connection &mine = all.known[mark_];
+  mine.cut = true;
+  for (WeakSocket &one : mine.tried)
+    sockets.push_back(one.get());
+  sockets.push_back(mine.socket.get());
+  // Also of one whose peer hasn't answered: it fails at once then.
+  for (const ObjectPtr<GSocket> &socket : sockets)
+    if (socket)
+      g_socket_shutdown(socket.get(), TRUE, TRUE, nullptr);
+  all.told.wait_for(lock, mine.tried.empty() ? resolved_within : told_within,
+                    [&] { return !mine.trying; });
 }
 
 guint64 stat_of (GstElement *element, const char *name) {

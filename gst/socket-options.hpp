@@ -27,16 +27,20 @@ class SocketOptions {
   SocketOptions(const SocketOptions &) = delete;
   SocketOptions &operator=(const SocketOptions &) = delete;
 
-  // Before it connects: it is this element's connection from then on.
-  void apply (GstElement *element) const;
+  // Right before it is started: it is this element's connection from then on.
+  void apply (GstElement *element);
 
   // Nothing before it is connected.
   std::optional<Sending> sending () const;
-  // Ends the connection as the peer could, at once or as soon as there is one.
+  // Ends the connection as the peer could, at once or as soon as there is one, and waits until the
+  // element knows how its connecting went, 100 ms at the most.
   //
-  // An rtmp2sink or rtmp2src that is stopped between its handshake and the server's word lets its
-  // main loop end without closing, and the socket stays open for ever, with the loop's eventfd and
-  // memory. With the end of the connection before its eyes it tidies up first.
+  // An rtmp2sink or rtmp2src (1.22) that is stopped
+  //   - between its handshake and the server's word lets its main loop end without closing, and the
+  //     socket stays open for ever, with the loop's eventfd and memory;
+  //   - as the connection is made, forgets the connection, and the socket stays open for ever;
+  //   - while it is being made, forgets the error that says so.
+  // With the end of the connection before its eyes it tidies up first.
   void cut ();
 
  private:

@@ -94,7 +94,6 @@ Speaker::Leg::Leg(Speaker *speaker, const std::string &url) : speaker_(speaker) 
     return;
   }
   g_object_set(session_, "location", url.c_str(), "idle-timeout", kIdleSeconds, nullptr);
-  options_.apply(session_);
   gst_bin_add_many(GST_BIN(bin_), session_, demuxer_, nullptr);
   gst_element_link(session_, demuxer_);
   g_signal_connect(demuxer_, "pad-added", G_CALLBACK(pad_added), this);
@@ -116,6 +115,7 @@ bool Speaker::Leg::start() {
   if (!gst_bin_add(speaker_->owner_, bin_))
     return false;
   started_ = true;
+  options_.apply(session_);
   return gst_element_set_state(bin_, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
 }
 
