@@ -316,6 +316,10 @@ static void gst_agora_sink_handle_message (GstBin *bin, GstMessage *message) {
   GST_BIN_CLASS(gst_agora_sink_parent_class)->handle_message(bin, message);
 }
 
+static void gst_agora_sink_update_push_url (GstAgoraSink *self) {
+  self->core->renew_push_url();
+}
+
 static GstURIType gst_agora_sink_uri_get_type (GType) {
   return GST_URI_SINK;
 }
@@ -398,6 +402,10 @@ static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {
                               "The temporary URL that the sound is sent to, while there is one",
                               nullptr, readable));
   agora::install_event_signals(object_class);
+  g_signal_new_class_handler("update-push-url", GST_TYPE_AGORA_SINK,
+                             static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
+                             G_CALLBACK(gst_agora_sink_update_push_url), nullptr, nullptr, nullptr,
+                             G_TYPE_NONE, 0);
 
   agora::CapsPtr caps(agora::Front::template_caps());
   gst_element_class_add_pad_template(

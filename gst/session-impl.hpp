@@ -27,7 +27,7 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
 
   void enter (Member *member) override;
   bool leave (Member *member, GstClockTime budget) override;
-  void push_broke (Member *member) override;
+  void renew_push_url (Member *member) override;
   void play_broke (Member *member, std::uint32_t uid) override;
   bool take_speaker (Member *member, std::uint32_t uid) override;
   void let_speaker_go (Member *member, std::uint32_t uid) override;

@@ -32,7 +32,7 @@ unsigned SessionImpl::Pace::next_ms() {
   return tries == 0 ? (tries++, 0) : std::min(kLastRetry, kFirstRetry << (tries++ - 1));
 }
 
-void SessionImpl::push_broke(Member *) {
+void SessionImpl::renew_push_url(Member *) {
   post(context_, [self = shared_from_this()] {
     if (!self->joined_ || !self->published_ || self->push_pace_.timer)
       return;

@@ -394,6 +394,11 @@ void SinkCore::renew_token(const std::string &token) {
     channel->renew_token(this, token);
 }
 
+void SinkCore::renew_push_url() {
+  if (const std::shared_ptr<Session> channel = session())
+    channel->renew_push_url(this);
+}
+
 void SinkCore::token_refused(const GError &error) {
   post_token_refused(GST_ELEMENT(bin_), error);
 }
@@ -484,7 +489,7 @@ void SinkCore::leg_broke(const GError &cause) {
     announce_reconnecting(GST_ELEMENT(bin_), cause);
   // The gateway's answer decides between another try and the end.
   if (channel)
-    channel->push_broke(this);
+    channel->renew_push_url(this);
 }
 
 bool SinkCore::swallow(GstMessage *message) {

@@ -47,6 +47,7 @@ class SinkCore final : public Member, private Uplink::Owner {
   void set_muted (bool muted);
   void set_max_backlog (unsigned ms);
   void renew_token (const std::string &token);
+  void renew_push_url ();
   bool swallow (GstMessage *message);
   bool query (GstQuery *query);
   GstStructure *stats () const;

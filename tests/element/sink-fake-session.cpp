@@ -91,7 +91,7 @@ class FakeSession final : public Session, public std::enable_shared_from_this<Fa
     note([] { script->left = true; });
     return true;
   }
-  void push_broke (Member *) override {
+  void renew_push_url (Member *) override {
     note([] { script->broke++; });
     if (!script->next_url.empty())
       tell([] (Member &member) { member.push_url(script->next_url); });

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A token ends, and the application sets another one: in time, or while the gateway is away. What
 // is heard of it is measured where it would be played.
-#include <atomic>
-
 #include "signaling/agora-token.h"
-#include "tests/element/channel-rig.hpp"
+#include "tests/element/silence.hpp"
 
 namespace {
 
@@ -13,46 +11,6 @@ using namespace agora::test;
 constexpr guint host_uid = 7;
 constexpr const char *certificate = "0123456789abcdef0123456789abcdef";
 constexpr guint short_s = 4;
-
-// How much of what comes to the listener's end is silence.
-class Silence {
- public:
-  explicit Silence(const Pipeline &pipeline) {
-    g_autoptr(GstElement) end = pipeline.get("end");
-    pad_ = gst_element_get_static_pad(end, "sink");
-    probe_ = gst_pad_add_probe(pad_, GST_PAD_PROBE_TYPE_BUFFER, came, this, nullptr);
-  }
-  ~Silence() {
-    gst_pad_remove_probe(pad_, probe_);
-    gst_object_unref(pad_);
-  }
-  Silence(const Silence &) = delete;
-  Silence &operator=(const Silence &) = delete;
-
-  // Since the last call, in milliseconds.
-  guint64 ms () { return silent_.exchange(0) / GST_MSECOND; }
-
- private:
-  static GstPadProbeReturn came (GstPad *, GstPadProbeInfo *info, gpointer data) {
-    auto *self = static_cast<Silence *>(data);
-    GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
-    GstMapInfo map;
-    g_assert_true(gst_buffer_map(buffer, &map, GST_MAP_READ));
-    const auto *samples = reinterpret_cast<const float *>(map.data);
-    float peak = 0;
-    for (gsize i = 0; i < map.size / sizeof(float); i++)
-      peak = std::max(peak, std::abs(samples[i]));
-    gst_buffer_unmap(buffer, &map);
-    constexpr float quiet = 0.01f;
-    if (peak < quiet)
-      self->silent_ += GST_BUFFER_DURATION(buffer);
-    return GST_PAD_PROBE_OK;
-  }
-
-  GstPad *pad_;
-  gulong probe_;
-  std::atomic<GstClockTime> silent_ = 0;
-};
 
 std::string token_for (guint seconds) {
   g_autoptr(GError) error = nullptr;
