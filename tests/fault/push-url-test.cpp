@@ -82,7 +82,7 @@ void test_idle () {
   Pipeline pipeline("audiotestsrc is-live=true ! agorasink name=host" + in_room(gateway));
   g_autoptr(GstElement) host = pipeline.get("host");
   g_signal_emit_by_name(host, "update-push-url");
-  g_assert_cmpstr(push_url(pipeline).c_str(), ==, "");
+  g_assert_true(push_url(pipeline).empty());
   pipeline.set_state(GST_STATE_PLAYING);
   WAIT_UNTIL(!push_url(pipeline).empty());
   pipeline.set_state(GST_STATE_NULL);
