@@ -47,8 +47,6 @@ enum : guint {
 
 constexpr guint kDefaultLatency = 100;
 constexpr guint kDefaultSpeakerTimeout = 20;
-// What of the 500 ms that a stop may take the goodbye can have.
-constexpr GstClockTime kGoodbye = 350 * GST_MSECOND;
 
 struct State {
   explicit State(GstElement *element) : children(element, mixer) {}
@@ -322,7 +320,7 @@ static void gst_agora_src_stop (GstAgoraSrc *src) {
     std::lock_guard lock(self.mutex);
     listener.swap(self.listener);
   }
-  if (listener && !listener->stop(kGoodbye)) {
+  if (listener && !listener->stop(agora::kLeaveBudget)) {
     std::lock_guard lock(self.mutex);
     self.held_up.push_back(std::move(listener));
   }

@@ -57,6 +57,10 @@ class Member {
   virtual void failed (const GError &error) = 0;
 };
 
+// What leaving may wait for. A state change has 500 ms in all, in which sessions end too, and a
+// machine that is busy needs some of them for itself.
+inline constexpr GstClockTime kLeaveBudget = 250 * GST_MSECOND;
+
 class Session {
  public:
   virtual ~Session() = default;

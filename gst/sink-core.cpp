@@ -19,8 +19,6 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-// Going to NULL may take 500 ms in all.
-constexpr GstClockTime leave_budget = 350 * GST_MSECOND;
 // At the end what is queued is still to be sent: as long as it moves, but for a network that stands
 // still nobody waits.
 constexpr milliseconds drain_quiet(450);
@@ -211,7 +209,7 @@ void SinkCore::stop() {
   }
   end_feeding();
   if (session)
-    session->leave(this, leave_budget);
+    session->leave(this, kLeaveBudget);
   g_clear_object(&client);
 }
 

@@ -104,9 +104,9 @@ void GatewayProcess::start() {
   // What it complains of belongs into the test's log.
   g_autoptr(GSubprocessLauncher) launcher =
       g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE);
-  // A test that is killed or crashes leaves none behind.
+  // A test that is killed or crashes leaves none behind, be it stopped at that moment.
   g_subprocess_launcher_set_child_setup(
-      launcher, [] (gpointer) { prctl(PR_SET_PDEATHSIG, SIGTERM); }, nullptr, nullptr);
+      launcher, [] (gpointer) { prctl(PR_SET_PDEATHSIG, SIGKILL); }, nullptr, nullptr);
   std::vector<std::string> words = {program, "--app=" + app_, "--listen=" + listen_,
                                     "--rtmp-listen=" + rtmp_listen_};
   words.insert(words.end(), options_.begin(), options_.end());
