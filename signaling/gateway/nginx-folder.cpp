@@ -5,16 +5,21 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <sstream>
+#include <vector>
 
 #include "signaling/gateway/glib-ptr.hpp"
 
@@ -58,6 +63,47 @@ pid_t owner_of (std::string_view name) {
   return std::stoi(std::string(digits));
 }
 
+// Master and workers of the nginx that runs in `folder`, the master first; none where none does.
+std::vector<pid_t> nginx_of (const std::string &folder) {
+  g_autofree char *text = nullptr;
+  if (!g_file_get_contents((folder + "/nginx.pid").c_str(), &text, nullptr, nullptr))
+    return {};
+  const auto master = static_cast<pid_t>(g_ascii_strtoll(text, nullptr, 10));
+  const std::string process = "/proc/" + std::to_string(master);
+  g_autofree char *words = nullptr;
+  gsize size = 0;
+  // Its number may be another process's by now.
+  if (master <= 1 || !g_file_get_contents((process + "/cmdline").c_str(), &words, &size, nullptr) ||
+      std::string_view(words, size).find(folder) == std::string_view::npos)
+    return {};
+  std::vector<pid_t> all = {master};
+  std::ifstream children(process + "/task/" + std::to_string(master) + "/children");
+  all.insert(all.end(), std::istream_iterator<pid_t>(children), {});
+  return all;
+}
+
+// It hears of its gateway's end by a signal, and goes: but not at once, and not while it is
+// stopped. Until then the port is its own.
+void end_nginx (const std::string &folder) {
+  constexpr int limit_ms = 1000;
+  const std::vector<pid_t> all = nginx_of(folder);
+  if (all.empty())
+    return;
+  std::vector<int> ends;
+  ends.reserve(all.size());
+  // glibc 2.36 declares pidfd_open() for C alone.
+  for (const pid_t pid : all)
+    ends.push_back(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  kill(-all.front(), SIGKILL);
+  for (const int fd : ends) {
+    pollfd end = {fd, POLLIN, 0};
+    if (fd >= 0 && poll(&end, 1, limit_ms) == 0)
+      g_warning("nginx of %s, left by a gateway that was killed, does not end", folder.c_str());
+    if (fd >= 0)
+      close(fd);
+  }
+}
+
 // A pid says nothing across containers that share the folder: the lock has the last word.
 void sweep (const std::string &parent) {
   std::error_code error;
@@ -73,6 +119,7 @@ void sweep (const std::string &parent) {
     int lock = take_lock(path);
     if (lock < 0)
       continue;
+    end_nginx(path);
     remove_folder(path);
     close(lock);
     g_message("Removed %s, left by a gateway that was killed", path.c_str());

@@ -188,14 +188,15 @@ std::variant<std::unique_ptr<MediaServer>, std::string> NginxServer::make(const 
     return *problem;
   g_autoptr(GError) error = nullptr;
   auto server = std::unique_ptr<NginxServer>(new NginxServer);
-  server->socket_ = listen_tcp(options.rtmp_listen, &error);
-  if (!server->socket_ ||
-      !g_socket_set_option(server->socket_.get(), SOL_SOCKET, SO_RCVBUF, receive_buffer, &error))
-    return "--rtmp-listen=" + to_string(options.rtmp_listen) + ": " + error->message;
+  // First: it ends what a gateway that was killed has left.
   auto folder = NginxFolder::make();
   if (auto *problem = std::get_if<std::string>(&folder))
     return *problem;
   server->folder_ = std::move(std::get<0>(folder));
+  server->socket_ = listen_tcp(options.rtmp_listen, &error);
+  if (!server->socket_ ||
+      !g_socket_set_option(server->socket_.get(), SOL_SOCKET, SO_RCVBUF, receive_buffer, &error))
+    return "--rtmp-listen=" + to_string(options.rtmp_listen) + ": " + error->message;
 
   server->longest_outage_us_ = std::int64_t{options.outage_seconds} * G_USEC_PER_SEC;
   auto port = port_of(server->socket_.get());

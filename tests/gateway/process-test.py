@@ -360,6 +360,19 @@ class End(ProcessCase):
         self.assertEqual(sorted(others + mine + ['agora-gateway-999999999-abcdef']), self.left())
 
 
+    def test_kill_beside_a_frozen_nginx_and_start_at_once(self):
+        gateway = self.serve()
+        for _ in range(5):
+            for pid in self.nginx(gateway):
+                os.kill(pid, signal.SIGSTOP)
+            gateway.signal(signal.SIGKILL)
+            gateway.wait()
+            ports = [url.split('/')[2] for url in (gateway.ws, gateway.rtmp)]
+            gateway = self.serve(f'--listen={ports[0]}', f'--rtmp-listen={ports[1]}', '--app=demo',
+                                 defaults=False)
+            self.assertTrue(accepts(gateway.rtmp))
+
+
 class Restart(ProcessCase):
     def test_killed_master(self):
         gateway = self.serve()
