@@ -317,7 +317,7 @@ static void gst_agora_sink_handle_message (GstBin *bin, GstMessage *message) {
 }
 
 static void gst_agora_sink_update_push_url (GstAgoraSink *self) {
-  self->core->renew_push_url();
+  self->core->update_push_url();
 }
 
 static GstURIType gst_agora_sink_uri_get_type (GType) {

@@ -302,7 +302,7 @@ void SessionImpl::adopt_speakers() {
 void SessionImpl::on_out() {
   if (!joined_)
     return;
-  joined_ = busy_ = published_ = push_wanted_ = false;
+  joined_ = busy_ = published_ = push_asked_ = push_wanted_ = false;
   stay_++;
   push_url_.clear();
   push_pace_ = {};

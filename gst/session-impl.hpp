@@ -27,7 +27,8 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
 
   void enter (Member *member) override;
   bool leave (Member *member, GstClockTime budget) override;
-  void renew_push_url (Member *member) override;
+  void push_broke (Member *member) override;
+  void update_push_url (Member *member) override;
   void play_broke (Member *member, std::uint32_t uid) override;
   bool take_speaker (Member *member, std::uint32_t uid) override;
   void let_speaker_go (Member *member, std::uint32_t uid) override;
@@ -115,6 +116,7 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
   bool joined_ = false;
   bool busy_ = false;
   bool published_ = false;
+  bool push_asked_ = false;
   bool push_wanted_ = false;  // its URL broke while the gateway couldn't be asked
   bool muted_ = false;
   unsigned stay_ = 0;  // counts the times that the application's client was in the channel

@@ -32,7 +32,7 @@ unsigned SessionImpl::Pace::next_ms() {
   return tries == 0 ? (tries++, 0) : std::min(kLastRetry, kFirstRetry << (tries++ - 1));
 }
 
-void SessionImpl::renew_push_url(Member *) {
+void SessionImpl::push_broke(Member *) {
   post(context_, [self = shared_from_this()] {
     if (!self->joined_ || !self->published_ || self->push_pace_.timer)
       return;
@@ -42,6 +42,14 @@ void SessionImpl::renew_push_url(Member *) {
     }
     self->push_pace_.timer = after(self->context_, self->push_pace_.next_ms(),
                                    [raw = self.get()] { raw->ask_push_url(); });
+  });
+}
+
+// At no pace of its own: one answer at a time is enough of one, and a repair needn't wait for it.
+void SessionImpl::update_push_url(Member *) {
+  post(context_, [self = shared_from_this()] {
+    if (!self->push_asked_)
+      self->ask_push_url();
   });
 }
 
@@ -204,8 +212,10 @@ void SessionImpl::ask_push_url() {
     push_wanted_ = true;
     return;
   }
+  push_asked_ = true;
   agora_client_update_push_url_async(
       client_, cancellable_, finished, call([this] (GAsyncResult *result) {
+        push_asked_ = false;
         g_autoptr(GError) error = nullptr;
         g_autofree char *url = agora_client_update_push_url_finish(client_, result, &error);
         if (url) {

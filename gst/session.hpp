@@ -80,9 +80,11 @@ class Session {
   // as its element does.
   virtual bool leave (Member *member, GstClockTime budget) = 0;
 
-  // The RTMP session to the push URL broke, or another is wanted in its place: asks the gateway
-  // whether the member may still push, and answers through push_url() or failed().
-  virtual void renew_push_url (Member *member) = 0;
+  // The RTMP session to the push URL broke: asks the gateway whether the member may still push, and
+  // answers through push_url() or failed().
+  virtual void push_broke (Member *member) = 0;
+  // It works, but another one is wanted; answers likewise.
+  virtual void update_push_url (Member *member) = 0;
   // The same for a speaker's play URL, through speaker_url() or speaker_removed().
   virtual void play_broke (Member *member, std::uint32_t uid) = 0;
   // A member has one RTMP session for each speaker, whichever of its listeners plays it. False

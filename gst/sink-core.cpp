@@ -362,7 +362,6 @@ void SinkCore::joined(std::uint32_t uid) {
 void SinkCore::push_url(const std::string &url) {
   uplink_.connect(url);
   uplink_.moved();
-  g_object_notify(G_OBJECT(bin_), "push-url");
 }
 
 void SinkCore::channel_event(const char *name, std::uint32_t uid) {
@@ -392,9 +391,9 @@ void SinkCore::renew_token(const std::string &token) {
     channel->renew_token(this, token);
 }
 
-void SinkCore::renew_push_url() {
+void SinkCore::update_push_url() {
   if (const std::shared_ptr<Session> channel = session())
-    channel->renew_push_url(this);
+    channel->update_push_url(this);
 }
 
 void SinkCore::token_refused(const GError &error) {
@@ -427,6 +426,10 @@ void SinkCore::reconnected(GstClockTime) {
     duration = static_cast<GstClockTime>((Clock::now() - down_since_).count());
   }
   announce_reconnected(GST_ELEMENT(bin_), duration);
+}
+
+void SinkCore::leg_taken() {
+  g_object_notify(G_OBJECT(bin_), "push-url");
 }
 
 void SinkCore::leg_works() {
@@ -487,7 +490,7 @@ void SinkCore::leg_broke(const GError &cause) {
     announce_reconnecting(GST_ELEMENT(bin_), cause);
   // The gateway's answer decides between another try and the end.
   if (channel)
-    channel->renew_push_url(this);
+    channel->push_broke(this);
 }
 
 bool SinkCore::swallow(GstMessage *message) {

@@ -47,7 +47,7 @@ class SinkCore final : public Member, private Uplink::Owner {
   void set_muted (bool muted);
   void set_max_backlog (unsigned ms);
   void renew_token (const std::string &token);
-  void renew_push_url ();
+  void update_push_url ();
   bool swallow (GstMessage *message);
   bool query (GstQuery *query);
   GstStructure *stats () const;
@@ -71,6 +71,7 @@ class SinkCore final : public Member, private Uplink::Owner {
 
  private:
   void leg_broke (const GError &cause) override;
+  void leg_taken () override;
   void leg_works () override;
 
   static GstFlowReturn on_frame (GstPad *pad, GstObject *parent, GstBuffer *buffer);

@@ -77,10 +77,15 @@ guint64 Leg::sent_bytes() const {
   return stat_of(sink_.get(), "out-bytes-total");
 }
 
-void Leg::close() {
+void Leg::cut() {
   // What the server has taken on still goes out.
   if (!accepted())
     options_.cut();
+}
+
+void Leg::close(Deadline until) {
+  cut();
+  options_.await_told(until);
   gst_element_set_state(sink_.get(), GST_STATE_NULL);
   gst_pad_set_active(pad_.get(), FALSE);
   ObjectPtr<GstObject> parent(gst_element_get_parent(sink_.get()));

@@ -33,8 +33,11 @@ class Leg {
   guint64 sent_bytes () const;
   // What has been sent, and how far the server's kernel has taken it.
   std::optional<Sending> sending () const { return options_.sending(); }
-  // Ends the session; a push() that waits returns. A few milliseconds.
-  void close ();
+  // Makes the server's end of a session that it hasn't admitted yet. Waits for nothing.
+  void cut ();
+  // Ends the session; a push() that waits returns. A few milliseconds, and more where it was still
+  // connecting: until `until` at the most.
+  void close (Deadline until = told_by());
 
   // Over, by the server's or the network's doing, and why: the first word counts. The uplink's lock
   // guards the cause.

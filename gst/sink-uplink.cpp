@@ -95,7 +95,10 @@ void Uplink::stop() {
     changed_.notify_all();
   }
   for (const LegPtr &leg : legs)
-    leg->close();
+    leg->cut();
+  const Deadline until = told_by();
+  for (const LegPtr &leg : legs)
+    leg->close(until);
   {
     std::lock_guard lock(mutex_);
     for (const LegPtr &leg : legs)
@@ -357,6 +360,7 @@ void Uplink::install(const LegPtr &leg, bool promoted) {
   }
   if (old)
     retire(std::move(old), graceful);
+  owner_.leg_taken();
   // It may have broken before anyone depended on it; nobody was told then.
   if (leg->broken())
     broke(leg, *leg->cause());
@@ -383,15 +387,16 @@ void Uplink::outlast(const LegPtr &leg) {
   if (in_former_ == leg.get())
     return;
   const auto deadline = Clock::now() + retire_limit;
-  guint64 sent = leg->sent_bytes();
-  while (!changed_.wait_for(lock, drain_poll, gone)) {
+  std::optional<guint64> sent;
+  do {
+    // Not under the lock: it is wanted by whoever tells of the session's end, with its own held.
     lock.unlock();
     const guint64 now = leg->sent_bytes();
     const bool over = std::exchange(sent, now) == now || Clock::now() > deadline;
     lock.lock();
     if (over)
       return;
-  }
+  } while (!changed_.wait_for(lock, drain_poll, gone));
 }
 
 void Uplink::broke(const LegPtr &leg, const GError &cause) {

@@ -26,6 +26,8 @@ class Uplink {
     virtual ~Owner() = default;
     // The session's end, from its thread: never waits, never touches the session.
     virtual void leg_broke (const GError &cause) = 0;
+    // Another session is in use, and so another URL.
+    virtual void leg_taken () = 0;
     // Sound reaches a session again, or for the first time. The muxer's thread.
     virtual void leg_works () = 0;
   };

@@ -13,7 +13,9 @@
 #include <condition_variable>
 #include <list>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "gst/gst-ptr.hpp"
@@ -25,9 +27,7 @@ namespace {
 constexpr int send_buffer_bytes = 4096;
 constexpr int unacknowledged_ms = 4000;
 // The element's loop has nothing else to do; a machine that is too busy for it isn't waited for.
-// Nor is a name server that doesn't answer: of many sessions each may wait for that.
-constexpr auto told_within = std::chrono::milliseconds(100);
-constexpr auto resolved_within = std::chrono::milliseconds(20);
+constexpr auto told_within = std::chrono::milliseconds(50);
 // What both elements have by default.
 constexpr guint timeout_seconds = 5;
 // Half a lifetime in seconds, which nobody asks for.
@@ -49,9 +49,15 @@ class WeakSocket {
   GWeakRef ref_;
 };
 
+struct ContextUnref {
+  void operator()(GMainContext *context) const { g_main_context_unref(context); }
+};
+using ContextPtr = std::unique_ptr<GMainContext, ContextUnref>;
+
 struct Connection {
+  ContextPtr context;           // of its element's loop; none before the name is resolved
   std::list<WeakSocket> tried;  // one for each address of the host
-  WeakSocket socket;            // the one that was connected
+  WeakSocket socket;            // the one that it became
   bool trying = false;          // from the start until its element has been told how it went
   bool cut = false;
 };
@@ -107,6 +113,8 @@ void connecting (guint mark, GSocket *socket) {
     g_socket_close(socket, nullptr);
     return;
   }
+  if (!it->second.context)
+    it->second.context.reset(g_main_context_ref_thread_default());
   it->second.tried.emplace_back().set(socket);
 }
 
@@ -119,8 +127,6 @@ void connected (guint mark, GSocket *socket) {
   auto it = all.known.find(mark);
   if (it == all.known.end() || it->second.cut)
     g_socket_shutdown(socket, TRUE, TRUE, nullptr);
-  else
-    it->second.socket.set(socket);
 }
 
 // Thread of the element's loop, or of whoever lets go of the loop's context.
@@ -135,16 +141,22 @@ void told (gpointer mark) {
   all.told.notify_all();
 }
 
-// The element is told as soon as its loop gets to it, and so before what is less urgent.
-void complete (guint mark) {
+// The element is told as soon as its loop gets to it, and so before what is less urgent. `socket`:
+// nullptr where it failed.
+void complete (guint mark, GSocket *socket) {
   GSource *source = g_idle_source_new();
   g_source_set_priority(source, G_PRIORITY_LOW);
   g_source_set_callback(
       source, [] (gpointer) -> gboolean { return G_SOURCE_REMOVE; }, GUINT_TO_POINTER(mark), told);
-  GMainContext *context = g_main_context_ref_thread_default();
-  g_source_attach(source, context);
-  g_main_context_unref(context);
+  const ContextPtr context(g_main_context_ref_thread_default());
+  g_source_attach(source, context.get());
   g_source_unref(source);
+  if (!socket)
+    return;
+  Connections &all = connections();
+  std::lock_guard lock(all.mutex);
+  if (auto it = all.known.find(mark); it != all.known.end())
+    it->second.socket.set(socket);
 }
 
 gboolean on_event (GSignalInvocationHint *, guint n_values, const GValue *values, gpointer) {
@@ -167,7 +179,7 @@ gboolean on_event (GSignalInvocationHint *, guint n_values, const GValue *values
   else if (event == G_SOCKET_CLIENT_CONNECTED && socket)
     connected(mark, socket);
   else if (event == G_SOCKET_CLIENT_COMPLETE)
-    complete(mark);
+    complete(mark, socket);
   return TRUE;
 }
 
@@ -183,6 +195,10 @@ void install_hook () {
 
 }  // namespace
 
+Deadline told_by () {
+  return std::chrono::steady_clock::now() + told_within;
+}
+
 SocketOptions::SocketOptions() : mark_(next_mark()) {
   install_hook();
   Connections &all = connections();
@@ -192,8 +208,10 @@ SocketOptions::SocketOptions() : mark_(next_mark()) {
 
 SocketOptions::~SocketOptions() {
   Connections &all = connections();
-  std::lock_guard lock(all.mutex);
-  all.known.erase(mark_);
+  std::unique_lock lock(all.mutex);
+  // Let go of without the lock: what its context still holds asks for it.
+  const auto mine = all.known.extract(mark_);
+  lock.unlock();
 }
 
 void SocketOptions::apply(GstElement *element) {
@@ -215,21 +233,38 @@ std::optional<Sending> SocketOptions::sending() const {
 }
 
 void SocketOptions::cut() {
-  // Given back after the lock is: the last reference closes.
-  std::vector<ObjectPtr<GSocket>> sockets;
+  using Sockets = std::vector<ObjectPtr<GSocket>>;
+  auto sockets = std::make_unique<Sockets>();
+  Connections &all = connections();
+  std::lock_guard lock(all.mutex);
+  Connection &mine = all.known[mark_];
+  if (std::exchange(mine.cut, true) || !mine.context)
+    return;
+  for (WeakSocket &one : mine.tried)
+    sockets->push_back(one.get());
+  sockets->push_back(mine.socket.get());
+  // By their own thread: another one might do it to a descriptor that is somebody else's by then.
+  // Before it ends its loop, and also to one whose peer hasn't answered: it fails at once then.
+  GSource *source = g_idle_source_new();
+  g_source_set_priority(source, G_PRIORITY_HIGH);
+  g_source_set_callback(
+      source,
+      [] (gpointer data) -> gboolean {
+        for (const ObjectPtr<GSocket> &socket : *static_cast<Sockets *>(data))
+          if (socket)
+            g_socket_shutdown(socket.get(), TRUE, TRUE, nullptr);
+        return G_SOURCE_REMOVE;
+      },
+      sockets.release(), [] (gpointer data) { delete static_cast<Sockets *>(data); });
+  g_source_attach(source, mine.context.get());
+  g_source_unref(source);
+}
+
+void SocketOptions::await_told(Deadline until) {
   Connections &all = connections();
   std::unique_lock lock(all.mutex);
-  Connection &mine = all.known[mark_];
-  mine.cut = true;
-  for (WeakSocket &one : mine.tried)
-    sockets.push_back(one.get());
-  sockets.push_back(mine.socket.get());
-  // Also of one whose peer hasn't answered: it fails at once then.
-  for (const ObjectPtr<GSocket> &socket : sockets)
-    if (socket)
-      g_socket_shutdown(socket.get(), TRUE, TRUE, nullptr);
-  all.told.wait_for(lock, mine.tried.empty() ? resolved_within : told_within,
-                    [&] { return !mine.trying; });
+  const Connection &mine = all.known[mark_];
+  all.told.wait_until(lock, until, [&] { return !mine.trying; });
 }
 
 guint64 stat_of (GstElement *element, const char *name) {

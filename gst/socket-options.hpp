@@ -6,6 +6,7 @@
 
 #include <gst/gst.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
@@ -17,8 +18,14 @@ struct Sending {
   std::uint64_t waiting = 0;
 };
 
-// One element's connection. A process-wide hook knows it by the element's time-out, which is a mark
-// until the element connects and the usual one then; it never goes away, and touches no other
+using Deadline = std::chrono::steady_clock::time_point;
+
+// What await_told() may take from now on, for as many connections as there are: a stop waits for
+// more than this, and has half a second.
+Deadline told_by ();
+
+// One element's connection. A process-wide hook knows it by the element's time-out, which is a
+// mark; the connection's own is the usual one. The hook never goes away, and touches no other
 // connection. Thread-safe.
 class SocketOptions {
  public:
@@ -32,8 +39,7 @@ class SocketOptions {
 
   // Nothing before it is connected.
   std::optional<Sending> sending () const;
-  // Ends the connection as the peer could, at once or as soon as there is one, and waits until the
-  // element knows how its connecting went, 100 ms at the most.
+  // Ends the connection as the peer could, as soon as there is one; the element's own thread does.
   //
   // An rtmp2sink or rtmp2src (1.22) that is stopped
   //   - between its handshake and the server's word lets its main loop end without closing, and the
@@ -42,6 +48,9 @@ class SocketOptions {
   //   - while it is being made, forgets the error that says so.
   // With the end of the connection before its eyes it tidies up first.
   void cut ();
+  // Waits until the element knows how its connecting went: for a cut one, but for a name server
+  // that doesn't answer, that is soon.
+  void await_told (Deadline until);
 
  private:
   const guint mark_;

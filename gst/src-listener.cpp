@@ -63,8 +63,11 @@ bool Listener::stop(GstClockTime budget) {
     std::lock_guard lock(mutex_);
     speakers.swap(speakers_);
   }
+  for (auto &[uid, speaker] : speakers)
+    speaker->cut();
+  const Deadline until = told_by();
   for (auto &[uid, speaker] : speakers) {
-    speaker->stop();
+    speaker->stop(until);
     mixer_->remove(uid);
   }
   std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads;

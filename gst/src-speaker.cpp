@@ -9,7 +9,6 @@
 
 #include "gst/codecs.hpp"
 #include "gst/private-part.hpp"
-#include "gst/socket-options.hpp"
 #include "gst/stamp.hpp"
 #include "gst/to-floats.hpp"
 
@@ -46,7 +45,8 @@ class Speaker::Leg {
   Leg(Speaker *speaker, const std::string &url);
   ~Leg();
   bool start ();
-  void stop ();
+  void cut ();
+  void stop (Deadline until = told_by());
   // What it says from then on is no news.
   bool stopping () const { return stopping_; }
   bool owns (GstObject *object) const {
@@ -119,14 +119,19 @@ bool Speaker::Leg::start() {
   return gst_element_set_state(bin_, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
 }
 
-void Speaker::Leg::stop() {
+void Speaker::Leg::cut() {
+  stopping_ = true;
+  if (started_ && stat_of(session_, "in-bytes-total") == 0)
+    options_.cut();
+}
+
+void Speaker::Leg::stop(Deadline until) {
   if (!started_)
     return;
+  cut();
   started_ = false;
-  stopping_ = true;
   gst_pad_set_active(end_, FALSE);
-  if (stat_of(session_, "in-bytes-total") == 0)
-    options_.cut();
+  options_.await_told(until);
   gst_element_set_state(bin_, GST_STATE_NULL);
   gst_bin_remove(speaker_->owner_, bin_);
 }
@@ -257,18 +262,22 @@ Speaker::Speaker(GstBin *owner, std::uint32_t uid, std::shared_ptr<Timeline> tim
 
 Speaker::~Speaker() = default;
 
-// Its own threads look things up here while they are stopped, so that it is found until they are.
-void Speaker::stop() {
-  std::shared_ptr<Leg> legs[3];
-  {
-    std::lock_guard lock(mutex_);
-    legs[0] = current_;
-    legs[1] = next_;
-    legs[2] = old_;
-  }
-  for (auto &leg : legs)
+std::array<std::shared_ptr<Speaker::Leg>, 3> Speaker::legs() const {
+  std::lock_guard lock(mutex_);
+  return {current_, next_, old_};
+}
+
+void Speaker::cut() {
+  for (const auto &leg : legs())
     if (leg)
-      leg->stop();
+      leg->cut();
+}
+
+// Its own threads look things up here while they are stopped, so that it is found until they are.
+void Speaker::stop(Deadline until) {
+  for (const auto &leg : legs())
+    if (leg)
+      leg->stop(until);
 }
 
 void Speaker::play(const std::string &url) {

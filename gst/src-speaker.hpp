@@ -5,11 +5,13 @@
 
 #include <gst/gst.h>
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
 
+#include "gst/socket-options.hpp"
 #include "gst/timeline.hpp"
 
 namespace agora {
@@ -45,8 +47,11 @@ class Speaker {
   // Plays `url` from now on. What is playing already goes on until the first sound from there, so
   // that a move is not heard. Signalling thread.
   void play (const std::string &url);
-  // Ends its sessions; never from a streaming thread of theirs. Nothing may follow.
-  void stop ();
+  // Makes the server's end of what it hasn't admitted yet. Waits for nothing; stop() is to follow.
+  void cut ();
+  // Ends its sessions; never from a streaming thread of theirs. Waits for what is still connecting,
+  // until `until` at the most. Nothing may follow.
+  void stop (Deadline until = told_by());
   // Frees what a finished move left behind. Signalling thread.
   void tidy ();
 
@@ -60,6 +65,7 @@ class Speaker {
 
  private:
   class Leg;
+  std::array<std::shared_ptr<Leg>, 3> legs () const;
   bool take_over (Leg *leg, unsigned frames);
   void ended (Leg *leg);
 

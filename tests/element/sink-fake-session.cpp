@@ -91,11 +91,12 @@ class FakeSession final : public Session, public std::enable_shared_from_this<Fa
     note([] { script->left = true; });
     return true;
   }
-  void renew_push_url (Member *) override {
+  void push_broke (Member *) override {
     note([] { script->broke++; });
     if (!script->next_url.empty())
       tell([] (Member &member) { member.push_url(script->next_url); });
   }
+  void update_push_url (Member *) override {}
   void play_broke (Member *, std::uint32_t) override {}
   void unpublish (Member *) override {
     note([] { script->unpublished = true; });
