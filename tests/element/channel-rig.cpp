@@ -5,6 +5,8 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -20,13 +22,16 @@ constexpr auto state_limit = std::chrono::milliseconds(500);
 class Limit {
  public:
   explicit Limit(std::string what)
-      : thread_([this, what = std::move(what)] {
+      : what_(std::move(what)),
+        end_(std::chrono::steady_clock::now() + state_limit * time_scale()),
+        thread_([this] {
           std::unique_lock lock(mutex_);
-          if (!changed_.wait_for(lock, state_limit * time_scale(), [this] { return over_; }))
-            g_error("%s takes longer than %d ms", what.c_str(),
-                    static_cast<int>(state_limit.count() * time_scale()));
+          if (!changed_.wait_until(lock, end_, [this] { return over_; }))
+            fail();
         }) {}
   ~Limit() {
+    if (std::chrono::steady_clock::now() > end_)
+      fail();
     {
       std::lock_guard lock(mutex_);
       over_ = true;
@@ -38,11 +43,52 @@ class Limit {
   Limit &operator=(const Limit &) = delete;
 
  private:
+  [[noreturn]] void fail () const {
+    g_error("%s takes longer than %d ms", what_.c_str(),
+            static_cast<int>(state_limit.count() * time_scale()));
+  }
+
+  const std::string what_;
+  const std::chrono::steady_clock::time_point end_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool over_ = false;
   std::thread thread_;
 };
+
+// Gateways that run now. One that is stopped hears of the test's end only when it goes on.
+std::array<std::atomic<pid_t>, 8> running;
+
+void on_abort (int number) {
+  for (const auto &pid : running)
+    if (pid > 0)
+      ::kill(pid, SIGCONT);
+  ::signal(number, SIG_DFL);
+  ::raise(number);
+}
+
+void note_running (pid_t pid) {
+  for (const int number : {SIGABRT, SIGTRAP})
+    ::signal(number, on_abort);
+  for (auto &place : running) {
+    pid_t none = 0;
+    if (place.compare_exchange_strong(none, pid))
+      return;
+  }
+  g_error("too many gateways");
+}
+
+void note_gone (pid_t pid) {
+  for (auto &place : running) {
+    pid_t mine = pid;
+    place.compare_exchange_strong(mine, 0);
+  }
+}
+
+pid_t pid_of (GSubprocess *process) {
+  const char *id = g_subprocess_get_identifier(process);
+  return id ? static_cast<pid_t>(g_ascii_strtoll(id, nullptr, 10)) : 0;
+}
 
 std::vector<pid_t> children_of (pid_t pid) {
   g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", pid, pid);
@@ -92,8 +138,14 @@ GatewayProcess::~GatewayProcess() {
   signal(SIGCONT);
   signal_nginx(SIGCONT);
   g_subprocess_send_signal(process_, SIGTERM);
-  g_subprocess_wait(process_, nullptr, nullptr);
+  wait();
   g_object_unref(process_);
+}
+
+void GatewayProcess::wait() {
+  const pid_t pid = pid_of(process_);
+  g_subprocess_wait(process_, nullptr, nullptr);
+  note_gone(pid);
 }
 
 void GatewayProcess::start() {
@@ -104,9 +156,9 @@ void GatewayProcess::start() {
   // What it complains of belongs into the test's log.
   g_autoptr(GSubprocessLauncher) launcher =
       g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE);
-  // A test that is killed or crashes leaves none behind, be it stopped at that moment.
+  // A test that is killed or crashes leaves none behind.
   g_subprocess_launcher_set_child_setup(
-      launcher, [] (gpointer) { prctl(PR_SET_PDEATHSIG, SIGKILL); }, nullptr, nullptr);
+      launcher, [] (gpointer) { prctl(PR_SET_PDEATHSIG, SIGTERM); }, nullptr, nullptr);
   std::vector<std::string> words = {program, "--app=" + app_, "--listen=" + listen_,
                                     "--rtmp-listen=" + rtmp_listen_};
   words.insert(words.end(), options_.begin(), options_.end());
@@ -117,6 +169,7 @@ void GatewayProcess::start() {
   argv.push_back(nullptr);
   process_ = g_subprocess_launcher_spawnv(launcher, argv.data(), &error);
   g_assert_no_error(error);
+  note_running(pid_of(process_));
   g_autoptr(GDataInputStream) lines =
       g_data_input_stream_new(g_subprocess_get_stdout_pipe(process_));
   g_autofree char *line = g_data_input_stream_read_line(lines, nullptr, nullptr, nullptr);
@@ -146,10 +199,7 @@ void GatewayProcess::signal(int number) {
 }
 
 void GatewayProcess::signal_nginx(int number, bool master) {
-  const char *id = g_subprocess_get_identifier(process_);
-  if (!id)
-    return;
-  for (const pid_t nginx : children_of(static_cast<pid_t>(g_ascii_strtoll(id, nullptr, 10)))) {
+  for (const pid_t nginx : children_of(pid_of(process_))) {
     const std::vector<pid_t> workers = children_of(nginx);
     // The master first: it would replace a worker that died.
     if (master)
@@ -162,7 +212,7 @@ void GatewayProcess::signal_nginx(int number, bool master) {
 void GatewayProcess::kill() {
   signal(SIGCONT);
   g_subprocess_force_exit(process_);
-  g_subprocess_wait(process_, nullptr, nullptr);
+  wait();
 }
 
 Pipeline::Pipeline(const std::string &launch) {

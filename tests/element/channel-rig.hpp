@@ -41,6 +41,8 @@ class GatewayProcess {
   void start (const std::string &app);
 
  private:
+  void wait ();
+
   GSubprocess *process_ = nullptr;
   std::string app_;
   const std::vector<std::string> options_;

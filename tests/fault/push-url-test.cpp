@@ -44,6 +44,10 @@ std::string push_url (const Pipeline &pipeline) {
   return url ? url : "";
 }
 
+void count (std::atomic<unsigned> *told) {
+  (*told)++;
+}
+
 void test_moves () {
   GatewayProcess gateway;
   const std::string room = in_room(gateway);
@@ -56,7 +60,10 @@ void test_moves () {
   let_pass(3000);
   Silence silence(pipeline);
   g_autoptr(GstElement) host = pipeline.get("host");
+  std::atomic<unsigned> told = 0;
+  g_signal_connect_swapped(host, "notify::push-url", G_CALLBACK(count), &told);
   const guint64 concealed = concealed_ms(pipeline);
+  const gint64 begin = g_get_monotonic_time();
   for (unsigned i = 0; i < moves; i++) {
     const std::string before = push_url(pipeline);
     const guint had = sessions(pipeline);
@@ -64,12 +71,19 @@ void test_moves () {
     WAIT_UNTIL(push_url(pipeline) != before && sessions(pipeline) == had + 1);
     // Beyond the second in which the gateway still lets the old session be.
     let_pass(2000);
+    pipeline.heard(host_uid);
     WAIT_UNTIL(pipeline.heard(host_uid));
   }
+  const auto passed = static_cast<guint64>(g_get_monotonic_time() - begin) / 1000;
+  const guint64 came = silence.came_ms();
   const guint64 silent = silence.ms();
   const guint64 more = concealed_ms(pipeline) - concealed;
   g_test_message("%u fresh push URLs: silent for %d ms, %d ms concealed", moves,
                  static_cast<int>(silent), static_cast<int>(more));
+  g_assert_cmpuint(told, ==, moves);
+  // It came without a stop; the last of it is under way.
+  constexpr guint64 under_way_ms = 200;
+  g_assert_cmpuint(came + under_way_ms, >, passed);
   g_assert_cmpuint(silent, ==, 0);
   g_assert_cmpuint(more, ==, 0);
   g_assert_cmpuint(pipeline.told("agora-reconnecting"), ==, 0);
