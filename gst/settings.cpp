@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "gst/gst-ptr.hpp"
 #include "signaling/agora-client.h"
 
 namespace agora {
@@ -44,7 +45,7 @@ SettingsStore::~SettingsStore() {
 
 bool SettingsStore::set(GObject *element, guint id, const GValue *value) {
   // Freed outside of the lock.
-  g_autoptr(AgoraClient) dropped = nullptr;
+  ObjectPtr<AgoraClient> dropped;
   ObjectLock lock(element);
   switch (id) {
     case kGateway:
@@ -66,7 +67,7 @@ bool SettingsStore::set(GObject *element, guint id, const GValue *value) {
       settings_.uid = g_value_get_uint(value);
       return true;
     case kClient:
-      dropped = settings_.client;
+      dropped.reset(settings_.client);
       settings_.client = AGORA_CLIENT(g_value_dup_object(value));
       return true;
     case kConnectTimeout:

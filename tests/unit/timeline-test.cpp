@@ -284,7 +284,9 @@ double loud_seconds (const std::vector<Out> &out, double from, double to) {
 // Another delay costs no word where there are pauses, and is there within two seconds.
 void test_moves_in_pauses (gconstpointer data) {
   const auto to = *static_cast<const std::int64_t *>(data);
-  for (double at = 5; at < 5.5; at += 0.09) {
+  constexpr int moments = 6;
+  for (int i = 0; i < moments; i++) {
+    const double at = 5 + 0.09 * i;
     Rig rig;
     rig.sender.sound = words;
     rig.timeline.set_delay(300'000'000);
@@ -414,7 +416,7 @@ void test_sine () {
   rig.sender.ppm = 300;
   rig.run(120, jitter(3));
   double worst = -200;
-  for (double from = 20; from < 118; from += 1) {
+  for (int from = 20; from < 118; from++) {
     const double db = splatter_db(rig.out, from, 1000);
     worst = std::max(worst, db);
     g_assert_cmpfloat(db, <, -60);
