@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "gst/gst-ptr.hpp"
+#include "gst/work.hpp"
 
 namespace agora {
 
@@ -233,8 +234,7 @@ std::optional<Sending> SocketOptions::sending() const {
 }
 
 void SocketOptions::cut() {
-  using Sockets = std::vector<ObjectPtr<GSocket>>;
-  auto sockets = std::make_unique<Sockets>();
+  auto sockets = std::make_shared<std::vector<ObjectPtr<GSocket>>>();
   Connections &all = connections();
   std::lock_guard lock(all.mutex);
   Connection &mine = all.known[mark_];
@@ -247,15 +247,18 @@ void SocketOptions::cut() {
   // Before it ends its loop, and also to one whose peer hasn't answered: it fails at once then.
   GSource *source = g_idle_source_new();
   g_source_set_priority(source, G_PRIORITY_HIGH);
+  auto *work = new Work([sockets = std::move(sockets)] {
+    for (const ObjectPtr<GSocket> &socket : *sockets)
+      if (socket)
+        g_socket_shutdown(socket.get(), TRUE, TRUE, nullptr);
+  });
   g_source_set_callback(
       source,
       [] (gpointer data) -> gboolean {
-        for (const ObjectPtr<GSocket> &socket : *static_cast<Sockets *>(data))
-          if (socket)
-            g_socket_shutdown(socket.get(), TRUE, TRUE, nullptr);
+        Work::run(data);
         return G_SOURCE_REMOVE;
       },
-      sockets.release(), [] (gpointer data) { delete static_cast<Sockets *>(data); });
+      work, Work::discard);
   g_source_attach(source, mine.context.get());
   g_source_unref(source);
 }
