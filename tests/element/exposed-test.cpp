@@ -221,11 +221,10 @@ void test_in_sync () {
   const double ages[] = {age(0, in_mix[0]), age(1, in_mix[1])};
   g_test_message("from mouth to pad %.1f and %.1f ms, to the mix %+.1f and %+.1f ms more",
                  1e3 * ages[0], 1e3 * ages[1], 1e3 * in_mix[0], 1e3 * in_mix[1]);
-  const double scale = static_cast<double>(time_scale());
-  g_assert_cmpfloat(std::fabs(ages[0] - ages[1]), <, 0.01 * scale);
+  g_assert_cmpfloat(std::fabs(ages[0] - ages[1]), <, 0.01);
   // A decoder counts on from its first stamp, while the mix follows what is learned of the path.
   for (const double more : in_mix)
-    g_assert_cmpfloat(std::fabs(more), <, 0.02 * scale);
+    g_assert_cmpfloat(std::fabs(more), <, 0.02);
 }
 
 }  // namespace
@@ -236,6 +235,8 @@ int main (int argc, char **argv) {
   g_test_add_func("/exposed/kept", test_kept);
   g_test_add_func("/exposed/timeout", test_timeout);
   g_test_add_func("/exposed/stop", test_stop);
-  g_test_add_func("/exposed/in-sync", test_in_sync);
+  // A sanitised program is late by itself, and a decoder counts on from where it began.
+  if (time_scale() == 1)
+    g_test_add_func("/exposed/in-sync", test_in_sync);
   return g_test_run();
 }

@@ -110,7 +110,9 @@ void test_formats () {
   for (std::size_t i = 0; i < G_N_ELEMENTS(asked); i++) {
     g_test_message("%s: %.3f, %.2f ms missing in a second", asked[i], ears[i]->tone(hertz, 0, 500),
                    1e3 * (ears[i]->missing() - missing[i]));
-    g_assert_cmpfloat(std::fabs(ears[i]->missing() - missing[i]), <, 0.002);
+    // Eight of them, sanitised, don't always keep up.
+    if (time_scale() == 1)
+      g_assert_cmpfloat(std::fabs(ears[i]->missing() - missing[i]), <, 0.002);
   }
 }
 
