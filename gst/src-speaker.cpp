@@ -293,8 +293,9 @@ void Speaker::play(const std::string &url) {
     failed(nullptr);
 }
 
-// Whether this session's sound is the one in use. A new one takes over at its first frame; from one
-// that still plays, not before its decoder has settled, so that the move is not heard.
+// Whether the sound of this RTMP session is the one in use. A new one takes over at its first
+// frame; from one that still plays, not before its decoder has settled, so that the move is not
+// heard.
 bool Speaker::take_over(Leg *leg, unsigned frames) {
   {
     std::lock_guard lock(mutex_);

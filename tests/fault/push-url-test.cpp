@@ -101,6 +101,7 @@ void test_idle () {
   WAIT_UNTIL(!push_url(pipeline).empty());
   pipeline.set_state(GST_STATE_NULL);
   g_signal_emit_by_name(host, "update-push-url");
+  g_assert_true(push_url(pipeline).empty());
 }
 
 }  // namespace
