@@ -15,8 +15,16 @@ namespace {
 using namespace agora::gateway;
 
 int complain (const std::string &reason) {
-  fprintf(stderr, "agora-gateway: %s\n", reason.c_str());
+  fprintf(stderr, "%s: %s\n", g_get_prgname(), reason.c_str());
   return 1;
+}
+
+int leave (const OptionsExit &exit) {
+  if (exit.status == 0)
+    fputs(exit.message.c_str(), stdout);
+  else
+    complain(exit.message);
+  return exit.status;
 }
 
 // Each member is a file: take what the system lets us have.
@@ -77,15 +85,10 @@ int main (int argc, char **argv) {
   g_log_writer_default_set_use_stderr(TRUE);
   g_set_prgname("agora-gateway");
   if (argc > 1 && strcmp(argv[1], "token") == 0)
-    return agora::gateway::token_command(argc - 1, argv + 1);
+    return leave(token_command(argc - 1, argv + 1));
   raise_file_limit();
   auto parsed = parse_options(argc, argv);
-  if (auto *exit = std::get_if<OptionsExit>(&parsed)) {
-    if (exit->status == 0)
-      fputs(exit->message.c_str(), stdout);
-    else
-      complain(exit->message);
-    return exit->status;
-  }
+  if (const auto *exit = std::get_if<OptionsExit>(&parsed))
+    return leave(*exit);
   return serve(std::get<Options>(parsed));
 }

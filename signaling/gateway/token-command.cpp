@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "signaling/gateway/options.hpp"
 #include "signaling/protocol/rules.hpp"
 #include "signaling/protocol/token.hpp"
 
@@ -37,9 +36,8 @@ struct Arguments {
 
 constexpr int exit_usage = 2;
 
-int refuse (const std::string &reason) {
-  g_printerr("%s: %s\n", g_get_prgname(), reason.c_str());
-  return exit_usage;
+OptionsExit refuse (const std::string &reason) {
+  return {exit_usage, reason};
 }
 
 std::optional<std::string> fill (const Arguments &options, TokenSpec &spec) {
@@ -104,7 +102,7 @@ std::optional<std::string> fill (const Arguments &options, TokenSpec &spec) {
 
 }  // namespace
 
-int token_command (int argc, char **argv) {
+OptionsExit token_command (int argc, char **argv) {
   Arguments options;
   const GOptionEntry entries[] = {
       {"app", 0, 0, G_OPTION_ARG_STRING, &options.app, "The app and its secret", "ID:CERTIFICATE"},
@@ -140,8 +138,7 @@ int token_command (int argc, char **argv) {
   auto token = build_token(spec);
   if (auto *cause = std::get_if<TokenError>(&token))
     return refuse(cause->reason);
-  g_print("%s\n", std::get<std::string>(token).c_str());
-  return 0;
+  return {0, std::get<std::string>(token) + '\n'};
 }
 
 }  // namespace agora::gateway
