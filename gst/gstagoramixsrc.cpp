@@ -7,7 +7,7 @@
 #include <atomic>
 #include <utility>
 
-#include "gst/mix-src.hpp"
+#include "gst/src/mix-src.hpp"
 
 GST_DEBUG_CATEGORY_STATIC(gst_agora_mix_src_debug);
 #define GST_CAT_DEFAULT gst_agora_mix_src_debug

@@ -12,10 +12,10 @@
  */
 #include "gst/gstagorasink.h"
 
-#include "gst/events.hpp"
-#include "gst/private-part.hpp"
-#include "gst/settings.hpp"
-#include "gst/sink-core.hpp"
+#include "gst/common/channel-settings.hpp"
+#include "gst/common/messages.hpp"
+#include "gst/common/private-part.hpp"
+#include "gst/sink/publisher.hpp"
 
 GST_DEBUG_CATEGORY(agora_sink_debug);
 #define GST_CAT_DEFAULT agora_sink_debug

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "gst/gst-ptr.hpp"
-#include "gst/speaker-child.hpp"
+#include "gst/common/gst-ptr.hpp"
+#include "gst/src/speaker-faders.hpp"
 
 namespace {
 

@@ -23,12 +23,12 @@
 #include <string>
 #include <vector>
 
-#include "gst/events.hpp"
-#include "gst/mix-src.hpp"
-#include "gst/private-part.hpp"
-#include "gst/settings.hpp"
-#include "gst/speaker-child.hpp"
-#include "gst/src-listener.hpp"
+#include "gst/common/channel-settings.hpp"
+#include "gst/common/messages.hpp"
+#include "gst/common/private-part.hpp"
+#include "gst/src/listener.hpp"
+#include "gst/src/mix-src.hpp"
+#include "gst/src/speaker-faders.hpp"
 #include "signaling/agora-error.h"
 
 GST_DEBUG_CATEGORY(gst_agora_src_debug);

@@ -2,7 +2,7 @@
 // AgoraClient's calls that enter a channel, act on the membership, and leave it.
 #include <utility>
 
-#include "signaling/client-calls.hpp"
+#include "signaling/client/calls.hpp"
 
 using namespace agora::client;
 namespace protocol = agora::protocol;

@@ -2,7 +2,7 @@
 // AgoraClient's calls about one's own voice and those of others.
 #include <utility>
 
-#include "signaling/client-calls.hpp"
+#include "signaling/client/calls.hpp"
 
 using namespace agora::client;
 namespace protocol = agora::protocol;

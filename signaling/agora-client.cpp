@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "signaling/agora-enum-types.h"
-#include "signaling/client-object.hpp"
+#include "signaling/client/object.hpp"
 
 namespace agora::client {
 

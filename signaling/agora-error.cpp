@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/agora-error.h"
 
-#include "signaling/client-errors.hpp"
+#include "signaling/client/errors.hpp"
 
 namespace agora::client {
 

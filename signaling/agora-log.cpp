@@ -6,7 +6,7 @@
 #include <mutex>
 #include <utility>
 
-#include "signaling/client-log.hpp"
+#include "signaling/client/log.hpp"
 
 namespace {
 

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "signaling/gateway/external-server.hpp"
 #include "signaling/gateway/http.hpp"
-#include "signaling/gateway/nginx-server.hpp"
-#include "signaling/gateway/secret-file.hpp"
+#include "signaling/gateway/media/external-server.hpp"
+#include "signaling/gateway/media/nginx-server.hpp"
+#include "signaling/gateway/options/secret-file.hpp"
 #include "signaling/protocol/codec.hpp"
 
 namespace agora::gateway {

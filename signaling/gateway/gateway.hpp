@@ -9,16 +9,16 @@
 #include <unordered_map>
 #include <variant>
 
-#include "signaling/gateway/admin.hpp"
-#include "signaling/gateway/front.hpp"
-#include "signaling/gateway/hook-listener.hpp"
-#include "signaling/gateway/media-server.hpp"
-#include "signaling/gateway/member-socket.hpp"
-#include "signaling/gateway/metrics.hpp"
-#include "signaling/gateway/options.hpp"
-#include "signaling/gateway/rule-book.hpp"
-#include "signaling/gateway/timer.hpp"
-#include "signaling/gateway/webhooks.hpp"
+#include "signaling/gateway/channel/rule-book.hpp"
+#include "signaling/gateway/front/front.hpp"
+#include "signaling/gateway/front/member-socket.hpp"
+#include "signaling/gateway/media/hook-listener.hpp"
+#include "signaling/gateway/media/media-server.hpp"
+#include "signaling/gateway/operator/admin.hpp"
+#include "signaling/gateway/operator/metrics.hpp"
+#include "signaling/gateway/operator/webhooks.hpp"
+#include "signaling/gateway/options/options.hpp"
+#include "signaling/support/timer.hpp"
 
 namespace agora::gateway {
 

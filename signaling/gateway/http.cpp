@@ -9,7 +9,7 @@
 
 #include <array>
 
-#include "signaling/gateway/media-url.hpp"
+#include "signaling/gateway/channel/media-url.hpp"
 
 namespace agora::gateway {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "signaling/gateway/glib-ptr.hpp"
-#include "signaling/gateway/options.hpp"
+#include "signaling/gateway/options/options.hpp"
+#include "signaling/support/glib-ptr.hpp"
 
 namespace agora::gateway {
 

@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "signaling/gateway/gateway.hpp"
-#include "signaling/gateway/options.hpp"
-#include "signaling/gateway/token-command.hpp"
+#include "signaling/gateway/operator/token-command.hpp"
+#include "signaling/gateway/options/options.hpp"
 
 namespace {
 

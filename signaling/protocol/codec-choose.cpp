@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
+#include "signaling/protocol/argument-checks.hpp"
 #include "signaling/protocol/codec.hpp"
 #include "signaling/protocol/json.hpp"
-#include "signaling/protocol/rules.hpp"
 
 namespace agora::protocol {
 namespace {

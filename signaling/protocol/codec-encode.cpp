@@ -2,9 +2,9 @@
 #include <type_traits>
 #include <utility>
 
+#include "signaling/protocol/argument-checks.hpp"
 #include "signaling/protocol/codec.hpp"
 #include "signaling/protocol/json-writer.hpp"
-#include "signaling/protocol/rules.hpp"
 
 namespace agora::protocol {
 namespace {

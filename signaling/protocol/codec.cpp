@@ -7,8 +7,8 @@
 #include <array>
 #include <utility>
 
+#include "signaling/protocol/argument-checks.hpp"
 #include "signaling/protocol/json.hpp"
-#include "signaling/protocol/rules.hpp"
 
 namespace agora::protocol {
 namespace {

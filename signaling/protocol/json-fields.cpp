@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <glib.h>
 
+#include "signaling/protocol/argument-checks.hpp"
 #include "signaling/protocol/json.hpp"
-#include "signaling/protocol/rules.hpp"
 
 namespace agora::protocol {
 

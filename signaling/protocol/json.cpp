@@ -8,7 +8,7 @@
 #include <cmath>
 #include <utility>
 
-#include "signaling/protocol/rules.hpp"
+#include "signaling/protocol/argument-checks.hpp"
 
 namespace agora::protocol {
 

@@ -3,7 +3,7 @@
 // and a listener hears nothing of it.
 #include <string>
 
-#include "tests/element/silence.hpp"
+#include "tests/element/src/silence.hpp"
 
 namespace {
 

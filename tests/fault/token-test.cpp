@@ -2,7 +2,7 @@
 // A token ends, and the application sets another one: in time, or while the gateway is away. What
 // is heard of it is measured where it would be played.
 #include "signaling/agora-token.h"
-#include "tests/element/silence.hpp"
+#include "tests/element/src/silence.hpp"
 
 namespace {
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "signaling/gateway/hook-form.hpp"
-#include "signaling/gateway/media-url.hpp"
-#include "signaling/gateway/opening.hpp"
+#include "signaling/gateway/channel/hook-form.hpp"
+#include "signaling/gateway/channel/media-url.hpp"
+#include "signaling/gateway/front/opening.hpp"
 
 namespace {
 

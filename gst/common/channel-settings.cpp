@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/common/channel-settings.hpp"
+
+#include <string>
+
+#include "gst/common/gst-ptr.hpp"
+#include "signaling/agora-client.h"
+
+namespace agora {
+namespace {
+
+const char *default_gateway () {
+  const char *env = g_getenv("AGORA_GATEWAY");
+  return env && *env ? env : "ws://127.0.0.1:8080/api";
+}
+
+std::string text (const GValue *value) {
+  const char *s = g_value_get_string(value);
+  return s ? s : "";
+}
+
+std::string escaped (const std::string &s) {
+  g_autofree char *e = g_uri_escape_string(s.c_str(), nullptr, FALSE);
+  return e;
+}
+
+class ObjectLock {
+ public:
+  explicit ObjectLock(GObject *object) : object_(GST_OBJECT(object)) { GST_OBJECT_LOCK(object_); }
+  ~ObjectLock() { GST_OBJECT_UNLOCK(object_); }
+  ObjectLock(const ObjectLock &) = delete;
+  ObjectLock &operator=(const ObjectLock &) = delete;
+
+ private:
+  GstObject *object_;
+};
+
+}  // namespace
+
+SettingsStore::SettingsStore() = default;
+
+SettingsStore::~SettingsStore() {
+  g_clear_object(&settings_.client);
+}
+
+bool SettingsStore::set(GObject *element, guint id, const GValue *value) {
+  // Freed outside of the lock.
+  ObjectPtr<AgoraClient> dropped;
+  ObjectLock lock(element);
+  switch (id) {
+    case kGateway:
+      settings_.gateway = text(value);
+      return true;
+    case kApUrl:
+      settings_.ap_url = text(value);
+      return true;
+    case kAppId:
+      settings_.app_id = text(value);
+      return true;
+    case kChannel:
+      settings_.channel = text(value);
+      return true;
+    case kToken:
+      settings_.token = text(value);
+      return true;
+    case kUid:
+      settings_.uid = g_value_get_uint(value);
+      return true;
+    case kClient:
+      dropped.reset(settings_.client);
+      settings_.client = AGORA_CLIENT(g_value_dup_object(value));
+      return true;
+    case kConnectTimeout:
+      settings_.connect_timeout_ms = g_value_get_uint(value);
+      return true;
+    case kReconnectTimeout:
+      settings_.reconnect_timeout_s = g_value_get_uint(value);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool SettingsStore::get(GObject *element, guint id, GValue *value) const {
+  ObjectLock lock(element);
+  switch (id) {
+    case kGateway:
+      g_value_set_string(value,
+                         settings_.gateway.empty() ? default_gateway() : settings_.gateway.c_str());
+      return true;
+    case kApUrl:
+      g_value_set_string(value, settings_.ap_url.c_str());
+      return true;
+    case kAppId:
+      g_value_set_string(value, settings_.app_id.c_str());
+      return true;
+    case kChannel:
+      g_value_set_string(value, settings_.channel.c_str());
+      return true;
+    case kUid:
+      g_value_set_uint(value, settings_.uid);
+      return true;
+    case kClient:
+      g_value_set_object(value, settings_.client);
+      return true;
+    case kConnectTimeout:
+      g_value_set_uint(value, settings_.connect_timeout_ms);
+      return true;
+    case kReconnectTimeout:
+      g_value_set_uint(value, settings_.reconnect_timeout_s);
+      return true;
+    default:
+      return false;
+  }
+}
+
+Settings SettingsStore::copy(GObject *element) const {
+  ObjectLock lock(element);
+  Settings settings = settings_;
+  if (settings.gateway.empty())
+    settings.gateway = default_gateway();
+  if (settings.client)
+    g_object_ref(settings.client);
+  return settings;
+}
+
+bool SettingsStore::set_uri(GObject *element, const char *uri, GError **error) {
+  g_autoptr(GError) parse_error = nullptr;
+  g_autoptr(GUri) parsed =
+      g_uri_parse(uri, static_cast<GUriFlags>(G_URI_FLAGS_ENCODED_PATH | G_URI_FLAGS_ENCODED_QUERY),
+                  &parse_error);
+  const char *why = nullptr;
+  g_auto(GStrv) parts = nullptr;
+  g_autoptr(GHashTable) query = nullptr;
+  if (!parsed)
+    why = parse_error->message;
+  else if (g_strcmp0(g_uri_get_scheme(parsed), "agora") != 0)
+    why = "the scheme is not agora";
+  else if (!g_uri_get_host(parsed) || !*g_uri_get_host(parsed))
+    why = "it names no host";
+  if (!why) {
+    parts = g_strsplit(g_uri_get_path(parsed), "/", -1);
+    if (g_strv_length(parts) != 3 || !*parts[1] || !*parts[2])
+      why = "its path is not /APP-ID/CHANNEL";
+  }
+  if (!why && g_uri_get_query(parsed)) {
+    query = g_uri_parse_params(g_uri_get_query(parsed), -1, "&", G_URI_PARAMS_NONE, &parse_error);
+    if (!query)
+      why = parse_error->message;
+  }
+  auto argument = [&query] (const char *name) {
+    return query ? static_cast<const char *>(g_hash_table_lookup(query, name)) : nullptr;
+  };
+  guint64 uid = 0;
+  if (!why && argument("uid") &&
+      !g_ascii_string_to_unsigned(argument("uid"), 10, 0, G_MAXUINT32, &uid, nullptr))
+    why = "uid is not an unsigned 32-bit integer";
+  if (why) {
+    g_set_error(error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI,
+                "“%s” is not agora://HOST[:PORT]/APP-ID/CHANNEL[?uid=…&token=…&tls=1]: %s", uri,
+                why);
+    return false;
+  }
+
+  const bool tls = g_strcmp0(argument("tls"), "1") == 0;
+  const int port = g_uri_get_port(parsed);
+  g_autofree char *gateway =
+      g_uri_join(G_URI_FLAGS_NONE, tls ? "wss" : "ws", nullptr, g_uri_get_host(parsed),
+                 port > 0 ? port : (tls ? 443 : 8080), "/api", nullptr, nullptr);
+  ObjectLock lock(element);
+  settings_.gateway = gateway;
+  g_autofree char *app_id = g_uri_unescape_string(parts[1], nullptr);
+  g_autofree char *channel = g_uri_unescape_string(parts[2], nullptr);
+  settings_.app_id = app_id ? app_id : "";
+  settings_.channel = channel ? channel : "";
+  settings_.uid = static_cast<std::uint32_t>(uid);
+  // What the URI leaves out, too: another's secret is not for this host.
+  settings_.token = argument("token") ? argument("token") : "";
+  settings_.ap_url.clear();
+  return true;
+}
+
+// Without the token: a secret is never read back.
+char *SettingsStore::uri(GObject *element) const {
+  const Settings s = [&] {
+    ObjectLock lock(element);
+    Settings copy = settings_;
+    copy.client = nullptr;
+    return copy;
+  }();
+  g_autoptr(GUri) gateway = g_uri_parse(s.gateway.empty() ? default_gateway() : s.gateway.c_str(),
+                                        G_URI_FLAGS_NONE, nullptr);
+  if (!gateway || !g_uri_get_host(gateway) || s.app_id.empty() || s.channel.empty())
+    return nullptr;
+  const bool tls = g_strcmp0(g_uri_get_scheme(gateway), "wss") == 0;
+  std::string query = tls ? "tls=1" : "";
+  if (s.uid)
+    query += (query.empty() ? "uid=" : "&uid=") + std::to_string(s.uid);
+  return g_uri_join(G_URI_FLAGS_ENCODED, "agora", nullptr, g_uri_get_host(gateway),
+                    g_uri_get_port(gateway),
+                    ("/" + escaped(s.app_id) + "/" + escaped(s.channel)).c_str(),
+                    query.empty() ? nullptr : query.c_str(), nullptr);
+}
+
+void install_settings (GObjectClass *klass) {
+  const auto readwrite = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                  GST_PARAM_MUTABLE_READY);
+  const auto write = static_cast<GParamFlags>(G_PARAM_WRITABLE | G_PARAM_STATIC_STRINGS |
+                                              GST_PARAM_MUTABLE_PLAYING);
+  const auto read = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  g_object_class_install_property(
+      klass, kGateway,
+      g_param_spec_string("gateway", "Gateway",
+                          "ws:// or wss:// URL of the gateway (default: the environment variable "
+                          "AGORA_GATEWAY, then ws://127.0.0.1:8080/api)",
+                          nullptr, readwrite));
+  g_object_class_install_property(
+      klass, kApUrl,
+      g_param_spec_string("ap-url", "Access point URL",
+                          "http:// or https:// URL at which to ask for a gateway, instead of "
+                          "the property gateway",
+                          nullptr, readwrite));
+  g_object_class_install_property(
+      klass, kAppId,
+      g_param_spec_string("app-id", "App ID", "The app that the channel belongs to", nullptr,
+                          readwrite));
+  g_object_class_install_property(
+      klass, kChannel,
+      g_param_spec_string("channel", "Channel", "Name of the channel, 1 to 128 bytes", nullptr,
+                          readwrite));
+  g_object_class_install_property(
+      klass, kToken,
+      g_param_spec_string("token", "Token",
+                          "Token or Channel Key, for an app with a certificate; another one may be "
+                          "set while playing, before it ends or while the gateway is away; never "
+                          "read back",
+                          nullptr, write));
+  g_object_class_install_property(
+      klass, kUid,
+      g_param_spec_uint("uid", "Uid",
+                        "Who one is in the channel; 0: the gateway assigns one, which then reads "
+                        "back",
+                        0, G_MAXUINT32, 0, readwrite));
+  g_object_class_install_property(
+      klass, kClient,
+      g_param_spec_object("client", "Client",
+                          "An AgoraClient of the application to share, instead of a membership "
+                          "of the pipeline's own; the application joins and leaves",
+                          AGORA_TYPE_CLIENT, readwrite));
+  g_object_class_install_property(
+      klass, kConnectTimeout,
+      g_param_spec_uint("connect-timeout", "Connect timeout",
+                        "How long a gateway may take to answer before the first join (ms)", 1,
+                        G_MAXINT, 10000, readwrite));
+  g_object_class_install_property(
+      klass, kReconnectTimeout,
+      g_param_spec_uint("reconnect-timeout", "Reconnect timeout",
+                        "How long to try to come back to the channel (s); 0: never", 0, G_MAXINT,
+                        20 * 60, readwrite));
+  g_object_class_install_property(
+      klass, kConnectionState,
+      g_param_spec_string("connection-state", "Connection state",
+                          "idle, connecting, joined, reconnecting, leaving or failed", "idle",
+                          read));
+  g_object_class_install_property(
+      klass, kStats,
+      g_param_spec_boxed("stats", "Statistics", "What the element counted since it started",
+                         GST_TYPE_STRUCTURE, read));
+}
+
+}  // namespace agora

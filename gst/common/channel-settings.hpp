@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The properties that both elements have, in one place: which channel, as whom, through which
+// gateway.
+#pragma once
+
+#include <gst/gst.h>
+
+#include "gst/membership/membership.hpp"
+
+namespace agora {
+
+// Property ids of an element's own begin at kSettingsEnd.
+enum SettingsProperty : guint {
+  kSettingsNone,
+  kGateway,
+  kApUrl,
+  kAppId,
+  kChannel,
+  kToken,
+  kUid,
+  kClient,
+  kConnectTimeout,
+  kReconnectTimeout,
+  kConnectionState,
+  kStats,
+  kSettingsEnd,
+};
+
+// What an element keeps while it is stopped; its OBJECT_LOCK guards it.
+class SettingsStore {
+ public:
+  SettingsStore();
+  ~SettingsStore();
+  SettingsStore(const SettingsStore &) = delete;
+  SettingsStore &operator=(const SettingsStore &) = delete;
+
+  // Whether `id` was one of ours. uid, connection-state and stats are read from the element.
+  bool set (GObject *element, guint id, const GValue *value);
+  bool get (GObject *element, guint id, GValue *value) const;
+  // agora://HOST[:PORT]/APP-ID/CHANNEL[?uid=…&token=…&tls=1]
+  bool set_uri (GObject *element, const char *uri, GError **error);
+  char *uri (GObject *element) const;
+  // Takes a reference to the client, where there is one.
+  Settings copy (GObject *element) const;
+
+ private:
+  Settings settings_;
+};
+
+void install_settings (GObjectClass *klass);
+
+}  // namespace agora

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/common/codecs.hpp"
+
+namespace agora {
+namespace {
+
+GstElement *make_best (GstElementFactoryListType type, GstCaps *caps) {
+  GList *all = gst_element_factory_list_get_elements(type | GST_ELEMENT_FACTORY_TYPE_MEDIA_AUDIO,
+                                                     GST_RANK_MARGINAL);
+  GList *fit = gst_element_factory_list_filter(all, caps, GST_PAD_SINK, FALSE);
+  fit = g_list_sort(fit, gst_plugin_feature_rank_compare_func);
+  GstElement *element = nullptr;
+  for (GList *item = fit; item && !element; item = item->next)
+    element = gst_element_factory_create(GST_ELEMENT_FACTORY(item->data), nullptr);
+  gst_plugin_feature_list_free(fit);
+  gst_plugin_feature_list_free(all);
+  return element;
+}
+
+}  // namespace
+
+GstElement *make_parser (GstCaps *caps) {
+  return make_best(GST_ELEMENT_FACTORY_TYPE_PARSER, caps);
+}
+
+GstElement *make_decoder (GstCaps *caps) {
+  return make_best(GST_ELEMENT_FACTORY_TYPE_DECODER, caps);
+}
+
+}  // namespace agora

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a membership asks the gateway for: where to push, and where to play from.
+#include <algorithm>
+#include <utility>
+
+#include "gst/membership/shared-membership.hpp"
+
+GST_DEBUG_CATEGORY_EXTERN(agora_session_debug);
+#define GST_CAT_DEFAULT agora_session_debug
+
+namespace agora {
+namespace {
+
+// Tries again after this long at first, doubling up to the bound.
+constexpr unsigned kFirstRetry = 250;
+constexpr unsigned kLastRetry = 2000;
+// What held this long was no failed try.
+constexpr gint64 kHeld = 5 * G_TIME_SPAN_SECOND;
+// How long a client that came back may take to tell of new URLs by itself.
+constexpr unsigned kNewUrls = 300;
+
+constexpr Part kHost = Part::host;
+constexpr Part kListener = Part::listener;
+
+}  // namespace
+
+unsigned SessionImpl::Pace::next_ms() {
+  const gint64 now = g_get_monotonic_time();
+  if (now - last > kHeld)
+    tries = 0;
+  last = now;
+  return tries == 0 ? (tries++, 0) : std::min(kLastRetry, kFirstRetry << (tries++ - 1));
+}
+
+void SessionImpl::push_broke(Member *) {
+  post(context_, [self = shared_from_this()] {
+    if (!self->joined_ || !self->published_ || self->push_pace_.timer)
+      return;
+    if (!self->can_ask()) {
+      self->push_wanted_ = true;
+      return;
+    }
+    self->push_pace_.timer = after(self->context_, self->push_pace_.next_ms(),
+                                   [raw = self.get()] { raw->ask_push_url(); });
+  });
+}
+
+// At no pace of its own: one answer at a time is enough of one, and a repair needn't wait for it.
+void SessionImpl::update_push_url(Member *) {
+  post(context_, [self = shared_from_this()] {
+    if (!self->push_asked_)
+      self->ask_push_url();
+  });
+}
+
+void SessionImpl::play_broke(Member *, std::uint32_t uid) {
+  post(context_, [self = shared_from_this(), uid] {
+    auto it = self->remotes_.find(uid);
+    if (it == self->remotes_.end() || it->second.asking || it->second.pace.timer)
+      return;
+    if (it->second.missing) {
+      self->removed(uid);
+      return;
+    }
+    if (!self->can_ask()) {
+      it->second.wanted = true;
+      return;
+    }
+    it->second.pace.timer = after(self->context_, it->second.pace.next_ms(),
+                                  [raw = self.get(), uid] { raw->subscribe(uid); });
+  });
+}
+
+bool SessionImpl::take_speaker(Member *member, std::uint32_t uid) {
+  std::lock_guard lock(mutex_);
+  return players_.try_emplace(uid, member).first->second == member;
+}
+
+void SessionImpl::let_speaker_go(Member *member, std::uint32_t uid) {
+  {
+    std::lock_guard lock(mutex_);
+    auto it = players_.find(uid);
+    if (it == players_.end() || it->second != member)
+      return;
+    players_.erase(it);
+  }
+  post(context_, [self = shared_from_this(), uid] { self->offer(uid); });
+}
+
+void SessionImpl::unpublish(Member *) {
+  {
+    std::lock_guard lock(mutex_);
+    host_ended_ = true;
+  }
+  post(context_, [self = shared_from_this()] { self->pursue(); });
+}
+
+void SessionImpl::republish(Member *) {
+  {
+    std::lock_guard lock(mutex_);
+    host_ended_ = false;
+  }
+  post(context_, [self = shared_from_this()] { self->pursue(); });
+}
+
+void SessionImpl::renew_token(Member *member, const std::string &token) {
+  // The application's own client is the application's to renew.
+  if (!own_client_)
+    return;
+  post(context_, [self = shared_from_this(), member, token] {
+    if (!self->client_ || !self->joined_)
+      return;
+    agora_client_renew_token_async(
+        self->client_, token.c_str(), self->cancellable_, finished,
+        self->call([raw = self.get(), member] (GAsyncResult *result) {
+          g_autoptr(GError) error = nullptr;
+          if (!agora_client_renew_token_finish(raw->client_, result, &error) &&
+              !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+            raw->tell([&] (Member &m) { m.token_refused(*error); }, nullptr, member);
+        }));
+  });
+}
+
+/* What follows runs on the context's thread alone. */
+
+bool SessionImpl::can_ask() const {
+  return client_ && agora_client_get_state(client_) == AGORA_STATE_JOINED;
+}
+
+// The gateway is back. The client publishes and subscribes again by itself, and tells where a URL
+// is another one: only what it says nothing of is asked for, or there would be two sessions.
+void SessionImpl::ask_again() {
+  if (std::exchange(push_wanted_, false) && !push_pace_.timer)
+    push_pace_.timer = after(context_, kNewUrls, [this] { ask_push_url(); });
+  for (auto &[uid, remote] : remotes_)
+    if (std::exchange(remote.wanted, false) && !remote.asking && !remote.pace.timer)
+      remote.pace.timer = after(context_, kNewUrls, [this, uid = uid] { subscribe(uid); });
+}
+
+// One step towards what the members want: a host is a broadcaster that publishes, no host is an
+// audience. One request at a time.
+void SessionImpl::pursue() {
+  if (!joined_ || busy_ || !client_ || agora_client_get_state(client_) != AGORA_STATE_JOINED)
+    return;
+  const bool host = has(Part::host);
+  const bool broadcaster = agora_client_get_role(client_) == AGORA_ROLE_BROADCASTER;
+
+  if (host && !broadcaster) {
+    busy_ = true;
+    agora_client_set_role_async(client_, AGORA_ROLE_BROADCASTER, cancellable_, finished,
+                                call([this] (GAsyncResult *result) {
+                                  g_autoptr(GError) error = nullptr;
+                                  agora_client_set_role_finish(client_, result, &error);
+                                  pursued(error == nullptr, error);
+                                }));
+  } else if (host && !published_) {
+    busy_ = true;
+    agora_client_publish_async(client_, cancellable_, finished, call([this] (GAsyncResult *result) {
+                                 g_autoptr(GError) error = nullptr;
+                                 g_autofree char *url =
+                                     agora_client_publish_finish(client_, result, &error);
+                                 if (url) {
+                                   published_ = true;
+                                   push_url_ = url;
+                                   if (muted_)
+                                     agora_client_mute_local_async(client_, AGORA_TARGET_AUDIO,
+                                                                   TRUE, nullptr, nullptr, nullptr);
+                                   tell([this] (Member &m) { m.push_url(push_url_); }, &kHost);
+                                 }
+                                 pursued(url != nullptr, error);
+                               }));
+  } else if (!host && published_) {
+    busy_ = true;
+    published_ = false;
+    agora_client_unpublish_async(client_, cancellable_, finished,
+                                 call([this] (GAsyncResult *result) {
+                                   agora_client_unpublish_finish(client_, result, nullptr);
+                                   pursued(true, nullptr);
+                                 }));
+  } else if (!host && broadcaster && own_client_) {
+    busy_ = true;
+    agora_client_set_role_async(client_, AGORA_ROLE_AUDIENCE, cancellable_, finished,
+                                call([this] (GAsyncResult *result) {
+                                  agora_client_set_role_finish(client_, result, nullptr);
+                                  pursued(true, nullptr);
+                                }));
+  }
+}
+
+void SessionImpl::pursued(bool ok, GError *error) {
+  busy_ = false;
+  if (ok) {
+    pursue();
+    return;
+  }
+  if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  const bool refused = g_error_matches(error, AGORA_ERROR, AGORA_ERROR_NOT_PERMITTED);
+  if (refused || agora_error_is_final(error)) {
+    fail_host(*error);
+    return;
+  }
+  GST_INFO("will publish later: %s", error->message);
+  retry_ = after(context_, kLastRetry / 2, [this] { pursue(); });
+}
+
+void SessionImpl::ask_push_url() {
+  push_pace_.timer.reset();
+  if (!joined_ || !published_ || !client_)
+    return;
+  if (!can_ask()) {
+    push_wanted_ = true;
+    return;
+  }
+  push_asked_ = true;
+  agora_client_update_push_url_async(
+      client_, cancellable_, finished, call([this] (GAsyncResult *result) {
+        push_asked_ = false;
+        g_autoptr(GError) error = nullptr;
+        g_autofree char *url = agora_client_update_push_url_finish(client_, result, &error);
+        if (url) {
+          push_url_ = url;
+          tell([this] (Member &m) { m.push_url(push_url_); }, &kHost);
+        } else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+          return;
+        } else if (agora_error_is_final(error) ||
+                   g_error_matches(error, AGORA_ERROR, AGORA_ERROR_NOT_PERMITTED)) {
+          fail_host(*error);
+        } else if (!can_ask()) {
+          push_wanted_ = true;
+        } else if (joined_ && published_ && !push_pace_.timer) {
+          push_pace_.timer = after(context_, std::max(kFirstRetry, push_pace_.next_ms()),
+                                   [this] { ask_push_url(); });
+        }
+      }));
+}
+
+// To whoever else wants it.
+void SessionImpl::offer(std::uint32_t uid) {
+  auto it = remotes_.find(uid);
+  if (it == remotes_.end() || it->second.url.empty())
+    return;
+  tell([uid, url = it->second.url] (Member &m) { m.speaker_url(uid, url); }, &kListener);
+}
+
+void SessionImpl::subscribe(std::uint32_t uid) {
+  auto it = remotes_.find(uid);
+  if (it == remotes_.end() || it->second.asking || !joined_ || !client_ || !has(Part::listener))
+    return;
+  it->second.pace.timer.reset();
+  if (!can_ask()) {
+    it->second.wanted = true;
+    return;
+  }
+  it->second.asking = true;
+  agora_client_subscribe_async(
+      client_, uid, cancellable_, finished,
+      call([this, uid] (GAsyncResult *result) { subscribed(uid, result); }));
+}
+
+void SessionImpl::subscribed(std::uint32_t uid, GAsyncResult *result) {
+  g_autoptr(GError) error = nullptr;
+  g_autofree char *url = agora_client_subscribe_finish(client_, result, nullptr, &error);
+  auto it = remotes_.find(uid);
+  if (it == remotes_.end() || g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  it->second.asking = false;
+  if (url) {
+    it->second.url = url;
+    tell([&] (Member &m) { m.speaker_url(uid, url); }, &kListener);
+  } else if (g_error_matches(error, AGORA_ERROR, AGORA_ERROR_NOT_PUBLISHING)) {
+    // Its end comes as an event, or it is back and said so already.
+    GST_INFO("%s", error->message);
+    it->second.url.clear();
+  } else if (!can_ask()) {
+    it->second.wanted = true;
+  } else {
+    GST_INFO("will listen to %u later: %s", uid, error->message);
+    it->second.pace.timer = after(context_, std::max(kFirstRetry, it->second.pace.next_ms()),
+                                  [this, uid] { subscribe(uid); });
+  }
+}
+
+}  // namespace agora

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What of the client's signals reaches the membership, and by whom. The context's thread alone.
+#include <utility>
+
+#include "gst/membership/shared-membership.hpp"
+
+namespace agora {
+
+// A signal of the client that is passed on under its own name.
+struct SessionImpl::Forward {
+  SessionImpl *self;
+  const char *name;
+};
+
+void SessionImpl::free_forward(gpointer data, GClosure *) {
+  delete static_cast<Forward *>(data);
+}
+
+void SessionImpl::forward(AgoraClient *, gpointer data) {
+  auto *f = static_cast<Forward *>(data);
+  f->self->tell([f] (Member &m) { m.channel_event(f->name, 0); });
+}
+
+void SessionImpl::forward_about(AgoraClient *, guint uid, gpointer data) {
+  auto *f = static_cast<Forward *>(data);
+  f->self->tell([f, uid] (Member &m) { m.channel_event(f->name, uid); });
+}
+
+void SessionImpl::connect_signals() {
+  const std::pair<const char *, GCallback> signals[] = {
+      {"stream-added", G_CALLBACK(on_stream_added)},
+      {"stream-removed", G_CALLBACK(on_stream_removed)},
+      {"update-url", G_CALLBACK(on_update_url)},
+      {"error", G_CALLBACK(on_error)},
+      {"reconnecting", G_CALLBACK(on_reconnecting)},
+      {"reconnected", G_CALLBACK(on_reconnected)},
+      {"notify::state", G_CALLBACK(on_state)},
+  };
+  for (auto [name, callback] : signals)
+    handlers_.push_back(g_signal_connect(client_, name, callback, this));
+  for (const char *name : {"mute-audio", "unmute-audio", "mute-video", "unmute-video"})
+    handlers_.push_back(g_signal_connect_data(client_, name, G_CALLBACK(forward_about),
+                                              new Forward{this, name}, free_forward,
+                                              static_cast<GConnectFlags>(0)));
+  for (const char *name :
+       {"token-privilege-will-expire", "token-privilege-did-expire", "client-banned"})
+    handlers_.push_back(g_signal_connect_data(client_, name, G_CALLBACK(forward),
+                                              new Forward{this, name}, free_forward,
+                                              static_cast<GConnectFlags>(0)));
+}
+
+}  // namespace agora

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/membership/membership.hpp"
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "gst/membership/shared-membership.hpp"
+
+// One hub per pipeline knows its memberships. It travels as a GstContext, so that elements find it
+// that know nothing of each other.
+namespace agora {
+namespace {
+
+constexpr const char *kContextType = "agora.hub";
+
+struct Hub {
+  std::mutex mutex;
+  std::vector<std::weak_ptr<SessionImpl>> sessions;
+};
+
+using AgoraHubRef = std::shared_ptr<Hub>;
+
+AgoraHubRef *hub_ref_copy (AgoraHubRef *ref) {
+  return new AgoraHubRef(*ref);
+}
+
+void hub_ref_free (AgoraHubRef *ref) {
+  delete ref;
+}
+
+// For whoever prints a context.
+void hub_ref_to_string (const GValue *, GValue *text) {
+  g_value_set_static_string(text, "memberships");
+}
+
+G_DEFINE_BOXED_TYPE_WITH_CODE(AgoraHubRef, agora_hub_ref, hub_ref_copy, hub_ref_free,
+                              g_value_register_transform_func(g_define_type_id, G_TYPE_STRING,
+                                                              hub_ref_to_string))
+
+AgoraHubRef hub_of (GstContext *context) {
+  AgoraHubRef *ref = nullptr;
+  gst_structure_get(gst_context_get_structure(context), "hub", agora_hub_ref_get_type(), &ref,
+                    nullptr);
+  AgoraHubRef hub = ref ? *ref : nullptr;
+  delete ref;
+  return hub;
+}
+
+AgoraHubRef find_hub (GstElement *element) {
+  g_autoptr(GstContext) context = gst_element_get_context(element, kContextType);
+  return context ? hub_of(context) : nullptr;
+}
+
+AgoraHubRef ensure_hub (GstElement *element) {
+  // Two elements that start at once must not make one each.
+  static std::mutex creation;
+  std::lock_guard lock(creation);
+  if (AgoraHubRef hub = find_hub(element))
+    return hub;
+  gst_element_post_message(element,
+                           gst_message_new_need_context(GST_OBJECT(element), kContextType));
+  if (AgoraHubRef hub = find_hub(element))
+    return hub;
+  AgoraHubRef hub = std::make_shared<Hub>();
+  GstContext *context = gst_context_new(kContextType, FALSE);
+  gst_structure_set(gst_context_writable_structure(context), "hub", agora_hub_ref_get_type(), &hub,
+                    nullptr);
+  gst_element_set_context(element, context);
+  gst_element_post_message(element, gst_message_new_have_context(GST_OBJECT(element), context));
+  return hub;
+}
+
+}  // namespace
+
+std::shared_ptr<Session> Session::join(GstElement *element, const Settings &settings, Part part,
+                                       Member *member, GError **error) {
+  AgoraHubRef hub = ensure_hub(element);
+  std::lock_guard lock(hub->mutex);
+  std::erase_if(hub->sessions, [] (auto &weak) { return weak.expired(); });
+  for (auto &weak : hub->sessions) {
+    auto session = weak.lock();
+    if (session && session->fits(settings))
+      return session->add(element, member, part, error) ? session : nullptr;
+  }
+  auto session = std::make_shared<SessionImpl>(settings);
+  session->add(element, member, part, error);
+  hub->sessions.push_back(session);
+  return session;
+}
+
+}  // namespace agora

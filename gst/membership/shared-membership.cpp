@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/membership/shared-membership.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <utility>
+
+GST_DEBUG_CATEGORY(agora_session_debug);
+#define GST_CAT_DEFAULT agora_session_debug
+
+namespace agora {
+namespace {
+
+constexpr Part kHost = Part::host;
+constexpr Part kListener = Part::listener;
+// What a gateway that we come back to has to say of those who aren't there, it says at once.
+constexpr gint64 kCameBack = G_TIME_SPAN_SECOND;
+// More than the half of a minute's drain, within which everybody moves.
+constexpr unsigned kMissing = 40'000;
+
+GMainContext *context_for (const Settings &settings) {
+  return settings.client ? agora_client_get_main_context(settings.client) : signal_context();
+}
+
+void init_debug () {
+  static const bool done = [] {
+    GST_DEBUG_CATEGORY_INIT(agora_session_debug, "agorasession", 0, "membership of a channel");
+    return true;
+  }();
+  (void)done;
+}
+
+}  // namespace
+
+SessionImpl::SessionImpl(const Settings &settings)
+    : settings_([&] {
+        Settings s = settings;
+        s.client = nullptr;
+        return s;
+      }()),
+      shared_(settings.client),
+      own_client_(settings.client == nullptr),
+      context_(g_main_context_ref(context_for(settings))),
+      client_(settings.client ? AGORA_CLIENT(g_object_ref(settings.client)) : nullptr),
+      cancellable_(g_cancellable_new()) {
+  init_debug();
+}
+
+SessionImpl::~SessionImpl() {
+  // The last callback has run, or never will: a client that is left here never began.
+  g_clear_object(&client_);
+  g_clear_object(&cancellable_);
+  g_main_context_unref(context_);
+}
+
+bool SessionImpl::fits(const Settings &s) const {
+  std::lock_guard lock(mutex_);
+  if (dead_ || left_ || entries_.empty())
+    return false;
+  if (s.client || !own_client_)
+    return s.client && s.client == shared_;
+  return s.gateway == settings_.gateway && s.ap_url == settings_.ap_url &&
+         s.app_id == settings_.app_id && s.channel == settings_.channel &&
+         (s.uid == 0 || s.uid == settings_.uid || s.uid == uid_) &&
+         (s.token.empty() || s.token == settings_.token);
+}
+
+bool SessionImpl::add(GstElement *element, Member *member, Part part, GError **error) {
+  std::lock_guard lock(mutex_);
+  const bool taken = std::any_of(entries_.begin(), entries_.end(),
+                                 [] (const Entry &e) { return e.part == Part::host; });
+  if (part == Part::host && taken) {
+    g_set_error(error, AGORA_ERROR, AGORA_ERROR_INVALID_ORDER,
+                "another agorasink of this pipeline speaks in channel “%s” already; a second one "
+                "needs a uid of its own",
+                settings_.channel.c_str());
+    return false;
+  }
+  if (part == Part::host)
+    host_ended_ = false;
+  entries_.push_back({element, member, part});
+  return true;
+}
+
+bool SessionImpl::has(Part part) const {
+  std::lock_guard lock(mutex_);
+  return std::any_of(entries_.begin(), entries_.end(), [&] (const Entry &e) {
+    return e.entered && e.part == part && (part != Part::host || !host_ended_);
+  });
+}
+
+// Calls every member, or those of one part, or one alone, without the lock.
+void SessionImpl::tell(const std::function<void(Member &)> &what, const Part *only, Member *alone) {
+  std::vector<Member *> members;
+  {
+    std::lock_guard lock(mutex_);
+    for (const Entry &e : entries_)
+      if (e.entered && (!only || e.part == *only) && (!alone || e.member == alone))
+        members.push_back(e.member);
+  }
+  for (Member *member : members) {
+    // Given back after the lock is: the last one would end the element here.
+    ObjectPtr<GstElement> element;
+    {
+      std::lock_guard lock(mutex_);
+      auto it = std::find_if(entries_.begin(), entries_.end(),
+                             [&] (const Entry &e) { return e.member == member; });
+      if (it == entries_.end())
+        continue;
+      element.reset(GST_ELEMENT(gst_object_ref(it->element)));
+      calling_ = member;
+      caller_ = std::this_thread::get_id();
+    }
+    what(*member);
+    {
+      std::lock_guard lock(mutex_);
+      calling_ = nullptr;
+    }
+    idle_.notify_all();
+  }
+}
+
+void SessionImpl::run(Member *member, std::function<void()> what) {
+  post(context_, [self = shared_from_this(), member, what = std::move(what)] {
+    self->tell([&] (Member &) { what(); }, nullptr, member);
+  });
+}
+
+void SessionImpl::enter(Member *member) {
+  post(context_, [self = shared_from_this(), member] {
+    {
+      std::lock_guard lock(self->mutex_);
+      for (Entry &e : self->entries_)
+        if (e.member == member)
+          e.entered = true;
+    }
+    if (!self->began_)
+      self->begin();
+    else if (self->joined_)
+      self->welcome(member);
+  });
+}
+
+bool SessionImpl::leave(Member *member, GstClockTime budget) {
+  using std::chrono::steady_clock;
+  // When somebody last waited in vain for a goodbye. A pipeline has only one time limit for all of
+  // its elements, which stop one after the other.
+  static std::atomic<steady_clock::time_point> in_vain;
+  constexpr auto just_now = std::chrono::milliseconds(200);
+  constexpr auto short_budget = std::chrono::milliseconds(50);
+  const auto now = steady_clock::now();
+  const auto until =
+      now - in_vain.load() < just_now ? now + short_budget : now + std::chrono::nanoseconds(budget);
+  std::unique_lock lock(mutex_);
+  std::erase_if(entries_, [&] (const Entry &e) { return e.member == member; });
+  std::vector<std::uint32_t> free;
+  for (const auto &[uid, player] : players_)
+    if (player == member)
+      free.push_back(uid);
+  for (std::uint32_t uid : free)
+    players_.erase(uid);
+  // Not for a callback that calls us itself: that would wait for ever.
+  bool quiet = true;
+  if (calling_ == member && caller_ != std::this_thread::get_id())
+    quiet = idle_.wait_until(lock, until, [&] { return calling_ != member; });
+  const bool last = entries_.empty();
+  bool said = true;
+  lock.unlock();
+  post(context_, [self = shared_from_this(), last, free = std::move(free)] {
+    last ? self->goodbye() : self->pursue();
+    for (std::uint32_t uid : free)
+      self->offer(uid);
+  });
+  lock.lock();
+  // Never for the application's own loop, which may not run.
+  if (last && quiet && own_client_ && caller_ != std::this_thread::get_id())
+    said = idle_.wait_until(lock, until, [&] { return left_; });
+  if (!said || !quiet)
+    in_vain = steady_clock::now();
+  return quiet;
+}
+
+void SessionImpl::mute_local(Member *, bool mute) {
+  post(context_, [self = shared_from_this(), mute] {
+    if (std::exchange(self->muted_, mute) == mute)
+      return;
+    if (self->joined_ && self->published_)
+      agora_client_mute_local_async(self->client_, AGORA_TARGET_AUDIO, mute, nullptr, nullptr,
+                                    nullptr);
+  });
+}
+
+std::uint32_t SessionImpl::uid() const {
+  std::lock_guard lock(mutex_);
+  return uid_;
+}
+
+const char *SessionImpl::state() const {
+  std::lock_guard lock(mutex_);
+  switch (state_) {
+    case AGORA_STATE_IDLE:
+      return "idle";
+    case AGORA_STATE_CONNECTING:
+      return "connecting";
+    case AGORA_STATE_JOINED:
+      return "joined";
+    case AGORA_STATE_RECONNECTING:
+      return "reconnecting";
+    case AGORA_STATE_LEAVING:
+      return "leaving";
+    case AGORA_STATE_FAILED:
+      return "failed";
+  }
+  return "idle";
+}
+
+/* What follows runs on the context's thread alone. */
+
+gpointer SessionImpl::call(Done done) {
+  // What was under way when the client was dropped is cancelled; there is nobody to ask about it.
+  return new std::function(
+      [self = shared_from_this(), stay = stay_, done = std::move(done)] (GAsyncResult *result) {
+        // What was asked before the goodbye concerns nobody any more, nor is there a client to ask.
+        if (!self->gone_ && stay == self->stay_)
+          done(result);
+      });
+}
+
+void SessionImpl::finished(GObject *, GAsyncResult *result, gpointer data) {
+  std::unique_ptr<Done> done(static_cast<Done *>(data));
+  (*done)(result);
+}
+
+void SessionImpl::begin() {
+  began_ = true;
+  if (!own_client_) {
+    connect_signals();
+    on_state(client_, nullptr, this);
+    if (agora_client_get_state(client_) == AGORA_STATE_JOINED)
+      on_joined();
+    return;
+  }
+  client_ = AGORA_CLIENT(g_object_new(
+      AGORA_TYPE_CLIENT, "gateway", settings_.gateway.c_str(), "ap-url",
+      settings_.ap_url.empty() ? nullptr : settings_.ap_url.c_str(), "connect-timeout",
+      settings_.connect_timeout_ms, "reconnect-timeout", settings_.reconnect_timeout_s, nullptr));
+  connect_signals();
+  agora_client_init_async(client_, settings_.app_id.c_str(), cancellable_, finished,
+                          call([this] (GAsyncResult *result) {
+                            g_autoptr(GError) error = nullptr;
+                            if (agora_client_init_finish(client_, result, &error))
+                              join();
+                            else
+                              fail(*error);
+                          }));
+}
+
+void SessionImpl::join() {
+  // Before the join it only says what to join as; nothing is sent.
+  agora_client_set_role_async(client_,
+                              has(Part::host) ? AGORA_ROLE_BROADCASTER : AGORA_ROLE_AUDIENCE,
+                              cancellable_, nullptr, nullptr);
+  agora_client_join_async(client_, settings_.token.empty() ? nullptr : settings_.token.c_str(),
+                          settings_.channel.c_str(), settings_.uid, cancellable_, finished,
+                          call([this] (GAsyncResult *result) {
+                            g_autoptr(GError) error = nullptr;
+                            if (agora_client_join_finish(client_, result, &error))
+                              on_joined();
+                            else
+                              fail(*error);
+                          }));
+}
+
+void SessionImpl::on_joined() {
+  if (joined_)
+    return;
+  joined_ = true;
+  {
+    std::lock_guard lock(mutex_);
+    uid_ = agora_client_get_uid(client_);
+  }
+  GST_INFO("in channel %s as %u", settings_.channel.c_str(), uid());
+  tell([this] (Member &m) { m.joined(uid()); });
+  if (!own_client_)
+    adopt_speakers();
+  if (has(Part::listener))
+    for (auto &[uid, remote] : remotes_)
+      subscribe(uid);
+  pursue();
+}
+
+// The application's client was in the channel before we were: what it was told then, it tells now.
+void SessionImpl::adopt_speakers() {
+  gsize count = 0;
+  g_autofree guint *uids = agora_client_dup_speakers(client_, &count);
+  for (gsize i = 0; i < count; i++)
+    on_stream_added(client_, uids[i], this);
+}
+
+// The application's client is out of the channel; it may come back, or go to another one.
+void SessionImpl::on_out() {
+  if (!joined_)
+    return;
+  joined_ = busy_ = published_ = push_asked_ = push_wanted_ = false;
+  stay_++;
+  push_url_.clear();
+  push_pace_ = {};
+  retry_.reset();
+  for (auto &[uid, remote] : std::exchange(remotes_, {})) {
+    tell([uid = uid] (Member &m) { m.speaker_removed(uid); }, &kListener);
+    tell([uid = uid] (Member &m) { m.channel_event("stream-removed", uid); });
+  }
+}
+
+// A member that came after the join learns what the others know.
+void SessionImpl::welcome(Member *member) {
+  tell([this] (Member &m) { m.joined(uid()); }, nullptr, member);
+  for (auto &[uid, remote] : remotes_) {
+    if (remote.url.empty())
+      subscribe(uid);
+    else
+      tell([uid = uid, &url = remote.url] (Member &m) { m.speaker_url(uid, url); }, &kListener,
+           member);
+  }
+  pursue();
+}
+
+void SessionImpl::fail(const GError &error) {
+  {
+    std::lock_guard lock(mutex_);
+    dead_ = true;
+  }
+  joined_ = false;
+  if (!g_error_matches(&error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    tell([&] (Member &m) { m.failed(error); });
+}
+
+void SessionImpl::fail_host(const GError &error) {
+  tell([&] (Member &m) { m.failed(error); }, &kHost);
+}
+
+void SessionImpl::drop_client() {
+  for (gulong handler : handlers_)
+    g_signal_handler_disconnect(client_, handler);
+  handlers_.clear();
+  g_clear_object(&client_);
+}
+
+// The last member is gone.
+void SessionImpl::goodbye() {
+  {
+    std::lock_guard lock(mutex_);
+    // One that came in between keeps the membership.
+    if (!entries_.empty())
+      return;
+    dead_ = true;
+  }
+  retry_.reset();
+  push_pace_.timer.reset();
+  remotes_.clear();
+  auto done = [self = shared_from_this()] {
+    {
+      std::lock_guard lock(self->mutex_);
+      self->left_ = true;
+      self->state_ = AGORA_STATE_IDLE;
+    }
+    self->idle_.notify_all();
+  };
+  gone_ = true;
+  g_cancellable_cancel(cancellable_);
+  if (!client_ || !began_) {
+    done();
+    return;
+  }
+  if (!own_client_) {
+    if (published_ && joined_)
+      agora_client_unpublish_async(client_, nullptr, nullptr, nullptr);
+    joined_ = false;
+    drop_client();
+    done();
+    return;
+  }
+  const bool was_joined = std::exchange(joined_, false);
+  for (gulong handler : handlers_)
+    g_signal_handler_disconnect(client_, handler);
+  handlers_.clear();
+  if (!was_joined) {
+    agora_client_destroy(client_);
+    g_clear_object(&client_);
+    done();
+    return;
+  }
+  agora_client_leave_async(client_, nullptr, finished,
+                           new Done([this, done] (GAsyncResult *result) {
+                             agora_client_leave_finish(client_, result, nullptr);
+                             g_clear_object(&client_);
+                             done();
+                           }));
+}
+
+void SessionImpl::on_stream_added(AgoraClient *, guint uid, SessionImpl *self) {
+  const bool known = self->remotes_.contains(uid);
+  auto &remote = self->remotes_[uid];
+  if (!known)
+    self->tell([&] (Member &m) { m.channel_event("stream-added", uid); });
+  const bool moved = std::exchange(remote.missing, nullptr) != nullptr;
+  if (remote.url.empty() || moved)
+    self->subscribe(uid);
+}
+
+// At another gateway, a speaker that moves as we do may be missing for a while. It plays on from
+// where it was, and is gone when that ends.
+void SessionImpl::on_stream_removed(AgoraClient *, guint uid, SessionImpl *self) {
+  auto it = self->remotes_.find(uid);
+  if (it == self->remotes_.end())
+    return;
+  Remote &remote = it->second;
+  const bool plays = self->has(Part::listener) && !remote.url.empty() && !remote.wanted &&
+                     !remote.asking && !remote.pace.timer;
+  if (plays && g_get_monotonic_time() - self->came_back_ < kCameBack)
+    remote.missing = after(self->context_, kMissing, [self, uid] { self->removed(uid); });
+  else
+    self->removed(uid);
+}
+
+void SessionImpl::removed(std::uint32_t uid) {
+  // The timer that calls it goes with it.
+  auto gone = remotes_.extract(uid);
+  if (gone.empty())
+    return;
+  tell([&] (Member &m) { m.speaker_removed(uid); }, &kListener);
+  tell([&] (Member &m) { m.channel_event("stream-removed", uid); });
+}
+
+void SessionImpl::on_update_url(AgoraClient *, guint uid, const char *url, SessionImpl *self) {
+  if (uid == self->uid()) {
+    self->push_url_ = url;
+    self->push_pace_.timer.reset();
+    self->push_wanted_ = false;
+    if (self->published_)
+      self->tell([&] (Member &m) { m.push_url(url); }, &kHost);
+    return;
+  }
+  auto it = self->remotes_.find(uid);
+  if (it == self->remotes_.end())
+    return;
+  // That is what was to be asked for.
+  it->second.pace.timer.reset();
+  it->second.wanted = false;
+  it->second.url = url;
+  self->tell([&] (Member &m) { m.speaker_url(uid, url); }, &kListener);
+}
+
+// The client emits it for what ends the membership, and for faults it goes on after by itself.
+void SessionImpl::on_error(AgoraClient *client, GError *error, SessionImpl *self) {
+  if (agora_client_get_state(client) == AGORA_STATE_FAILED)
+    self->fail(*error);
+  else
+    GST_INFO("%s", error->message);
+}
+
+void SessionImpl::on_reconnecting(AgoraClient *, GError *cause, SessionImpl *self) {
+  self->tell([&] (Member &m) { m.reconnecting(*cause); });
+}
+
+void SessionImpl::on_reconnected(AgoraClient *, guint ms, SessionImpl *self) {
+  self->came_back_ = g_get_monotonic_time();
+  self->tell([&] (Member &m) { m.reconnected(ms * GST_MSECOND); });
+  self->ask_again();
+  self->pursue();
+}
+
+void SessionImpl::on_state(AgoraClient *client, GParamSpec *, SessionImpl *self) {
+  const AgoraState state = agora_client_get_state(client);
+  {
+    std::lock_guard lock(self->mutex_);
+    self->state_ = state;
+  }
+  if (self->own_client_)
+    return;
+  if (state == AGORA_STATE_JOINED) {
+    {
+      std::lock_guard lock(self->mutex_);
+      self->dead_ = false;
+    }
+    self->on_joined();
+  } else if (state != AGORA_STATE_RECONNECTING) {
+    self->on_out();
+  }
+}
+
+}  // namespace agora

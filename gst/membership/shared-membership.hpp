@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The membership itself: what session.hpp promises, over an AgoraClient.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "gst/common/gst-ptr.hpp"
+#include "gst/common/signal-thread.hpp"
+#include "gst/membership/membership.hpp"
+#include "signaling/agora-client.h"
+
+namespace agora {
+
+class SessionImpl final : public Session, public std::enable_shared_from_this<SessionImpl> {
+ public:
+  explicit SessionImpl(const Settings &settings);
+  ~SessionImpl() override;
+
+  // Whether an element with these settings belongs here.
+  bool fits (const Settings &settings) const;
+  bool add (GstElement *element, Member *member, Part part, GError **error);
+
+  void enter (Member *member) override;
+  bool leave (Member *member, GstClockTime budget) override;
+  void push_broke (Member *member) override;
+  void update_push_url (Member *member) override;
+  void play_broke (Member *member, std::uint32_t uid) override;
+  bool take_speaker (Member *member, std::uint32_t uid) override;
+  void let_speaker_go (Member *member, std::uint32_t uid) override;
+  void unpublish (Member *member) override;
+  void republish (Member *member) override;
+  void mute_local (Member *member, bool mute) override;
+  void renew_token (Member *member, const std::string &token) override;
+  void run (Member *member, std::function<void()> what) override;
+  std::uint32_t uid () const override;
+  const char *state () const override;
+
+ private:
+  struct Entry {
+    GstElement *element;  // borrowed: it leaves before it goes
+    Member *member;
+    Part part;
+    bool entered = false;
+  };
+  // What breaks again and again is tried again ever more slowly.
+  struct Pace {
+    unsigned tries = 0;
+    gint64 last = 0;
+    Timer timer;
+    unsigned next_ms ();
+  };
+  struct Remote {
+    std::string url;
+    bool asking = false;
+    bool wanted = false;  // its URL broke while the gateway couldn't be asked
+    Pace pace;
+    Timer missing;  // runs while the gateway that we came to doesn't know it, and it plays on
+  };
+  using Done = std::function<void(GAsyncResult *)>;
+
+  // All below: the context's thread alone.
+  void begin ();
+  void join ();
+  void welcome (Member *member);
+  void on_joined ();
+  void on_out ();
+  void adopt_speakers ();
+  void removed (std::uint32_t uid);
+  bool can_ask () const;
+  void ask_again ();
+  void pursue ();
+  void pursued (bool ok, GError *error);
+  void ask_push_url ();
+  void subscribe (std::uint32_t uid);
+  void subscribed (std::uint32_t uid, GAsyncResult *result);
+  void offer (std::uint32_t uid);
+  void goodbye ();
+  void drop_client ();
+  void fail (const GError &error);
+  void fail_host (const GError &error);
+  bool has (Part part) const;
+  gpointer call (Done done);
+  static void finished (GObject *client, GAsyncResult *result, gpointer call);
+  void connect_signals ();
+  void tell (const std::function<void(Member &)> &what, const Part *only = nullptr,
+             Member *alone = nullptr);
+
+  struct Forward;
+  static void free_forward (gpointer data, GClosure *);
+  static void forward (AgoraClient *, gpointer data);
+  static void forward_about (AgoraClient *, guint uid, gpointer data);
+  static void on_stream_added (AgoraClient *, guint uid, SessionImpl *self);
+  static void on_stream_removed (AgoraClient *, guint uid, SessionImpl *self);
+  static void on_update_url (AgoraClient *, guint uid, const char *url, SessionImpl *self);
+  static void on_error (AgoraClient *, GError *error, SessionImpl *self);
+  static void on_reconnecting (AgoraClient *, GError *cause, SessionImpl *self);
+  static void on_reconnected (AgoraClient *, guint ms, SessionImpl *self);
+  static void on_state (AgoraClient *, GParamSpec *, SessionImpl *self);
+
+  const Settings settings_;          // but for the borrowed client
+  const AgoraClient *const shared_;  // the application's, only to compare
+  const bool own_client_;            // ours to join and leave, not the application's
+  GMainContext *const context_;
+
+  // The context's thread alone.
+  AgoraClient *client_ = nullptr;
+  std::vector<gulong> handlers_;
+  GCancellable *cancellable_ = nullptr;
+  bool began_ = false;
+  bool gone_ = false;  // said goodbye, or is saying it
+  bool joined_ = false;
+  bool busy_ = false;
+  bool published_ = false;
+  bool push_asked_ = false;
+  bool push_wanted_ = false;  // its URL broke while the gateway couldn't be asked
+  bool muted_ = false;
+  unsigned stay_ = 0;  // counts the times that the application's client was in the channel
+  std::string push_url_;
+  Pace push_pace_;
+  Timer retry_;
+  std::map<std::uint32_t, Remote> remotes_;
+  gint64 came_back_ = 0;  // when the client last reconnected
+
+  mutable std::mutex mutex_;  // guards all below; a leaf
+  std::condition_variable idle_;
+  std::vector<Entry> entries_;
+  std::map<std::uint32_t, Member *> players_;  // who plays which speaker
+  bool host_ended_ = false;                    // it said goodbye before it left
+  bool dead_ = false;
+  bool left_ = false;
+  std::uint32_t uid_ = 0;
+  AgoraState state_ = AGORA_STATE_IDLE;
+  Member *calling_ = nullptr;  // whose method runs
+  std::thread::id caller_;
+};
+
+}  // namespace agora

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/mix/mixer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace agora {
+namespace {
+
+// Of it, a second block at once takes 10 ms from what jitter may have.
+constexpr std::int64_t kUnhurried = 50'000'000;
+
+}  // namespace
+
+void Mixer::configure(int rate, int channels) {
+  std::lock_guard lock(mutex_);
+  rate_ = rate;
+  channels_ = channels;
+  for (auto &[uid, input] : inputs_)
+    input.timeline->set_out_rate(rate);
+}
+
+int Mixer::rate() const {
+  std::lock_guard lock(mutex_);
+  return rate_;
+}
+
+std::shared_ptr<Timeline> Mixer::add(std::uint32_t uid, std::int64_t delay_ns) {
+  std::lock_guard lock(mutex_);
+  Input &input = inputs_[uid];
+  if (!input.timeline)
+    input.timeline = std::make_shared<Timeline>(rate_, delay_ns);
+  input.timeline->set_adaptive(adaptive_);
+  delay_ns_ = delay_ns;
+  return input.timeline;
+}
+
+void Mixer::remove(std::uint32_t uid) {
+  std::lock_guard lock(mutex_);
+  inputs_.erase(uid);
+}
+
+std::shared_ptr<Timeline> Mixer::find(std::uint32_t uid) const {
+  std::lock_guard lock(mutex_);
+  auto it = inputs_.find(uid);
+  return it == inputs_.end() ? nullptr : it->second.timeline;
+}
+
+std::vector<std::uint32_t> Mixer::uids() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::uint32_t> all;
+  for (auto &[uid, input] : inputs_)
+    all.push_back(uid);
+  return all;
+}
+
+void Mixer::set_delay(std::int64_t delay_ns) {
+  std::lock_guard lock(mutex_);
+  delay_ns_ = delay_ns;
+  for (auto &[uid, input] : inputs_)
+    input.timeline->set_delay(delay_ns);
+}
+
+void Mixer::set_adaptive(bool adaptive) {
+  std::lock_guard lock(mutex_);
+  adaptive_ = adaptive;
+  for (auto &[uid, input] : inputs_)
+    input.timeline->set_adaptive(adaptive);
+}
+
+bool Mixer::unhurried() const {
+  std::lock_guard lock(mutex_);
+  return !adaptive_ && delay_ns_ >= kUnhurried;
+}
+
+void Mixer::change_fader(std::uint32_t uid, const std::function<void(Fader &)> &change) {
+  std::lock_guard lock(mutex_);
+  Fader &fader = faders_[uid];
+  change(fader);
+  // A channel that is on air for weeks sees many uids.
+  if (fader == Fader())
+    faders_.erase(uid);
+}
+
+Fader Mixer::fader(std::uint32_t uid) const {
+  std::lock_guard lock(mutex_);
+  auto it = faders_.find(uid);
+  return it == faders_.end() ? Fader() : it->second;
+}
+
+void Mixer::set_measuring(bool measuring) {
+  std::lock_guard lock(mutex_);
+  // What was measured long ago is no news.
+  if (measuring && !measuring_)
+    for (auto &[uid, input] : inputs_)
+      input.level = Level();
+  measuring_ = measuring;
+}
+
+std::map<std::uint32_t, Level> Mixer::take_levels() {
+  std::lock_guard lock(mutex_);
+  std::map<std::uint32_t, Level> levels;
+  for (auto &[uid, input] : inputs_)
+    levels[uid] = std::exchange(input.level, Level());
+  return levels;
+}
+
+Mixer::Gains Mixer::gains(const Fader &fader, bool heard) const {
+  const auto volume = static_cast<float>(heard && !fader.mute ? fader.volume : 0.0);
+  if (channels_ == 1)
+    return {volume, volume};
+  // Balance: the far side falls, the near side stays, so that the centre is not touched.
+  const auto pan = static_cast<float>(fader.pan);
+  return {volume * std::min(1.f, 1.f - pan), volume * std::min(1.f, 1.f + pan)};
+}
+
+void Mixer::measure(Level &level, const float *in, int in_channels, std::size_t frames) {
+  float peak = 0;
+  double squares = 0;
+  for (std::size_t i = 0; i < frames; i++) {
+    const float *f = in + i * in_channels;
+    const float l = f[0], r = in_channels > 1 ? f[1] : f[0];
+    peak = std::max({peak, std::fabs(l), std::fabs(r)});
+    squares += 0.5 * (l * l + r * r);
+  }
+  level.peak = std::max(level.peak, static_cast<double>(peak));
+  level.square_sum += squares;
+}
+
+void Mixer::add_to_mix(Input &input, Gains to, const float *in, int in_channels, float *out,
+                       std::size_t frames) {
+  const bool slides = to.left != input.left || to.right != input.right;
+  const float left_step = slides ? (to.left - input.left) / static_cast<float>(frames) : 0;
+  const float right_step = slides ? (to.right - input.right) / static_cast<float>(frames) : 0;
+  float left = input.left, right = input.right;
+  input.left = to.left;
+  input.right = to.right;
+  if (!slides && left == 0 && right == 0)
+    return;
+  // Most speakers most of the time; simple enough for the compiler to do several frames at once.
+  if (!slides && in_channels == 1) {
+    if (channels_ == 1) {
+      for (std::size_t i = 0; i < frames; i++)
+        out[i] += in[i] * left;
+    } else {
+      for (std::size_t i = 0; i < frames; i++) {
+        out[2 * i] += in[i] * left;
+        out[2 * i + 1] += in[i] * right;
+      }
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < frames; i++) {
+    const float *f = in + i * in_channels;
+    const float l = f[0], r = in_channels > 1 ? f[1] : f[0];
+    left += left_step;
+    right += right_step;
+    if (channels_ == 1) {
+      out[i] += (in_channels > 1 ? 0.5f * (l + r) : l) * left;
+    } else {
+      out[2 * i] += l * left;
+      out[2 * i + 1] += r * right;
+    }
+  }
+}
+
+bool Mixer::mix(std::int64_t at_ns, float *out, std::size_t frames) {
+  std::lock_guard lock(mutex_);
+  bool any = false;
+  bool solo = false;
+  for (auto &[uid, fader] : faders_)
+    solo = solo || (fader.solo && inputs_.contains(uid));
+
+  std::fill(out, out + frames * channels_, 0.f);
+  for (auto &[uid, input] : inputs_) {
+    const float *in = nullptr;
+    const int in_channels = input.timeline->pull(at_ns, frames, &in);
+    auto it = faders_.find(uid);
+    const Fader fader = it == faders_.end() ? Fader() : it->second;
+    const Gains to = gains(fader, !solo || fader.solo);
+    if (measuring_)
+      input.level.samples += frames;
+    if (in_channels == 0) {
+      // What is set in silence counts from the first sample of what follows.
+      input.left = to.left;
+      input.right = to.right;
+      continue;
+    }
+    if (measuring_)
+      measure(input.level, in, in_channels, frames);
+    add_to_mix(input, to, in, in_channels, out, frames);
+    any = true;
+  }
+  return any;
+}
+
+}  // namespace agora

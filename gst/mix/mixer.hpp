@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The mix of every remote speaker, block by block. Speakers come and go from any thread; none can
+// delay another, since all there is to wait for is their timelines' short locks.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "gst/mix/playout-timeline.hpp"
+
+namespace agora {
+
+// How loud and where a speaker is in the mix; kept by the speaker across comings and goings.
+struct Fader {
+  double volume = 1.0;  // linear
+  double pan = 0.0;     // -1 left, 0 centre, 1 right; of mono outputs without effect
+  bool mute = false;
+  bool solo = false;  // where any speaker is solo, the others are silent
+
+  bool operator==(const Fader &) const = default;
+};
+
+// Of one speaker's sound in the mix, before its fader, since the last time it was asked for.
+struct Level {
+  double peak = 0;        // linear, 1 is full scale
+  double square_sum = 0;  // mean of the channels' squares
+  std::uint64_t samples = 0;
+};
+
+class Mixer {
+ public:
+  void configure (int rate, int channels);
+  int rate () const;
+
+  // A timeline for this speaker; one that has it already keeps it.
+  std::shared_ptr<Timeline> add (std::uint32_t uid, std::int64_t delay_ns);
+  void remove (std::uint32_t uid);
+  std::shared_ptr<Timeline> find (std::uint32_t uid) const;
+  std::vector<std::uint32_t> uids () const;
+
+  void set_delay (std::int64_t delay_ns);
+  void set_adaptive (bool adaptive);
+  // Whether every speaker's sound waits so long that two blocks may be made at once: each waking of
+  // a thread costs more than a block does.
+  bool unhurried () const;
+  // At once with whatever else changes it: a controller and the application may. `change` runs
+  // under the mixer's lock.
+  void change_fader (std::uint32_t uid, const std::function<void(Fader &)> &change);
+  void set_fader (std::uint32_t uid, const Fader &to) {
+    change_fader(uid, [&] (Fader &fader) { fader = to; });
+  }
+  Fader fader (std::uint32_t uid) const;
+  // Levels cost as much as the mix itself: they are measured only where somebody wants to know.
+  void set_measuring (bool measuring);
+  std::map<std::uint32_t, Level> take_levels ();
+
+  // Overwrites `out` with `frames` interleaved frames that are due from `at_ns` on. Whether there
+  // is anything but silence in it.
+  bool mix (std::int64_t at_ns, float *out, std::size_t frames);
+
+ private:
+  struct Input {
+    std::shared_ptr<Timeline> timeline;
+    float left = 0, right = 0;  // gains of the last block, from which the next one slides
+    Level level;
+  };
+  struct Gains {
+    float left, right;
+  };
+  Gains gains (const Fader &fader, bool heard) const;
+  static void measure (Level &level, const float *in, int in_channels, std::size_t frames);
+  void add_to_mix (Input &input, Gains to, const float *in, int in_channels, float *out,
+                   std::size_t frames);
+
+  mutable std::mutex mutex_;  // guards all below; taken before a timeline's
+  int rate_ = 48000;
+  int channels_ = 2;
+  bool adaptive_ = false;
+  bool measuring_ = false;
+  std::int64_t delay_ns_ = 0;
+  std::map<std::uint32_t, Input> inputs_;
+  std::map<std::uint32_t, Fader> faders_;  // but those at their defaults
+};
+
+}  // namespace agora

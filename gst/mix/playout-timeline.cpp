@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/mix/playout-timeline.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace agora {
+namespace {
+
+// FLV counts in milliseconds: closer than this to where it was expected, sound goes on without a
+// hole, whatever its timestamp says. Less than an AAC frame: one that is missing is a hole, and one
+// that comes again is left out.
+constexpr double kContiguous = 15e6;
+// A timestamp that is further than this both from the last one and from now says nothing about
+// time: the sender began anew, or its counter wrapped.
+constexpr double kJump = 500e6;
+// Further off than this, playing jumps; nearer, it is stretched: within two seconds it is less than
+// 15 ms off.
+constexpr double kHardError = 30e6;
+// A jump is put off for so long at most, until a pause between words; no longer than that it has
+// to be back within two seconds with what stretching takes.
+constexpr double kPatience = 600e6;
+// A pause is looked for in pieces of this length, and is of some at least. Quiet is what is so much
+// below the loudest of them, or below anything that is heard.
+constexpr double kPiece = 5e6;
+constexpr double kPause = 20e6;
+// How far ahead: longer than a syllable. Everybody waits for the mix meanwhile.
+constexpr double kLook = 400e6;
+constexpr double kQuiet = 0.1;
+constexpr double kInaudible = 0.003;
+// Our clock never goes back by so much: it is another one.
+constexpr std::int64_t kClockBack = 1'000'000'000;
+// How much of the position's error one second of stretching takes away: gently near its place,
+// where only noise is left, and faster further off.
+constexpr double kPull = 0.25;
+constexpr double kNear = 5e6;
+constexpr double kMaxStretch = 1500e-6;
+constexpr double kFarStretch = 8000e-6;
+// How fast the stretching itself may change, in a second: heard as vibrato beyond.
+constexpr double kSlew = 1000e-6;
+constexpr double kFarSlew = 8000e-6;
+// An adaptive delay is so much of the jitter's peak, and so much more; it gets there within some
+// seconds, by playing a per cent slower or faster at most.
+constexpr double kJitterMargin = 1.25;
+constexpr double kLeastDelay = 13e6;
+constexpr double kAdaptTime = 2e9;
+constexpr double kAdaptSpeed = 0.01;
+constexpr double kAdaptSlew = 0.01;
+constexpr double kFade = 5e6;
+// Blocks that follow each other may be so far apart.
+constexpr double kRounding = 1e6;
+// What no network holds back: beyond it, the oldest goes.
+constexpr double kMaxQueue = 10e9;
+// The resampler counts in hundredths of a hertz, so that a fifth of a part per million is a step it
+// has; in thousandths its 32 bits overflow.
+constexpr int kRateScale = 100;
+// How slowly the time of a run follows its timestamps: a tenth of a second's worth of frames.
+constexpr double kFollow = 1.0 / 64;
+
+std::size_t to_frames (double ns, int rate) {
+  return static_cast<std::size_t>(std::max(0.0, std::floor(ns * rate / 1e9 + 0.5)));
+}
+
+}  // namespace
+
+void Timeline::Run::drop(std::size_t n) {
+  n = std::min(n, frames());
+  head += n;
+  media_ns += n * 1e9 / rate;
+  // Moving what is left costs; once a second's worth is gone it is worth it.
+  if (head >= static_cast<std::size_t>(rate)) {
+    samples.erase(samples.begin(), samples.begin() + head * channels);
+    head = 0;
+  }
+}
+
+Timeline::Timeline(int out_rate, std::int64_t delay_ns)
+    : out_rate_(out_rate), delay_ns_(delay_ns), in_force_ns_(static_cast<double>(delay_ns)) {
+}
+
+void Timeline::set_delay(std::int64_t delay_ns) {
+  std::lock_guard lock(mutex_);
+  delay_ns_ = delay_ns;
+  if (adaptive_)
+    return;
+  jump_ = jump_ || std::fabs(in_force_ns_ - static_cast<double>(delay_ns)) > kNear;
+  in_force_ns_ = static_cast<double>(delay_ns);
+}
+
+void Timeline::set_out_rate(int out_rate) {
+  std::lock_guard lock(mutex_);
+  if (out_rate == out_rate_)
+    return;
+  out_rate_ = out_rate;
+  stop_playing();
+  resampler_.reset();
+}
+
+void Timeline::discontinuity() {
+  std::lock_guard lock(mutex_);
+  next_is_new_ = true;
+  heard_ = false;
+}
+
+// A pipeline that resumes may have another clock, a sound card's for example, which counts from
+// elsewhere.
+void Timeline::watch_clock(std::int64_t now_ns) {
+  if (now_ns + kClockBack < last_now_ns_) {
+    arrivals_.restart();
+    runs_.clear();
+    stop_playing();
+    heard_ = false;
+    stats_.stamp_age_ms = -1;
+  }
+  last_now_ns_ = now_ns;
+}
+
+// Notes the arrival; the media time as if the sender's counter had never jumped.
+double Timeline::arrive(std::int64_t media_ns, std::int64_t now_ns, double duration_ns) {
+  watch_clock(now_ns);
+  double media = static_cast<double>(media_ns) + rebase_ns_;
+  // A counter that jumped is put where the sound would have been, had it arrived without jitter.
+  // One that is merely far off, yet goes on from the last, is a backlog: it has missed its moment.
+  if (arrivals_.known()) {
+    const double expected = static_cast<double>(now_ns) - arrivals_.offset_at(now_ns);
+    const bool jumped = next_is_new_ || std::fabs(media - end_ns_) > kJump;
+    if (jumped && std::fabs(media - expected) > kJump) {
+      rebase_ns_ += expected - media;
+      media = expected;
+      arrivals_.settle();
+    }
+  }
+  next_is_new_ = false;
+  end_ns_ = media + duration_ns;
+  arrivals_.arrived(media, now_ns);
+  return media;
+}
+
+std::int64_t Timeline::place(std::int64_t media_ns, std::int64_t now_ns, bool played) {
+  std::lock_guard lock(mutex_);
+  const double media = played && arrivals_.known() && !next_is_new_
+                           ? static_cast<double>(media_ns) + rebase_ns_
+                           : arrive(media_ns, now_ns, 0);
+  return std::llround(media + arrivals_.offset_at(now_ns)) + delay_ns_;
+}
+
+void Timeline::stamped(std::int64_t media_ns, std::int64_t now_ns, std::int64_t age_ns) {
+  std::lock_guard lock(mutex_);
+  if (!arrivals_.known())
+    return;
+  const double due =
+      static_cast<double>(media_ns) + rebase_ns_ + arrivals_.offset_at(now_ns) + in_force_ns_;
+  stats_.stamp_age_ms = (static_cast<double>(age_ns) + due - static_cast<double>(now_ns)) / 1e6;
+}
+
+void Timeline::set_adaptive(bool adaptive) {
+  std::lock_guard lock(mutex_);
+  adaptive_ = adaptive;
+}
+
+void Timeline::push(std::int64_t media_ns, std::int64_t now_ns, const float *samples,
+                    std::size_t frames, int rate, int channels) {
+  if (frames == 0 || rate <= 0 || channels <= 0)
+    return;
+  std::lock_guard lock(mutex_);
+  double media = arrive(media_ns, now_ns, frames * 1e9 / rate);
+  const bool same =
+      !runs_.empty() && runs_.back().rate == rate && runs_.back().channels == channels;
+  const double gap = runs_.empty() ? 0 : media - runs_.back().end_ns();
+  if (gap < -kContiguous) {
+    // What is here already: another connection tells the same again.
+    const std::size_t again = std::min(to_frames(-gap, rate), frames);
+    samples += again * channels;
+    frames -= again;
+    media += again * 1e9 / rate;
+    if (frames == 0)
+      return;
+  }
+  if (!same || gap > kContiguous) {
+    Run run;
+    run.media_ns = media;
+    run.rate = rate;
+    run.channels = channels;
+    runs_.push_back(std::move(run));
+  } else if (gap >= -kContiguous) {
+    runs_.back().media_ns += gap * kFollow;
+  }
+  Run &run = runs_.back();
+  run.samples.insert(run.samples.end(), samples, samples + frames * channels);
+  bound();
+}
+
+void Timeline::bound() {
+  while (runs_.size() > 1 && runs_.back().end_ns() - runs_.front().media_ns > kMaxQueue) {
+    stats_.dropped_ns +=
+        static_cast<std::uint64_t>(runs_.front().frames() * 1e9 / runs_.front().rate);
+    runs_.pop_front();
+    stop_playing();
+  }
+  Run &run = runs_.front();
+  const double surplus = run.frames() * 1e9 / run.rate - kMaxQueue;
+  if (surplus > 0) {
+    run.drop(to_frames(surplus, run.rate));
+    stats_.dropped_ns += static_cast<std::uint64_t>(surplus);
+    stop_playing();
+  }
+}
+
+// The media time that is due at `at_ns`.
+double Timeline::due_media(std::int64_t at_ns) const {
+  return static_cast<double>(at_ns) - in_force_ns_ - arrivals_.offset_at(at_ns);
+}
+
+void Timeline::stop_playing() {
+  playing_ = false;
+  gain_ = 0;
+}
+
+// What ended before `media_ns` has missed its moment.
+void Timeline::drop_passed(double media_ns) {
+  while (!runs_.empty()) {
+    Run &run = runs_.front();
+    if (run.end_ns() <= media_ns && (runs_.size() > 1 || run.frames() > 0)) {
+      const auto gone = static_cast<std::uint64_t>(run.frames() * 1e9 / run.rate);
+      stats_.late_ns += gone;
+      stats_.dropped_ns += gone;
+      runs_.pop_front();
+      continue;
+    }
+    if (run.frames() == 0) {
+      // Used up; its end is kept by nobody, the next sound begins a run of its own.
+      runs_.pop_front();
+      continue;
+    }
+    if (run.media_ns < media_ns) {
+      const std::size_t passed =
+          std::min(to_frames(media_ns - run.media_ns, run.rate), run.frames());
+      stats_.late_ns += static_cast<std::uint64_t>(passed * 1e9 / run.rate);
+      stats_.dropped_ns += static_cast<std::uint64_t>(passed * 1e9 / run.rate);
+      run.drop(passed);
+    }
+    return;
+  }
+}
+
+// How long what is played next is a pause, up to `most_ns`.
+double Timeline::pause_ns(double most_ns) {
+  const Run &run = runs_.front();
+  const std::size_t piece = to_frames(kPiece, run.rate);
+  const std::size_t end = run.head + std::min(run.frames(), to_frames(kLook, run.rate));
+  const auto channels = static_cast<std::size_t>(run.channels);
+  levels_.clear();
+  for (std::size_t at = run.head; at + piece <= end; at += piece) {
+    double squares = 0;
+    for (std::size_t i = at * channels; i < (at + piece) * channels; i++)
+      squares += static_cast<double>(run.samples[i]) * run.samples[i];
+    levels_.push_back(std::sqrt(squares / static_cast<double>(piece * channels)));
+  }
+  const double loudest = levels_.empty() ? 0 : *std::max_element(levels_.begin(), levels_.end());
+  const double quiet = std::max(kInaudible, loudest * kQuiet);
+  const auto over = std::find_if(levels_.begin(), levels_.end(),
+                                 [quiet] (double level) { return level > quiet; });
+  return std::min(most_ns, static_cast<double>(over - levels_.begin()) * kPiece);
+}
+
+// Playing is to jump. Whether it does so with this block: in a pause, of which no more is left out
+// than there is, or wherever it is once it has been put off for too long.
+bool Timeline::time_to_move(double error_ns, double block_ns) {
+  put_off_ns_ += block_ns;
+  go_on_at_.reset();
+  if (put_off_ns_ > kPatience)
+    return true;
+  // The block itself is faded out, and still of the pause.
+  const double pause = pause_ns(std::max(error_ns, 0.0) + block_ns + kPause);
+  if (pause < block_ns + kPause)
+    return false;
+  if (error_ns > 0)
+    go_on_at_ = runs_.front().media_ns + pause - kPause / 2;
+  return true;
+}
+
+// Begins to play where `media_ns` falls into what is there; `lead` frames of the block are before
+// its beginning.
+bool Timeline::start_playing(double media_ns, std::size_t frames, std::size_t *lead) {
+  if (go_on_at_ && !runs_.empty() && *go_on_at_ < media_ns) {
+    // The rest of what is too much goes in the next pause.
+    media_ns = *go_on_at_;
+    Run &run = runs_.front();
+    const double before = run.media_ns;
+    run.drop(to_frames(media_ns - run.media_ns, run.rate));
+    stats_.dropped_ns += static_cast<std::uint64_t>(run.media_ns - before);
+  }
+  go_on_at_.reset();
+  drop_passed(media_ns);
+  if (runs_.empty())
+    return false;
+  Run &run = runs_.front();
+  const double ahead = run.media_ns - media_ns;
+  if (ahead >= frames * 1e9 / out_rate_)
+    return false;
+  // Too little to fade in and out again is no sound.
+  if (run.frames() * 1e9 / run.rate < 2 * kFade && runs_.size() == 1)
+    return false;
+  *lead = std::min(frames, to_frames(std::max(0.0, ahead), out_rate_));
+
+  if (!resampler_ || resampler_rate_ != run.rate || resampler_channels_ != run.channels) {
+    GstStructure *options = gst_structure_new_empty("options");
+    gst_audio_resampler_options_set_quality(GST_AUDIO_RESAMPLER_METHOD_KAISER, 2,
+                                            run.rate * kRateScale, out_rate_ * kRateScale, options);
+    gst_structure_set(
+        options, GST_AUDIO_RESAMPLER_OPT_FILTER_MODE, GST_TYPE_AUDIO_RESAMPLER_FILTER_MODE,
+        GST_AUDIO_RESAMPLER_FILTER_MODE_INTERPOLATED,
+        // Half the work of cubic interpolation, and as exact: it has more phases.
+        GST_AUDIO_RESAMPLER_OPT_FILTER_INTERPOLATION, GST_TYPE_AUDIO_RESAMPLER_FILTER_INTERPOLATION,
+        GST_AUDIO_RESAMPLER_FILTER_INTERPOLATION_LINEAR,
+        // Its default lets the phase jump by a tenth of a sample at each update.
+        GST_AUDIO_RESAMPLER_OPT_MAX_PHASE_ERROR, G_TYPE_DOUBLE, 0.0, nullptr);
+    resampler_.reset(gst_audio_resampler_new(
+        GST_AUDIO_RESAMPLER_METHOD_KAISER, GST_AUDIO_RESAMPLER_FLAG_VARIABLE_RATE,
+        GST_AUDIO_FORMAT_F32, run.channels, run.rate * kRateScale + 1, out_rate_ * kRateScale,
+        options));
+    gst_structure_free(options);
+    resampler_rate_ = run.rate;
+    resampler_channels_ = run.channels;
+  } else {
+    gst_audio_resampler_reset(resampler_.get());
+  }
+  if (!resampler_)
+    return false;
+  ratio_ = 1.0 + arrivals_.drift_ppm() * 1e-6;
+  set_ratio(ratio_);
+  playing_ = true;
+  jump_ = false;
+  gain_ = 0;
+  return true;
+}
+
+// in/out is never exactly 1: at 1:1 the resampler forgets its phase and clicks.
+void Timeline::set_ratio(double ratio) {
+  const int out = out_rate_ * kRateScale;
+  int in = static_cast<int>(std::lround(static_cast<double>(resampler_rate_) * kRateScale * ratio));
+  if (in == out)
+    in += ratio < 1.0 ? -1 : 1;
+  gst_audio_resampler_update(resampler_.get(), in, out, nullptr);
+}
+
+// Moves the delay towards what it should be; how much faster than real time that has to play.
+double Timeline::adapt(std::size_t frames) {
+  const auto ceiling = static_cast<double>(delay_ns_);
+  const double wanted =
+      adaptive_ ? std::min(ceiling, arrivals_.jitter_peak_ns() * kJitterMargin + kLeastDelay)
+                : ceiling;
+  const double block_ns = static_cast<double>(frames) * 1e9 / out_rate_;
+  const double missing = wanted - in_force_ns_;
+  // Silence needs no stretching, and a delay that somebody set is not to be crept towards.
+  if (!playing_ || !adaptive_) {
+    in_force_ns_ = wanted;
+    moving_ = 0;
+    return 0;
+  }
+  const double speed = std::clamp(missing / kAdaptTime, -kAdaptSpeed, kAdaptSpeed);
+  const double step = kAdaptSlew * block_ns / 1e9;
+  moving_ = std::clamp(speed, moving_ - step, moving_ + step);
+  in_force_ns_ += moving_ * block_ns;
+  return -moving_;
+}
+
+// The next ratio of input to output: the drift, and what leads the position back to where it is
+// due.
+double Timeline::correction(double error_ns, std::size_t frames) {
+  const bool far = std::fabs(error_ns) > kNear;
+  const double most = far ? kFarStretch : kMaxStretch;
+  const double wanted =
+      1.0 + arrivals_.drift_ppm() * 1e-6 + std::clamp(error_ns / 1e9 * kPull, -most, most);
+  const double step = (far ? kFarSlew : kSlew) * static_cast<double>(frames) / out_rate_;
+  return std::clamp(wanted, ratio_ - step, ratio_ + step);
+}
+
+// Up to `frames` frames of the front run. `fade_at` is where its end begins to come too near.
+std::size_t Timeline::render(float *out, std::size_t frames, std::size_t *fade_at) {
+  Run &run = runs_.front();
+  GstAudioResampler *r = resampler_.get();
+  const std::size_t fade = to_frames(kFade, out_rate_);
+  const std::size_t held = gst_audio_resampler_get_out_frames(r, run.frames());
+  const std::size_t done = std::min(frames, held);
+
+  *fade_at = held >= frames + fade ? frames : (held > fade ? held - fade : 0);
+  if (done == 0)
+    return 0;
+  // get_in_frames() leaves out what fills the window after a reset; too little in would be read
+  // past its end.
+  std::size_t in = std::min(gst_audio_resampler_get_in_frames(r, done), run.frames());
+  while (gst_audio_resampler_get_out_frames(r, in) < done)
+    in++;
+  gpointer src[] = {run.samples.data() + run.head * run.channels};
+  gpointer dst[] = {out};
+  gst_audio_resampler_resample(r, src, in, dst, done);
+  run.drop(in);
+  return done;
+}
+
+int Timeline::pull(std::int64_t at_ns, std::size_t frames, const float **samples) {
+  std::lock_guard lock(mutex_);
+  *samples = nullptr;
+  const double block_ns = static_cast<double>(frames) * 1e9 / out_rate_;
+  const bool hole = std::fabs(static_cast<double>(at_ns - next_at_ns_)) > kRounding;
+  next_at_ns_ = at_ns + std::llround(block_ns);
+  if (!arrivals_.known())
+    return 0;
+
+  const double faster = adapt(frames);
+  const double due = due_media(at_ns);
+  std::size_t lead = 0;
+  bool ending = false;
+
+  if (playing_) {
+    // The resampler holds half its window back; what it plays is that much behind the run's head.
+    const double latency =
+        gst_audio_resampler_get_max_latency(resampler_.get()) * 1e9 / resampler_rate_;
+    const double error = due - (runs_.front().media_ns - latency);
+    // While the first guess is corrected, at the beginning, one jump is heard less than seconds of
+    // stretching.
+    const bool far = jump_ || std::fabs(error) > (arrivals_.settled() ? kHardError : kNear);
+    // Where there is a hole in what was played anyway nothing is spared by waiting.
+    ending = far && (hole || time_to_move(error, block_ns));
+    if (!far)
+      put_off_ns_ = 0;
+    if (!ending)
+      set_ratio((ratio_ = correction(error, frames)) + faster);
+  } else if (!start_playing(due, frames, &lead)) {
+    if (heard_)
+      stats_.concealed_ns += static_cast<std::uint64_t>(block_ns);
+    return 0;
+  }
+
+  const int channels = runs_.front().channels;
+  out_.assign(frames * channels, 0.f);
+  std::size_t fade_at = 0;
+  const std::size_t done = render(out_.data() + lead * channels, frames - lead, &fade_at);
+  const std::size_t left = runs_.front().frames();
+  if (ending)
+    fade_at = 0;
+
+  // The gain moves towards 1, or from `fade_at` on towards 0, as fast as it must to get there.
+  const float up = 1.f / static_cast<float>(to_frames(kFade, out_rate_));
+  const float down = fade_at < done ? std::max(up, 1.f / static_cast<float>(done - fade_at)) : up;
+  float *p = out_.data() + lead * channels;
+  for (std::size_t i = 0; i < done; i++) {
+    gain_ = i < fade_at ? std::min(1.f, gain_ + up) : std::max(0.f, gain_ - down);
+    if (gain_ < 1.f)
+      for (int c = 0; c < channels; c++)
+        p[i * channels + c] *= gain_;
+  }
+  heard_ = true;
+  if (ending || done < frames - lead) {
+    const std::size_t missing = frames - lead - done;
+    if (!ending && left == 0) {
+      stats_.underruns += runs_.size() == 1;
+      runs_.pop_front();
+    }
+    stats_.concealed_ns += static_cast<std::uint64_t>(missing * 1e9 / out_rate_);
+    stop_playing();
+  }
+  *samples = out_.data();
+  return channels;
+}
+
+TimelineStats Timeline::stats() const {
+  std::lock_guard lock(mutex_);
+  TimelineStats s = stats_;
+  s.drift_ppm = arrivals_.drift_ppm();
+  s.jitter_ms = arrivals_.jitter_ns() / 1e6;
+  s.delay_ms = in_force_ns_ / 1e6;
+  for (const Run &run : runs_)
+    s.queued_ms += run.frames() * 1e3 / run.rate;
+  return s;
+}
+
+}  // namespace agora

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The live timeline of one remote speaker: sound comes in with the sender's media time at the
+// moment it arrives, and goes out on the clock of the pipeline, `delay` after the moment at which
+// it would have arrived without jitter. The sender's drift is taken out by resampling; what misses
+// its moment is dropped, what is missing is faded out and in again. Latency so never grows.
+//
+// No GstElement, no thread, no clock of its own: time comes in as an argument, in nanoseconds of
+// whatever clock the caller uses throughout. Thread-safe: one thread pushes, another pulls.
+#pragma once
+
+#include <gst/audio/audio.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "gst/mix/arrival-clock.hpp"
+
+namespace agora {
+
+struct TimelineStats {
+  std::uint64_t late_ns = 0;       // arrived after its moment
+  std::uint64_t dropped_ns = 0;    // left out, late or surplus
+  std::uint64_t concealed_ns = 0;  // silence played where sound was due
+  std::uint64_t underruns = 0;
+  double drift_ppm = 0;  // of the sender against the pipeline's clock; > 0: the sender is fast
+  double jitter_ms = 0;  // spread of the arrivals over the last second
+  double queued_ms = 0;
+  double delay_ms = 0;  // the playout delay in force
+  // From the sender's sink pad to the stamp of the mix; negative: the sender doesn't say.
+  double stamp_age_ms = -1;
+};
+
+class Timeline {
+ public:
+  Timeline(int out_rate, std::int64_t delay_ns);
+
+  // `frames` interleaved frames whose first one the sender captured at `media_ns`, here at
+  // `now_ns`.
+  void push (std::int64_t media_ns, std::int64_t now_ns, const float *samples, std::size_t frames,
+             int rate, int channels);
+  // When sound that arrives now is due, on the caller's clock; `played`: it is pushed later, which
+  // is its arrival then. An adaptive delay plays no part: what is placed stays in step.
+  std::int64_t place (std::int64_t media_ns, std::int64_t now_ns, bool played);
+  // The sender says that the sound of `media_ns` was `age_ns` old when it arrived, at `now_ns`.
+  void stamped (std::int64_t media_ns, std::int64_t now_ns, std::int64_t age_ns);
+  // What comes next need not go on from what came before: another connection, another sender.
+  void discontinuity ();
+
+  // The next `frames` frames, due from `at_ns` on, as interleaved frames of the returned number of
+  // channels, valid until the next pull; 0 channels: nothing but silence.
+  int pull (std::int64_t at_ns, std::size_t frames, const float **samples);
+
+  void set_delay (std::int64_t delay_ns);
+  // Plays as early as the jitter allows, with the delay as its ceiling.
+  void set_adaptive (bool adaptive);
+  void set_out_rate (int out_rate);
+  TimelineStats stats () const;
+
+ private:
+  // A run of sound without a hole.
+  struct Run {
+    double media_ns = 0;  // of the first frame still held
+    int rate = 0;
+    int channels = 0;
+    std::vector<float> samples;
+    std::size_t head = 0;  // frames of `samples` that are gone
+
+    std::size_t frames () const { return samples.size() / channels - head; }
+    double end_ns () const { return media_ns + frames() * 1e9 / rate; }
+    void drop (std::size_t frames);
+  };
+  struct FreeResampler {
+    void operator()(GstAudioResampler *r) const { gst_audio_resampler_free(r); }
+  };
+
+  void watch_clock (std::int64_t now_ns);
+  double arrive (std::int64_t media_ns, std::int64_t now_ns, double duration_ns);
+  double due_media (std::int64_t at_ns) const;
+  double adapt (std::size_t frames);
+  bool start_playing (double media_ns, std::size_t frames, std::size_t *lead);
+  void stop_playing ();
+  double pause_ns (double most_ns);
+  bool time_to_move (double error_ns, double block_ns);
+  double correction (double error_ns, std::size_t frames);
+  void set_ratio (double ratio);
+  std::size_t render (float *out, std::size_t frames, std::size_t *fade_at);
+  void drop_passed (double media_ns);
+  void bound ();
+
+  mutable std::mutex mutex_;  // guards all below; a leaf: nothing else is locked under it
+  int out_rate_;
+  std::int64_t delay_ns_;
+  bool adaptive_ = false;
+  double in_force_ns_;  // the delay: delay_ns_, or less where it adapts
+  double moving_ = 0;   // how fast it changes, seconds per second
+  ArrivalClock arrivals_;
+  std::int64_t last_now_ns_ = 0;
+  double rebase_ns_ = 0;  // added to the sender's media time, so that its jumps are none
+  double end_ns_ = 0;     // media time at which the last sound ended
+  bool next_is_new_ = true;
+  std::deque<Run> runs_;
+
+  bool playing_ = false;  // inside runs_.front()
+  bool jump_ = false;     // the delay was set to something else
+  // While playing is further from its place than stretching leads back: for how long that has been
+  // put off in search of a pause, and where in one it goes on.
+  double put_off_ns_ = 0;
+  std::optional<double> go_on_at_;
+  std::vector<double> levels_;   // of what comes next, for pause_ns()
+  std::int64_t next_at_ns_ = 0;  // where the last block ended
+  std::unique_ptr<GstAudioResampler, FreeResampler> resampler_;
+  int resampler_rate_ = 0;
+  int resampler_channels_ = 0;
+  double ratio_ = 1.0;
+  float gain_ = 0;
+  std::vector<float> out_;
+  bool heard_ = false;  // something was played since the last discontinuity
+  TimelineStats stats_;
+};
+
+}  // namespace agora

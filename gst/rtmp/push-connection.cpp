@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/rtmp/push-connection.hpp"
+
+#include "gst/common/private-part.hpp"
+
+namespace agora {
+
+namespace {
+// A frame in one chunk, and so in one packet; RTMP's default of 128 bytes cuts each in several.
+constexpr unsigned chunk_bytes = 4096;
+}  // namespace
+
+std::shared_ptr<Leg> Leg::make(GstBin *bin, const std::string &url, GError **error) {
+  ObjectPtr<GstElement> sink = sink_ref(gst_element_factory_make("rtmp2sink", nullptr));
+  if (!sink) {
+    g_set_error_literal(error, GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN,
+                        "The GStreamer element rtmp2sink is not installed: it comes with the "
+                        "Debian package gstreamer1.0-plugins-bad.");
+    return nullptr;
+  }
+  if (!gst_uri_handler_set_uri(GST_URI_HANDLER(sink.get()), url.c_str(), error))
+    return nullptr;
+  return std::shared_ptr<Leg>(new Leg(bin, url, std::move(sink)));
+}
+
+Leg::Leg(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink)
+    : bin_(bin), url_(url), sink_(std::move(sink)) {
+  mark_private_part(sink_.get());
+  g_object_set(sink_.get(), "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, "qos",
+               FALSE, "chunk-size", chunk_bytes, nullptr);
+  pad_ = sink_ref(gst_pad_new("leg", GST_PAD_SRC));
+  ObjectPtr<GstPad> peer(gst_element_get_static_pad(sink_.get(), "sink"));
+  gst_pad_set_active(pad_.get(), TRUE);
+  // It lives by its own rules: the session stays up while the pipeline is paused.
+  gst_element_set_locked_state(sink_.get(), TRUE);
+  gst_bin_add(bin_, sink_.get());
+  gst_pad_link(pad_.get(), peer.get());
+}
+
+void Leg::open() {
+  options_.apply(sink_.get());
+  gst_element_set_state(sink_.get(), GST_STATE_PLAYING);
+}
+
+Leg::~Leg() {
+  close();
+}
+
+void Leg::introduce(GstCaps *caps) {
+  if (!caps_) {
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_pad_push_event(pad_.get(), gst_event_new_stream_start("agorasink"));
+    gst_pad_push_event(pad_.get(), gst_event_new_caps(caps));
+    gst_pad_push_event(pad_.get(), gst_event_new_segment(&segment));
+  } else {
+    gst_pad_push_event(pad_.get(), gst_event_new_caps(caps));
+  }
+  caps_ = share(caps);
+}
+
+GstFlowReturn Leg::push(GstBuffer *buffer, GstCaps *caps) {
+  if (caps && caps != caps_.get())
+    introduce(caps);
+  return gst_pad_push(pad_.get(), gst_buffer_ref(buffer));
+}
+
+void Leg::end() {
+  gst_pad_push_event(pad_.get(), gst_event_new_eos());
+}
+
+bool Leg::accepted() const {
+  return stat_of(sink_.get(), "in-bytes-total") > 0;
+}
+
+guint64 Leg::sent_bytes() const {
+  return stat_of(sink_.get(), "out-bytes-total");
+}
+
+void Leg::cut() {
+  // What the server has taken on still goes out.
+  if (!accepted())
+    options_.cut();
+}
+
+void Leg::close(Deadline until) {
+  cut();
+  options_.await_told(until);
+  gst_element_set_state(sink_.get(), GST_STATE_NULL);
+  gst_pad_set_active(pad_.get(), FALSE);
+  ObjectPtr<GstObject> parent(gst_element_get_parent(sink_.get()));
+  if (parent)
+    gst_bin_remove(bin_, sink_.get());
+}
+
+}  // namespace agora

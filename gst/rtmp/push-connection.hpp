@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One RTMP session to one push URL: an rtmp2sink, and the pad that feeds it.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <string>
+
+#include "gst/common/gst-ptr.hpp"
+#include "gst/rtmp/rtmp-socket.hpp"
+
+namespace agora {
+
+// push() and end() belong to the muxer's thread, the rest may be called from any.
+class Leg {
+ public:
+  // nullptr, and `error` says what is missing.
+  static std::shared_ptr<Leg> make (GstBin *bin, const std::string &url, GError **error);
+  ~Leg();
+  Leg(const Leg &) = delete;
+  Leg &operator=(const Leg &) = delete;
+
+  GstElement *element () const { return sink_.get(); }
+  const std::string &url () const { return url_; }
+
+  // Begins to connect. Messages come from here on.
+  void open ();
+  // Waits while the session is being made or the network doesn't take more, until close().
+  GstFlowReturn push (GstBuffer *buffer, GstCaps *caps);
+  void end ();
+  // The server has admitted the push.
+  bool accepted () const;
+  guint64 sent_bytes () const;
+  // What has been sent, and how far the server's kernel has taken it.
+  std::optional<Sending> sending () const { return options_.sending(); }
+  // Makes the server's end of a session that it hasn't admitted yet. Waits for nothing.
+  void cut ();
+  // Ends the session; a push() that waits returns. A few milliseconds, and more where it was still
+  // connecting: until `until` at the most.
+  void close (Deadline until = told_by());
+
+  // Over, by the server's or the network's doing, and why: the first word counts. The uplink's lock
+  // guards the cause.
+  bool broken () const { return broken_; }
+  void set_broken (const GError &cause) {
+    if (!broken_.exchange(true))
+      cause_.reset(g_error_copy(&cause));
+  }
+  const GError *cause () const { return cause_.get(); }
+
+ private:
+  Leg(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink);
+  void introduce (GstCaps *caps);
+
+  GstBin *bin_;
+  std::string url_;
+  SocketOptions options_;
+  ObjectPtr<GstElement> sink_;
+  ObjectPtr<GstPad> pad_;
+  CapsPtr caps_;  // what was last sent; the muxer's thread
+  std::atomic<bool> broken_ = false;
+  std::unique_ptr<GError, ErrorFree> cause_;
+};
+
+}  // namespace agora

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// How frames get into the muxer. Where nothing is in the way the streaming thread brings them there
+// itself, which spares waking another for each. What has to wait goes through the backlog, from
+// which the feeder takes it, a thread that may wait for the network; nobody waits for it. It also
+// stands in when no frames come.
+#include <algorithm>
+#include <utility>
+
+#include "gst/common/capture-stamp.hpp"
+#include "gst/sink/publisher.hpp"
+
+GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
+#define GST_CAT_DEFAULT agora_sink_debug
+
+namespace agora {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+constexpr milliseconds stamp_interval(200);
+
+GstClockTime elapsed (Clock::time_point since, Clock::time_point now) {
+  return now > since ? static_cast<GstClockTime>(nanoseconds(now - since).count()) : 0;
+}
+
+}  // namespace
+
+std::optional<Clock::time_point> SinkCore::next_filler() const {
+  if (filling_until_)
+    return filling_until_;
+  if (last_sent_ == Clock::time_point())
+    return std::nullopt;
+  std::lock_guard lock(mutex_);
+  return last_sent_ + milliseconds(settings_.gap_timeout_ms);
+}
+
+std::optional<Clock::time_point> SinkCore::feed_deadline() {
+  std::lock_guard lock(feed_mutex_);
+  // Before PLAYING nothing is missed yet.
+  if (playing_ && last_sent_ == Clock::time_point())
+    last_sent_ = Clock::now();
+  return next_filler();
+}
+
+void SinkCore::feed() {
+  for (;;) {
+    const std::optional<Clock::time_point> deadline = feed_deadline();
+    switch (backlog_.wait(deadline ? &*deadline : nullptr)) {
+      case Backlog::Event::frame:
+      case Backlog::Event::timeout:
+        feed_next();
+        break;
+      case Backlog::Event::woken:
+        break;
+      case Backlog::Event::end:
+        feed_end();
+        return;
+      case Backlog::Event::stopped:
+        return;
+    }
+  }
+}
+
+void SinkCore::feed_end() {
+  std::lock_guard lock(feed_mutex_);
+  uplink_.send_end();
+}
+
+// Taken under the lock, so that no newer frame goes before it.
+void SinkCore::feed_next() {
+  std::lock_guard lock(feed_mutex_);
+  Frame frame;
+  if (backlog_.take(frame)) {
+    feed_frame(std::move(frame));
+    return;
+  }
+  // Frames that did not come by the feeder have moved it.
+  const std::optional<Clock::time_point> deadline = next_filler();
+  if (deadline && *deadline <= Clock::now())
+    feed_filler();
+}
+
+// A muxer that is idle takes a frame without waiting.
+bool SinkCore::feed_now(Frame &frame) {
+  std::unique_lock lock(feed_mutex_, std::try_to_lock);
+  if (!lock || !backlog_.idle() || !uplink_.idle())
+    return false;
+  feed_frame(std::move(frame));
+  return true;
+}
+
+// The network's troubles are repaired behind the muxer; what comes back from it is its own, and
+// ends this.
+void SinkCore::check_flow(GstFlowReturn flow) {
+  if (flow == GST_FLOW_OK)
+    return;
+  backlog_.stop();
+  failed_ = flow != GST_FLOW_FLUSHING && !stopping_;
+  if (failed_)
+    GST_ELEMENT_ERROR(
+        bin_, STREAM, MUX, ("This sound could not be put into FLV."),
+        ("flvmux returned %s for %" GST_PTR_FORMAT, gst_flow_get_name(flow), sent_caps_.get()));
+}
+
+void SinkCore::feed_frame(Frame frame) {
+  const Clock::time_point now = Clock::now();
+  if (resumed_.exchange(false))
+    timeline_.paused();
+  const std::optional<GstClockTime> place =
+      timeline_.place(frame.time, frame.duration, frame.fresh, elapsed(last_sent_, now));
+  if (!place) {
+    backlog_.add_dropped(frame.duration, 1);
+    return;
+  }
+  GST_TRACE_OBJECT(bin_, "frame of %" GST_TIME_FORMAT " goes to %" GST_TIME_FORMAT,
+                   GST_TIME_ARGS(frame.time), GST_TIME_ARGS(*place));
+  filling_until_.reset();
+  last_sent_ = now;
+  BufferPtr payload;
+  if (muted_) {
+    payload = silent_frame(frame.format.channels);
+    // A layout that has no silence of its own is silent by its absence.
+    if (!payload)
+      return;
+  } else {
+    payload = std::move(frame.buffer);
+  }
+  if (frame.format.object_type == 2 && now - last_stamp_ >= stamp_interval) {
+    payload = stamped(std::move(payload), frame);
+    last_stamp_ = now;
+  }
+  check_flow(send(std::move(payload), frame.caps, *place, frame.duration, frame.arrival));
+}
+
+// With the wall clock of the moment at which the frame's first sample was at the sink pad.
+BufferPtr SinkCore::stamped(BufferPtr payload, const Frame &frame) {
+  ObjectPtr<GstClock> clock(gst_element_get_clock(GST_ELEMENT(bin_)));
+  if (!clock || !playing_)
+    return payload;
+  const GstClockTimeDiff running =
+      GST_CLOCK_DIFF(gst_element_get_base_time(GST_ELEMENT(bin_)), gst_clock_get_time(clock.get()));
+  const std::int64_t age = (running - static_cast<GstClockTimeDiff>(frame.time) +
+                            static_cast<GstClockTimeDiff>(frame.lookahead)) /
+                           GST_USECOND;
+  return stamp_frame(payload.get(), g_get_real_time() - age);
+}
+
+GstFlowReturn SinkCore::send(BufferPtr payload, const CapsPtr &caps, GstClockTime time,
+                             GstClockTime duration, Clock::time_point arrival) {
+  BufferPtr out(gst_buffer_make_writable(payload.release()));
+  GST_BUFFER_PTS(out.get()) = GST_BUFFER_DTS(out.get()) = time;
+  GST_BUFFER_DURATION(out.get()) = duration;
+  if (sent_caps_.get() != caps.get())
+    sent_caps_ = share(caps.get());
+  return uplink_.send(out.get(), caps.get(), arrival);
+}
+
+void SinkCore::feed_filler() {
+  const Clock::time_point now = Clock::now();
+  OnGap on_gap;
+  const BufferPtr *piece = nullptr;
+  CapsPtr caps;
+  {
+    std::lock_guard lock(mutex_);
+    on_gap = settings_.on_gap;
+    if (on_gap == OnGap::file && !clip_.frames.empty()) {
+      piece = &clip_.frames[clip_position_++ % clip_.frames.size()];
+      caps = share(clip_.caps.get());
+    }
+  }
+  if (on_gap == OnGap::end && !sent_caps_) {
+    // What has not begun doesn't end.
+    last_sent_ = now;
+    return;
+  }
+  if (on_gap == OnGap::end) {
+    GST_INFO_OBJECT(bin_, "no sound for too long: this ends the stream");
+    last_sent_ = Clock::now() + std::chrono::hours(24);
+    end_of_stream(gst_util_seqnum_next());
+    return;
+  }
+  if (!caps)
+    caps = sent_caps_ ? share(sent_caps_.get()) : default_aac_caps();
+  const AacFormat format = AacFormat::of(caps.get());
+  const GstClockTime duration = format.frame_duration();
+  const GstClockTime time = timeline_.fill(duration, elapsed(last_sent_, now));
+  // On the clock, not on its own lateness; but what a standing network made late is not made up.
+  const Clock::time_point due = filling_until_.value_or(now);
+  filling_until_ = std::max(due, now - milliseconds(100)) + nanoseconds(duration);
+  last_sent_ = now;
+  filled_ += duration;
+  BufferPtr payload = piece && !muted_ ? share(piece->get()) : silent_frame(format.channels);
+  if (payload)
+    check_flow(send(std::move(payload), caps, time, duration, now));
+}
+
+}  // namespace agora

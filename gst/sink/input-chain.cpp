@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/sink/input-chain.hpp"
+
+#include <gst/pbutils/pbutils.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "gst/common/codecs.hpp"
+#include "gst/common/messages.hpp"
+
+GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
+#define GST_CAT_DEFAULT agora_sink_debug
+
+namespace agora {
+
+namespace {
+
+constexpr const char *accepted =
+    "audio/x-raw; "
+    "audio/mpeg, mpegversion = (int) { 2, 4 }; "
+    "audio/x-opus; "
+    "video/x-flv";
+
+constexpr const char *expected =
+    "Expected raw audio, AAC, Opus or FLV. Decode other formats "
+    "first, for example with decodebin.";
+
+// By sound at voice rates; all of them take `bitrate` in bits per second.
+constexpr std::array<Front::Encoder, 4> encoders = {
+    {{"fdkaacenc", 0}, {"voaacenc", 1600}, {"avenc_aac", 1024}, {"faac", 0}}};
+
+constexpr unsigned bitrate_mono = 64'000;
+constexpr unsigned bitrate_stereo = 96'000;
+
+// Rates that stay as they are. Below them a frame of 1024 samples would last too long for a
+// conversation, above them is more than a voice channel carries.
+constexpr std::array<int, 3> kept_rates = {32'000, 44'100, 48'000};
+constexpr int default_rate = 48'000;
+
+// Frames in a transport stream of their own: nothing but a decoder takes them apart.
+bool structure_is_loas (const GstStructure *structure) {
+  return g_strcmp0(gst_structure_get_string(structure, "stream-format"), "loas") == 0;
+}
+
+// What comes out of an encoder or a demuxer: one frame a buffer, and all is said of it. A parser
+// would find nothing to do.
+bool structure_is_framed (const GstStructure *structure) {
+  const auto says = [structure] (const char *field, const char *value) {
+    return g_strcmp0(gst_structure_get_string(structure, field), value) == 0;
+  };
+  int number = 0;
+  return says("stream-format", "raw") && says("base-profile", "lc") && says("profile", "lc") &&
+         gst_structure_has_field(structure, "codec_data") &&
+         gst_structure_get_int(structure, "rate", &number) &&
+         gst_structure_get_int(structure, "channels", &number);
+}
+
+}  // namespace
+
+Front::Front(GstBin *bin, GstPad *pad, GstElement *exit) : bin_(bin), pad_(pad), exit_(exit) {
+  ObjectPtr<GstPad> entry(gst_element_get_static_pad(exit_, "sink"));
+  gst_pad_add_probe(entry.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_exit_event, this, nullptr);
+}
+
+GstPadProbeReturn Front::on_exit_event(GstPad *, GstPadProbeInfo *info, gpointer self) {
+  const bool drained = static_cast<Front *>(self)->draining_ &&
+                       GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS;
+  return drained ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
+}
+
+GstCaps *Front::template_caps() {
+  return gst_caps_from_string(accepted);
+}
+
+Front::Kind Front::kind_of(const GstCaps *caps) {
+  if (gst_caps_is_any(caps) || gst_caps_get_size(caps) == 0)
+    return Kind::none;
+  const GstStructure *structure = gst_caps_get_structure(caps, 0);
+  if (gst_structure_has_name(structure, "audio/x-raw"))
+    return Kind::raw;
+  if (gst_structure_has_name(structure, "audio/x-opus"))
+    return Kind::coded;
+  if (gst_structure_has_name(structure, "video/x-flv"))
+    return Kind::flv;
+  int version = 0;
+  if (gst_structure_has_name(structure, "audio/mpeg") &&
+      gst_structure_get_int(structure, "mpegversion", &version) && (version == 2 || version == 4))
+    return structure_is_loas(structure)     ? Kind::coded
+           : structure_is_framed(structure) ? Kind::framed
+                                            : Kind::aac;
+  return Kind::none;
+}
+
+void Front::refuse(const GstCaps *caps) {
+  g_autofree char *text = gst_caps_to_string(caps);
+  refused_ = true;
+  GST_ELEMENT_ERROR(bin_, STREAM, WRONG_TYPE, ("Can't send %s to the channel. %s", text, expected),
+                    (nullptr));
+}
+
+void Front::ended() {
+  ObjectPtr<GstPad> entry(gst_element_get_static_pad(exit_, "sink"));
+  if (refused_ || gst_pad_is_linked(entry.get()))
+    return;
+  refused_ = true;
+  GST_ELEMENT_ERROR(bin_, STREAM, TYPE_NOT_FOUND,
+                    ("The stream ended, and there was no sound in it. %s", expected), (nullptr));
+}
+
+bool Front::explain(GstMessage *message) {
+  const auto is_source = [message] (const ObjectPtr<GstElement> &element) {
+    return GST_OBJECT(element.get()) == GST_MESSAGE_SRC(message);
+  };
+  if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_ERROR)
+    return false;
+  {
+    std::lock_guard lock(mutex_);
+    if (std::none_of(elements_.begin(), elements_.end(), is_source))
+      return false;
+  }
+  if (refused_.exchange(true))
+    return true;
+  g_autoptr(GError) error = nullptr;
+  g_autofree char *debug = nullptr;
+  gst_message_parse_error(message, &error, &debug);
+  g_autofree char *name = gst_object_get_name(GST_MESSAGE_SRC(message));
+  gst_element_message_full(
+      GST_ELEMENT(bin_), GST_MESSAGE_ERROR, error->domain, error->code,
+      g_strdup_printf("Can't send what came to the channel: %s %s", error->message, expected),
+      g_strdup_printf("%s: %s", name, debug ? debug : ""), __FILE__, GST_FUNCTION, __LINE__);
+  return true;
+}
+
+bool Front::accept(GstCaps *caps) {
+  const Kind kind = kind_of(caps);
+  if (kind == Kind::none) {
+    refuse(caps);
+    return false;
+  }
+  if (kind != kind_) {
+    unplug();
+    if (!plug(kind, caps))
+      return false;
+  }
+  return kind != Kind::raw || fit(caps);
+}
+
+bool Front::prepare() {
+  return kind_ != Kind::none || plug(Kind::unknown, nullptr);
+}
+
+bool Front::fit(const GstCaps *caps) {
+  const GstStructure *structure = gst_caps_get_structure(caps, 0);
+  int rate = 0;
+  int channels = 0;
+  gst_structure_get_int(structure, "rate", &rate);
+  gst_structure_get_int(structure, "channels", &channels);
+  if (rate <= 0 || channels <= 0) {
+    refuse(caps);
+    return false;
+  }
+  guint64 positions = 0;
+  gst_structure_get(structure, "channel-mask", GST_TYPE_BITMASK, &positions, nullptr);
+  if (channels > 2 && positions == 0) {
+    refused_ = true;
+    GST_ELEMENT_ERROR(bin_, STREAM, FORMAT,
+                      ("Can't mix %d channels without positions (channel-mask=0) into a voice. "
+                       "Pick some with deinterleave, or mix them with audioconvert's mix-matrix.",
+                       channels),
+                      (nullptr));
+    return false;
+  }
+  if (std::find(kept_rates.begin(), kept_rates.end(), rate) == kept_rates.end())
+    rate = default_rate;
+  channels = std::min(channels, 2);
+  const unsigned bitrate = bitrate_ ? bitrate_ : channels == 1 ? bitrate_mono : bitrate_stereo;
+  g_object_set(encoder_, "bitrate", static_cast<int>(bitrate), nullptr);
+  CapsPtr wanted(gst_caps_new_simple("audio/x-raw", "rate", G_TYPE_INT, rate, "channels",
+                                     G_TYPE_INT, channels, nullptr));
+  g_object_set(format_, "caps", wanted.get(), nullptr);
+  return true;
+}
+
+// What it decodes to is known only then: 48 kHz, and stereo unless the caps say mono.
+bool Front::fit_decoded(const GstCaps *caps) {
+  int channels = 0;
+  gst_structure_get_int(gst_caps_get_structure(caps, 0), "channels", &channels);
+  CapsPtr decoded(gst_caps_new_simple("audio/x-raw", "rate", G_TYPE_INT, default_rate, "channels",
+                                      G_TYPE_INT, channels == 1 ? 1 : 2, nullptr));
+  return fit(decoded.get());
+}
+
+bool Front::add_decoder(GstCaps *caps, std::vector<GstElement *> &chain) {
+  GstElement *decoder = make_decoder(caps);
+  if (!decoder) {
+    post_missing_decoder(GST_ELEMENT(bin_), caps);
+    return false;
+  }
+  for (GstElement *element : {make_parser(caps), decoder}) {
+    if (!element)
+      continue;
+    {
+      std::lock_guard lock(mutex_);
+      elements_.push_back(sink_ref(element));
+    }
+    gst_bin_add(bin_, element);
+    chain.push_back(element);
+  }
+  return true;
+}
+
+GstElement *Front::make(const char *factory, const char *package) {
+  ObjectPtr<GstElement> element = sink_ref(gst_element_factory_make(factory, nullptr));
+  if (!element) {
+    post_missing_element(GST_ELEMENT(bin_), factory, package);
+    return nullptr;
+  }
+  gst_bin_add(bin_, element.get());
+  std::lock_guard lock(mutex_);
+  elements_.push_back(std::move(element));
+  return elements_.back().get();
+}
+
+const Front::Encoder *Front::best_encoder() {
+  for (const Encoder &encoder : encoders) {
+    ObjectPtr<GstElementFactory> factory(gst_element_factory_find(encoder.name));
+    if (factory)
+      return &encoder;
+  }
+  return nullptr;
+}
+
+GstElement *Front::make_encoder() {
+  if (const Encoder *encoder = best_encoder()) {
+    priming_ = encoder->priming;
+    return make(encoder->name, "gstreamer1.0-plugins-bad");
+  }
+  CapsPtr aac(gst_caps_new_simple("audio/mpeg", "mpegversion", G_TYPE_INT, 4, nullptr));
+  gst_element_post_message(GST_ELEMENT(bin_),
+                           gst_missing_encoder_message_new(GST_ELEMENT(bin_), aac.get()));
+  GST_ELEMENT_ERROR(bin_, CORE, MISSING_PLUGIN,
+                    ("No AAC encoder is installed. The Debian package gstreamer1.0-plugins-bad "
+                     "has one (voaacenc), gstreamer1.0-libav another (avenc_aac)."),
+                    (nullptr));
+  return nullptr;
+}
+
+bool Front::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chain) {
+  const auto add = [&] (const char *factory, const char *package) {
+    GstElement *element = make(factory, package);
+    if (element)
+      chain.push_back(element);
+    return element != nullptr;
+  };
+  const char *base = "gstreamer1.0-plugins-base";
+  const char *good = "gstreamer1.0-plugins-good";
+  switch (kind) {
+    case Kind::unknown:
+      if (!add("typefind", "libgstreamer1.0-0"))
+        return false;
+      g_signal_connect(chain.back(), "have-type", G_CALLBACK(on_type_found), this);
+      return true;
+    case Kind::aac:
+      return add("aacparse", good);
+    case Kind::framed:
+      return true;
+    case Kind::flv:
+      if (!add("flvdemux", good))
+        return false;
+      g_signal_connect(chain.back(), "pad-added", G_CALLBACK(on_demuxer_pad), this);
+      return true;
+    case Kind::coded:
+      if (!add_decoder(caps, chain))
+        return false;
+      [[fallthrough]];
+    case Kind::raw:
+      if (!add("audioconvert", base) || !add("audioresample", base) ||
+          !add("capsfilter", "libgstreamer1.0-0"))
+        return false;
+      format_ = chain.back();
+      encoder_ = make_encoder();
+      if (!encoder_)
+        return false;
+      chain.push_back(encoder_);
+      return kind == Kind::raw || fit_decoded(caps);
+    case Kind::none:
+      break;
+  }
+  return false;
+}
+
+bool Front::link(const std::vector<GstElement *> &chain, GstElement *after) {
+  if (chain.empty())
+    return true;
+  for (std::size_t i = 0; i + 1 < chain.size(); i++) {
+    if (!gst_element_link(chain[i], chain[i + 1]))
+      return false;
+  }
+  if (after && !gst_element_link(chain.back(), after))
+    return false;
+  for (auto it = chain.rbegin(); it != chain.rend(); ++it)
+    gst_element_sync_state_with_parent(*it);
+  return true;
+}
+
+bool Front::plug(Kind kind, GstCaps *caps) {
+  GST_DEBUG_OBJECT(bin_, "plugging for %" GST_PTR_FORMAT, caps);
+  std::vector<GstElement *> chain;
+  if (!build(kind, caps, chain))
+    return false;
+  const bool open = kind == Kind::unknown || kind == Kind::flv;
+  if (!link(chain, open ? nullptr : exit_)) {
+    GST_ELEMENT_ERROR(bin_, CORE, NEGOTIATION, ("Can't send this sound to the channel."),
+                      ("elements for %" GST_PTR_FORMAT " don't link", caps));
+    return false;
+  }
+  ObjectPtr<GstPad> head(gst_element_get_static_pad(first(chain), "sink"));
+  if (!gst_ghost_pad_set_target(GST_GHOST_PAD(pad_), head.get()))
+    return false;
+  kind_ = kind;
+  return true;
+}
+
+void Front::on_type_found(GstElement *typefind, guint, GstCaps *caps, Front *self) {
+  const Kind kind = kind_of(caps);
+  // Raw sound can't be told from bytes alone; what claims to be it has no rate.
+  if (kind == Kind::none || kind == Kind::raw) {
+    self->refuse(caps);
+    return;
+  }
+  std::vector<GstElement *> chain;
+  if (!self->build(kind, caps, chain))
+    return;
+  if (!self->link(chain, kind == Kind::flv ? nullptr : self->exit_) ||
+      !gst_element_link(typefind, self->first(chain)))
+    GST_ELEMENT_ERROR(self->bin_, CORE, NEGOTIATION, ("Can't send this sound to the channel."),
+                      ("elements for %" GST_PTR_FORMAT " don't link", caps));
+}
+
+void Front::on_demuxer_pad(GstElement *, GstPad *pad, Front *self) {
+  self->demuxed(pad);
+}
+
+void Front::demuxed(GstPad *pad) {
+  CapsPtr caps(gst_pad_get_current_caps(pad));
+  if (!caps)
+    caps.reset(gst_pad_query_caps(pad, nullptr));
+  ObjectPtr<GstPad> taken(gst_element_get_static_pad(exit_, "sink"));
+  const char *media = gst_structure_get_name(gst_caps_get_structure(caps.get(), 0));
+  if (g_str_has_prefix(media, "audio/") && !gst_pad_is_linked(taken.get())) {
+    Kind kind = kind_of(caps.get());
+    if (kind == Kind::none)
+      kind = Kind::coded;
+    std::vector<GstElement *> chain;
+    if (!build(kind, caps.get(), chain) || (kind == Kind::raw && !fit(caps.get())) ||
+        !link(chain, exit_))
+      return;
+    ObjectPtr<GstPad> head(gst_element_get_static_pad(first(chain), "sink"));
+    gst_pad_link(pad, head.get());
+    return;
+  }
+  // A demuxer with no linked pad at all gives up, and the video may come first.
+  GstElement *drain = make("fakesink", "libgstreamer1.0-0");
+  if (!drain)
+    return;
+  g_object_set(drain, "sync", FALSE, "async", FALSE, nullptr);
+  gst_element_sync_state_with_parent(drain);
+  ObjectPtr<GstPad> sink(gst_element_get_static_pad(drain, "sink"));
+  gst_pad_link(pad, sink.get());
+}
+
+void Front::unplug() {
+  if (kind_ == Kind::none)
+    return;
+  // What the old elements still hold comes out first.
+  ObjectPtr<GstPad> target(gst_ghost_pad_get_target(GST_GHOST_PAD(pad_)));
+  if (target) {
+    draining_ = true;
+    gst_pad_send_event(target.get(), gst_event_new_eos());
+    draining_ = false;
+  }
+  reset();
+}
+
+void Front::reset() {
+  gst_ghost_pad_set_target(GST_GHOST_PAD(pad_), nullptr);
+  std::vector<ObjectPtr<GstElement>> elements;
+  {
+    std::lock_guard lock(mutex_);
+    elements.swap(elements_);
+  }
+  for (ObjectPtr<GstElement> &element : elements) {
+    gst_element_set_locked_state(element.get(), TRUE);
+    gst_element_set_state(element.get(), GST_STATE_NULL);
+    gst_bin_remove(bin_, element.get());
+  }
+  format_ = nullptr;
+  encoder_ = nullptr;
+  priming_ = 0;
+  kind_ = Kind::none;
+  refused_ = false;
+}
+
+}  // namespace agora

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// From whatever comes in at the sink pad to raw AAC frames: plugs standard elements between the
+// pad and `exit` when the caps are known, and plugs anew when they turn into another kind.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "gst/common/gst-ptr.hpp"
+
+namespace agora {
+
+// All of it runs on the streaming thread, under the pad's stream lock, but for reset().
+class Front {
+ public:
+  // `bin` owns this; `pad` is its ghost pad; `exit` takes AAC.
+  Front(GstBin *bin, GstPad *pad, GstElement *exit);
+
+  // The first of the AAC encoders, in the order of preference, that is installed; or nullptr.
+  struct Encoder {
+    const char *name;
+    // Samples of look-ahead that its timestamps leave out, as correlating what comes out of a
+    // decoder with what went in shows; 0: not measured.
+    unsigned priming;
+  };
+  static const Encoder *best_encoder ();
+
+  // The caps that the pad takes.
+  static GstCaps *template_caps ();
+
+  void set_bitrate (unsigned bits_per_second) { bitrate_ = bits_per_second; }
+  // Before the pad's caps go on. False: refused, and an ERROR is on the bus.
+  bool accept (GstCaps *caps);
+  // Before a buffer goes on: finds out what it is if no caps told.
+  bool prepare ();
+  // After EOS went in. Where no sound came out for it to follow, an ERROR says so.
+  void ended ();
+  // Whether `message` is an ERROR of an element in here; one of the sink's own says it instead.
+  bool explain (GstMessage *message);
+  // Samples by which the encoder's frames are later than their timestamps say.
+  unsigned priming () const { return priming_; }
+  // Everything out again, for the next start; the elements are stopped.
+  void reset ();
+
+ private:
+  enum class Kind { none, unknown, raw, aac, framed, coded, flv };
+
+  static Kind kind_of (const GstCaps *caps);
+  bool plug (Kind kind, GstCaps *caps);
+  void unplug ();
+  bool fit (const GstCaps *caps);
+  bool fit_decoded (const GstCaps *caps);
+  GstElement *make (const char *factory, const char *package);
+  GstElement *make_encoder ();
+  bool build (Kind kind, GstCaps *caps, std::vector<GstElement *> &chain);
+  bool add_decoder (GstCaps *caps, std::vector<GstElement *> &chain);
+  bool link (const std::vector<GstElement *> &chain, GstElement *after);
+  // Of a chain that ends at the exit.
+  GstElement *first (const std::vector<GstElement *> &chain) const {
+    return chain.empty() ? exit_ : chain.front();
+  }
+  void refuse (const GstCaps *caps);
+
+  static GstPadProbeReturn on_exit_event (GstPad *pad, GstPadProbeInfo *info, gpointer self);
+  static void on_type_found (GstElement *typefind, guint probability, GstCaps *caps, Front *self);
+  static void on_demuxer_pad (GstElement *demuxer, GstPad *pad, Front *self);
+  void demuxed (GstPad *pad);
+
+  GstBin *bin_;
+  GstPad *pad_;
+  GstElement *exit_;
+  Kind kind_ = Kind::none;
+  // Guards elements_ against other threads, whose messages are compared with them; the streaming
+  // thread alone changes them. No call leaves the object under it.
+  std::mutex mutex_;
+  std::vector<ObjectPtr<GstElement>> elements_;
+  GstElement *format_ = nullptr;  // the capsfilter before the encoder, one of elements_
+  GstElement *encoder_ = nullptr;
+  // The EOS that drains an old chain is under way: it is not the stream's.
+  bool draining_ = false;
+  // There is an ERROR about this stream already.
+  std::atomic<bool> refused_ = false;
+  unsigned bitrate_ = 0;
+  unsigned priming_ = 0;
+};
+
+}  // namespace agora

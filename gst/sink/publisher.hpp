@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What an agorasink does: takes sound in, paces it, queues it, sends it, and keeps its place in the
+// channel.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+
+#include "gst/membership/membership.hpp"
+#include "gst/sink/frame-queue.hpp"
+#include "gst/sink/input-chain.hpp"
+#include "gst/sink/send-timeline.hpp"
+#include "gst/sink/silence.hpp"
+#include "gst/sink/uplink.hpp"
+
+namespace agora {
+
+enum class OnGap { silence, file, end };
+
+struct SinkSettings {
+  bool sync = true;
+  bool muted = false;
+  unsigned bitrate = 0;
+  unsigned max_backlog_ms = 1000;
+  unsigned gap_timeout_ms = 1000;
+  OnGap on_gap = OnGap::silence;
+  std::string gap_location;
+};
+
+// start() and stop() come from state changes, one at a time; see the comment at each other method.
+class SinkCore final : public Member, private Uplink::Owner {
+ public:
+  SinkCore(GstBin *bin, GstPad *pad);
+  ~SinkCore() override;
+
+  // READY to PAUSED. False: an ERROR is on the bus.
+  bool start (const Settings &channel, const SinkSettings &settings);
+  // PAUSED to PLAYING and back.
+  void set_playing (bool playing);
+  // PAUSED to READY, before the children: nothing waits any more, and the goodbye is said.
+  void stop ();
+  // The same, after the children.
+  void stopped ();
+
+  // From any thread.
+  void set_muted (bool muted);
+  void set_max_backlog (unsigned ms);
+  void renew_token (const std::string &token);
+  void update_push_url ();
+  bool swallow (GstMessage *message);
+  bool query (GstQuery *query);
+  GstStructure *stats () const;
+  std::string push_url () const;
+  guint32 uid () const { return uid_; }
+  const char *connection_state () const;
+
+  // Streaming thread.
+  bool accept_caps (GstCaps *caps) { return front_.accept(caps); }
+  bool prepare () { return front_.prepare(); }
+  void pad_ended () { front_.ended(); }
+
+  // Member: the signalling thread.
+  void joined (std::uint32_t uid) override;
+  void push_url (const std::string &url) override;
+  void token_refused (const GError &error) override;
+  void channel_event (const char *name, std::uint32_t uid) override;
+  void reconnecting (const GError &error) override;
+  void reconnected (GstClockTime duration) override;
+  void failed (const GError &error) override;
+
+ private:
+  void leg_broke (const GError &cause) override;
+  void leg_taken () override;
+  void leg_works () override;
+
+  static GstFlowReturn on_frame (GstPad *pad, GstObject *parent, GstBuffer *buffer);
+  static gboolean on_event (GstPad *pad, GstObject *parent, GstEvent *event);
+  static gboolean on_query (GstPad *pad, GstObject *parent, GstQuery *query);
+  GstFlowReturn take_in (BufferPtr buffer);
+  // What work on other threads belongs to; over when nobody waits for it any more.
+  using Token = std::shared_ptr<std::atomic<bool>>;
+  void load_clip (const Token &over);
+  void end_of_stream (guint32 seqnum);
+  bool begin_feeding ();
+  void end_feeding ();
+  void revive ();
+
+  // The streaming thread. False: the frame has to wait, and is still there.
+  bool feed_now (Frame &frame);
+  // The feeder thread.
+  void feed ();
+  std::optional<Clock::time_point> feed_deadline ();
+  void feed_next ();
+  void feed_end ();
+  // Both; under feed_mutex_.
+  void feed_frame (Frame frame);
+  void feed_filler ();
+  void check_flow (GstFlowReturn flow);
+  GstFlowReturn send (BufferPtr payload, const CapsPtr &caps, GstClockTime time,
+                      GstClockTime duration, Clock::time_point arrival);
+  BufferPtr stamped (BufferPtr payload, const Frame &frame);
+  std::optional<Clock::time_point> next_filler () const;
+
+  bool media_down ();
+  void leg_stalled ();
+  std::shared_ptr<Session> session () const;
+  void finish (guint32 seqnum, const Token &over);
+
+  GstBin *bin_;
+  ObjectPtr<GstElement> pace_;
+  ObjectPtr<GstPad> tail_;
+  Front front_;
+  Backlog backlog_;
+  Uplink uplink_;
+
+  // Streaming thread.
+  GstSegment segment_;
+  CapsPtr caps_;
+  AacFormat format_;
+  bool fresh_ = true;
+  GstClockTime in_end_ = 0;
+
+  GThread *feeder_ = nullptr;  // streaming thread and state changes
+
+  // Guards what follows, and that frames reach the muxer in their order; before mutex_, the
+  // backlog's and the uplink's. Who holds it may wait for the network: the streaming thread only
+  // tries it.
+  std::mutex feed_mutex_;
+  SendTimeline timeline_;
+  CapsPtr sent_caps_;
+  Clock::time_point last_sent_;
+  std::optional<Clock::time_point> filling_until_;
+  Clock::time_point last_stamp_;
+  std::size_t clip_position_ = 0;
+
+  std::atomic<bool> muted_ = false;
+  std::atomic<bool> playing_ = false;
+  std::atomic<bool> resumed_ = false;
+  std::atomic<bool> ended_ = false;
+  std::atomic<bool> failed_ = false;  // the muxer
+  std::atomic<bool> stopping_ = true;
+  std::atomic<guint64> filled_ = 0;
+  std::atomic<guint32> uid_ = 0;
+
+  mutable std::mutex mutex_;  // guards all below; no call leaves the object under it
+  std::shared_ptr<Session> session_;
+  AgoraClient *client_ = nullptr;  // the application's, held while started
+  SinkSettings settings_;
+  unsigned reconnect_timeout_s_ = 0;
+  Clip clip_;
+  Token clip_over_;
+  Token end_over_;
+  bool media_down_ = false;
+  bool signalling_down_ = false;
+  guint reconnects_ = 0;
+  Clock::time_point down_since_;
+};
+
+}  // namespace agora

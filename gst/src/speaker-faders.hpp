@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The children of agorasrc (GstChildProxy): "speaker-UID", from the first time that somebody names
+// or hears that uid, so that settings outlast comings and goings, and can be made beforehand. One
+// that nobody uses goes with its speaker.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "gst/gstagoraspeaker.h"
+#include "gst/mix/mixer.hpp"
+
+namespace agora {
+
+class SpeakerChildren {
+ public:
+  SpeakerChildren(GstElement *owner, std::shared_ptr<Mixer> mixer);
+  ~SpeakerChildren();
+  SpeakerChildren(const SpeakerChildren &) = delete;
+  SpeakerChildren &operator=(const SpeakerChildren &) = delete;
+
+  // Makes the child where there is none; emits child-added then. Without a lock held.
+  void ensure (std::uint32_t uid);
+  // Takes away those whose speakers are not in the mix and that nobody set, controls, watches or
+  // holds; emits child-removed. Without a lock held.
+  void tidy ();
+  // Sets what is controlled to its value at running time `at`. Streaming thread of the mix.
+  void sync (GstClockTime at);
+  // (transfer full); nullptr for a name that is no speaker's.
+  GObject *by_name (const char *name);
+  GObject *by_index (unsigned index) const;
+  unsigned count () const;
+
+ private:
+  bool unused (std::uint32_t uid, GstAgoraSpeaker *child) const;
+  GstAgoraSpeaker *take (std::uint32_t uid);
+
+  GstElement *owner_;
+  std::shared_ptr<Mixer> mixer_;
+  mutable std::mutex mutex_;  // guards the map
+  std::map<std::uint32_t, GstAgoraSpeaker *> children_;
+};
+
+}  // namespace agora

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What the machine makes of what the gateway says.
+#include <utility>
+
+#include "signaling/client/machine.hpp"
+#include "signaling/client/requests.hpp"
+#include "signaling/protocol/argument-checks.hpp"
+
+namespace agora::client {
+
+using protocol::Code;
+using protocol::EventKind;
+using protocol::Role;
+
+void Machine::answered(const protocol::Answer &answer, Millis now) {
+  auto found = pending_.find(answer.request_id);
+  if (found == pending_.end()) {
+    act(Note{false, "an answer to request " + std::to_string(answer.request_id) +
+                        ", which waits for none"});
+    return;
+  }
+  Pending pending = std::move(found->second);
+  pending_.erase(found);
+  if (std::holds_alternative<protocol::Join>(pending.request)) {
+    join_answered(pending, answer, now);
+  } else if (std::holds_alternative<protocol::Leave>(pending.request)) {
+    left();
+  } else if (answer.code == Code::ok) {
+    succeeded(pending, answer);
+  } else {
+    Trouble trouble = trouble_of(answer.code, answer.reason, name_of(pending.request));
+    refused(pending, trouble);
+    if (answer.code == Code::service_lost)
+      lost(std::move(trouble), now);
+  }
+}
+
+void Machine::join_answered(const Pending &, const protocol::Answer &answer, Millis now) {
+  bool again = phase_ == Phase::rejoining;
+  std::string what = "join";
+  if (answer.code == Code::app_invalid)
+    what = "app id " + protocol::quoted(app_id_);
+  Trouble trouble = trouble_of(answer.code, answer.reason, what);
+  if (answer.code == Code::ok && answer.uid.value_or(0) == 0)
+    trouble = {AGORA_ERROR_INTERNAL, "join: the gateway's answer has no uid"};
+  if (answer.code != Code::ok || answer.uid.value_or(0) == 0) {
+    if (again && !is_final(trouble.code))
+      retry_later(std::move(trouble), now);
+    else
+      fail(std::move(trouble));
+    return;
+  }
+  phase_ = Phase::joined;
+  uid_ = *answer.uid;
+  if (uid_type_ == 0)
+    uid_text_ = std::to_string(uid_);
+  next_ping_ = now + limits.ping;
+  if (again) {
+    act(EmitReconnected{now - lost_at_});
+    replay(now);
+  } else {
+    act(Finish{std::exchange(join_ticket_, 0), std::nullopt, uid_, {}, 0});
+  }
+  for (const protocol::Event &event : std::exchange(early_, {}))
+    happened(event);
+}
+
+void Machine::happened(const protocol::Event &event) {
+  if (phase_ == Phase::joining || phase_ == Phase::rejoining) {
+    early_.push_back(event);
+    return;
+  }
+  if (phase_ != Phase::joined)
+    return;
+  switch (event.kind) {
+    case EventKind::stream_added:
+      unheard_of_.erase(event.uid);
+      if (event.uid == uid_ || !speakers_.insert(event.uid).second)
+        return;
+      break;
+    case EventKind::stream_removed: {
+      bool was_asked_for = unheard_of_.erase(event.uid) != 0;
+      bool was_there = speakers_.erase(event.uid) != 0;
+      subscriptions_.erase(event.uid);
+      if (!was_asked_for && !was_there)
+        return;
+      break;
+    }
+    case EventKind::update_url:
+      if (event.uid == uid_)
+        push_url_ = event.url;
+      else if (auto found = subscriptions_.find(event.uid); found != subscriptions_.end())
+        found->second.url = event.url;
+      break;
+    case EventKind::video_rotation:
+    case EventKind::audio_mute:
+    case EventKind::video_mute:
+    case EventKind::key_will_expire:
+      break;
+    case EventKind::key_expired:
+      act(Emit{event});
+      fail({AGORA_ERROR_TOKEN_EXPIRED, "the token has expired: join again with another one"});
+      return;
+    case EventKind::banned:
+      act(Emit{event});
+      fail({AGORA_ERROR_BANNED, "the operator of the channel has removed this member"});
+      return;
+  }
+  act(Emit{event});
+}
+
+void Machine::told_error(const protocol::ErrorEvent &event, Millis now) {
+  if (phase_ != Phase::joining && phase_ != Phase::joined && phase_ != Phase::rejoining)
+    return;
+  Trouble trouble = trouble_of(event.code, event.reason, "the gateway");
+  if (is_final(trouble.code)) {
+    fail(std::move(trouble));
+    return;
+  }
+  if (event.code >= Code::internal && event.code <= Code::drain) {
+    lost(std::move(trouble), now);
+    return;
+  }
+  act(EmitError{std::move(trouble)});
+}
+
+void Machine::succeeded(const Pending &pending, const protocol::Answer &answer) {
+  if (needs_url(pending.request) && answer.url.value_or("").empty()) {
+    refused(pending, {AGORA_ERROR_INTERNAL,
+                      std::string(name_of(pending.request)) + ": the gateway's answer has no url"});
+    return;
+  }
+  std::string url = answer.url.value_or("");
+  auto moved = [&] (Uid uid, std::string &known) {
+    if (pending.replay && known != url)
+      act(Emit{{EventKind::update_url, uid, url, 0, false}});
+    known = url;
+  };
+  if (const auto *set_role = std::get_if<protocol::SetRole>(&pending.request)) {
+    role_ = set_role->role;
+    published_ = published_ && role_ == Role::broadcaster;
+    if (answer.update_url)
+      act(Emit{{EventKind::update_url, uid_, *answer.update_url, 0, false}});
+  } else if (std::holds_alternative<protocol::Publish>(pending.request)) {
+    published_ = true;
+    moved(uid_, push_url_);
+  } else if (std::holds_alternative<protocol::Unpublish>(pending.request)) {
+    published_ = false;
+  } else if (std::holds_alternative<protocol::UpdateUrl>(pending.request)) {
+    push_url_ = url;
+  } else if (const auto *subscribe = std::get_if<protocol::Subscribe>(&pending.request)) {
+    Subscription &subscription = subscriptions_[subscribe->uid];
+    subscription.request = *subscribe;
+    moved(subscribe->uid, subscription.url);
+  } else if (const auto *unsubscribe = std::get_if<protocol::Unsubscribe>(&pending.request)) {
+    for (Uid uid : unsubscribe->uids)
+      subscriptions_.erase(uid);
+  } else if (const auto *mute = std::get_if<protocol::Mute>(&pending.request)) {
+    if (auto found = subscriptions_.find(mute->uid); found != subscriptions_.end())
+      set_muted(mute->target, mute->mute, found->second.audio_muted, found->second.video_muted);
+  } else if (const auto *local = std::get_if<protocol::MuteLocal>(&pending.request)) {
+    set_muted(local->target, local->mute, local_audio_muted_, local_video_muted_);
+  } else if (const auto *type = std::get_if<protocol::SetRemoteStreamType>(&pending.request)) {
+    if (auto found = subscriptions_.find(type->uid); found != subscriptions_.end())
+      found->second.stream_type = type->type;
+  } else if (const auto *key = std::get_if<protocol::UpdateKey>(&pending.request)) {
+    token_ = key->token;
+  }
+  if (pending.ticket != 0)
+    act(Finish{pending.ticket, std::nullopt, uid_, url, answer.rotation.value_or(0)});
+}
+
+void Machine::refused(const Pending &pending, Trouble trouble) {
+  if (!pending.replay) {
+    finish(pending.ticket, std::move(trouble));
+    return;
+  }
+  // Nobody asked: tell by the means that the application has for it.
+  if (const auto *subscribe = std::get_if<protocol::Subscribe>(&pending.request)) {
+    if (trouble.code == AGORA_ERROR_NOT_PUBLISHING) {
+      happened({EventKind::stream_removed, subscribe->uid, {}, 0, false});
+      return;
+    }
+    subscriptions_.erase(subscribe->uid);
+  } else if (std::holds_alternative<protocol::Publish>(pending.request)) {
+    published_ = false;
+  }
+  act(EmitError{std::move(trouble)});
+}
+
+// Makes again what the member had before it lost the gateway.
+void Machine::replay(Millis now) {
+  if (published_)
+    send(0, protocol::Publish{uid_}, now, true);
+  if (local_audio_muted_)
+    send(0, protocol::MuteLocal{uid_, protocol::Target::audio, true}, now, true);
+  if (local_video_muted_)
+    send(0, protocol::MuteLocal{uid_, protocol::Target::video, true}, now, true);
+  for (const auto &[uid, subscription] : subscriptions_) {
+    send(0, subscription.request, now, true);
+    if (subscription.audio_muted)
+      send(0, protocol::Mute{uid, protocol::Target::audio, true}, now, true);
+    if (subscription.video_muted)
+      send(0, protocol::Mute{uid, protocol::Target::video, true}, now, true);
+    if (subscription.stream_type != 0)
+      send(0, protocol::SetRemoteStreamType{uid, subscription.stream_type}, now, true);
+  }
+}
+
+}  // namespace agora::client

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "signaling/client/machine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "signaling/client/requests.hpp"
+#include "signaling/protocol/argument-checks.hpp"
+
+namespace agora::client {
+
+std::vector<Action> Machine::step(const Happening &happening, Millis now) {
+  std::visit([&] (const auto &what) { on(what, now); }, happening);
+  return std::exchange(actions_, {});
+}
+
+std::optional<Millis> Machine::next_tick() const {
+  std::optional<Millis> next;
+  auto at = [&] (Millis when) { next = std::min(next.value_or(when), when); };
+  switch (phase_) {
+    case Phase::joined:
+      for (const auto &[id, pending] : pending_)
+        at(pending.deadline);
+      at(next_ping_);
+      at(heard_ + limits.silence);
+      break;
+    case Phase::joining:
+    case Phase::leaving:
+      at(deadline_);
+      break;
+    case Phase::rejoining:
+      at(deadline_);
+      at(lost_at_ + limits.reconnect);
+      break;
+    case Phase::waiting:
+      at(retry_at_);
+      at(lost_at_ + limits.reconnect);
+      break;
+    case Phase::reopening:
+      at(lost_at_ + limits.reconnect);
+      break;
+    case Phase::idle:
+    case Phase::opening:
+    case Phase::failed:
+      break;
+  }
+  return next;
+}
+
+bool Machine::is_reconnecting() const {
+  return phase_ == Phase::waiting || phase_ == Phase::reopening || phase_ == Phase::rejoining;
+}
+
+// Calls of the application.
+
+void Machine::on(const CallInit &call, Millis) {
+  if (phase_ != Phase::idle && phase_ != Phase::failed) {
+    finish(call.ticket, Trouble{AGORA_ERROR_INVALID_ORDER,
+                                "init: expected a client that is in no channel: leave first"});
+    return;
+  }
+  if (std::optional<std::string> why = protocol::check_app_id(call.app_id)) {
+    finish(call.ticket, Trouble{AGORA_ERROR_INVALID_ARGUMENT, *why});
+    return;
+  }
+  app_id_ = call.app_id;
+  finish(call.ticket);
+}
+
+void Machine::on(const CallJoin &call, Millis) {
+  std::optional<Trouble> trouble;
+  if (app_id_.empty())
+    trouble = Trouble{AGORA_ERROR_INVALID_ORDER, "join: expected init before it"};
+  else if (phase_ != Phase::idle && phase_ != Phase::failed)
+    trouble = Trouble{AGORA_ERROR_INVALID_ORDER,
+                      "join: expected a client that is in no channel: leave first"};
+  else if (auto why = check_join(call.token, call.channel, call.uid, call.uid_type))
+    trouble = Trouble{AGORA_ERROR_INVALID_ARGUMENT, *why};
+  if (trouble) {
+    finish(call.ticket, trouble);
+    return;
+  }
+  stop(Phase::opening);
+  channel_ = call.channel;
+  token_ = call.token;
+  uid_text_ = call.uid;
+  uid_type_ = call.uid_type;
+  uid_ = call.uid_type == 0 ? protocol::parse_uid(call.uid).value_or(0) : 0;
+  known_ = call.known_speakers;
+  unheard_of_.clear();
+  if (known_)
+    unheard_of_.insert(known_->begin(), known_->end());
+  speakers_.clear();
+  subscriptions_.clear();
+  published_ = local_audio_muted_ = local_video_muted_ = false;
+  push_url_.clear();
+  join_ticket_ = call.ticket;
+  act(Open{app_id_, channel_, uid_text_});
+}
+
+void Machine::on(const CallRequest &call, Millis now) {
+  const auto *set_role = std::get_if<protocol::SetRole>(&call.request);
+  if (auto why = check_request(call.request)) {
+    finish(call.ticket, Trouble{AGORA_ERROR_INVALID_ARGUMENT, *why});
+    return;
+  }
+  if (phase_ == Phase::joined) {
+    protocol::Request request = call.request;
+    set_own_uid(request, uid_);
+    send(call.ticket, std::move(request), now);
+    return;
+  }
+  if (set_role != nullptr && (phase_ == Phase::idle || phase_ == Phase::failed)) {
+    role_ = set_role->role;  // it rides on join
+    finish(call.ticket);
+    return;
+  }
+  if (const auto *key = std::get_if<protocol::UpdateKey>(&call.request);
+      key != nullptr && is_reconnecting() && phase_ != Phase::rejoining) {
+    token_ = key->token;  // it rides on the rejoin
+    finish(call.ticket);
+    return;
+  }
+  std::string name(name_of(call.request));
+  if (is_reconnecting())
+    finish(call.ticket,
+           Trouble{AGORA_ERROR_SOCKET_GONE,
+                   name + ": the gateway is lost and not found again yet (" + cause_.text + ")"});
+  else
+    finish(call.ticket, Trouble{AGORA_ERROR_NOT_JOINED, name + ": expected a join before it"});
+}
+
+void Machine::on(const CallLeave &call, Millis now) {
+  switch (phase_) {
+    case Phase::idle:
+      finish(call.ticket, Trouble{AGORA_ERROR_NOT_JOINED, "leave: expected a join before it"});
+      return;
+    case Phase::leaving:
+      finish(call.ticket, Trouble{AGORA_ERROR_INVALID_ORDER, "leave: is under way already"});
+      return;
+    case Phase::joined:
+      finish_all({AGORA_ERROR_SOCKET_GONE, "the client is leaving the channel"});
+      phase_ = Phase::leaving;
+      leave_ticket_ = call.ticket;
+      deadline_ = now + limits.leave;
+      send(0, protocol::Leave{uid_}, now);
+      return;
+    case Phase::opening:
+    case Phase::joining:
+    case Phase::waiting:
+    case Phase::reopening:
+    case Phase::rejoining:
+    case Phase::failed:
+      stop(Phase::idle);
+      finish(call.ticket);
+      return;
+  }
+}
+
+void Machine::on(const Destroy &, Millis) {
+  stop(Phase::idle);
+}
+
+// The caller of the ticket has been told already; what the gateway does is still kept track of.
+void Machine::on(const Cancel &cancel, Millis) {
+  if (cancel.ticket == 0)
+    return;
+  if (cancel.ticket == join_ticket_ || cancel.ticket == leave_ticket_) {
+    (cancel.ticket == join_ticket_ ? join_ticket_ : leave_ticket_) = 0;
+    stop(Phase::idle);
+    return;
+  }
+  for (auto &[id, pending] : pending_)
+    if (pending.ticket == cancel.ticket)
+      pending.ticket = 0;
+}
+
+// The connection.
+
+void Machine::on(const Opened &opened, Millis now) {
+  if (phase_ != Phase::opening && phase_ != Phase::reopening)
+    return;
+  phase_ = phase_ == Phase::opening ? Phase::joining : Phase::rejoining;
+  sid_ = opened.sid;
+  vid_ = opened.vid;
+  next_seq_ = 2;
+  next_request_id_ = 3;
+  early_.clear();
+  heard_ = now;
+
+  protocol::Join join;
+  join.role = role_;
+  join.app_id = app_id_;
+  join.channel = channel_;
+  join.token = token_.empty() ? app_id_ : token_;
+  join.uid = uid_text_;
+  join.uid_type = uid_type_;
+  if (phase_ == Phase::rejoining)
+    join.known_speakers.emplace(speakers_.begin(), speakers_.end());
+  else
+    join.known_speakers = known_;
+  // A rejoin that the gateway refuses would be worse than a few that it doesn't account for.
+  if (join.known_speakers && join.known_speakers->size() > protocol::max_known_speakers)
+    join.known_speakers->resize(protocol::max_known_speakers);
+  if (!join.known_speakers)
+    join.vid = vid_;
+  describe_client(join);
+  deadline_ = std::max(opened.since + limits.connect, now + 1);
+  send(0, std::move(join), now);
+}
+
+void Machine::on(const OpenFailed &failed, Millis now) {
+  if (phase_ == Phase::opening)
+    fail(failed.trouble);
+  else if (phase_ == Phase::reopening)
+    retry_later(failed.trouble, now);
+}
+
+void Machine::on(const Closed &closed, Millis now) {
+  if (phase_ == Phase::leaving)
+    left();
+  else
+    lost({AGORA_ERROR_SOCKET_GONE, "the connection to the gateway is gone: " + closed.why}, now);
+}
+
+void Machine::on(const Received &received, Millis now) {
+  heard_ = now;
+  if (const auto *answer = std::get_if<protocol::Answer>(&received.message))
+    answered(*answer, now);
+  else if (const auto *event = std::get_if<protocol::Event>(&received.message))
+    happened(*event);
+  else if (const auto *error = std::get_if<protocol::ErrorEvent>(&received.message))
+    told_error(*error, now);
+}
+
+void Machine::on(const Garbled &garbled, Millis now) {
+  heard_ = now;
+  act(Note{true, "a frame of the gateway makes no sense: " + garbled.error.reason});
+  auto found = pending_.find(garbled.error.request_id);
+  if (found == pending_.end())
+    return;
+  Pending pending = std::move(found->second);
+  pending_.erase(found);
+  Trouble trouble{AGORA_ERROR_INTERNAL, std::string(name_of(pending.request)) +
+                                            ": the answer makes no sense: " + garbled.error.reason};
+  if (std::holds_alternative<protocol::Join>(pending.request))
+    lost(std::move(trouble), now);
+  else
+    refused(pending, std::move(trouble));
+}
+
+void Machine::on(const Tick &, Millis now) {
+  if (is_reconnecting() && now >= lost_at_ + limits.reconnect) {
+    fail({cause_.code,
+          "gave up after " + std::to_string((now - lost_at_) / 1000) +
+              " s without the gateway (raise reconnect-timeout to wait longer): " + cause_.text});
+    return;
+  }
+  if ((phase_ == Phase::joining || phase_ == Phase::rejoining) && now >= deadline_) {
+    lost({AGORA_ERROR_TIMEOUT, "join: no answer from the gateway in time"}, now);
+    return;
+  }
+  if (phase_ == Phase::leaving && now >= deadline_) {
+    left();
+    return;
+  }
+  if (phase_ == Phase::waiting && now >= retry_at_) {
+    phase_ = Phase::reopening;
+    act(Open{app_id_, channel_, uid_text_});
+    return;
+  }
+  if (phase_ != Phase::joined)
+    return;
+  // As late as this it was our own loop that stood still: what came meanwhile is yet to be read.
+  if (now >= heard_ + limits.silence + limits.ping)
+    heard_ = now - limits.silence + limits.ping;
+  if (now >= heard_ + limits.silence) {
+    lost({AGORA_ERROR_SOCKET_GONE,
+          "nothing heard of the gateway for " + std::to_string((now - heard_) / 1000) + " s"},
+         now);
+    return;
+  }
+  for (auto next = pending_.begin(); next != pending_.end();) {
+    if (now < next->second.deadline) {
+      ++next;
+      continue;
+    }
+    Pending pending = std::move(next->second);
+    next = pending_.erase(next);
+    refused(pending, {AGORA_ERROR_TIMEOUT, std::string(name_of(pending.request)) +
+                                               ": no answer from the gateway in time"});
+  }
+  if (now >= next_ping_)
+    ping(now);
+}
+
+// The means.
+
+protocol::Envelope Machine::envelope(std::int64_t seq) {
+  return {app_id_, channel_, uid_text_, sid_, "1.1.0", seq, next_request_id_++, 0};
+}
+
+void Machine::send(Ticket ticket, protocol::Request request, Millis now, bool replay) {
+  protocol::ClientMessage message{envelope(next_seq_++), request};
+  pending_[message.envelope.request_id] = {ticket, std::move(request), now + limits.request,
+                                           replay};
+  act(Send{std::move(message)});
+}
+
+void Machine::ping(Millis now) {
+  next_ping_ = now + limits.ping;
+  act(Send{{envelope(0), protocol::Ping{}}});
+}
+
+void Machine::finish(Ticket ticket, std::optional<Trouble> trouble) {
+  if (ticket != 0)
+    act(Finish{ticket, std::move(trouble), uid_, {}, 0});
+}
+
+void Machine::finish_all(const Trouble &trouble) {
+  for (const auto &[id, pending] : std::exchange(pending_, {}))
+    finish(pending.ticket, trouble);
+}
+
+void Machine::lost(Trouble cause, Millis now) {
+  switch (phase_) {
+    case Phase::opening:
+    case Phase::joining:
+      fail(std::move(cause));
+      return;
+    case Phase::reopening:
+    case Phase::rejoining:
+      retry_later(std::move(cause), now);
+      return;
+    case Phase::joined:
+      break;
+    case Phase::leaving:
+      left();
+      return;
+    case Phase::idle:
+    case Phase::waiting:
+    case Phase::failed:
+      return;
+  }
+  if (limits.reconnect == 0) {
+    fail(std::move(cause));
+    return;
+  }
+  act(Close{});
+  phase_ = Phase::waiting;
+  lost_at_ = now;
+  tries_ = 0;
+  retry_at_ = now + limits.first_retry;
+  cause_ = std::move(cause);
+  finish_all({AGORA_ERROR_SOCKET_GONE, cause_.text});
+  act(EmitReconnecting{cause_});
+}
+
+void Machine::retry_later(Trouble cause, Millis now) {
+  if (is_final(cause.code)) {
+    fail(std::move(cause));
+    return;
+  }
+  act(Close{});
+  finish_all(cause);
+  // Sound is to be back soon after the network is, however long it was away; only a gateway that
+  // says itself that it has enough to do is left alone for longer.
+  const Millis most = phase_ == Phase::rejoining ? limits.busy_retry : limits.last_retry;
+  phase_ = Phase::waiting;
+  cause_ = std::move(cause);
+  ++tries_;
+  Millis pause = limits.first_retry;
+  for (unsigned i = 0; i < tries_ && pause < most; ++i)
+    pause *= 2;
+  pause = std::min(pause, most);
+  // Half of it by chance, so that all the members of a gateway don't come back at once.
+  retry_at_ = now + pause - spread(pause / 2);
+  act(Note{false, "another try in " + std::to_string(retry_at_ - now) + " ms: " + cause_.text});
+}
+
+// The caller of join is told by its own call; everyone else by the signal.
+void Machine::fail(Trouble trouble) {
+  bool first = phase_ == Phase::opening || phase_ == Phase::joining;
+  Ticket join = std::exchange(join_ticket_, 0);
+  stop(Phase::failed);
+  cause_ = trouble;
+  if (first)
+    finish(join, std::move(trouble));
+  else
+    act(EmitError{std::move(trouble)});
+}
+
+void Machine::stop(Phase phase) {
+  Phase before = std::exchange(phase_, phase);
+  if (before != Phase::idle && before != Phase::failed && before != Phase::waiting)
+    act(Close{});
+  Trouble trouble{AGORA_ERROR_SOCKET_GONE, "the client has left, or was closed, meanwhile"};
+  finish(std::exchange(join_ticket_, 0), trouble);
+  finish(std::exchange(leave_ticket_, 0));
+  finish_all(trouble);
+  early_.clear();
+  if (phase == Phase::idle) {
+    uid_ = 0;
+    channel_.clear();
+    speakers_.clear();
+  }
+}
+
+void Machine::left() {
+  stop(Phase::idle);
+}
+
+Millis Machine::spread(Millis most) {
+  random_ = random_ * 1664525u + 1013904223u;
+  return static_cast<Millis>((static_cast<std::uint64_t>(random_) * most) >> 32);
+}
+
+}  // namespace agora::client

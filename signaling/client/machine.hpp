@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The client's one state machine. Pure: what happened and the time go in, what is to be done comes
+// out. It knows no socket, no GObject and no clock, so that each state can meet each event in a
+// test.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "signaling/client/errors.hpp"
+#include "signaling/protocol/codec.hpp"
+#include "signaling/protocol/messages.hpp"
+
+namespace agora::client {
+
+using protocol::Uid;
+using Millis = std::int64_t;   // of a clock that never jumps
+using Ticket = std::uint64_t;  // a call of the application; 0: nobody waits for the answer
+
+// Where the client is. The public state is derived from it.
+enum class Phase {
+  idle,
+  opening,    // a first join: the socket is being opened
+  joining,    // a first join: the request is on its way
+  joined,     //
+  waiting,    // lost the gateway: until the next try
+  reopening,  // lost the gateway: the socket is being opened
+  rejoining,  // lost the gateway: the request is on its way
+  leaving,    // the goodbye is on its way
+  failed,
+};
+
+struct Limits {
+  Millis connect = 10'000;             // one peer, from the first packet to the answer to join
+  Millis reconnect = 20 * 60 * 1'000;  // 0: never come back by itself
+  Millis request = 10'000;
+  Millis ping = 3'000;
+  Millis silence = 10'000;
+  Millis leave = 400;
+  Millis first_retry = 1'000;
+  Millis last_retry = 2'500;   // of a gateway that is out of reach
+  Millis busy_retry = 30'000;  // of one that is there, and doesn't take members now
+  Millis try_again = 4'000;    // one try to come back, at most
+};
+
+// What happens.
+struct CallInit {
+  Ticket ticket;
+  std::string app_id;
+};
+struct CallJoin {
+  Ticket ticket;
+  std::string token;
+  std::string channel;
+  std::string uid;
+  int uid_type = 0;
+  std::optional<std::vector<Uid>> known_speakers;
+};
+// Anything else but leave. The machine fills in the member's own uid.
+struct CallRequest {
+  Ticket ticket;
+  protocol::Request request;
+};
+struct CallLeave {
+  Ticket ticket;
+};
+struct Destroy {};
+struct Cancel {
+  Ticket ticket;
+};
+struct Opened {
+  std::string sid;
+  std::string vid;
+  Millis since;  // when the connection to this peer was begun
+};
+struct OpenFailed {
+  Trouble trouble;
+};
+struct Received {
+  protocol::ServerMessage message;
+};
+struct Garbled {
+  protocol::DecodeError error;
+};
+struct Closed {
+  std::string why;
+};
+struct Tick {};
+using Happening = std::variant<CallInit, CallJoin, CallRequest, CallLeave, Destroy, Cancel, Opened,
+                               OpenFailed, Received, Garbled, Closed, Tick>;
+
+// What is to be done.
+struct Open {
+  std::string app_id;
+  std::string channel;
+  std::string uid;
+};
+struct Send {
+  protocol::ClientMessage message;
+};
+struct Close {};
+struct Finish {
+  Ticket ticket;
+  std::optional<Trouble> trouble;
+  Uid uid = 0;
+  std::string url;
+  int rotation = 0;
+};
+struct Emit {
+  protocol::Event event;
+};
+struct EmitError {
+  Trouble trouble;
+};
+struct EmitReconnecting {
+  Trouble cause;
+};
+struct EmitReconnected {
+  Millis took;
+};
+struct Note {  // for the log
+  bool warning;
+  std::string text;
+};
+using Action = std::variant<Open, Send, Close, Finish, Emit, EmitError, EmitReconnecting,
+                            EmitReconnected, Note>;
+
+// A value: copy it to try something. One thread at a time.
+class Machine {
+ public:
+  explicit Machine(std::uint32_t seed = 1) : random_(seed) {}
+
+  std::vector<Action> step (const Happening &happening, Millis now);
+  // When a Tick is due; nothing: no need.
+  std::optional<Millis> next_tick () const;
+
+  Phase phase () const { return phase_; }
+  protocol::Role role () const { return role_; }
+  Uid uid () const { return uid_; }
+  const std::string &channel () const { return channel_; }
+  const std::string &app_id () const { return app_id_; }
+  const std::set<Uid> &speakers () const { return speakers_; }
+
+  Limits limits;
+
+ private:
+  struct Pending {
+    Ticket ticket = 0;
+    protocol::Request request;
+    Millis deadline = 0;
+    bool replay = false;  // made again by the machine after a rejoin
+  };
+  struct Subscription {
+    protocol::Subscribe request;
+    std::string url;
+    bool audio_muted = false;
+    bool video_muted = false;
+    int stream_type = 0;
+  };
+
+  void on (const CallInit &call, Millis now);
+  void on (const CallJoin &call, Millis now);
+  void on (const CallRequest &call, Millis now);
+  void on (const CallLeave &call, Millis now);
+  void on (const Destroy &, Millis now);
+  void on (const Cancel &cancel, Millis now);
+  void on (const Opened &opened, Millis now);
+  void on (const OpenFailed &failed, Millis now);
+  void on (const Received &received, Millis now);
+  void on (const Garbled &garbled, Millis now);
+  void on (const Closed &closed, Millis now);
+  void on (const Tick &, Millis now);
+
+  void answered (const protocol::Answer &answer, Millis now);
+  void join_answered (const Pending &pending, const protocol::Answer &answer, Millis now);
+  void happened (const protocol::Event &event);
+  void told_error (const protocol::ErrorEvent &event, Millis now);
+  void succeeded (const Pending &pending, const protocol::Answer &answer);
+  void refused (const Pending &pending, Trouble trouble);
+  void replay (Millis now);
+
+  void send (Ticket ticket, protocol::Request request, Millis now, bool replay = false);
+  void ping (Millis now);
+  void finish (Ticket ticket, std::optional<Trouble> trouble = std::nullopt);
+  void finish_all (const Trouble &trouble);
+  void lost (Trouble cause, Millis now);
+  void retry_later (Trouble cause, Millis now);
+  void fail (Trouble trouble);
+  void stop (Phase phase);
+  void left ();
+  bool is_reconnecting () const;
+  Millis spread (Millis most);
+  protocol::Envelope envelope (std::int64_t seq);
+  template <typename What>
+  void act (What &&what) {
+    actions_.emplace_back(std::forward<What>(what));
+  }
+
+  Phase phase_ = Phase::idle;
+  std::vector<Action> actions_;
+  std::uint32_t random_;
+
+  // The membership.
+  std::string app_id_;
+  protocol::Role role_ = protocol::Role::audience;
+  std::string channel_;
+  std::string token_;
+  std::string uid_text_;  // what join asked for: decimal, or the account
+  int uid_type_ = 0;
+  Uid uid_ = 0;
+  std::optional<std::vector<Uid>> known_;  // the application's own rejoin
+  std::set<Uid> unheard_of_;               // of those: neither added nor removed so far
+  std::set<Uid> speakers_;                 // announced to the application
+  bool published_ = false;
+  std::string push_url_;
+  std::map<Uid, Subscription> subscriptions_;
+  bool local_audio_muted_ = false;
+  bool local_video_muted_ = false;
+
+  // The connection.
+  std::string sid_;
+  std::string vid_;
+  std::int64_t next_seq_ = 2;
+  std::int64_t next_request_id_ = 3;
+  std::map<std::int64_t, Pending> pending_;
+  Ticket join_ticket_ = 0;
+  Ticket leave_ticket_ = 0;
+  Millis deadline_ = 0;  // joining, rejoining, leaving
+  Millis heard_ = 0;
+  Millis next_ping_ = 0;
+  std::vector<protocol::Event> early_;  // came before the answer to join
+
+  // The way back.
+  Millis lost_at_ = 0;
+  Millis retry_at_ = 0;
+  unsigned tries_ = 0;
+  Trouble cause_;
+};
+
+}  // namespace agora::client

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "signaling/gateway/channel/rules.hpp"
+
+namespace agora::gateway {
+
+using protocol::EventKind;
+
+namespace {
+
+bool matches (const Rule &rule, std::string_view app_id, std::string_view channel, Uid uid,
+              std::string_view address) {
+  return rule.app_id == app_id && (rule.channel.empty() || rule.channel == channel) &&
+         (!rule.uid || rule.uid == uid) && (rule.address.empty() || rule.address == address) &&
+         (!rule.channel.empty() || rule.uid || !rule.address.empty());
+}
+
+}  // namespace
+
+bool Rules::forbidden(std::string_view app_id, std::string_view channel, Uid uid,
+                      std::string_view address, std::int64_t wall_s, bool Rule::*what) const {
+  for (const auto &[id, rule] : rules_)
+    if (rule.*what && rule.ends_at > wall_s && matches(rule, app_id, channel, uid, address))
+      return true;
+  return false;
+}
+
+bool Rules::silenced(const Member &member, Now now) const {
+  return forbidden(member.channel->app_id, member.channel->name, member.uid, member.address,
+                   now.wall_s, &Rule::publish_audio);
+}
+
+void Rules::ban(Step &step, Member &member) {
+  tell(step, member, {EventKind::banned});
+  Session *socket = member.session;
+  remove(step, member, LeaveReason::banned);
+  if (socket)
+    close(step, *socket, CloseCode::banned, "banned");
+}
+
+void Rules::add_rule(Step &step, Rule &rule) {
+  std::erase_if(rules_, [&] (const auto &it) { return it.second.ends_at <= step.now.wall_s; });
+  rule.id = next_rule_++;
+  if (rule.ends_at > step.now.wall_s)
+    rules_[rule.id] = rule;
+  std::vector<MemberId> hit;
+  for (const auto &[id, who] : members_)
+    if (matches(rule, who->channel->app_id, who->channel->name, who->uid, who->address))
+      hit.push_back(id);
+  for (MemberId id : hit) {
+    Member &who = *member(id);
+    if (rule.join_channel)
+      ban(step, who);
+    else if (rule.publish_audio)
+      unpublish(step, who);
+  }
+}
+
+bool Rules::change_rule(Step &step, std::uint64_t id, std::int64_t ends_at) {
+  const auto found = rules_.find(id);
+  if (found == rules_.end() || found->second.ends_at <= step.now.wall_s)
+    return false;
+  found->second.ends_at = ends_at;
+  return true;
+}
+
+std::vector<Rule> Rules::list_rules(std::string_view app_id, Now now) const {
+  std::vector<Rule> list;
+  for (const auto &[id, rule] : rules_)
+    if (rule.app_id == app_id && rule.ends_at > now.wall_s)
+      list.push_back(rule);
+  return list;
+}
+
+}  // namespace agora::gateway

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <glib.h>
+
+#include <set>
+
+#include "signaling/gateway/channel/rules.hpp"
+#include "signaling/protocol/argument-checks.hpp"
+
+namespace agora::gateway {
+
+using protocol::Code;
+using protocol::EventKind;
+using protocol::Privilege;
+using protocol::Role;
+
+namespace {
+
+constexpr std::size_t max_platform = 64;
+constexpr int uid_type_account = 1;
+
+struct ChecksumFree {
+  void operator()(GChecksum *checksum) const { g_checksum_free(checksum); }
+};
+
+// The same account gets the same uid in the same channel, after a restart as well.
+Uid account_uid (const Channel &channel, std::string_view account) {
+  std::unique_ptr<GChecksum, ChecksumFree> sum(g_checksum_new(G_CHECKSUM_SHA256));
+  for (std::string_view part :
+       {std::string_view(channel.app_id), std::string_view(channel.name), account}) {
+    const std::string sized = std::to_string(part.size()) + ':' + std::string(part);
+    g_checksum_update(sum.get(), reinterpret_cast<const guchar *>(sized.data()),
+                      static_cast<gssize>(sized.size()));
+  }
+  guint8 digest[32];
+  gsize length = sizeof digest;
+  g_checksum_get_digest(sum.get(), digest, &length);
+  return Uid{digest[0]} << 24 | Uid{digest[1]} << 16 | Uid{digest[2]} << 8 | Uid{digest[3]};
+}
+
+}  // namespace
+
+std::optional<std::pair<Code, std::string>> Rules::check_token(
+    std::string_view app_id, std::string_view channel, std::string_view uid, std::string_view token,
+    std::int64_t wall_s, std::optional<protocol::Grant> &grant) const {
+  const auto app = config_.apps.find(app_id);
+  // Clients without a token send the app id in its place.
+  const bool given = !token.empty() && token != app_id;
+  if (app == config_.apps.end())
+    return {{Code::app_invalid, "unknown app id"}};
+  if (app->second.empty()) {
+    grant.reset();
+    if (given)
+      return {{Code::token_unexpected, "a token was given, but the app has no certificate"}};
+    return {};
+  }
+  if (!given)
+    return {{Code::token_missing, "the app has a certificate, but no token was given"}};
+  auto verified = config_.verify_token(token, {app_id, app->second, channel, uid}, wall_s);
+  if (const auto *error = std::get_if<protocol::TokenError>(&verified))
+    return {{error->code, error->reason}};
+  grant = std::get<protocol::Grant>(verified);
+  if (!(*grant)[Privilege::join_channel].allowed)
+    return {{Code::token_invalid, "the token doesn't allow joining a channel"}};
+  if (!grant->allows(Privilege::join_channel, wall_s))
+    return {{Code::token_expired, "the token's privilege to join has ended"}};
+  return {};
+}
+
+std::optional<std::pair<Code, std::string>> Rules::check_join(
+    Step &step, const Session &session, const protocol::Join &join, Identity &identity,
+    std::optional<protocol::Grant> &grant) {
+  // "007" and "7" are one uid, and tokens are signed for its usual spelling.
+  std::string named = join.uid;
+  if (const auto number = protocol::parse_uid(join.uid);
+      number && join.uid_type != uid_type_account)
+    named = std::to_string(*number);
+  if (auto wrong =
+          check_token(join.app_id, join.channel, named, join.token, step.now.wall_s, grant))
+    return wrong;
+  if (auto wrong = protocol::check_channel(join.channel))
+    return {{Code::bad_request, *wrong}};
+
+  if (join.uid_type == uid_type_account) {
+    if (auto wrong = protocol::check_account(join.uid))
+      return {{Code::bad_role_or_uid, *wrong}};
+    identity.account = join.uid;
+  } else if (const auto uid = protocol::parse_uid(join.uid)) {
+    identity.uid = *uid;
+  } else {
+    return {{Code::bad_role_or_uid,
+             "uid " + protocol::quoted(join.uid) + ": expected an unsigned 32-bit integer"}};
+  }
+
+  const Channel *there = find_channel(join.app_id, join.channel);
+  if (session.member) {
+    const Member &self = *session.member;
+    if (self.channel != there)
+      return {{Code::bad_request,
+               "already in channel " + protocol::quoted(self.channel->name) + ": leave first"}};
+    const bool same = identity.account.empty() ? !identity.uid || identity.uid == self.uid
+                                               : identity.account == self.account;
+    if (!same)
+      return {{Code::bad_role_or_uid, "already joined with uid " + std::to_string(self.uid)}};
+    return {};
+  }
+  if (draining_)
+    return {{Code::drain, "the gateway is shutting down"}};
+  if (service_lost_)
+    return {{Code::service_lost, "the media server is lost"}};
+  const bool known =
+      there && (identity.account.empty() ? there->members.contains(identity.uid)
+                                         : there->accounts.contains(identity.account));
+  if (known)
+    return {};
+  const Limits &limits = config_.limits;
+  if (!there) {
+    const auto count = channels_of_app_.find(join.app_id);
+    const unsigned open = count == channels_of_app_.end() ? 0 : count->second;
+    if (limits.channels_per_app && open >= limits.channels_per_app)
+      return {{Code::too_many, "the app has too many channels"}};
+  } else if (limits.members_per_channel && there->members.size() >= limits.members_per_channel) {
+    return {{Code::too_many, "the channel is full"}};
+  }
+  if (limits.members && members_.size() >= limits.members)
+    return {{Code::overloaded, "the gateway has too many members"}};
+  return {};
+}
+
+void Rules::join(Step &step, const Asked &asked, const protocol::Join &join) {
+  Identity identity;
+  std::optional<protocol::Grant> grant;
+  if (auto wrong = check_join(step, asked.session, join, identity, grant)) {
+    totals_.joins[static_cast<int>(wrong->first)]++;
+    return refuse(step, asked, wrong->first, std::move(wrong->second));
+  }
+  if (asked.session.member)
+    return join_again(step, asked, join, grant);
+
+  const Channel *there = find_channel(join.app_id, join.channel);
+  Channel nowhere;
+  nowhere.app_id = join.app_id;
+  nowhere.name = join.channel;
+  const Uid uid = pick_uid(there ? *there : nowhere, identity);
+  if (forbidden(join.app_id, join.channel, uid, asked.session.address, step.now.wall_s,
+                &Rule::join_channel)) {
+    totals_.joins[static_cast<int>(Code::bad_request)]++;
+    refuse(step, asked, Code::bad_request, "banned from the channel by its operator");
+    step.out.push_back(Send{{asked.session.id}, protocol::Event{EventKind::banned}});
+    return close(step, asked.session, CloseCode::banned, "banned");
+  }
+
+  Channel &channel = make_channel(step, join);
+  const auto held = channel.members.find(uid);
+  if (held != channel.members.end()) {
+    Member &older = *held->second;
+    const bool adopts = join.known_speakers.has_value();
+    if (older.session) {
+      Session &loser = *older.session;
+      step.out.push_back(Send{
+          {loser.id}, protocol::ErrorEvent{Code::bad_role_or_uid, "replaced by another device"}});
+      close(step, loser, CloseCode::replaced, "replaced by another device");
+    }
+    if (adopts) {
+      take_over(older, asked.session);
+      enter(step, asked, older, join);
+      return set_grant(step, older, grant);
+    }
+    remove(step, older, LeaveReason::replaced, true);
+  }
+
+  auto fresh = std::make_unique<Member>();
+  Member &member = *fresh;
+  do
+    member.id = random_id(config_.random);
+  while (members_.contains(member.id));
+  member.channel = &channel;
+  member.uid = uid;
+  member.account = identity.account;
+  member.role = join.role;
+  member.platform = join.client_type.empty() ? join.os : join.client_type;
+  if (member.platform.size() > max_platform)
+    member.platform.clear();
+  member.joined_at = step.now.wall_s;
+  members_[member.id] = std::move(fresh);
+  channel.members[uid] = &member;
+  if (!member.account.empty())
+    channel.accounts[member.account] = uid;
+  if (member.role == Role::broadcaster)
+    channel.broadcasters++;
+  take_over(member, asked.session);
+  notice(step, member, NoticeKind::member_in);
+  enter(step, asked, member, join);
+  set_grant(step, member, grant);
+}
+
+// Asked twice on one socket: the answer is the same, and so is the member.
+void Rules::join_again(Step &step, const Asked &asked, const protocol::Join &join,
+                       const std::optional<protocol::Grant> &grant) {
+  Member &self = *asked.session.member;
+  enter(step, asked, self, join);
+  set_grant(step, self, grant);
+}
+
+void Rules::take_over(Member &member, Session &session) {
+  member.session = &session;
+  member.address = session.address;
+  member.host = session.host;
+  session.member = &member;
+  timers_.cancel({Timer::grace, member.id});
+  watch_session(session);
+}
+
+void Rules::enter(Step &step, const Asked &asked, Member &member, const protocol::Join &join) {
+  totals_.joins[static_cast<int>(Code::ok)]++;
+  protocol::Answer welcome;
+  welcome.uid = member.uid;
+  answer(step, asked, std::move(welcome));
+  tell_streams(step, member, join);
+  set_role(step, member, join.role);
+  for (auto &[uid, subscription] : member.subscriptions) {
+    if (!std::exchange(subscription.moved, false))
+      continue;
+    protocol::Event event{EventKind::update_url, uid};
+    event.url = play_url(member, subscription, step.now);
+    tell(step, member, std::move(event));
+  }
+}
+
+void Rules::tell_streams(Step &step, const Member &member, const protocol::Join &join) {
+  const auto &speakers = member.channel->speakers;
+  for (const auto &[uid, speaker] : speakers) {
+    if (speaker == &member)
+      continue;
+    tell(step, member, {EventKind::stream_added, uid});
+    if (speaker->audio_muted)
+      tell(step, member, {EventKind::audio_mute, uid, "", 0, true});
+    if (speaker->video_muted)
+      tell(step, member, {EventKind::video_mute, uid, "", 0, true});
+  }
+  if (!join.known_speakers)
+    return;
+  const std::set<Uid> known(join.known_speakers->begin(), join.known_speakers->end());
+  for (Uid uid : known)
+    if (uid != member.uid && !speakers.contains(uid))
+      tell(step, member, {EventKind::stream_removed, uid});
+}
+
+Uid Rules::pick_uid(const Channel &channel, const Identity &identity) const {
+  if (!identity.account.empty()) {
+    const auto known = channel.accounts.find(identity.account);
+    if (known != channel.accounts.end())
+      return known->second;
+    Uid uid = account_uid(channel, identity.account);
+    while (uid == 0 || channel.members.contains(uid))
+      uid++;
+    return uid;
+  }
+  Uid uid = identity.uid;
+  // 31 bits: every client's number type holds them.
+  while (uid == 0 || (!identity.uid && channel.members.contains(uid)))
+    uid = static_cast<Uid>(random_id(config_.random) & 0x7fffffff);
+  return uid;
+}
+
+}  // namespace agora::gateway

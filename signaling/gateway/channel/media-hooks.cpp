@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <unordered_set>
+
+#include "signaling/gateway/channel/rules.hpp"
+
+namespace agora::gateway {
+
+namespace {
+
+// Between a hook's answer and the media server's statistics.
+constexpr std::int64_t settle_ms = 2'000;
+
+}  // namespace
+
+// A URL must pass twice: it is one that this gateway signed, and what it was signed for still
+// holds. on_publish comes before the media server has accepted the name, and refuses the name while
+// an older session has it: that one is dropped first.
+std::string Rules::on_publish(Step &step, const HookRequest &request) {
+  const auto args = parse_url_args(request.args);
+  if (request.app != config_.rtmp_app || !args ||
+      !signer_.verify(Direction::push, request.stream, *args))
+    return "not a push URL of this gateway";
+  if (args->expires_at <= step.now.wall_s)
+    return "the push URL has expired";
+  const auto owner = streams_.find(request.stream);
+  Member *speaker = owner == streams_.end() ? nullptr : member(owner->second);
+  if (!speaker || speaker->id != args->member)
+    return "the push URL is no longer good";
+  std::optional<Epoch> &which =
+      speaker->live && speaker->live->stream == request.stream ? speaker->live : speaker->next;
+  if (!which || which->stream != request.stream || which->grant != args->grant)
+    return "the push URL is no longer good";
+  if (!may_publish(*speaker, step.now))
+    return "the privilege to publish has ended";
+  if (silenced(*speaker, step.now))
+    return "silenced";
+  const auto busy = pushing_.find(request.client_id);
+  if (busy != pushing_.end() && busy->second.speaker != speaker->id)
+    return "the session pushes for another member already";
+
+  if (which->client != request.client_id)
+    drop_push(step, *which);
+  which->client = request.client_id;
+  pushing_[request.client_id] = {speaker->id, step.now.mono_ms};
+  timers_.cancel({Timer::hold, speaker->id});
+  if (&which == &speaker->live)
+    return {};
+
+  const bool returning = speaker->live.has_value();
+  forget_epoch(step, speaker->before);
+  speaker->before = std::exchange(speaker->live, std::nullopt);
+  speaker->live = std::exchange(speaker->next, std::nullopt);
+  if (returning)
+    move_listeners(step, *speaker);
+  else
+    announce(step, *speaker);
+  // One RTMP session that pushes the new name in place of the old one must not be cut.
+  if (speaker->before && speaker->before->client == request.client_id)
+    speaker->before->client = 0;
+  // Nor one that still carries the sound for those who are on their way: it goes a moment later.
+  if (speaker->before && speaker->before->client)
+    timers_.set({Timer::before, speaker->id}, step.now.mono_ms + config_.times.before_ms);
+  else
+    forget_epoch(step, speaker->before);
+  return {};
+}
+
+std::string Rules::on_play(Step &step, const HookRequest &request) {
+  const auto args = parse_url_args(request.args);
+  if (request.app != config_.rtmp_app || !args ||
+      !signer_.verify(Direction::play, request.stream, *args))
+    return "not a play URL of this gateway";
+  if (args->expires_at <= step.now.wall_s)
+    return "the play URL has expired";
+  const auto owner = streams_.find(request.stream);
+  Member *speaker = owner == streams_.end() ? nullptr : member(owner->second);
+  Member *listener = member(args->member);
+  if (!speaker || !listener)
+    return "the play URL is no longer good";
+  const auto found = listener->subscriptions.find(speaker->uid);
+  if (found == listener->subscriptions.end() || found->second.publisher != speaker->id ||
+      found->second.stream != request.stream || found->second.grant != args->grant)
+    return "the play URL is no longer good";
+  Subscription &subscription = found->second;
+  const auto busy = playing_.find(request.client_id);
+  if (busy != playing_.end() &&
+      (busy->second.listener != listener->id || busy->second.speaker != speaker->uid))
+    return "the session plays another stream already";
+  if (subscription.client != request.client_id)
+    drop_play(step, subscription);
+  // One RTMP session that plays the new name in place of the old one must not be cut.
+  if (subscription.left == request.client_id)
+    subscription.left = 0;
+  subscription.client = request.client_id;
+  playing_[request.client_id] = {listener->id, speaker->uid, step.now.mono_ms};
+  return {};
+}
+
+void Rules::on_publish_done(Step &step, std::uint64_t client) {
+  const auto found = pushing_.find(client);
+  if (found == pushing_.end())
+    return;
+  Member *speaker = member(found->second.speaker);
+  pushing_.erase(found);
+  if (!speaker)
+    return;
+  if (speaker->before && speaker->before->client == client)
+    speaker->before->client = 0;
+  if (speaker->live && speaker->live->client == client)
+    hold(step, *speaker);
+}
+
+void Rules::on_play_done(std::uint64_t client) {
+  const auto found = playing_.find(client);
+  if (found == playing_.end())
+    return;
+  const Playing ended = found->second;
+  playing_.erase(found);
+  Member *listener = member(ended.listener);
+  if (!listener)
+    return;
+  const auto subscription = listener->subscriptions.find(ended.speaker);
+  if (subscription == listener->subscriptions.end())
+    return;
+  if (subscription->second.client == client)
+    subscription->second.client = 0;
+  if (subscription->second.left == client)
+    subscription->second.left = 0;
+}
+
+void Rules::media_sessions(Step &step, const std::vector<std::uint64_t> &there,
+                           std::int64_t asked_ms) {
+  const std::unordered_set<std::uint64_t> alive(there.begin(), there.end());
+  std::vector<std::uint64_t> pushes, plays;
+  const auto lost = [&] (std::uint64_t client, std::int64_t since_ms) {
+    return asked_ms - since_ms >= settle_ms && !alive.contains(client);
+  };
+  for (const auto &[client, session] : pushing_)
+    if (lost(client, session.since_ms))
+      pushes.push_back(client);
+  for (const auto &[client, session] : playing_)
+    if (lost(client, session.since_ms))
+      plays.push_back(client);
+  for (std::uint64_t client : pushes)
+    on_publish_done(step, client);
+  for (std::uint64_t client : plays)
+    on_play_done(client);
+}
+
+void Rules::media_server_lost(Step &step) {
+  for (const auto &[client, pushing] : pushing_) {
+    Member *speaker = member(pushing.speaker);
+    if (speaker && speaker->before && speaker->before->client == client)
+      speaker->before->client = 0;
+    if (speaker && speaker->live && speaker->live->client == client)
+      hold(step, *speaker);
+  }
+  for (const auto &[client, ended] : playing_)
+    if (Member *listener = member(ended.listener))
+      if (auto it = listener->subscriptions.find(ended.speaker);
+          it != listener->subscriptions.end())
+        it->second.client = it->second.left = 0;
+  pushing_.clear();
+  playing_.clear();
+}
+
+}  // namespace agora::gateway

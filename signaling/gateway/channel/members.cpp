@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "signaling/gateway/channel/rules.hpp"
+
+namespace agora::gateway {
+
+using protocol::EventKind;
+using protocol::Grant;
+using protocol::Privilege;
+using protocol::Role;
+
+namespace {
+
+// A wall clock that was set wrong and is put right must not make a token outlive its end by much.
+constexpr std::int64_t look_again_s = 60;
+// Sessions at the media server that are cut one by one; more are cut by the name of their stream.
+constexpr std::size_t most_single_drops = 32;
+// What was admitted so lately may not be in the media server's lists.
+constexpr std::int64_t fresh_ms = 2'000;
+
+// When something of the grant ends, earliest first; what has no end isn't in it.
+std::array<std::int64_t, 5> ends_of (const Grant &grant) {
+  std::array<std::int64_t, 5> ends{};
+  ends[0] = grant.token_ends_at;
+  for (int i = 1; i < 5; i++) {
+    const auto &item = grant.privileges[static_cast<std::size_t>(i)];
+    if (item.allowed)
+      ends[static_cast<std::size_t>(i)] = item.ends_at;
+  }
+  std::sort(ends.begin(), ends.end());
+  return ends;
+}
+
+}  // namespace
+
+std::string Rules::push_url(const Member &member, const Epoch &epoch, Now now) const {
+  return media_url(member, epoch.stream,
+                   signer_.write(Direction::push, epoch.stream, member.id, epoch.grant,
+                                 now.wall_s + config_.times.url_lifetime_s));
+}
+
+std::string Rules::play_url(const Member &member, const Subscription &subscription, Now now) const {
+  return media_url(member, subscription.stream,
+                   signer_.write(Direction::play, subscription.stream, member.id,
+                                 subscription.grant, now.wall_s + config_.times.url_lifetime_s));
+}
+
+std::string Rules::media_url(const Member &member, const std::string &stream,
+                             const std::string &args) const {
+  std::string host = url_host(config_.rtmp_host.empty() ? member.host : config_.rtmp_host);
+  if (host.empty())
+    host = "localhost";
+  return config_.rtmp_scheme + "://" + host + ":" + std::to_string(config_.rtmp_port) + "/" +
+         config_.rtmp_app + "/" + stream + "?" + args;
+}
+
+void Rules::set_role(Step &step, Member &member, Role role) {
+  if (member.role == role)
+    return;
+  if (role == Role::audience)
+    unpublish(step, member);
+  member.role = role;
+  if (role == Role::broadcaster)
+    member.channel->broadcasters++;
+  else
+    member.channel->broadcasters--;
+  notice(step, member, NoticeKind::role_changed);
+}
+
+void Rules::announce(Step &step, Member &member) {
+  member.channel->speakers[member.uid] = &member;
+  tell_others(step, member, {EventKind::stream_added, member.uid});
+  if (member.audio_muted)
+    tell_others(step, member, {EventKind::audio_mute, member.uid, "", 0, true});
+  if (member.video_muted)
+    tell_others(step, member, {EventKind::video_mute, member.uid, "", 0, true});
+  notice(step, member, NoticeKind::stream_added);
+}
+
+void Rules::drop_push(Step &step, Epoch &epoch) {
+  if (const std::uint64_t client = std::exchange(epoch.client, 0)) {
+    pushing_.erase(client);
+    step.out.push_back(DropMedia{epoch.stream, Direction::push, client});
+  }
+}
+
+void Rules::drop_play(Step &step, Subscription &subscription) {
+  if (const std::uint64_t client = std::exchange(subscription.client, 0)) {
+    playing_.erase(client);
+    step.out.push_back(DropMedia{subscription.stream, Direction::play, client});
+  }
+}
+
+void Rules::drop_left(Step &step, Subscription &subscription) {
+  if (const std::uint64_t client = std::exchange(subscription.left, 0)) {
+    playing_.erase(client);
+    step.out.push_back(
+        DropMedia{std::exchange(subscription.left_stream, {}), Direction::play, client});
+  }
+}
+
+void Rules::drop_all_left(Step &step, Member &speaker) {
+  for (MemberId id : speaker.listeners)
+    drop_left(step, member(id)->subscriptions.at(speaker.uid));
+}
+
+// One order by name for the many. It passes over a session whose hook has only just been answered,
+// so those get one each, which is tried again until it has hit.
+void Rules::drop_listeners(Step &step, Member &speaker) {
+  std::size_t playing = 0;
+  for (MemberId id : speaker.listeners)
+    playing += member(id)->subscriptions.at(speaker.uid).client ? 1 : 0;
+  const bool many = playing > most_single_drops;
+  if (many)
+    step.out.push_back(DropMedia{speaker.live->stream, Direction::play, 0});
+  for (MemberId id : speaker.listeners) {
+    Member &listener = *member(id);
+    const auto found = listener.subscriptions.find(speaker.uid);
+    drop_left(step, found->second);
+    const auto session = playing_.find(found->second.client);
+    if (many && session != playing_.end() &&
+        step.now.mono_ms - session->second.since_ms >= fresh_ms)
+      playing_.erase(session);
+    else
+      drop_play(step, found->second);
+    listener.subscriptions.erase(found);
+  }
+  speaker.listeners.clear();
+}
+
+void Rules::forget_epoch(Step &step, std::optional<Epoch> &epoch) {
+  if (!epoch)
+    return;
+  drop_push(step, *epoch);
+  streams_.erase(epoch->stream);
+  epoch.reset();
+}
+
+void Rules::unpublish(Step &step, Member &member) {
+  withdraw(step, member);
+  forget_epoch(step, member.next);
+}
+
+// The stream is gone for the others. The URL of a push that merely got lost stays good, so that the
+// publisher may still return, but as a new stream to them.
+void Rules::withdraw(Step &step, Member &member) {
+  if (!member.live)
+    return;
+  timers_.cancel({Timer::hold, member.id});
+  timers_.cancel({Timer::left, member.id});
+  timers_.cancel({Timer::before, member.id});
+  forget_epoch(step, member.before);
+  member.channel->speakers.erase(member.uid);
+  tell_others(step, member, {EventKind::stream_removed, member.uid});
+  notice(step, member, NoticeKind::stream_removed);
+  drop_listeners(step, member);
+  if (!member.next && !member.live->client)
+    member.next = std::exchange(member.live, std::nullopt);
+  else
+    forget_epoch(step, member.live);
+}
+
+void Rules::unsubscribe(Step &step, Member &member, Uid uid) {
+  const auto found = member.subscriptions.find(uid);
+  if (found == member.subscriptions.end())
+    return;
+  drop_play(step, found->second);
+  drop_left(step, found->second);
+  if (Member *speaker = this->member(found->second.publisher))
+    speaker->listeners.erase(member.id);
+  member.subscriptions.erase(found);
+}
+
+// The speaker's push has moved to another name: who plays the old one is told the new one. The
+// media server would keep its session on the old one for as long as it stays: it is cut after a
+// while. Not at once, so that players may go over without a gap.
+void Rules::move_listeners(Step &step, Member &speaker) {
+  timers_.set({Timer::left, speaker.id}, step.now.mono_ms + config_.times.left_ms);
+  for (MemberId id : speaker.listeners) {
+    Member *listener = member(id);
+    Subscription &subscription = listener->subscriptions.at(speaker.uid);
+    if (subscription.client) {
+      drop_left(step, subscription);
+      subscription.left = std::exchange(subscription.client, 0);
+      subscription.left_stream = subscription.stream;
+    }
+    subscription.stream = speaker.live->stream;
+    subscription.grant = random_id(config_.random);
+    subscription.moved = !listener->session;
+    protocol::Event event{EventKind::update_url, speaker.uid};
+    event.url = play_url(*listener, subscription, step.now);
+    tell(step, *listener, std::move(event));
+  }
+}
+
+void Rules::hold(Step &step, Member &member) {
+  member.live->client = 0;
+  timers_.set({Timer::hold, member.id}, step.now.mono_ms + config_.times.hold_ms);
+}
+
+void Rules::remove(Step &step, Member &member, LeaveReason reason, bool keep_channel) {
+  unpublish(step, member);
+  while (!member.subscriptions.empty())
+    unsubscribe(step, member, member.subscriptions.begin()->first);
+  if (Session *socket = member.session) {
+    socket->member = nullptr;
+    socket->join_by_ms = step.now.mono_ms + config_.times.idle_ms;
+    watch_session(*socket);
+  }
+  for (Timer kind : {Timer::grace, Timer::token, Timer::hold})
+    timers_.cancel({kind, member.id});
+  notice(step, member, NoticeKind::member_out, reason);
+  Channel &channel = *member.channel;
+  if (member.role == Role::broadcaster)
+    channel.broadcasters--;
+  channel.members.erase(member.uid);
+  if (!member.account.empty())
+    channel.accounts.erase(member.account);
+  members_.erase(member.id);
+  if (!keep_channel)
+    destroy_if_empty(step, channel);
+}
+
+void Rules::notice_channel(Step &step, const Channel &channel, NoticeKind kind) {
+  Notice what;
+  what.kind = kind;
+  what.app_id = channel.app_id;
+  what.channel = channel.name;
+  what.at = step.now.wall_s;
+  step.out.push_back(std::move(what));
+}
+
+void Rules::destroy_if_empty(Step &step, Channel &channel) {
+  if (!channel.members.empty())
+    return;
+  notice_channel(step, channel, NoticeKind::channel_destroyed);
+  const auto count = channels_of_app_.find(channel.app_id);
+  if (--count->second == 0)
+    channels_of_app_.erase(count);
+  const std::string key = channel.key;
+  channels_.erase(key);
+}
+
+bool Rules::may_publish(const Member &member, Now now) const {
+  return !member.grant || member.grant->allows(Privilege::publish_audio, now.wall_s);
+}
+
+void Rules::set_grant(Step &step, Member &member, const std::optional<Grant> &grant) {
+  member.grant = grant;
+  member.warned_s = 0;
+  check_grant(step, member);
+}
+
+bool Rules::check_grant(Step &step, Member &member) {
+  timers_.cancel({Timer::token, member.id});
+  if (!member.grant)
+    return true;
+  const std::int64_t wall = step.now.wall_s;
+  const std::int64_t last = member.grant->membership_ends_at();
+  if (last && last <= wall) {
+    tell(step, member, {EventKind::key_expired});
+    remove(step, member, LeaveReason::other);
+    return false;
+  }
+  if ((member.live || member.next) && !may_publish(member, step.now))
+    unpublish(step, member);
+
+  std::int64_t next = std::numeric_limits<std::int64_t>::max();
+  bool warn = false;
+  for (std::int64_t end : ends_of(*member.grant)) {
+    if (end == 0 || end <= wall)
+      continue;
+    next = std::min(next, end);
+    if (end <= member.warned_s)
+      continue;
+    if (end - config_.times.warn_s <= wall) {
+      member.warned_s = end;
+      warn = true;
+    } else {
+      next = std::min(next, end - config_.times.warn_s);
+    }
+  }
+  if (warn)
+    tell(step, member, {EventKind::key_will_expire});
+  if (next != std::numeric_limits<std::int64_t>::max())
+    timers_.set({Timer::token, member.id},
+                step.now.mono_ms + std::min(next - wall, look_again_s) * 1000);
+  return true;
+}
+
+}  // namespace agora::gateway

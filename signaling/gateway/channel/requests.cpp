@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <array>
+#include <utility>
+
+#include "signaling/gateway/channel/rules.hpp"
+
+namespace agora::gateway {
+
+using protocol::Code;
+using protocol::EventKind;
+using protocol::Privilege;
+using protocol::Role;
+using protocol::Target;
+
+bool Rules::may_push(Step &step, const Asked &asked, const Member &member, const char *what) {
+  std::string why;
+  if (member.role != Role::broadcaster)
+    why = "an audience member can't ";
+  else if (!may_publish(member, step.now))
+    why = "the token gives no privilege to ";
+  else if (silenced(member, step.now))
+    why = "silenced by the channel's operator: can't ";
+  else
+    return true;
+  refuse(step, asked, Code::not_permitted, why + what);
+  return false;
+}
+
+bool Rules::is_own_uid(Step &step, const Asked &asked, const Member &member, Uid uid,
+                       const char *what) {
+  if (uid == member.uid)
+    return true;
+  refuse(step, asked, Code::not_joined,
+         std::string(what) + ": uid " + std::to_string(uid) + " is not one's own, " +
+             std::to_string(member.uid));
+  return false;
+}
+
+void Rules::handle(Step &step, const Asked &asked, Member &member,
+                   const protocol::SetRole &request) {
+  if (request.role == Role::broadcaster && !may_publish(member, step.now))
+    return refuse(step, asked, Code::not_permitted,
+                  "the token gives no privilege to be a broadcaster");
+  answer(step, asked);
+  set_role(step, member, request.role);
+}
+
+void Rules::hand_out_push_url(Step &step, const Asked &asked, Member &member) {
+  forget_epoch(step, member.next);
+  Epoch fresh;
+  fresh.stream = random_stream(config_.random);
+  fresh.grant = random_id(config_.random);
+  streams_[fresh.stream] = member.id;
+  member.next = std::move(fresh);
+  protocol::Answer url;
+  url.url = push_url(member, *member.next, step.now);
+  answer(step, asked, std::move(url));
+}
+
+void Rules::handle(Step &step, const Asked &asked, Member &member,
+                   const protocol::Publish &request) {
+  if (may_push(step, asked, member, "publish") &&
+      is_own_uid(step, asked, member, request.uid, "publish"))
+    hand_out_push_url(step, asked, member);
+}
+
+void Rules::handle(Step &step, const Asked &asked, Member &member,
+                   const protocol::UpdateUrl &request) {
+  if (!may_push(step, asked, member, "get a push URL") ||
+      !is_own_uid(step, asked, member, request.uid, "update_url"))
+    return;
+  if (!member.live && !member.next)
+    return refuse(step, asked, Code::bad_request, "update_url: nothing is published yet");
+  hand_out_push_url(step, asked, member);
+}
+
+void Rules::handle(Step &step, const Asked &asked, Member &member,
+                   const protocol::Unpublish &request) {
+  // What is on the air may always be taken off, even by a token whose privilege has just ended.
+  if (member.role != Role::broadcaster)
+    return refuse(step, asked, Code::not_permitted, "an audience member can't unpublish");
+  if (!is_own_uid(step, asked, member, request.uid, "unpublish"))
+    return;
+  answer(step, asked);
+  unpublish(step, member);
+}
+
+void Rules::handle(Step &step, const Asked &asked, Member &member,
+                   const protocol::Subscribe &request) {
+  const auto &speakers = member.channel->speakers;
+  const auto found = speakers.find(request.uid);
+  if (found == speakers.end())
+    return refuse(step, asked, Code::not_publishing,
+                  "uid " + std::to_string(request.uid) + " is not publishing");
+  Member &speaker = *found->second;
+  // Asked again, the URL is a new one; who plays by the old one goes on until the new one is used.
+  Subscription &subscription = member.subscriptions[request.uid];
+  subscription.publisher = speaker.id;
+  subscription.stream = speaker.live->stream;
+  subscription.grant = random_id(config_.random);
+  subscription.moved = false;
+  speaker.listeners.insert(member.id);
+  protocol::Answer url;
+  url.url = play_url(member, subscription, step.now);
+  url.rotation = 0;
+  answer(step, asked, std::move(url));
+}
+
+void Rules::handle(Step &step, const Asked &asked, Member &member,
+                   const protocol::Unsubscribe &request) {
+  answer(step, asked);
+  for (Uid uid : request.uids)
+    unsubscribe(step, member, uid);
+}
+
+void Rules::handle(Step &step, const Asked &asked, Member &member, const protocol::Mute &request) {
+  const auto found = member.subscriptions.find(request.uid);
+  if (found == member.subscriptions.end())
+    return refuse(step, asked, Code::bad_order,
+                  "uid " + std::to_string(request.uid) + " is not subscribed to");
+  if (request.target != Target::video)
+    found->second.audio_muted = request.mute;
+  if (request.target != Target::audio)
+    found->second.video_muted = request.mute;
+  answer(step, asked);
+}
+
+void Rules::handle(Step &step, const Asked &asked, Member &member,
+                   const protocol::MuteLocal &request) {
+  if (!is_own_uid(step, asked, member, request.uid, "mute_local"))
+    return;
+  answer(step, asked);
+  // Only what changes is told: a channel hears each request of one member.
+  if (request.target != Target::video &&
+      std::exchange(member.audio_muted, request.mute) != request.mute)
+    tell_others(step, member, {EventKind::audio_mute, member.uid, "", 0, request.mute});
+  if (request.target != Target::audio &&
+      std::exchange(member.video_muted, request.mute) != request.mute)
+    tell_others(step, member, {EventKind::video_mute, member.uid, "", 0, request.mute});
+}
+
+void Rules::handle(Step &step, const Asked &asked, Member &,
+                   const protocol::SetRemoteStreamType &) {
+  answer(step, asked);
+}
+
+void Rules::handle(Step &step, const Asked &asked, Member &member,
+                   const protocol::UpdateKey &request) {
+  const std::string uid = member.account.empty() ? std::to_string(member.uid) : member.account;
+  std::optional<protocol::Grant> grant;
+  if (auto wrong = check_token(member.channel->app_id, member.channel->name, uid, request.token,
+                               step.now.wall_s, grant))
+    return refuse(step, asked, wrong->first, std::move(wrong->second));
+  answer(step, asked);
+  set_grant(step, member, grant);
+}
+
+void Rules::handle(Step &step, const Asked &asked, Member &member, const protocol::Leave &request) {
+  if (!is_own_uid(step, asked, member, request.uid, "leave"))
+    return;
+  answer(step, asked);
+  remove(step, member, LeaveReason::normal);
+}
+
+}  // namespace agora::gateway

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#define G_LOG_DOMAIN "agora-gateway"
+#include "signaling/gateway/front/acceptor.hpp"
+
+#include <glib-unix.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <map>
+#include <mutex>
+#include <string_view>
+#include <utility>
+
+#include "signaling/gateway/http.hpp"
+#include "signaling/support/network.hpp"
+#include "signaling/support/timer-queue.hpp"
+
+namespace agora::gateway {
+
+namespace {
+
+// From being let in, a whole request has to come within so many seconds, with the handshake of TLS.
+// Its answer may take longer, but not stand still for as long. There is no next request: libsoup
+// ends what doesn't come from a listener of its own after the first.
+constexpr unsigned request_s = 30;
+// New connections get in between what members say, not before it.
+constexpr int most_looked_at = 64;
+// The kernel's queue has to be emptied faster than a storm of reconnecting members fills it:
+// whoever finds it full tries again only after a second.
+constexpr int most_at_once = 512;
+constexpr unsigned out_of_files_ms = 200;
+constexpr const char *socket_key = "agora-socket";
+constexpr const char *connection_key = "agora-connection";
+
+// Whether a request may begin so, as far as it has come.
+bool may_be_http (std::string_view begin) {
+  constexpr std::string_view methods[] = {"GET ",   "HEAD ",    "POST ",  "PUT ",    "DELETE ",
+                                          "PATCH ", "OPTIONS ", "TRACE ", "CONNECT "};
+  for (auto method : methods) {
+    auto size = std::min(method.size(), begin.size());
+    if (method.substr(0, size) == begin.substr(0, size))
+      return true;
+  }
+  return false;
+}
+
+bool watch (int epoll, int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = fd;
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+    return true;
+  g_warning("epoll_ctl: %s", g_strerror(errno));
+  return false;
+}
+
+}  // namespace
+
+struct Acceptor::Book {
+  // A connection may end on the thread that did its TLS handshake.
+  std::mutex lock;
+  std::map<std::string, unsigned> counts;  // by networks
+  TimerQueue<Connection *> ends;
+};
+
+// What goes with an accepted socket.
+struct Acceptor::Connection {
+  Connection(std::shared_ptr<Book> kept, std::string from)
+      : book(std::move(kept)), network(std::move(from)) {
+    g_weak_ref_init(&socket, nullptr);
+  }
+  ~Connection() {
+    {
+      const std::lock_guard guard(book->lock);
+      if (limited)
+        book->ends.cancel(this);
+      auto found = book->counts.find(network);
+      if (--found->second == 0)
+        book->counts.erase(found);
+    }
+    g_weak_ref_clear(&socket);
+  }
+  Connection(const Connection &) = delete;
+  Connection &operator=(const Connection &) = delete;
+
+  static Connection *of (GSocket *socket) {
+    return static_cast<Connection *>(g_object_get_data(G_OBJECT(socket), connection_key));
+  }
+
+  const std::shared_ptr<Book> book;
+  const std::string network;
+  bool limited = false;
+  GWeakRef socket{};  // once it is limited
+};
+
+Acceptor::Acceptor(SoupServer *server, GSocket *socket, GTlsCertificate *certificate,
+                   unsigned connections_per_address, Opener opener)
+    : server_(share(server)),
+      socket_(share(socket)),
+      connections_per_address_(connections_per_address),
+      opener_(std::move(opener)),
+      book_(std::make_shared<Book>()),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      end_([this] { end_slow(); }),
+      again_([this] { start(); }) {
+  if (epoll_ < 0)
+    g_error("epoll_create1: %s", g_strerror(errno));
+  if (certificate != nullptr)
+    certificate_ = share(certificate);
+  auto *on_request_read =
+      +[] (SoupServer *, SoupServerMessage *message, gpointer) { release(socket_of(message)); };
+  g_signal_connect(server, "request-read", G_CALLBACK(on_request_read), nullptr);
+}
+
+Acceptor::~Acceptor() {
+  stop();
+  close(epoll_);
+}
+
+void Acceptor::start() {
+  if (!ready_) {
+    auto *source = g_unix_fd_source_new(epoll_, G_IO_IN);
+    g_source_set_callback(source, G_SOURCE_FUNC(on_ready), this, nullptr);
+    g_source_attach(source, g_main_context_get_thread_default());
+    ready_ = SourcePtr(source);
+  }
+  watch(epoll_, g_socket_get_fd(socket_.get()));
+}
+
+void Acceptor::stop() {
+  ready_.reset();
+  again_.stop();
+  end_.stop();
+  silent_.clear();
+  g_socket_close(socket_.get(), nullptr);
+}
+
+gboolean Acceptor::on_ready(gint, GIOCondition, gpointer data) {
+  auto *self = static_cast<Acceptor *>(data);
+  std::array<epoll_event, most_looked_at> events{};
+  const int count = epoll_wait(self->epoll_, events.data(), events.size(), 0);
+  for (int i = 0; i < count; i++) {
+    const int fd = events[static_cast<std::size_t>(i)].data.fd;
+    if (fd == g_socket_get_fd(self->socket_.get()))
+      self->accept();
+    else if (self->silent_.contains(fd))
+      self->look(self->forget(fd));
+  }
+  return G_SOURCE_CONTINUE;
+}
+
+void Acceptor::accept() {
+  g_socket_set_blocking(socket_.get(), FALSE);
+  for (int i = 0; i < most_at_once; i++) {
+    g_autoptr(GError) error = nullptr;
+    ObjectPtr<GSocket> socket(g_socket_accept(socket_.get(), nullptr, &error));
+    if (socket) {
+      if (!count_in(socket.get()))
+        continue;
+      if (i < most_looked_at)
+        look(std::move(socket));
+      else
+        wait(std::move(socket));
+      continue;
+    }
+    if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK) &&
+        !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED)) {
+      g_warning("Could not accept a connection: %s", error->message);
+      epoll_ctl(epoll_, EPOLL_CTL_DEL, g_socket_get_fd(socket_.get()), nullptr);
+      again_.in(out_of_files_ms);
+    }
+    return;
+  }
+}
+
+// Whether there is room for it.
+bool Acceptor::count_in(GSocket *socket) {
+  const auto address = peer_address(socket);
+  // Reset meanwhile.
+  if (address.empty())
+    return false;
+  auto network = network_of(address);
+  {
+    const std::lock_guard guard(book_->lock);
+    auto &count = book_->counts[network];
+    if (count >= connections_per_address_)
+      return false;
+    count++;
+  }
+  g_object_set_data_full(G_OBJECT(socket), connection_key,
+                         new Connection(book_, std::move(network)),
+                         [] (gpointer data) { delete static_cast<Connection *>(data); });
+  g_socket_set_timeout(socket, request_s);
+  return true;
+}
+
+// libsoup would wait for a whole request of whoever says something else, until the time is over.
+void Acceptor::look(ObjectPtr<GSocket> socket) {
+  // What isn't TLS is refused by TLS itself.
+  if (certificate_)
+    return serve(socket.get());
+  const int fd = g_socket_get_fd(socket.get());
+  char begin[4096];
+  const auto size = recv(fd, begin, sizeof begin, MSG_PEEK | MSG_DONTWAIT);
+  const std::string_view seen(begin, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  if (size > 0 && may_be_http(seen)) {
+    if (!opener_ || !opener_(socket.get(), seen))
+      serve(socket.get());
+  } else if (size > 0) {
+    g_info("Closed a connection that began with something else than HTTP");
+    // What stays unread would make the end a reset.
+    recv(fd, begin, sizeof begin, MSG_DONTWAIT);
+  } else if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
+    wait(std::move(socket));
+  }
+}
+
+// For its first bytes, but not for ever.
+void Acceptor::wait(ObjectPtr<GSocket> socket) {
+  const int fd = g_socket_get_fd(socket.get());
+  if (!watch(epoll_, fd))
+    return;
+  limit(socket.get());
+  silent_[fd] = std::move(socket);
+}
+
+ObjectPtr<GSocket> Acceptor::forget(int fd) {
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+  return std::move(silent_.extract(fd).mapped());
+}
+
+// Once for each: neither a byte now and then nor the way to libsoup moves its deadline.
+void Acceptor::limit(GSocket *socket) {
+  auto *connection = Connection::of(socket);
+  if (std::exchange(connection->limited, true))
+    return;
+  g_weak_ref_set(&connection->socket, socket);
+  const std::lock_guard guard(book_->lock);
+  book_->ends.set(connection, g_get_monotonic_time() + std::int64_t{G_USEC_PER_SEC} * request_s);
+  end_.at(*book_->ends.next());
+}
+
+void Acceptor::release(GSocket *socket) {
+  auto *connection = Connection::of(socket);
+  if (!connection->limited)
+    return;
+  const std::lock_guard guard(connection->book->lock);
+  connection->book->ends.cancel(connection);
+}
+
+// Whoever waits for more of it, we or libsoup, finds that its end has come.
+void Acceptor::end_slow() {
+  const auto now = g_get_monotonic_time();
+  for (;;) {
+    ObjectPtr<GSocket> socket;  // goes after the lock, which its connection may want
+    const std::lock_guard guard(book_->lock);
+    auto connection = book_->ends.pop(now);
+    if (!connection)
+      break;
+    socket.reset(static_cast<GSocket *>(g_weak_ref_get(&(*connection)->socket)));
+    if (socket && shutdown(g_socket_get_fd(socket.get()), SHUT_RDWR) == 0)
+      g_info("Closed a connection whose request took too long");
+  }
+  const std::lock_guard guard(book_->lock);
+  if (auto next = book_->ends.next())
+    end_.at(*next);
+}
+
+void Acceptor::serve(GSocket *socket) {
+  ObjectPtr<GSocketAddress> remote(g_socket_get_remote_address(socket, nullptr));
+  ObjectPtr<GSocketAddress> local(g_socket_get_local_address(socket, nullptr));
+  if (!remote || !local)
+    return;
+  limit(socket);
+  g_object_set_data_full(G_OBJECT(remote.get()), socket_key, g_object_ref(socket), g_object_unref);
+  ObjectPtr<GIOStream> stream(G_IO_STREAM(g_socket_connection_factory_create_connection(socket)));
+  g_autoptr(GError) error = nullptr;
+  if (certificate_)
+    stream.reset(g_tls_server_connection_new(stream.get(), certificate_.get(), &error));
+  if (!stream ||
+      !soup_server_accept_iostream(server_.get(), stream.get(), local.get(), remote.get(), &error))
+    g_warning("Could not serve a connection: %s", error->message);
+}
+
+GSocket *Acceptor::socket_of(SoupServerMessage *message) {
+  return static_cast<GSocket *>(
+      g_object_get_data(G_OBJECT(soup_server_message_get_remote_address(message)), socket_key));
+}
+
+}  // namespace agora::gateway

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#define G_LOG_DOMAIN "agora-gateway"
+#include "signaling/gateway/front/front.hpp"
+
+#include <sys/socket.h>
+
+#include "signaling/gateway/channel/media-url.hpp"
+#include "signaling/gateway/front/bounded-stream.hpp"
+#include "signaling/gateway/front/opening.hpp"
+#include "signaling/gateway/http.hpp"
+#include "signaling/protocol/argument-checks.hpp"
+#include "signaling/protocol/codec.hpp"
+#include "signaling/protocol/json-writer.hpp"
+#include "signaling/support/network.hpp"
+
+namespace agora::gateway {
+
+namespace {
+
+constexpr std::size_t body_limit = 16 * 1024;
+constexpr const char *socket_path = "/api";
+// So that one WebSocket too many still gets to hear what is wrong, and operators get through.
+constexpr unsigned spare_connections = 16;
+constexpr const char *json_type = "application/json";
+constexpr guint upgrade_required = 426;
+constexpr guint too_many_requests = 429;
+
+// A message in many pieces is longer on the wire; pings may come between.
+std::size_t between_messages (const FrameLimits &limits) {
+  return std::size_t{2} * limits.bytes + 4096;
+}
+
+std::string address_of (SoupServerMessage *message) {
+  return plain_address(peer_address(Acceptor::socket_of(message)));
+}
+
+void refuse_page (SoupServerMessage *message) {
+  const char *origin =
+      soup_message_headers_get_list(soup_server_message_get_request_headers(message), "Origin");
+  g_info("A page of %s wanted to connect: see --allow-origin", protocol::quoted(origin).c_str());
+  respond(message, SOUP_STATUS_FORBIDDEN, "text/plain", "This page may not connect\n");
+}
+
+}  // namespace
+
+std::variant<std::unique_ptr<Front>, std::string> Front::make(const Options &options,
+                                                              FrontHandler &handler) {
+  auto front = std::unique_ptr<Front>(new Front(options, handler));
+  front->server_.reset(
+      soup_server_new("server-header", "agora-gateway ", "raw-paths", TRUE, nullptr));
+  g_autoptr(GError) error = nullptr;
+  ObjectPtr<GTlsCertificate> certificate;
+  if (front->tls()) {
+    certificate.reset(g_tls_certificate_new_from_files(options.tls_certificate.c_str(),
+                                                       options.tls_key.c_str(), &error));
+    if (!certificate)
+      return "--tls-certificate=" + options.tls_certificate + " --tls-key=" + options.tls_key +
+             ": " + error->message;
+  }
+  auto socket = listen_tcp(options.listen, &error);
+  if (!socket)
+    return "--listen=" + to_string(options.listen) + ": " + error->message;
+  front->endpoint_ = {options.listen.address, port_of(socket.get())};
+  front->acceptor_ =
+      std::make_unique<Acceptor>(front->server_.get(), socket.get(), certificate.get(),
+                                 options.limits.sockets_per_address + spare_connections,
+                                 [self = front.get()] (GSocket *client, std::string_view begin) {
+                                   return self->take(client, begin);
+                                 });
+  return front;
+}
+
+Front::~Front() {
+  stop();
+}
+
+template <void (Front::*method)(SoupServerMessage *)>
+void Front::route(const char *path, const char *http_method) {
+  struct Route {
+    Front *front;
+    std::string path;
+    std::string http_method;
+  };
+  auto callback = [] (SoupServer *, SoupServerMessage *message, const char *asked, GHashTable *,
+                      gpointer data) {
+    const auto *route = static_cast<Route *>(data);
+    // libsoup hands a path's whole subtree over.
+    if (route->path != asked)
+      respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "Not found\n");
+    else if (route->http_method != soup_server_message_get_method(message))
+      respond(message, SOUP_STATUS_METHOD_NOT_ALLOWED, "text/plain",
+              "Expected " + route->http_method + "\n");
+    else
+      (route->front->*method)(message);
+  };
+  soup_server_add_handler(server_.get(), path, callback, new Route{this, path, http_method},
+                          [] (gpointer data) { delete static_cast<Route *>(data); });
+}
+
+void Front::start() {
+  auto *server = server_.get();
+  bound_bodies(server, body_limit);
+  auto not_found = [] (SoupServer *, SoupServerMessage *message, const char *, GHashTable *,
+                       gpointer) {
+    respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "Not found\n");
+  };
+  soup_server_add_handler(server, nullptr, not_found, nullptr, nullptr);
+  // Paths come with their subtrees.
+  auto upgrade = [] (SoupServer *, SoupServerMessage *message, const char *path, GHashTable *,
+                     gpointer data) {
+    if (std::string_view(path) != socket_path)
+      respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "Not found\n");
+    else if (!soup_message_headers_header_contains(soup_server_message_get_request_headers(message),
+                                                   "Upgrade", "websocket"))
+      respond(message, upgrade_required, "text/plain", "Expected a WebSocket\n");
+    else if (!static_cast<Front *>(data)->lets_in(soup_server_message_get_request_headers(message)))
+      refuse_page(message);
+    // No extension: members' frames are short, and what inflates has no bound.
+    else if (soup_websocket_server_process_handshake(message, nullptr, nullptr, nullptr, nullptr))
+      g_signal_connect(message, "wrote-informational", G_CALLBACK(on_upgraded), data);
+  };
+  soup_server_add_handler(server, socket_path, upgrade, this, nullptr);
+  route<&Front::choose>("/api/v1", "POST");
+  route<&Front::healthz>("/healthz", "GET");
+  route<&Front::metrics>("/metrics", "GET");
+  auto administer = [] (SoupServer *, SoupServerMessage *message, const char *path,
+                        GHashTable *query, gpointer data) {
+    static_cast<Front *>(data)->administer(message, path, query);
+  };
+  soup_server_add_handler(server, "/dev/v1", administer, this, nullptr);
+
+  acceptor_->start();
+}
+
+void Front::on_upgraded(SoupServerMessage *message, gpointer data) {
+  auto *self = static_cast<Front *>(data);
+  auto kept = share(message);
+  auto socket = share(Acceptor::socket_of(message));
+  auto host = self->authority(message).host;
+  ObjectPtr<GIOStream> stolen(soup_server_message_steal_connection(message));
+  self->open(socket.get(), stolen.get(), std::move(host));
+}
+
+// Members that come at once, and each as it should, are most of what there is to be served.
+bool Front::take(GSocket *socket, std::string_view begin) {
+  auto opening = read_opening(begin, socket_path);
+  if (!opening || !lets_in(opening->headers.get()))
+    return false;
+  const int fd = g_socket_get_fd(socket);
+  std::string request(opening->size, '\0');
+  const auto &answer = opening->answer;
+  if (recv(fd, request.data(), request.size(), MSG_DONTWAIT) !=
+          static_cast<ssize_t>(request.size()) ||
+      send(fd, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL) !=
+          static_cast<ssize_t>(answer.size()))
+    return true;
+  ObjectPtr<GIOStream> stream(G_IO_STREAM(g_socket_connection_factory_create_connection(socket)));
+  open(socket, stream.get(), authority(opening->headers.get()).host);
+  return true;
+}
+
+void Front::open(GSocket *socket, GIOStream *stream, std::string host) {
+  auto address = plain_address(peer_address(socket));
+  // Reset meanwhile.
+  if (address.empty())
+    return;
+  // From now on the rule book says what is silent for too long.
+  Acceptor::release(socket);
+  g_socket_set_timeout(socket, 0);
+  std::unique_ptr<Readiness::Socket> plain;
+  if (!tls())
+    plain = std::make_unique<Readiness::Socket>(readiness_, g_socket_get_fd(socket));
+  GMainContext *context = plain ? readiness_->dormant() : nullptr;
+  auto bounded = bounded_stream_new(stream, between_messages(options_.frames), std::move(plain));
+  // Where libsoup attaches the source of its input, which stays.
+  if (context != nullptr)
+    g_main_context_push_thread_default(context);
+  ObjectPtr<SoupWebsocketConnection> connection(soup_websocket_connection_new(
+      bounded.get(), uri_.get(), SOUP_WEBSOCKET_CONNECTION_SERVER, nullptr, nullptr, nullptr));
+  if (context != nullptr)
+    g_main_context_pop_thread_default(context);
+  handler_.opened(connection.get(), socket, std::move(address), std::move(host));
+}
+
+void Front::stop() {
+  if (acceptor_)
+    acceptor_->stop();
+  soup_server_disconnect(server_.get());
+}
+
+std::string Front::http_url() const {
+  return (tls() ? "https://" : "http://") + own_host(endpoint_, options_.public_host) + ":" +
+         std::to_string(endpoint_.port);
+}
+
+std::string Front::ws_url() const {
+  return "ws" + http_url().substr(4) + socket_path;
+}
+
+// Browsers tell which page wants to connect, and no page can keep them from it.
+bool Front::lets_in(SoupMessageHeaders *headers) const {
+  const char *origin = soup_message_headers_get_list(headers, "Origin");
+  if (origin == nullptr)
+    return true;
+  for (const auto &good : options_.allow_origins)
+    if (good == "*" || g_ascii_strcasecmp(good.c_str(), origin) == 0)
+      return true;
+  return false;
+}
+
+Front::Authority Front::authority(SoupMessageHeaders *headers) const {
+  if (!options_.public_host.empty())
+    return {options_.public_host, options_.public_host + ":" + std::to_string(endpoint_.port)};
+  const char *header = soup_message_headers_get_one(headers, "Host");
+  if (header == nullptr)
+    return {};
+  auto host = host_of(header);
+  return {host, host.empty() ? "" : header};
+}
+
+Front::Authority Front::authority(SoupServerMessage *message) const {
+  auto told = authority(soup_server_message_get_request_headers(message));
+  if (!told.host.empty())
+    return told;
+  std::string host;
+  auto *local = soup_server_message_get_local_address(message);
+  if (local != nullptr && G_IS_INET_SOCKET_ADDRESS(local)) {
+    CharPtr text(
+        g_inet_address_to_string(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(local))));
+    host = url_host(text.get());
+  }
+  return {host, host + ":" + std::to_string(endpoint_.port)};
+}
+
+void Front::choose(SoupServerMessage *message) {
+  protocol::ChooseAnswer answer;
+  guint status = SOUP_STATUS_OK;
+  auto body = body_of(message);
+  if (!body) {
+    respond(message, SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE, "text/plain", "The body is too long\n");
+    return;
+  }
+  auto request = protocol::decode_choose_request(*body);
+  if (auto *error = std::get_if<protocol::DecodeError>(&request)) {
+    g_message("Choosing a server, from %s: %s", address_of(message).c_str(), error->reason.c_str());
+    answer.code = error->code;
+    status = SOUP_STATUS_BAD_REQUEST;
+  } else if (!handler_.serves(std::get<protocol::ChooseRequest>(request).app_id)) {
+    answer.code = protocol::Code::app_invalid;
+  } else if (handler_.draining()) {
+    answer.code = protocol::Code::drain;
+  } else {
+    auto where = authority(message);
+    answer.vid = 1;
+    answer.servers.push_back(
+        {where.host, (tls() ? "wss://" : "ws://") + where.host_port + socket_path});
+  }
+  respond(message, status, json_type, protocol::encode(answer));
+}
+
+void Front::healthz(SoupServerMessage *message) {
+  auto health = handler_.health();
+  bool draining = handler_.draining();
+  protocol::JsonWriter text;
+  text.text("status", draining ? "draining" : health.media ? "ok" : "media server lost");
+  const std::pair<const char *, std::size_t> counts[] = {{"members", health.members},
+                                                         {"channels", health.channels},
+                                                         {"streams", health.streams},
+                                                         {"mediaRestarts", health.media_restarts},
+                                                         {"mediaPauseMs", health.media_pause_ms}};
+  for (auto [name, count] : counts)
+    text.integer(name, static_cast<std::int64_t>(count));
+  respond(message, health.media && !draining ? SOUP_STATUS_OK : SOUP_STATUS_SERVICE_UNAVAILABLE,
+          json_type, text.finish() + "\n");
+}
+
+void Front::metrics(SoupServerMessage *message) {
+  respond(message, SOUP_STATUS_OK, "text/plain; version=0.0.4; charset=utf-8", handler_.metrics());
+}
+
+void Front::administer(SoupServerMessage *message, const char *path, GHashTable *query) {
+  AdminRequest request;
+  request.method = soup_server_message_get_method(message);
+  request.path = path;
+  GHashTableIter each;
+  gpointer name = nullptr;
+  gpointer value = nullptr;
+  if (query != nullptr) {
+    g_hash_table_iter_init(&each, query);
+    while (g_hash_table_iter_next(&each, &name, &value))
+      request.query.emplace(static_cast<char *>(name), static_cast<char *>(value));
+  }
+  const char *authorization = soup_message_headers_get_one(
+      soup_server_message_get_request_headers(message), "Authorization");
+  request.authorization = authorization != nullptr ? authorization : "";
+  request.body = body_of(message);
+  auto answer = handler_.administer(request);
+  if (answer.status != SOUP_STATUS_OK)
+    g_message("Administration, %s %s from %s: refused with %u", request.method.c_str(), path,
+              address_of(message).c_str(), answer.status);
+  auto *headers = soup_server_message_get_response_headers(message);
+  if (answer.status == SOUP_STATUS_UNAUTHORIZED)
+    soup_message_headers_append(headers, "WWW-Authenticate", "Basic realm=\"agora-gateway\"");
+  if (answer.status == too_many_requests)
+    soup_message_headers_append(headers, "Retry-After", "1");
+  if (!answer.allow.empty())
+    soup_message_headers_append(headers, "Allow", answer.allow.c_str());
+  respond(message, answer.status, json_type, answer.body + "\n");
+}
+
+}  // namespace agora::gateway

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The listener for members and operators: WebSocket, choosing a server, health.
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "signaling/gateway/front/acceptor.hpp"
+#include "signaling/gateway/front/readiness.hpp"
+#include "signaling/gateway/operator/admin.hpp"
+#include "signaling/gateway/options/options.hpp"
+#include "signaling/support/glib-ptr.hpp"
+
+namespace agora::gateway {
+
+// What stands behind the listener.
+class FrontHandler {
+ public:
+  virtual ~FrontHandler() = default;
+  virtual bool serves (std::string_view app_id) const = 0;
+  // Nobody is let in any more.
+  virtual bool draining () const = 0;
+  // `host`: by which the client reached us, without port.
+  virtual void opened (SoupWebsocketConnection *connection, GSocket *socket, std::string address,
+                       std::string host) = 0;
+  struct Health {
+    bool media = false;
+    std::size_t members = 0;
+    std::size_t channels = 0;
+    std::size_t streams = 0;
+    unsigned media_restarts = 0;
+    unsigned media_pause_ms = 0;
+  };
+  virtual Health health () const = 0;
+  // For Prometheus.
+  virtual std::string metrics () const = 0;
+  virtual AdminAnswer administer (const AdminRequest &request) = 0;
+};
+
+class Front {
+ public:
+  // Listens, but serves only after start(); an error is a sentence for the operator.
+  static std::variant<std::unique_ptr<Front>, std::string> make (const Options &options,
+                                                                 FrontHandler &handler);
+  ~Front();
+  Front(const Front &) = delete;
+  Front &operator=(const Front &) = delete;
+
+  void start ();
+  void stop ();
+  // As operators reach it, without a path: for the ready line.
+  std::string http_url () const;
+  std::string ws_url () const;
+
+ private:
+  Front(const Options &options, FrontHandler &handler) : options_(options), handler_(handler) {}
+  // HOST:PORT and HOST by which the client reached us; "" where the headers don't tell.
+  struct Authority {
+    std::string host;
+    std::string host_port;
+  };
+  Authority authority (SoupMessageHeaders *headers) const;
+  Authority authority (SoupServerMessage *message) const;
+  bool lets_in (SoupMessageHeaders *headers) const;
+  bool tls () const { return !options_.tls_certificate.empty(); }
+  static void on_upgraded (SoupServerMessage *message, gpointer self);
+  bool take (GSocket *socket, std::string_view begin);
+  void open (GSocket *socket, GIOStream *stream, std::string host);
+  void choose (SoupServerMessage *message);
+  void healthz (SoupServerMessage *message);
+  void metrics (SoupServerMessage *message);
+  void administer (SoupServerMessage *message, const char *path, GHashTable *query);
+
+  template <void (Front::*method)(SoupServerMessage *)>
+  void route (const char *path, const char *http_method);
+
+  const Options options_;
+  FrontHandler &handler_;
+  Endpoint endpoint_;
+  ObjectPtr<SoupServer> server_;
+  // libsoup wants one for each connection, and nobody asks for it.
+  UriPtr uri_{g_uri_build(G_URI_FLAGS_NONE, "ws", nullptr, "localhost", -1, "/", nullptr, nullptr)};
+  std::unique_ptr<Acceptor> acceptor_;
+  std::shared_ptr<Readiness> readiness_ = std::make_shared<Readiness>();
+};
+
+}  // namespace agora::gateway

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One WebSocket. What goes wrong on it ends it and nothing else; what its reader doesn't take waits
+// here, up to a bound, and not inside libsoup, which knows none.
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "signaling/gateway/options/options.hpp"
+#include "signaling/support/glib-ptr.hpp"
+#include "signaling/support/timer.hpp"
+
+namespace agora::gateway {
+
+// A text frame as the wire has it, made once however many members it goes to: a server's frames are
+// not masked.
+class TextFrame {
+ public:
+  explicit TextFrame(std::string_view text);
+  std::string_view bytes () const { return bytes_; }
+  std::string_view text () const { return std::string_view(bytes_).substr(head_); }
+
+ private:
+  std::string bytes_;
+  std::size_t head_;
+};
+
+class MemberSocket {
+ public:
+  struct Callbacks {
+    std::function<void(std::string_view text)> text;
+    // The last callback; the owner may destroy the object in it.
+    std::function<void()> closed;
+  };
+
+  MemberSocket(SoupWebsocketConnection *connection, GSocket *socket, const FrameLimits &limits,
+               Callbacks callbacks);
+  ~MemberSocket();
+  MemberSocket(const MemberSocket &) = delete;
+  MemberSocket &operator=(const MemberSocket &) = delete;
+
+  void send (const TextFrame &frame);
+  // After what was sent before; `closed` follows, whatever the peer does.
+  void close (unsigned short code, const std::string &reason);
+  std::size_t queued_bytes () const { return queued_; }
+
+ private:
+  static void on_message (SoupWebsocketConnection *, gint type, GBytes *message, gpointer self);
+  static void on_error (SoupWebsocketConnection *, GError *error, gpointer self);
+  static void on_closed (SoupWebsocketConnection *, gpointer self);
+  static gboolean on_writable (GSocket *, GIOCondition, gpointer self);
+  bool writable () const;
+  void hand_over (std::string_view text);
+  void wait_writable ();
+  void flush ();
+  void begin_close ();
+  void cut ();
+
+  ObjectPtr<SoupWebsocketConnection> connection_;
+  ObjectPtr<GSocket> socket_;
+  FrameLimits limits_;
+  Callbacks callbacks_;
+  std::deque<std::string> queue_;
+  std::size_t queued_ = 0;
+  std::uint64_t handed_in_ = 0;  // the turn of the loop in which something last passed the queue by
+  SourcePtr writable_;
+  Timer cut_;
+  bool closing_ = false;
+  unsigned short close_code_ = 0;
+  std::string close_reason_;
+};
+
+}  // namespace agora::gateway

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#define G_LOG_DOMAIN "agora-gateway"
+#include "signaling/gateway/media/hook-listener.hpp"
+
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "signaling/gateway/http.hpp"
+
+namespace agora::gateway {
+
+namespace {
+
+constexpr std::size_t form_limit = 16 * 1024;
+
+std::optional<HookCall> call_of (std::string_view name) {
+  if (name == "on_publish")
+    return HookCall::publish;
+  if (name == "on_play")
+    return HookCall::play;
+  if (name == "on_publish_done")
+    return HookCall::publish_done;
+  if (name == "on_play_done")
+    return HookCall::play_done;
+  return {};
+}
+
+}  // namespace
+
+std::variant<std::unique_ptr<HookListener>, std::string> HookListener::make(
+    const Endpoint &endpoint, std::string secret) {
+  g_autoptr(GError) error = nullptr;
+  auto socket = listen_tcp(endpoint, &error);
+  auto listener = std::unique_ptr<HookListener>(new HookListener);
+  listener->server_.reset(soup_server_new(nullptr, nullptr));
+  if (!socket)
+    return "--hook-listen=" + to_string(endpoint) + ": " + error->message;
+  listener->endpoint_ = {endpoint.address, port_of(socket.get())};
+  listener->secret_ = secret.empty() ? draw_secret() : std::move(secret);
+  bound_bodies(listener->server_.get(), form_limit);
+  soup_server_add_handler(listener->server_.get(), nullptr, on_request, listener.get(), nullptr);
+  // Many at once, all from one address, and no harm: who lacks the secret gets a short answer.
+  constexpr auto any_number = std::numeric_limits<unsigned>::max();
+  listener->acceptor_ =
+      std::make_unique<Acceptor>(listener->server_.get(), socket.get(), nullptr, any_number);
+  listener->acceptor_->start();
+  return listener;
+}
+
+HookListener::~HookListener() {
+  soup_server_disconnect(server_.get());
+}
+
+void HookListener::on_request(SoupServer *, SoupServerMessage *message, const char *path,
+                              GHashTable *, gpointer self) {
+  static_cast<HookListener *>(self)->answer(message, path);
+}
+
+void HookListener::answer(SoupServerMessage *message, std::string_view path) {
+  auto slash = path.rfind('/');
+  auto call = call_of(path.substr(slash + 1));
+  if (slash == 0 || slash == std::string_view::npos ||
+      !same_secret(path.substr(1, slash - 1), secret_) || !call) {
+    respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "");
+    return;
+  }
+  auto refuse = [&] (const char *why) {
+    g_message("A hook was refused: %s", why);
+    respond(message, SOUP_STATUS_FORBIDDEN, "text/plain", "");
+  };
+  auto body = body_of(message);
+  if (!body)
+    return refuse("its form is too long");
+  auto form = parse_hook_form(*body);
+  if (auto *refusal = std::get_if<HookRefusal>(&form))
+    return refuse(refusal->reason.c_str());
+  const auto &request = std::get<HookRequest>(form);
+  if (request.call != *call || !handler_)
+    return refuse("its form is for another call than its path");
+
+  struct Waiting {
+    ObjectPtr<SoupServerMessage> message;
+    bool paused = false;
+    bool answered = false;
+  };
+  auto waiting = std::make_shared<Waiting>(Waiting{share(message)});
+  handler_(request, [waiting] (bool allow) {
+    if (std::exchange(waiting->answered, true))
+      return;
+    auto *reply = waiting->message.get();
+    respond(reply, allow ? SOUP_STATUS_OK : SOUP_STATUS_FORBIDDEN, "text/plain", "");
+    if (waiting->paused)
+      soup_server_message_unpause(reply);
+  });
+  if (!waiting->answered) {
+    waiting->paused = true;
+    soup_server_message_pause(message);
+  }
+}
+
+}  // namespace agora::gateway

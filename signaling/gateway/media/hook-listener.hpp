@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The HTTP listener for the media server's hooks, apart from the one for members. Who doesn't know
+// the secret in the path learns nothing, not even that a path exists.
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "signaling/gateway/channel/hook-form.hpp"
+#include "signaling/gateway/front/acceptor.hpp"
+#include "signaling/gateway/options/options.hpp"
+#include "signaling/support/glib-ptr.hpp"
+
+namespace agora::gateway {
+
+class HookListener {
+ public:
+  using Reply = std::function<void(bool allow)>;
+  // The reply may come later; the media server waits for it.
+  using Handler = std::function<void(const HookRequest &request, Reply reply)>;
+
+  // Listens when it returns; an error is a sentence for the operator. An empty secret is drawn.
+  static std::variant<std::unique_ptr<HookListener>, std::string> make (const Endpoint &endpoint,
+                                                                        std::string secret);
+  ~HookListener();
+  HookListener(const HookListener &) = delete;
+  HookListener &operator=(const HookListener &) = delete;
+
+  void set_handler (Handler handler) { handler_ = std::move(handler); }
+  // Ends in the secret.
+  std::string url () const { return "http://" + to_string(endpoint_) + "/" + secret_; }
+  const Endpoint &endpoint () const { return endpoint_; }
+
+ private:
+  HookListener() = default;
+  static void on_request (SoupServer *server, SoupServerMessage *message, const char *path,
+                          GHashTable *query, gpointer self);
+  void answer (SoupServerMessage *message, std::string_view path);
+
+  Endpoint endpoint_;
+  std::string secret_;
+  Handler handler_;
+  ObjectPtr<SoupServer> server_;
+  std::unique_ptr<Acceptor> acceptor_;
+};
+
+}  // namespace agora::gateway

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The HTTP side of nginx-rtmp: its control module cuts sessions, its stat page tells that it lives.
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "signaling/gateway/channel/commands.hpp"
+#include "signaling/support/glib-ptr.hpp"
+
+namespace agora::gateway {
+
+class MediaControl {
+ public:
+  // `socket_path`: the unix socket that everything goes to; "" : by the URL's own host.
+  MediaControl(std::string control_url, std::string app, const std::string &socket_path);
+  ~MediaControl();
+  MediaControl(const MediaControl &) = delete;
+  MediaControl &operator=(const MediaControl &) = delete;
+
+  void drop (const DropMedia &what, std::function<void()> done);
+  using Answer = std::function<void(bool ok, std::string_view body)>;
+  // No answer comes after the destructor.
+  void get (const std::string &url, Answer answer);
+
+ private:
+  struct Drop;
+  void try_drop (const std::shared_ptr<Drop> &drop);
+
+  std::string control_url_;
+  std::string app_;
+  ObjectPtr<SoupSession> session_;
+  ObjectPtr<GCancellable> cancellable_;
+  std::shared_ptr<bool> here_ = std::make_shared<bool>(true);
+};
+
+}  // namespace agora::gateway

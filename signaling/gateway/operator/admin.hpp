@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What an operator asks over HTTP: who is where, and rules that remove or silence. Paths and fields
+// are those of the vendor's server interface, so that its scripts work here. No I/O.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "signaling/gateway/channel/commands.hpp"
+#include "signaling/gateway/channel/rule-book.hpp"
+#include "signaling/support/allowance.hpp"
+
+namespace agora::gateway {
+
+struct AdminRequest {
+  std::string method;
+  std::string path;  // still percent-encoded: a channel's name may hold a slash
+  std::map<std::string, std::string, std::less<>> query;
+  std::string authorization;             // the header
+  std::optional<std::string_view> body;  // nothing: it was too long
+  Now now;
+};
+
+struct AdminAnswer {
+  unsigned status = 200;
+  std::string body;   // JSON
+  std::string allow;  // with 405: the methods that the path has
+  Commands commands;  // to be run before the answer goes out
+};
+
+class Admin {
+ public:
+  // `token`: what callers have to show; "": nobody gets in.
+  Admin(RuleBook &book, std::string token, unsigned requests_per_second)
+      : book_(book), token_(std::move(token)), allowance_(requests_per_second) {}
+  Admin(const Admin &) = delete;
+  Admin &operator=(const Admin &) = delete;
+
+  AdminAnswer answer (const AdminRequest &request);
+
+ private:
+  bool authorized (std::string_view header) const;
+  AdminAnswer rule (const AdminRequest &request);
+  AdminAnswer add_rule (const AdminRequest &request);
+  AdminAnswer list_rules (const AdminRequest &request);
+  AdminAnswer change_rule (const AdminRequest &request);
+  AdminAnswer lift_rule (const AdminRequest &request);
+  AdminAnswer channels (const AdminRequest &request, std::string_view app_id);
+  AdminAnswer users (std::string_view app_id, std::string_view channel, bool hosts_only);
+  AdminAnswer property (std::string_view app_id, std::string_view uid, std::string_view channel);
+  RuleBook &book_;
+  const std::string token_;
+  Allowance allowance_;
+};
+
+}  // namespace agora::gateway

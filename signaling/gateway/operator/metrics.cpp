@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "signaling/gateway/operator/metrics.hpp"
+
+#include <algorithm>
+#include <locale>
+#include <sstream>
+
+#include "agora-config.h"
+
+namespace agora::gateway {
+
+namespace {
+
+class Text {
+ public:
+  Text() { out_.imbue(std::locale::classic()); }
+
+  void describe (const char *name, const char *type, const char *help) {
+    name_ = name;
+    out_ << "# HELP " << name << ' ' << help << "\n# TYPE " << name << ' ' << type << '\n';
+  }
+  template <typename Number>
+  void value (Number number, const std::string &labels = "") {
+    out_ << name_;
+    if (!labels.empty())
+      out_ << '{' << labels << '}';
+    out_ << ' ' << number << '\n';
+  }
+  template <typename Number>
+  void one (const char *name, const char *type, const char *help, Number number) {
+    describe(name, type, help);
+    value(number);
+  }
+  std::string take () { return out_.str(); }
+
+ private:
+  std::ostringstream out_;
+  const char *name_ = "";
+};
+
+const char *call_name (HookCall call) {
+  switch (call) {
+    case HookCall::publish:
+      return "publish";
+    case HookCall::play:
+      return "play";
+    case HookCall::publish_done:
+      return "publish_done";
+    case HookCall::play_done:
+      return "play_done";
+  }
+  return "";
+}
+
+void by_code (Text &text, const std::map<int, std::uint64_t> &counts) {
+  for (auto [code, count] : counts)
+    text.value(count, "code=\"" + std::to_string(code) + "\"");
+}
+
+}  // namespace
+
+std::string Metrics::text(const Snapshot &now) const {
+  const auto &totals = now.totals;
+  Text text;
+  text.describe("agora_build_info", "gauge", "The version that runs.");
+  text.value(1, "version=\"" AGORA_VERSION "\"");
+  text.one("agora_sockets", "gauge", "Open WebSockets.", now.sockets);
+  text.describe("agora_members", "gauge", "Members of all channels.");
+  text.value(totals.members - totals.in_grace, "state=\"connected\"");
+  text.value(totals.in_grace, "state=\"grace\"");
+  text.one("agora_channels", "gauge", "Channels with a member.", totals.channels);
+  text.one("agora_streams", "gauge", "Streams on the air.", totals.streams);
+  text.describe("agora_joins_total", "counter", "Answers to join, by code; 200 is success.");
+  by_code(text, totals.joins);
+  text.describe("agora_answers_total", "counter", "Answers to all requests, by code.");
+  by_code(text, totals.answers);
+  text.one("agora_events_total", "counter", "Events sent, one for each receiver.", totals.events);
+  text.one("agora_received_frames_total", "counter", "Frames from members.", received_frames_);
+  text.one("agora_received_bytes_total", "counter", "Payload of frames from members.",
+           received_bytes_);
+  text.one("agora_sent_frames_total", "counter", "Frames to members.", sent_frames_);
+  text.one("agora_sent_bytes_total", "counter", "Payload of frames to members.", sent_bytes_);
+  text.one("agora_queue_bytes", "gauge", "What waits for members to read it.", now.queue_bytes);
+  text.one("agora_queue_bytes_max", "gauge", "What waits for the member with most.",
+           now.queue_bytes_max);
+  text.describe("agora_hooks_total", "counter", "Hooks of the media server, by call and answer.");
+  for (const auto &[which, count] : hooks_)
+    text.value(count, std::string("call=\"") + call_name(which.first) + "\",answer=\"" +
+                          (which.second ? "allow" : "refuse") + "\"");
+  text.one("agora_loop_lag_seconds", "gauge", "How late the main loop was, at worst in 15 s.",
+           *std::max_element(lags_.begin(), lags_.end()));
+  text.one("agora_media_up", "gauge", "Whether the media server serves.", now.media_up ? 1 : 0);
+  text.one("agora_media_restarts_total", "counter", "Restarts of the embedded media server.",
+           now.media_restarts);
+  if (now.webhooks) {
+    text.describe("agora_webhooks_total", "counter", "Events for the receiver, by how they fared.");
+    text.value(now.webhooks->delivered, "result=\"delivered\"");
+    text.value(now.webhooks->retried, "result=\"retried\"");
+    text.value(now.webhooks->dropped, "result=\"dropped\"");
+    text.one("agora_webhooks_queued", "gauge", "Events that wait for the receiver.",
+             now.webhooks->queued);
+  }
+  return text.take();
+}
+
+}  // namespace agora::gateway

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What the gateway counts, and its text for Prometheus.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "signaling/gateway/channel/rule-book.hpp"
+#include "signaling/gateway/operator/webhooks.hpp"
+
+namespace agora::gateway {
+
+class Metrics {
+ public:
+  // What is only looked at when someone asks.
+  struct Snapshot {
+    Totals totals;
+    std::size_t sockets = 0;
+    std::size_t queue_bytes = 0;      // of all members
+    std::size_t queue_bytes_max = 0;  // of the one with most
+    bool media_up = false;
+    unsigned media_restarts = 0;
+    std::optional<WebhookCounts> webhooks;  // nothing: nobody is told
+  };
+
+  void received (std::size_t bytes) {
+    received_frames_++;
+    received_bytes_ += bytes;
+  }
+  void sent (std::size_t bytes) {
+    sent_frames_++;
+    sent_bytes_ += bytes;
+  }
+  void hook (HookCall call, bool allowed) { hooks_[{call, allowed}]++; }
+  // Once a second: how late the loop came to it.
+  void lag (double seconds) { lags_[lag_at_++ % lags_.size()] = seconds; }
+
+  std::string text (const Snapshot &snapshot) const;
+
+ private:
+  std::uint64_t received_frames_ = 0;
+  std::uint64_t received_bytes_ = 0;
+  std::uint64_t sent_frames_ = 0;
+  std::uint64_t sent_bytes_ = 0;
+  std::map<std::pair<HookCall, bool>, std::uint64_t> hooks_;
+  // So long that a scrape each 15 s misses none.
+  std::array<double, 15> lags_{};
+  std::size_t lag_at_ = 0;
+};
+
+}  // namespace agora::gateway

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// `agora-gateway token`: makes one token.
+#pragma once
+
+#include "signaling/gateway/options/options.hpp"
+
+namespace agora::gateway {
+
+// argv[0] is the word `token`. Makes the program's name that of the command.
+OptionsExit token_command (int argc, char **argv);
+
+}  // namespace agora::gateway

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Tells a receiver of the operator's what happens in the channels: signed, again when it didn't
+// take it, and never in anyone's way. Main loop only.
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "signaling/gateway/channel/commands.hpp"
+#include "signaling/support/glib-ptr.hpp"
+#include "signaling/support/timer.hpp"
+
+namespace agora::gateway {
+
+struct WebhookCounts {
+  std::uint64_t delivered = 0;
+  std::uint64_t retried = 0;
+  std::uint64_t dropped = 0;  // refused too often, or the queue was full
+  std::size_t queued = 0;
+};
+
+class Webhooks {
+ public:
+  // `idle`: nothing is under way or due.
+  Webhooks(std::string url, std::string secret, std::function<void()> idle);
+  ~Webhooks();
+  Webhooks(const Webhooks &) = delete;
+  Webhooks &operator=(const Webhooks &) = delete;
+
+  void tell (const Notice &notice);
+  bool idle () const { return due_.empty() && under_way_ == 0; }
+  WebhookCounts counts () const;
+
+ private:
+  struct Event {
+    std::string id;
+    std::string body;
+    unsigned tries = 0;
+  };
+  struct Try;
+
+  void send_due ();
+  void send (Event event);
+  static void on_head (GObject *session, GAsyncResult *result, gpointer data);
+  static void on_body (GObject *stream, GAsyncResult *result, gpointer data);
+  void ended (Event event, bool taken, const std::string &why);
+  void wake ();
+  std::string sign (GChecksumType type, const std::string &body) const;
+
+  const std::string url_;
+  const std::string secret_;
+  const std::string prefix_;  // of the ids, so that no two runs have one in common
+  std::function<void()> idle_;
+  ObjectPtr<SoupSession> session_;
+  ObjectPtr<GCancellable> cancellable_;
+  std::deque<Event> due_;
+  std::multimap<std::int64_t, Event> resting_;  // until then: monotonic, us
+  unsigned under_way_ = 0;
+  std::uint64_t last_id_ = 0;
+  WebhookCounts counts_;
+  bool complained_ = false;
+  Timer timer_;
+  std::shared_ptr<bool> here_ = std::make_shared<bool>(true);
+};
+
+}  // namespace agora::gateway

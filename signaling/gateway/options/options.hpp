@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What the operator asked for: command line and key file, one table of names for both.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "signaling/gateway/channel/rule-book.hpp"
+
+namespace agora::gateway {
+
+struct AppOption {
+  std::string id;
+  std::string certificate;  // "": the app takes no tokens
+};
+
+// A literal address and a port; port 0 asks for a free one.
+struct Endpoint {
+  std::string address;
+  std::uint16_t port = 0;
+};
+
+// Bounds of what one socket may send us, and of what may wait for it.
+struct FrameLimits {
+  unsigned bytes = 64 * 1024;
+  unsigned depth = 16;
+  unsigned queue_bytes = 256 * 1024;
+};
+
+struct Options {
+  std::vector<AppOption> apps;
+  Endpoint listen{"127.0.0.1", 8080};
+  Endpoint rtmp_listen{"127.0.0.1", 1935};
+  // Pages that may connect, by what browsers send; "*" for all. Programs send none.
+  std::vector<std::string> allow_origins{"https://servicewechat.com"};
+  std::string public_host;  // "": the name that the client used
+  std::string nginx;        // "": look in the usual places
+  std::string rtmp_module;
+  // A media server that runs elsewhere; all empty: the embedded one.
+  std::string rtmp;
+  std::string public_rtmp;
+  std::string rtmp_control;
+  Endpoint hook_listen{"127.0.0.1", 0};
+  std::string hook_secret_file;
+  std::string tls_certificate;
+  std::string tls_key;
+  std::string admin_token_file;  // "": no administration over HTTP
+  unsigned admin_requests = 20;  // a second
+  std::string webhook_url;       // "": nobody is told
+  std::string webhook_secret_file;
+  FrameLimits frames;
+  Limits limits;
+  unsigned join_seconds = 10;    // from connecting to a successful join
+  unsigned drain_seconds = 0;    // for members to move, from SIGTERM to the end
+  unsigned outage_seconds = 60;  // of the media server, until members are sent elsewhere
+};
+
+struct OptionsExit {
+  int status = 0;
+  std::string message;  // one line for standard error; for status 0: text for standard output
+};
+
+// Reads the command line, and the key file that it names. Command line beats file.
+std::variant<Options, OptionsExit> parse_options (int argc, char **argv);
+
+std::string to_string (const Endpoint &endpoint);
+
+// `ID:CERTIFICATE` without what must not be seen, however it got into the text.
+std::string without_certificate (const std::string &text);
+// Overwrites the certificates of a command line that has been read, so that `ps` doesn't show them.
+void hide_certificates (const std::vector<char *> &arguments);
+// The apps of an --app-file; else what was expected of it.
+std::variant<std::vector<AppOption>, std::string> read_apps (const std::string &file);
+
+}  // namespace agora::gateway

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "signaling/gateway/options/secret-file.hpp"
+
+#include <glib.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace agora::gateway {
+
+std::variant<std::string, SecretFileError> read_secret (const char *option, const std::string &file,
+                                                        SecretKind kind) {
+  const std::string where = std::string("--") + option + "=" + file + ": ";
+  g_autofree char *text = nullptr;
+  g_autoptr(GError) error = nullptr;
+  if (!g_file_get_contents(file.c_str(), &text, nullptr, &error))
+    return SecretFileError{where + error->message};
+  std::string secret(text, strcspn(text, "\r\n"));
+  const bool plain = kind == SecretKind::plain;
+  auto good = [&] (char c) {
+    return plain ? g_ascii_isalnum(c) || c == '-' || c == '_' : g_ascii_isgraph(c) != 0;
+  };
+  if (secret.size() < 16 || !std::all_of(secret.begin(), secret.end(), good))
+    return SecretFileError{
+        where + "its first line must be 16 or more " +
+        (plain ? "letters, digits, '-' or '_'" : "printable ASCII characters without spaces")};
+  return secret;
+}
+
+}  // namespace agora::gateway

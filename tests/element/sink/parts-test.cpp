@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// agorasink's parts that need no pipeline: the backlog, the timeline, silence and stamps.
+#include <gst/app/gstappsink.h>
+#include <gst/app/gstappsrc.h>
+
+#include <thread>
+
+#include "gst/common/capture-stamp.hpp"
+#include "gst/sink/frame-queue.hpp"
+#include "gst/sink/send-timeline.hpp"
+#include "gst/sink/silence.hpp"
+
+namespace {
+
+using agora::Backlog;
+using agora::BufferPtr;
+using agora::CapsPtr;
+using agora::Clock;
+using agora::Frame;
+using agora::ObjectPtr;
+using agora::SendTimeline;
+
+constexpr GstClockTime length = 20 * GST_MSECOND;
+
+Frame frame (GstClockTime time, bool fresh = false) {
+  Frame made;
+  made.time = time;
+  made.duration = length;
+  made.fresh = fresh;
+  return made;
+}
+
+Backlog::Event take (Backlog &backlog, Frame &frame, const Clock::time_point *deadline) {
+  const Backlog::Event event = backlog.wait(deadline);
+  g_assert_true(backlog.take(frame) == (event == Backlog::Event::frame));
+  return event;
+}
+
+void test_backlog_drops_oldest () {
+  Backlog backlog;
+  backlog.start();
+  backlog.set_limit(5 * length);
+  for (unsigned i = 0; i < 20; i++)
+    backlog.put(frame(i * length, i == 0));
+  g_assert_cmpuint(backlog.totals().queued, ==, 5 * length);
+  g_assert_cmpuint(backlog.totals().dropped, ==, 15 * length);
+  g_assert_cmpuint(backlog.totals().dropped_frames, ==, 15);
+  Frame first;
+  g_assert_true(take(backlog, first, nullptr) == Backlog::Event::frame);
+  g_assert_cmpuint(first.time, ==, 15 * length);
+  // What the dropped frame said about the timeline is still true.
+  g_assert_true(first.fresh);
+  backlog.set_limit(0);
+  g_assert_cmpuint(backlog.totals().queued, ==, length);
+}
+
+void test_backlog_ends () {
+  Backlog backlog;
+  backlog.start();
+  Frame taken;
+  const Clock::time_point past = Clock::now();
+  g_assert_true(take(backlog, taken, &past) == Backlog::Event::timeout);
+  backlog.put(frame(0));
+  backlog.end();
+  backlog.put(frame(length));
+  g_assert_true(take(backlog, taken, nullptr) == Backlog::Event::frame);
+  g_assert_true(take(backlog, taken, nullptr) == Backlog::Event::end);
+  // A seek makes it live again.
+  backlog.clear();
+  backlog.wake();
+  g_assert_true(take(backlog, taken, nullptr) == Backlog::Event::woken);
+  std::thread taker(
+      [&] { g_assert_true(take(backlog, taken, nullptr) == Backlog::Event::stopped); });
+  backlog.stop();
+  taker.join();
+}
+
+void test_timeline_goes_on () {
+  SendTimeline timeline;
+  g_assert_cmpuint(timeline.place(GST_SECOND, length, true, 0).value(), ==, GST_SECOND);
+  g_assert_cmpuint(timeline.place(GST_SECOND + length, length, false, length).value(), ==,
+                   GST_SECOND + length);
+  // Dropped frames leave a gap.
+  g_assert_cmpuint(timeline.place(2 * GST_SECOND, length, false, length).value(), ==,
+                   2 * GST_SECOND);
+  // A seek back to the start goes on after it.
+  GstClockTime end = 2 * GST_SECOND + length;
+  g_assert_cmpuint(timeline.place(0, length, true, length).value(), ==, end);
+  g_assert_cmpuint(timeline.place(length, length, false, length).value(), ==, end + length);
+  // So does a timeline that begins hours later, and the time that passed counts.
+  end += 2 * length;
+  g_assert_cmpuint(timeline.place(7200 * GST_SECOND, length, true, GST_SECOND).value(), ==,
+                   end + GST_SECOND - length);
+}
+
+void test_timeline_fills () {
+  SendTimeline timeline;
+  timeline.place(0, length, true, 0);
+  const GstClockTime first = timeline.fill(length, GST_SECOND);
+  g_assert_cmpuint(first, >, 700 * GST_MSECOND);
+  g_assert_cmpuint(first, <=, GST_SECOND);
+  g_assert_cmpuint(timeline.fill(length, length), ==, first + length);
+  // Upstream is back: what it has that is older than the fillers is of no use.
+  g_assert_false(timeline.place(500 * GST_MSECOND, length, false, length).has_value());
+  g_assert_cmpuint(timeline.place(first + 2 * length, length, false, length).value(), ==,
+                   first + 2 * length);
+}
+
+void test_timeline_pauses () {
+  SendTimeline timeline;
+  timeline.place(0, length, true, 0);
+  timeline.fill(length, GST_SECOND);
+  GstClockTime last = 0;
+  for (int i = 0; i < 10; i++)
+    last = timeline.fill(length, length);
+  timeline.paused();
+  // The running time stood still: its next frame is no late one.
+  g_assert_cmpuint(timeline.place(length, length, false, length).value(), ==, last + length);
+  g_assert_cmpuint(timeline.place(2 * length, length, false, length).value(), ==,
+                   last + 2 * length);
+}
+
+// Decodes one AAC frame over and over; gives the loudest sample.
+int loudest (const char *decoder, int channels, bool stamped) {
+  g_autofree char *launch = g_strdup_printf(
+      "appsrc name=in format=time ! %s ! audioconvert ! audio/x-raw,format=S16LE ! appsink "
+      "name=out sync=false",
+      decoder);
+  g_autoptr(GError) error = nullptr;
+  ObjectPtr<GstElement> pipeline(gst_parse_launch(launch, &error));
+  g_assert_no_error(error);
+  gst_object_ref_sink(pipeline.get());
+  ObjectPtr<GstElement> in(gst_bin_get_by_name(GST_BIN(pipeline.get()), "in"));
+  ObjectPtr<GstElement> out(gst_bin_get_by_name(GST_BIN(pipeline.get()), "out"));
+  // AAC-LC, 48 kHz.
+  const guint8 config[2] = {0x11, static_cast<guint8>(0x80 | channels << 3)};
+  BufferPtr codec_data(gst_buffer_new_memdup(config, sizeof(config)));
+  CapsPtr caps(gst_caps_new_simple("audio/mpeg", "mpegversion", G_TYPE_INT, 4, "stream-format",
+                                   G_TYPE_STRING, "raw", "framed", G_TYPE_BOOLEAN, TRUE, "rate",
+                                   G_TYPE_INT, 48'000, "channels", G_TYPE_INT, channels,
+                                   "codec_data", GST_TYPE_BUFFER, codec_data.get(), nullptr));
+  gst_app_src_set_caps(GST_APP_SRC(in.get()), caps.get());
+  gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
+  for (int i = 0; i < 10; i++) {
+    BufferPtr silence = agora::silent_frame(channels);
+    g_assert_nonnull(silence.get());
+    if (stamped)
+      silence = agora::stamp_frame(silence.get(), 1'700'000'000'000'000 + i);
+    GST_BUFFER_PTS(silence.get()) = static_cast<GstClockTime>(i) * 1024 * GST_SECOND / 48'000;
+    gst_app_src_push_buffer(GST_APP_SRC(in.get()), silence.release());
+  }
+  gst_app_src_end_of_stream(GST_APP_SRC(in.get()));
+  int peak = 0;
+  gsize samples = 0;
+  for (;;) {
+    g_autoptr(GstSample) sample =
+        gst_app_sink_try_pull_sample(GST_APP_SINK(out.get()), 10 * GST_SECOND);
+    if (!sample)
+      break;
+    GstMapInfo map;
+    gst_buffer_map(gst_sample_get_buffer(sample), &map, GST_MAP_READ);
+    const auto *values = reinterpret_cast<const gint16 *>(map.data);
+    for (gsize i = 0; i < map.size / sizeof(gint16); i++)
+      peak = MAX(peak, ABS(values[i]));
+    samples += map.size / sizeof(gint16) / static_cast<gsize>(channels);
+    gst_buffer_unmap(gst_sample_get_buffer(sample), &map);
+  }
+  gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+  // A decoder may keep its first frame to itself.
+  g_assert_cmpuint(samples, >=, 8 * 1024);
+  return peak;
+}
+
+void test_silence () {
+  ObjectPtr<GstElementFactory> decoder(gst_element_factory_find("avdec_aac"));
+  if (!decoder) {
+    g_test_skip("avdec_aac is not installed");
+    return;
+  }
+  for (const int channels : {1, 2, 3, 4, 5, 6})
+    g_assert_cmpint(loudest("avdec_aac", channels, false), <=, 1);
+  g_assert_cmpint(loudest("avdec_aac", 1, true), <=, 1);
+  g_assert_cmpint(loudest("avdec_aac", 2, true), <=, 1);
+  g_assert_null(agora::silent_frame(11).get());
+}
+
+void test_stamp () {
+  BufferPtr plain = agora::silent_frame(2);
+  g_assert_false(agora::read_stamp(plain.get()).has_value());
+  constexpr gint64 wall = 1'763'840'000'123'456;
+  BufferPtr stamped = agora::stamp_frame(plain.get(), wall);
+  g_assert_cmpint(agora::read_stamp(stamped.get()).value(), ==, wall);
+  BufferPtr shorter(gst_buffer_copy_region(stamped.get(), GST_BUFFER_COPY_ALL, 0, 10));
+  g_assert_false(agora::read_stamp(shorter.get()).has_value());
+}
+
+void test_format () {
+  CapsPtr caps = agora::default_aac_caps();
+  const agora::AacFormat format = agora::AacFormat::of(caps.get());
+  g_assert_cmpint(format.object_type, ==, 2);
+  g_assert_cmpint(format.channels, ==, 1);
+  g_assert_cmpuint(format.frame_duration(), ==, 1024 * GST_SECOND / 48'000);
+}
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  gst_init(&argc, &argv);
+  g_test_init(&argc, &argv, nullptr);
+  g_test_add_func("/sink/backlog/drops-oldest", test_backlog_drops_oldest);
+  g_test_add_func("/sink/backlog/ends", test_backlog_ends);
+  g_test_add_func("/sink/timeline/goes-on", test_timeline_goes_on);
+  g_test_add_func("/sink/timeline/fills", test_timeline_fills);
+  g_test_add_func("/sink/timeline/pauses", test_timeline_pauses);
+  g_test_add_func("/sink/silence", test_silence);
+  g_test_add_func("/sink/stamp", test_stamp);
+  g_test_add_func("/sink/format", test_format);
+  return g_test_run();
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "tests/element/src/ear.hpp"
+
+#include <cmath>
+
+namespace agora::test {
+
+namespace {
+
+double seconds (GstClockTime time) {
+  return static_cast<double>(time) / GST_SECOND;
+}
+
+}  // namespace
+
+Ear::Ear(Pipeline &pipeline, const char *element) : element_(pipeline.get(element)) {
+  pad_ = gst_element_get_static_pad(element_, "sink");
+  probe_ = gst_pad_add_probe(pad_, GST_PAD_PROBE_TYPE_BUFFER, heard, this, nullptr);
+}
+
+Ear::~Ear() {
+  gst_pad_remove_probe(pad_, probe_);
+  gst_object_unref(pad_);
+  gst_object_unref(element_);
+}
+
+GstPadProbeReturn Ear::heard(GstPad *, GstPadProbeInfo *info, gpointer data) {
+  auto *self = static_cast<Ear *>(data);
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+  GstMapInfo map;
+  if (!GST_BUFFER_PTS_IS_VALID(buffer) || !gst_buffer_map(buffer, &map, GST_MAP_READ))
+    return GST_PAD_PROBE_OK;
+  const auto *samples = reinterpret_cast<const float *>(map.data);
+  const gsize count = map.size / sizeof(float);
+  std::lock_guard lock(self->mutex_);
+  if (self->begin_ < 0)
+    self->begin_ = seconds(GST_BUFFER_PTS(buffer));
+  self->sound_.insert(self->sound_.end(), samples, samples + count);
+  self->end_ = seconds(GST_BUFFER_PTS(buffer)) + static_cast<double>(count) / 2 / kRate;
+  gst_buffer_unmap(buffer, &map);
+  return GST_PAD_PROBE_OK;
+}
+
+double Ear::tone(double hertz, int channel, double ms, double from) const {
+  std::lock_guard lock(mutex_);
+  const auto frames = static_cast<std::size_t>(ms * kRate / 1000);
+  const std::size_t all = sound_.size() / 2;
+  if (all < frames)
+    return 0;
+  std::size_t first = all - frames;
+  if (from >= 0) {
+    const double at = (from - begin_) * kRate;
+    if (at < 0 || at > static_cast<double>(first))
+      return 0;
+    first = static_cast<std::size_t>(at);
+  }
+  // Its neighbours in the spectrum must not pass for it.
+  double re = 0, im = 0, weights = 0;
+  for (std::size_t i = 0; i < frames; i++) {
+    const double part = static_cast<double>(i) / static_cast<double>(frames);
+    const double weight = 0.5 - 0.5 * cos(2 * M_PI * part);
+    const double angle = 2 * M_PI * hertz * static_cast<double>(i) / kRate;
+    const double value = sound_[2 * (first + i) + static_cast<std::size_t>(channel)] * weight;
+    re += value * cos(angle);
+    im += value * sin(angle);
+    weights += weight;
+  }
+  return 2 * std::hypot(re, im) / weights;
+}
+
+double Ear::until(bool absolute) const {
+  const double base = absolute ? seconds(gst_element_get_base_time(element_)) : 0;
+  std::lock_guard lock(mutex_);
+  return base + end_;
+}
+
+std::vector<double> Ear::bursts() const {
+  constexpr double quiet = 0.02, apart = 0.1;
+  const double base = seconds(gst_element_get_base_time(element_));
+  std::lock_guard lock(mutex_);
+  std::vector<double> found;
+  double power = 0, moment = 0, last = -1;
+  const std::size_t frames = sound_.size() / 2;
+  for (std::size_t i = 0; i < frames; i++) {
+    const double at = static_cast<double>(i) / kRate;
+    // A burst that isn't over has no middle yet.
+    if (power > 0 && at > last + apart) {
+      found.push_back(base + begin_ + moment / power);
+      power = moment = 0;
+    }
+    const double value = sound_[2 * i];
+    if (std::fabs(value) < quiet)
+      continue;
+    power += value * value;
+    moment += value * value * at;
+    last = at;
+  }
+  return found;
+}
+
+double Ear::missing() const {
+  std::lock_guard lock(mutex_);
+  const std::size_t frames = sound_.size() / 2;
+  return end_ - begin_ - static_cast<double>(frames) / kRate;
+}
+
+}  // namespace agora::test

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Removing, silencing and asking from outside.
+#include "tests/unit/gateway/scene.hpp"
+
+using namespace agora::gateway;
+using namespace agora::protocol;
+
+namespace {
+
+void add (Scene &scene, Rule rule) {
+  rule.app_id = open_app;
+  scene.last = scene.book.add_rule(rule, scene.now);
+  g_assert_cmpuint(rule.id, !=, 0);
+}
+
+void the_kicked_are_out () {
+  Scene scene;
+  const std::string push = scene.on_air(1, 10, 100);
+  scene.on_air(3, 30, 300);
+  scene.join(2, "20");
+  g_assert_true(scene.play(scene.subscribe(2, 10), 200));
+  const std::string play = scene.subscribe(1, 30);
+  g_assert_true(scene.play(play, 101));
+  Rule rule;
+  rule.channel = "room";
+  rule.uid = 10;
+  rule.ends_at = scene.now.wall_s + 60;
+  add(scene, rule);
+  g_assert_true(scene.told(1) == "banned");
+  g_assert_true(scene.close_code(1) == CloseCode::banned);
+  g_assert_cmpuint(scene.closes().size(), ==, 1);
+  g_assert_true(scene.told(2) == "removed 10");
+  g_assert_true(scene.dropped() == "play 200, push 100, play 101");
+  g_assert_true(scene.noticed() == "off, out 3");
+  g_assert_false(scene.push(push, 102));
+  g_assert_false(scene.play(play, 103));
+
+  // Not in again by either way, until the rule ends; elsewhere it may.
+  scene.connect(4);
+  g_assert_true(scene.code(4, join_as("10")) == Code::bad_request);
+  g_assert_true(scene.told(4) == "banned");
+  g_assert_true(scene.close_code(4) == CloseCode::banned);
+  scene.connect(5);
+  g_assert_true(scene.code(5, rejoin_as("10", Role::audience, {})) == Code::bad_request);
+  scene.connect(6);
+  g_assert_true(scene.code(6, join_as("10", Role::audience, "elsewhere")) == Code::ok);
+  scene.pass(60'000);
+  scene.connect(7);
+  g_assert_true(scene.code(7, join_as("10")) == Code::ok);
+}
+
+void rules_hit_whom_they_name () {
+  const struct {
+    const char *name;
+    Rule rule;
+    std::vector<SessionId> hit;
+  } rows[] = {
+      {"address", {.address = "192.0.2.7"}, {1, 3}},
+      {"channel", {.channel = "room"}, {1, 2}},
+      {"uid", {.uid = 10}, {1, 3}},
+      {"channel and uid", {.channel = "room", .uid = 10}, {1}},
+      {"address and channel", {.channel = "hall", .address = "192.0.2.7"}, {3}},
+      {"nobody", {.uid = 99}, {}},
+      {"no field at all", {}, {}},
+  };
+  for (const auto &row : rows) {
+    Scene scene;
+    scene.connect(1, "192.0.2.7");
+    scene.ask(1, join_as("10"));
+    scene.connect(2, "192.0.2.8");
+    scene.ask(2, join_as("20"));
+    scene.connect(3, "192.0.2.7");
+    scene.ask(3, join_as("10", Role::audience, "hall"));
+    add(scene, row.rule);
+    std::vector<SessionId> hit;
+    for (const Close &close : scene.closes())
+      hit.push_back(close.session);
+    std::sort(hit.begin(), hit.end());
+    if (hit != row.hit)
+      g_error("%s: %zu sockets were closed, expected %zu", row.name, hit.size(), row.hit.size());
+    // Done once, and not kept.
+    g_assert_cmpuint(scene.book.rules(open_app, scene.now).size(), ==, 0);
+  }
+}
+
+void a_rule_without_end_lets_return () {
+  Scene scene;
+  scene.join(1, "10");
+  add(scene, {.uid = 10});
+  g_assert_true(scene.told(1) == "banned");
+  scene.connect(2);
+  g_assert_true(scene.code(2, join_as("10")) == Code::ok);
+}
+
+void the_silenced_stay () {
+  Scene scene;
+  const std::string push = scene.on_air(1, 10, 100);
+  scene.join(2, "20");
+  Rule rule{.uid = 10, .join_channel = false, .publish_audio = true};
+  rule.app_id = open_app;
+  rule.ends_at = scene.now.wall_s + 60;
+  scene.last = scene.book.add_rule(rule, scene.now);
+  g_assert_true(scene.told(1).empty());
+  g_assert_cmpuint(scene.closes().size(), ==, 0);
+  g_assert_true(scene.told(2) == "removed 10");
+  g_assert_true(scene.dropped() == "push 100");
+  g_assert_false(scene.push(push, 101));
+  g_assert_true(scene.code(1, Publish{10}) == Code::not_permitted);
+  g_assert_true(scene.code(2, MuteLocal{20}) == Code::ok);
+  g_assert_true(scene.book.lift_rule(rule.id));
+  g_assert_true(scene.push(scene.publish(1, 10), 102));
+}
+
+void rules_are_kept () {
+  Scene scene;
+  Rule rule{.uid = 10};
+  rule.app_id = open_app;
+  rule.ends_at = scene.now.wall_s + 60;
+  scene.last = scene.book.add_rule(rule, scene.now);
+  const auto list = scene.book.rules(open_app, scene.now);
+  g_assert_cmpuint(list.size(), ==, 1);
+  g_assert_cmpuint(list[0].id, ==, rule.id);
+  g_assert_cmpuint(scene.book.rules(closed_app, scene.now).size(), ==, 0);
+  g_assert_true(scene.book.change_rule(rule.id, scene.now.wall_s + 120, scene.now));
+  scene.pass(90'000);
+  scene.connect(1);
+  g_assert_true(scene.code(1, join_as("10")) == Code::bad_request);
+  g_assert_true(scene.book.lift_rule(rule.id));
+  g_assert_false(scene.book.lift_rule(rule.id));
+  g_assert_false(scene.book.change_rule(rule.id, scene.now.wall_s + 60, scene.now));
+  scene.connect(2);
+  g_assert_true(scene.code(2, join_as("10")) == Code::ok);
+  // Another app's members are none of its business.
+  scene.last = scene.book.add_rule(rule, scene.now);
+  g_assert_true(scene.book.serves(open_app));
+  g_assert_false(scene.book.serves("nosuch"));
+}
+
+void the_banned_in_grace_are_out () {
+  Scene scene;
+  scene.on_air(1, 10, 100);
+  scene.disconnect(1);
+  Rule rule{.uid = 10};
+  rule.ends_at = scene.now.wall_s + 60;
+  add(scene, rule);
+  g_assert_true(scene.dropped() == "push 100");
+  g_assert_true(scene.noticed() == "off, out 3, destroyed");
+  g_assert_cmpuint(scene.sends().size(), ==, 0);
+}
+
+void questions_are_answered () {
+  Scene scene;
+  scene.connect(1, "192.0.2.7");
+  scene.ask(1, join_as("10", Role::broadcaster));
+  scene.join(2, "20");
+  scene.disconnect(2);
+  g_assert_true(scene.push(scene.publish(1, 10), 100));
+  const auto host = scene.book.member(open_app, "room", 10);
+  g_assert_true(host->role == Role::broadcaster && host->publishing && !host->in_grace);
+  g_assert_cmpstr(host->platform.c_str(), ==, "wechat");
+  g_assert_cmpstr(host->address.c_str(), ==, "192.0.2.7");
+  g_assert_cmpint(host->joined_at, ==, scene.now.wall_s);
+  const auto all = scene.book.members(open_app, "room");
+  g_assert_cmpuint(all->size(), ==, 2);
+  g_assert_cmpuint(all->at(0).uid, ==, 10);
+  g_assert_true(all->at(1).in_grace);
+  g_assert_false(scene.book.member(open_app, "room", 99).has_value());
+  g_assert_false(scene.book.member(open_app, "hall", 10).has_value());
+  g_assert_false(scene.book.members(closed_app, "room").has_value());
+  const Totals totals = scene.book.totals();
+  g_assert_cmpuint(totals.sessions, ==, 1);
+  g_assert_cmpuint(totals.members, ==, 2);
+  g_assert_cmpuint(totals.in_grace, ==, 1);
+  g_assert_cmpuint(totals.channels, ==, 1);
+  g_assert_cmpuint(totals.streams, ==, 1);
+  g_assert_cmpuint(totals.joins.at(200), ==, 2);
+}
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  g_test_init(&argc, &argv, nullptr);
+  const struct {
+    const char *name;
+    void (*test)();
+  } tests[] = {
+      {"kick", the_kicked_are_out},
+      {"fields", rules_hit_whom_they_name},
+      {"may-return", a_rule_without_end_lets_return},
+      {"silence", the_silenced_stay},
+      {"kept", rules_are_kept},
+      {"grace", the_banned_in_grace_are_out},
+      {"questions", questions_are_answered},
+  };
+  for (const auto &test : tests)
+    g_test_add_func((std::string("/gateway/moderation/") + test.name).c_str(), test.test);
+  return g_test_run();
+}
