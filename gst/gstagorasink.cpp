@@ -24,9 +24,9 @@ struct _GstAgoraSink {
   GstBin parent;
 
   GstPad *pad;
-  agora::SettingsStore *channel;
+  agora::ChannelSettingsStore *channel;
   agora::SinkSettings *settings;  // under the object lock
-  agora::SinkCore *core;
+  agora::Publisher *core;
 };
 
 enum {
@@ -99,7 +99,7 @@ static gboolean on_sink_query (GstPad *pad, GstObject *parent, GstQuery *query) 
       // Not what is plugged now: that changes with the caps.
       GstCaps *filter = nullptr;
       gst_query_parse_caps(query, &filter);
-      agora::CapsPtr ours(agora::Front::template_caps());
+      agora::CapsPtr ours(agora::InputChain::template_caps());
       if (filter)
         ours.reset(gst_caps_intersect_full(filter, ours.get(), GST_CAPS_INTERSECT_FIRST));
       gst_query_set_caps_result(query, ours.get());
@@ -108,7 +108,7 @@ static gboolean on_sink_query (GstPad *pad, GstObject *parent, GstQuery *query) 
     case GST_QUERY_ACCEPT_CAPS: {
       GstCaps *caps = nullptr;
       gst_query_parse_accept_caps(query, &caps);
-      agora::CapsPtr ours(agora::Front::template_caps());
+      agora::CapsPtr ours(agora::InputChain::template_caps());
       gst_query_set_accept_caps_result(query, gst_caps_is_subset(caps, ours.get()));
       return TRUE;
     }
@@ -145,9 +145,9 @@ static void gst_agora_sink_init (GstAgoraSink *self) {
   gst_pad_set_query_function(GST_PAD(inner.get()), on_inner_query);
   gst_element_add_pad(GST_ELEMENT(self), self->pad);
 
-  self->channel = new agora::SettingsStore;
+  self->channel = new agora::ChannelSettingsStore;
   self->settings = new agora::SinkSettings;
-  self->core = new agora::SinkCore(GST_BIN(self), self->pad);
+  self->core = new agora::Publisher(GST_BIN(self), self->pad);
 }
 
 static void gst_agora_sink_finalize (GObject *object) {
@@ -407,7 +407,7 @@ static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {
                              G_CALLBACK(gst_agora_sink_update_push_url), nullptr, nullptr, nullptr,
                              G_TYPE_NONE, 0);
 
-  agora::CapsPtr caps(agora::Front::template_caps());
+  agora::CapsPtr caps(agora::InputChain::template_caps());
   gst_element_class_add_pad_template(
       element_class, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps.get()));
   gst_element_class_set_static_metadata(

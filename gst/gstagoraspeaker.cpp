@@ -110,18 +110,18 @@ static void gst_agora_speaker_init (GstAgoraSpeaker *) {
 
 namespace agora {
 
-SpeakerChildren::SpeakerChildren(GstElement *owner, std::shared_ptr<Mixer> mixer)
+SpeakerFaders::SpeakerFaders(GstElement *owner, std::shared_ptr<Mixer> mixer)
     : owner_(owner), mixer_(std::move(mixer)) {
 }
 
-SpeakerChildren::~SpeakerChildren() {
+SpeakerFaders::~SpeakerFaders() {
   for (auto &[uid, child] : children_) {
     gst_object_unparent(GST_OBJECT(child));
   }
 }
 
 // (transfer full)
-GstAgoraSpeaker *SpeakerChildren::take(std::uint32_t uid) {
+GstAgoraSpeaker *SpeakerFaders::take(std::uint32_t uid) {
   GstAgoraSpeaker *child = nullptr;
   const std::string name = "speaker-" + std::to_string(uid);
   {
@@ -139,12 +139,12 @@ GstAgoraSpeaker *SpeakerChildren::take(std::uint32_t uid) {
   return child;
 }
 
-void SpeakerChildren::ensure(std::uint32_t uid) {
+void SpeakerFaders::ensure(std::uint32_t uid) {
   gst_object_unref(take(uid));
 }
 
 // Whoever gets at a child does so under the lock, and then holds it.
-bool SpeakerChildren::unused(std::uint32_t uid, GstAgoraSpeaker *child) const {
+bool SpeakerFaders::unused(std::uint32_t uid, GstAgoraSpeaker *child) const {
   if (mixer_->find(uid) || !(mixer_->fader(uid) == Fader()) ||
       g_atomic_int_get(&G_OBJECT(child)->ref_count) > 1)
     return false;
@@ -157,7 +157,7 @@ bool SpeakerChildren::unused(std::uint32_t uid, GstAgoraSpeaker *child) const {
                                0, nullptr, nullptr, nullptr) == 0;
 }
 
-void SpeakerChildren::tidy() {
+void SpeakerFaders::tidy() {
   std::vector<GstAgoraSpeaker *> gone;
   {
     std::lock_guard lock(mutex_);
@@ -176,7 +176,7 @@ void SpeakerChildren::tidy() {
   }
 }
 
-void SpeakerChildren::sync(GstClockTime at) {
+void SpeakerFaders::sync(GstClockTime at) {
   std::vector<ObjectPtr<GstObject>> controlled;
   {
     std::lock_guard lock(mutex_);
@@ -189,7 +189,7 @@ void SpeakerChildren::sync(GstClockTime at) {
     gst_object_sync_values(child.get(), at);
 }
 
-GObject *SpeakerChildren::by_name(const char *name) {
+GObject *SpeakerFaders::by_name(const char *name) {
   constexpr std::string_view prefix = "speaker-";
   guint64 uid = 0;
   if (!g_str_has_prefix(name, prefix.data()))
@@ -201,14 +201,14 @@ GObject *SpeakerChildren::by_name(const char *name) {
   return G_OBJECT(take(static_cast<std::uint32_t>(uid)));
 }
 
-GObject *SpeakerChildren::by_index(unsigned index) const {
+GObject *SpeakerFaders::by_index(unsigned index) const {
   std::lock_guard lock(mutex_);
   if (index >= children_.size())
     return nullptr;
   return G_OBJECT(g_object_ref(std::next(children_.begin(), index)->second));
 }
 
-unsigned SpeakerChildren::count() const {
+unsigned SpeakerFaders::count() const {
   std::lock_guard lock(mutex_);
   return static_cast<unsigned>(children_.size());
 }

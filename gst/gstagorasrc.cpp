@@ -51,7 +51,7 @@ constexpr guint kDefaultSpeakerTimeout = 20;
 struct State {
   explicit State(GstElement *element) : children(element, mixer) {}
 
-  agora::SettingsStore settings;  // OBJECT_LOCK, as are the properties that follow
+  agora::ChannelSettingsStore settings;  // OBJECT_LOCK, as are the properties that follow
   guint latency = kDefaultLatency;
   bool adaptive = false;
   bool expose = false;
@@ -61,7 +61,7 @@ struct State {
   std::atomic<GstClockTime> level_interval = 0;
   GstClockTime next_level = 0;  // streaming thread of the mix
   std::shared_ptr<agora::Mixer> mixer = std::make_shared<agora::Mixer>();
-  agora::SpeakerChildren children;
+  agora::SpeakerFaders children;
   GstElement *mix = nullptr;  // owned by the bin
 
   std::mutex mutex;                           // guards the pointer; a leaf
@@ -297,7 +297,7 @@ static bool gst_agora_src_start (GstAgoraSrc *src) {
   options.on_gone = [&self] { self.children.tidy(); };
   self.next_level = 0;
 
-  agora::Settings settings = self.settings.copy(G_OBJECT(src));
+  agora::ChannelSettings settings = self.settings.copy(G_OBJECT(src));
   auto listener = std::make_shared<agora::Listener>(GST_BIN(src), self.mixer, options);
   const bool joined = listener->join(settings, &error);
   g_clear_object(&settings.client);

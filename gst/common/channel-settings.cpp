@@ -37,13 +37,13 @@ class ObjectLock {
 
 }  // namespace
 
-SettingsStore::SettingsStore() = default;
+ChannelSettingsStore::ChannelSettingsStore() = default;
 
-SettingsStore::~SettingsStore() {
+ChannelSettingsStore::~ChannelSettingsStore() {
   g_clear_object(&settings_.client);
 }
 
-bool SettingsStore::set(GObject *element, guint id, const GValue *value) {
+bool ChannelSettingsStore::set(GObject *element, guint id, const GValue *value) {
   // Freed outside of the lock.
   ObjectPtr<AgoraClient> dropped;
   ObjectLock lock(element);
@@ -81,7 +81,7 @@ bool SettingsStore::set(GObject *element, guint id, const GValue *value) {
   }
 }
 
-bool SettingsStore::get(GObject *element, guint id, GValue *value) const {
+bool ChannelSettingsStore::get(GObject *element, guint id, GValue *value) const {
   ObjectLock lock(element);
   switch (id) {
     case kGateway:
@@ -114,9 +114,9 @@ bool SettingsStore::get(GObject *element, guint id, GValue *value) const {
   }
 }
 
-Settings SettingsStore::copy(GObject *element) const {
+ChannelSettings ChannelSettingsStore::copy(GObject *element) const {
   ObjectLock lock(element);
-  Settings settings = settings_;
+  ChannelSettings settings = settings_;
   if (settings.gateway.empty())
     settings.gateway = default_gateway();
   if (settings.client)
@@ -124,7 +124,7 @@ Settings SettingsStore::copy(GObject *element) const {
   return settings;
 }
 
-bool SettingsStore::set_uri(GObject *element, const char *uri, GError **error) {
+bool ChannelSettingsStore::set_uri(GObject *element, const char *uri, GError **error) {
   g_autoptr(GError) parse_error = nullptr;
   g_autoptr(GUri) parsed =
       g_uri_parse(uri, static_cast<GUriFlags>(G_URI_FLAGS_ENCODED_PATH | G_URI_FLAGS_ENCODED_QUERY),
@@ -181,10 +181,10 @@ bool SettingsStore::set_uri(GObject *element, const char *uri, GError **error) {
 }
 
 // Without the token: a secret is never read back.
-char *SettingsStore::uri(GObject *element) const {
-  const Settings s = [&] {
+char *ChannelSettingsStore::uri(GObject *element) const {
+  const ChannelSettings s = [&] {
     ObjectLock lock(element);
-    Settings copy = settings_;
+    ChannelSettings copy = settings_;
     copy.client = nullptr;
     return copy;
   }();

@@ -27,12 +27,12 @@ enum SettingsProperty : guint {
 };
 
 // What an element keeps while it is stopped; its OBJECT_LOCK guards it.
-class SettingsStore {
+class ChannelSettingsStore {
  public:
-  SettingsStore();
-  ~SettingsStore();
-  SettingsStore(const SettingsStore &) = delete;
-  SettingsStore &operator=(const SettingsStore &) = delete;
+  ChannelSettingsStore();
+  ~ChannelSettingsStore();
+  ChannelSettingsStore(const ChannelSettingsStore &) = delete;
+  ChannelSettingsStore &operator=(const ChannelSettingsStore &) = delete;
 
   // Whether `id` was one of ours. uid, connection-state and stats are read from the element.
   bool set (GObject *element, guint id, const GValue *value);
@@ -41,10 +41,10 @@ class SettingsStore {
   bool set_uri (GObject *element, const char *uri, GError **error);
   char *uri (GObject *element) const;
   // Takes a reference to the client, where there is one.
-  Settings copy (GObject *element) const;
+  ChannelSettings copy (GObject *element) const;
 
  private:
-  Settings settings_;
+  ChannelSettings settings_;
 };
 
 void install_settings (GObjectClass *klass);

@@ -24,7 +24,7 @@ constexpr Part kListener = Part::listener;
 
 }  // namespace
 
-unsigned SessionImpl::Pace::next_ms() {
+unsigned SharedMembership::Pace::next_ms() {
   const gint64 now = g_get_monotonic_time();
   if (now - last > kHeld)
     tries = 0;
@@ -32,7 +32,7 @@ unsigned SessionImpl::Pace::next_ms() {
   return tries == 0 ? (tries++, 0) : std::min(kLastRetry, kFirstRetry << (tries++ - 1));
 }
 
-void SessionImpl::push_broke(Member *) {
+void SharedMembership::push_broke(Member *) {
   post(context_, [self = shared_from_this()] {
     if (!self->joined_ || !self->published_ || self->push_pace_.timer)
       return;
@@ -46,14 +46,14 @@ void SessionImpl::push_broke(Member *) {
 }
 
 // At no pace of its own: one answer at a time is enough of one, and a repair needn't wait for it.
-void SessionImpl::update_push_url(Member *) {
+void SharedMembership::update_push_url(Member *) {
   post(context_, [self = shared_from_this()] {
     if (!self->push_asked_)
       self->ask_push_url();
   });
 }
 
-void SessionImpl::play_broke(Member *, std::uint32_t uid) {
+void SharedMembership::play_broke(Member *, std::uint32_t uid) {
   post(context_, [self = shared_from_this(), uid] {
     auto it = self->remotes_.find(uid);
     if (it == self->remotes_.end() || it->second.asking || it->second.pace.timer)
@@ -71,12 +71,12 @@ void SessionImpl::play_broke(Member *, std::uint32_t uid) {
   });
 }
 
-bool SessionImpl::take_speaker(Member *member, std::uint32_t uid) {
+bool SharedMembership::take_speaker(Member *member, std::uint32_t uid) {
   std::lock_guard lock(mutex_);
   return players_.try_emplace(uid, member).first->second == member;
 }
 
-void SessionImpl::let_speaker_go(Member *member, std::uint32_t uid) {
+void SharedMembership::let_speaker_go(Member *member, std::uint32_t uid) {
   {
     std::lock_guard lock(mutex_);
     auto it = players_.find(uid);
@@ -87,7 +87,7 @@ void SessionImpl::let_speaker_go(Member *member, std::uint32_t uid) {
   post(context_, [self = shared_from_this(), uid] { self->offer(uid); });
 }
 
-void SessionImpl::unpublish(Member *) {
+void SharedMembership::unpublish(Member *) {
   {
     std::lock_guard lock(mutex_);
     host_ended_ = true;
@@ -95,7 +95,7 @@ void SessionImpl::unpublish(Member *) {
   post(context_, [self = shared_from_this()] { self->pursue(); });
 }
 
-void SessionImpl::republish(Member *) {
+void SharedMembership::republish(Member *) {
   {
     std::lock_guard lock(mutex_);
     host_ended_ = false;
@@ -103,7 +103,7 @@ void SessionImpl::republish(Member *) {
   post(context_, [self = shared_from_this()] { self->pursue(); });
 }
 
-void SessionImpl::renew_token(Member *member, const std::string &token) {
+void SharedMembership::renew_token(Member *member, const std::string &token) {
   // The application's own client is the application's to renew.
   if (!own_client_)
     return;
@@ -123,13 +123,13 @@ void SessionImpl::renew_token(Member *member, const std::string &token) {
 
 /* What follows runs on the context's thread alone. */
 
-bool SessionImpl::can_ask() const {
+bool SharedMembership::can_ask() const {
   return client_ && agora_client_get_state(client_) == AGORA_STATE_JOINED;
 }
 
 // The gateway is back. The client publishes and subscribes again by itself, and tells where a URL
 // is another one: only what it says nothing of is asked for, or there would be two sessions.
-void SessionImpl::ask_again() {
+void SharedMembership::ask_again() {
   if (std::exchange(push_wanted_, false) && !push_pace_.timer)
     push_pace_.timer = after(context_, kNewUrls, [this] { ask_push_url(); });
   for (auto &[uid, remote] : remotes_)
@@ -139,7 +139,7 @@ void SessionImpl::ask_again() {
 
 // One step towards what the members want: a host is a broadcaster that publishes, no host is an
 // audience. One request at a time.
-void SessionImpl::pursue() {
+void SharedMembership::pursue() {
   if (!joined_ || busy_ || !client_ || agora_client_get_state(client_) != AGORA_STATE_JOINED)
     return;
   const bool host = has(Part::host);
@@ -187,7 +187,7 @@ void SessionImpl::pursue() {
   }
 }
 
-void SessionImpl::pursued(bool ok, GError *error) {
+void SharedMembership::pursued(bool ok, GError *error) {
   busy_ = false;
   if (ok) {
     pursue();
@@ -204,7 +204,7 @@ void SessionImpl::pursued(bool ok, GError *error) {
   retry_ = after(context_, kLastRetry / 2, [this] { pursue(); });
 }
 
-void SessionImpl::ask_push_url() {
+void SharedMembership::ask_push_url() {
   push_pace_.timer.reset();
   if (!joined_ || !published_ || !client_)
     return;
@@ -236,14 +236,14 @@ void SessionImpl::ask_push_url() {
 }
 
 // To whoever else wants it.
-void SessionImpl::offer(std::uint32_t uid) {
+void SharedMembership::offer(std::uint32_t uid) {
   auto it = remotes_.find(uid);
   if (it == remotes_.end() || it->second.url.empty())
     return;
   tell([uid, url = it->second.url] (Member &m) { m.speaker_url(uid, url); }, &kListener);
 }
 
-void SessionImpl::subscribe(std::uint32_t uid) {
+void SharedMembership::subscribe(std::uint32_t uid) {
   auto it = remotes_.find(uid);
   if (it == remotes_.end() || it->second.asking || !joined_ || !client_ || !has(Part::listener))
     return;
@@ -258,7 +258,7 @@ void SessionImpl::subscribe(std::uint32_t uid) {
       call([this, uid] (GAsyncResult *result) { subscribed(uid, result); }));
 }
 
-void SessionImpl::subscribed(std::uint32_t uid, GAsyncResult *result) {
+void SharedMembership::subscribed(std::uint32_t uid, GAsyncResult *result) {
   g_autoptr(GError) error = nullptr;
   g_autofree char *url = agora_client_subscribe_finish(client_, result, nullptr, &error);
   auto it = remotes_.find(uid);

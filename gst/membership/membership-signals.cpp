@@ -7,26 +7,26 @@
 namespace agora {
 
 // A signal of the client that is passed on under its own name.
-struct SessionImpl::Forward {
-  SessionImpl *self;
+struct SharedMembership::Forward {
+  SharedMembership *self;
   const char *name;
 };
 
-void SessionImpl::free_forward(gpointer data, GClosure *) {
+void SharedMembership::free_forward(gpointer data, GClosure *) {
   delete static_cast<Forward *>(data);
 }
 
-void SessionImpl::forward(AgoraClient *, gpointer data) {
+void SharedMembership::forward(AgoraClient *, gpointer data) {
   auto *f = static_cast<Forward *>(data);
   f->self->tell([f] (Member &m) { m.channel_event(f->name, 0); });
 }
 
-void SessionImpl::forward_about(AgoraClient *, guint uid, gpointer data) {
+void SharedMembership::forward_about(AgoraClient *, guint uid, gpointer data) {
   auto *f = static_cast<Forward *>(data);
   f->self->tell([f, uid] (Member &m) { m.channel_event(f->name, uid); });
 }
 
-void SessionImpl::connect_signals() {
+void SharedMembership::connect_signals() {
   const std::pair<const char *, GCallback> signals[] = {
       {"stream-added", G_CALLBACK(on_stream_added)},
       {"stream-removed", G_CALLBACK(on_stream_removed)},

@@ -19,7 +19,7 @@ typedef struct _AgoraClient AgoraClient;
 namespace agora {
 
 // What both elements let one set; copied out once, when the element starts.
-struct Settings {
+struct ChannelSettings {
   std::string gateway;
   std::string ap_url;
   std::string app_id;
@@ -61,15 +61,15 @@ class Member {
 // machine that is busy needs some of them for itself.
 inline constexpr GstClockTime kLeaveBudget = 250 * GST_MSECOND;
 
-class Session {
+class Membership {
  public:
-  virtual ~Session() = default;
+  virtual ~Membership() = default;
 
   // Finds the membership that `element`'s pipeline already has for these settings, or makes one,
   // and adds `member` to it. nullptr and `error` when the settings are refused at once (the text
   // names the value), or when the membership has a host already.
-  static std::shared_ptr<Session> join (GstElement *element, const Settings &settings, Part part,
-                                        Member *member, GError **error);
+  static std::shared_ptr<Membership> join (GstElement *element, const ChannelSettings &settings,
+                                           Part part, Member *member, GError **error);
 
   // Joins the channel where nobody did before, and tells `member` what there is.
   virtual void enter (Member *member) = 0;

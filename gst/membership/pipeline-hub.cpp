@@ -16,7 +16,7 @@ constexpr const char *kContextType = "agora.hub";
 
 struct Hub {
   std::mutex mutex;
-  std::vector<std::weak_ptr<SessionImpl>> sessions;
+  std::vector<std::weak_ptr<SharedMembership>> sessions;
 };
 
 using AgoraHubRef = std::shared_ptr<Hub>;
@@ -73,8 +73,8 @@ AgoraHubRef ensure_hub (GstElement *element) {
 
 }  // namespace
 
-std::shared_ptr<Session> Session::join(GstElement *element, const Settings &settings, Part part,
-                                       Member *member, GError **error) {
+std::shared_ptr<Membership> Membership::join(GstElement *element, const ChannelSettings &settings,
+                                             Part part, Member *member, GError **error) {
   AgoraHubRef hub = ensure_hub(element);
   std::lock_guard lock(hub->mutex);
   std::erase_if(hub->sessions, [] (auto &weak) { return weak.expired(); });
@@ -83,7 +83,7 @@ std::shared_ptr<Session> Session::join(GstElement *element, const Settings &sett
     if (session && session->fits(settings))
       return session->add(element, member, part, error) ? session : nullptr;
   }
-  auto session = std::make_shared<SessionImpl>(settings);
+  auto session = std::make_shared<SharedMembership>(settings);
   session->add(element, member, part, error);
   hub->sessions.push_back(session);
   return session;

@@ -19,7 +19,7 @@ constexpr gint64 kCameBack = G_TIME_SPAN_SECOND;
 // More than the half of a minute's drain, within which everybody moves.
 constexpr unsigned kMissing = 40'000;
 
-GMainContext *context_for (const Settings &settings) {
+GMainContext *context_for (const ChannelSettings &settings) {
   return settings.client ? agora_client_get_main_context(settings.client) : signal_context();
 }
 
@@ -33,9 +33,9 @@ void init_debug () {
 
 }  // namespace
 
-SessionImpl::SessionImpl(const Settings &settings)
+SharedMembership::SharedMembership(const ChannelSettings &settings)
     : settings_([&] {
-        Settings s = settings;
+        ChannelSettings s = settings;
         s.client = nullptr;
         return s;
       }()),
@@ -47,14 +47,14 @@ SessionImpl::SessionImpl(const Settings &settings)
   init_debug();
 }
 
-SessionImpl::~SessionImpl() {
+SharedMembership::~SharedMembership() {
   // The last callback has run, or never will: a client that is left here never began.
   g_clear_object(&client_);
   g_clear_object(&cancellable_);
   g_main_context_unref(context_);
 }
 
-bool SessionImpl::fits(const Settings &s) const {
+bool SharedMembership::fits(const ChannelSettings &s) const {
   std::lock_guard lock(mutex_);
   if (dead_ || left_ || entries_.empty())
     return false;
@@ -66,7 +66,7 @@ bool SessionImpl::fits(const Settings &s) const {
          (s.token.empty() || s.token == settings_.token);
 }
 
-bool SessionImpl::add(GstElement *element, Member *member, Part part, GError **error) {
+bool SharedMembership::add(GstElement *element, Member *member, Part part, GError **error) {
   std::lock_guard lock(mutex_);
   const bool taken = std::any_of(entries_.begin(), entries_.end(),
                                  [] (const Entry &e) { return e.part == Part::host; });
@@ -83,7 +83,7 @@ bool SessionImpl::add(GstElement *element, Member *member, Part part, GError **e
   return true;
 }
 
-bool SessionImpl::has(Part part) const {
+bool SharedMembership::has(Part part) const {
   std::lock_guard lock(mutex_);
   return std::any_of(entries_.begin(), entries_.end(), [&] (const Entry &e) {
     return e.entered && e.part == part && (part != Part::host || !host_ended_);
@@ -91,7 +91,8 @@ bool SessionImpl::has(Part part) const {
 }
 
 // Calls every member, or those of one part, or one alone, without the lock.
-void SessionImpl::tell(const std::function<void(Member &)> &what, const Part *only, Member *alone) {
+void SharedMembership::tell(const std::function<void(Member &)> &what, const Part *only,
+                            Member *alone) {
   std::vector<Member *> members;
   {
     std::lock_guard lock(mutex_);
@@ -121,13 +122,13 @@ void SessionImpl::tell(const std::function<void(Member &)> &what, const Part *on
   }
 }
 
-void SessionImpl::run(Member *member, std::function<void()> what) {
+void SharedMembership::run(Member *member, std::function<void()> what) {
   post(context_, [self = shared_from_this(), member, what = std::move(what)] {
     self->tell([&] (Member &) { what(); }, nullptr, member);
   });
 }
 
-void SessionImpl::enter(Member *member) {
+void SharedMembership::enter(Member *member) {
   post(context_, [self = shared_from_this(), member] {
     {
       std::lock_guard lock(self->mutex_);
@@ -142,7 +143,7 @@ void SessionImpl::enter(Member *member) {
   });
 }
 
-bool SessionImpl::leave(Member *member, GstClockTime budget) {
+bool SharedMembership::leave(Member *member, GstClockTime budget) {
   using std::chrono::steady_clock;
   // When somebody last waited in vain for a goodbye. A pipeline has only one time limit for all of
   // its elements, which stop one after the other.
@@ -181,7 +182,7 @@ bool SessionImpl::leave(Member *member, GstClockTime budget) {
   return quiet;
 }
 
-void SessionImpl::mute_local(Member *, bool mute) {
+void SharedMembership::mute_local(Member *, bool mute) {
   post(context_, [self = shared_from_this(), mute] {
     if (std::exchange(self->muted_, mute) == mute)
       return;
@@ -191,12 +192,12 @@ void SessionImpl::mute_local(Member *, bool mute) {
   });
 }
 
-std::uint32_t SessionImpl::uid() const {
+std::uint32_t SharedMembership::uid() const {
   std::lock_guard lock(mutex_);
   return uid_;
 }
 
-const char *SessionImpl::state() const {
+const char *SharedMembership::state() const {
   std::lock_guard lock(mutex_);
   switch (state_) {
     case AGORA_STATE_IDLE:
@@ -217,7 +218,7 @@ const char *SessionImpl::state() const {
 
 /* What follows runs on the context's thread alone. */
 
-gpointer SessionImpl::call(Done done) {
+gpointer SharedMembership::call(Done done) {
   // What was under way when the client was dropped is cancelled; there is nobody to ask about it.
   return new std::function(
       [self = shared_from_this(), stay = stay_, done = std::move(done)] (GAsyncResult *result) {
@@ -227,12 +228,12 @@ gpointer SessionImpl::call(Done done) {
       });
 }
 
-void SessionImpl::finished(GObject *, GAsyncResult *result, gpointer data) {
+void SharedMembership::finished(GObject *, GAsyncResult *result, gpointer data) {
   std::unique_ptr<Done> done(static_cast<Done *>(data));
   (*done)(result);
 }
 
-void SessionImpl::begin() {
+void SharedMembership::begin() {
   began_ = true;
   if (!own_client_) {
     connect_signals();
@@ -256,7 +257,7 @@ void SessionImpl::begin() {
                           }));
 }
 
-void SessionImpl::join() {
+void SharedMembership::join() {
   // Before the join it only says what to join as; nothing is sent.
   agora_client_set_role_async(client_,
                               has(Part::host) ? AGORA_ROLE_BROADCASTER : AGORA_ROLE_AUDIENCE,
@@ -272,7 +273,7 @@ void SessionImpl::join() {
                           }));
 }
 
-void SessionImpl::on_joined() {
+void SharedMembership::on_joined() {
   if (joined_)
     return;
   joined_ = true;
@@ -291,7 +292,7 @@ void SessionImpl::on_joined() {
 }
 
 // The application's client was in the channel before we were: what it was told then, it tells now.
-void SessionImpl::adopt_speakers() {
+void SharedMembership::adopt_speakers() {
   gsize count = 0;
   g_autofree guint *uids = agora_client_dup_speakers(client_, &count);
   for (gsize i = 0; i < count; i++)
@@ -299,7 +300,7 @@ void SessionImpl::adopt_speakers() {
 }
 
 // The application's client is out of the channel; it may come back, or go to another one.
-void SessionImpl::on_out() {
+void SharedMembership::on_out() {
   if (!joined_)
     return;
   joined_ = busy_ = published_ = push_asked_ = push_wanted_ = false;
@@ -314,7 +315,7 @@ void SessionImpl::on_out() {
 }
 
 // A member that came after the join learns what the others know.
-void SessionImpl::welcome(Member *member) {
+void SharedMembership::welcome(Member *member) {
   tell([this] (Member &m) { m.joined(uid()); }, nullptr, member);
   for (auto &[uid, remote] : remotes_) {
     if (remote.url.empty())
@@ -326,7 +327,7 @@ void SessionImpl::welcome(Member *member) {
   pursue();
 }
 
-void SessionImpl::fail(const GError &error) {
+void SharedMembership::fail(const GError &error) {
   {
     std::lock_guard lock(mutex_);
     dead_ = true;
@@ -336,11 +337,11 @@ void SessionImpl::fail(const GError &error) {
     tell([&] (Member &m) { m.failed(error); });
 }
 
-void SessionImpl::fail_host(const GError &error) {
+void SharedMembership::fail_host(const GError &error) {
   tell([&] (Member &m) { m.failed(error); }, &kHost);
 }
 
-void SessionImpl::drop_client() {
+void SharedMembership::drop_client() {
   for (gulong handler : handlers_)
     g_signal_handler_disconnect(client_, handler);
   handlers_.clear();
@@ -348,7 +349,7 @@ void SessionImpl::drop_client() {
 }
 
 // The last member is gone.
-void SessionImpl::goodbye() {
+void SharedMembership::goodbye() {
   {
     std::lock_guard lock(mutex_);
     // One that came in between keeps the membership.
@@ -399,7 +400,7 @@ void SessionImpl::goodbye() {
                            }));
 }
 
-void SessionImpl::on_stream_added(AgoraClient *, guint uid, SessionImpl *self) {
+void SharedMembership::on_stream_added(AgoraClient *, guint uid, SharedMembership *self) {
   const bool known = self->remotes_.contains(uid);
   auto &remote = self->remotes_[uid];
   if (!known)
@@ -411,7 +412,7 @@ void SessionImpl::on_stream_added(AgoraClient *, guint uid, SessionImpl *self) {
 
 // At another gateway, a speaker that moves as we do may be missing for a while. It plays on from
 // where it was, and is gone when that ends.
-void SessionImpl::on_stream_removed(AgoraClient *, guint uid, SessionImpl *self) {
+void SharedMembership::on_stream_removed(AgoraClient *, guint uid, SharedMembership *self) {
   auto it = self->remotes_.find(uid);
   if (it == self->remotes_.end())
     return;
@@ -424,7 +425,7 @@ void SessionImpl::on_stream_removed(AgoraClient *, guint uid, SessionImpl *self)
     self->removed(uid);
 }
 
-void SessionImpl::removed(std::uint32_t uid) {
+void SharedMembership::removed(std::uint32_t uid) {
   // The timer that calls it goes with it.
   auto gone = remotes_.extract(uid);
   if (gone.empty())
@@ -433,7 +434,8 @@ void SessionImpl::removed(std::uint32_t uid) {
   tell([&] (Member &m) { m.channel_event("stream-removed", uid); });
 }
 
-void SessionImpl::on_update_url(AgoraClient *, guint uid, const char *url, SessionImpl *self) {
+void SharedMembership::on_update_url(AgoraClient *, guint uid, const char *url,
+                                     SharedMembership *self) {
   if (uid == self->uid()) {
     self->push_url_ = url;
     self->push_pace_.timer.reset();
@@ -453,25 +455,25 @@ void SessionImpl::on_update_url(AgoraClient *, guint uid, const char *url, Sessi
 }
 
 // The client emits it for what ends the membership, and for faults it goes on after by itself.
-void SessionImpl::on_error(AgoraClient *client, GError *error, SessionImpl *self) {
+void SharedMembership::on_error(AgoraClient *client, GError *error, SharedMembership *self) {
   if (agora_client_get_state(client) == AGORA_STATE_FAILED)
     self->fail(*error);
   else
     GST_INFO("%s", error->message);
 }
 
-void SessionImpl::on_reconnecting(AgoraClient *, GError *cause, SessionImpl *self) {
+void SharedMembership::on_reconnecting(AgoraClient *, GError *cause, SharedMembership *self) {
   self->tell([&] (Member &m) { m.reconnecting(*cause); });
 }
 
-void SessionImpl::on_reconnected(AgoraClient *, guint ms, SessionImpl *self) {
+void SharedMembership::on_reconnected(AgoraClient *, guint ms, SharedMembership *self) {
   self->came_back_ = g_get_monotonic_time();
   self->tell([&] (Member &m) { m.reconnected(ms * GST_MSECOND); });
   self->ask_again();
   self->pursue();
 }
 
-void SessionImpl::on_state(AgoraClient *client, GParamSpec *, SessionImpl *self) {
+void SharedMembership::on_state(AgoraClient *client, GParamSpec *, SharedMembership *self) {
   const AgoraState state = agora_client_get_state(client);
   {
     std::lock_guard lock(self->mutex_);

@@ -16,13 +16,14 @@
 
 namespace agora {
 
-class SessionImpl final : public Session, public std::enable_shared_from_this<SessionImpl> {
+class SharedMembership final : public Membership,
+                               public std::enable_shared_from_this<SharedMembership> {
  public:
-  explicit SessionImpl(const Settings &settings);
-  ~SessionImpl() override;
+  explicit SharedMembership(const ChannelSettings &settings);
+  ~SharedMembership() override;
 
   // Whether an element with these settings belongs here.
-  bool fits (const Settings &settings) const;
+  bool fits (const ChannelSettings &settings) const;
   bool add (GstElement *element, Member *member, Part part, GError **error);
 
   void enter (Member *member) override;
@@ -94,15 +95,15 @@ class SessionImpl final : public Session, public std::enable_shared_from_this<Se
   static void free_forward (gpointer data, GClosure *);
   static void forward (AgoraClient *, gpointer data);
   static void forward_about (AgoraClient *, guint uid, gpointer data);
-  static void on_stream_added (AgoraClient *, guint uid, SessionImpl *self);
-  static void on_stream_removed (AgoraClient *, guint uid, SessionImpl *self);
-  static void on_update_url (AgoraClient *, guint uid, const char *url, SessionImpl *self);
-  static void on_error (AgoraClient *, GError *error, SessionImpl *self);
-  static void on_reconnecting (AgoraClient *, GError *cause, SessionImpl *self);
-  static void on_reconnected (AgoraClient *, guint ms, SessionImpl *self);
-  static void on_state (AgoraClient *, GParamSpec *, SessionImpl *self);
+  static void on_stream_added (AgoraClient *, guint uid, SharedMembership *self);
+  static void on_stream_removed (AgoraClient *, guint uid, SharedMembership *self);
+  static void on_update_url (AgoraClient *, guint uid, const char *url, SharedMembership *self);
+  static void on_error (AgoraClient *, GError *error, SharedMembership *self);
+  static void on_reconnecting (AgoraClient *, GError *cause, SharedMembership *self);
+  static void on_reconnected (AgoraClient *, guint ms, SharedMembership *self);
+  static void on_state (AgoraClient *, GParamSpec *, SharedMembership *self);
 
-  const Settings settings_;          // but for the borrowed client
+  const ChannelSettings settings_;   // but for the borrowed client
   const AgoraClient *const shared_;  // the application's, only to compare
   const bool own_client_;            // ours to join and leave, not the application's
   GMainContext *const context_;

@@ -26,11 +26,11 @@ int Mixer::rate() const {
   return rate_;
 }
 
-std::shared_ptr<Timeline> Mixer::add(std::uint32_t uid, std::int64_t delay_ns) {
+std::shared_ptr<PlayoutTimeline> Mixer::add(std::uint32_t uid, std::int64_t delay_ns) {
   std::lock_guard lock(mutex_);
   Input &input = inputs_[uid];
   if (!input.timeline)
-    input.timeline = std::make_shared<Timeline>(rate_, delay_ns);
+    input.timeline = std::make_shared<PlayoutTimeline>(rate_, delay_ns);
   input.timeline->set_adaptive(adaptive_);
   delay_ns_ = delay_ns;
   return input.timeline;
@@ -41,7 +41,7 @@ void Mixer::remove(std::uint32_t uid) {
   inputs_.erase(uid);
 }
 
-std::shared_ptr<Timeline> Mixer::find(std::uint32_t uid) const {
+std::shared_ptr<PlayoutTimeline> Mixer::find(std::uint32_t uid) const {
   std::lock_guard lock(mutex_);
   auto it = inputs_.find(uid);
   return it == inputs_.end() ? nullptr : it->second.timeline;

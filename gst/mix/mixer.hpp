@@ -37,9 +37,9 @@ class Mixer {
   int rate () const;
 
   // A timeline for this speaker; one that has it already keeps it.
-  std::shared_ptr<Timeline> add (std::uint32_t uid, std::int64_t delay_ns);
+  std::shared_ptr<PlayoutTimeline> add (std::uint32_t uid, std::int64_t delay_ns);
   void remove (std::uint32_t uid);
-  std::shared_ptr<Timeline> find (std::uint32_t uid) const;
+  std::shared_ptr<PlayoutTimeline> find (std::uint32_t uid) const;
   std::vector<std::uint32_t> uids () const;
 
   void set_delay (std::int64_t delay_ns);
@@ -64,7 +64,7 @@ class Mixer {
 
  private:
   struct Input {
-    std::shared_ptr<Timeline> timeline;
+    std::shared_ptr<PlayoutTimeline> timeline;
     float left = 0, right = 0;  // gains of the last block, from which the next one slides
     Level level;
   };

@@ -63,7 +63,7 @@ std::size_t to_frames (double ns, int rate) {
 
 }  // namespace
 
-void Timeline::Run::drop(std::size_t n) {
+void PlayoutTimeline::Run::drop(std::size_t n) {
   n = std::min(n, frames());
   head += n;
   media_ns += n * 1e9 / rate;
@@ -74,11 +74,11 @@ void Timeline::Run::drop(std::size_t n) {
   }
 }
 
-Timeline::Timeline(int out_rate, std::int64_t delay_ns)
+PlayoutTimeline::PlayoutTimeline(int out_rate, std::int64_t delay_ns)
     : out_rate_(out_rate), delay_ns_(delay_ns), in_force_ns_(static_cast<double>(delay_ns)) {
 }
 
-void Timeline::set_delay(std::int64_t delay_ns) {
+void PlayoutTimeline::set_delay(std::int64_t delay_ns) {
   std::lock_guard lock(mutex_);
   delay_ns_ = delay_ns;
   if (adaptive_)
@@ -87,7 +87,7 @@ void Timeline::set_delay(std::int64_t delay_ns) {
   in_force_ns_ = static_cast<double>(delay_ns);
 }
 
-void Timeline::set_out_rate(int out_rate) {
+void PlayoutTimeline::set_out_rate(int out_rate) {
   std::lock_guard lock(mutex_);
   if (out_rate == out_rate_)
     return;
@@ -96,7 +96,7 @@ void Timeline::set_out_rate(int out_rate) {
   resampler_.reset();
 }
 
-void Timeline::discontinuity() {
+void PlayoutTimeline::discontinuity() {
   std::lock_guard lock(mutex_);
   next_is_new_ = true;
   heard_ = false;
@@ -104,7 +104,7 @@ void Timeline::discontinuity() {
 
 // A pipeline that resumes may have another clock, a sound card's for example, which counts from
 // elsewhere.
-void Timeline::watch_clock(std::int64_t now_ns) {
+void PlayoutTimeline::watch_clock(std::int64_t now_ns) {
   if (now_ns + kClockBack < last_now_ns_) {
     arrivals_.restart();
     runs_.clear();
@@ -116,7 +116,7 @@ void Timeline::watch_clock(std::int64_t now_ns) {
 }
 
 // Notes the arrival; the media time as if the sender's counter had never jumped.
-double Timeline::arrive(std::int64_t media_ns, std::int64_t now_ns, double duration_ns) {
+double PlayoutTimeline::arrive(std::int64_t media_ns, std::int64_t now_ns, double duration_ns) {
   watch_clock(now_ns);
   double media = static_cast<double>(media_ns) + rebase_ns_;
   // A counter that jumped is put where the sound would have been, had it arrived without jitter.
@@ -136,7 +136,7 @@ double Timeline::arrive(std::int64_t media_ns, std::int64_t now_ns, double durat
   return media;
 }
 
-std::int64_t Timeline::place(std::int64_t media_ns, std::int64_t now_ns, bool played) {
+std::int64_t PlayoutTimeline::place(std::int64_t media_ns, std::int64_t now_ns, bool played) {
   std::lock_guard lock(mutex_);
   const double media = played && arrivals_.known() && !next_is_new_
                            ? static_cast<double>(media_ns) + rebase_ns_
@@ -144,7 +144,7 @@ std::int64_t Timeline::place(std::int64_t media_ns, std::int64_t now_ns, bool pl
   return std::llround(media + arrivals_.offset_at(now_ns)) + delay_ns_;
 }
 
-void Timeline::stamped(std::int64_t media_ns, std::int64_t now_ns, std::int64_t age_ns) {
+void PlayoutTimeline::stamped(std::int64_t media_ns, std::int64_t now_ns, std::int64_t age_ns) {
   std::lock_guard lock(mutex_);
   if (!arrivals_.known())
     return;
@@ -153,13 +153,13 @@ void Timeline::stamped(std::int64_t media_ns, std::int64_t now_ns, std::int64_t 
   stats_.stamp_age_ms = (static_cast<double>(age_ns) + due - static_cast<double>(now_ns)) / 1e6;
 }
 
-void Timeline::set_adaptive(bool adaptive) {
+void PlayoutTimeline::set_adaptive(bool adaptive) {
   std::lock_guard lock(mutex_);
   adaptive_ = adaptive;
 }
 
-void Timeline::push(std::int64_t media_ns, std::int64_t now_ns, const float *samples,
-                    std::size_t frames, int rate, int channels) {
+void PlayoutTimeline::push(std::int64_t media_ns, std::int64_t now_ns, const float *samples,
+                           std::size_t frames, int rate, int channels) {
   if (frames == 0 || rate <= 0 || channels <= 0)
     return;
   std::lock_guard lock(mutex_);
@@ -190,7 +190,7 @@ void Timeline::push(std::int64_t media_ns, std::int64_t now_ns, const float *sam
   bound();
 }
 
-void Timeline::bound() {
+void PlayoutTimeline::bound() {
   while (runs_.size() > 1 && runs_.back().end_ns() - runs_.front().media_ns > kMaxQueue) {
     stats_.dropped_ns +=
         static_cast<std::uint64_t>(runs_.front().frames() * 1e9 / runs_.front().rate);
@@ -207,17 +207,17 @@ void Timeline::bound() {
 }
 
 // The media time that is due at `at_ns`.
-double Timeline::due_media(std::int64_t at_ns) const {
+double PlayoutTimeline::due_media(std::int64_t at_ns) const {
   return static_cast<double>(at_ns) - in_force_ns_ - arrivals_.offset_at(at_ns);
 }
 
-void Timeline::stop_playing() {
+void PlayoutTimeline::stop_playing() {
   playing_ = false;
   gain_ = 0;
 }
 
 // What ended before `media_ns` has missed its moment.
-void Timeline::drop_passed(double media_ns) {
+void PlayoutTimeline::drop_passed(double media_ns) {
   while (!runs_.empty()) {
     Run &run = runs_.front();
     if (run.end_ns() <= media_ns && (runs_.size() > 1 || run.frames() > 0)) {
@@ -244,7 +244,7 @@ void Timeline::drop_passed(double media_ns) {
 }
 
 // How long what is played next is a pause, up to `most_ns`.
-double Timeline::pause_ns(double most_ns) {
+double PlayoutTimeline::pause_ns(double most_ns) {
   const Run &run = runs_.front();
   const std::size_t piece = to_frames(kPiece, run.rate);
   const std::size_t end = run.head + std::min(run.frames(), to_frames(kLook, run.rate));
@@ -265,7 +265,7 @@ double Timeline::pause_ns(double most_ns) {
 
 // Playing is to jump. Whether it does so with this block: in a pause, of which no more is left out
 // than there is, or wherever it is once it has been put off for too long.
-bool Timeline::time_to_move(double error_ns, double block_ns) {
+bool PlayoutTimeline::time_to_move(double error_ns, double block_ns) {
   put_off_ns_ += block_ns;
   go_on_at_.reset();
   if (put_off_ns_ > kPatience)
@@ -281,7 +281,7 @@ bool Timeline::time_to_move(double error_ns, double block_ns) {
 
 // Begins to play where `media_ns` falls into what is there; `lead` frames of the block are before
 // its beginning.
-bool Timeline::start_playing(double media_ns, std::size_t frames, std::size_t *lead) {
+bool PlayoutTimeline::start_playing(double media_ns, std::size_t frames, std::size_t *lead) {
   if (go_on_at_ && !runs_.empty() && *go_on_at_ < media_ns) {
     // The rest of what is too much goes in the next pause.
     media_ns = *go_on_at_;
@@ -336,7 +336,7 @@ bool Timeline::start_playing(double media_ns, std::size_t frames, std::size_t *l
 }
 
 // in/out is never exactly 1: at 1:1 the resampler forgets its phase and clicks.
-void Timeline::set_ratio(double ratio) {
+void PlayoutTimeline::set_ratio(double ratio) {
   const int out = out_rate_ * kRateScale;
   int in = static_cast<int>(std::lround(static_cast<double>(resampler_rate_) * kRateScale * ratio));
   if (in == out)
@@ -345,7 +345,7 @@ void Timeline::set_ratio(double ratio) {
 }
 
 // Moves the delay towards what it should be; how much faster than real time that has to play.
-double Timeline::adapt(std::size_t frames) {
+double PlayoutTimeline::adapt(std::size_t frames) {
   const auto ceiling = static_cast<double>(delay_ns_);
   const double wanted =
       adaptive_ ? std::min(ceiling, arrivals_.jitter_peak_ns() * kJitterMargin + kLeastDelay)
@@ -367,7 +367,7 @@ double Timeline::adapt(std::size_t frames) {
 
 // The next ratio of input to output: the drift, and what leads the position back to where it is
 // due.
-double Timeline::correction(double error_ns, std::size_t frames) {
+double PlayoutTimeline::correction(double error_ns, std::size_t frames) {
   const bool far = std::fabs(error_ns) > kNear;
   const double most = far ? kFarStretch : kMaxStretch;
   const double wanted =
@@ -377,7 +377,7 @@ double Timeline::correction(double error_ns, std::size_t frames) {
 }
 
 // Up to `frames` frames of the front run. `fade_at` is where its end begins to come too near.
-std::size_t Timeline::render(float *out, std::size_t frames, std::size_t *fade_at) {
+std::size_t PlayoutTimeline::render(float *out, std::size_t frames, std::size_t *fade_at) {
   Run &run = runs_.front();
   GstAudioResampler *r = resampler_.get();
   const std::size_t fade = to_frames(kFade, out_rate_);
@@ -399,7 +399,7 @@ std::size_t Timeline::render(float *out, std::size_t frames, std::size_t *fade_a
   return done;
 }
 
-int Timeline::pull(std::int64_t at_ns, std::size_t frames, const float **samples) {
+int PlayoutTimeline::pull(std::int64_t at_ns, std::size_t frames, const float **samples) {
   std::lock_guard lock(mutex_);
   *samples = nullptr;
   const double block_ns = static_cast<double>(frames) * 1e9 / out_rate_;
@@ -465,9 +465,9 @@ int Timeline::pull(std::int64_t at_ns, std::size_t frames, const float **samples
   return channels;
 }
 
-TimelineStats Timeline::stats() const {
+PlayoutStats PlayoutTimeline::stats() const {
   std::lock_guard lock(mutex_);
-  TimelineStats s = stats_;
+  PlayoutStats s = stats_;
   s.drift_ppm = arrivals_.drift_ppm();
   s.jitter_ms = arrivals_.jitter_ns() / 1e6;
   s.delay_ms = in_force_ns_ / 1e6;

@@ -21,7 +21,7 @@
 
 namespace agora {
 
-struct TimelineStats {
+struct PlayoutStats {
   std::uint64_t late_ns = 0;       // arrived after its moment
   std::uint64_t dropped_ns = 0;    // left out, late or surplus
   std::uint64_t concealed_ns = 0;  // silence played where sound was due
@@ -34,9 +34,9 @@ struct TimelineStats {
   double stamp_age_ms = -1;
 };
 
-class Timeline {
+class PlayoutTimeline {
  public:
-  Timeline(int out_rate, std::int64_t delay_ns);
+  PlayoutTimeline(int out_rate, std::int64_t delay_ns);
 
   // `frames` interleaved frames whose first one the sender captured at `media_ns`, here at
   // `now_ns`.
@@ -58,7 +58,7 @@ class Timeline {
   // Plays as early as the jitter allows, with the delay as its ceiling.
   void set_adaptive (bool adaptive);
   void set_out_rate (int out_rate);
-  TimelineStats stats () const;
+  PlayoutStats stats () const;
 
  private:
   // A run of sound without a hole.
@@ -119,7 +119,7 @@ class Timeline {
   float gain_ = 0;
   std::vector<float> out_;
   bool heard_ = false;  // something was played since the last discontinuity
-  TimelineStats stats_;
+  PlayoutStats stats_;
 };
 
 }  // namespace agora

@@ -10,7 +10,8 @@ namespace {
 constexpr unsigned chunk_bytes = 4096;
 }  // namespace
 
-std::shared_ptr<Leg> Leg::make(GstBin *bin, const std::string &url, GError **error) {
+std::shared_ptr<PushConnection> PushConnection::make(GstBin *bin, const std::string &url,
+                                                     GError **error) {
   ObjectPtr<GstElement> sink = sink_ref(gst_element_factory_make("rtmp2sink", nullptr));
   if (!sink) {
     g_set_error_literal(error, GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN,
@@ -20,10 +21,10 @@ std::shared_ptr<Leg> Leg::make(GstBin *bin, const std::string &url, GError **err
   }
   if (!gst_uri_handler_set_uri(GST_URI_HANDLER(sink.get()), url.c_str(), error))
     return nullptr;
-  return std::shared_ptr<Leg>(new Leg(bin, url, std::move(sink)));
+  return std::shared_ptr<PushConnection>(new PushConnection(bin, url, std::move(sink)));
 }
 
-Leg::Leg(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink)
+PushConnection::PushConnection(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink)
     : bin_(bin), url_(url), sink_(std::move(sink)) {
   mark_private_part(sink_.get());
   g_object_set(sink_.get(), "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, "qos",
@@ -37,16 +38,16 @@ Leg::Leg(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink)
   gst_pad_link(pad_.get(), peer.get());
 }
 
-void Leg::open() {
+void PushConnection::open() {
   options_.apply(sink_.get());
   gst_element_set_state(sink_.get(), GST_STATE_PLAYING);
 }
 
-Leg::~Leg() {
+PushConnection::~PushConnection() {
   close();
 }
 
-void Leg::introduce(GstCaps *caps) {
+void PushConnection::introduce(GstCaps *caps) {
   if (!caps_) {
     GstSegment segment;
     gst_segment_init(&segment, GST_FORMAT_TIME);
@@ -59,31 +60,31 @@ void Leg::introduce(GstCaps *caps) {
   caps_ = share(caps);
 }
 
-GstFlowReturn Leg::push(GstBuffer *buffer, GstCaps *caps) {
+GstFlowReturn PushConnection::push(GstBuffer *buffer, GstCaps *caps) {
   if (caps && caps != caps_.get())
     introduce(caps);
   return gst_pad_push(pad_.get(), gst_buffer_ref(buffer));
 }
 
-void Leg::end() {
+void PushConnection::end() {
   gst_pad_push_event(pad_.get(), gst_event_new_eos());
 }
 
-bool Leg::accepted() const {
+bool PushConnection::accepted() const {
   return stat_of(sink_.get(), "in-bytes-total") > 0;
 }
 
-guint64 Leg::sent_bytes() const {
+guint64 PushConnection::sent_bytes() const {
   return stat_of(sink_.get(), "out-bytes-total");
 }
 
-void Leg::cut() {
+void PushConnection::cut() {
   // What the server has taken on still goes out.
   if (!accepted())
     options_.cut();
 }
 
-void Leg::close(Deadline until) {
+void PushConnection::close(Deadline until) {
   cut();
   options_.await_told(until);
   gst_element_set_state(sink_.get(), GST_STATE_NULL);

@@ -12,13 +12,13 @@
 namespace agora {
 
 // push() and end() belong to the muxer's thread, the rest may be called from any.
-class Leg {
+class PushConnection {
  public:
   // nullptr, and `error` says what is missing.
-  static std::shared_ptr<Leg> make (GstBin *bin, const std::string &url, GError **error);
-  ~Leg();
-  Leg(const Leg &) = delete;
-  Leg &operator=(const Leg &) = delete;
+  static std::shared_ptr<PushConnection> make (GstBin *bin, const std::string &url, GError **error);
+  ~PushConnection();
+  PushConnection(const PushConnection &) = delete;
+  PushConnection &operator=(const PushConnection &) = delete;
 
   GstElement *element () const { return sink_.get(); }
   const std::string &url () const { return url_; }
@@ -49,12 +49,12 @@ class Leg {
   const GError *cause () const { return cause_.get(); }
 
  private:
-  Leg(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink);
+  PushConnection(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink);
   void introduce (GstCaps *caps);
 
   GstBin *bin_;
   std::string url_;
-  SocketOptions options_;
+  RtmpSocket options_;
   ObjectPtr<GstElement> sink_;
   ObjectPtr<GstPad> pad_;
   CapsPtr caps_;  // what was last sent; the muxer's thread

@@ -200,14 +200,14 @@ Deadline told_by () {
   return std::chrono::steady_clock::now() + told_within;
 }
 
-SocketOptions::SocketOptions() : mark_(next_mark()) {
+RtmpSocket::RtmpSocket() : mark_(next_mark()) {
   install_hook();
   Connections &all = connections();
   std::lock_guard lock(all.mutex);
   all.known[mark_];
 }
 
-SocketOptions::~SocketOptions() {
+RtmpSocket::~RtmpSocket() {
   Connections &all = connections();
   std::unique_lock lock(all.mutex);
   // Let go of without the lock: what its context still holds asks for it.
@@ -215,7 +215,7 @@ SocketOptions::~SocketOptions() {
   lock.unlock();
 }
 
-void SocketOptions::apply(GstElement *element) {
+void RtmpSocket::apply(GstElement *element) {
   {
     Connections &all = connections();
     std::lock_guard lock(all.mutex);
@@ -224,7 +224,7 @@ void SocketOptions::apply(GstElement *element) {
   g_object_set(element, "timeout", mark_, nullptr);
 }
 
-std::optional<Sending> SocketOptions::sending() const {
+std::optional<Sending> RtmpSocket::sending() const {
   // Given back after the lock is: the last reference closes.
   ObjectPtr<GSocket> socket;
   Connections &all = connections();
@@ -233,7 +233,7 @@ std::optional<Sending> SocketOptions::sending() const {
   return socket ? ask(socket.get()) : std::nullopt;
 }
 
-void SocketOptions::cut() {
+void RtmpSocket::cut() {
   auto sockets = std::make_shared<std::vector<ObjectPtr<GSocket>>>();
   Connections &all = connections();
   std::lock_guard lock(all.mutex);
@@ -263,7 +263,7 @@ void SocketOptions::cut() {
   g_source_unref(source);
 }
 
-void SocketOptions::await_told(Deadline until) {
+void RtmpSocket::await_told(Deadline until) {
   Connections &all = connections();
   std::unique_lock lock(all.mutex);
   const Connection &mine = all.known[mark_];

@@ -27,12 +27,12 @@ Deadline told_by ();
 // One element's connection. A process-wide hook knows it by the element's time-out, which is a
 // mark; the connection's own is the usual one. The hook never goes away, and touches no other
 // connection. Thread-safe.
-class SocketOptions {
+class RtmpSocket {
  public:
-  SocketOptions();
-  ~SocketOptions();
-  SocketOptions(const SocketOptions &) = delete;
-  SocketOptions &operator=(const SocketOptions &) = delete;
+  RtmpSocket();
+  ~RtmpSocket();
+  RtmpSocket(const RtmpSocket &) = delete;
+  RtmpSocket &operator=(const RtmpSocket &) = delete;
 
   // Right before it is started: it is this element's connection from then on.
   void apply (GstElement *element);

@@ -27,7 +27,7 @@ GstClockTime elapsed (Clock::time_point since, Clock::time_point now) {
 
 }  // namespace
 
-std::optional<Clock::time_point> SinkCore::next_filler() const {
+std::optional<Clock::time_point> Publisher::next_filler() const {
   if (filling_until_)
     return filling_until_;
   if (last_sent_ == Clock::time_point())
@@ -36,7 +36,7 @@ std::optional<Clock::time_point> SinkCore::next_filler() const {
   return last_sent_ + milliseconds(settings_.gap_timeout_ms);
 }
 
-std::optional<Clock::time_point> SinkCore::feed_deadline() {
+std::optional<Clock::time_point> Publisher::feed_deadline() {
   std::lock_guard lock(feed_mutex_);
   // Before PLAYING nothing is missed yet.
   if (playing_ && last_sent_ == Clock::time_point())
@@ -44,32 +44,32 @@ std::optional<Clock::time_point> SinkCore::feed_deadline() {
   return next_filler();
 }
 
-void SinkCore::feed() {
+void Publisher::feed() {
   for (;;) {
     const std::optional<Clock::time_point> deadline = feed_deadline();
     switch (backlog_.wait(deadline ? &*deadline : nullptr)) {
-      case Backlog::Event::frame:
-      case Backlog::Event::timeout:
+      case FrameQueue::Event::frame:
+      case FrameQueue::Event::timeout:
         feed_next();
         break;
-      case Backlog::Event::woken:
+      case FrameQueue::Event::woken:
         break;
-      case Backlog::Event::end:
+      case FrameQueue::Event::end:
         feed_end();
         return;
-      case Backlog::Event::stopped:
+      case FrameQueue::Event::stopped:
         return;
     }
   }
 }
 
-void SinkCore::feed_end() {
+void Publisher::feed_end() {
   std::lock_guard lock(feed_mutex_);
   uplink_.send_end();
 }
 
 // Taken under the lock, so that no newer frame goes before it.
-void SinkCore::feed_next() {
+void Publisher::feed_next() {
   std::lock_guard lock(feed_mutex_);
   Frame frame;
   if (backlog_.take(frame)) {
@@ -83,7 +83,7 @@ void SinkCore::feed_next() {
 }
 
 // A muxer that is idle takes a frame without waiting.
-bool SinkCore::feed_now(Frame &frame) {
+bool Publisher::feed_now(Frame &frame) {
   std::unique_lock lock(feed_mutex_, std::try_to_lock);
   if (!lock || !backlog_.idle() || !uplink_.idle())
     return false;
@@ -93,7 +93,7 @@ bool SinkCore::feed_now(Frame &frame) {
 
 // The network's troubles are repaired behind the muxer; what comes back from it is its own, and
 // ends this.
-void SinkCore::check_flow(GstFlowReturn flow) {
+void Publisher::check_flow(GstFlowReturn flow) {
   if (flow == GST_FLOW_OK)
     return;
   backlog_.stop();
@@ -104,7 +104,7 @@ void SinkCore::check_flow(GstFlowReturn flow) {
         ("flvmux returned %s for %" GST_PTR_FORMAT, gst_flow_get_name(flow), sent_caps_.get()));
 }
 
-void SinkCore::feed_frame(Frame frame) {
+void Publisher::feed_frame(Frame frame) {
   const Clock::time_point now = Clock::now();
   if (resumed_.exchange(false))
     timeline_.paused();
@@ -135,7 +135,7 @@ void SinkCore::feed_frame(Frame frame) {
 }
 
 // With the wall clock of the moment at which the frame's first sample was at the sink pad.
-BufferPtr SinkCore::stamped(BufferPtr payload, const Frame &frame) {
+BufferPtr Publisher::stamped(BufferPtr payload, const Frame &frame) {
   ObjectPtr<GstClock> clock(gst_element_get_clock(GST_ELEMENT(bin_)));
   if (!clock || !playing_)
     return payload;
@@ -147,8 +147,8 @@ BufferPtr SinkCore::stamped(BufferPtr payload, const Frame &frame) {
   return stamp_frame(payload.get(), g_get_real_time() - age);
 }
 
-GstFlowReturn SinkCore::send(BufferPtr payload, const CapsPtr &caps, GstClockTime time,
-                             GstClockTime duration, Clock::time_point arrival) {
+GstFlowReturn Publisher::send(BufferPtr payload, const CapsPtr &caps, GstClockTime time,
+                              GstClockTime duration, Clock::time_point arrival) {
   BufferPtr out(gst_buffer_make_writable(payload.release()));
   GST_BUFFER_PTS(out.get()) = GST_BUFFER_DTS(out.get()) = time;
   GST_BUFFER_DURATION(out.get()) = duration;
@@ -157,7 +157,7 @@ GstFlowReturn SinkCore::send(BufferPtr payload, const CapsPtr &caps, GstClockTim
   return uplink_.send(out.get(), caps.get(), arrival);
 }
 
-void SinkCore::feed_filler() {
+void Publisher::feed_filler() {
   const Clock::time_point now = Clock::now();
   OnGap on_gap;
   const BufferPtr *piece = nullptr;

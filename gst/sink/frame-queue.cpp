@@ -5,14 +5,14 @@
 
 namespace agora {
 
-void Backlog::start() {
+void FrameQueue::start() {
   std::lock_guard lock(mutex_);
   frames_.clear();
   totals_ = {};
   ended_ = woken_ = stopped_ = false;
 }
 
-void Backlog::stop() {
+void FrameQueue::stop() {
   std::lock_guard lock(mutex_);
   stopped_ = true;
   frames_.clear();
@@ -20,18 +20,18 @@ void Backlog::stop() {
   changed_.notify_all();
 }
 
-void Backlog::set_limit(GstClockTime limit) {
+void FrameQueue::set_limit(GstClockTime limit) {
   std::lock_guard lock(mutex_);
   limit_ = limit;
   drop_surplus();
 }
 
-GstClockTime Backlog::limit() const {
+GstClockTime FrameQueue::limit() const {
   std::lock_guard lock(mutex_);
   return limit_;
 }
 
-bool Backlog::put(Frame frame) {
+bool FrameQueue::put(Frame frame) {
   std::lock_guard lock(mutex_);
   if (stopped_ || ended_)
     return true;
@@ -42,7 +42,7 @@ bool Backlog::put(Frame frame) {
   return !dropped;
 }
 
-bool Backlog::drop_surplus() {
+bool FrameQueue::drop_surplus() {
   const std::uint64_t before = totals_.dropped_frames;
   // The newest frame stays, however small the limit.
   while (frames_.size() > 1 && totals_.queued > limit_) {
@@ -57,20 +57,20 @@ bool Backlog::drop_surplus() {
   return totals_.dropped_frames != before;
 }
 
-void Backlog::end() {
+void FrameQueue::end() {
   std::lock_guard lock(mutex_);
   ended_ = true;
   changed_.notify_one();
 }
 
-void Backlog::clear() {
+void FrameQueue::clear() {
   std::lock_guard lock(mutex_);
   frames_.clear();
   totals_.queued = 0;
   ended_ = false;
 }
 
-Backlog::Event Backlog::wait(const Clock::time_point *deadline) {
+FrameQueue::Event FrameQueue::wait(const Clock::time_point *deadline) {
   std::unique_lock lock(mutex_);
   const auto ready = [this] { return stopped_ || woken_ || ended_ || !frames_.empty(); };
   if (!deadline)
@@ -84,7 +84,7 @@ Backlog::Event Backlog::wait(const Clock::time_point *deadline) {
   return std::exchange(woken_, false) ? Event::woken : Event::end;
 }
 
-bool Backlog::take(Frame &frame) {
+bool FrameQueue::take(Frame &frame) {
   std::lock_guard lock(mutex_);
   if (frames_.empty())
     return false;
@@ -94,24 +94,24 @@ bool Backlog::take(Frame &frame) {
   return true;
 }
 
-bool Backlog::idle() const {
+bool FrameQueue::idle() const {
   std::lock_guard lock(mutex_);
   return frames_.empty() && !ended_ && !stopped_;
 }
 
-void Backlog::wake() {
+void FrameQueue::wake() {
   std::lock_guard lock(mutex_);
   woken_ = true;
   changed_.notify_one();
 }
 
-void Backlog::add_dropped(GstClockTime duration, std::uint64_t frames) {
+void FrameQueue::add_dropped(GstClockTime duration, std::uint64_t frames) {
   std::lock_guard lock(mutex_);
   totals_.dropped += duration;
   totals_.dropped_frames += frames;
 }
 
-Backlog::Totals Backlog::totals() const {
+FrameQueue::Totals FrameQueue::totals() const {
   std::lock_guard lock(mutex_);
   return totals_;
 }

@@ -31,7 +31,7 @@ struct Frame {
 };
 
 // Thread-safe: one thread puts, one waits, any one asks.
-class Backlog {
+class FrameQueue {
  public:
   enum class Event { frame, timeout, woken, end, stopped };
   struct Totals {

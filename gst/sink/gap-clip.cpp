@@ -22,7 +22,7 @@ bool take_error (GstElement *pipeline, GError **error) {
   return true;
 }
 
-bool pull_all (GstElement *pipeline, const std::atomic<bool> &stop, Clip &clip, GError **error) {
+bool pull_all (GstElement *pipeline, const std::atomic<bool> &stop, GapClip &clip, GError **error) {
   ObjectPtr<GstElement> out(gst_bin_get_by_name(GST_BIN(pipeline), "out"));
   GstAppSink *sink = GST_APP_SINK(out.get());
   while (!stop && clip.frames.size() < most_frames) {
@@ -43,9 +43,9 @@ bool pull_all (GstElement *pipeline, const std::atomic<bool> &stop, Clip &clip, 
 
 }  // namespace
 
-bool Clip::load(const std::string &path, const std::atomic<bool> &stop, Clip &clip,
-                GError **error) {
-  const Front::Encoder *best = Front::best_encoder();
+bool GapClip::load(const std::string &path, const std::atomic<bool> &stop, GapClip &clip,
+                   GError **error) {
+  const InputChain::Encoder *best = InputChain::best_encoder();
   const char *encoder = best ? best->name : nullptr;
   if (!encoder) {
     g_set_error_literal(error, GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN,

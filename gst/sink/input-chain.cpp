@@ -28,7 +28,7 @@ constexpr const char *expected =
     "first, for example with decodebin.";
 
 // By sound at voice rates; all of them take `bitrate` in bits per second.
-constexpr std::array<Front::Encoder, 4> encoders = {
+constexpr std::array<InputChain::Encoder, 4> encoders = {
     {{"fdkaacenc", 0}, {"voaacenc", 1600}, {"avenc_aac", 1024}, {"faac", 0}}};
 
 constexpr unsigned bitrate_mono = 64'000;
@@ -59,22 +59,23 @@ bool structure_is_framed (const GstStructure *structure) {
 
 }  // namespace
 
-Front::Front(GstBin *bin, GstPad *pad, GstElement *exit) : bin_(bin), pad_(pad), exit_(exit) {
+InputChain::InputChain(GstBin *bin, GstPad *pad, GstElement *exit)
+    : bin_(bin), pad_(pad), exit_(exit) {
   ObjectPtr<GstPad> entry(gst_element_get_static_pad(exit_, "sink"));
   gst_pad_add_probe(entry.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_exit_event, this, nullptr);
 }
 
-GstPadProbeReturn Front::on_exit_event(GstPad *, GstPadProbeInfo *info, gpointer self) {
-  const bool drained = static_cast<Front *>(self)->draining_ &&
+GstPadProbeReturn InputChain::on_exit_event(GstPad *, GstPadProbeInfo *info, gpointer self) {
+  const bool drained = static_cast<InputChain *>(self)->draining_ &&
                        GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS;
   return drained ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
 }
 
-GstCaps *Front::template_caps() {
+GstCaps *InputChain::template_caps() {
   return gst_caps_from_string(accepted);
 }
 
-Front::Kind Front::kind_of(const GstCaps *caps) {
+InputChain::Kind InputChain::kind_of(const GstCaps *caps) {
   if (gst_caps_is_any(caps) || gst_caps_get_size(caps) == 0)
     return Kind::none;
   const GstStructure *structure = gst_caps_get_structure(caps, 0);
@@ -93,14 +94,14 @@ Front::Kind Front::kind_of(const GstCaps *caps) {
   return Kind::none;
 }
 
-void Front::refuse(const GstCaps *caps) {
+void InputChain::refuse(const GstCaps *caps) {
   g_autofree char *text = gst_caps_to_string(caps);
   refused_ = true;
   GST_ELEMENT_ERROR(bin_, STREAM, WRONG_TYPE, ("Can't send %s to the channel. %s", text, expected),
                     (nullptr));
 }
 
-void Front::ended() {
+void InputChain::ended() {
   ObjectPtr<GstPad> entry(gst_element_get_static_pad(exit_, "sink"));
   if (refused_ || gst_pad_is_linked(entry.get()))
     return;
@@ -109,7 +110,7 @@ void Front::ended() {
                     ("The stream ended, and there was no sound in it. %s", expected), (nullptr));
 }
 
-bool Front::explain(GstMessage *message) {
+bool InputChain::explain(GstMessage *message) {
   const auto is_source = [message] (const ObjectPtr<GstElement> &element) {
     return GST_OBJECT(element.get()) == GST_MESSAGE_SRC(message);
   };
@@ -133,7 +134,7 @@ bool Front::explain(GstMessage *message) {
   return true;
 }
 
-bool Front::accept(GstCaps *caps) {
+bool InputChain::accept(GstCaps *caps) {
   const Kind kind = kind_of(caps);
   if (kind == Kind::none) {
     refuse(caps);
@@ -147,11 +148,11 @@ bool Front::accept(GstCaps *caps) {
   return kind != Kind::raw || fit(caps);
 }
 
-bool Front::prepare() {
+bool InputChain::prepare() {
   return kind_ != Kind::none || plug(Kind::unknown, nullptr);
 }
 
-bool Front::fit(const GstCaps *caps) {
+bool InputChain::fit(const GstCaps *caps) {
   const GstStructure *structure = gst_caps_get_structure(caps, 0);
   int rate = 0;
   int channels = 0;
@@ -184,7 +185,7 @@ bool Front::fit(const GstCaps *caps) {
 }
 
 // What it decodes to is known only then: 48 kHz, and stereo unless the caps say mono.
-bool Front::fit_decoded(const GstCaps *caps) {
+bool InputChain::fit_decoded(const GstCaps *caps) {
   int channels = 0;
   gst_structure_get_int(gst_caps_get_structure(caps, 0), "channels", &channels);
   CapsPtr decoded(gst_caps_new_simple("audio/x-raw", "rate", G_TYPE_INT, default_rate, "channels",
@@ -192,7 +193,7 @@ bool Front::fit_decoded(const GstCaps *caps) {
   return fit(decoded.get());
 }
 
-bool Front::add_decoder(GstCaps *caps, std::vector<GstElement *> &chain) {
+bool InputChain::add_decoder(GstCaps *caps, std::vector<GstElement *> &chain) {
   GstElement *decoder = make_decoder(caps);
   if (!decoder) {
     post_missing_decoder(GST_ELEMENT(bin_), caps);
@@ -211,7 +212,7 @@ bool Front::add_decoder(GstCaps *caps, std::vector<GstElement *> &chain) {
   return true;
 }
 
-GstElement *Front::make(const char *factory, const char *package) {
+GstElement *InputChain::make(const char *factory, const char *package) {
   ObjectPtr<GstElement> element = sink_ref(gst_element_factory_make(factory, nullptr));
   if (!element) {
     post_missing_element(GST_ELEMENT(bin_), factory, package);
@@ -223,7 +224,7 @@ GstElement *Front::make(const char *factory, const char *package) {
   return elements_.back().get();
 }
 
-const Front::Encoder *Front::best_encoder() {
+const InputChain::Encoder *InputChain::best_encoder() {
   for (const Encoder &encoder : encoders) {
     ObjectPtr<GstElementFactory> factory(gst_element_factory_find(encoder.name));
     if (factory)
@@ -232,7 +233,7 @@ const Front::Encoder *Front::best_encoder() {
   return nullptr;
 }
 
-GstElement *Front::make_encoder() {
+GstElement *InputChain::make_encoder() {
   if (const Encoder *encoder = best_encoder()) {
     priming_ = encoder->priming;
     return make(encoder->name, "gstreamer1.0-plugins-bad");
@@ -247,7 +248,7 @@ GstElement *Front::make_encoder() {
   return nullptr;
 }
 
-bool Front::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chain) {
+bool InputChain::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chain) {
   const auto add = [&] (const char *factory, const char *package) {
     GstElement *element = make(factory, package);
     if (element)
@@ -291,7 +292,7 @@ bool Front::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chain) {
   return false;
 }
 
-bool Front::link(const std::vector<GstElement *> &chain, GstElement *after) {
+bool InputChain::link(const std::vector<GstElement *> &chain, GstElement *after) {
   if (chain.empty())
     return true;
   for (std::size_t i = 0; i + 1 < chain.size(); i++) {
@@ -305,7 +306,7 @@ bool Front::link(const std::vector<GstElement *> &chain, GstElement *after) {
   return true;
 }
 
-bool Front::plug(Kind kind, GstCaps *caps) {
+bool InputChain::plug(Kind kind, GstCaps *caps) {
   GST_DEBUG_OBJECT(bin_, "plugging for %" GST_PTR_FORMAT, caps);
   std::vector<GstElement *> chain;
   if (!build(kind, caps, chain))
@@ -323,7 +324,7 @@ bool Front::plug(Kind kind, GstCaps *caps) {
   return true;
 }
 
-void Front::on_type_found(GstElement *typefind, guint, GstCaps *caps, Front *self) {
+void InputChain::on_type_found(GstElement *typefind, guint, GstCaps *caps, InputChain *self) {
   const Kind kind = kind_of(caps);
   // Raw sound can't be told from bytes alone; what claims to be it has no rate.
   if (kind == Kind::none || kind == Kind::raw) {
@@ -339,11 +340,11 @@ void Front::on_type_found(GstElement *typefind, guint, GstCaps *caps, Front *sel
                       ("elements for %" GST_PTR_FORMAT " don't link", caps));
 }
 
-void Front::on_demuxer_pad(GstElement *, GstPad *pad, Front *self) {
+void InputChain::on_demuxer_pad(GstElement *, GstPad *pad, InputChain *self) {
   self->demuxed(pad);
 }
 
-void Front::demuxed(GstPad *pad) {
+void InputChain::demuxed(GstPad *pad) {
   CapsPtr caps(gst_pad_get_current_caps(pad));
   if (!caps)
     caps.reset(gst_pad_query_caps(pad, nullptr));
@@ -371,7 +372,7 @@ void Front::demuxed(GstPad *pad) {
   gst_pad_link(pad, sink.get());
 }
 
-void Front::unplug() {
+void InputChain::unplug() {
   if (kind_ == Kind::none)
     return;
   // What the old elements still hold comes out first.
@@ -384,7 +385,7 @@ void Front::unplug() {
   reset();
 }
 
-void Front::reset() {
+void InputChain::reset() {
   gst_ghost_pad_set_target(GST_GHOST_PAD(pad_), nullptr);
   std::vector<ObjectPtr<GstElement>> elements;
   {

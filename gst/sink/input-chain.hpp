@@ -13,10 +13,10 @@
 namespace agora {
 
 // All of it runs on the streaming thread, under the pad's stream lock, but for reset().
-class Front {
+class InputChain {
  public:
   // `bin` owns this; `pad` is its ghost pad; `exit` takes AAC.
-  Front(GstBin *bin, GstPad *pad, GstElement *exit);
+  InputChain(GstBin *bin, GstPad *pad, GstElement *exit);
 
   // The first of the AAC encoders, in the order of preference, that is installed; or nullptr.
   struct Encoder {
@@ -64,8 +64,9 @@ class Front {
   void refuse (const GstCaps *caps);
 
   static GstPadProbeReturn on_exit_event (GstPad *pad, GstPadProbeInfo *info, gpointer self);
-  static void on_type_found (GstElement *typefind, guint probability, GstCaps *caps, Front *self);
-  static void on_demuxer_pad (GstElement *demuxer, GstPad *pad, Front *self);
+  static void on_type_found (GstElement *typefind, guint probability, GstCaps *caps,
+                             InputChain *self);
+  static void on_demuxer_pad (GstElement *demuxer, GstPad *pad, InputChain *self);
   void demuxed (GstPad *pad);
 
   GstBin *bin_;

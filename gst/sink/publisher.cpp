@@ -29,7 +29,7 @@ constexpr unsigned least_bitrate = 8'000;
 
 }  // namespace
 
-SinkCore::SinkCore(GstBin *bin, GstPad *pad)
+Publisher::Publisher(GstBin *bin, GstPad *pad)
     : bin_(bin),
       pace_(sink_ref(gst_element_factory_make("clocksync", "pace"))),
       tail_(sink_ref(gst_pad_new("tail", GST_PAD_SINK))),
@@ -47,11 +47,11 @@ SinkCore::SinkCore(GstBin *bin, GstPad *pad)
 
 // Whose reference was the last one is settled by GObject's counter, which ThreadSanitizer doesn't
 // see on Debian: it sees what the locks settle.
-SinkCore::~SinkCore() {
+Publisher::~Publisher() {
   std::scoped_lock lock(feed_mutex_, mutex_);
 }
 
-bool SinkCore::start(const Settings &channel, const SinkSettings &settings) {
+bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settings) {
   const auto clip_over = std::make_shared<std::atomic<bool>>(false);
   {
     std::lock_guard lock(mutex_);
@@ -93,8 +93,8 @@ bool SinkCore::start(const Settings &channel, const SinkSettings &settings) {
   gst_pad_set_active(tail_.get(), TRUE);
 
   g_autoptr(GError) error = nullptr;
-  std::shared_ptr<Session> session =
-      Session::join(GST_ELEMENT(bin_), channel, Part::host, this, &error);
+  std::shared_ptr<Membership> session =
+      Membership::join(GST_ELEMENT(bin_), channel, Part::host, this, &error);
   if (!session) {
     post_failure(GST_ELEMENT(bin_), *error);
     return false;
@@ -110,7 +110,7 @@ bool SinkCore::start(const Settings &channel, const SinkSettings &settings) {
   return true;
 }
 
-bool SinkCore::begin_feeding() {
+bool Publisher::begin_feeding() {
   {
     std::lock_guard lock(mutex_);
     end_over_ = std::make_shared<std::atomic<bool>>(false);
@@ -129,14 +129,14 @@ bool SinkCore::begin_feeding() {
   feeder_ = g_thread_new(
       "agorasink:feed",
       [] (gpointer self) -> gpointer {
-        static_cast<SinkCore *>(self)->feed();
+        static_cast<Publisher *>(self)->feed();
         return nullptr;
       },
       this);
   return true;
 }
 
-void SinkCore::end_feeding() {
+void Publisher::end_feeding() {
   {
     std::lock_guard lock(mutex_);
     if (end_over_)
@@ -150,26 +150,26 @@ void SinkCore::end_feeding() {
 
 // Sound goes on after its end (a seek, another stream): as another publication, for the last one is
 // over. The streaming thread.
-void SinkCore::revive() {
+void Publisher::revive() {
   if (!ended_ || stopping_)
     return;
   end_feeding();
   ended_ = false;
   if (!begin_feeding())
     return;
-  if (const std::shared_ptr<Session> channel = session())
+  if (const std::shared_ptr<Membership> channel = session())
     channel->republish(this);
 }
 
-void SinkCore::load_clip(const Token &over) {
+void Publisher::load_clip(const Token &over) {
   std::string path;
   {
     std::lock_guard lock(mutex_);
     path = settings_.gap_location;
   }
-  Clip clip;
+  GapClip clip;
   g_autoptr(GError) error = nullptr;
-  const bool loaded = Clip::load(path, *over, clip, &error);
+  const bool loaded = GapClip::load(path, *over, clip, &error);
   {
     std::lock_guard lock(mutex_);
     if (*over)
@@ -186,7 +186,7 @@ void SinkCore::load_clip(const Token &over) {
                     (nullptr));
 }
 
-void SinkCore::set_playing(bool playing) {
+void Publisher::set_playing(bool playing) {
   if (playing)
     resumed_ = true;
   playing_ = playing;
@@ -194,11 +194,11 @@ void SinkCore::set_playing(bool playing) {
   backlog_.wake();
 }
 
-void SinkCore::stop() {
+void Publisher::stop() {
   stopping_ = true;
   // After it no streaming thread of ours begins anything.
   gst_pad_set_active(tail_.get(), FALSE);
-  std::shared_ptr<Session> session;
+  std::shared_ptr<Membership> session;
   AgoraClient *client = nullptr;
   {
     std::lock_guard lock(mutex_);
@@ -213,22 +213,22 @@ void SinkCore::stop() {
   g_clear_object(&client);
 }
 
-void SinkCore::stopped() {
+void Publisher::stopped() {
   front_.reset();
 }
 
-std::shared_ptr<Session> SinkCore::session() const {
+std::shared_ptr<Membership> Publisher::session() const {
   std::lock_guard lock(mutex_);
   return session_;
 }
 
 // --- What comes in
 
-GstFlowReturn SinkCore::on_frame(GstPad *pad, GstObject *, GstBuffer *buffer) {
-  return static_cast<SinkCore *>(gst_pad_get_element_private(pad))->take_in(BufferPtr(buffer));
+GstFlowReturn Publisher::on_frame(GstPad *pad, GstObject *, GstBuffer *buffer) {
+  return static_cast<Publisher *>(gst_pad_get_element_private(pad))->take_in(BufferPtr(buffer));
 }
 
-GstFlowReturn SinkCore::take_in(BufferPtr buffer) {
+GstFlowReturn Publisher::take_in(BufferPtr buffer) {
   if (ended_)
     return GST_FLOW_EOS;
   if (failed_)
@@ -259,8 +259,8 @@ GstFlowReturn SinkCore::take_in(BufferPtr buffer) {
   return GST_FLOW_OK;
 }
 
-gboolean SinkCore::on_event(GstPad *pad, GstObject *, GstEvent *event) {
-  auto *self = static_cast<SinkCore *>(gst_pad_get_element_private(pad));
+gboolean Publisher::on_event(GstPad *pad, GstObject *, GstEvent *event) {
+  auto *self = static_cast<Publisher *>(gst_pad_get_element_private(pad));
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_STREAM_START:
       self->fresh_ = true;
@@ -292,7 +292,7 @@ gboolean SinkCore::on_event(GstPad *pad, GstObject *, GstEvent *event) {
   return TRUE;
 }
 
-gboolean SinkCore::on_query(GstPad *pad, GstObject *parent, GstQuery *query) {
+gboolean Publisher::on_query(GstPad *pad, GstObject *parent, GstQuery *query) {
   // What the encoder and the parser choose from.
   static GstStaticCaps raw_aac =
       GST_STATIC_CAPS("audio/mpeg, mpegversion = (int) { 2, 4 }, stream-format = (string) raw");
@@ -317,12 +317,12 @@ gboolean SinkCore::on_query(GstPad *pad, GstObject *parent, GstQuery *query) {
   }
 }
 
-bool SinkCore::query(GstQuery *query) {
+bool Publisher::query(GstQuery *query) {
   // Latency as it is where the pacing is: behind the encoder.
   return gst_pad_peer_query(tail_.get(), query);
 }
 
-void SinkCore::end_of_stream(guint32 seqnum) {
+void Publisher::end_of_stream(guint32 seqnum) {
   if (ended_.exchange(true))
     return;
   backlog_.end();
@@ -334,10 +334,10 @@ void SinkCore::end_of_stream(guint32 seqnum) {
   run_async(GST_ELEMENT(bin_), [this, seqnum, over] { finish(seqnum, over); });
 }
 
-void SinkCore::finish(guint32 seqnum, const Token &over) {
+void Publisher::finish(guint32 seqnum, const Token &over) {
   if (!uplink_.drain(drain_quiet, drain_most))
     GST_INFO_OBJECT(bin_, "not all that was queued could be sent");
-  std::shared_ptr<Session> channel;
+  std::shared_ptr<Membership> channel;
   {
     std::lock_guard lock(mutex_);
     if (*over)
@@ -353,22 +353,22 @@ void SinkCore::finish(guint32 seqnum, const Token &over) {
 
 // --- The channel
 
-void SinkCore::joined(std::uint32_t uid) {
+void Publisher::joined(std::uint32_t uid) {
   uid_ = uid;
   uplink_.moved();
   g_object_notify(G_OBJECT(bin_), "uid");
 }
 
-void SinkCore::push_url(const std::string &url) {
+void Publisher::push_url(const std::string &url) {
   uplink_.connect(url);
   uplink_.moved();
 }
 
-void SinkCore::channel_event(const char *name, std::uint32_t uid) {
+void Publisher::channel_event(const char *name, std::uint32_t uid) {
   announce_event(GST_ELEMENT(bin_), name, uid);
 }
 
-void SinkCore::failed(const GError &error) {
+void Publisher::failed(const GError &error) {
   if (!g_error_matches(&error, AGORA_ERROR, AGORA_ERROR_REPLACED)) {
     post_late_failure(GST_ELEMENT(bin_), error);
     return;
@@ -379,34 +379,34 @@ void SinkCore::failed(const GError &error) {
   post_late_failure(GST_ELEMENT(bin_), *named);
 }
 
-void SinkCore::set_muted(bool muted) {
+void Publisher::set_muted(bool muted) {
   if (muted_.exchange(muted) == muted)
     return;
-  if (const std::shared_ptr<Session> channel = session())
+  if (const std::shared_ptr<Membership> channel = session())
     channel->mute_local(this, muted);
 }
 
-void SinkCore::renew_token(const std::string &token) {
-  if (const std::shared_ptr<Session> channel = session())
+void Publisher::renew_token(const std::string &token) {
+  if (const std::shared_ptr<Membership> channel = session())
     channel->renew_token(this, token);
 }
 
-void SinkCore::update_push_url() {
-  if (const std::shared_ptr<Session> channel = session())
+void Publisher::update_push_url() {
+  if (const std::shared_ptr<Membership> channel = session())
     channel->update_push_url(this);
 }
 
-void SinkCore::token_refused(const GError &error) {
+void Publisher::token_refused(const GError &error) {
   post_token_refused(GST_ELEMENT(bin_), error);
 }
 
-void SinkCore::set_max_backlog(unsigned ms) {
+void Publisher::set_max_backlog(unsigned ms) {
   backlog_.set_limit(ms * GST_MSECOND);
 }
 
 // --- Trouble
 
-void SinkCore::reconnecting(const GError &error) {
+void Publisher::reconnecting(const GError &error) {
   {
     std::lock_guard lock(mutex_);
     if (std::exchange(signalling_down_, true) || media_down_)
@@ -417,7 +417,7 @@ void SinkCore::reconnecting(const GError &error) {
   announce_reconnecting(GST_ELEMENT(bin_), error);
 }
 
-void SinkCore::reconnected(GstClockTime) {
+void Publisher::reconnected(GstClockTime) {
   GstClockTime duration = 0;
   {
     std::lock_guard lock(mutex_);
@@ -428,11 +428,11 @@ void SinkCore::reconnected(GstClockTime) {
   announce_reconnected(GST_ELEMENT(bin_), duration);
 }
 
-void SinkCore::leg_taken() {
+void Publisher::leg_taken() {
   g_object_notify(G_OBJECT(bin_), "push-url");
 }
 
-void SinkCore::leg_works() {
+void Publisher::leg_works() {
   GstClockTime duration = 0;
   {
     std::lock_guard lock(mutex_);
@@ -444,7 +444,7 @@ void SinkCore::leg_works() {
 }
 
 // Under the lock. True when the application doesn't know of any trouble yet.
-bool SinkCore::media_down() {
+bool Publisher::media_down() {
   const bool news = !media_down_ && !signalling_down_;
   media_down_ = true;
   if (news) {
@@ -455,7 +455,7 @@ bool SinkCore::media_down() {
 }
 
 // The streaming thread: the session is up, but has taken nothing for longer than the backlog lasts.
-void SinkCore::leg_stalled() {
+void Publisher::leg_stalled() {
   {
     std::lock_guard lock(mutex_);
     if (!media_down())
@@ -466,10 +466,10 @@ void SinkCore::leg_stalled() {
   announce_reconnecting(GST_ELEMENT(bin_), *cause);
 }
 
-void SinkCore::leg_broke(const GError &cause) {
+void Publisher::leg_broke(const GError &cause) {
   bool tell = false;
   bool give_up = false;
-  std::shared_ptr<Session> channel;
+  std::shared_ptr<Membership> channel;
   {
     std::lock_guard lock(mutex_);
     if (stopping_)
@@ -493,14 +493,14 @@ void SinkCore::leg_broke(const GError &cause) {
     channel->push_broke(this);
 }
 
-bool SinkCore::swallow(GstMessage *message) {
+bool Publisher::swallow(GstMessage *message) {
   return uplink_.swallow(message) || front_.explain(message);
 }
 
 // --- Telling
 
-GstStructure *SinkCore::stats() const {
-  const Backlog::Totals totals = backlog_.totals();
+GstStructure *Publisher::stats() const {
+  const FrameQueue::Totals totals = backlog_.totals();
   guint reconnects = 0;
   {
     std::lock_guard lock(mutex_);
@@ -515,12 +515,12 @@ GstStructure *SinkCore::stats() const {
       "reconnects", G_TYPE_UINT, reconnects, nullptr);
 }
 
-std::string SinkCore::push_url() const {
+std::string Publisher::push_url() const {
   return uplink_.url();
 }
 
-const char *SinkCore::connection_state() const {
-  const std::shared_ptr<Session> channel = session();
+const char *Publisher::connection_state() const {
+  const std::shared_ptr<Membership> channel = session();
   return channel ? channel->state() : "idle";
 }
 

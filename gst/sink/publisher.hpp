@@ -29,13 +29,13 @@ struct SinkSettings {
 };
 
 // start() and stop() come from state changes, one at a time; see the comment at each other method.
-class SinkCore final : public Member, private Uplink::Owner {
+class Publisher final : public Member, private Uplink::Owner {
  public:
-  SinkCore(GstBin *bin, GstPad *pad);
-  ~SinkCore() override;
+  Publisher(GstBin *bin, GstPad *pad);
+  ~Publisher() override;
 
   // READY to PAUSED. False: an ERROR is on the bus.
-  bool start (const Settings &channel, const SinkSettings &settings);
+  bool start (const ChannelSettings &channel, const SinkSettings &settings);
   // PAUSED to PLAYING and back.
   void set_playing (bool playing);
   // PAUSED to READY, before the children: nothing waits any more, and the goodbye is said.
@@ -104,14 +104,14 @@ class SinkCore final : public Member, private Uplink::Owner {
 
   bool media_down ();
   void leg_stalled ();
-  std::shared_ptr<Session> session () const;
+  std::shared_ptr<Membership> session () const;
   void finish (guint32 seqnum, const Token &over);
 
   GstBin *bin_;
   ObjectPtr<GstElement> pace_;
   ObjectPtr<GstPad> tail_;
-  Front front_;
-  Backlog backlog_;
+  InputChain front_;
+  FrameQueue backlog_;
   Uplink uplink_;
 
   // Streaming thread.
@@ -144,11 +144,11 @@ class SinkCore final : public Member, private Uplink::Owner {
   std::atomic<guint32> uid_ = 0;
 
   mutable std::mutex mutex_;  // guards all below; no call leaves the object under it
-  std::shared_ptr<Session> session_;
+  std::shared_ptr<Membership> session_;
   AgoraClient *client_ = nullptr;  // the application's, held while started
   SinkSettings settings_;
   unsigned reconnect_timeout_s_ = 0;
-  Clip clip_;
+  GapClip clip_;
   Token clip_over_;
   Token end_over_;
   bool media_down_ = false;

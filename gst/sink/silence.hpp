@@ -29,13 +29,13 @@ CapsPtr default_aac_caps ();
 BufferPtr silent_frame (int channels);
 
 // A sound file as AAC frames, to be played over and over.
-struct Clip {
+struct GapClip {
   CapsPtr caps;
   std::vector<BufferPtr> frames;
 
   // Decodes and encodes it with standard elements; for a thread that may wait. Stops early and
   // gives nothing when `*stop` turns true.
-  static bool load (const std::string &path, const std::atomic<bool> &stop, Clip &clip,
+  static bool load (const std::string &path, const std::atomic<bool> &stop, GapClip &clip,
                     GError **error);
 };
 

@@ -34,7 +34,7 @@ constexpr milliseconds stale_slack(200);
 
 }  // namespace
 
-Uplink::Uplink(GstBin *bin, Backlog &backlog, Owner &owner)
+Uplink::Uplink(GstBin *bin, FrameQueue &backlog, Owner &owner)
     : bin_(bin), backlog_(backlog), owner_(owner) {
   feed_ = sink_ref(gst_pad_new("feed", GST_PAD_SRC));
   gate_ = sink_ref(gst_pad_new("gate", GST_PAD_SINK));
@@ -83,7 +83,7 @@ bool Uplink::start() {
 }
 
 void Uplink::stop() {
-  std::vector<LegPtr> legs;
+  std::vector<ConnectionPtr> legs;
   {
     std::lock_guard lock(mutex_);
     running_ = false;
@@ -94,14 +94,14 @@ void Uplink::stop() {
     former_.reset();
     changed_.notify_all();
   }
-  for (const LegPtr &leg : legs)
+  for (const ConnectionPtr &leg : legs)
     leg->cut();
   const Deadline until = told_by();
-  for (const LegPtr &leg : legs)
+  for (const ConnectionPtr &leg : legs)
     leg->close(until);
   {
     std::lock_guard lock(mutex_);
-    for (const LegPtr &leg : legs)
+    for (const ConnectionPtr &leg : legs)
       std::erase(legs_, leg);
   }
   legs.clear();
@@ -185,7 +185,7 @@ gboolean Uplink::on_event(GstPad *pad, GstObject *, GstEvent *event) {
   return TRUE;
 }
 
-Uplink::LegPtr Uplink::await_leg() {
+Uplink::ConnectionPtr Uplink::await_leg() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return !running_ || (leg_ && !leg_->broken()); });
   return running_ ? leg_ : nullptr;
@@ -225,7 +225,7 @@ bool Uplink::idle() const {
 
 GstFlowReturn Uplink::render(GstBuffer *buffer) {
   for (;;) {
-    const LegPtr leg = await_leg();
+    const ConnectionPtr leg = await_leg();
     if (!leg)
       return GST_FLOW_FLUSHING;
     // Headers come to every session with the caps.
@@ -250,7 +250,7 @@ GstFlowReturn Uplink::render(GstBuffer *buffer) {
 
 // Waits where that one's network does, but no longer than it is kept.
 void Uplink::send_to_former(GstBuffer *buffer) {
-  LegPtr former;
+  ConnectionPtr former;
   {
     std::lock_guard lock(mutex_);
     if (!former_ || former_->broken())
@@ -263,7 +263,7 @@ void Uplink::send_to_former(GstBuffer *buffer) {
   in_former_ = nullptr;
 }
 
-void Uplink::rendered(const LegPtr &leg, gsize bytes) {
+void Uplink::rendered(const ConnectionPtr &leg, gsize bytes) {
   bool tell = false;
   {
     std::lock_guard lock(mutex_);
@@ -275,7 +275,7 @@ void Uplink::rendered(const LegPtr &leg, gsize bytes) {
 }
 
 void Uplink::connect(const std::string &url) {
-  LegPtr old;
+  ConnectionPtr old;
   bool wait = false;
   {
     std::lock_guard lock(mutex_);
@@ -293,7 +293,7 @@ void Uplink::connect(const std::string &url) {
     retire(std::move(old), false);
 
   g_autoptr(GError) error = nullptr;
-  LegPtr leg = Leg::make(bin_, url, &error);
+  ConnectionPtr leg = PushConnection::make(bin_, url, &error);
   if (!leg) {
     owner_.leg_broke(*error);
     return;
@@ -315,7 +315,7 @@ void Uplink::connect(const std::string &url) {
 }
 
 // Waits for the server's word, and takes the new session into use then.
-void Uplink::promote(LegPtr leg) {
+void Uplink::promote(ConnectionPtr leg) {
   const auto deadline = Clock::now() + accept_limit;
   for (;;) {
     if (leg->accepted())
@@ -338,8 +338,8 @@ void Uplink::promote(LegPtr leg) {
 }
 
 // `promoted`: unless another one has been asked for since.
-void Uplink::install(const LegPtr &leg, bool promoted) {
-  LegPtr old;
+void Uplink::install(const ConnectionPtr &leg, bool promoted) {
+  ConnectionPtr old;
   bool graceful = false;
   {
     std::lock_guard lock(mutex_);
@@ -366,7 +366,7 @@ void Uplink::install(const LegPtr &leg, bool promoted) {
     broke(leg, *leg->cause());
 }
 
-void Uplink::retire(LegPtr leg, bool graceful) {
+void Uplink::retire(ConnectionPtr leg, bool graceful) {
   run_async(GST_ELEMENT(bin_), [this, leg = std::move(leg), graceful] {
     if (graceful)
       outlast(leg);
@@ -377,7 +377,7 @@ void Uplink::retire(LegPtr leg, bool graceful) {
 }
 
 // Waits while the session is sent what the new one is, and until that is on its way.
-void Uplink::outlast(const LegPtr &leg) {
+void Uplink::outlast(const ConnectionPtr &leg) {
   std::unique_lock lock(mutex_);
   const auto gone = [&] { return !running_ || leg->broken(); };
   changed_.wait_for(lock, overlap, [&] { return gone() || former_ != leg; });
@@ -399,7 +399,7 @@ void Uplink::outlast(const LegPtr &leg) {
   } while (!changed_.wait_for(lock, drain_poll, gone));
 }
 
-void Uplink::broke(const LegPtr &leg, const GError &cause) {
+void Uplink::broke(const ConnectionPtr &leg, const GError &cause) {
   bool tell = false;
   {
     std::lock_guard lock(mutex_);
@@ -424,12 +424,13 @@ bool Uplink::stalled() {
 }
 
 bool Uplink::swallow(GstMessage *message) {
-  LegPtr leg;
+  ConnectionPtr leg;
   {
     std::lock_guard lock(mutex_);
-    const auto it = std::find_if(legs_.begin(), legs_.end(), [message] (const LegPtr &known) {
-      return GST_MESSAGE_SRC(message) == GST_OBJECT(known->element());
-    });
+    const auto it =
+        std::find_if(legs_.begin(), legs_.end(), [message] (const ConnectionPtr &known) {
+          return GST_MESSAGE_SRC(message) == GST_OBJECT(known->element());
+        });
     if (it != legs_.end())
       leg = *it;
   }
@@ -446,7 +447,7 @@ bool Uplink::swallow(GstMessage *message) {
 }
 
 void Uplink::finish() {
-  const LegPtr leg = await_leg();
+  const ConnectionPtr leg = await_leg();
   if (leg)
     leg->end();
   std::lock_guard lock(mutex_);
@@ -461,7 +462,7 @@ void Uplink::moved() {
 
 bool Uplink::stands_still() {
   const auto now = Clock::now();
-  LegPtr leg;
+  ConnectionPtr leg;
   {
     std::lock_guard lock(mutex_);
     if (!leg_ || leg_->broken() || now - looked_ < look_interval)
@@ -492,7 +493,7 @@ bool Uplink::drain(milliseconds quiet, milliseconds most) {
   const guint run = run_;
   const auto cancelled = [&] { return !running_ || run_ != run; };
   while (!changed_.wait_for(lock, drain_poll, cancelled)) {
-    const LegPtr leg = leg_ ? leg_ : next_;
+    const ConnectionPtr leg = leg_ ? leg_ : next_;
     const bool ended = ended_;
     const guint moves = moves_;
     if (ended && (!leg || leg->broken()))

@@ -32,7 +32,7 @@ class Uplink {
     virtual void leg_works () = 0;
   };
 
-  Uplink(GstBin *bin, Backlog &backlog, Owner &owner);
+  Uplink(GstBin *bin, FrameQueue &backlog, Owner &owner);
   ~Uplink();
   Uplink(const Uplink &) = delete;
   Uplink &operator=(const Uplink &) = delete;
@@ -70,7 +70,7 @@ class Uplink {
   guint sessions () const;
 
  private:
-  using LegPtr = std::shared_ptr<Leg>;
+  using ConnectionPtr = std::shared_ptr<PushConnection>;
   struct InFlight {
     GstClockTime time;
     GstClockTime duration;
@@ -82,20 +82,20 @@ class Uplink {
   static gboolean on_feed_query (GstPad *pad, GstObject *parent, GstQuery *query);
   static gboolean on_gate_query (GstPad *pad, GstObject *parent, GstQuery *query);
   GstFlowReturn render (GstBuffer *buffer);
-  LegPtr await_leg ();
+  ConnectionPtr await_leg ();
   bool is_stale (GstBuffer *buffer);
   void left (GstBuffer *buffer);
   void send_to_former (GstBuffer *buffer);
-  void rendered (const LegPtr &leg, gsize bytes);
+  void rendered (const ConnectionPtr &leg, gsize bytes);
   void finish ();
-  void install (const LegPtr &leg, bool promoted);
-  void promote (LegPtr leg);
-  void retire (LegPtr leg, bool graceful);
-  void outlast (const LegPtr &leg);
-  void broke (const LegPtr &leg, const GError &cause);
+  void install (const ConnectionPtr &leg, bool promoted);
+  void promote (ConnectionPtr leg);
+  void retire (ConnectionPtr leg, bool graceful);
+  void outlast (const ConnectionPtr &leg);
+  void broke (const ConnectionPtr &leg, const GError &cause);
 
   GstBin *bin_;
-  Backlog &backlog_;
+  FrameQueue &backlog_;
   Owner &owner_;
   ObjectPtr<GstElement> muxer_;
   ObjectPtr<GstPad> feed_;  // into the muxer
@@ -105,12 +105,12 @@ class Uplink {
 
   mutable std::mutex mutex_;  // guards all below; no call leaves the object under it
   std::condition_variable changed_;
-  LegPtr leg_;                      // takes the sound
-  LegPtr next_;                     // is to take over once it is accepted
-  LegPtr former_;                   // took it before, and takes it too for a moment
-  Leg *in_former_ = nullptr;        // the former one while a frame is on its way into it
-  std::vector<LegPtr> legs_;        // all that aren't closed yet
-  std::deque<InFlight> in_flight_;  // in the muxer, or on the way out of it
+  ConnectionPtr leg_;                    // takes the sound
+  ConnectionPtr next_;                   // is to take over once it is accepted
+  ConnectionPtr former_;                 // took it before, and takes it too for a moment
+  PushConnection *in_former_ = nullptr;  // the former one while a frame is on its way into it
+  std::vector<ConnectionPtr> legs_;      // all that aren't closed yet
+  std::deque<InFlight> in_flight_;       // in the muxer, or on the way out of it
   bool works_ = false;
   bool standing_ = false;     // what was sent is not taken
   Clock::time_point looked_;  // by stands_still()

@@ -47,8 +47,8 @@ Listener::~Listener() {
   gst_object_unref(src_);
 }
 
-bool Listener::join(const Settings &settings, GError **error) {
-  session_ = Session::join(GST_ELEMENT(element_), settings, Part::listener, this, error);
+bool Listener::join(const ChannelSettings &settings, GError **error) {
+  session_ = Membership::join(GST_ELEMENT(element_), settings, Part::listener, this, error);
   return session_ != nullptr;
 }
 
@@ -70,7 +70,7 @@ bool Listener::stop(GstClockTime budget) {
     speaker->stop(until);
     mixer_->remove(uid);
   }
-  std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads;
+  std::map<std::uint32_t, std::shared_ptr<SpeakerPad>> pads;
   {
     std::lock_guard lock(mutex_);
     pads.swap(exposed_);
@@ -199,7 +199,7 @@ void Listener::drop(std::uint32_t uid) {
   session_->let_speaker_go(this, uid);
 }
 
-std::shared_ptr<ExposedPad> Listener::exposed(std::uint32_t uid) const {
+std::shared_ptr<SpeakerPad> Listener::exposed(std::uint32_t uid) const {
   std::lock_guard lock(mutex_);
   auto it = exposed_.find(uid);
   return it == exposed_.end() ? nullptr : it->second;
@@ -213,14 +213,14 @@ void Listener::expose(std::uint32_t uid) {
     if (pads_over_ || exposed_.contains(uid) || !speakers_.contains(uid) || ending_->contains(uid))
       return;
   }
-  auto pad = std::make_shared<ExposedPad>(element_, uid);
+  auto pad = std::make_shared<SpeakerPad>(element_, uid);
   std::lock_guard lock(mutex_);
   exposed_[uid] = std::move(pad);
 }
 
 void Listener::end_pads() {
   session_->run(this, [this] {
-    std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads;
+    std::map<std::uint32_t, std::shared_ptr<SpeakerPad>> pads;
     {
       std::lock_guard lock(mutex_);
       pads_over_ = true;
@@ -232,7 +232,7 @@ void Listener::end_pads() {
 }
 
 void Listener::unexpose(std::uint32_t uid) {
-  std::shared_ptr<ExposedPad> pad = exposed(uid);
+  std::shared_ptr<SpeakerPad> pad = exposed(uid);
   if (!pad)
     return;
   {
@@ -252,14 +252,14 @@ bool EndingPads::contains(std::uint32_t uid) const {
   return pads_.contains(uid);
 }
 
-void EndingPads::add(std::shared_ptr<ExposedPad> pad) {
+void EndingPads::add(std::shared_ptr<SpeakerPad> pad) {
   std::lock_guard lock(mutex_);
   const std::uint32_t uid = pad->uid();
   pads_[uid] = std::move(pad);
 }
 
 void EndingPads::remove(std::uint32_t uid) {
-  std::shared_ptr<ExposedPad> pad;
+  std::shared_ptr<SpeakerPad> pad;
   {
     std::lock_guard lock(mutex_);
     auto it = pads_.find(uid);
@@ -273,7 +273,7 @@ void EndingPads::remove(std::uint32_t uid) {
 }
 
 void EndingPads::clear() {
-  std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads;
+  std::map<std::uint32_t, std::shared_ptr<SpeakerPad>> pads;
   {
     std::lock_guard lock(mutex_);
     pads.swap(pads_);
@@ -314,7 +314,7 @@ void Listener::watch_arrivals(GstClockTime monotonic) {
 }
 
 void Listener::tick(GstClockTime now) {
-  std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads;
+  std::map<std::uint32_t, std::shared_ptr<SpeakerPad>> pads;
   std::set<std::uint32_t> lost, away, missing;
   const GstClockTime monotonic = gst_util_get_timestamp();
   watch_arrivals(monotonic);
@@ -505,7 +505,7 @@ GstStructure *Listener::stats() const {
     auto timeline = mixer_->find(uid);
     if (!timeline)
       continue;
-    const TimelineStats s = timeline->stats();
+    const PlayoutStats s = timeline->stats();
     GstStructure *one = gst_structure_new(
         "speaker", "uid", G_TYPE_UINT, uid, "late-ms", G_TYPE_UINT64, s.late_ns / GST_MSECOND,
         "dropped-ms", G_TYPE_UINT64, s.dropped_ns / GST_MSECOND, "concealed-ms", G_TYPE_UINT64,

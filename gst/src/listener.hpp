@@ -23,14 +23,14 @@ namespace agora {
 class EndingPads {
  public:
   bool contains (std::uint32_t uid) const;
-  void add (std::shared_ptr<ExposedPad> pad);
+  void add (std::shared_ptr<SpeakerPad> pad);
   // Takes the pad away; waits for what is downstream.
   void remove (std::uint32_t uid);
   void clear ();
 
  private:
   mutable std::mutex mutex_;  // a leaf
-  std::map<std::uint32_t, std::shared_ptr<ExposedPad>> pads_;
+  std::map<std::uint32_t, std::shared_ptr<SpeakerPad>> pads_;
 };
 
 class Listener final : public Member, public Speaker::Watcher {
@@ -47,10 +47,10 @@ class Listener final : public Member, public Speaker::Watcher {
   ~Listener() override;
 
   // Finds its membership; nothing happens before enter().
-  bool join (const Settings &settings, GError **error);
+  bool join (const ChannelSettings &settings, GError **error);
   void enter ();
   // Leaves the channel and ends every session; waits at most `budget` for the goodbye. After it,
-  // nothing of this runs any more; false where a callback still does (Session::leave).
+  // nothing of this runs any more; false where a callback still does (Membership::leave).
   bool stop (GstClockTime budget);
 
   // A message of a speaker's element: whether it ends here.
@@ -96,14 +96,14 @@ class Listener final : public Member, public Speaker::Watcher {
   void watch_arrivals (GstClockTime monotonic);
   void forget_broken (std::uint32_t uid);
   void say_returned ();
-  std::shared_ptr<ExposedPad> exposed (std::uint32_t uid) const;
+  std::shared_ptr<SpeakerPad> exposed (std::uint32_t uid) const;
   void expose (std::uint32_t uid);
   void unexpose (std::uint32_t uid);
 
   GstBin *element_;
   GstPad *src_;  // the mix
   std::shared_ptr<Mixer> mixer_;
-  std::shared_ptr<Session> session_;
+  std::shared_ptr<Membership> session_;
   const Options options_;
   std::atomic<GstClockTime> latency_;
   std::atomic<GstClockTime> pipeline_latency_;
@@ -122,7 +122,7 @@ class Listener final : public Member, public Speaker::Watcher {
   bool returning_ = false;
   GstClockTime down_since_ = 0;
   GstClockTime returned_at_ = 0;
-  std::map<std::uint32_t, std::shared_ptr<ExposedPad>> exposed_;
+  std::map<std::uint32_t, std::shared_ptr<SpeakerPad>> exposed_;
   const std::shared_ptr<EndingPads> ending_ = std::make_shared<EndingPads>();
   bool pads_over_ = false;
   bool told_taken_ = false;  // signalling thread

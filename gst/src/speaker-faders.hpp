@@ -16,12 +16,12 @@
 
 namespace agora {
 
-class SpeakerChildren {
+class SpeakerFaders {
  public:
-  SpeakerChildren(GstElement *owner, std::shared_ptr<Mixer> mixer);
-  ~SpeakerChildren();
-  SpeakerChildren(const SpeakerChildren &) = delete;
-  SpeakerChildren &operator=(const SpeakerChildren &) = delete;
+  SpeakerFaders(GstElement *owner, std::shared_ptr<Mixer> mixer);
+  ~SpeakerFaders();
+  SpeakerFaders(const SpeakerFaders &) = delete;
+  SpeakerFaders &operator=(const SpeakerFaders &) = delete;
 
   // Makes the child where there is none; emits child-added then. Without a lock held.
   void ensure (std::uint32_t uid);

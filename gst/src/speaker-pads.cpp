@@ -25,7 +25,7 @@ constexpr GstClockTime kCorrection = GST_MSECOND;
 
 }  // namespace
 
-ExposedPad::ExposedPad(GstBin *owner, std::uint32_t uid) : owner_(owner), uid_(uid) {
+SpeakerPad::SpeakerPad(GstBin *owner, std::uint32_t uid) : owner_(owner), uid_(uid) {
   const std::string name = "speaker_" + std::to_string(uid);
   queue_ = gst_element_factory_make("queue", nullptr);
   gst_util_set_object_arg(G_OBJECT(queue_), "leaky", "downstream");
@@ -50,13 +50,13 @@ ExposedPad::ExposedPad(GstBin *owner, std::uint32_t uid) : owner_(owner), uid_(u
   gst_element_add_pad(GST_ELEMENT(owner_), ghost_);
 }
 
-ExposedPad::~ExposedPad() {
+SpeakerPad::~SpeakerPad() {
   gst_object_unref(ghost_);
   gst_object_unref(feeder_);
   gst_clear_caps(&caps_);
 }
 
-void ExposedPad::close() {
+void SpeakerPad::close() {
   if (closed_.exchange(true))
     return;
   gst_pad_set_active(feeder_, FALSE);
@@ -68,7 +68,7 @@ void ExposedPad::close() {
 }
 
 // As the mix: a sink at this pad must not spoil the latency of the whole pipeline.
-gboolean ExposedPad::query(GstPad *pad, GstObject *parent, GstQuery *query) {
+gboolean SpeakerPad::query(GstPad *pad, GstObject *parent, GstQuery *query) {
   if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY)
     return gst_pad_query_default(pad, parent, query);
   gst_query_set_latency(query, TRUE, kMixLatency, GST_CLOCK_TIME_NONE);
@@ -76,7 +76,7 @@ gboolean ExposedPad::query(GstPad *pad, GstObject *parent, GstQuery *query) {
 }
 
 // Stream start, caps and segment, in the order that GStreamer asks for; again for other caps.
-bool ExposedPad::begin(GstCaps *caps) {
+bool SpeakerPad::begin(GstCaps *caps) {
   if (caps_ && gst_caps_is_equal(caps, caps_))
     return true;
   if (!caps_) {
@@ -93,7 +93,7 @@ bool ExposedPad::begin(GstCaps *caps) {
   return true;
 }
 
-void ExposedPad::push(GstBuffer *buffer, GstCaps *caps, GstClockTime pts) {
+void SpeakerPad::push(GstBuffer *buffer, GstCaps *caps, GstClockTime pts) {
   std::lock_guard lock(mutex_);
   if (ended_)
     return;
@@ -123,7 +123,7 @@ void ExposedPad::push(GstBuffer *buffer, GstCaps *caps, GstClockTime pts) {
   gst_pad_push(feeder_, out);
 }
 
-void ExposedPad::tick(GstClockTime now) {
+void SpeakerPad::tick(GstClockTime now) {
   std::lock_guard lock(mutex_);
   if (ended_ || !caps_ || !GST_CLOCK_TIME_IS_VALID(until_) || now < until_ + 2 * kGap)
     return;
@@ -133,16 +133,16 @@ void ExposedPad::tick(GstClockTime now) {
   moved_ = true;
 }
 
-GstPadProbeReturn ExposedPad::passed(GstPad *, GstPadProbeInfo *info, gpointer data) {
+GstPadProbeReturn SpeakerPad::passed(GstPad *, GstPadProbeInfo *info, gpointer data) {
   if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_EOS)
     return GST_PAD_PROBE_OK;
-  auto *self = static_cast<ExposedPad *>(data);
+  auto *self = static_cast<SpeakerPad *>(data);
   if (self->done_)
     std::exchange(self->done_, nullptr)();
   return GST_PAD_PROBE_REMOVE;
 }
 
-void ExposedPad::end(std::function<void()> done) {
+void SpeakerPad::end(std::function<void()> done) {
   bool listening = gst_pad_is_linked(ghost_);
   std::function<void()> unheard;
   {
@@ -165,7 +165,7 @@ void ExposedPad::end(std::function<void()> done) {
     unheard();
 }
 
-GstClockTime ExposedPad::sent_until() const {
+GstClockTime SpeakerPad::sent_until() const {
   std::lock_guard lock(mutex_);
   return until_;
 }

@@ -13,14 +13,14 @@
 
 namespace agora {
 
-class ExposedPad {
+class SpeakerPad {
  public:
   // Adds the pad speaker_`uid` to `owner`.
-  ExposedPad(GstBin *owner, std::uint32_t uid);
+  SpeakerPad(GstBin *owner, std::uint32_t uid);
   // Only after close(): the last reference may be let go by a streaming thread.
-  ~ExposedPad();
-  ExposedPad(const ExposedPad &) = delete;
-  ExposedPad &operator=(const ExposedPad &) = delete;
+  ~SpeakerPad();
+  SpeakerPad(const SpeakerPad &) = delete;
+  SpeakerPad &operator=(const SpeakerPad &) = delete;
 
   // `buffer` (transfer none) of `caps`, due at running time `pts`. Any thread; never waits for what
   // is downstream.

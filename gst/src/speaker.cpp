@@ -62,7 +62,7 @@ class Speaker::Leg {
   void link_decoder (GstPad *pad, GstCaps *caps);
 
   Speaker *speaker_;
-  SocketOptions options_;
+  RtmpSocket options_;
   GstElement *bin_;
   GstElement *session_ = nullptr;  // the bin's
   GstElement *demuxer_ = nullptr;
@@ -255,7 +255,7 @@ gboolean Speaker::Leg::event(GstPad *pad, GstObject *parent, GstEvent *event) {
   return gst_pad_event_default(pad, parent, event);
 }
 
-Speaker::Speaker(GstBin *owner, std::uint32_t uid, std::shared_ptr<Timeline> timeline,
+Speaker::Speaker(GstBin *owner, std::uint32_t uid, std::shared_ptr<PlayoutTimeline> timeline,
                  Watcher *watcher)
     : owner_(owner), uid_(uid), timeline_(std::move(timeline)), watcher_(watcher) {
 }

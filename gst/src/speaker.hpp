@@ -37,7 +37,8 @@ class Speaker {
     virtual void speaker_unplayable (std::uint32_t uid, const GstCaps *caps) = 0;
   };
 
-  Speaker(GstBin *owner, std::uint32_t uid, std::shared_ptr<Timeline> timeline, Watcher *watcher);
+  Speaker(GstBin *owner, std::uint32_t uid, std::shared_ptr<PlayoutTimeline> timeline,
+          Watcher *watcher);
   // Only after stop(): the last reference may be let go by a streaming thread.
   ~Speaker();
 
@@ -71,7 +72,7 @@ class Speaker {
 
   GstBin *owner_;
   std::uint32_t uid_;
-  std::shared_ptr<Timeline> timeline_;
+  std::shared_ptr<PlayoutTimeline> timeline_;
   Watcher *watcher_;
   std::atomic<bool> hearing_ = false;
   std::atomic<GstClockTime> last_frame_ = GST_CLOCK_TIME_NONE;  // as gst_util_get_timestamp()

@@ -50,9 +50,10 @@ Loop &loop () {
   return only;
 }
 
-class FakeSession final : public Session, public std::enable_shared_from_this<FakeSession> {
+class FakeMembership final : public Membership,
+                             public std::enable_shared_from_this<FakeMembership> {
  public:
-  explicit FakeSession(Member *member) : member_(member) {}
+  explicit FakeMembership(Member *member) : member_(member) {}
 
   void tell (std::function<void(Member &)> what) {
     loop().invoke([self = shared_from_this(), what = std::move(what)] {
@@ -128,7 +129,7 @@ class FakeSession final : public Session, public std::enable_shared_from_this<Fa
   Member *member_;
 };
 
-std::weak_ptr<FakeSession> current;
+std::weak_ptr<FakeMembership> current;
 
 }  // namespace
 
@@ -150,14 +151,14 @@ void end_membership (const char *text) {
 
 namespace agora {
 
-std::shared_ptr<Session> Session::join(GstElement *, const Settings &, Part, Member *member,
-                                       GError **error) {
+std::shared_ptr<Membership> Membership::join(GstElement *, const ChannelSettings &, Part,
+                                             Member *member, GError **error) {
   if (!test::script->refuse_at_once.empty()) {
     g_set_error_literal(error, AGORA_ERROR, AGORA_ERROR_INVALID_ARGUMENT,
                         test::script->refuse_at_once.c_str());
     return nullptr;
   }
-  auto session = std::make_shared<test::FakeSession>(member);
+  auto session = std::make_shared<test::FakeMembership>(member);
   test::current = session;
   return session;
 }

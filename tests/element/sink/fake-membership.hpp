@@ -10,7 +10,7 @@
 
 namespace agora::test {
 
-// What the next Session::join() does, and what was done with it. One at a time.
+// What the next Membership::join() does, and what was done with it. One at a time.
 struct Script {
   // Refuses join() at once, or the membership later, with this text; none: no refusal.
   std::string refuse_at_once;

@@ -12,11 +12,11 @@
 
 namespace {
 
-using agora::Backlog;
 using agora::BufferPtr;
 using agora::CapsPtr;
 using agora::Clock;
 using agora::Frame;
+using agora::FrameQueue;
 using agora::ObjectPtr;
 using agora::SendTimeline;
 
@@ -30,14 +30,14 @@ Frame frame (GstClockTime time, bool fresh = false) {
   return made;
 }
 
-Backlog::Event take (Backlog &backlog, Frame &frame, const Clock::time_point *deadline) {
-  const Backlog::Event event = backlog.wait(deadline);
-  g_assert_true(backlog.take(frame) == (event == Backlog::Event::frame));
+FrameQueue::Event take (FrameQueue &backlog, Frame &frame, const Clock::time_point *deadline) {
+  const FrameQueue::Event event = backlog.wait(deadline);
+  g_assert_true(backlog.take(frame) == (event == FrameQueue::Event::frame));
   return event;
 }
 
 void test_backlog_drops_oldest () {
-  Backlog backlog;
+  FrameQueue backlog;
   backlog.start();
   backlog.set_limit(5 * length);
   for (unsigned i = 0; i < 20; i++)
@@ -46,7 +46,7 @@ void test_backlog_drops_oldest () {
   g_assert_cmpuint(backlog.totals().dropped, ==, 15 * length);
   g_assert_cmpuint(backlog.totals().dropped_frames, ==, 15);
   Frame first;
-  g_assert_true(take(backlog, first, nullptr) == Backlog::Event::frame);
+  g_assert_true(take(backlog, first, nullptr) == FrameQueue::Event::frame);
   g_assert_cmpuint(first.time, ==, 15 * length);
   // What the dropped frame said about the timeline is still true.
   g_assert_true(first.fresh);
@@ -55,22 +55,22 @@ void test_backlog_drops_oldest () {
 }
 
 void test_backlog_ends () {
-  Backlog backlog;
+  FrameQueue backlog;
   backlog.start();
   Frame taken;
   const Clock::time_point past = Clock::now();
-  g_assert_true(take(backlog, taken, &past) == Backlog::Event::timeout);
+  g_assert_true(take(backlog, taken, &past) == FrameQueue::Event::timeout);
   backlog.put(frame(0));
   backlog.end();
   backlog.put(frame(length));
-  g_assert_true(take(backlog, taken, nullptr) == Backlog::Event::frame);
-  g_assert_true(take(backlog, taken, nullptr) == Backlog::Event::end);
+  g_assert_true(take(backlog, taken, nullptr) == FrameQueue::Event::frame);
+  g_assert_true(take(backlog, taken, nullptr) == FrameQueue::Event::end);
   // A seek makes it live again.
   backlog.clear();
   backlog.wake();
-  g_assert_true(take(backlog, taken, nullptr) == Backlog::Event::woken);
+  g_assert_true(take(backlog, taken, nullptr) == FrameQueue::Event::woken);
   std::thread taker(
-      [&] { g_assert_true(take(backlog, taken, nullptr) == Backlog::Event::stopped); });
+      [&] { g_assert_true(take(backlog, taken, nullptr) == FrameQueue::Event::stopped); });
   backlog.stop();
   taker.join();
 }

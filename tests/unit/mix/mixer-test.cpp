@@ -41,7 +41,7 @@ struct Voice {
   int channels = 1;
   int rate = kRate;
   long sent = 0;  // blocks
-  std::shared_ptr<agora::Timeline> timeline;
+  std::shared_ptr<agora::PlayoutTimeline> timeline;
 };
 
 std::function<double(double, int)> constant (double left, double right) {

@@ -12,7 +12,7 @@
 #include <random>
 #include <vector>
 
-using agora::Timeline;
+using agora::PlayoutTimeline;
 
 namespace {
 
@@ -83,7 +83,7 @@ class Rig {
 
   double now () const { return now_; }
 
-  Timeline timeline;
+  PlayoutTimeline timeline;
   Sender sender;
   std::vector<Out> out;
 
@@ -325,7 +325,7 @@ void test_moves_anyway () {
 
 // The same sound told twice, by an old session and a new one, is heard once.
 void test_overlap () {
-  Timeline timeline(kRate, kDelay);
+  PlayoutTimeline timeline(kRate, kDelay);
   std::vector<float> frame(kFrame, 0.5f);
   std::int64_t t = 0;
   for (int i = 0; i < 200; i++) {
@@ -341,7 +341,7 @@ void test_overlap () {
 
 // A frame that another connection tells again, alone, is not heard twice.
 void test_one_again () {
-  Timeline timeline(kRate, kDelay);
+  PlayoutTimeline timeline(kRate, kDelay);
   std::vector<float> frame(kFrame, 0.5f);
   for (int i = 0; i < 100; i++) {
     const std::int64_t t = i * 21333333LL;
@@ -357,7 +357,7 @@ void test_one_again () {
 // A pipeline resumes with a clock that counts from elsewhere, as a sound card's does.
 void test_another_clock () {
   for (const double to : {-1e5, -3.0, 1e5}) {
-    Timeline timeline(kRate, kDelay);
+    PlayoutTimeline timeline(kRate, kDelay);
     std::vector<float> frame(kFrame, 0.5f);
     double heard = 0;
     std::int64_t at = static_cast<std::int64_t>(2e5 * kSecond);
