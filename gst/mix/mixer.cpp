@@ -32,6 +32,7 @@ std::shared_ptr<PlayoutTimeline> Mixer::add(std::uint32_t uid, std::int64_t dela
   if (!input.timeline)
     input.timeline = std::make_shared<PlayoutTimeline>(rate_, delay_ns);
   input.timeline->set_adaptive(adaptive_);
+  input.until_ns.reset();
   delay_ns_ = delay_ns;
   return input.timeline;
 }
@@ -39,6 +40,37 @@ std::shared_ptr<PlayoutTimeline> Mixer::add(std::uint32_t uid, std::int64_t dela
 void Mixer::remove(std::uint32_t uid) {
   std::lock_guard lock(mutex_);
   inputs_.erase(uid);
+}
+
+std::int64_t Mixer::finish(std::uint32_t uid, std::int64_t now_ns, std::int64_t until_ns) {
+  std::lock_guard lock(mutex_);
+  auto it = inputs_.find(uid);
+  if (it == inputs_.end())
+    return 0;
+  const std::int64_t left = it->second.timeline->time_left_ns(now_ns);
+  if (left == 0)
+    inputs_.erase(it);
+  else
+    it->second.until_ns = until_ns;
+  return left;
+}
+
+std::vector<std::uint32_t> Mixer::take_finished() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(finished_, {});
+}
+
+// Those whose sound is over, or whose time is.
+void Mixer::remove_finished(std::int64_t at_ns) {
+  for (auto it = inputs_.begin(); it != inputs_.end();) {
+    const Input &input = it->second;
+    if (input.until_ns && (at_ns >= *input.until_ns || input.timeline->drained())) {
+      finished_.push_back(it->first);
+      it = inputs_.erase(it);
+    } else {
+      ++it;
+    }
+  }
 }
 
 std::shared_ptr<PlayoutTimeline> Mixer::find(std::uint32_t uid) const {
@@ -169,6 +201,7 @@ bool Mixer::mix(std::int64_t at_ns, float *out, std::size_t frames) {
   std::lock_guard lock(mutex_);
   bool any = false;
   bool solo = false;
+  remove_finished(at_ns);
   for (auto &[uid, fader] : faders_)
     solo = solo || (fader.solo && inputs_.contains(uid));
 

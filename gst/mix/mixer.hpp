@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "gst/mix/playout-timeline.hpp"
@@ -36,9 +37,18 @@ class Mixer {
   void configure (int rate, int channels);
   int rate () const;
 
-  // A timeline for this speaker; one that has it already keeps it.
+  // A timeline for this speaker; one that has it already keeps it, also while finish() is pending,
+  // which is then off.
   std::shared_ptr<PlayoutTimeline> add (std::uint32_t uid, std::int64_t delay_ns);
+  // At once: what is queued is not heard.
   void remove (std::uint32_t uid);
+  // No more sound comes from this speaker: it stays in the mix until all that is queued has been
+  // played, but not beyond the block at `until_ns` (of the clock that mix() is told), and is then
+  // removed by mix(). Returns how long that is likely to take from `now_ns` on; 0: nothing is
+  // queued, and it is removed already. Where no block is made (PAUSED) it stays.
+  std::int64_t finish (std::uint32_t uid, std::int64_t now_ns, std::int64_t until_ns);
+  // The speakers that finish() was called for and that mix() has removed since the last call.
+  std::vector<std::uint32_t> take_finished ();
   std::shared_ptr<PlayoutTimeline> find (std::uint32_t uid) const;
   std::vector<std::uint32_t> uids () const;
 
@@ -67,11 +77,13 @@ class Mixer {
     std::shared_ptr<PlayoutTimeline> timeline;
     float left = 0, right = 0;  // gains of the last block, from which the next one slides
     Level level;
+    std::optional<std::int64_t> until_ns;  // finishing: removed once drained, or then
   };
   struct Gains {
     float left, right;
   };
   Gains gains (const Fader &fader, bool heard) const;
+  void remove_finished (std::int64_t at_ns);
   static void measure (Level &level, const float *in, int in_channels, std::size_t frames);
   void add_to_mix (Input &input, Gains to, const float *in, int in_channels, float *out,
                    std::size_t frames);
@@ -83,6 +95,7 @@ class Mixer {
   bool measuring_ = false;
   std::int64_t delay_ns_ = 0;
   std::map<std::uint32_t, Input> inputs_;
+  std::vector<std::uint32_t> finished_;
   std::map<std::uint32_t, Fader> faders_;  // but those at their defaults
 };
 

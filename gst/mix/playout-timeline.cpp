@@ -465,6 +465,24 @@ int PlayoutTimeline::pull(std::int64_t at_ns, std::size_t frames, const float **
   return channels;
 }
 
+bool PlayoutTimeline::drained() const {
+  std::lock_guard lock(mutex_);
+  return empty();
+}
+
+bool PlayoutTimeline::empty() const {
+  return std::all_of(runs_.begin(), runs_.end(), [] (const Run &run) { return run.frames() == 0; });
+}
+
+std::int64_t PlayoutTimeline::time_left_ns(std::int64_t now_ns) const {
+  std::lock_guard lock(mutex_);
+  if (empty())
+    return 0;
+  const double end = runs_.back().end_ns() + in_force_ns_ + arrivals_.offset_at(now_ns);
+  // What has missed its moment is dropped with the next block.
+  return std::max<std::int64_t>(1, std::llround(end - static_cast<double>(now_ns)));
+}
+
 PlayoutStats PlayoutTimeline::stats() const {
   std::lock_guard lock(mutex_);
   PlayoutStats s = stats_;

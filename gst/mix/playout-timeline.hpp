@@ -54,6 +54,12 @@ class PlayoutTimeline {
   // channels, valid until the next pull; 0 channels: nothing but silence.
   int pull (std::int64_t at_ns, std::size_t frames, const float **samples);
 
+  // How long from `now_ns` until all that is held has been pulled; 0: nothing is held. An estimate,
+  // which moves with the delay and the sender's drift. The caller bounds it: sound may go on
+  // coming.
+  std::int64_t time_left_ns (std::int64_t now_ns) const;
+  bool drained () const;
+
   void set_delay (std::int64_t delay_ns);
   // Plays as early as the jitter allows, with the delay as its ceiling.
   void set_adaptive (bool adaptive);
@@ -89,6 +95,7 @@ class PlayoutTimeline {
   void set_ratio (double ratio);
   std::size_t render (float *out, std::size_t frames, std::size_t *fade_at);
   void drop_passed (double media_ns);
+  bool empty () const;
   void bound ();
 
   mutable std::mutex mutex_;  // guards all below; a leaf: nothing else is locked under it

@@ -395,6 +395,56 @@ void test_two_hands () {
   g_assert_true(mixer.fader(1) == (agora::Fader{.volume = 20000, .mute = false}));
 }
 
+// Whoever leaves is heard to the end of what has arrived, and then gone; unless that takes longer
+// than is allowed, or they come back.
+void test_finish () {
+  constexpr double slope = 0.01, leaves = 2;
+  for (const double allowed : {1., 0.02}) {
+    Rig rig;
+    rig.voices[1].sound = ramp(slope);
+    rig.voices[2] = {.sound = constant(0, 0)};
+    rig.run(leaves);
+    const std::int64_t left = rig.mixer.finish(1, ns(leaves), ns(leaves + allowed));
+    // What arrived at the end of the last block waits for `kDelay`.
+    assert_near(static_cast<double>(left) / kSecond, kDelay - kPath + kBlock / 2, kBlock);
+    rig.voices[1].sent = -1;
+    g_assert_true(rig.mixer.find(1));
+    g_assert_true(rig.mixer.take_finished().empty());
+    rig.run(leaves + 0.2);
+    g_assert_true(!rig.mixer.find(1));
+    g_assert_true(rig.mixer.take_finished() == std::vector<std::uint32_t>{1});
+    g_assert_true(rig.mixer.take_finished().empty());
+    double last = 0;
+    for (std::size_t i = 0; i < rig.at.size(); i++)
+      if (rig.at[i] > 1 && rig.left[i] > 0.99 * slope * (rig.at[i] - kAge))
+        last = rig.at[i];
+    const double queued = std::min(allowed, static_cast<double>(left) / kSecond);
+    g_test_message("allowed %g s: %.1f ms heard of %.1f", allowed, 1e3 * (last - leaves),
+                   1e3 * queued);
+    // What ends is faded out.
+    assert_near(last - leaves, queued, allowed < kDelay ? 1e-3 : 0.008);
+  }
+  Mixer mixer;
+  g_assert_cmpint(mixer.finish(9, 0, ns(1)), ==, 0);
+  auto timeline = mixer.add(1, ns(kDelay));
+  g_assert_true(timeline->drained());
+  g_assert_cmpint(timeline->time_left_ns(0), ==, 0);
+  g_assert_cmpint(mixer.finish(1, 0, ns(1)), ==, 0);
+  g_assert_true(!mixer.find(1));
+  timeline = mixer.add(1, ns(kDelay));
+  const std::vector<float> second(kRate, 0.5f);
+  timeline->push(0, 0, second.data(), second.size(), kRate, 1);
+  g_assert_true(!timeline->drained());
+  g_assert_cmpint(mixer.finish(1, 0, ns(0.1)), ==, ns(1 + kDelay));
+  // Back again: it stays, and so does what it said.
+  g_assert_true(mixer.add(1, ns(kDelay)) == timeline);
+  std::vector<float> block(960);
+  for (int i = 0; i < 50; i++)
+    mixer.mix(ns(i * kBlock), block.data(), 480);
+  g_assert_true(mixer.find(1) == timeline);
+  assert_near(block[0], 0.5, 1e-3);
+}
+
 // What was measured before somebody looked away is not told when they look again.
 void test_level_is_news () {
   Rig rig(1);
@@ -425,6 +475,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/mixer/levels", test_levels);
   g_test_add_func("/mixer/level-of-silence", test_level_of_silence);
   g_test_add_func("/mixer/level-is-news", test_level_is_news);
+  g_test_add_func("/mixer/finish", test_finish);
   g_test_add_func("/mixer/two-hands", test_two_hands);
   return g_test_run();
 }
