@@ -411,7 +411,7 @@ static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {
   gst_element_class_add_pad_template(
       element_class, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps.get()));
   gst_element_class_set_static_metadata(
-      element_class, "Agora channel sink", "Sink/Network/Audio",
+      element_class, "Agora channel sink", "Sink/Network",
       "Publishes a voice in a channel: takes raw audio, AAC, Opus or FLV", "The agora developers");
   gst_type_mark_as_plugin_api(on_gap_type(), static_cast<GstPluginAPIFlags>(0));
 }

@@ -441,7 +441,7 @@ static void gst_agora_src_class_init (GstAgoraSrcClass *klass) {
   gst_element_class_add_static_pad_template(element_class, &src_template);
   gst_element_class_add_static_pad_template(element_class, &speaker_template);
   gst_element_class_set_static_metadata(
-      element_class, "Agora channel source", "Source/Network/Audio",
+      element_class, "Agora channel source", "Source/Network",
       "Listens to every speaker of a voice channel", "The agora developers");
   element_class->change_state = gst_agora_src_change_state;
   element_class->query = gst_agora_src_query;
