@@ -74,7 +74,10 @@ bool ChannelSettingsStore::set(GObject *element, guint id, const GValue *value) 
       settings_.connect_timeout_ms = g_value_get_uint(value);
       return true;
     case kReconnectTimeout:
-      settings_.reconnect_timeout_s = g_value_get_uint(value);
+      settings_.reconnect_timeout_s = g_value_get_int(value);
+      return true;
+    case kRetryFirstJoin:
+      settings_.retry_first_join = g_value_get_boolean(value);
       return true;
     default:
       return false;
@@ -107,7 +110,10 @@ bool ChannelSettingsStore::get(GObject *element, guint id, GValue *value) const 
       g_value_set_uint(value, settings_.connect_timeout_ms);
       return true;
     case kReconnectTimeout:
-      g_value_set_uint(value, settings_.reconnect_timeout_s);
+      g_value_set_int(value, settings_.reconnect_timeout_s);
+      return true;
+    case kRetryFirstJoin:
+      g_value_set_boolean(value, settings_.retry_first_join);
       return true;
     default:
       return false;
@@ -167,10 +173,16 @@ bool ChannelSettingsStore::set_uri(GObject *element, const char *uri, GError **e
   g_autofree char *gateway =
       g_uri_join(G_URI_FLAGS_NONE, tls ? "wss" : "ws", nullptr, g_uri_get_host(parsed),
                  port > 0 ? port : (tls ? 443 : 8080), "/api", nullptr, nullptr);
-  ObjectLock lock(element);
-  settings_.gateway = gateway;
   g_autofree char *app_id = g_uri_unescape_string(parts[1], nullptr);
   g_autofree char *channel = g_uri_unescape_string(parts[2], nullptr);
+  ObjectLock lock(element);
+  if (GST_STATE(element) > GST_STATE_READY || GST_STATE_NEXT(element) > GST_STATE_READY) {
+    g_set_error(error, GST_URI_ERROR, GST_URI_ERROR_BAD_STATE,
+                "%s is in a channel: set its state to READY before it gets another URI",
+                GST_OBJECT_NAME(element));
+    return false;
+  }
+  settings_.gateway = gateway;
   settings_.app_id = app_id ? app_id : "";
   settings_.channel = channel ? channel : "";
   settings_.uid = static_cast<std::uint32_t>(uid);
@@ -251,13 +263,20 @@ void install_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kConnectTimeout,
       g_param_spec_uint("connect-timeout", "Connect timeout",
-                        "How long a gateway may take to answer before the first join (ms)", 1,
+                        "Time in ms that the gateway has to answer before the first join", 1,
                         G_MAXINT, 10000, readwrite));
   g_object_class_install_property(
       klass, kReconnectTimeout,
-      g_param_spec_uint("reconnect-timeout", "Reconnect timeout",
-                        "How long to try to come back to the channel (s); 0: never", 0, G_MAXINT,
-                        20 * 60, readwrite));
+      g_param_spec_int("reconnect-timeout", "Reconnect timeout",
+                       "Time in s for which a lost channel is tried again before it is an error "
+                       "(0: not at all, -1: for ever)",
+                       -1, G_MAXINT, 20 * 60, readwrite));
+  g_object_class_install_property(
+      klass, kRetryFirstJoin,
+      g_param_spec_boolean("retry-first-join", "Retry first join",
+                           "Try the first join, too, until reconnect-timeout is over, instead of "
+                           "an error at once",
+                           FALSE, readwrite));
   g_object_class_install_property(
       klass, kConnectionState,
       g_param_spec_string("connection-state", "Connection state",

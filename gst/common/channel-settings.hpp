@@ -21,6 +21,7 @@ enum SettingsProperty : guint {
   kClient,
   kConnectTimeout,
   kReconnectTimeout,
+  kRetryFirstJoin,
   kConnectionState,
   kStats,
   kSettingsEnd,
@@ -37,7 +38,8 @@ class ChannelSettingsStore {
   // Whether `id` was one of ours. uid, connection-state and stats are read from the element.
   bool set (GObject *element, guint id, const GValue *value);
   bool get (GObject *element, guint id, GValue *value) const;
-  // agora://HOST[:PORT]/APP-ID/CHANNEL[?uid=…&token=…&tls=1]
+  // agora://HOST[:PORT]/APP-ID/CHANNEL[?uid=…&token=…&tls=1], while the element is in READY or
+  // below: GST_URI_ERROR_BAD_STATE above it.
   bool set_uri (GObject *element, const char *uri, GError **error);
   char *uri (GObject *element) const;
   // Takes a reference to the client, where there is one.

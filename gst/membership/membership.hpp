@@ -27,8 +27,9 @@ struct ChannelSettings {
   std::string token;
   std::uint32_t uid = 0;
   unsigned connect_timeout_ms = 10'000;
-  unsigned reconnect_timeout_s = 20 * 60;
-  AgoraClient *client = nullptr;  // borrowed: the element holds it for as long as it is started
+  int reconnect_timeout_s = 20 * 60;  // 0: never come back; -1: try for ever
+  bool retry_first_join = false;      // the first join is tried as a reconnection is
+  AgoraClient *client = nullptr;      // borrowed: the element holds it for as long as it is started
 };
 
 // What an element does in its channel. One membership has at most one host.

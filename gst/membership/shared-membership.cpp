@@ -18,6 +18,8 @@ constexpr Part kListener = Part::listener;
 constexpr gint64 kCameBack = G_TIME_SPAN_SECOND;
 // More than the half of a minute's drain, within which everybody moves.
 constexpr unsigned kMissing = 40'000;
+// Seconds, as many as the client takes: 68 years.
+constexpr int kForEver = G_MAXINT32;
 
 GMainContext *context_for (const ChannelSettings &settings) {
   return settings.client ? agora_client_get_main_context(settings.client) : signal_context();
@@ -245,7 +247,8 @@ void SharedMembership::begin() {
   client_ = AGORA_CLIENT(g_object_new(
       AGORA_TYPE_CLIENT, "gateway", settings_.gateway.c_str(), "ap-url",
       settings_.ap_url.empty() ? nullptr : settings_.ap_url.c_str(), "connect-timeout",
-      settings_.connect_timeout_ms, "reconnect-timeout", settings_.reconnect_timeout_s, nullptr));
+      settings_.connect_timeout_ms, "reconnect-timeout",
+      settings_.reconnect_timeout_s < 0 ? kForEver : settings_.reconnect_timeout_s, nullptr));
   connect_signals();
   agora_client_init_async(client_, settings_.app_id.c_str(), cancellable_, finished,
                           call([this] (GAsyncResult *result) {

@@ -475,12 +475,13 @@ void Publisher::leg_broke(const GError &cause) {
     if (stopping_)
       return;
     tell = media_down();
-    give_up = Clock::now() - down_since_ >= std::chrono::seconds(reconnect_timeout_s_);
+    give_up = reconnect_timeout_s_ >= 0 &&
+              Clock::now() - down_since_ >= std::chrono::seconds(reconnect_timeout_s_);
     channel = session_;
   }
   if (give_up) {
     GST_ELEMENT_ERROR(bin_, RESOURCE, WRITE,
-                      ("The media server could not be reached again within %u s: %s. Check the "
+                      ("The media server could not be reached again within %d s: %s. Check the "
                        "gateway's RTMP server and the way to it, or raise reconnect-timeout.",
                        reconnect_timeout_s_, cause.message),
                       (nullptr));

@@ -147,7 +147,7 @@ class Publisher final : public Member, private Uplink::Owner {
   std::shared_ptr<Membership> session_;
   AgoraClient *client_ = nullptr;  // the application's, held while started
   SinkSettings settings_;
-  unsigned reconnect_timeout_s_ = 0;
+  int reconnect_timeout_s_ = 0;
   GapClip clip_;
   Token clip_over_;
   Token end_over_;
