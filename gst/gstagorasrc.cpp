@@ -15,7 +15,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -29,6 +28,7 @@
 #include "gst/src/listener.hpp"
 #include "gst/src/mix-src.hpp"
 #include "gst/src/speaker-faders.hpp"
+#include "gst/src/src-stats.hpp"
 #include "signaling/agora-error.h"
 
 GST_DEBUG_CATEGORY(gst_agora_src_debug);
@@ -242,26 +242,6 @@ static void gst_agora_src_get_property (GObject *object, guint id, GValue *value
   }
 }
 
-// Message "agora-level" with `running-time` (uint64, ns) and the list `speakers`, each with `uid`,
-// `peak` and `rms` (dB of full scale) since the last one.
-static void gst_agora_src_post_level (GstAgoraSrc *src, GstClockTime now) {
-  auto decibel = [] (double linear) { return 20 * std::log10(std::max(linear, 1e-10)); };
-  GstStructure *s = gst_structure_new("agora-level", "running-time", G_TYPE_UINT64, now, nullptr);
-  GValue list = G_VALUE_INIT;
-  g_value_init(&list, GST_TYPE_LIST);
-  for (auto &[uid, level] : src->state->mixer->take_levels()) {
-    const double rms = level.samples ? std::sqrt(level.square_sum / level.samples) : 0;
-    GValue item = G_VALUE_INIT;
-    g_value_init(&item, GST_TYPE_STRUCTURE);
-    g_value_take_boxed(
-        &item, gst_structure_new("speaker", "uid", G_TYPE_UINT, uid, "peak", G_TYPE_DOUBLE,
-                                 decibel(level.peak), "rms", G_TYPE_DOUBLE, decibel(rms), nullptr));
-    gst_value_list_append_and_take_value(&list, &item);
-  }
-  gst_structure_take_value(s, "speakers", &list);
-  gst_element_post_message(GST_ELEMENT(src), gst_message_new_element(GST_OBJECT(src), s));
-}
-
 static void gst_agora_src_on_block (GstAgoraSrc *src, GstClockTime now) {
   State &self = *src->state;
   if (auto listener = self.get())
@@ -270,7 +250,9 @@ static void gst_agora_src_on_block (GstAgoraSrc *src, GstClockTime now) {
   if (interval == 0 || now < self.next_level)
     return;
   self.next_level = std::max(self.next_level + interval, now);
-  gst_agora_src_post_level(src, now);
+  gst_element_post_message(
+      GST_ELEMENT(src),
+      gst_message_new_element(GST_OBJECT(src), agora::make_level(*self.mixer, now)));
 }
 
 static bool gst_agora_src_start (GstAgoraSrc *src) {
@@ -440,9 +422,9 @@ static void gst_agora_src_class_init (GstAgoraSrcClass *klass) {
 
   gst_element_class_add_static_pad_template(element_class, &src_template);
   gst_element_class_add_static_pad_template(element_class, &speaker_template);
-  gst_element_class_set_static_metadata(
-      element_class, "Agora channel source", "Source/Network",
-      "Listens to every speaker of a voice channel", "The agora developers");
+  gst_element_class_set_static_metadata(element_class, "Agora channel source", "Source/Network",
+                                        "Listens to every speaker of a voice channel",
+                                        "The agora developers");
   element_class->change_state = gst_agora_src_change_state;
   element_class->query = gst_agora_src_query;
   element_class->send_event = gst_agora_src_send_event;

@@ -11,6 +11,7 @@
 #include "gst/common/messages.hpp"
 #include "gst/common/private-part.hpp"
 #include "gst/src/mix-src.hpp"
+#include "gst/src/src-stats.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(gst_agora_src_debug);
 #define GST_CAT_DEFAULT gst_agora_src_debug
@@ -496,34 +497,8 @@ const char *Listener::state() const {
   return session_ ? session_->state() : "idle";
 }
 
-// One structure per speaker in the list "speakers"; times are in milliseconds.
 GstStructure *Listener::stats() const {
-  GstStructure *stats = gst_structure_new_empty("agorasrc-stats");
-  GValue list = G_VALUE_INIT;
-  g_value_init(&list, GST_TYPE_LIST);
-  for (std::uint32_t uid : mixer_->uids()) {
-    auto timeline = mixer_->find(uid);
-    if (!timeline)
-      continue;
-    const PlayoutStats s = timeline->stats();
-    GstStructure *one = gst_structure_new(
-        "speaker", "uid", G_TYPE_UINT, uid, "late-ms", G_TYPE_UINT64, s.late_ns / GST_MSECOND,
-        "dropped-ms", G_TYPE_UINT64, s.dropped_ns / GST_MSECOND, "concealed-ms", G_TYPE_UINT64,
-        s.concealed_ns / GST_MSECOND, "underruns", G_TYPE_UINT64, s.underruns, "drift-ppm",
-        G_TYPE_DOUBLE, s.drift_ppm, "jitter-ms", G_TYPE_DOUBLE, s.jitter_ms, "queued-ms",
-        G_TYPE_DOUBLE, s.queued_ms, "delay-ms", G_TYPE_DOUBLE, s.delay_ms, nullptr);
-    // Both ends' wall clocks make it: on two machines only as good as they are synchronised.
-    if (s.stamp_age_ms >= 0)
-      gst_structure_set(one, "mouth-to-ear-ms", G_TYPE_DOUBLE,
-                        s.stamp_age_ms + static_cast<double>(pipeline_latency_) / GST_MSECOND,
-                        "mouth-to-ear-needs-synchronised-clocks", G_TYPE_BOOLEAN, TRUE, nullptr);
-    GValue item = G_VALUE_INIT;
-    g_value_init(&item, GST_TYPE_STRUCTURE);
-    g_value_take_boxed(&item, one);
-    gst_value_list_append_and_take_value(&list, &item);
-  }
-  gst_structure_take_value(stats, "speakers", &list);
-  return stats;
+  return make_src_stats(*mixer_, pipeline_latency_);
 }
 
 }  // namespace agora

@@ -291,10 +291,7 @@ void Pipeline::read() {
     if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ELEMENT && structure)
       told_[gst_structure_get_name(structure)]++;
     if (gst_message_has_name(message, "agora-level")) {
-      const GValue *speakers = gst_structure_get_value(structure, "speakers");
-      for (guint i = 0; i < gst_value_list_get_size(speakers); i++) {
-        const auto *one = static_cast<const GstStructure *>(
-            g_value_get_boxed(gst_value_list_get_value(speakers, i)));
+      for (const GstStructure *one : speakers_in(structure)) {
         guint uid = 0;
         double peak = -1000;
         gst_structure_get(one, "uid", G_TYPE_UINT, &uid, "peak", G_TYPE_DOUBLE, &peak, nullptr);
@@ -337,6 +334,20 @@ std::vector<std::string> Pipeline::errors(const char *element) {
       texts.push_back(text);
   return texts;
 }
+
+G_GNUC_BEGIN_IGNORE_DEPRECATIONS
+std::vector<const GstStructure *> speakers_in (const GstStructure *structure) {
+  const GValue *value = gst_structure_get_value(structure, "speakers");
+  if (!value)
+    return {};
+  g_assert_true(G_VALUE_HOLDS(value, g_value_array_get_type()));
+  auto *array = static_cast<GValueArray *>(g_value_get_boxed(value));
+  std::vector<const GstStructure *> speakers;
+  for (guint i = 0; i < array->n_values; i++)
+    speakers.push_back(gst_value_get_structure(g_value_array_get_nth(array, i)));
+  return speakers;
+}
+G_GNUC_END_IGNORE_DEPRECATIONS
 
 std::string in_room (const GatewayProcess &gateway, const std::string &more) {
   return " app-id=demo channel=room gateway=" + gateway.ws() + " " + more + " ";

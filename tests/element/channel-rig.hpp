@@ -95,6 +95,9 @@ class Pipeline {
   std::vector<std::pair<std::string, std::string>> errors_, warnings_;  // by whom, and the text
 };
 
+// What the field `speakers` of agorasrc's statistics and levels holds; nothing where there is none.
+std::vector<const GstStructure *> speakers_in (const GstStructure *structure);
+
 // "app-id=demo channel=room gateway=…", and what is given.
 std::string in_room (const GatewayProcess &gateway, const std::string &more = "");
 

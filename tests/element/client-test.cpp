@@ -275,8 +275,7 @@ bool plays (Pipeline &pipeline, const char *name) {
   g_autoptr(GstElement) element = pipeline.get(name);
   GstStructure *stats = nullptr;
   g_object_get(element, "stats", &stats, nullptr);
-  const GValue *speakers = gst_structure_get_value(stats, "speakers");
-  const bool some = speakers && gst_value_list_get_size(speakers) > 0;
+  const bool some = !speakers_in(stats).empty();
   gst_structure_free(stats);
   return some;
 }

@@ -38,13 +38,9 @@ class Channel {
     g_autoptr(GstElement) element = listener.get("listener");
     GstStructure *stats = nullptr;
     g_object_get(element, "stats", &stats, nullptr);
-    const GValue *speakers = gst_structure_get_value(stats, "speakers");
     double late = 0;
-    if (speakers && gst_value_list_get_size(speakers) > 0) {
-      const auto *one = static_cast<const GstStructure *>(
-          g_value_get_boxed(gst_value_list_get_value(speakers, 0)));
-      gst_structure_get_double(one, "mouth-to-ear-ms", &late);
-    }
+    if (const auto speakers = speakers_in(stats); !speakers.empty())
+      gst_structure_get_double(speakers.front(), "mouth-to-ear-ms", &late);
     gst_structure_free(stats);
     return late;
   }

@@ -28,12 +28,10 @@ guint sessions (const Pipeline &pipeline) {
 
 guint64 concealed_ms (const Pipeline &pipeline) {
   g_autoptr(GstStructure) stats = stats_of(pipeline, "listener");
-  const GValue *speakers = gst_structure_get_value(stats, "speakers");
-  g_assert_cmpuint(gst_value_list_get_size(speakers), ==, 1);
-  const auto *one =
-      static_cast<const GstStructure *>(g_value_get_boxed(gst_value_list_get_value(speakers, 0)));
+  const auto speakers = speakers_in(stats);
+  g_assert_cmpuint(speakers.size(), ==, 1);
   guint64 ms = 0;
-  g_assert_true(gst_structure_get_uint64(one, "concealed-ms", &ms));
+  g_assert_true(gst_structure_get_uint64(speakers.front(), "concealed-ms", &ms));
   return ms;
 }
 

@@ -32,11 +32,9 @@ Structure stats_of (const Pipeline &pipeline, const char *name) {
 
 // Of the only speaker; nullptr while there is none.
 const GstStructure *speaker_of (const Structure &stats) {
-  const GValue *list = gst_structure_get_value(stats.get(), "speakers");
-  if (!list || gst_value_list_get_size(list) == 0)
-    return nullptr;
-  g_assert_cmpuint(gst_value_list_get_size(list), ==, 1);
-  return static_cast<const GstStructure *>(g_value_get_boxed(gst_value_list_get_value(list, 0)));
+  const auto speakers = speakers_in(stats.get());
+  g_assert_cmpuint(speakers.size(), <=, 1);
+  return speakers.empty() ? nullptr : speakers.front();
 }
 
 double number (const GstStructure *structure, const char *field) {
