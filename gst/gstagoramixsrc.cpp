@@ -239,6 +239,11 @@ GstElement *make_mix_src (std::shared_ptr<Mixer> mixer, MixSrcHooks hooks) {
   return GST_ELEMENT(self);
 }
 
+void release_mix_src (GstElement *mix_src) {
+  auto nothing = [] (GstClockTime) {};
+  GST_AGORA_MIX_SRC(mix_src)->state->hooks = {nothing, nothing, nothing};
+}
+
 GstClockTime mix_src_skipped (GstElement *mix_src) {
   return GST_AGORA_MIX_SRC(mix_src)->state->skipped;
 }

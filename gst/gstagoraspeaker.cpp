@@ -115,12 +115,20 @@ SpeakerFaders::SpeakerFaders(GstElement *owner, std::shared_ptr<Mixer> mixer)
 }
 
 SpeakerFaders::~SpeakerFaders() {
-  for (auto &[uid, child] : children_) {
-    gst_object_unparent(GST_OBJECT(child));
-  }
+  clear();
 }
 
-// (transfer full)
+void SpeakerFaders::clear() {
+  std::map<std::uint32_t, GstAgoraSpeaker *> children;
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    children.swap(children_);
+  }
+  for (auto &[uid, child] : children)
+    gst_object_unparent(GST_OBJECT(child));
+}
+
 GstAgoraSpeaker *SpeakerFaders::take(std::uint32_t uid) {
   GstAgoraSpeaker *child = nullptr;
   const std::string name = "speaker-" + std::to_string(uid);
@@ -128,6 +136,8 @@ GstAgoraSpeaker *SpeakerFaders::take(std::uint32_t uid) {
     std::lock_guard lock(mutex_);
     if (auto it = children_.find(uid); it != children_.end())
       return GST_AGORA_SPEAKER(gst_object_ref(it->second));
+    if (closed_)
+      return nullptr;
     child = GST_AGORA_SPEAKER(g_object_new(GST_TYPE_AGORA_SPEAKER, "name", name.c_str(), nullptr));
     child->uid = uid;
     child->mixer = new std::shared_ptr<Mixer>(mixer_);
@@ -140,7 +150,7 @@ GstAgoraSpeaker *SpeakerFaders::take(std::uint32_t uid) {
 }
 
 void SpeakerFaders::ensure(std::uint32_t uid) {
-  gst_object_unref(take(uid));
+  const ObjectPtr<GstAgoraSpeaker> child(take(uid));
 }
 
 // Whoever gets at a child does so under the lock, and then holds it.
@@ -198,7 +208,7 @@ GObject *SpeakerFaders::by_name(const char *name) {
   // One speaker has one name.
   if (*digits == '0' || !g_ascii_string_to_unsigned(digits, 10, 1, G_MAXUINT32, &uid, nullptr))
     return nullptr;
-  return G_OBJECT(take(static_cast<std::uint32_t>(uid)));
+  return reinterpret_cast<GObject *>(take(static_cast<std::uint32_t>(uid)));
 }
 
 GObject *SpeakerFaders::by_index(unsigned index) const {

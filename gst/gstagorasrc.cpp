@@ -62,12 +62,10 @@ struct State {
   GstClockTime next_level = 0;  // streaming thread of the mix
   std::shared_ptr<agora::Mixer> mixer = std::make_shared<agora::Mixer>();
   agora::SpeakerFaders children;
-  GstElement *mix = nullptr;  // owned by the bin
+  GstElement *mix = nullptr;  // a reference of its own: the bin lets go of its children in dispose
 
   std::mutex mutex;                           // guards the pointer; a leaf
   std::shared_ptr<agora::Listener> listener;  // while started
-  // Stopped while the application held one of their callbacks up.
-  std::vector<std::shared_ptr<agora::Listener>> held_up;
 
   std::shared_ptr<agora::Listener> get () {
     std::lock_guard lock(mutex);
@@ -302,10 +300,8 @@ static void gst_agora_src_stop (GstAgoraSrc *src) {
     std::lock_guard lock(self.mutex);
     listener.swap(self.listener);
   }
-  if (listener && !listener->stop(agora::kLeaveBudget)) {
-    std::lock_guard lock(self.mutex);
-    self.held_up.push_back(std::move(listener));
-  }
+  if (listener)
+    listener->stop(agora::kLeaveBudget);
 }
 
 static GstStateChangeReturn gst_agora_src_change_state (GstElement *element,
@@ -321,12 +317,17 @@ static GstStateChangeReturn gst_agora_src_change_state (GstElement *element,
   return ret;
 }
 
-// An EOS from the application, as gst-launch-1.0 -e sends it, is the end of every pad.
+// What the application sends downstream is for the mix. A bin would give it to all of its sources,
+// and those that receive speakers would end their sessions at an EOS, as gst-launch-1.0 -e sends
+// it.
 static gboolean gst_agora_src_send_event (GstElement *element, GstEvent *event) {
+  State &self = *GST_AGORA_SRC(element)->state;
+  if (!GST_EVENT_IS_DOWNSTREAM(event))
+    return GST_ELEMENT_CLASS(gst_agora_src_parent_class)->send_event(element, event);
   if (GST_EVENT_TYPE(event) == GST_EVENT_EOS)
-    if (auto listener = GST_AGORA_SRC(element)->state->get())
+    if (auto listener = self.get())
       listener->end_pads();
-  return GST_ELEMENT_CLASS(gst_agora_src_parent_class)->send_event(element, event);
+  return gst_element_send_event(self.mix, event);
 }
 
 // A bin asks its sinks, and has none.
@@ -367,8 +368,19 @@ static void gst_agora_src_handle_message (GstBin *bin, GstMessage *message) {
   GST_BIN_CLASS(gst_agora_src_parent_class)->handle_message(bin, message);
 }
 
+// From here on nobody who still holds one of its parts reaches the element through it.
+static void gst_agora_src_dispose (GObject *object) {
+  State &self = *GST_AGORA_SRC(object)->state;
+  gst_agora_src_stop(GST_AGORA_SRC(object));
+  agora::release_mix_src(self.mix);
+  self.children.clear();
+  G_OBJECT_CLASS(gst_agora_src_parent_class)->dispose(object);
+}
+
 static void gst_agora_src_finalize (GObject *object) {
-  delete GST_AGORA_SRC(object)->state;
+  State *self = GST_AGORA_SRC(object)->state;
+  gst_object_unref(self->mix);
+  delete self;
   G_OBJECT_CLASS(gst_agora_src_parent_class)->finalize(object);
 }
 
@@ -379,6 +391,7 @@ static void gst_agora_src_class_init (GstAgoraSrcClass *klass) {
 
   object_class->set_property = gst_agora_src_set_property;
   object_class->get_property = gst_agora_src_get_property;
+  object_class->dispose = gst_agora_src_dispose;
   object_class->finalize = gst_agora_src_finalize;
   agora::install_settings(object_class);
   agora::install_event_signals(object_class);
@@ -441,7 +454,7 @@ static void gst_agora_src_init (GstAgoraSrc *self) {
   // Gains slide to what they are at a block's end.
   hooks.before_block = [&state] (GstClockTime end) { state.children.sync(end); };
   hooks.after_block = [self] (GstClockTime now) { gst_agora_src_on_block(self, now); };
-  state.mix = agora::make_mix_src(state.mixer, std::move(hooks));
+  state.mix = GST_ELEMENT(gst_object_ref_sink(agora::make_mix_src(state.mixer, std::move(hooks))));
   // Makes any format, rate and layout that downstream asks for out of what the mix can't be itself.
   GstElement *convert = gst_element_factory_make("audioconvert", "convert");
   GstPad *ghost = nullptr;

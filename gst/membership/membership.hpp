@@ -77,9 +77,12 @@ class Membership {
 
   // Takes `member` out; the last one out leaves the channel. Waits at most `budget` for a callback
   // that is running and for the goodbye to be sent; the rest happens behind the caller's back.
-  // False where the callback still runs, held up by the application: `member` must live for as long
-  // as its element does.
+  // False where a callback still runs, held up by the application, or is what leaves: `member` must
+  // live until that has returned, for which hold() is.
   virtual bool leave (Member *member, GstClockTime budget) = 0;
+  // Lets go of `what` as soon as no callback of `member`, which has left, runs any more: at once,
+  // or on the thread of that callback.
+  virtual void hold (Member *, std::shared_ptr<void> what) { what.reset(); }
 
   // The RTMP session to the push URL broke: asks the gateway whether the member may still push, and
   // answers through push_url() or failed().

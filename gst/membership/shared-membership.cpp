@@ -92,6 +92,11 @@ bool SharedMembership::has(Part part) const {
   });
 }
 
+// With the lock held.
+bool SharedMembership::calls(const Member *member) const {
+  return std::find(calling_.begin(), calling_.end(), member) != calling_.end();
+}
+
 // Calls every member, or those of one part, or one alone, without the lock.
 void SharedMembership::tell(const std::function<void(Member &)> &what, const Part *only,
                             Member *alone) {
@@ -112,14 +117,25 @@ void SharedMembership::tell(const std::function<void(Member &)> &what, const Par
       if (it == entries_.end())
         continue;
       element.reset(GST_ELEMENT(gst_object_ref(it->element)));
-      calling_ = member;
+      calling_.push_back(member);
       caller_ = std::this_thread::get_id();
     }
     what(*member);
+    std::vector<std::shared_ptr<void>> over;
     {
       std::lock_guard lock(mutex_);
-      calling_ = nullptr;
+      calling_.pop_back();
+      if (!calls(member))
+        std::erase_if(held_, [&] (auto &each) {
+          if (each.first != member)
+            return false;
+          over.push_back(std::move(each.second));
+          return true;
+        });
     }
+    // It may hold the last reference to this, which whoever called us still needs.
+    if (!over.empty())
+      post(context_, [over = std::move(over)] {});
     idle_.notify_all();
   }
 }
@@ -164,9 +180,10 @@ bool SharedMembership::leave(Member *member, GstClockTime budget) {
   for (std::uint32_t uid : free)
     players_.erase(uid);
   // Not for a callback that calls us itself: that would wait for ever.
-  bool quiet = true;
-  if (calling_ == member && caller_ != std::this_thread::get_id())
-    quiet = idle_.wait_until(lock, until, [&] { return calling_ != member; });
+  const bool own_call = caller_ == std::this_thread::get_id();
+  bool quiet = !calls(member);
+  if (!quiet && !own_call)
+    quiet = idle_.wait_until(lock, until, [&] { return !calls(member); });
   const bool last = entries_.empty();
   bool said = true;
   lock.unlock();
@@ -177,11 +194,17 @@ bool SharedMembership::leave(Member *member, GstClockTime budget) {
   });
   lock.lock();
   // Never for the application's own loop, which may not run.
-  if (last && quiet && own_client_ && caller_ != std::this_thread::get_id())
+  if (last && quiet && own_client_ && !own_call)
     said = idle_.wait_until(lock, until, [&] { return left_; });
-  if (!said || !quiet)
+  if (!said || (!quiet && !own_call))
     in_vain = steady_clock::now();
   return quiet;
+}
+
+void SharedMembership::hold(Member *member, std::shared_ptr<void> what) {
+  std::lock_guard lock(mutex_);
+  if (calls(member))
+    held_.emplace_back(member, std::move(what));
 }
 
 void SharedMembership::mute_local(Member *, bool mute) {

@@ -28,6 +28,7 @@ class SharedMembership final : public Membership,
 
   void enter (Member *member) override;
   bool leave (Member *member, GstClockTime budget) override;
+  void hold (Member *member, std::shared_ptr<void> what) override;
   void push_broke (Member *member) override;
   void update_push_url (Member *member) override;
   void play_broke (Member *member, std::uint32_t uid) override;
@@ -85,6 +86,7 @@ class SharedMembership final : public Membership,
   void fail (const GError &error);
   void fail_host (const GError &error);
   bool has (Part part) const;
+  bool calls (const Member *member) const;
   gpointer call (Done done);
   static void finished (GObject *client, GAsyncResult *result, gpointer call);
   void connect_signals ();
@@ -136,7 +138,9 @@ class SharedMembership final : public Membership,
   bool left_ = false;
   std::uint32_t uid_ = 0;
   AgoraState state_ = AGORA_STATE_IDLE;
-  Member *calling_ = nullptr;  // whose method runs
+  // Whose methods run; more than one where a method runs the context's loop itself.
+  std::vector<Member *> calling_;
+  std::vector<std::pair<Member *, std::shared_ptr<void>>> held_;  // until their methods return
   std::thread::id caller_;
 };
 

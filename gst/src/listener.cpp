@@ -57,7 +57,7 @@ void Listener::enter() {
   session_->enter(this);
 }
 
-bool Listener::stop(GstClockTime budget) {
+void Listener::stop(GstClockTime budget) {
   const bool quiet = !session_ || session_->leave(this, budget);
   std::map<std::uint32_t, std::shared_ptr<Speaker>> speakers;
   {
@@ -80,7 +80,8 @@ bool Listener::stop(GstClockTime budget) {
     pad->close();
   ending_->clear();
   options_.on_gone();
-  return quiet;
+  if (!quiet)
+    session_->hold(this, shared_from_this());
 }
 
 // A sample's way: it arrives, waits `delay` until its block is stamped, and the sink plays the

@@ -33,7 +33,9 @@ class EndingPads {
   std::map<std::uint32_t, std::shared_ptr<SpeakerPad>> pads_;
 };
 
-class Listener final : public Member, public Speaker::Watcher {
+class Listener final : public Member,
+                       public Speaker::Watcher,
+                       public std::enable_shared_from_this<Listener> {
  public:
   struct Options {
     GstClockTime latency;
@@ -50,8 +52,9 @@ class Listener final : public Member, public Speaker::Watcher {
   bool join (const ChannelSettings &settings, GError **error);
   void enter ();
   // Leaves the channel and ends every session; waits at most `budget` for the goodbye. After it,
-  // nothing of this runs any more; false where a callback still does (Membership::leave).
-  bool stop (GstClockTime budget);
+  // nothing of this runs any more, but for a callback that the application holds up: this lives
+  // until that returns.
+  void stop (GstClockTime budget);
 
   // A message of a speaker's element: whether it ends here.
   bool take_message (GstMessage *message);

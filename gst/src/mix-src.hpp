@@ -31,6 +31,8 @@ struct MixSrcHooks {
 };
 
 GstElement *make_mix_src (std::shared_ptr<Mixer> mixer, MixSrcHooks hooks);
+// The hooks are not called any more. Only while it is stopped.
+void release_mix_src (GstElement *mix_src);
 // Sound that could not be played since the process or downstream was held up.
 GstClockTime mix_src_skipped (GstElement *mix_src);
 

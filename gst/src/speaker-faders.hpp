@@ -28,6 +28,8 @@ class SpeakerFaders {
   // Takes away those whose speakers are not in the mix and that nobody set, controls, watches or
   // holds; emits child-removed. Without a lock held.
   void tidy ();
+  // Takes all of them away for good: nobody gets at one any more.
+  void clear ();
   // Sets what is controlled to its value at running time `at`. Streaming thread of the mix.
   void sync (GstClockTime at);
   // (transfer full); nullptr for a name that is no speaker's.
@@ -37,12 +39,14 @@ class SpeakerFaders {
 
  private:
   bool unused (std::uint32_t uid, GstAgoraSpeaker *child) const;
+  // (transfer full); nullptr after clear().
   GstAgoraSpeaker *take (std::uint32_t uid);
 
   GstElement *owner_;
   std::shared_ptr<Mixer> mixer_;
-  mutable std::mutex mutex_;  // guards the map
+  mutable std::mutex mutex_;  // guards what follows
   std::map<std::uint32_t, GstAgoraSpeaker *> children_;
+  bool closed_ = false;
 };
 
 }  // namespace agora

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What every element of GStreamer's does, and ours do as well: URIs only while nothing runs, an EOS
 // from the application, a place among the others.
+#include <atomic>
+#include <future>
+#include <set>
 #include <string>
 
 #include "tests/element/channel-rig.hpp"
@@ -91,6 +94,158 @@ void test_for_ever () {
   WAIT_UNTIL(listening.heard(7));
 }
 
+// The elements of that factory inside of `bin`, which stay the same ones where nothing is replaced.
+std::set<GstElement *> parts (GstElement *bin, const char *factory) {
+  std::set<GstElement *> found;
+  GstIterator *all = gst_bin_iterate_recurse(GST_BIN(bin));
+  GValue item = G_VALUE_INIT;
+  while (gst_iterator_next(all, &item) == GST_ITERATOR_OK) {
+    auto *element = GST_ELEMENT(g_value_get_object(&item));
+    GstElementFactory *made_by = gst_element_get_factory(element);
+    if (made_by && g_str_equal(GST_OBJECT_NAME(made_by), factory))
+      found.insert(element);
+    g_value_reset(&item);
+  }
+  g_value_unset(&item);
+  gst_iterator_free(all);
+  return found;
+}
+
+// As `gst-launch-1.0 -e` does: mix and pads end, and the sessions stay as they were.
+void test_eos () {
+  GatewayProcess gateway;
+  Pipeline speaking("audiotestsrc is-live=true ! agorasink name=host" + in_room(gateway, "uid=7"));
+  speaking.set_state(GST_STATE_PLAYING);
+  Pipeline listening("agorasrc name=listener expose-speakers=true level-interval=50000000" +
+                     in_room(gateway) +
+                     "! fakesink sync=true name=mix  fakesink name=alone async=false sync=true");
+  g_autoptr(GstElement) listener = listening.get("listener");
+  g_autoptr(GstElement) alone = listening.get("alone");
+  g_signal_connect_object(listener, "pad-added",
+                          G_CALLBACK(+[] (GstElement *, GstPad *pad, GstElement *sink) {
+                            g_autoptr(GstPad) to = gst_element_get_static_pad(sink, "sink");
+                            gst_pad_link(pad, to);
+                          }),
+                          alone, static_cast<GConnectFlags>(0));
+  listening.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(listening.heard(7));
+  g_autoptr(GstPad) pad = gst_element_get_static_pad(alone, "sink");
+  WAIT_UNTIL(gst_pad_is_linked(pad));
+  g_autoptr(GstElement) pipeline = GST_ELEMENT(gst_object_get_parent(GST_OBJECT(listener)));
+  const std::set<GstElement *> before = parts(listener, "rtmp2src");
+  g_assert_cmpuint(before.size(), ==, 1);
+
+  g_assert_true(gst_element_send_event(pipeline, gst_event_new_eos()));
+  WAIT_UNTIL((listening.read(), listening.ended()));
+  // Twice what a session needs that comes anew.
+  let_pass(2000);
+  listening.read();
+  g_assert_cmpuint(listening.told("agora-reconnecting"), ==, 0);
+  g_assert_true(parts(listener, "rtmp2src") == before);
+}
+
+// A start and a stop again, while the application keeps a handler of the element's signal waiting.
+class HeldUp {
+ public:
+  explicit HeldUp(GstElement *listener) {
+    handler_ = g_signal_connect(listener, "stream-added", G_CALLBACK(on_added), this);
+  }
+  bool waits () const { return waits_; }
+  void go_on () { gate_.set_value(); }
+  bool over () const { return over_; }
+
+ private:
+  static void on_added (GstElement *, guint, HeldUp *self) {
+    self->waits_ = true;
+    self->gate_.get_future().wait();
+    self->over_ = true;
+  }
+  gulong handler_ = 0;
+  std::atomic<bool> waits_ = false, over_ = false;
+  std::promise<void> gate_;
+};
+
+// What a stop leaves behind for such a handler goes when that returns. It holds the element's pad.
+void test_held_up () {
+  GatewayProcess gateway;
+  Pipeline speaking("audiotestsrc is-live=true ! agorasink name=host" + in_room(gateway, "uid=7"));
+  speaking.set_state(GST_STATE_PLAYING);
+  Pipeline listening("agorasrc name=listener" + in_room(gateway) + "! fakesink sync=true");
+  g_autoptr(GstElement) listener = listening.get("listener");
+  g_autoptr(GstPad) pad = gst_element_get_static_pad(listener, "src");
+  const auto references = [&pad = pad] () -> int {
+    return static_cast<int>(g_atomic_int_get(&G_OBJECT(pad)->ref_count));
+  };
+  const int before = references();
+  for (int i = 0; i < 3; i++) {
+    HeldUp held(listener);
+    listening.set_state(GST_STATE_PLAYING);
+    WAIT_UNTIL(held.waits());
+    listening.set_state(GST_STATE_NULL);
+    g_assert_cmpint(references(), >, before);
+    held.go_on();
+    WAIT_UNTIL(held.over());
+    g_signal_handlers_disconnect_by_data(listener, &held);
+    WAIT_UNTIL(references() == before);
+  }
+}
+
+// Stopped by its own handler, which goes on afterwards.
+void test_stop_in_a_handler () {
+  GatewayProcess gateway;
+  Pipeline speaking("audiotestsrc is-live=true ! agorasink name=host" + in_room(gateway, "uid=7"));
+  speaking.set_state(GST_STATE_PLAYING);
+  Pipeline listening("agorasrc name=listener" + in_room(gateway) + "! fakesink sync=true");
+  g_autoptr(GstElement) listener = listening.get("listener");
+  g_autoptr(GstPad) pad = gst_element_get_static_pad(listener, "src");
+  const int before = static_cast<int>(g_atomic_int_get(&G_OBJECT(pad)->ref_count));
+  std::atomic<bool> over = false;
+  g_signal_connect(listener, "stream-added",
+                   G_CALLBACK(+[] (GstElement *element, guint, std::atomic<bool> *done) {
+                     gst_element_set_locked_state(element, TRUE);
+                     gst_element_set_state(element, GST_STATE_NULL);
+                     *done = true;
+                   }),
+                   &over);
+  listening.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(over.load());
+  WAIT_UNTIL(static_cast<int>(g_atomic_int_get(&G_OBJECT(pad)->ref_count)) == before);
+  g_signal_handlers_disconnect_by_data(listener, &over);
+}
+
+// Whoever still holds a part of an agorasrc that is gone finds it alone, and harmless.
+void test_parts_outlive_it () {
+  g_autoptr(GstElement) listener =
+      GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make("agorasrc", nullptr)));
+  g_autoptr(GObject) speaker =
+      gst_child_proxy_get_child_by_name(GST_CHILD_PROXY(listener), "speaker-8");
+  g_autoptr(GstElement) mix = gst_bin_get_by_name(GST_BIN(listener), "mix");
+  g_assert_true(GST_OBJECT_PARENT(speaker) == GST_OBJECT(listener));
+  // Twice, as it is allowed to be.
+  g_object_run_dispose(G_OBJECT(listener));
+  g_assert_null(GST_OBJECT_PARENT(speaker));
+  g_assert_null(gst_child_proxy_get_child_by_name(GST_CHILD_PROXY(listener), "speaker-8"));
+  g_object_run_dispose(G_OBJECT(listener));
+  g_clear_object(&listener);
+  g_object_set(speaker, "volume", 0.5, nullptr);
+  double volume = 0;
+  g_object_get(speaker, "volume", &volume, nullptr);
+  g_assert_cmpfloat(volume, ==, 0.5);
+
+  g_autoptr(GstElement) pipeline = GST_ELEMENT(gst_object_ref_sink(gst_pipeline_new("of-another")));
+  GstElement *sink = gst_element_factory_make("fakesink", nullptr);
+  g_object_set(sink, "num-buffers", 5, "sync", TRUE, nullptr);
+  gst_bin_add_many(GST_BIN(pipeline), mix, sink, nullptr);
+  g_assert_true(gst_element_link(mix, sink));
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  g_autoptr(GstBus) bus = gst_element_get_bus(pipeline);
+  g_autoptr(GstMessage) end = gst_bus_timed_pop_filtered(
+      bus, 5 * GST_SECOND, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
+  g_assert_nonnull(end);
+  g_assert_cmpint(GST_MESSAGE_TYPE(end), ==, GST_MESSAGE_EOS);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -99,5 +254,9 @@ int main (int argc, char **argv) {
   g_test_add_func("/manners/uri", test_uri);
   g_test_add_func("/manners/time-limits", test_time_limits);
   g_test_add_func("/manners/for-ever", test_for_ever);
+  g_test_add_func("/manners/eos", test_eos);
+  g_test_add_func("/manners/held-up", test_held_up);
+  g_test_add_func("/manners/stop-in-a-handler", test_stop_in_a_handler);
+  g_test_add_func("/manners/parts-outlive-it", test_parts_outlive_it);
   return g_test_run();
 }
