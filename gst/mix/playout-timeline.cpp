@@ -7,13 +7,19 @@
 namespace agora {
 namespace {
 
-// FLV counts in milliseconds: closer than this to where it was expected, sound goes on without a
-// hole, whatever its timestamp says. Less than an AAC frame: one that is missing is a hole, and one
-// that comes again is left out.
-constexpr double kContiguous = 15e6;
-// A timestamp that is further than this both from the last one and from now says nothing about
-// time: the sender began anew, or its counter wrapped.
-constexpr double kJump = 500e6;
+// No sound has a rate or a number of channels beyond these.
+constexpr int kLeastRate = 1000;
+constexpr int kMostRate = 768000;
+constexpr int kMostChannels = 64;
+// Late by so much more than the delay, a frame has missed its moment; or by this at least.
+constexpr double kMissed = 20e6;
+constexpr double kLeastMissed = 60e6;
+// No encoded frame is longer.
+constexpr std::int64_t kMostDuration = 10'000'000'000;
+// Two sessions tell the same sound if so much of it can be compared.
+constexpr double kComparable = 5e6;
+// A sender's wall clock is not believed to be further from ours.
+constexpr std::int64_t kMostAge = 3'600'000'000;  // us
 // Further off than this, playing jumps; nearer, it is stretched: within two seconds it is less than
 // 15 ms off.
 constexpr double kHardError = 30e6;
@@ -54,8 +60,8 @@ constexpr double kMaxQueue = 10e9;
 // The resampler counts in hundredths of a hertz, so that a fifth of a part per million is a step it
 // has; in thousandths its 32 bits overflow.
 constexpr int kRateScale = 100;
-// How slowly the time of a run follows its timestamps: a tenth of a second's worth of frames.
-constexpr double kFollow = 1.0 / 64;
+// Times on a clock are within this, also where a sender's aren't.
+constexpr double kMostTime = 4e18;
 
 std::size_t to_frames (double ns, int rate) {
   return static_cast<std::size_t>(std::max(0.0, std::floor(ns * rate / 1e9 + 0.5)));
@@ -67,10 +73,12 @@ void PlayoutTimeline::Run::drop(std::size_t n) {
   n = std::min(n, frames());
   head += n;
   media_ns += n * 1e9 / rate;
-  // Moving what is left costs; once a second's worth is gone it is worth it.
+  // Moving what is left costs; once a second's worth is gone it is worth it. Half of that is kept,
+  // for unlike().
   if (head >= static_cast<std::size_t>(rate)) {
-    samples.erase(samples.begin(), samples.begin() + head * channels);
-    head = 0;
+    const std::size_t gone = head - static_cast<std::size_t>(rate) / 2;
+    samples.erase(samples.begin(), samples.begin() + gone * channels);
+    head -= gone;
   }
 }
 
@@ -98,7 +106,7 @@ void PlayoutTimeline::set_out_rate(int out_rate) {
 
 void PlayoutTimeline::discontinuity() {
   std::lock_guard lock(mutex_);
-  next_is_new_ = true;
+  counter_.discontinuity();
   heard_ = false;
 }
 
@@ -115,42 +123,50 @@ void PlayoutTimeline::watch_clock(std::int64_t now_ns) {
   last_now_ns_ = now_ns;
 }
 
-// Notes the arrival; the media time as if the sender's counter had never jumped.
-double PlayoutTimeline::arrive(std::int64_t media_ns, std::int64_t now_ns, double duration_ns) {
-  watch_clock(now_ns);
-  double media = static_cast<double>(media_ns) + rebase_ns_;
-  // A counter that jumped is put where the sound would have been, had it arrived without jitter.
-  // One that is merely far off, yet goes on from the last, is a backlog: it has missed its moment.
-  if (arrivals_.known()) {
-    const double expected = static_cast<double>(now_ns) - arrivals_.offset_at(now_ns);
-    const bool jumped = next_is_new_ || std::fabs(media - end_ns_) > kJump;
-    if (jumped && std::fabs(media - expected) > kJump) {
-      rebase_ns_ += expected - media;
-      media = expected;
-      arrivals_.settle();
-    }
-  }
-  next_is_new_ = false;
-  end_ns_ = media + duration_ns;
-  arrivals_.arrived(media, now_ns);
+SampleCounter::Frame PlayoutTimeline::frame(std::int64_t media_ns, std::int64_t now_ns,
+                                            double duration_ns) const {
+  return {.stamp_ns = media_ns,
+          .duration_ns = duration_ns,
+          .now_ns = now_ns,
+          .bears_ns = std::max(in_force_ns_ + kMissed, kLeastMissed)};
+}
+
+// Notes the arrival; where the counter puts the frame.
+double PlayoutTimeline::arrive(const SampleCounter::Frame &frame,
+                               const SampleCounter::Unlike &unlike) {
+  watch_clock(frame.now_ns);
+  const double media = counter_.place(frame, arrivals_, unlike);
+  arrivals_.arrived(media, frame.now_ns);
   return media;
 }
 
-std::int64_t PlayoutTimeline::place(std::int64_t media_ns, std::int64_t now_ns, bool played) {
+std::int64_t PlayoutTimeline::place(std::int64_t media_ns, std::int64_t now_ns,
+                                    std::int64_t duration_ns, bool played) {
   std::lock_guard lock(mutex_);
-  const double media = played && arrivals_.known() && !next_is_new_
-                           ? static_cast<double>(media_ns) + rebase_ns_
-                           : arrive(media_ns, now_ns, 0);
-  return std::llround(media + arrivals_.offset_at(now_ns)) + delay_ns_;
+  const bool known = duration_ns > 0 && duration_ns <= kMostDuration;
+  const auto next = frame(media_ns, now_ns, known ? static_cast<double>(duration_ns) : -1.0);
+  const double media = played ? counter_.peek(next, arrivals_) : arrive(next);
+  // The first of all is due the delay after now.
+  const double due =
+      arrivals_.known() ? media + arrivals_.offset_at(now_ns) : static_cast<double>(now_ns);
+  return std::llround(std::clamp(due + static_cast<double>(delay_ns_), -kMostTime, kMostTime));
 }
 
-void PlayoutTimeline::stamped(std::int64_t media_ns, std::int64_t now_ns, std::int64_t age_ns) {
+void PlayoutTimeline::stamped(std::int64_t media_ns, std::int64_t now_ns, std::int64_t captured_us,
+                              std::int64_t wall_us) {
   std::lock_guard lock(mutex_);
   if (!arrivals_.known())
     return;
-  const double due =
-      static_cast<double>(media_ns) + rebase_ns_ + arrivals_.offset_at(now_ns) + in_force_ns_;
-  stats_.stamp_age_ms = (static_cast<double>(age_ns) + due - static_cast<double>(now_ns)) / 1e6;
+  std::int64_t age_us = 0;
+  if (__builtin_sub_overflow(wall_us, captured_us, &age_us) || age_us > kMostAge ||
+      age_us < -kMostAge) {
+    stats_.stamp_age_ms = -1;
+    return;
+  }
+  const double due = counter_.peek(frame(media_ns, now_ns, 0), arrivals_) +
+                     arrivals_.offset_at(now_ns) + in_force_ns_;
+  stats_.stamp_age_ms =
+      static_cast<double>(age_us) / 1e3 + (due - static_cast<double>(now_ns)) / 1e6;
 }
 
 void PlayoutTimeline::set_adaptive(bool adaptive) {
@@ -160,34 +176,62 @@ void PlayoutTimeline::set_adaptive(bool adaptive) {
 
 void PlayoutTimeline::push(std::int64_t media_ns, std::int64_t now_ns, const float *samples,
                            std::size_t frames, int rate, int channels) {
-  if (frames == 0 || rate <= 0 || channels <= 0)
+  if (frames == 0 || rate < kLeastRate || rate > kMostRate || channels <= 0 ||
+      channels > kMostChannels)
     return;
   std::lock_guard lock(mutex_);
-  double media = arrive(media_ns, now_ns, frames * 1e9 / rate);
-  const bool same =
-      !runs_.empty() && runs_.back().rate == rate && runs_.back().channels == channels;
-  const double gap = runs_.empty() ? 0 : media - runs_.back().end_ns();
-  if (gap < -kContiguous) {
+  double media = arrive(frame(media_ns, now_ns, static_cast<double>(frames) * 1e9 / rate),
+                        [&] (double at) { return unlike(at, samples, frames, rate, channels); });
+  const double sample = 1e9 / rate;
+  if (media < told_until_ns_ - sample / 2) {
     // What is here already: another connection tells the same again.
-    const std::size_t again = std::min(to_frames(-gap, rate), frames);
+    const std::size_t again = std::min(to_frames(told_until_ns_ - media, rate), frames);
     samples += again * channels;
     frames -= again;
-    media += again * 1e9 / rate;
+    media += again * sample;
     if (frames == 0)
       return;
   }
-  if (!same || gap > kContiguous) {
+  const bool goes_on = !runs_.empty() && runs_.back().rate == rate &&
+                       runs_.back().channels == channels && media < told_until_ns_ + sample / 2;
+  if (!goes_on) {
     Run run;
     run.media_ns = media;
     run.rate = rate;
     run.channels = channels;
     runs_.push_back(std::move(run));
-  } else if (gap >= -kContiguous) {
-    runs_.back().media_ns += gap * kFollow;
   }
   Run &run = runs_.back();
   run.samples.insert(run.samples.end(), samples, samples + frames * channels);
+  told_until_ns_ = run.end_ns();
   bound();
+}
+
+// The power of the difference between this and what is, or was played, at `at`, against their own.
+std::optional<double> PlayoutTimeline::unlike(double at, const float *samples, std::size_t frames,
+                                              int rate, int channels) const {
+  for (const Run &run : runs_) {
+    if (run.rate != rate || run.channels != channels)
+      continue;
+    const double begin = run.media_ns - static_cast<double>(run.head) * 1e9 / rate;
+    if (at < begin - 0.5e9 / rate || at >= run.end_ns())
+      continue;
+    const std::size_t from = to_frames(at - begin, rate);
+    const std::size_t held = run.samples.size() / channels;
+    const std::size_t both = std::min(frames, held - std::min(held, from));
+    if (both < to_frames(kComparable, rate))
+      continue;
+    double differs = 0, power = 0;
+    for (std::size_t i = 0; i < both * channels; i++) {
+      const double one = samples[i], other = run.samples[from * channels + i];
+      differs += (one - other) * (one - other);
+      power += one * one + other * other;
+    }
+    if (power < kInaudible * kInaudible * static_cast<double>(both * channels))
+      return std::nullopt;
+    return differs / power;
+  }
+  return std::nullopt;
 }
 
 void PlayoutTimeline::bound() {

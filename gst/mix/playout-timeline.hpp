@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The live timeline of one remote speaker: sound comes in with the sender's media time at the
 // moment it arrives, and goes out on the clock of the pipeline, `delay` after the moment at which
-// it would have arrived without jitter. The sender's drift is taken out by resampling; what misses
-// its moment is dropped, what is missing is faded out and in again. Latency so never grows.
+// it would have arrived without jitter. Its place is found by counting its samples; media times
+// only tell holes (SampleCounter). The sender's drift is taken out by resampling; what misses its
+// moment is dropped, what is missing is faded out and in again. Latency so never grows.
 //
 // No GstElement, no thread, no clock of its own: time comes in as an argument, in nanoseconds of
 // whatever clock the caller uses throughout. Thread-safe: one thread pushes, another pulls.
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "gst/mix/arrival-clock.hpp"
+#include "gst/mix/sample-counter.hpp"
 
 namespace agora {
 
@@ -38,15 +40,20 @@ class PlayoutTimeline {
  public:
   PlayoutTimeline(int out_rate, std::int64_t delay_ns);
 
-  // `frames` interleaved frames whose first one the sender captured at `media_ns`, here at
-  // `now_ns`.
+  // `frames` interleaved frames, the next of this sender, whose timestamp is `media_ns`, here at
+  // `now_ns`. What can't be sound (a rate or a number of channels out of all reason) is ignored.
   void push (std::int64_t media_ns, std::int64_t now_ns, const float *samples, std::size_t frames,
              int rate, int channels);
-  // When sound that arrives now is due, on the caller's clock; `played`: it is pushed later, which
-  // is its arrival then. An adaptive delay plays no part: what is placed stays in step.
-  std::int64_t place (std::int64_t media_ns, std::int64_t now_ns, bool played);
-  // The sender says that the sound of `media_ns` was `age_ns` old when it arrived, at `now_ns`.
-  void stamped (std::int64_t media_ns, std::int64_t now_ns, std::int64_t age_ns);
+  // When an encoded frame that arrives now is due, on the caller's clock; `duration_ns` 0: unknown.
+  // `played`: it is about to be decoded and pushed, which counts it; otherwise this does. An
+  // adaptive delay plays no part: what is placed stays in step.
+  std::int64_t place (std::int64_t media_ns, std::int64_t now_ns, std::int64_t duration_ns,
+                      bool played);
+  // The sender says that it captured the next frame, of `media_ns`, at `captured_us`; it arrived
+  // at `now_ns`, which is `wall_us` here. Both in microseconds of a wall clock, of two machines.
+  // Any value may come: what is not within an hour is not believed.
+  void stamped (std::int64_t media_ns, std::int64_t now_ns, std::int64_t captured_us,
+                std::int64_t wall_us);
   // What comes next need not go on from what came before: another connection, another sender.
   void discontinuity ();
 
@@ -69,7 +76,7 @@ class PlayoutTimeline {
  private:
   // A run of sound without a hole.
   struct Run {
-    double media_ns = 0;  // of the first frame still held
+    double media_ns = 0;  // where the counter put the first frame still held
     int rate = 0;
     int channels = 0;
     std::vector<float> samples;
@@ -84,7 +91,10 @@ class PlayoutTimeline {
   };
 
   void watch_clock (std::int64_t now_ns);
-  double arrive (std::int64_t media_ns, std::int64_t now_ns, double duration_ns);
+  SampleCounter::Frame frame (std::int64_t media_ns, std::int64_t now_ns, double duration_ns) const;
+  double arrive (const SampleCounter::Frame &frame, const SampleCounter::Unlike &unlike = nullptr);
+  std::optional<double> unlike (double at, const float *samples, std::size_t frames, int rate,
+                                int channels) const;
   double due_media (std::int64_t at_ns) const;
   double adapt (std::size_t frames);
   bool start_playing (double media_ns, std::size_t frames, std::size_t *lead);
@@ -106,10 +116,9 @@ class PlayoutTimeline {
   double moving_ = 0;   // how fast it changes, seconds per second
   ArrivalClock arrivals_;
   std::int64_t last_now_ns_ = 0;
-  double rebase_ns_ = 0;  // added to the sender's media time, so that its jumps are none
-  double end_ns_ = 0;     // media time at which the last sound ended
-  bool next_is_new_ = true;
+  SampleCounter counter_;
   std::deque<Run> runs_;
+  double told_until_ns_ = 0;  // where the last sound that was pushed ended
 
   bool playing_ = false;  // inside runs_.front()
   bool jump_ = false;     // the delay was set to something else

@@ -199,14 +199,16 @@ GstPadProbeReturn Speaker::Leg::encoded(GstPad *pad, GstPadProbeInfo *info, gpoi
 
   const auto now = static_cast<gint64>(gst_clock_get_time(clock));
   const auto media = static_cast<gint64>(GST_BUFFER_PTS(frame));
+  const auto duration =
+      GST_BUFFER_DURATION_IS_VALID(frame) ? static_cast<gint64>(GST_BUFFER_DURATION(frame)) : 0;
   if (const auto wall = read_stamp(frame))
-    speaker->timeline_->stamped(media, now, (g_get_real_time() - *wall) * 1000);
+    speaker->timeline_->stamped(media, now, *wall, g_get_real_time());
   if (speaker->watcher_->wants_encoded()) {
     g_autoptr(GstCaps) caps = gst_pad_get_current_caps(pad);
     if (caps)
       speaker->watcher_->speaker_encoded(
           speaker->uid_, frame, caps,
-          speaker->timeline_->place(media, now, speaker->watcher_->wants_mix()));
+          speaker->timeline_->place(media, now, duration, speaker->watcher_->wants_mix()));
   }
   // What nobody listens to is not decoded.
   return speaker->watcher_->wants_mix() ? GST_PAD_PROBE_OK : GST_PAD_PROBE_DROP;
