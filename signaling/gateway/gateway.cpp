@@ -10,6 +10,7 @@
 #include "signaling/gateway/media/nginx-server.hpp"
 #include "signaling/gateway/options/secret-file.hpp"
 #include "signaling/protocol/codec.hpp"
+#include "signaling/support/secret.hpp"
 
 namespace agora::gateway {
 
