@@ -147,6 +147,31 @@ def match(sent, heard, near=None):
                  gaps(sent, came / gain), (late - early) * 1000 / RATE)
 
 
+def jumps(sent, heard, by, block=0.4, reach=0.1, least=3.0):
+    """Where `heard`, found `by` samples later, goes on at another place: (second, ms).
+
+    Blocks that aren't loud, or aren't recognised, tell nothing; gaps() finds those that are missing.
+    """
+    size, reach = int(block * RATE), int(reach * RATE)
+    loud = 0.4 * numpy.sqrt(numpy.mean(sent ** 2))
+    found, last = [], None
+    for begin in range(0, len(sent) - size, size):
+        piece = sent[begin:begin + size]
+        if numpy.sqrt(numpy.mean(piece ** 2)) < loud:
+            continue
+        around = moved(heard, -(begin + by - reach), size + 2 * reach)
+        at = _peak(piece, around, 0, 2 * reach)
+        came = around[at:at + size]
+        alike = numpy.dot(piece, came) / (numpy.linalg.norm(piece) * numpy.linalg.norm(came) + 1e-9)
+        if abs(alike) < 0.6:
+            continue
+        by += at - reach
+        if last is not None and abs(by - last) * 1000 / RATE > least:
+            found.append((begin / RATE, round((by - last) * 1000 / RATE, 1)))
+        last = by
+    return found
+
+
 def follow(sent, heard, block=0.25, within=0.02):
     """`sent` as `heard` should have it, aligned with it but for slow movements of time.
 

@@ -42,10 +42,10 @@ void post (GMainContext *context, std::function<void()> what) {
   attach(source, context, std::move(what));
 }
 
-SourcePtr after (GMainContext *context, unsigned ms, std::function<void()> what) {
+Timer after (GMainContext *context, unsigned ms, std::function<void()> what) {
   GSource *source = g_timeout_source_new(ms);
   attach(source, context, std::move(what));
-  return SourcePtr(source);
+  return Timer(source);
 }
 
 }  // namespace agora

@@ -1,10 +1,31 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A scope in which a context is the thread's default.
+// Ownership of GLib's things by C++ members.
 #pragma once
 
 #include <gio/gio.h>
 
-namespace agora::client {
+#include <memory>
+
+namespace agora {
+
+struct ObjectUnref {
+  void operator()(gpointer object) const { g_object_unref(object); }
+};
+template <typename Object>
+using ObjectPtr = std::unique_ptr<Object, ObjectUnref>;
+
+struct ContextUnref {
+  void operator()(GMainContext *context) const { g_main_context_unref(context); }
+};
+using ContextPtr = std::unique_ptr<GMainContext, ContextUnref>;
+
+struct SourceDestroy {
+  void operator()(GSource *source) const {
+    g_source_destroy(source);
+    g_source_unref(source);
+  }
+};
+using SourcePtr = std::unique_ptr<GSource, SourceDestroy>;
 
 // What is begun in this scope reports to `context`.
 class ThreadDefault {
@@ -20,4 +41,4 @@ class ThreadDefault {
   GMainContext *context_;
 };
 
-}  // namespace agora::client
+}  // namespace agora

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// One moment on a main loop, which can be moved. Fires once for each time that it is set.
+// One moment on the main loop, which can be moved. Fires once for each time that it is set.
 #pragma once
 
 #include <gio/gio.h>
@@ -7,15 +7,12 @@
 #include <cstdint>
 #include <functional>
 
-#include "signaling/support/glib-ptr.hpp"
-
-namespace agora {
+namespace agora::gateway {
 
 class Timer {
  public:
-  // `fire` runs in `context`; null: the thread's default when the timer is first set. It may set
-  // the timer again, and may destroy its owner.
-  explicit Timer(std::function<void()> fire, GMainContext *context = nullptr);
+  // `fire` may set the timer again, and may destroy its owner.
+  explicit Timer(std::function<void()> fire);
   ~Timer();
   Timer(const Timer &) = delete;
   Timer &operator=(const Timer &) = delete;
@@ -29,8 +26,7 @@ class Timer {
   void attach ();
 
   const std::function<void()> fire_;
-  const ContextPtr context_;
   Source *source_ = nullptr;  // null until the first time is set
 };
 
-}  // namespace agora
+}  // namespace agora::gateway

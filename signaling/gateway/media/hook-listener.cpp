@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "signaling/gateway/http.hpp"
-#include "signaling/support/secret.hpp"
 
 namespace agora::gateway {
 
