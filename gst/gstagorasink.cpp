@@ -15,6 +15,7 @@
 #include "gst/common/channel-settings.hpp"
 #include "gst/common/messages.hpp"
 #include "gst/common/private-part.hpp"
+#include "gst/common/uri-handler.hpp"
 #include "gst/sink/publisher.hpp"
 
 GST_DEBUG_CATEGORY(agora_sink_debug);
@@ -59,7 +60,12 @@ GType on_gap_type () {
 
 }  // namespace
 
-static void gst_agora_sink_uri_handler_init (gpointer iface, gpointer data);
+static agora::ChannelSettingsStore &gst_agora_sink_settings (gpointer self) {
+  return *GST_AGORA_SINK(self)->channel;
+}
+
+constexpr auto gst_agora_sink_uri_handler_init =
+    agora::implement_uri_handler<GST_URI_SINK, gst_agora_sink_settings>;
 
 G_DEFINE_TYPE_WITH_CODE(GstAgoraSink, gst_agora_sink, GST_TYPE_BIN,
                         G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER,
@@ -318,32 +324,6 @@ static void gst_agora_sink_handle_message (GstBin *bin, GstMessage *message) {
 
 static void gst_agora_sink_update_push_url (GstAgoraSink *self) {
   self->core->update_push_url();
-}
-
-static GstURIType gst_agora_sink_uri_get_type (GType) {
-  return GST_URI_SINK;
-}
-
-static const gchar *const *gst_agora_sink_uri_get_protocols (GType) {
-  static const gchar *const protocols[] = {"agora", nullptr};
-  return protocols;
-}
-
-static gchar *gst_agora_sink_uri_get_uri (GstURIHandler *handler) {
-  return GST_AGORA_SINK(handler)->channel->uri(G_OBJECT(handler));
-}
-
-static gboolean gst_agora_sink_uri_set_uri (GstURIHandler *handler, const gchar *uri,
-                                            GError **error) {
-  return GST_AGORA_SINK(handler)->channel->set_uri(G_OBJECT(handler), uri, error);
-}
-
-static void gst_agora_sink_uri_handler_init (gpointer iface, gpointer) {
-  auto *handler = static_cast<GstURIHandlerInterface *>(iface);
-  handler->get_type = gst_agora_sink_uri_get_type;
-  handler->get_protocols = gst_agora_sink_uri_get_protocols;
-  handler->get_uri = gst_agora_sink_uri_get_uri;
-  handler->set_uri = gst_agora_sink_uri_set_uri;
 }
 
 static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {

@@ -1,33 +1,57 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-
 /**
  * SECTION:element-agorasrc
  * @title: agorasrc
+ * @see_also: agorasink, #GstAgoraSpeaker
  *
  * Listens to a voice channel: joins it, subscribes to every speaker, and gives their mix as one
- * continuous live raw stream, silence when no one speaks, whoever comes and goes.
+ * live raw stream without an end, silence while nobody speaks.
  *
  * ```
  * gst-launch-1.0 agorasrc app-id=demo channel=room ! audioconvert ! autoaudiosink
  * ```
+ *
+ * ## Pads
+ *
+ * - `src` (always): the mix, in the format that downstream asks for.
+ * - `speaker_%u` (sometimes, with #GstAgoraSrc:expose-speakers): one speaker's sound as it was
+ *   sent, AAC or Opus, stamped with the running time at which the mix has it. It comes and goes
+ *   with the speaker, by `pad-added` and `pad-removed`; it ends with EOS.
+ *
+ * ## Children
+ *
+ * Each speaker is a child of the element (#GstChildProxy) by the name `speaker-UID`: a
+ * #GstAgoraSpeaker with its volume and place in the mix.
+ *
+ * ## Element messages
+ *
+ * - `agora-level`, each #GstAgoraSrc:level-interval: `running-time` (#guint64, ns) and `speakers`,
+ *   a #GValueArray of #GstStructure with `uid` (#guint), `peak` and `rms` (#gdouble, dB of full
+ *   scale, since the last message, before the volume).
+ * - `agora-reconnecting`: the channel is lost and is tried again; `cause` (string) is for people.
+ *   With `uid` (#guint) only that speaker's sound is lost.
+ * - `agora-reconnected`: it is back after `duration` (#guint64, ns); with `uid` where that was
+ *   about a speaker.
+ * - `agora-` and the name of each signal about the channel, with `uid` where the signal has one.
+ *
+ * Messages may be posted from any thread.
+ *
+ * Since: 0.1
  */
 #include "gst/gstagorasrc.h"
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
 #include <mutex>
-#include <optional>
-#include <set>
 #include <string>
-#include <vector>
 
-#include "gst/common/channel-settings.hpp"
 #include "gst/common/messages.hpp"
 #include "gst/common/private-part.hpp"
+#include "gst/common/uri-handler.hpp"
 #include "gst/src/listener.hpp"
 #include "gst/src/mix-src.hpp"
 #include "gst/src/speaker-faders.hpp"
+#include "gst/src/src-settings.hpp"
 #include "gst/src/src-stats.hpp"
 #include "signaling/agora-error.h"
 
@@ -36,29 +60,11 @@ GST_DEBUG_CATEGORY(gst_agora_src_debug);
 
 namespace {
 
-enum : guint {
-  kLatency = agora::kSettingsEnd,
-  kAdaptiveLatency,
-  kExposeSpeakers,
-  kSpeakerTimeout,
-  kSpeakers,
-  kLevelInterval,
-};
-
-constexpr guint kDefaultLatency = 100;
-constexpr guint kDefaultSpeakerTimeout = 20;
-
 struct State {
   explicit State(GstElement *element) : children(element, mixer) {}
 
-  agora::ChannelSettingsStore settings;  // OBJECT_LOCK, as are the properties that follow
-  guint latency = kDefaultLatency;
-  bool adaptive = false;
-  bool expose = false;
-  guint speaker_timeout = kDefaultSpeakerTimeout;
-  std::set<std::uint32_t> speakers;
-  std::string bad_speakers;  // what was set instead, before the start
-  std::atomic<GstClockTime> level_interval = 0;
+  agora::ChannelSettingsStore settings;
+  agora::SrcSettingsStore own;
   GstClockTime next_level = 0;  // streaming thread of the mix
   std::shared_ptr<agora::Mixer> mixer = std::make_shared<agora::Mixer>();
   agora::SpeakerFaders children;
@@ -80,7 +86,13 @@ struct _GstAgoraSrc {
   State *state;
 };
 
-static void gst_agora_src_uri_handler_init (gpointer iface, gpointer data);
+static agora::ChannelSettingsStore &gst_agora_src_settings (gpointer self) {
+  return GST_AGORA_SRC(self)->state->settings;
+}
+
+constexpr auto gst_agora_src_uri_handler_init =
+    agora::implement_uri_handler<GST_URI_SRC, gst_agora_src_settings>;
+
 static void gst_agora_src_child_proxy_init (gpointer iface, gpointer data);
 
 G_DEFINE_TYPE_WITH_CODE(GstAgoraSrc, gst_agora_src, GST_TYPE_BIN,
@@ -96,94 +108,63 @@ static GstStaticPadTemplate src_template =
 static GstStaticPadTemplate speaker_template = GST_STATIC_PAD_TEMPLATE(
     "speaker_%u", GST_PAD_SRC, GST_PAD_SOMETIMES, GST_STATIC_CAPS("audio/mpeg; audio/x-opus"));
 
-constexpr const char *kNoUids =
-    "speakers “%s” is not a list of uids, which are numbers from 1 to 4294967295, like “8,9”";
+/* What GLib and GStreamer call is noexcept: what is thrown ends the process there, instead of
+ * unwinding through their frames. */
 
-// "8, 9": the uids; nothing for what is no list of uids.
-static std::optional<std::set<std::uint32_t>> parse_uids (const char *text) {
-  std::set<std::uint32_t> uids;
-  g_auto(GStrv) parts = g_strsplit(text ? text : "", ",", -1);
-  for (char **part = parts; *part; part++) {
-    guint64 uid;
-    if (!*g_strstrip(*part))
-      continue;
-    if (!g_ascii_string_to_unsigned(*part, 10, 1, G_MAXUINT32, &uid, nullptr))
-      return std::nullopt;
-    uids.insert(static_cast<std::uint32_t>(uid));
-  }
-  return uids;
-}
-
-// What is no list makes the next start fail; what plays already goes on as it is.
 static void gst_agora_src_set_speakers (GstAgoraSrc *src, const char *text) {
   State &self = *src->state;
-  const auto uids = parse_uids(text);
   const auto listener = self.get();
-  GST_OBJECT_LOCK(src);
-  if (uids)
-    self.speakers = *uids;
-  self.bad_speakers = uids || listener ? "" : text;
-  GST_OBJECT_UNLOCK(src);
+  const auto uids = self.own.set_speakers(G_OBJECT(src), text, listener != nullptr);
   if (!listener)
     return;
   if (uids)
     listener->set_wanted(*uids);
   else
-    GST_ELEMENT_WARNING(src, RESOURCE, SETTINGS, (kNoUids, text),
-                        ("The last list is still the one that counts."));
+    GST_ELEMENT_WARNING(src, RESOURCE, SETTINGS, (agora::kNotUids, text),
+                        ("The list that was set before stays."));
+}
+
+// Elements inside take it over at once.
+static void gst_agora_src_changed (GstAgoraSrc *src, guint id, const GValue *value) {
+  State &self = *src->state;
+  const auto listener = self.get();
+  switch (id) {
+    case agora::kToken: {
+      const char *token = g_value_get_string(value);
+      if (listener && token && *token)
+        listener->renew_token(token);
+      break;
+    }
+    case agora::kLatency:
+      if (listener)
+        listener->set_latency(g_value_get_uint(value) * GST_MSECOND);
+      break;
+    case agora::kAdaptiveLatency:
+      self.mixer->set_adaptive(g_value_get_boolean(value));
+      break;
+    case agora::kLevelInterval:
+      self.mixer->set_measuring(g_value_get_uint64(value) > 0);
+      break;
+    default:
+      break;
+  }
 }
 
 static void gst_agora_src_set_property (GObject *object, guint id, const GValue *value,
-                                        GParamSpec *pspec) {
+                                        GParamSpec *pspec) noexcept {
   State &self = *GST_AGORA_SRC(object)->state;
-  if (self.settings.set(object, id, value)) {
-    const char *token = id == agora::kToken ? g_value_get_string(value) : nullptr;
-    auto listener = token && *token ? self.get() : nullptr;
-    if (listener)
-      listener->renew_token(token);
-    return;
-  }
-  switch (id) {
-    case kLatency: {
-      GST_OBJECT_LOCK(object);
-      self.latency = g_value_get_uint(value);
-      GST_OBJECT_UNLOCK(object);
-      if (auto listener = self.get())
-        listener->set_latency(g_value_get_uint(value) * GST_MSECOND);
-      break;
-    }
-    case kAdaptiveLatency:
-      GST_OBJECT_LOCK(object);
-      self.adaptive = g_value_get_boolean(value);
-      GST_OBJECT_UNLOCK(object);
-      self.mixer->set_adaptive(g_value_get_boolean(value));
-      break;
-    case kExposeSpeakers:
-      GST_OBJECT_LOCK(object);
-      self.expose = g_value_get_boolean(value);
-      GST_OBJECT_UNLOCK(object);
-      break;
-    case kSpeakerTimeout:
-      GST_OBJECT_LOCK(object);
-      self.speaker_timeout = g_value_get_uint(value);
-      GST_OBJECT_UNLOCK(object);
-      break;
-    case kSpeakers:
-      gst_agora_src_set_speakers(GST_AGORA_SRC(object), g_value_get_string(value));
-      break;
-    case kLevelInterval:
-      self.level_interval = g_value_get_uint64(value);
-      self.mixer->set_measuring(self.level_interval > 0);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-  }
+  if (id == agora::kSpeakers)
+    gst_agora_src_set_speakers(GST_AGORA_SRC(object), g_value_get_string(value));
+  else if (self.settings.set(object, id, value) || self.own.set(object, id, value))
+    gst_agora_src_changed(GST_AGORA_SRC(object), id, value);
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_agora_src_get_property (GObject *object, guint id, GValue *value,
-                                        GParamSpec *pspec) {
+                                        GParamSpec *pspec) noexcept {
   State &self = *GST_AGORA_SRC(object)->state;
-  auto listener = self.get();
+  const auto listener = self.get();
   switch (id) {
     case agora::kUid:
       if (listener && listener->uid())
@@ -194,48 +175,16 @@ static void gst_agora_src_get_property (GObject *object, guint id, GValue *value
     case agora::kConnectionState:
       g_value_set_string(value, listener ? listener->state() : "idle");
       break;
-    case agora::kStats:
-      if (GstStructure *stats =
-              listener ? listener->stats() : gst_structure_new_empty("agorasrc-stats")) {
-        gst_structure_set(stats, "skipped-ms", G_TYPE_UINT64,
-                          agora::mix_src_skipped(self.mix) / GST_MSECOND, nullptr);
-        g_value_take_boxed(value, stats);
-      }
-      break;
-    case kLatency:
-      GST_OBJECT_LOCK(object);
-      g_value_set_uint(value, self.latency);
-      GST_OBJECT_UNLOCK(object);
-      break;
-    case kAdaptiveLatency:
-      GST_OBJECT_LOCK(object);
-      g_value_set_boolean(value, self.adaptive);
-      GST_OBJECT_UNLOCK(object);
-      break;
-    case kExposeSpeakers:
-      GST_OBJECT_LOCK(object);
-      g_value_set_boolean(value, self.expose);
-      GST_OBJECT_UNLOCK(object);
-      break;
-    case kSpeakerTimeout:
-      GST_OBJECT_LOCK(object);
-      g_value_set_uint(value, self.speaker_timeout);
-      GST_OBJECT_UNLOCK(object);
-      break;
-    case kSpeakers: {
-      std::string text;
-      GST_OBJECT_LOCK(object);
-      for (std::uint32_t uid : self.speakers)
-        text += (text.empty() ? "" : ",") + std::to_string(uid);
-      GST_OBJECT_UNLOCK(object);
-      g_value_set_string(value, text.c_str());
+    case agora::kStats: {
+      GstStructure *stats =
+          listener ? listener->stats() : gst_structure_new_empty("agorasrc-stats");
+      gst_structure_set(stats, "skipped-ms", G_TYPE_UINT64,
+                        agora::mix_src_skipped(self.mix) / GST_MSECOND, nullptr);
+      g_value_take_boxed(value, stats);
       break;
     }
-    case kLevelInterval:
-      g_value_set_uint64(value, self.level_interval);
-      break;
     default:
-      if (!self.settings.get(object, id, value))
+      if (!self.settings.get(object, id, value) && !self.own.get(object, id, value))
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
   }
 }
@@ -244,7 +193,7 @@ static void gst_agora_src_on_block (GstAgoraSrc *src, GstClockTime now) {
   State &self = *src->state;
   if (auto listener = self.get())
     listener->tick(now);
-  const GstClockTime interval = self.level_interval;
+  const GstClockTime interval = self.own.level_interval();
   if (interval == 0 || now < self.next_level)
     return;
   self.next_level = std::max(self.next_level + interval, now);
@@ -259,20 +208,18 @@ static bool gst_agora_src_start (GstAgoraSrc *src) {
       !agora::require_element(GST_ELEMENT(src), "flvdemux", "gstreamer1.0-plugins-good"))
     return false;
   g_autoptr(GError) error = nullptr;
-  agora::Listener::Options options;
-  GST_OBJECT_LOCK(src);
-  if (!self.bad_speakers.empty())
-    error =
-        g_error_new(AGORA_ERROR, AGORA_ERROR_INVALID_ARGUMENT, kNoUids, self.bad_speakers.c_str());
-  options.latency = self.latency * GST_MSECOND;
-  options.speaker_timeout = self.speaker_timeout * GST_SECOND;
-  options.expose = self.expose;
-  options.wanted = self.speakers;
-  GST_OBJECT_UNLOCK(src);
-  if (error) {
+  const agora::SrcSettings own = self.own.copy(G_OBJECT(src));
+  if (!own.bad_speakers.empty()) {
+    error = g_error_new(AGORA_ERROR, AGORA_ERROR_INVALID_ARGUMENT, agora::kNotUids,
+                        own.bad_speakers.c_str());
     agora::post_failure(GST_ELEMENT(src), *error);
     return false;
   }
+  agora::Listener::Options options;
+  options.latency = own.latency_ms * GST_MSECOND;
+  options.speaker_timeout = own.speaker_timeout_s * GST_SECOND;
+  options.expose = own.expose;
+  options.wanted = own.speakers;
   options.on_speaker = [&self] (std::uint32_t uid) { self.children.ensure(uid); };
   options.on_gone = [&self] { self.children.tidy(); };
   self.next_level = 0;
@@ -305,7 +252,7 @@ static void gst_agora_src_stop (GstAgoraSrc *src) {
 }
 
 static GstStateChangeReturn gst_agora_src_change_state (GstElement *element,
-                                                        GstStateChange transition) {
+                                                        GstStateChange transition) noexcept {
   GstAgoraSrc *src = GST_AGORA_SRC(element);
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !gst_agora_src_start(src))
     return GST_STATE_CHANGE_FAILURE;
@@ -320,7 +267,7 @@ static GstStateChangeReturn gst_agora_src_change_state (GstElement *element,
 // What the application sends downstream is for the mix. A bin would give it to all of its sources,
 // and those that receive speakers would end their sessions at an EOS, as gst-launch-1.0 -e sends
 // it.
-static gboolean gst_agora_src_send_event (GstElement *element, GstEvent *event) {
+static gboolean gst_agora_src_send_event (GstElement *element, GstEvent *event) noexcept {
   State &self = *GST_AGORA_SRC(element)->state;
   if (!GST_EVENT_IS_DOWNSTREAM(event))
     return GST_ELEMENT_CLASS(gst_agora_src_parent_class)->send_event(element, event);
@@ -331,7 +278,7 @@ static gboolean gst_agora_src_send_event (GstElement *element, GstEvent *event) 
 }
 
 // A bin asks its sinks, and has none.
-static gboolean gst_agora_src_query (GstElement *element, GstQuery *query) {
+static gboolean gst_agora_src_query (GstElement *element, GstQuery *query) noexcept {
   if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY)
     return GST_ELEMENT_CLASS(gst_agora_src_parent_class)->query(element, query);
   g_autoptr(GstPad) pad = gst_element_get_static_pad(element, "src");
@@ -351,7 +298,7 @@ static bool gst_agora_src_is_about_a_speaker (GstBin *bin, GstMessage *message) 
   return true;
 }
 
-static void gst_agora_src_handle_message (GstBin *bin, GstMessage *message) {
+static void gst_agora_src_handle_message (GstBin *bin, GstMessage *message) noexcept {
   auto listener = GST_AGORA_SRC(bin)->state->get();
   if ((listener && listener->take_message(message)) || agora::is_private_trouble(message)) {
     gst_message_unref(message);
@@ -369,7 +316,7 @@ static void gst_agora_src_handle_message (GstBin *bin, GstMessage *message) {
 }
 
 // From here on nobody who still holds one of its parts reaches the element through it.
-static void gst_agora_src_dispose (GObject *object) {
+static void gst_agora_src_dispose (GObject *object) noexcept {
   State &self = *GST_AGORA_SRC(object)->state;
   gst_agora_src_stop(GST_AGORA_SRC(object));
   agora::release_mix_src(self.mix);
@@ -377,7 +324,7 @@ static void gst_agora_src_dispose (GObject *object) {
   G_OBJECT_CLASS(gst_agora_src_parent_class)->dispose(object);
 }
 
-static void gst_agora_src_finalize (GObject *object) {
+static void gst_agora_src_finalize (GObject *object) noexcept {
   State *self = GST_AGORA_SRC(object)->state;
   gst_object_unref(self->mix);
   delete self;
@@ -395,48 +342,13 @@ static void gst_agora_src_class_init (GstAgoraSrcClass *klass) {
   object_class->finalize = gst_agora_src_finalize;
   agora::install_settings(object_class);
   agora::install_event_signals(object_class);
-  const auto live = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                             GST_PARAM_MUTABLE_PLAYING);
-  const auto ready = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                              GST_PARAM_MUTABLE_READY);
-  g_object_class_install_property(
-      object_class, kLatency,
-      g_param_spec_uint("latency", "Latency",
-                        "Playout delay: from the jitter-free arrival of a sample to the moment at "
-                        "which a synchronising sink plays it (ms)",
-                        0, 10000, kDefaultLatency, live));
-  g_object_class_install_property(
-      object_class, kAdaptiveLatency,
-      g_param_spec_boolean("adaptive-latency", "Adaptive latency",
-                           "Play as early as the network's jitter allows, with latency as the "
-                           "ceiling, by playing a per cent faster or slower at most",
-                           FALSE, live));
-  g_object_class_install_property(
-      object_class, kExposeSpeakers,
-      g_param_spec_boolean("expose-speakers", "Expose speakers",
-                           "Give every speaker a pad speaker_UID with the encoded sound", FALSE,
-                           ready));
-  g_object_class_install_property(
-      object_class, kSpeakerTimeout,
-      g_param_spec_uint("speaker-timeout", "Speaker timeout",
-                        "How long the pad of a speaker whose sound is lost waits for it (s)", 0,
-                        G_MAXUINT / 1000, kDefaultSpeakerTimeout, ready));
-  g_object_class_install_property(
-      object_class, kSpeakers,
-      g_param_spec_string("speakers", "Speakers",
-                          "Whom to listen to, as a list of uids like 8,9; empty: everybody", "",
-                          live));
-  g_object_class_install_property(
-      object_class, kLevelInterval,
-      g_param_spec_uint64("level-interval", "Level interval",
-                          "Post a message agora-level with each speaker's peak and RMS this often "
-                          "(ns); 0: never",
-                          0, G_MAXINT64, 0, live));
+  agora::install_src_settings(object_class);
+  gst_type_mark_as_plugin_api(GST_TYPE_AGORA_SPEAKER, static_cast<GstPluginAPIFlags>(0));
 
   gst_element_class_add_static_pad_template(element_class, &src_template);
   gst_element_class_add_static_pad_template(element_class, &speaker_template);
   gst_element_class_set_static_metadata(element_class, "Agora channel source", "Source/Network",
-                                        "Listens to every speaker of a voice channel",
+                                        "Plays the mix of all speakers of a voice channel, live",
                                         "The agora developers");
   element_class->change_state = gst_agora_src_change_state;
   element_class->query = gst_agora_src_query;
@@ -447,13 +359,13 @@ static void gst_agora_src_class_init (GstAgoraSrcClass *klass) {
 static void gst_agora_src_init (GstAgoraSrc *self) {
   State &state = *(self->state = new State(GST_ELEMENT(self)));
   agora::MixSrcHooks hooks;
-  hooks.latency = [self] (GstClockTime latency) {
+  hooks.latency = [self] (GstClockTime latency) noexcept {
     if (auto listener = self->state->get())
       listener->pipeline_latency(latency);
   };
   // Gains slide to what they are at a block's end.
-  hooks.before_block = [&state] (GstClockTime end) { state.children.sync(end); };
-  hooks.after_block = [self] (GstClockTime now) { gst_agora_src_on_block(self, now); };
+  hooks.before_block = [&state] (GstClockTime end) noexcept { state.children.sync(end); };
+  hooks.after_block = [self] (GstClockTime now) noexcept { gst_agora_src_on_block(self, now); };
   state.mix = GST_ELEMENT(gst_object_ref_sink(agora::make_mix_src(state.mixer, std::move(hooks))));
   // Makes any format, rate and layout that downstream asks for out of what the mix can't be itself.
   GstElement *convert = gst_element_factory_make("audioconvert", "convert");
@@ -483,47 +395,22 @@ static void gst_agora_src_init (GstAgoraSrc *self) {
   GST_OBJECT_FLAG_SET(self, GST_ELEMENT_FLAG_SOURCE);
 }
 
-static GstURIType gst_agora_src_uri_get_type (GType) {
-  return GST_URI_SRC;
-}
-
-static const gchar *const *gst_agora_src_uri_get_protocols (GType) {
-  static const gchar *protocols[] = {"agora", nullptr};
-  return protocols;
-}
-
-static gchar *gst_agora_src_uri_get_uri (GstURIHandler *handler) {
-  return GST_AGORA_SRC(handler)->state->settings.uri(G_OBJECT(handler));
-}
-
-static gboolean gst_agora_src_uri_set_uri (GstURIHandler *handler, const gchar *uri,
-                                           GError **error) {
-  return GST_AGORA_SRC(handler)->state->settings.set_uri(G_OBJECT(handler), uri, error);
-}
-
-static void gst_agora_src_uri_handler_init (gpointer iface, gpointer) {
-  auto *handler = static_cast<GstURIHandlerInterface *>(iface);
-  handler->get_type = gst_agora_src_uri_get_type;
-  handler->get_protocols = gst_agora_src_uri_get_protocols;
-  handler->get_uri = gst_agora_src_uri_get_uri;
-  handler->set_uri = gst_agora_src_uri_set_uri;
-}
-
-static GObject *gst_agora_src_get_child_by_name (GstChildProxy *proxy, const gchar *name) {
+static GObject *gst_agora_src_get_child_by_name (GstChildProxy *proxy, const gchar *name) noexcept {
   return GST_AGORA_SRC(proxy)->state->children.by_name(name);
 }
 
-static GObject *gst_agora_src_get_child_by_index (GstChildProxy *proxy, guint index) {
+static GObject *gst_agora_src_get_child_by_index (GstChildProxy *proxy, guint index) noexcept {
   return GST_AGORA_SRC(proxy)->state->children.by_index(index);
 }
 
-static guint gst_agora_src_get_children_count (GstChildProxy *proxy) {
+static guint gst_agora_src_get_children_count (GstChildProxy *proxy) noexcept {
   return GST_AGORA_SRC(proxy)->state->children.count();
 }
 
 // A bin tells of the elements inside, too, which aren't children here.
 template <const char *signal>
-static void gst_agora_src_speakers_alone (GstChildProxy *proxy, GObject *child, const gchar *) {
+static void gst_agora_src_speakers_alone (GstChildProxy *proxy, GObject *child,
+                                          const gchar *) noexcept {
   if (!GST_IS_AGORA_SPEAKER(child))
     g_signal_stop_emission_by_name(proxy, signal);
 }

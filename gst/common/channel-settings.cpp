@@ -4,6 +4,7 @@
 #include <string>
 
 #include "gst/common/gst-ptr.hpp"
+#include "gst/common/object-lock.hpp"
 #include "signaling/agora-client.h"
 
 namespace agora {
@@ -23,17 +24,6 @@ std::string escaped (const std::string &s) {
   g_autofree char *e = g_uri_escape_string(s.c_str(), nullptr, FALSE);
   return e;
 }
-
-class ObjectLock {
- public:
-  explicit ObjectLock(GObject *object) : object_(GST_OBJECT(object)) { GST_OBJECT_LOCK(object_); }
-  ~ObjectLock() { GST_OBJECT_UNLOCK(object_); }
-  ObjectLock(const ObjectLock &) = delete;
-  ObjectLock &operator=(const ObjectLock &) = delete;
-
- private:
-  GstObject *object_;
-};
 
 }  // namespace
 
@@ -214,6 +204,7 @@ char *ChannelSettingsStore::uri(GObject *element) const {
                     query.empty() ? nullptr : query.c_str(), nullptr);
 }
 
+// The blocks below are named after agorasrc; the properties are agorasink's, too.
 void install_settings (GObjectClass *klass) {
   const auto readwrite = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                                   GST_PARAM_MUTABLE_READY);
@@ -221,70 +212,164 @@ void install_settings (GObjectClass *klass) {
                                               GST_PARAM_MUTABLE_PLAYING);
   const auto read = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 
+  /**
+   * GstAgoraSrc:gateway:
+   *
+   * The `ws://` or `wss://` URL of the gateway. Unset: that of the environment variable
+   * `AGORA_GATEWAY`, or else `ws://127.0.0.1:8080/api`.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property(
       klass, kGateway,
       g_param_spec_string("gateway", "Gateway",
-                          "ws:// or wss:// URL of the gateway (default: the environment variable "
-                          "AGORA_GATEWAY, then ws://127.0.0.1:8080/api)",
+                          "ws:// or wss:// URL of the gateway (unset: that of the environment "
+                          "variable AGORA_GATEWAY, or else ws://127.0.0.1:8080/api)",
                           nullptr, readwrite));
+  /**
+   * GstAgoraSrc:ap-url:
+   *
+   * The `http://` or `https://` URL of a server that names a gateway. It is used instead of
+   * #GstAgoraSrc:gateway.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property(
       klass, kApUrl,
       g_param_spec_string("ap-url", "Access point URL",
-                          "http:// or https:// URL at which to ask for a gateway, instead of "
-                          "the property gateway",
+                          "http:// or https:// URL of a server that names a gateway; used instead "
+                          "of the property gateway",
                           nullptr, readwrite));
+  /**
+   * GstAgoraSrc:app-id:
+   *
+   * The app that the channel belongs to. The gateway serves one or more of them.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property(
       klass, kAppId,
-      g_param_spec_string("app-id", "App ID", "The app that the channel belongs to", nullptr,
+      g_param_spec_string("app-id", "App ID", "App that the channel belongs to", nullptr,
                           readwrite));
+  /**
+   * GstAgoraSrc:channel:
+   *
+   * The name of the channel, 1 to 128 bytes.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property(
       klass, kChannel,
-      g_param_spec_string("channel", "Channel", "Name of the channel, 1 to 128 bytes", nullptr,
+      g_param_spec_string("channel", "Channel", "Name of the channel (1 to 128 bytes)", nullptr,
                           readwrite));
+  /**
+   * GstAgoraSrc:token:
+   *
+   * The token or Channel Key that lets this member in, where the app has a certificate. Another one
+   * may be set while the element plays, before the old one ends or while the gateway is away. It
+   * can't be read back.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property(
       klass, kToken,
       g_param_spec_string("token", "Token",
-                          "Token or Channel Key, for an app with a certificate; another one may be "
-                          "set while playing, before it ends or while the gateway is away; never "
-                          "read back",
+                          "Token or Channel Key, for an app that has a certificate. May be "
+                          "replaced while playing, before it ends. Cannot be read back",
                           nullptr, write));
+  /**
+   * GstAgoraSrc:uid:
+   *
+   * The numeric id of this member. 0: the gateway assigns one. The id in use reads back, and
+   * `notify::uid` tells of it.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property(
       klass, kUid,
       g_param_spec_uint("uid", "Uid",
-                        "Who one is in the channel; 0: the gateway assigns one, which then reads "
-                        "back",
+                        "Numeric id of this member (0: the gateway assigns one); the id in use "
+                        "reads back",
                         0, G_MAXUINT32, 0, readwrite));
+  /**
+   * GstAgoraSrc:client:
+   *
+   * An #AgoraClient of the application to use, instead of a membership that the element makes. The
+   * application joins and leaves; the element publishes or subscribes.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property(
       klass, kClient,
       g_param_spec_object("client", "Client",
-                          "An AgoraClient of the application to share, instead of a membership "
-                          "of the pipeline's own; the application joins and leaves",
+                          "AgoraClient of the application to use, instead of a membership that "
+                          "the element makes. The application joins and leaves",
                           AGORA_TYPE_CLIENT, readwrite));
+  /**
+   * GstAgoraSrc:connect-timeout:
+   *
+   * The time in milliseconds that the gateway has to answer before the first join. Then it is an
+   * ERROR.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property(
       klass, kConnectTimeout,
       g_param_spec_uint("connect-timeout", "Connect timeout",
                         "Time in ms that the gateway has to answer before the first join", 1,
                         G_MAXINT, 10000, readwrite));
+  /**
+   * GstAgoraSrc:reconnect-timeout:
+   *
+   * The time in seconds for which the element tries to come back to a channel that it has lost,
+   * before that is an ERROR. 0: the loss is an ERROR. -1: for ever.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property(
       klass, kReconnectTimeout,
       g_param_spec_int("reconnect-timeout", "Reconnect timeout",
-                       "Time in s for which a lost channel is tried again before it is an error "
-                       "(0: not at all, -1: for ever)",
+                       "Time in s allowed for coming back to the channel after it was lost (0: "
+                       "none, -1: for ever)",
                        -1, G_MAXINT, 20 * 60, readwrite));
+  /**
+   * GstAgoraSrc:retry-first-join:
+   *
+   * Whether the first join, too, is tried again until #GstAgoraSrc:reconnect-timeout is over. For
+   * machines that may be up before their gateway is. %FALSE: a gateway that isn't there is an ERROR
+   * at once.
+   *
+   * Since: 0.2
+   */
   g_object_class_install_property(
       klass, kRetryFirstJoin,
       g_param_spec_boolean("retry-first-join", "Retry first join",
-                           "Try the first join, too, until reconnect-timeout is over, instead of "
-                           "an error at once",
+                           "Try the first join again, too, until reconnect-timeout is over, "
+                           "instead of failing at once",
                            FALSE, readwrite));
+  /**
+   * GstAgoraSrc:connection-state:
+   *
+   * `idle`, `connecting`, `joined`, `reconnecting`, `leaving` or `failed`, as of now.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property(
       klass, kConnectionState,
       g_param_spec_string("connection-state", "Connection state",
                           "idle, connecting, joined, reconnecting, leaving or failed", "idle",
                           read));
+  /**
+   * GstAgoraSrc:stats:
+   *
+   * What the element has counted since it started: a #GstStructure `agorasrc-stats` (or
+   * `agorasink-stats`), whose fields docs/elements.md lists.
+   *
+   * Since: 0.1
+   */
   g_object_class_install_property(
       klass, kStats,
-      g_param_spec_boxed("stats", "Statistics", "What the element counted since it started",
+      g_param_spec_boxed("stats", "Statistics", "Counters and measurements since the start",
                          GST_TYPE_STRUCTURE, read));
 }
 

@@ -16,12 +16,12 @@ class Work {
     // Their queues put it in order too, by locks that ThreadSanitizer can't see: it sees this one.
     ready_.store(true, std::memory_order_release);
   }
-  static void run (gpointer work) {
+  static void run (gpointer work) noexcept {
     auto *self = static_cast<Work *>(work);
     if (self->ready_.load(std::memory_order_acquire))
       self->what_();
   }
-  static void discard (gpointer work) { delete static_cast<Work *>(work); }
+  static void discard (gpointer work) noexcept { delete static_cast<Work *>(work); }
 
  private:
   std::function<void()> what_;

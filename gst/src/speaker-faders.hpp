@@ -16,6 +16,9 @@
 
 namespace agora {
 
+// A child by this name; it has a floating reference.
+GstAgoraSpeaker *make_speaker (const char *name, std::uint32_t uid, std::shared_ptr<Mixer> mixer);
+
 class SpeakerFaders {
  public:
   SpeakerFaders(GstElement *owner, std::shared_ptr<Mixer> mixer);

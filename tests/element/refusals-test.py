@@ -131,7 +131,7 @@ class RefusalsTest(ChannelCase):
         for bad in ('abc', '8,-9', '8 9', '0', '4294967296'):
             with self.subTest(bad):
                 self.refused(f"agorasrc {self.properties(speakers=bad)}{SINK}",
-                             f'speakers “{bad}” is not a list of uids.*like “8,9”')
+                             f'speakers: “{bad}” is not a list of uids: numbers from 1 .* separated by commas')
 
     def test_a_token_where_none_is_expected(self):
         self.both(self.properties(token='007nonsense'), '[Tt]oken')

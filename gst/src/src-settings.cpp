@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/src/src-settings.hpp"
+
+#include "gst/common/object-lock.hpp"
+
+namespace agora {
+namespace {
+
+// "8, 9": the uids; nothing for what is no list of uids.
+std::optional<std::set<std::uint32_t>> parse_uids (const char *text) {
+  std::set<std::uint32_t> uids;
+  g_auto(GStrv) parts = g_strsplit(text ? text : "", ",", -1);
+  for (char **part = parts; *part; part++) {
+    guint64 uid;
+    if (!*g_strstrip(*part))
+      continue;
+    if (!g_ascii_string_to_unsigned(*part, 10, 1, G_MAXUINT32, &uid, nullptr))
+      return std::nullopt;
+    uids.insert(static_cast<std::uint32_t>(uid));
+  }
+  return uids;
+}
+
+std::string join (const std::set<std::uint32_t> &uids) {
+  std::string text;
+  for (std::uint32_t uid : uids)
+    text += (text.empty() ? "" : ",") + std::to_string(uid);
+  return text;
+}
+
+}  // namespace
+
+bool SrcSettingsStore::set(GObject *element, guint id, const GValue *value) {
+  const ObjectLock lock(element);
+  switch (id) {
+    case kLatency:
+      settings_.latency_ms = g_value_get_uint(value);
+      return true;
+    case kAdaptiveLatency:
+      settings_.adaptive = g_value_get_boolean(value);
+      return true;
+    case kExposeSpeakers:
+      settings_.expose = g_value_get_boolean(value);
+      return true;
+    case kSpeakerTimeout:
+      settings_.speaker_timeout_s = g_value_get_uint(value);
+      return true;
+    case kLevelInterval:
+      level_interval_ = g_value_get_uint64(value);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool SrcSettingsStore::get(GObject *element, guint id, GValue *value) const {
+  const ObjectLock lock(element);
+  switch (id) {
+    case kLatency:
+      g_value_set_uint(value, settings_.latency_ms);
+      return true;
+    case kAdaptiveLatency:
+      g_value_set_boolean(value, settings_.adaptive);
+      return true;
+    case kExposeSpeakers:
+      g_value_set_boolean(value, settings_.expose);
+      return true;
+    case kSpeakerTimeout:
+      g_value_set_uint(value, settings_.speaker_timeout_s);
+      return true;
+    case kSpeakers:
+      g_value_set_string(value, join(settings_.speakers).c_str());
+      return true;
+    case kLevelInterval:
+      g_value_set_uint64(value, level_interval_);
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::optional<std::set<std::uint32_t>> SrcSettingsStore::set_speakers(GObject *element,
+                                                                      const char *text,
+                                                                      bool started) {
+  auto uids = parse_uids(text);
+  const ObjectLock lock(element);
+  if (uids)
+    settings_.speakers = *uids;
+  settings_.bad_speakers = uids || started ? "" : text;
+  return uids;
+}
+
+SrcSettings SrcSettingsStore::copy(GObject *element) const {
+  const ObjectLock lock(element);
+  return settings_;
+}
+
+void install_src_settings (GObjectClass *klass) {
+  const SrcSettings defaults;
+  const auto live = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                             GST_PARAM_MUTABLE_PLAYING);
+  const auto ready = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                              GST_PARAM_MUTABLE_READY);
+  /**
+   * GstAgoraSrc:latency:
+   *
+   * The playout delay in milliseconds: from the arrival of a sample, had it no jitter, until a
+   * synchronising sink plays it. The pipeline's own latency is part of it. When it changes, each
+   * speaker goes over in a pause between words, or 0.6 s later wherever it is.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property(
+      klass, kLatency,
+      g_param_spec_uint("latency", "Latency",
+                        "Time in ms from the arrival of a sample, without jitter, until a "
+                        "synchronising sink plays it",
+                        0, 10000, defaults.latency_ms, live));
+  /**
+   * GstAgoraSrc:adaptive-latency:
+   *
+   * Whether sound is played as early as the network's jitter allows. #GstAgoraSrc:latency is the
+   * upper limit then. The speed of playing changes by one per cent at most.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property(
+      klass, kAdaptiveLatency,
+      g_param_spec_boolean("adaptive-latency", "Adaptive latency",
+                           "Play as early as the network's jitter allows, and no later than with "
+                           "latency alone",
+                           defaults.adaptive, live));
+  /**
+   * GstAgoraSrc:expose-speakers:
+   *
+   * Whether each speaker gets a pad `speaker_%u` with its sound as it was sent, not decoded.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property(
+      klass, kExposeSpeakers,
+      g_param_spec_boolean("expose-speakers", "Expose speakers",
+                           "Add a pad speaker_UID for each speaker, with its encoded sound",
+                           defaults.expose, ready));
+  /**
+   * GstAgoraSrc:speaker-timeout:
+   *
+   * For how many seconds the pad of a speaker whose sound is lost waits for it. Then the pad ends
+   * with EOS, and is removed. The mix needs no such limit: it is silent meanwhile.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property(
+      klass, kSpeakerTimeout,
+      g_param_spec_uint("speaker-timeout", "Speaker timeout",
+                        "Time in s that the pad of a speaker whose sound is lost waits for it "
+                        "before it ends",
+                        0, G_MAXUINT / 1000, defaults.speaker_timeout_s, ready));
+  /**
+   * GstAgoraSrc:speakers:
+   *
+   * The uids of the speakers to listen to, separated by commas: `8,9`. Nothing is fetched of the
+   * others. Empty: all speakers. A text that is no such list is an ERROR at the start, and a
+   * WARNING while playing, where the last list stays.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property(
+      klass, kSpeakers,
+      g_param_spec_string("speakers", "Speakers",
+                          "Uids of the speakers to listen to, separated by commas (empty: all)", "",
+                          live));
+  /**
+   * GstAgoraSrc:level-interval:
+   *
+   * The time in nanoseconds between two messages `agora-level`. 0: no such messages.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property(
+      klass, kLevelInterval,
+      g_param_spec_uint64("level-interval", "Level interval",
+                          "Time in ns between messages agora-level with the peak and RMS of each "
+                          "speaker (0: no messages)",
+                          0, G_MAXINT64, 0, live));
+}
+
+}  // namespace agora
