@@ -1,29 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Owners of what GStreamer counts: each holds one reference and gives it back.
+// Owners of what GStreamer counts, beside those of GLib's types: each holds one reference and gives
+// it back. A GstObject is a GObject: ObjectPtr holds both.
 #pragma once
 
 #include <gst/gst.h>
 
 #include <memory>
 
-namespace agora {
+#include "signaling/support/glib-ptr.hpp"
 
-struct ObjectUnref {
-  void operator()(gpointer object) const noexcept { gst_object_unref(object); }
-};
+namespace agora {
 
 struct MiniObjectUnref {
   void operator()(gpointer object) const noexcept {
     gst_mini_object_unref(static_cast<GstMiniObject *>(object));
   }
 };
-
-struct ErrorFree {
-  void operator()(GError *error) const noexcept { g_error_free(error); }
-};
-
-template <typename T>
-using ObjectPtr = std::unique_ptr<T, ObjectUnref>;
 
 using BufferPtr = std::unique_ptr<GstBuffer, MiniObjectUnref>;
 using CapsPtr = std::unique_ptr<GstCaps, MiniObjectUnref>;

@@ -42,10 +42,10 @@ void post (GMainContext *context, std::function<void()> what) {
   attach(source, context, std::move(what));
 }
 
-Timer after (GMainContext *context, unsigned ms, std::function<void()> what) {
+SourcePtr after (GMainContext *context, unsigned ms, std::function<void()> what) {
   GSource *source = g_timeout_source_new(ms);
   attach(source, context, std::move(what));
-  return Timer(source);
+  return SourcePtr(source);
 }
 
 }  // namespace agora

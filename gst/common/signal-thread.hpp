@@ -6,7 +6,8 @@
 #include <gio/gio.h>
 
 #include <functional>
-#include <memory>
+
+#include "signaling/support/glib-ptr.hpp"
 
 namespace agora {
 
@@ -14,14 +15,7 @@ GMainContext *signal_context ();
 // Runs `what` on the context's thread, never before post() has returned; in order.
 void post (GMainContext *context, std::function<void()> what);
 
-struct DestroySource {
-  void operator()(GSource *source) const {
-    g_source_destroy(source);
-    g_source_unref(source);
-  }
-};
-using Timer = std::unique_ptr<GSource, DestroySource>;
-// Runs `what` once, unless the timer is gone by then.
-Timer after (GMainContext *context, unsigned ms, std::function<void()> what);
+// Runs `what` once, unless the source is gone by then.
+SourcePtr after (GMainContext *context, unsigned ms, std::function<void()> what);
 
 }  // namespace agora

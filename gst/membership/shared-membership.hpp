@@ -53,7 +53,7 @@ class SharedMembership final : public Membership,
   struct Pace {
     unsigned tries = 0;
     gint64 last = 0;
-    Timer timer;
+    SourcePtr timer;
     unsigned next_ms ();
   };
   struct Remote {
@@ -61,7 +61,7 @@ class SharedMembership final : public Membership,
     bool asking = false;
     bool wanted = false;  // its URL broke while the gateway couldn't be asked
     Pace pace;
-    Timer missing;  // runs while the gateway that we came to doesn't know it, and it plays on
+    SourcePtr missing;  // runs while the gateway that we came to doesn't know it, and it plays on
   };
   using Done = std::function<void(GAsyncResult *)>;
 
@@ -125,7 +125,7 @@ class SharedMembership final : public Membership,
   unsigned stay_ = 0;  // counts the times that the application's client was in the channel
   std::string push_url_;
   Pace push_pace_;
-  Timer retry_;
+  SourcePtr retry_;
   std::map<std::uint32_t, Remote> remotes_;
   gint64 came_back_ = 0;  // when the client last reconnected
 

@@ -121,6 +121,12 @@ Fader Mixer::fader(std::uint32_t uid) const {
   return it == faders_.end() ? Fader() : it->second;
 }
 
+void Mixer::set_limiting(bool limiting) {
+  std::lock_guard lock(mutex_);
+  limiting_ = limiting;
+  limiter_.reset();
+}
+
 void Mixer::set_measuring(bool measuring) {
   std::lock_guard lock(mutex_);
   // What was measured long ago is no news.
@@ -225,6 +231,8 @@ bool Mixer::mix(std::int64_t at_ns, float *out, std::size_t frames) {
     add_to_mix(input, to, in, in_channels, out, frames);
     any = true;
   }
+  if (limiting_)
+    limiter_.limit(out, frames, channels_, rate_);
   return any;
 }
 

@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "gst/mix/limiter.hpp"
 #include "gst/mix/playout-timeline.hpp"
 
 namespace agora {
@@ -64,6 +65,9 @@ class Mixer {
     change_fader(uid, [&] (Fader &fader) { fader = to; });
   }
   Fader fader (std::uint32_t uid) const;
+  // Whether the mix stays within full scale; it does unless this says otherwise. Without it what is
+  // too loud is above 1, and clips where samples are made integers. From any thread, at any time.
+  void set_limiting (bool limiting);
   // Levels cost as much as the mix itself: they are measured only where somebody wants to know.
   void set_measuring (bool measuring);
   std::map<std::uint32_t, Level> take_levels ();
@@ -93,6 +97,8 @@ class Mixer {
   int channels_ = 2;
   bool adaptive_ = false;
   bool measuring_ = false;
+  bool limiting_ = true;
+  Limiter limiter_;
   std::int64_t delay_ns_ = 0;
   std::map<std::uint32_t, Input> inputs_;
   std::vector<std::uint32_t> finished_;

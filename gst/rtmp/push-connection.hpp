@@ -59,7 +59,7 @@ class PushConnection {
   ObjectPtr<GstPad> pad_;
   CapsPtr caps_;  // what was last sent; the muxer's thread
   std::atomic<bool> broken_ = false;
-  std::unique_ptr<GError, ErrorFree> cause_;
+  ErrorPtr cause_;
 };
 
 }  // namespace agora

@@ -50,11 +50,6 @@ class WeakSocket {
   GWeakRef ref_;
 };
 
-struct ContextUnref {
-  void operator()(GMainContext *context) const { g_main_context_unref(context); }
-};
-using ContextPtr = std::unique_ptr<GMainContext, ContextUnref>;
-
 struct Connection {
   ContextPtr context;           // of its element's loop; none before the name is resolved
   std::list<WeakSocket> tried;  // one for each address of the host

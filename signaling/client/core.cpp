@@ -27,18 +27,6 @@ GError *to_gerror (const Trouble &trouble) {
   return g_error_new_literal(AGORA_ERROR, trouble.code, trouble.text.c_str());
 }
 
-GSourceFuncs timer_funcs = {
-    nullptr,
-    nullptr,
-    [] (GSource *source, GSourceFunc callback, gpointer data) -> gboolean {
-      g_source_set_ready_time(source, -1);
-      return callback(data);
-    },
-    nullptr,
-    nullptr,
-    nullptr,
-};
-
 }  // namespace
 
 // One call of the application. Its cancelling is heard on the core's context.
@@ -81,15 +69,7 @@ Core::Core(GObject *owner, Observer *observer)
       transport_(make_soup_transport(context_.get(), this)),
       machine_(g_random_int()),
       seen_(look()),
-      timer_(g_source_new(&timer_funcs, sizeof(GSource))) {
-  g_source_set_callback(
-      timer_.get(),
-      [] (gpointer data) -> gboolean {
-        static_cast<Core *>(data)->happen(Tick{});
-        return G_SOURCE_CONTINUE;
-      },
-      this, nullptr);
-  g_source_attach(timer_.get(), context_.get());
+      timer_([this] { happen(Tick{}); }, context_.get()) {
 }
 
 Core::~Core() = default;
@@ -178,8 +158,10 @@ void Core::notify_changes() {
 }
 
 void Core::arm_timer() {
-  std::optional<Millis> next = machine_.next_tick();
-  g_source_set_ready_time(timer_.get(), next ? *next * 1000 : -1);
+  if (const std::optional<Millis> next = machine_.next_tick())
+    timer_.at(*next * 1000);
+  else
+    timer_.stop();
 }
 
 void Core::note(AgoraLogLevel level, const std::string &text) const {

@@ -11,8 +11,9 @@
 #include "signaling/agora-client.h"
 #include "signaling/agora-log.h"
 #include "signaling/client/machine.hpp"
-#include "signaling/client/thread-default.hpp"
 #include "signaling/client/transport.hpp"
+#include "signaling/support/glib-ptr.hpp"
+#include "signaling/support/timer.hpp"
 
 namespace agora::client {
 
@@ -99,7 +100,7 @@ class Core final : private Transport::Listener {
   std::string sid_;
   Ticket last_ticket_ = 0;
   std::map<Ticket, std::unique_ptr<Call>> calls_;
-  SourcePtr timer_;
+  Timer timer_;
 };
 
 AgoraState state_of (Phase phase);

@@ -9,6 +9,7 @@
 #include "signaling/client/transport-errors.hpp"
 #include "signaling/client/transport.hpp"
 #include "signaling/protocol/argument-checks.hpp"
+#include "signaling/support/glib-ptr.hpp"
 
 namespace agora::client {
 namespace {

@@ -8,8 +8,9 @@
 #include "signaling/gateway/http.hpp"
 #include "signaling/gateway/media/external-server.hpp"
 #include "signaling/gateway/media/nginx-server.hpp"
-#include "signaling/gateway/options/secret-file.hpp"
+#include "signaling/gateway/options/secrets.hpp"
 #include "signaling/protocol/codec.hpp"
+#include "signaling/support/secret.hpp"
 
 namespace agora::gateway {
 

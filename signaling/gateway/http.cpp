@@ -5,9 +5,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/random.h>
-
-#include <array>
 
 #include "signaling/gateway/channel/media-url.hpp"
 
@@ -99,18 +96,6 @@ void respond (SoupServerMessage *message, guint status, const char *type, std::s
   soup_server_message_set_response(message, type, SOUP_MEMORY_COPY, body.data(), body.size());
 }
 
-std::string draw_secret () {
-  std::array<unsigned char, 32> bytes{};
-  // Below 256 bytes it is never interrupted nor short.
-  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-    g_error("getrandom: %s", g_strerror(errno));
-  constexpr const char *digits = "0123456789abcdef";
-  std::string text;
-  for (auto byte : bytes)
-    text += {digits[byte >> 4], digits[byte & 15]};
-  return text;
-}
-
 std::string own_host (const Endpoint &endpoint, const std::string &public_host) {
   if (!public_host.empty())
     return public_host;
@@ -118,14 +103,6 @@ std::string own_host (const Endpoint &endpoint, const std::string &public_host) 
   if (!g_inet_address_get_is_any(address.get()))
     return url_host(endpoint.address);
   return g_inet_address_get_family(address.get()) == G_SOCKET_FAMILY_IPV6 ? "[::1]" : "127.0.0.1";
-}
-
-bool same_secret (std::string_view given, std::string_view expected) {
-  unsigned char difference = given.size() == expected.size() ? 0 : 1;
-  for (std::size_t i = 0; i < given.size(); i++)
-    difference |= static_cast<unsigned char>(given[i]) ^
-                  static_cast<unsigned char>(i < expected.size() ? expected[i] : 0);
-  return difference == 0;
 }
 
 }  // namespace agora::gateway

@@ -27,13 +27,7 @@ std::optional<std::string_view> body_of (SoupServerMessage *message);
 
 void respond (SoupServerMessage *message, guint status, const char *type, std::string_view body);
 
-// 64 hexadecimal digits that nobody can guess.
-std::string draw_secret ();
-
 // The host in URLs for a listener of ours: the public one, or one that works on this machine.
 std::string own_host (const Endpoint &endpoint, const std::string &public_host);
-
-// Compares in a time that doesn't depend on where the texts differ.
-bool same_secret (std::string_view given, std::string_view expected);
 
 }  // namespace agora::gateway

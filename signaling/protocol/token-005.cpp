@@ -6,6 +6,7 @@
 
 #include "signaling/protocol/token-bytes.hpp"
 #include "signaling/protocol/token-kinds.hpp"
+#include "signaling/support/secret.hpp"
 
 namespace agora::protocol {
 
@@ -94,7 +95,7 @@ TokenVerdict verify_005 (std::string_view body, const TokenRequest &request, std
   bool signature_fits = false;
   for (std::uint32_t candidate : std::array<std::uint32_t, 2>{uid, 0}) {
     std::string expected = sign(request.certificate, parsed, request.channel, candidate);
-    signature_fits = token_equal(parsed.signature, expected) || signature_fits;
+    signature_fits = same_secret(parsed.signature, expected) || signature_fits;
   }
   if (!signature_fits)
     return token_invalid(

@@ -5,6 +5,7 @@
 
 #include "signaling/protocol/token-bytes.hpp"
 #include "signaling/protocol/token-kinds.hpp"
+#include "signaling/support/secret.hpp"
 
 namespace agora::protocol {
 
@@ -84,7 +85,7 @@ TokenVerdict verify_006 (std::string_view body, const TokenRequest &request, std
     uid_fits = true;
     std::string expected =
         sign(request.certificate, request.app_id, request.channel, uid, parsed.message);
-    signature_fits = token_equal(parsed.signature, expected) || signature_fits;
+    signature_fits = same_secret(parsed.signature, expected) || signature_fits;
   }
   if (!uid_fits)
     return token_invalid("the token is for another uid");

@@ -5,6 +5,7 @@
 
 #include "signaling/protocol/token-bytes.hpp"
 #include "signaling/protocol/token-kinds.hpp"
+#include "signaling/support/secret.hpp"
 
 namespace agora::protocol {
 
@@ -128,7 +129,7 @@ TokenVerdict verify_007 (std::string_view body, const TokenRequest &request, std
     return token_invalid("the token is damaged: expected 007 and base64 of a zlib stream");
   if (parsed.app_id != request.app_id)
     return token_invalid("the token is for another app id");
-  if (!token_equal(parsed.signature,
+  if (!same_secret(parsed.signature,
                    sign(request.certificate, parsed.issued_at, parsed.salt, parsed.signed_part)))
     return token_invalid("the token's signature doesn't match the app's certificate");
 

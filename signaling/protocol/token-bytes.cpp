@@ -6,6 +6,8 @@
 
 #include <zlib.h>
 
+#include "signaling/support/hex.hpp"
+
 namespace agora::protocol {
 
 namespace {
@@ -157,24 +159,9 @@ std::uint32_t token_crc32 (std::string_view text) {
       crc32(crc32(0, nullptr, 0), bytef(text), static_cast<uInt>(text.size())));
 }
 
-bool token_equal (std::string_view a, std::string_view b) {
-  if (a.size() != b.size())
-    return false;
-  // volatile: so that the loop isn't left at the first difference.
-  volatile unsigned char difference = 0;
-  for (std::size_t i = 0; i < a.size(); i++)
-    difference = difference | static_cast<unsigned char>(a[i] ^ b[i]);
-  return difference == 0;
-}
-
 std::string token_hex (std::string_view bytes) {
-  static constexpr char digits[] = "0123456789ABCDEF";
-  std::string text;
-  for (char c : bytes) {
-    text += digits[static_cast<unsigned char>(c) >> 4];
-    text += digits[c & 0xf];
-  }
-  return text;
+  return to_hex({reinterpret_cast<const std::uint8_t *>(bytes.data()), bytes.size()},
+                HexCase::upper);
 }
 
 std::string token_unhex (std::string_view id) {

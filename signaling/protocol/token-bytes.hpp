@@ -62,9 +62,6 @@ std::optional<std::string> token_inflate (std::string_view bytes, std::size_t ma
 
 std::string token_hmac (GChecksumType type, std::string_view key, std::string_view message);
 std::uint32_t token_crc32 (std::string_view text);
-// Takes as long for a wrong first byte as for a wrong last one.
-bool token_equal (std::string_view a, std::string_view b);
-
 std::string token_hex (std::string_view bytes);  // upper case
 // An id of 32 hex digits as its 16 bytes, as the oldest format packs it; any other text as it is.
 std::string token_unhex (std::string_view id);

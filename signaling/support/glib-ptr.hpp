@@ -1,72 +1,61 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Owners for GLib types: moving is cheap, copying is written out. Nothing takes a reference
-// unasked.
+// Owners for GLib types: each holds one reference and gives it back. Moving is cheap, copying is
+// written out as share(). Nothing takes a reference unasked.
 #pragma once
 
 #include <gio/gio.h>
 
 #include <memory>
-#include <utility>
 
-namespace agora::gateway {
+namespace agora {
 
-struct ObjectDeleter {
-  void operator()(gpointer object) const { g_object_unref(object); }
+struct ObjectUnref {
+  void operator()(gpointer object) const noexcept { g_object_unref(object); }
 };
 template <typename T>
-using ObjectPtr = std::unique_ptr<T, ObjectDeleter>;
+using ObjectPtr = std::unique_ptr<T, ObjectUnref>;
 template <typename T>
 ObjectPtr<T> share (T *object) {
   return ObjectPtr<T>(static_cast<T *>(g_object_ref(object)));
 }
 
-struct FreeDeleter {
-  void operator()(gpointer memory) const { g_free(memory); }
+struct MemoryFree {
+  void operator()(gpointer memory) const noexcept { g_free(memory); }
 };
-using CharPtr = std::unique_ptr<char, FreeDeleter>;
+using CharPtr = std::unique_ptr<char, MemoryFree>;
 
-struct ErrorDeleter {
-  void operator()(GError *error) const { g_error_free(error); }
+struct ErrorFree {
+  void operator()(GError *error) const noexcept { g_error_free(error); }
 };
-using ErrorPtr = std::unique_ptr<GError, ErrorDeleter>;
+using ErrorPtr = std::unique_ptr<GError, ErrorFree>;
 
-struct BytesDeleter {
-  void operator()(GBytes *bytes) const { g_bytes_unref(bytes); }
+struct BytesUnref {
+  void operator()(GBytes *bytes) const noexcept { g_bytes_unref(bytes); }
 };
-using BytesPtr = std::unique_ptr<GBytes, BytesDeleter>;
+using BytesPtr = std::unique_ptr<GBytes, BytesUnref>;
 
-struct UriDeleter {
-  void operator()(GUri *uri) const { g_uri_unref(uri); }
+struct UriUnref {
+  void operator()(GUri *uri) const noexcept { g_uri_unref(uri); }
 };
-using UriPtr = std::unique_ptr<GUri, UriDeleter>;
+using UriPtr = std::unique_ptr<GUri, UriUnref>;
 
-struct KeyFileDeleter {
-  void operator()(GKeyFile *file) const { g_key_file_unref(file); }
+struct KeyFileUnref {
+  void operator()(GKeyFile *file) const noexcept { g_key_file_unref(file); }
 };
-using KeyFilePtr = std::unique_ptr<GKeyFile, KeyFileDeleter>;
+using KeyFilePtr = std::unique_ptr<GKeyFile, KeyFileUnref>;
 
-// An attached source: gone from its context when its owner goes.
-class SourcePtr {
- public:
-  SourcePtr() = default;
-  explicit SourcePtr(GSource *attached) : source_(attached) {}
-  SourcePtr(SourcePtr &&other) noexcept : source_(std::exchange(other.source_, nullptr)) {}
-  SourcePtr &operator=(SourcePtr &&other) noexcept {
-    std::swap(source_, other.source_);
-    return *this;
+struct ContextUnref {
+  void operator()(GMainContext *context) const noexcept { g_main_context_unref(context); }
+};
+using ContextPtr = std::unique_ptr<GMainContext, ContextUnref>;
+
+// A source that is attached: it leaves its context when its owner goes.
+struct SourceDestroy {
+  void operator()(GSource *source) const noexcept {
+    g_source_destroy(source);
+    g_source_unref(source);
   }
-  ~SourcePtr() { reset(); }
-  void reset () {
-    if (source_ != nullptr) {
-      g_source_destroy(source_);
-      g_source_unref(source_);
-      source_ = nullptr;
-    }
-  }
-  explicit operator bool() const { return source_ != nullptr; }
-
- private:
-  GSource *source_ = nullptr;
 };
+using SourcePtr = std::unique_ptr<GSource, SourceDestroy>;
 
-}  // namespace agora::gateway
+}  // namespace agora

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace agora::gateway {
+namespace agora {
 
 namespace {
 
@@ -35,4 +35,4 @@ std::string network_of (const std::string &address) {
   return std::string(text) + "/64";
 }
 
-}  // namespace agora::gateway
+}  // namespace agora

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Addresses of peers, as texts. Pure.
 #pragma once
 
 #include <string>
 
-namespace agora::gateway {
+namespace agora {
 
 // An IPv4 address as such, where a socket for both kinds has wrapped it into one of IPv6.
 std::string plain_address (const std::string &address);
@@ -12,4 +13,4 @@ std::string plain_address (const std::string &address);
 // whole one is any subscriber's.
 std::string network_of (const std::string &address);
 
-}  // namespace agora::gateway
+}  // namespace agora

@@ -8,7 +8,7 @@
 #include <set>
 #include <utility>
 
-namespace agora::gateway {
+namespace agora {
 
 template <typename Key>
 class TimerQueue {
@@ -53,4 +53,4 @@ class TimerQueue {
   std::map<Key, std::int64_t> by_key_;
 };
 
-}  // namespace agora::gateway
+}  // namespace agora

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace agora::gateway {
+namespace agora {
 
 // GLib's timeout source sets its own ready time again after each call.
 struct Timer::Source {
@@ -25,7 +25,8 @@ GSourceFuncs functions = {nullptr,
 
 }  // namespace
 
-Timer::Timer(std::function<void()> fire) : fire_(std::move(fire)) {
+Timer::Timer(std::function<void()> fire, GMainContext *context)
+    : fire_(std::move(fire)), context_(context ? g_main_context_ref(context) : nullptr) {
 }
 
 Timer::~Timer() {
@@ -41,7 +42,8 @@ void Timer::at(std::int64_t monotonic_us) {
   g_source_set_ready_time(&source_->parent, monotonic_us);
 }
 
-// Most timers of members never run, and every source costs each turn of the loop.
+// Only when it is first set: most timers of members never are, and a source costs time in each
+// iteration of the loop.
 void Timer::attach() {
   source_ = reinterpret_cast<Source *>(g_source_new(&functions, sizeof(Source)));
   source_->timer = this;
@@ -52,7 +54,8 @@ void Timer::attach() {
     return G_SOURCE_CONTINUE;
   };
   g_source_set_callback(&source_->parent, call, source_, nullptr);
-  g_source_attach(&source_->parent, g_main_context_get_thread_default());
+  g_source_attach(&source_->parent,
+                  context_ ? context_.get() : g_main_context_get_thread_default());
 }
 
 void Timer::in(unsigned ms) {
@@ -64,4 +67,4 @@ void Timer::stop() {
     g_source_set_ready_time(&source_->parent, -1);
 }
 
-}  // namespace agora::gateway
+}  // namespace agora

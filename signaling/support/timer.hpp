@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// One moment on the main loop, which can be moved. Fires once for each time that it is set.
+// One moment on a main loop, which can be moved. Fires once for each time that it is set.
 #pragma once
 
 #include <gio/gio.h>
@@ -7,12 +7,15 @@
 #include <cstdint>
 #include <functional>
 
-namespace agora::gateway {
+#include "signaling/support/glib-ptr.hpp"
+
+namespace agora {
 
 class Timer {
  public:
-  // `fire` may set the timer again, and may destroy its owner.
-  explicit Timer(std::function<void()> fire);
+  // `fire` runs in `context`; null: the thread's default when the timer is first set. It may set
+  // the timer again, and may destroy its owner.
+  explicit Timer(std::function<void()> fire, GMainContext *context = nullptr);
   ~Timer();
   Timer(const Timer &) = delete;
   Timer &operator=(const Timer &) = delete;
@@ -26,7 +29,8 @@ class Timer {
   void attach ();
 
   const std::function<void()> fire_;
+  const ContextPtr context_;
   Source *source_ = nullptr;  // null until the first time is set
 };
 
-}  // namespace agora::gateway
+}  // namespace agora

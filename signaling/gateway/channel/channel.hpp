@@ -12,6 +12,7 @@
 #include "signaling/gateway/channel/commands.hpp"
 #include "signaling/protocol/messages.hpp"
 #include "signaling/protocol/token.hpp"
+#include "signaling/support/token-bucket.hpp"
 
 namespace agora::gateway {
 
@@ -87,8 +88,7 @@ struct Session {
   Member *member = nullptr;
   std::int64_t heard_ms = 0;
   std::int64_t join_by_ms = 0;
-  std::int64_t credit_ms = 0;  // for requests; in milliseconds of the limit's rate
-  std::int64_t credited_ms = 0;
+  TokenBucket requests{0, 0};  // what it may ask: set from the limits
 };
 
 }  // namespace agora::gateway

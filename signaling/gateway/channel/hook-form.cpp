@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/gateway/channel/hook-form.hpp"
 
+#include <glib.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -14,16 +16,6 @@ namespace {
 constexpr std::size_t max_body = 16 * 1024;
 constexpr std::size_t max_args = 255;
 
-int hex_value (char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'A' && c <= 'F')
-    return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  return -1;
-}
-
 // nginx escapes by %XX alone; '+' and anything it would have escaped can't be its own.
 std::optional<std::string> unescape (std::string_view text) {
   std::string plain;
@@ -33,8 +25,8 @@ std::optional<std::string> unescape (std::string_view text) {
     if (c == '%') {
       if (i + 2 >= text.size())
         return {};
-      const int high = hex_value(text[i + 1]);
-      const int low = hex_value(text[i + 2]);
+      const int high = g_ascii_xdigit_value(text[i + 1]);
+      const int low = g_ascii_xdigit_value(text[i + 2]);
       if (high < 0 || low < 0 || (high == 0 && low == 0))
         return {};
       plain += static_cast<char>(high << 4 | low);

@@ -206,7 +206,7 @@ void Rules::take_over(Member &member, Session &session) {
   member.address = session.address;
   member.host = session.host;
   session.member = &member;
-  timers_.cancel({Timer::grace, member.id});
+  deadlines_.cancel({Deadline::grace, member.id});
   watch_session(session);
 }
 

@@ -42,7 +42,7 @@ std::string Rules::on_publish(Step &step, const HookRequest &request) {
     drop_push(step, *which);
   which->client = request.client_id;
   pushing_[request.client_id] = {speaker->id, step.now.mono_ms};
-  timers_.cancel({Timer::hold, speaker->id});
+  deadlines_.cancel({Deadline::hold, speaker->id});
   if (&which == &speaker->live)
     return {};
 
@@ -59,7 +59,7 @@ std::string Rules::on_publish(Step &step, const HookRequest &request) {
     speaker->before->client = 0;
   // Nor one that still carries the sound for those who are on their way: it goes a moment later.
   if (speaker->before && speaker->before->client)
-    timers_.set({Timer::before, speaker->id}, step.now.mono_ms + config_.times.before_ms);
+    deadlines_.set({Deadline::before, speaker->id}, step.now.mono_ms + config_.times.before_ms);
   else
     forget_epoch(step, speaker->before);
   return {};

@@ -2,13 +2,14 @@
 #include "signaling/gateway/channel/media-url.hpp"
 
 #include <glib.h>
-#include <sys/random.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <memory>
+
+#include "signaling/support/hex.hpp"
+#include "signaling/support/secret.hpp"
 
 namespace agora::gateway {
 
@@ -21,22 +22,11 @@ struct HmacUnref {
   void operator()(GHmac *hmac) const { g_hmac_unref(hmac); }
 };
 
-std::string hex (std::span<const std::uint8_t> bytes) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (std::uint8_t byte : bytes) {
-    text += digits[byte >> 4];
-    text += digits[byte & 15];
-  }
-  return text;
-}
-
 std::string hex (std::uint64_t value) {
   std::array<std::uint8_t, 8> bytes;
   for (std::size_t i = 0; i < bytes.size(); i++)
     bytes[i] = static_cast<std::uint8_t>(value >> (56 - 8 * i));
-  return hex(bytes);
+  return to_hex(bytes);
 }
 
 std::string base64url (std::span<const std::uint8_t> bytes) {
@@ -87,16 +77,6 @@ std::optional<std::int64_t> parse_time (std::string_view text) {
 
 }  // namespace
 
-void kernel_random (std::span<std::uint8_t> out) {
-  while (!out.empty()) {
-    const ssize_t got = getrandom(out.data(), out.size(), 0);
-    if (got > 0)
-      out = out.subspan(static_cast<std::size_t>(got));
-    else if (errno != EINTR)
-      g_error("the kernel's random generator failed: %s", g_strerror(errno));
-  }
-}
-
 std::uint64_t random_id (const Random &random) {
   std::uint64_t id = 0;
   while (id == 0) {
@@ -111,7 +91,7 @@ std::uint64_t random_id (const Random &random) {
 std::string random_stream (const Random &random) {
   std::array<std::uint8_t, 16> bytes;
   random(bytes);
-  return hex(bytes);
+  return to_hex(bytes);
 }
 
 std::optional<UrlArgs> parse_url_args (std::string_view text) {
@@ -163,13 +143,8 @@ std::string UrlSigner::write(Direction direction, std::string_view stream, std::
 }
 
 bool UrlSigner::verify(Direction direction, std::string_view stream, const UrlArgs &args) const {
-  const std::string good = sign(direction, stream, args.member, args.grant, args.expires_at);
-  if (good.size() != args.signature.size())
-    return false;
-  unsigned char difference = 0;
-  for (std::size_t i = 0; i < good.size(); i++)
-    difference |= static_cast<unsigned char>(good[i] ^ args.signature[i]);
-  return difference == 0;
+  return same_secret(args.signature,
+                     sign(direction, stream, args.member, args.grant, args.expires_at));
 }
 
 std::string url_host (std::string_view text) {

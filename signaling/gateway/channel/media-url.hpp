@@ -19,8 +19,6 @@ namespace agora::gateway {
 
 using Random = std::function<void(std::span<std::uint8_t>)>;
 
-// The kernel's generator.
-void kernel_random (std::span<std::uint8_t> out);
 std::uint64_t random_id (const Random &random);  // never 0
 std::string random_stream (const Random &random);
 

@@ -149,9 +149,9 @@ void Rules::unpublish(Step &step, Member &member) {
 void Rules::withdraw(Step &step, Member &member) {
   if (!member.live)
     return;
-  timers_.cancel({Timer::hold, member.id});
-  timers_.cancel({Timer::left, member.id});
-  timers_.cancel({Timer::before, member.id});
+  deadlines_.cancel({Deadline::hold, member.id});
+  deadlines_.cancel({Deadline::left, member.id});
+  deadlines_.cancel({Deadline::before, member.id});
   forget_epoch(step, member.before);
   member.channel->speakers.erase(member.uid);
   tell_others(step, member, {EventKind::stream_removed, member.uid});
@@ -178,7 +178,7 @@ void Rules::unsubscribe(Step &step, Member &member, Uid uid) {
 // media server would keep its session on the old one for as long as it stays: it is cut after a
 // while. Not at once, so that players may go over without a gap.
 void Rules::move_listeners(Step &step, Member &speaker) {
-  timers_.set({Timer::left, speaker.id}, step.now.mono_ms + config_.times.left_ms);
+  deadlines_.set({Deadline::left, speaker.id}, step.now.mono_ms + config_.times.left_ms);
   for (MemberId id : speaker.listeners) {
     Member *listener = member(id);
     Subscription &subscription = listener->subscriptions.at(speaker.uid);
@@ -198,7 +198,7 @@ void Rules::move_listeners(Step &step, Member &speaker) {
 
 void Rules::hold(Step &step, Member &member) {
   member.live->client = 0;
-  timers_.set({Timer::hold, member.id}, step.now.mono_ms + config_.times.hold_ms);
+  deadlines_.set({Deadline::hold, member.id}, step.now.mono_ms + config_.times.hold_ms);
 }
 
 void Rules::remove(Step &step, Member &member, LeaveReason reason, bool keep_channel) {
@@ -210,8 +210,8 @@ void Rules::remove(Step &step, Member &member, LeaveReason reason, bool keep_cha
     socket->join_by_ms = step.now.mono_ms + config_.times.idle_ms;
     watch_session(*socket);
   }
-  for (Timer kind : {Timer::grace, Timer::token, Timer::hold})
-    timers_.cancel({kind, member.id});
+  for (Deadline kind : {Deadline::grace, Deadline::token, Deadline::hold})
+    deadlines_.cancel({kind, member.id});
   notice(step, member, NoticeKind::member_out, reason);
   Channel &channel = *member.channel;
   if (member.role == Role::broadcaster)
@@ -255,7 +255,7 @@ void Rules::set_grant(Step &step, Member &member, const std::optional<Grant> &gr
 }
 
 bool Rules::check_grant(Step &step, Member &member) {
-  timers_.cancel({Timer::token, member.id});
+  deadlines_.cancel({Deadline::token, member.id});
   if (!member.grant)
     return true;
   const std::int64_t wall = step.now.wall_s;
@@ -286,8 +286,8 @@ bool Rules::check_grant(Step &step, Member &member) {
   if (warn)
     tell(step, member, {EventKind::key_will_expire});
   if (next != std::numeric_limits<std::int64_t>::max())
-    timers_.set({Timer::token, member.id},
-                step.now.mono_ms + std::min(next - wall, look_again_s) * 1000);
+    deadlines_.set({Deadline::token, member.id},
+                   step.now.mono_ms + std::min(next - wall, look_again_s) * 1000);
   return true;
 }
 

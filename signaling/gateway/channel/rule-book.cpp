@@ -6,6 +6,7 @@
 #include "signaling/gateway/channel/rules.hpp"
 #include "signaling/protocol/argument-checks.hpp"
 #include "signaling/support/network.hpp"
+#include "signaling/support/secret.hpp"
 
 namespace agora::gateway {
 
@@ -49,8 +50,7 @@ void Rules::connected(Step &step, SessionId id, std::string_view address, std::s
   fresh->host = url_host(host);
   fresh->heard_ms = step.now.mono_ms;
   fresh->join_by_ms = step.now.mono_ms + config_.times.join_ms;
-  fresh->credit_ms = full_credit();
-  fresh->credited_ms = step.now.mono_ms;
+  fresh->requests = {config_.limits.requests_per_second, config_.limits.request_burst};
   watch_session(*fresh);
   sessions_[id] = std::move(fresh);
 }
@@ -111,12 +111,12 @@ void Rules::disconnected(Step &step, SessionId id) {
 }
 
 void Rules::tick(Step &step) {
-  while (const auto due = timers_.pop(step.now.mono_ms)) {
-    if (due->kind == Timer::drain) {
+  while (const auto due = deadlines_.pop(step.now.mono_ms)) {
+    if (due->kind == Deadline::drain) {
       send_some_away(step);
       continue;
     }
-    if (due->kind == Timer::session) {
+    if (due->kind == Deadline::session) {
       if (Session *which = session(due->id))
         check_session(step, *which);
       continue;
@@ -124,13 +124,13 @@ void Rules::tick(Step &step) {
     Member *which = member(due->id);
     if (!which)
       continue;
-    if (due->kind == Timer::grace)
+    if (due->kind == Deadline::grace)
       end_grace(step, *which);
-    else if (due->kind == Timer::token)
+    else if (due->kind == Deadline::token)
       check_grant(step, *which);
-    else if (due->kind == Timer::before)
+    else if (due->kind == Deadline::before)
       forget_epoch(step, which->before);
-    else if (due->kind == Timer::left)
+    else if (due->kind == Deadline::left)
       drop_all_left(step, *which);
     else
       withdraw(step, *which);
@@ -178,9 +178,9 @@ void Rules::notice(Step &step, const Member &member, NoticeKind kind, LeaveReaso
 void Rules::end_session(Step &step, Session &session) {
   if (Member *left = session.member) {
     left->session = nullptr;
-    timers_.set({Timer::grace, left->id}, step.now.mono_ms + config_.times.grace_ms);
+    deadlines_.set({Deadline::grace, left->id}, step.now.mono_ms + config_.times.grace_ms);
   }
-  timers_.cancel({Timer::session, session.id});
+  deadlines_.cancel({Deadline::session, session.id});
   const auto open = sockets_.find(session.network);
   if (open != sockets_.end() && --open->second == 0)
     sockets_.erase(open);
@@ -192,36 +192,19 @@ void Rules::close(Step &step, Session &session, CloseCode code, std::string reas
   end_session(step, session);
 }
 
-std::int64_t Rules::full_credit() const {
-  return std::int64_t{1000} * std::max(config_.limits.request_burst, 1U);
-}
-
 bool Rules::is_flood(const Session &session) const {
-  return session.credit_ms < -4 * full_credit();
+  return session.requests.owes_more_than(4);
 }
 
-// A bucket of time: it fills at the limit's rate up to the burst, and each request takes its share.
-// What is asked beyond goes on to be counted, so that a flood can be told from a hasty client.
 bool Rules::spend_request(Session &session, Now now) {
-  const std::int64_t rate = config_.limits.requests_per_second;
-  if (!rate)
-    return true;
-  const std::int64_t full = full_credit();
-  const std::int64_t idle = std::max<std::int64_t>(now.mono_ms - session.credited_ms, 0);
-  session.credited_ms = now.mono_ms;
-  if (idle >= (full - session.credit_ms) / rate + 1)
-    session.credit_ms = full;
-  else
-    session.credit_ms += idle * rate;
-  session.credit_ms -= 1000;
-  return session.credit_ms >= 0;
+  return !config_.limits.requests_per_second || session.requests.charge(now.mono_ms);
 }
 
 void Rules::watch_session(Session &session) {
   std::int64_t at = session.heard_ms + config_.times.silence_ms;
   if (!session.member)
     at = std::min(at, session.join_by_ms);
-  timers_.set({Timer::session, session.id}, at);
+  deadlines_.set({Deadline::session, session.id}, at);
 }
 
 // The timer isn't moved at each frame; it looks, when it fires, whether anything was heard since.

@@ -46,7 +46,7 @@ class Rules {
   void malformed (Step &step, SessionId id, const protocol::DecodeError &error);
   void disconnected (Step &step, SessionId id);
   void tick (Step &step);
-  std::optional<std::int64_t> next_deadline () const { return timers_.next(); }
+  std::optional<std::int64_t> next_deadline () const { return deadlines_.next(); }
 
   // rules-media.cpp
   std::string on_publish (Step &step, const HookRequest &request);  // "": allowed, else why not
@@ -76,11 +76,11 @@ class Rules {
   Totals totals () const;
 
  private:
-  enum class Timer { session, grace, token, hold, before, left, drain };
-  struct TimerKey {
-    Timer kind = Timer::session;
+  enum class Deadline { session, grace, token, hold, before, left, drain };
+  struct DeadlineKey {
+    Deadline kind = Deadline::session;
     std::uint64_t id = 0;  // of the session, else of the member
-    auto operator<=>(const TimerKey &) const = default;
+    auto operator<=>(const DeadlineKey &) const = default;
   };
   // Sessions at the media server, and since when.
   struct Pushing {
@@ -104,7 +104,6 @@ class Rules {
   void end_session (Step &step, Session &session);
   void close (Step &step, Session &session, CloseCode code, std::string reason);
   bool spend_request (Session &session, Now now);
-  std::int64_t full_credit () const;
   bool is_flood (const Session &session) const;
   void watch_session (Session &session);
   void check_session (Step &step, Session &session);
@@ -206,7 +205,7 @@ class Rules {
   std::unordered_map<std::uint64_t, Playing> playing_;  // the same
   std::map<std::uint64_t, Rule> rules_;
   std::uint64_t next_rule_ = 1;
-  TimerQueue<TimerKey> timers_;
+  TimerQueue<DeadlineKey> deadlines_;
   Totals totals_;
 };
 

@@ -59,7 +59,7 @@ void Rules::close_all(Step &step) {
   pushing_.clear();
   playing_.clear();
   to_send_away_.clear();
-  timers_ = {};
+  deadlines_ = {};
 }
 
 // Everybody is told within the first half of the time, so that the last ones have the other half.
@@ -101,13 +101,13 @@ void Rules::send_some_away(Step &step) {
   // By the plan, so that a late one is followed sooner.
   slice_at_ms_ += slice_ms;
   if (!to_send_away_.empty())
-    timers_.set({Timer::drain, 0}, slice_at_ms_);
+    deadlines_.set({Deadline::drain, 0}, slice_at_ms_);
 }
 
 // Who was sent away and hasn't found a place yet goes on as long as its sound does.
 void Rules::end_grace(Step &step, Member &member) {
   if (draining_ && has_sound(member))
-    timers_.set({Timer::grace, member.id}, step.now.mono_ms + look_again_ms);
+    deadlines_.set({Deadline::grace, member.id}, step.now.mono_ms + look_again_ms);
   else
     remove(step, member, draining_ ? LeaveReason::drain : LeaveReason::silent);
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "signaling/gateway/http.hpp"
+#include "signaling/support/secret.hpp"
 
 namespace agora::gateway {
 

@@ -13,6 +13,7 @@
 #include "signaling/protocol/json.hpp"
 #include "signaling/support/glib-ptr.hpp"
 #include "signaling/support/network.hpp"
+#include "signaling/support/secret.hpp"
 
 namespace agora::gateway {
 
@@ -232,7 +233,7 @@ bool Admin::authorized(std::string_view header) const {
   if (g_ascii_strcasecmp(scheme.c_str(), "Basic") != 0)
     return false;
   gsize size = 0;
-  std::unique_ptr<guchar, FreeDeleter> plain(g_base64_decode(shown.c_str(), &size));
+  std::unique_ptr<guchar, MemoryFree> plain(g_base64_decode(shown.c_str(), &size));
   std::string_view pair(reinterpret_cast<const char *>(plain.get()), size);
   auto colon = pair.find(':');
   return colon != std::string_view::npos && same_secret(pair.substr(colon + 1), token_);

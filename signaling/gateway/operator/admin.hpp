@@ -11,7 +11,7 @@
 
 #include "signaling/gateway/channel/commands.hpp"
 #include "signaling/gateway/channel/rule-book.hpp"
-#include "signaling/support/allowance.hpp"
+#include "signaling/support/token-bucket.hpp"
 
 namespace agora::gateway {
 
@@ -35,7 +35,9 @@ class Admin {
  public:
   // `token`: what callers have to show; "": nobody gets in.
   Admin(RuleBook &book, std::string token, unsigned requests_per_second)
-      : book_(book), token_(std::move(token)), allowance_(requests_per_second) {}
+      : book_(book),
+        token_(std::move(token)),
+        allowance_(requests_per_second, 2 * requests_per_second) {}
   Admin(const Admin &) = delete;
   Admin &operator=(const Admin &) = delete;
 
@@ -53,7 +55,7 @@ class Admin {
   AdminAnswer property (std::string_view app_id, std::string_view uid, std::string_view channel);
   RuleBook &book_;
   const std::string token_;
-  Allowance allowance_;
+  TokenBucket allowance_;
 };
 
 }  // namespace agora::gateway

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "signaling/gateway/options/file.hpp"
+#include "signaling/gateway/options/secrets.hpp"
 #include "signaling/protocol/argument-checks.hpp"
 #include "signaling/protocol/token.hpp"
 

@@ -8,6 +8,7 @@
 #include "signaling/gateway/http.hpp"
 #include "signaling/gateway/operator/platform.hpp"
 #include "signaling/protocol/json-writer.hpp"
+#include "signaling/support/secret.hpp"
 
 namespace agora::gateway {
 

@@ -2,25 +2,14 @@
 // What the operator asked for: command line and key file, one table of names for both.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "signaling/gateway/channel/rule-book.hpp"
+#include "signaling/gateway/options/values.hpp"
 
 namespace agora::gateway {
-
-struct AppOption {
-  std::string id;
-  std::string certificate;  // "": the app takes no tokens
-};
-
-// A literal address and a port; port 0 asks for a free one.
-struct Endpoint {
-  std::string address;
-  std::uint16_t port = 0;
-};
 
 // Bounds of what one socket may send us, and of what may wait for it.
 struct FrameLimits {
@@ -64,14 +53,5 @@ struct OptionsExit {
 
 // Reads the command line, and the key file that it names. Command line beats file.
 std::variant<Options, OptionsExit> parse_options (int argc, char **argv);
-
-std::string to_string (const Endpoint &endpoint);
-
-// `ID:CERTIFICATE` without what must not be seen, however it got into the text.
-std::string without_certificate (const std::string &text);
-// Overwrites the certificates of a command line that has been read, so that `ps` doesn't show them.
-void hide_certificates (const std::vector<char *> &arguments);
-// The apps of an --app-file; else what was expected of it.
-std::variant<std::vector<AppOption>, std::string> read_apps (const std::string &file);
 
 }  // namespace agora::gateway

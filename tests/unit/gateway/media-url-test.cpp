@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include "signaling/support/secret.hpp"
+
 using namespace agora::gateway;
 
 namespace {
@@ -97,8 +99,8 @@ void names_are_random () {
   std::set<std::string> names;
   std::set<std::uint64_t> ids;
   for (int i = 0; i < 1000; i++) {
-    names.insert(random_stream(kernel_random));
-    ids.insert(random_id(kernel_random));
+    names.insert(random_stream(agora::kernel_random));
+    ids.insert(random_id(agora::kernel_random));
   }
   g_assert_cmpuint(names.size(), ==, 1000);
   g_assert_cmpuint(ids.size(), ==, 1000);

@@ -464,15 +464,6 @@ void test_salt () {
   granted(second, request_of());
 }
 
-void test_equal () {
-  g_assert_true(token_equal("", ""));
-  g_assert_true(token_equal("abc", "abc"));
-  g_assert_false(token_equal("abc", "abd"));
-  g_assert_false(token_equal("abc", "xbc"));
-  g_assert_false(token_equal("abc", "ab"));
-  g_assert_false(token_equal("abc", ""));
-}
-
 // A service behind one of unknown size can't be found, one before it can.
 void test_other_services () {
   auto token_with = [] (bool channel_first) {
@@ -517,7 +508,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/token/wrong-spec", test_wrong_spec);
   g_test_add_func("/token/longest", test_longest);
   g_test_add_func("/token/salt", test_salt);
-  g_test_add_func("/token/equal", test_equal);
   g_test_add_func("/token/other-services", test_other_services);
   return g_test_run();
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Secrets that the operator keeps in files, out of command lines and logs.
+// The operator's secrets: read from files, and kept out of command lines and logs.
 #pragma once
 
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace agora::gateway {
 
@@ -17,5 +18,10 @@ enum class SecretKind { plain, printable };
 // The first line of the file that `option` names; the file is read once.
 std::variant<std::string, SecretFileError> read_secret (const char *option, const std::string &file,
                                                         SecretKind kind);
+
+// `ID:CERTIFICATE` without what must not be seen, however it got into the text.
+std::string without_certificate (const std::string &text);
+// Overwrites the certificates of a command line that has been read, so that `ps` doesn't show them.
+void hide_certificates (const std::vector<char *> &arguments);
 
 }  // namespace agora::gateway

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "signaling/gateway/options/secret-file.hpp"
+#include "signaling/gateway/options/secrets.hpp"
 
 #include <glib.h>
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
+#include <utility>
 
 namespace agora::gateway {
 
@@ -25,6 +27,24 @@ std::variant<std::string, SecretFileError> read_secret (const char *option, cons
         where + "its first line must be 16 or more " +
         (plain ? "letters, digits, '-' or '_'" : "printable ASCII characters without spaces")};
   return secret;
+}
+
+std::string without_certificate (const std::string &text) {
+  auto colon = text.find(':');
+  return colon == std::string::npos ? text : text.substr(0, colon) + ":…";
+}
+
+void hide_certificates (const std::vector<char *> &arguments) {
+  constexpr std::string_view name = "--app";
+  bool follows = false;
+  for (char *argument : arguments) {
+    std::string_view text(argument);
+    if (std::exchange(follows, text == name) || text.starts_with("--app=")) {
+      auto colon = text.find(':');
+      if (colon != std::string_view::npos)
+        std::fill(argument + colon + 1, argument + text.size(), '*');
+    }
+  }
 }
 
 }  // namespace agora::gateway

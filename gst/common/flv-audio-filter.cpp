@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/common/flv-audio-filter.hpp"
+
+#include <algorithm>
+
+namespace agora {
+
+namespace {
+
+// Adobe's "Video File Format Specification" 10.1, annex E.
+constexpr std::size_t signature_bytes = 9;
+constexpr std::size_t trailer_bytes = 4;  // PreviousTagSize
+constexpr std::uint8_t type_mask = 0x1f;
+constexpr std::uint8_t encrypted_flag = 0x20;
+constexpr std::uint8_t type_audio = 8;
+constexpr std::uint8_t type_video = 9;
+constexpr std::uint8_t type_script = 18;
+constexpr unsigned format_aac = 10;
+constexpr std::uint8_t aac_config = 0;
+constexpr std::uint8_t aac_frame = 1;
+// An AudioSpecificConfig has two bytes at the least.
+constexpr std::size_t least_config = 2 + 2;
+// Further back than this is no wobble of a clock.
+constexpr std::int64_t restart_ms = 2000;
+
+constexpr std::array<std::uint8_t, signature_bytes + trailer_bytes> audio_header = {
+    'F', 'L', 'V', 1, 0x04, 0, 0, 0, signature_bytes, 0, 0, 0, 0};
+
+// What flvdemux knows: PCM, ADPCM, MP3, Nellymoser, G.711, AAC, Speex.
+constexpr bool is_known (unsigned format) {
+  return format <= 8 || format == format_aac || format == 11 || format == 14;
+}
+
+std::uint32_t read_24 (const std::uint8_t *p) {
+  return static_cast<std::uint32_t>(p[0]) << 16 | static_cast<std::uint32_t>(p[1]) << 8 | p[2];
+}
+
+void write_24 (std::uint8_t *p, std::uint32_t value) {
+  p[0] = static_cast<std::uint8_t>(value >> 16);
+  p[1] = static_cast<std::uint8_t>(value >> 8);
+  p[2] = static_cast<std::uint8_t>(value);
+}
+
+}  // namespace
+
+std::size_t FlvAudioFilter::body_size() const {
+  return read_24(head_.data() + 1);
+}
+
+void FlvAudioFilter::push(std::span<const std::uint8_t> bytes, std::vector<std::uint8_t> &out) {
+  while (!bytes.empty()) {
+    std::size_t used = 0;
+    switch (state_) {
+      case State::not_flv:
+        return;
+      case State::signature:
+      case State::head: {
+        const std::size_t wanted = state_ == State::head ? head_.size() : signature_bytes;
+        used = std::min(wanted - filled_, bytes.size());
+        std::copy_n(bytes.begin(), used, head_.begin() + static_cast<std::ptrdiff_t>(filled_));
+        filled_ += used;
+        if (filled_ == wanted) {
+          filled_ = 0;
+          begin_tag();
+        }
+        break;
+      }
+      case State::skip:
+        used = static_cast<std::size_t>(std::min<std::uint64_t>(to_skip_, bytes.size()));
+        to_skip_ -= used;
+        if (to_skip_ == 0)
+          state_ = after_skip_;
+        break;
+      case State::body:
+        used = std::min(body_size() - body_.size(), bytes.size());
+        body_.insert(body_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(used));
+        if (body_.size() == body_size())
+          end_tag(out);
+        break;
+    }
+    bytes = bytes.subspan(used);
+  }
+}
+
+// The signature or a tag's head is whole: what follows it.
+void FlvAudioFilter::begin_tag() {
+  if (state_ == State::signature) {
+    const std::uint64_t offset = static_cast<std::uint64_t>(head_[5]) << 24 | read_24(&head_[6]);
+    if (head_[0] != 'F' || head_[1] != 'L' || head_[2] != 'V' || offset < signature_bytes) {
+      state_ = State::not_flv;
+      return;
+    }
+    to_skip_ = offset - signature_bytes + trailer_bytes;
+    state_ = State::skip;
+    return;
+  }
+  const std::uint8_t type = head_[0] & type_mask;
+  const bool readable = !(head_[0] & encrypted_flag) && body_size() > 0 && body_size() <= kMostBody;
+  if (type == type_audio && readable) {
+    body_.clear();
+    state_ = State::body;
+    return;
+  }
+  if (type == type_video)
+    counts_.video++;
+  else if (type == type_script)
+    counts_.script++;
+  else
+    counts_.refused++;
+  to_skip_ = body_size() + trailer_bytes;
+  state_ = State::skip;
+}
+
+// Whether the tag is of the codec that goes on, which the first one decides.
+bool FlvAudioFilter::choose(unsigned format) {
+  if (!is_known(format)) {
+    counts_.unknown_codec++;
+    left_out_ = format;
+    return false;
+  }
+  if (!codec_)
+    codec_ = format;
+  if (*codec_ == format)
+    return true;
+  counts_.other_codec++;
+  left_out_ = format;
+  return false;
+}
+
+bool FlvAudioFilter::is_wanted() {
+  const unsigned format = body_[0] >> 4;
+  if (!choose(format))
+    return false;
+  if (format != format_aac)
+    return true;
+  if (body_.size() < 2 || (body_[1] != aac_config && body_[1] != aac_frame) ||
+      (body_[1] == aac_config && body_.size() < least_config)) {
+    counts_.refused++;
+    return false;
+  }
+  if (body_[1] == aac_config) {
+    has_config_ = true;
+    return true;
+  }
+  if (!has_config_)
+    counts_.without_config++;
+  return has_config_;
+}
+
+// The sender's stamp has 32 bits, some say with a sign: only the way from one to the next counts.
+// What is a little earlier than the base stays at it; a counter that began anew is a new base.
+void FlvAudioFilter::count_stamp() {
+  const std::uint32_t stamp = read_24(&head_[4]) | static_cast<std::uint32_t>(head_[7]) << 24;
+  media_ms_ += static_cast<std::int32_t>(stamp - last_stamp_.value_or(stamp));
+  last_stamp_ = stamp;
+  if (media_ms_ < base_ms_ - restart_ms)
+    base_ms_ = media_ms_;
+  while (media_ms_ - base_ms_ >= kRewind)
+    base_ms_ += kRewind;
+}
+
+void FlvAudioFilter::end_tag(std::vector<std::uint8_t> &out) {
+  to_skip_ = trailer_bytes;
+  state_ = State::skip;
+  if (!is_wanted())
+    return;
+  // A configuration is of no time: some senders stamp each with 0.
+  if (*codec_ != format_aac || body_[1] == aac_frame) {
+    counts_.passed++;
+    count_stamp();
+  }
+  if (!wrote_header_)
+    out.insert(out.end(), audio_header.begin(), audio_header.end());
+  wrote_header_ = true;
+
+  const auto stamp = static_cast<std::uint32_t>(std::max<std::int64_t>(media_ms_ - base_ms_, 0));
+  // Without the reserved bits, which make it an unknown type to flvdemux.
+  head_[0] = type_audio;
+  write_24(&head_[4], stamp & 0xffffff);
+  head_[7] = static_cast<std::uint8_t>(stamp >> 24);
+  const auto size = static_cast<std::uint32_t>(head_.size() + body_.size());
+  std::array<std::uint8_t, trailer_bytes> trailer = {};
+  write_24(&trailer[1], size);
+  out.insert(out.end(), head_.begin(), head_.end());
+  out.insert(out.end(), body_.begin(), body_.end());
+  out.insert(out.end(), trailer.begin(), trailer.end());
+}
+
+}  // namespace agora

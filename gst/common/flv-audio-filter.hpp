@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Out of an FLV byte stream, the audio tags of one codec and nothing else: what goes to a demuxer
+// that fails at the first tag it doesn't know (flvdemux does), and clips what goes back in time.
+//
+// - Video, script data, other codecs, a second track of the newer kind (SoundFormat 9) and
+//   encrypted tags are left out, and counted.
+// - AAC frames before their configuration are left out: no decoder could use them.
+// - Timestamps begin at 0 and stay below kRewind, whatever the sender's are: below zero, beyond
+//   2^31, wrapping. At kRewind they begin at 0 again. flvdemux takes such a step back (2 s and
+//   more) for a new base, and goes on from where it was, for ever.
+//
+// Pure: bytes in, bytes out. Holds one tag at most, and none that is longer than kMostBody.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace agora {
+
+class FlvAudioFilter {
+ public:
+  // Bytes of a tag's body: half a second of PCM in stereo at 48 kHz. Longer ones are left out.
+  static constexpr std::size_t kMostBody = 96'000;
+  // Milliseconds.
+  static constexpr std::int64_t kRewind = std::int64_t{1} << 30;
+
+  // How many tags came, by what became of them.
+  struct Counts {
+    std::uint64_t passed = 0;          // audio frames that were handed on
+    std::uint64_t video = 0;           // left out, as are all that follow
+    std::uint64_t script = 0;          // onMetaData and the like
+    std::uint64_t other_codec = 0;     // audio of another codec than the one chosen
+    std::uint64_t unknown_codec = 0;   // audio that no demuxer here knows
+    std::uint64_t without_config = 0;  // AAC frames before their configuration
+    std::uint64_t refused = 0;         // too long, empty, encrypted, or of no known kind
+  };
+
+  // Takes any piece of the stream, and appends what is to go on to `out`: whole tags, and before
+  // the first of them an FLV header.
+  void push (std::span<const std::uint8_t> bytes, std::vector<std::uint8_t> &out);
+  // Another stream: nothing is known any more.
+  void reset () { *this = FlvAudioFilter(); }
+
+  // The stream doesn't begin as FLV does; nothing more comes out.
+  bool is_flv () const { return state_ != State::not_flv; }
+  const Counts &counts () const { return counts_; }
+  // The SoundFormat of what is handed on: 10 is AAC. Nothing before the first tag.
+  std::optional<unsigned> codec () const { return codec_; }
+  // The SoundFormat that was last left out, for whoever has to say why nothing is heard.
+  std::optional<unsigned> left_out () const { return left_out_; }
+  bool has_config () const { return has_config_; }
+
+ private:
+  enum class State { signature, skip, head, body, not_flv };
+
+  void begin_tag ();
+  void end_tag (std::vector<std::uint8_t> &out);
+  bool choose (unsigned format);
+  bool is_wanted ();
+  void count_stamp ();
+  std::size_t body_size () const;
+
+  State state_ = State::signature;
+  State after_skip_ = State::head;
+  std::uint64_t to_skip_ = 0;
+  std::array<std::uint8_t, 11> head_ = {};
+  std::size_t filled_ = 0;  // of the head or the signature
+  std::vector<std::uint8_t> body_;
+
+  Counts counts_;
+  std::optional<unsigned> codec_;
+  std::optional<unsigned> left_out_;
+  bool has_config_ = false;
+  bool wrote_header_ = false;
+
+  std::optional<std::uint32_t> last_stamp_;  // of the sender
+  std::int64_t media_ms_ = 0;                // since the first frame, wraps left out
+  std::int64_t base_ms_ = 0;                 // where the demuxer's time is 0
+};
+
+}  // namespace agora

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Options out of files: the key file of --config, and the apps of --app-file.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "signaling/gateway/options/options.hpp"
+
+namespace agora::gateway {
+
+// Sets what the key file at `path` says; a problem is a whole sentence for the operator.
+Problem read_config (const std::string &path, Options &options);
+
+// The apps of an --app-file; else what was expected of it.
+std::variant<std::vector<AppOption>, std::string> read_apps (const std::string &file);
+
+}  // namespace agora::gateway

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "signaling/gateway/options/table.hpp"
+
+#include "signaling/gateway/options/file.hpp"
+#include "signaling/gateway/options/secrets.hpp"
+
+namespace agora::gateway {
+
+namespace {
+
+Problem add_apps (std::vector<AppOption> &apps, std::string_view file) {
+  auto read = read_apps(std::string(file));
+  if (auto *problem = std::get_if<std::string>(&read))
+    return *problem;
+  for (auto &app : std::get<0>(read))
+    add_app(apps, app.certificate.empty() ? app.id : app.id + ":" + app.certificate);
+  return {};
+}
+
+template <typename Group>
+Setting bound (const char *name, Group Options::*holder, unsigned Group::*member, unsigned low,
+               unsigned high, const char *help) {
+  return {name, "N", help, [=] (Options &options, std::string_view text) {
+            return set_bound(options.*holder.*member, text, low, high);
+          }};
+}
+Setting file (const char *name, std::string Options::*member, const char *help) {
+  return {name, "FILE", help, [=] (Options &options, std::string_view text) {
+            return set_file(options.*member, text);
+          }};
+}
+Setting endpoint (const char *name, Endpoint Options::*member, const char *help) {
+  return {name, "ADDR:PORT", help, [=] (Options &options, std::string_view text) {
+            return set_endpoint(options.*member, text);
+          }};
+}
+Setting url (const char *name, std::string Options::*member, const char *scheme, bool needs_path,
+             const char *help) {
+  return {name, "URL", help, [=] (Options &options, std::string_view text) {
+            return set_url(options.*member, text, scheme, needs_path);
+          }};
+}
+
+}  // namespace
+
+const std::vector<Setting> &settings () {
+  static const std::vector<Setting> all = {
+      {"app", "ID[:CERTIFICATE]", "An app to serve; repeat for more",
+       [] (Options &o, std::string_view text) { return add_app(o.apps, text); }, true, true},
+      {"app-file", "FILE", "The same from a file, a line each: certificates are secrets",
+       [] (Options &o, std::string_view text) { return add_apps(o.apps, text); }},
+      {"allow-origin", "ORIGIN",
+       "Let pages of this origin connect, such as https://example.org; repeat for more",
+       [] (Options &o, std::string_view text) { return add_origin(o.allow_origins, text); }, true},
+      endpoint("listen", &Options::listen,
+               "Where HTTP and WebSocket are served (127.0.0.1:8080; port 0: a free one)"),
+      endpoint("rtmp-listen", &Options::rtmp_listen,
+               "Where the embedded nginx-rtmp listens (127.0.0.1:1935; port 0: a free one)"),
+      {"public-host", "HOST", "The host name in URLs (default: the one that the client used)",
+       [] (Options &o, std::string_view text) { return set_host(o.public_host, text); }},
+      file("nginx", &Options::nginx, "The nginx program (default: looked for)"),
+      file("rtmp-module", &Options::rtmp_module, "ngx_rtmp_module.so (default: looked for)"),
+      url("rtmp", &Options::rtmp, "rtmp", true,
+          "Use RTMP servers that run elsewhere, at this URL, instead of the embedded nginx-rtmp"),
+      url("public-rtmp", &Options::public_rtmp, "rtmp", true,
+          "How clients reach --rtmp (default: the same URL)"),
+      url("rtmp-control", &Options::rtmp_control, "http", false,
+          "Control module of --rtmp, to cut sessions, such as http://10.0.0.5:8081/control"),
+      endpoint("hook-listen", &Options::hook_listen,
+               "Where --rtmp's on_publish and on_play reach the gateway (127.0.0.1:0)"),
+      file("hook-secret-file", &Options::hook_secret_file,
+           "The first line is the first path element of --rtmp's hook URLs"),
+      file("tls-certificate", &Options::tls_certificate,
+           "Serve https and wss with this PEM certificate chain"),
+      file("tls-key", &Options::tls_key, "The certificate's private key, PEM"),
+      file("admin-token-file", &Options::admin_token_file,
+           "The first line is what callers of /dev/v1 must show; without it, those are off"),
+      {"max-admin-requests-per-second", "N", "Requests to /dev/v1 per second (20)",
+       [] (Options &o, std::string_view text) {
+         return set_bound(o.admin_requests, text, 1, 1000000);
+       }},
+      {"drain", "SECONDS", "After SIGTERM let members move elsewhere, for so long at most (0)",
+       [] (Options &o, std::string_view text) {
+         return set_bound(o.drain_seconds, text, 0, 86400);
+       }},
+      {"webhook-url", "URL", "Tell this receiver, http or https, who comes and goes",
+       [] (Options &o, std::string_view text) { return set_webhook(o.webhook_url, text); }},
+      file("webhook-secret-file", &Options::webhook_secret_file,
+           "The first line is the key that signs what --webhook-url is sent"),
+      bound("max-frame-bytes", &Options::frames, &FrameLimits::bytes, 1024, 16 * 1024 * 1024,
+            "Longest WebSocket frame from a client (65536)"),
+      bound("max-frame-depth", &Options::frames, &FrameLimits::depth, 4, 1000,
+            "Deepest nesting of a frame (16)"),
+      bound("max-requests-per-second", &Options::limits, &Limits::requests_per_second, 1, 1000000,
+            "Requests per second and member; bursts of twice as many pass (50)"),
+      bound("max-members-per-channel", &Options::limits, &Limits::members_per_channel, 1, 10000000,
+            "Members per channel (20000)"),
+      bound("max-channels-per-app", &Options::limits, &Limits::channels_per_app, 1, 10000000,
+            "Channels per app (10000)"),
+      bound("max-sockets-per-address", &Options::limits, &Limits::sockets_per_address, 1, 10000000,
+            "Connections from one address (1000)"),
+      {"max-join-seconds", "N", "Time from connecting to a successful join (10)",
+       [] (Options &o, std::string_view text) { return set_bound(o.join_seconds, text, 1, 3600); }},
+      {"max-outage-seconds", "N",
+       "Without the media server, until members are told to go elsewhere (60)",
+       [] (Options &o, std::string_view text) {
+         return set_bound(o.outage_seconds, text, 1, 86400);
+       }},
+      bound("max-queue-bytes", &Options::frames, &FrameLimits::queue_bytes, 4096, 256 * 1024 * 1024,
+            "What may wait for a member that doesn't read, before it is closed (262144)"),
+  };
+  return all;
+}
+
+const Setting *find_setting (std::string_view name) {
+  for (const auto &setting : settings())
+    if (name == setting.name)
+      return &setting;
+  return nullptr;
+}
+
+std::string bad_value (const std::string &where, const Setting &setting, const std::string &value,
+                       const std::string &expected) {
+  return where + "=" + (setting.secret ? without_certificate(value) : value) + ": expected " +
+         expected;
+}
+
+}  // namespace agora::gateway

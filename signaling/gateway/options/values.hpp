@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The values that options take: each text is checked, and turned into what the program uses.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace agora::gateway {
+
+struct AppOption {
+  std::string id;
+  std::string certificate;  // "": the app takes no tokens
+};
+
+// A literal address and a port; port 0 asks for a free one.
+struct Endpoint {
+  std::string address;
+  std::uint16_t port = 0;
+};
+std::string to_string (const Endpoint &endpoint);
+
+// Nothing when the value was good, else what was expected.
+using Problem = std::optional<std::string>;
+
+Problem set_endpoint (Endpoint &endpoint, std::string_view text);
+// An app that is there already gets the new certificate.
+Problem add_app (std::vector<AppOption> &apps, std::string_view text);
+Problem add_origin (std::vector<std::string> &origins, std::string_view text);
+Problem set_host (std::string &host, std::string_view text);
+Problem set_url (std::string &url, std::string_view text, const char *scheme, bool needs_path);
+Problem set_webhook (std::string &url, std::string_view text);
+Problem set_bound (unsigned &bound, std::string_view text, unsigned low, unsigned high);
+Problem set_file (std::string &file, std::string_view text);
+
+}  // namespace agora::gateway

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A token bucket: it fills at a steady rate up to the burst. Pure: time is an argument.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace agora {
+
+class TokenBucket {
+ public:
+  // Full at first.
+  TokenBucket(unsigned per_second, unsigned burst)
+      : rate_(per_second), full_(one * std::max(burst, 1U)), level_(full_) {}
+
+  // Takes one token if there is one.
+  bool take (std::int64_t mono_ms) {
+    fill(mono_ms);
+    if (level_ < one)
+      return false;
+    level_ -= one;
+    return true;
+  }
+
+  // Takes one token in any case; false: it was not there. What is asked beyond the limit counts as
+  // a debt, so that a flood can be told from a hasty client.
+  bool charge (std::int64_t mono_ms) {
+    fill(mono_ms);
+    level_ -= one;
+    return level_ >= 0;
+  }
+
+  // Whether the debt is more than `bursts` times the burst.
+  bool owes_more_than (unsigned bursts) const { return level_ < -full_ * bursts; }
+
+ private:
+  static constexpr std::int64_t one = 1'000;  // a token a second is one unit a millisecond
+
+  void fill (std::int64_t mono_ms) {
+    const std::int64_t idle = std::max<std::int64_t>(mono_ms - at_ms_, 0);
+    at_ms_ = mono_ms;
+    if (rate_ == 0)
+      return;
+    // Compared before it is multiplied: a long idle time would overflow.
+    level_ = idle > (full_ - level_) / rate_ ? full_ : level_ + idle * rate_;
+  }
+
+  std::int64_t rate_;
+  std::int64_t full_;
+  std::int64_t level_;
+  std::int64_t at_ms_ = 0;
+};
+
+}  // namespace agora

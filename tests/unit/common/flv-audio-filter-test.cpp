@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/common/flv-audio-filter.hpp"
+
+#include <glib.h>
+
+#include <string>
+#include <vector>
+
+namespace {
+
+using agora::FlvAudioFilter;
+using Bytes = std::vector<std::uint8_t>;
+
+constexpr std::uint8_t config[] = {0xaf, 0, 0x11, 0x88};
+constexpr std::uint8_t frame[] = {0xaf, 1, 1, 2, 3};
+
+struct Tag {
+  unsigned type = 8;
+  std::uint32_t stamp = 0;
+  Bytes body;
+};
+
+Bytes bytes_of (const Tag &tag) {
+  const auto n = static_cast<std::uint32_t>(tag.body.size());
+  const auto byte = [] (std::uint32_t v) { return static_cast<std::uint8_t>(v); };
+  Bytes out = {byte(tag.type),
+               byte(n >> 16),
+               byte(n >> 8),
+               byte(n),
+               byte(tag.stamp >> 16),
+               byte(tag.stamp >> 8),
+               byte(tag.stamp),
+               byte(tag.stamp >> 24),
+               0,
+               0,
+               0};
+  out.insert(out.end(), tag.body.begin(), tag.body.end());
+  const std::uint32_t all = n + 11;
+  for (const int shift : {24, 16, 8, 0})
+    out.push_back(byte(all >> shift));
+  return out;
+}
+
+Bytes stream_of (const std::vector<Tag> &tags) {
+  Bytes out = {'F', 'L', 'V', 1, 5, 0, 0, 0, 9, 0, 0, 0, 0};
+  for (const Tag &tag : tags) {
+    const Bytes one = bytes_of(tag);
+    out.insert(out.end(), one.begin(), one.end());
+  }
+  return out;
+}
+
+Tag config_at (std::uint32_t stamp) {
+  return {8, stamp, Bytes(std::begin(config), std::end(config))};
+}
+Tag frame_at (std::uint32_t stamp) {
+  return {8, stamp, Bytes(std::begin(frame), std::end(frame))};
+}
+
+// What came out, read anew; the header is looked at, too.
+std::vector<Tag> tags_of (const Bytes &bytes) {
+  std::vector<Tag> tags;
+  if (bytes.empty())
+    return tags;
+  const Bytes header = {'F', 'L', 'V', 1, 4, 0, 0, 0, 9, 0, 0, 0, 0};
+  g_assert_cmpmem(bytes.data(), std::min(bytes.size(), header.size()), header.data(),
+                  header.size());
+  for (std::size_t at = header.size(); at < bytes.size();) {
+    g_assert_cmpuint(bytes.size() - at, >=, 15);
+    const std::uint8_t *p = bytes.data() + at;
+    const std::size_t size = p[1] << 16 | p[2] << 8 | p[3];
+    const std::uint32_t stamp =
+        static_cast<std::uint32_t>(p[7]) << 24 | p[4] << 16 | p[5] << 8 | p[6];
+    g_assert_cmpuint(bytes.size() - at, >=, size + 15);
+    const std::uint8_t *t = p + 11 + size;
+    g_assert_cmpuint(static_cast<std::uint32_t>(t[0]) << 24 | t[1] << 16 | t[2] << 8 | t[3], ==,
+                     size + 11);
+    tags.push_back({p[0], stamp, Bytes(p + 11, p + 11 + size)});
+    at += size + 15;
+  }
+  return tags;
+}
+
+std::vector<Tag> filtered (FlvAudioFilter &filter, const Bytes &in, std::size_t piece) {
+  Bytes out;
+  for (std::size_t at = 0; at < in.size(); at += piece)
+    filter.push(std::span(in).subspan(at, std::min(piece, in.size() - at)), out);
+  return tags_of(out);
+}
+
+std::vector<std::uint32_t> stamps_of (const std::vector<Tag> &tags) {
+  std::vector<std::uint32_t> stamps;
+  for (const Tag &tag : tags)
+    if (tag.body.size() < 2 || tag.body[1] != 0)
+      stamps.push_back(tag.stamp);
+  return stamps;
+}
+
+// However TCP or a file's reader cuts it.
+void test_audio_alone () {
+  const Bytes in = stream_of({{18, 0, Bytes(300, 2)},
+                              {9, 0, {0x1c, 0, 0, 0, 0}},          // H.265 as codec id 12
+                              {9, 0, {0x90, 'h', 'v', 'c', '1'}},  // Enhanced RTMP
+                              config_at(0),
+                              {9, 5, Bytes(200'000, 0x27)},
+                              frame_at(0),
+                              {8, 3, {0x95, 'O', 'p', 'u', 's'}},  // a second track
+                              {8, 4, {0x2f, 1, 2, 3}},             // MP3 beside AAC
+                              {8, 5, {}},
+                              {8 | 0x20, 6, {0xaf, 1, 2}},  // encrypted
+                              {8, 7, Bytes(FlvAudioFilter::kMostBody + 1, 0xaf)},
+                              {8, 8, {0xaf, 7, 1}},  // a packet type of no AAC
+                              {15, 8, {1, 2, 3}},
+                              frame_at(21)});
+  for (const std::size_t piece : {in.size(), std::size_t{1}, std::size_t{7}, std::size_t{4096}}) {
+    FlvAudioFilter filter;
+    const std::vector<Tag> tags = filtered(filter, in, piece);
+    g_assert_cmpuint(tags.size(), ==, 3);
+    g_assert_true(tags[0].body == config_at(0).body);
+    g_assert_true(tags[1].body == frame_at(0).body);
+    g_assert_cmpuint(tags[2].stamp, ==, 21);
+    const FlvAudioFilter::Counts &counts = filter.counts();
+    g_assert_cmpuint(counts.passed, ==, 2);
+    g_assert_cmpuint(counts.video, ==, 3);
+    g_assert_cmpuint(counts.script, ==, 1);
+    g_assert_cmpuint(counts.unknown_codec, ==, 1);
+    g_assert_cmpuint(counts.other_codec, ==, 1);
+    g_assert_cmpuint(counts.refused, ==, 5);
+    g_assert_cmpuint(*filter.codec(), ==, 10);
+    g_assert_cmpuint(*filter.left_out(), ==, 2);
+  }
+}
+
+void test_without_config () {
+  FlvAudioFilter filter;
+  const auto tags = filtered(
+      filter,
+      stream_of({frame_at(0), frame_at(21), {8, 0, {0xaf, 0, 1}}, config_at(0), frame_at(42)}), 5);
+  g_assert_cmpuint(tags.size(), ==, 2);
+  g_assert_cmpuint(filter.counts().without_config, ==, 2);
+  g_assert_cmpuint(filter.counts().refused, ==, 1);
+  g_assert_true(filter.has_config());
+}
+
+void test_stamps () {
+  constexpr auto k = static_cast<std::uint32_t>(FlvAudioFilter::kRewind);
+  const struct {
+    const char *name;
+    std::vector<std::uint32_t> in, out;
+  } rows[] = {
+      {"from 0", {0, 21, 43}, {0, 21, 43}},
+      {"from anywhere", {5000, 5021, 5043}, {0, 21, 43}},
+      {"below zero",
+       {static_cast<std::uint32_t>(-64), static_cast<std::uint32_t>(-43), 0, 21},
+       {0, 21, 64, 85}},
+      {"over 2^31", {0x7ffffff0U, 0x80000005U, 0x8000001aU}, {0, 21, 42}},
+      {"over 2^32", {0xfffffff0U, 5, 26}, {0, 21, 42}},
+      {"all the same", {7, 7, 7}, {0, 0, 0}},
+      {"a wobble below the first", {100, 60, 121, 142}, {0, 0, 21, 42}},
+      {"a wobble later", {0, 100, 60, 121}, {0, 100, 60, 121}},
+      {"a counter that begins anew", {90'000, 95'000, 0, 21}, {0, 5000, 0, 21}},
+      {"rewound", {0, k - 10, k + 11, k + 32}, {0, k - 10, 11, 32}},
+      {"the longest way", {0, 0x7fffffffU}, {0, k - 1}},
+  };
+  for (const auto &row : rows) {
+    FlvAudioFilter filter;
+    std::vector<Tag> in = {config_at(0)};
+    for (const std::uint32_t stamp : row.in)
+      in.push_back(frame_at(stamp));
+    // In the middle, as some senders repeat it.
+    in.insert(in.begin() + 2, config_at(0));
+    const auto out = stamps_of(filtered(filter, stream_of(in), 1000));
+    g_test_message("%s", row.name);
+    g_assert_true(out == row.out);
+  }
+}
+
+// A year of stamps, ten minutes apart: never beyond the bound, and only steps back that flvdemux
+// takes for a new base.
+void test_a_year () {
+  FlvAudioFilter filter;
+  Bytes out;
+  filter.push(stream_of({config_at(0)}), out);
+  std::uint32_t stamp = 4'000'000'000U;
+  std::uint32_t last = 0;
+  for (int i = 0; i < 365 * 24 * 6; i++, stamp += 600'000) {
+    out = {'F', 'L', 'V', 1, 4, 0, 0, 0, 9, 0, 0, 0, 0};
+    filter.push(bytes_of(frame_at(stamp)), out);
+    const auto stamps = stamps_of(tags_of(out));
+    g_assert_cmpuint(stamps.size(), ==, 1);
+    g_assert_cmpuint(stamps[0], <, FlvAudioFilter::kRewind);
+    g_assert_true(i == 0 || stamps[0] == last + 600'000 ||
+                  stamps[0] + FlvAudioFilter::kRewind == last + 600'000);
+    last = stamps[0];
+  }
+}
+
+void test_not_flv () {
+  for (const std::string &text :
+       {std::string("RIFF....WAVEfmt"), std::string("FLV\1\5\0\0\0\4....", 13)}) {
+    FlvAudioFilter filter;
+    Bytes out;
+    filter.push(Bytes(text.begin(), text.end()), out);
+    filter.push(stream_of({config_at(0), frame_at(0)}), out);
+    g_assert_false(filter.is_flv());
+    g_assert_cmpuint(out.size(), ==, 0);
+  }
+}
+
+void test_reserved_bits () {
+  FlvAudioFilter filter;
+  const auto tags = filtered(filter, stream_of({{8 | 0xc0, 0, config_at(0).body}, frame_at(0)}), 9);
+  g_assert_cmpuint(tags.size(), ==, 2);
+  g_assert_cmpuint(tags[0].type, ==, 8);
+}
+
+// A longer header is skipped, whatever the length it claims.
+void test_long_header () {
+  FlvAudioFilter filter;
+  Bytes in = stream_of({config_at(0), frame_at(0)});
+  in[8] = 20;
+  in.insert(in.begin() + 9, 11, 0xee);
+  g_assert_cmpuint(filtered(filter, in, 3).size(), ==, 2);
+  filter.reset();
+  in[5] = 0xff;
+  g_assert_cmpuint(filtered(filter, in, 3).size(), ==, 0);
+  g_assert_true(filter.is_flv());
+}
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  g_test_init(&argc, &argv, nullptr);
+  g_test_add_func("/flv-audio-filter/audio-alone", test_audio_alone);
+  g_test_add_func("/flv-audio-filter/without-config", test_without_config);
+  g_test_add_func("/flv-audio-filter/stamps", test_stamps);
+  g_test_add_func("/flv-audio-filter/a-year", test_a_year);
+  g_test_add_func("/flv-audio-filter/not-flv", test_not_flv);
+  g_test_add_func("/flv-audio-filter/reserved-bits", test_reserved_bits);
+  g_test_add_func("/flv-audio-filter/long-header", test_long_header);
+  return g_test_run();
+}
