@@ -2,7 +2,9 @@
 #include "gst/mix/limiter.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 namespace agora {
@@ -24,16 +26,13 @@ constexpr double kFull = 0.999;
 void Limiter::limit(float *samples, std::size_t frames, int channels, int rate) {
   const auto step = static_cast<std::size_t>(channels);
   const std::size_t count = frames * step;
-  float peak = 0;
-  bool finite = true;
-  for (std::size_t i = 0; i < count; i++) {
-    const float size = std::fabs(samples[i]);
-    peak = std::max(peak, size);
-    finite = finite && size <= std::numeric_limits<float>::max();
-  }
-  if (finite && peak <= 1 && gain_ == 1)
+  // Sizes compare as their bits do, several at once, and what is no number is above them all.
+  std::int32_t peak = 0;
+  for (std::size_t i = 0; i < count; i++)
+    peak = std::max(peak, std::bit_cast<std::int32_t>(samples[i]) & 0x7fffffff);
+  if (peak <= std::bit_cast<std::int32_t>(1.f) && gain_ == 1)
     return;
-  if (!finite)
+  if (peak > std::bit_cast<std::int32_t>(std::numeric_limits<float>::max()))
     std::replace_if(
         samples, samples + count, [] (float sample) { return !std::isfinite(sample); }, 0.f);
 

@@ -73,9 +73,9 @@ void PlayoutTimeline::Run::drop(std::size_t n) {
   n = std::min(n, frames());
   head += n;
   media_ns += n * 1e9 / rate;
-  // Moving what is left costs; once a second's worth is gone it is worth it. Half of that is kept,
-  // for unlike().
-  if (head >= static_cast<std::size_t>(rate)) {
+  // Moving what is left costs; once two seconds' worth is gone it is worth it. Half a second is
+  // kept, for unlike().
+  if (head >= static_cast<std::size_t>(rate) * 2) {
     const std::size_t gone = head - static_cast<std::size_t>(rate) / 2;
     samples.erase(samples.begin(), samples.begin() + gone * channels);
     head -= gone;
@@ -489,7 +489,8 @@ int PlayoutTimeline::pull(std::int64_t at_ns, std::size_t frames, const float **
   const float up = 1.f / static_cast<float>(to_frames(kFade, out_rate_));
   const float down = fade_at < done ? std::max(up, 1.f / static_cast<float>(done - fade_at)) : up;
   float *p = out_.data() + lead * channels;
-  for (std::size_t i = 0; i < done; i++) {
+  // Mostly it is there.
+  for (std::size_t i = gain_ == 1.f ? std::min(fade_at, done) : 0; i < done; i++) {
     gain_ = i < fade_at ? std::min(1.f, gain_ + up) : std::max(0.f, gain_ - down);
     if (gain_ < 1.f)
       for (int c = 0; c < channels; c++)

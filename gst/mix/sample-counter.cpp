@@ -10,10 +10,10 @@ namespace {
 // How early a frame may seem to be by the noise of the arrivals' measurement.
 constexpr double kEarly = 5e6;
 // A hole is at least half a frame, but never has to be longer than kMostGuard, nor may be shorter
-// than kLeastGuard; and clear of the spread of the timestamps by a tenth of it.
+// than kLeastGuard; and clear of the spread of the timestamps by a quarter of it.
 constexpr double kMostGuard = 12e6;
 constexpr double kLeastGuard = 4e6;
-constexpr double kSpreadGuard = 0.1;
+constexpr double kSpreadGuard = 0.25;
 // Counters that jump by more than this go on from there; less is noise to be learnt.
 constexpr double kJump = 250e6;
 // A session that goes on from another: further from when it should have come than this it has

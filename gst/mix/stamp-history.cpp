@@ -10,7 +10,7 @@ namespace {
 // Timestamps whose rate is further than this from the samples' tell no time: all 0, or of another
 // sampling rate. Whole milliseconds for frames of 2.5 ms are within it.
 constexpr double kMaxSlope = 0.25;
-// Half of a spread is forgotten after so long: what happens once in minutes is known the next time.
+// A spread is forgotten over so long: what happens once in minutes is known the next time.
 constexpr double kForgetNs = 600e9;
 
 }  // namespace
@@ -26,15 +26,28 @@ double StampHistory::ahead(std::int64_t stamp, double at) const {
 void StampHistory::add(std::int64_t stamp, double at) {
   if (count_ == 0)
     base_ = static_cast<double>(stamp) - at;
+  const double passed = count_ == 0 ? 0 : at - newest(0).at;
   entries_[next_] = {stamp, at, ahead(stamp, at)};
   next_ = (next_ + 1) % kKept;
   count_ = std::min(count_ + 1, kKept);
-  fit();
+  const double kept = 1 - std::clamp(passed / kForgetNs, 0.0, 1.0);
+  high_ *= kept;
+  low_ *= kept;
+  // The line of a moment ago is as good.
+  if (count_ < kTrend || next_ % kRefit == 0)
+    fit();
+  else
+    note(newest(0));
+}
+
+void StampHistory::note(const Entry &entry) {
+  const double off = entry.ahead - usual(entry.at);
+  high_ = std::max(high_, off);
+  low_ = std::min(low_, off);
 }
 
 void StampHistory::fit() {
   const std::size_t n = std::min(count_, kTrend);
-  const double passed = newest(0).at - at_;
   at_ = newest(0).at;
   double sum = 0, sum_x = 0, sum_xx = 0, sum_xy = 0;
   for (std::size_t i = 0; i < n; i++) {
@@ -48,14 +61,8 @@ void StampHistory::fit() {
   const double divisor = count * sum_xx - sum_x * sum_x;
   slope_ = divisor > 0 ? (count * sum_xy - sum_x * sum) / divisor : 0;
   middle_ = (sum - slope_ * sum_x) / count;
-  const double kept = std::exp2(-std::clamp(passed, 0.0, kForgetNs) / kForgetNs);
-  high_ *= kept;
-  low_ *= kept;
-  for (std::size_t i = 0; i < n; i++) {
-    const double off = newest(i).ahead - usual(newest(i).at);
-    high_ = std::max(high_, off);
-    low_ = std::min(low_, off);
-  }
+  for (std::size_t i = 0; i < n; i++)
+    note(newest(i));
 }
 
 StampHistory::Claim StampHistory::claim(std::int64_t stamp, double at) const {

@@ -48,10 +48,12 @@ class StampHistory {
   static constexpr std::size_t kKept = 128;
   static constexpr std::size_t kTrend = 64;
   static constexpr std::size_t kFew = 8;
+  static constexpr std::size_t kRefit = 8;
 
   const Entry &newest (std::size_t i) const { return entries_[(next_ + kKept - 1 - i) % kKept]; }
   double ahead (std::int64_t stamp, double at) const;
   double usual (double at) const { return middle_ + slope_ * (at - at_); }
+  void note (const Entry &entry);
   void fit ();
 
   std::array<Entry, kKept> entries_;
