@@ -5,9 +5,26 @@
 
 #include <gst/gst.h>
 
-#include "gst/membership/membership.hpp"
+#include <cstdint>
+#include <string>
+
+typedef struct _AgoraClient AgoraClient;
 
 namespace agora {
+
+// What both elements let one set; copied out once, when the element starts.
+struct ChannelSettings {
+  std::string gateway;
+  std::string ap_url;
+  std::string app_id;
+  std::string channel;
+  std::string token;
+  std::uint32_t uid = 0;
+  unsigned connect_timeout_ms = 10'000;
+  int reconnect_timeout_s = 20 * 60;  // 0: never come back; -1: try for ever
+  bool retry_first_join = false;      // the first join is tried as a reconnection is
+  AgoraClient *client = nullptr;      // borrowed: the element holds it for as long as it is started
+};
 
 // Property ids of an element's own begin at kSettingsEnd.
 enum SettingsProperty : guint {

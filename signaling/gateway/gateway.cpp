@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "signaling/gateway/http.hpp"
+#include "signaling/gateway/http/http.hpp"
 #include "signaling/gateway/media/external-server.hpp"
 #include "signaling/gateway/media/nginx-server.hpp"
 #include "signaling/gateway/options/secrets.hpp"

@@ -7,7 +7,7 @@
 #include "signaling/gateway/channel/media-url.hpp"
 #include "signaling/gateway/front/bounded-stream.hpp"
 #include "signaling/gateway/front/opening.hpp"
-#include "signaling/gateway/http.hpp"
+#include "signaling/gateway/http/http.hpp"
 #include "signaling/protocol/argument-checks.hpp"
 #include "signaling/protocol/codec.hpp"
 #include "signaling/protocol/json-writer.hpp"

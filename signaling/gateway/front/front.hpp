@@ -9,8 +9,8 @@
 #include <string_view>
 #include <variant>
 
-#include "signaling/gateway/front/acceptor.hpp"
 #include "signaling/gateway/front/readiness.hpp"
+#include "signaling/gateway/http/acceptor.hpp"
 #include "signaling/gateway/operator/admin.hpp"
 #include "signaling/gateway/options/options.hpp"
 #include "signaling/support/glib-ptr.hpp"

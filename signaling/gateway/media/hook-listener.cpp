@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "signaling/gateway/http.hpp"
+#include "signaling/gateway/http/http.hpp"
 #include "signaling/support/secret.hpp"
 
 namespace agora::gateway {

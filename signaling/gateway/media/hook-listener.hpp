@@ -11,7 +11,7 @@
 #include <variant>
 
 #include "signaling/gateway/channel/hook-form.hpp"
-#include "signaling/gateway/front/acceptor.hpp"
+#include "signaling/gateway/http/acceptor.hpp"
 #include "signaling/gateway/options/options.hpp"
 #include "signaling/support/glib-ptr.hpp"
 

@@ -11,7 +11,7 @@
 #include <charconv>
 #include <utility>
 
-#include "signaling/gateway/http.hpp"
+#include "signaling/gateway/http/http.hpp"
 
 namespace agora::gateway {
 

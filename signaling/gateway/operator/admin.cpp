@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "signaling/gateway/http.hpp"
+#include "signaling/gateway/http/http.hpp"
 #include "signaling/gateway/operator/platform.hpp"
 #include "signaling/protocol/argument-checks.hpp"
 #include "signaling/protocol/json-writer.hpp"

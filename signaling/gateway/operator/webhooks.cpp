@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "signaling/gateway/http.hpp"
+#include "signaling/gateway/http/http.hpp"
 #include "signaling/gateway/operator/platform.hpp"
 #include "signaling/protocol/json-writer.hpp"
 #include "signaling/support/secret.hpp"

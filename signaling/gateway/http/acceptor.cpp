@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #define G_LOG_DOMAIN "agora-gateway"
-#include "signaling/gateway/front/acceptor.hpp"
+#include "signaling/gateway/http/acceptor.hpp"
 
 #include <glib-unix.h>
 #include <sys/epoll.h>
@@ -15,7 +15,7 @@
 #include <string_view>
 #include <utility>
 
-#include "signaling/gateway/http.hpp"
+#include "signaling/gateway/http/http.hpp"
 #include "signaling/support/network.hpp"
 #include "signaling/support/timer-queue.hpp"
 

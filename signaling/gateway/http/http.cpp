@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #define G_LOG_DOMAIN "agora-gateway"
-#include "signaling/gateway/http.hpp"
+#include "signaling/gateway/http/http.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
