@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /**
  * SECTION:element-agorasink
+ * @title: agorasink
  *
  * Publishes what it is fed as this member's voice in a channel. Takes raw audio, AAC, Opus or FLV,
- * with or without caps, and sends AAC. The network never blocks it: what the network doesn't take
- * in `max-backlog` is dropped, the oldest first.
+ * with or without caps, and sends AAC. Clock, preroll, PAUSED, seeks, EOS, position and latency are
+ * those of a #GstBaseSink. The network never blocks it: what the network doesn't take in
+ * #GstAgoraSink:max-backlog is dropped, the oldest first.
+ *
+ * Messages on the bus: an EOS once all that was queued has gone out; a failure as an ERROR; and
+ * these element messages:
+ *
+ * * `agora-reconnecting`, with `cause` (string): the connection is lost, and is being repaired. The
+ *   pipeline stays PLAYING. From any thread.
+ * * `agora-reconnected`, with `duration` (#guint64, nanoseconds since it was lost).
+ * * one for each signal of the channel, such as `agora-stream-added`, with `uid` (#guint) where the
+ *   signal has it. From the signalling thread.
  *
  * |[
  * gst-launch-1.0 autoaudiosrc ! agorasink gateway=ws://127.0.0.1:8080/api app-id=demo channel=room
@@ -32,18 +43,23 @@ struct _GstAgoraSink {
 
 enum {
   PROP_BITRATE = agora::kSettingsEnd,
-  PROP_SYNC,
   PROP_MUTED,
   PROP_MAX_BACKLOG,
   PROP_ON_GAP,
   PROP_GAP_LOCATION,
   PROP_GAP_TIMEOUT,
   PROP_PUSH_URL,
+  // Those of GstBaseSink.
+  PROP_SYNC,
+  PROP_ASYNC,
+  PROP_QOS,
+  PROP_TS_OFFSET,
+  PROP_RENDER_DELAY,
+  PROP_MAX_LATENESS,
 };
 
 namespace {
 
-constexpr unsigned default_backlog_ms = 1000;
 constexpr unsigned default_gap_ms = 1000;
 
 GType on_gap_type () {
@@ -56,6 +72,11 @@ GType on_gap_type () {
   };
   static const GType type = g_enum_register_static("GstAgoraSinkOnGap", values);
   return type;
+}
+
+// Properties of the frame sink, under the same names.
+bool is_base_property (guint id) {
+  return id >= PROP_SYNC && id <= PROP_MAX_LATENESS;
 }
 
 }  // namespace
@@ -73,7 +94,8 @@ G_DEFINE_TYPE_WITH_CODE(GstAgoraSink, gst_agora_sink, GST_TYPE_BIN,
 GST_ELEMENT_REGISTER_DEFINE(agorasink, "agorasink", GST_RANK_NONE, GST_TYPE_AGORA_SINK)
 
 // The caps are looked at before the pad judges them: a refusal is to say why.
-static GstPadProbeReturn on_sink_data (GstPad *, GstPadProbeInfo *info, gpointer user_data) {
+static GstPadProbeReturn on_sink_data (GstPad *, GstPadProbeInfo *info,
+                                       gpointer user_data) noexcept {
   auto *self = static_cast<GstAgoraSink *>(user_data);
   if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) {
     GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
@@ -86,12 +108,12 @@ static GstPadProbeReturn on_sink_data (GstPad *, GstPadProbeInfo *info, gpointer
   }
   if (self->core->prepare())
     return GST_PAD_PROBE_OK;
-  gst_buffer_unref(GST_PAD_PROBE_INFO_BUFFER(info));
+  gst_mini_object_unref(GST_MINI_OBJECT(GST_PAD_PROBE_INFO_DATA(info)));
   GST_PAD_PROBE_INFO_FLOW_RETURN(info) = GST_FLOW_NOT_NEGOTIATED;
   return GST_PAD_PROBE_HANDLED;
 }
 
-static gboolean on_sink_event (GstPad *pad, GstObject *parent, GstEvent *event) {
+static gboolean on_sink_event (GstPad *pad, GstObject *parent, GstEvent *event) noexcept {
   const bool ends = GST_EVENT_TYPE(event) == GST_EVENT_EOS;
   const gboolean done = gst_pad_event_default(pad, parent, event);
   if (ends)
@@ -99,7 +121,7 @@ static gboolean on_sink_event (GstPad *pad, GstObject *parent, GstEvent *event) 
   return done;
 }
 
-static gboolean on_sink_query (GstPad *pad, GstObject *parent, GstQuery *query) {
+static gboolean on_sink_query (GstPad *pad, GstObject *parent, GstQuery *query) noexcept {
   switch (GST_QUERY_TYPE(query)) {
     case GST_QUERY_CAPS: {
       // Not what is plugged now: that changes with the caps.
@@ -124,7 +146,7 @@ static gboolean on_sink_query (GstPad *pad, GstObject *parent, GstQuery *query) 
 }
 
 // Parsers and demuxers would pull a file through the pad at their own pace.
-static gboolean on_inner_query (GstPad *pad, GstObject *parent, GstQuery *query) {
+static gboolean on_inner_query (GstPad *pad, GstObject *parent, GstQuery *query) noexcept {
   if (GST_QUERY_TYPE(query) != GST_QUERY_SCHEDULING)
     return gst_pad_query_default(pad, parent, query);
   gst_query_set_scheduling(query, GST_SCHEDULING_FLAG_SEQUENTIAL, 1, -1, 0);
@@ -143,7 +165,8 @@ static void gst_agora_sink_init (GstAgoraSink *self) {
   self->pad = gst_ghost_pad_new_no_target_from_template("sink", pad_template);
   gst_pad_add_probe(
       self->pad,
-      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM | GST_PAD_PROBE_TYPE_BUFFER),
+      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM | GST_PAD_PROBE_TYPE_BUFFER |
+                                   GST_PAD_PROBE_TYPE_BUFFER_LIST),
       on_sink_data, self, nullptr);
   gst_pad_set_event_function(self->pad, on_sink_event);
   gst_pad_set_query_function(self->pad, on_sink_query);
@@ -156,7 +179,16 @@ static void gst_agora_sink_init (GstAgoraSink *self) {
   self->core = new agora::Publisher(GST_BIN(self), self->pad);
 }
 
-static void gst_agora_sink_finalize (GObject *object) {
+// Nothing of it runs any more, also where the last reference went before the element was stopped.
+static void gst_agora_sink_dispose (GObject *object) noexcept {
+  GstAgoraSink *self = GST_AGORA_SINK(object);
+  self->core->stop();
+  self->core->stopped();
+  gst_element_set_state(self->core->frame_sink(), GST_STATE_NULL);
+  G_OBJECT_CLASS(gst_agora_sink_parent_class)->dispose(object);
+}
+
+static void gst_agora_sink_finalize (GObject *object) noexcept {
   GstAgoraSink *self = GST_AGORA_SINK(object);
   delete self->core;
   delete self->settings;
@@ -165,12 +197,25 @@ static void gst_agora_sink_finalize (GObject *object) {
 }
 
 static void gst_agora_sink_set_property (GObject *object, guint id, const GValue *value,
-                                         GParamSpec *pspec) {
+                                         GParamSpec *pspec) noexcept {
   GstAgoraSink *self = GST_AGORA_SINK(object);
   if (self->channel->set(object, id, value)) {
-    const char *token = id == agora::kToken ? g_value_get_string(value) : nullptr;
-    if (token && *token)
-      self->core->renew_token(token);
+    if (id == agora::kToken) {
+      const char *token = g_value_get_string(value);
+      self->core->renew_token(token ? token : "");
+    }
+    return;
+  }
+  if (is_base_property(id)) {
+    g_object_set_property(G_OBJECT(self->core->frame_sink()), pspec->name, value);
+    return;
+  }
+  if (id == PROP_MUTED) {
+    self->core->set_muted(g_value_get_boolean(value));
+    return;
+  }
+  if (id == PROP_MAX_BACKLOG) {
+    self->core->set_max_backlog(g_value_get_uint(value));
     return;
   }
   agora::SinkSettings &settings = *self->settings;
@@ -178,15 +223,6 @@ static void gst_agora_sink_set_property (GObject *object, guint id, const GValue
   switch (id) {
     case PROP_BITRATE:
       settings.bitrate = g_value_get_uint(value);
-      break;
-    case PROP_SYNC:
-      settings.sync = g_value_get_boolean(value);
-      break;
-    case PROP_MUTED:
-      settings.muted = g_value_get_boolean(value);
-      break;
-    case PROP_MAX_BACKLOG:
-      settings.max_backlog_ms = g_value_get_uint(value);
       break;
     case PROP_ON_GAP:
       settings.on_gap = static_cast<agora::OnGap>(g_value_get_enum(value));
@@ -204,16 +240,22 @@ static void gst_agora_sink_set_property (GObject *object, guint id, const GValue
       break;
   }
   GST_OBJECT_UNLOCK(self);
-  if (id == PROP_MUTED)
-    self->core->set_muted(g_value_get_boolean(value));
-  else if (id == PROP_MAX_BACKLOG)
-    self->core->set_max_backlog(g_value_get_uint(value));
 }
 
 static void gst_agora_sink_get_property (GObject *object, guint id, GValue *value,
-                                         GParamSpec *pspec) {
+                                         GParamSpec *pspec) noexcept {
   GstAgoraSink *self = GST_AGORA_SINK(object);
+  if (is_base_property(id)) {
+    g_object_get_property(G_OBJECT(self->core->frame_sink()), pspec->name, value);
+    return;
+  }
   switch (id) {
+    case PROP_MUTED:
+      g_value_set_boolean(value, self->core->muted());
+      return;
+    case PROP_MAX_BACKLOG:
+      g_value_set_uint(value, self->core->max_backlog());
+      return;
     case PROP_PUSH_URL: {
       const std::string url = self->core->push_url();
       g_value_set_string(value, url.empty() ? nullptr : url.c_str());
@@ -242,15 +284,6 @@ static void gst_agora_sink_get_property (GObject *object, guint id, GValue *valu
     case PROP_BITRATE:
       g_value_set_uint(value, settings.bitrate);
       break;
-    case PROP_SYNC:
-      g_value_set_boolean(value, settings.sync);
-      break;
-    case PROP_MUTED:
-      g_value_set_boolean(value, settings.muted);
-      break;
-    case PROP_MAX_BACKLOG:
-      g_value_set_uint(value, settings.max_backlog_ms);
-      break;
     case PROP_ON_GAP:
       g_value_set_enum(value, static_cast<int>(settings.on_gap));
       break;
@@ -269,7 +302,7 @@ static void gst_agora_sink_get_property (GObject *object, guint id, GValue *valu
 }
 
 static GstStateChangeReturn gst_agora_sink_change_state (GstElement *element,
-                                                         GstStateChange transition) {
+                                                         GstStateChange transition) noexcept {
   GstAgoraSink *self = GST_AGORA_SINK(element);
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
     GST_OBJECT_LOCK(self);
@@ -279,6 +312,8 @@ static GstStateChangeReturn gst_agora_sink_change_state (GstElement *element,
       self->core->stop();
       return GST_STATE_CHANGE_FAILURE;
     }
+  } else if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
+    self->core->set_playing(true);
   } else if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED) {
     self->core->set_playing(false);
   } else if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
@@ -288,31 +323,44 @@ static GstStateChangeReturn gst_agora_sink_change_state (GstElement *element,
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(gst_agora_sink_parent_class)->change_state(element, transition);
 
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING && result != GST_STATE_CHANGE_FAILURE)
-    self->core->set_playing(true);
-  else if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
     self->core->stopped();
   else if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE)
     self->core->stop();
   return result;
 }
 
-// A sink's upstream events and queries begin at its pad; inside there is no way through.
-static gboolean gst_agora_sink_send_event (GstElement *element, GstEvent *event) {
+// A sink's upstream events and queries begin at its end. Before the first sound nothing is plugged
+// in between: then at its pad.
+static gboolean gst_agora_sink_send_event (GstElement *element, GstEvent *event) noexcept {
   GstAgoraSink *self = GST_AGORA_SINK(element);
-  if (static_cast<int>(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_UPSTREAM)
-    return gst_pad_push_event(self->pad, event);
-  return GST_ELEMENT_CLASS(gst_agora_sink_parent_class)->send_event(element, event);
+  if (GST_EVENT_TYPE(event) == GST_EVENT_EOS)
+    return self->core->send_end(event);
+  if (!GST_EVENT_IS_UPSTREAM(event))
+    return GST_ELEMENT_CLASS(gst_agora_sink_parent_class)->send_event(element, event);
+  agora::ObjectPtr<GstPad> end(gst_element_get_static_pad(self->core->frame_sink(), "sink"));
+  if (gst_pad_is_linked(end.get()) || GST_EVENT_TYPE(event) == GST_EVENT_STEP)
+    return self->core->send_event(event);
+  if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY)
+    self->core->send_event(gst_event_ref(event));
+  return gst_pad_push_event(self->pad, event);
 }
 
-static gboolean gst_agora_sink_query (GstElement *element, GstQuery *query) {
+static gboolean gst_agora_sink_query (GstElement *element, GstQuery *query) noexcept {
   GstAgoraSink *self = GST_AGORA_SINK(element);
-  if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
-    return self->core->query(query) || gst_pad_peer_query(self->pad, query);
-  return gst_pad_peer_query(self->pad, query);
+  return self->core->query(query) || gst_pad_peer_query(self->pad, query);
 }
 
-static void gst_agora_sink_handle_message (GstBin *bin, GstMessage *message) {
+// Whatever else is in here is no sink of the pipeline: EOS and the like are the frame sink's alone.
+static gboolean gst_agora_sink_add_element (GstBin *bin, GstElement *element) noexcept {
+  const GstAgoraSink *self = GST_AGORA_SINK(bin);
+  // While it is being made, it has no core yet: the frame sink comes first.
+  if (self->core)
+    GST_OBJECT_FLAG_UNSET(element, GST_ELEMENT_FLAG_SINK);
+  return GST_BIN_CLASS(gst_agora_sink_parent_class)->add_element(bin, element);
+}
+
+static void gst_agora_sink_handle_message (GstBin *bin, GstMessage *message) noexcept {
   // While it is being made, it has no core yet, and adds children.
   const GstAgoraSink *self = GST_AGORA_SINK(bin);
   if ((self->core && self->core->swallow(message)) || agora::is_private_trouble(message)) {
@@ -322,7 +370,7 @@ static void gst_agora_sink_handle_message (GstBin *bin, GstMessage *message) {
   GST_BIN_CLASS(gst_agora_sink_parent_class)->handle_message(bin, message);
 }
 
-static void gst_agora_sink_update_push_url (GstAgoraSink *self) {
+static void gst_agora_sink_update_push_url (GstAgoraSink *self) noexcept {
   self->core->update_push_url();
 }
 
@@ -331,12 +379,14 @@ static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {
   GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
   GST_DEBUG_CATEGORY_INIT(agora_sink_debug, "agorasink", 0, "agorasink");
 
+  object_class->dispose = gst_agora_sink_dispose;
   object_class->finalize = gst_agora_sink_finalize;
   object_class->set_property = gst_agora_sink_set_property;
   object_class->get_property = gst_agora_sink_get_property;
   element_class->change_state = gst_agora_sink_change_state;
   element_class->send_event = gst_agora_sink_send_event;
   element_class->query = gst_agora_sink_query;
+  GST_BIN_CLASS(klass)->add_element = gst_agora_sink_add_element;
   GST_BIN_CLASS(klass)->handle_message = gst_agora_sink_handle_message;
 
   const auto readable = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
@@ -348,48 +398,162 @@ static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {
     g_object_class_install_property(object_class, id, pspec);
   };
   agora::install_settings(object_class);
+  /**
+   * GstAgoraSink:bitrate:
+   *
+   * Bits per second of the AAC encoder. 0 chooses 64000 for mono and 96000 for stereo; else it is
+   * 8000 at least, or the start fails. What comes as AAC isn't encoded, and keeps its own.
+   */
   install(PROP_BITRATE,
           g_param_spec_uint("bitrate", "Bit rate",
                             "Bits per second of the AAC encoder, when it is needed (0: 64000 for "
                             "mono, 96000 for stereo; else at least 8000)",
                             0, 320'000, 0, settable));
-  install(PROP_SYNC, g_param_spec_boolean("sync", "Sync",
-                                          "Send each frame when its time has come on the clock; "
-                                          "without it, as it comes",
-                                          TRUE, settable));
+  /**
+   * GstAgoraSink:muted:
+   *
+   * Sends silence in place of the voice, so that the stream stays, and tells the others. May be
+   * changed at any time, from any thread.
+   */
   install(PROP_MUTED, g_param_spec_boolean(
                           "muted", "Muted",
                           "Send silence in place of the voice, and tell the others", FALSE, live));
+  /**
+   * GstAgoraSink:max-backlog:
+   *
+   * How many milliseconds of sound wait for a network that doesn't take them. Beyond it the oldest
+   * frames are dropped; the newest always stays. May be changed at any time, from any thread.
+   */
   install(PROP_MAX_BACKLOG,
           g_param_spec_uint("max-backlog", "Maximum backlog",
                             "Milliseconds of sound that wait for the network at most; beyond "
                             "them the oldest frames are dropped",
-                            0, 60'000, default_backlog_ms, live));
+                            0, 60'000, 1000, live));
+  /**
+   * GstAgoraSink:on-gap:
+   *
+   * What is sent when nothing comes from upstream for #GstAgoraSink:gap-timeout though it hasn't
+   * ended. It begins once PLAYING is asked for, and goes on while the pipeline is paused after
+   * that.
+   */
   install(PROP_ON_GAP,
           g_param_spec_enum("on-gap", "On gap",
                             "What to send when upstream delivers nothing for "
                             "gap-timeout, without having ended",
                             on_gap_type(), static_cast<int>(agora::OnGap::silence), settable));
+  /**
+   * GstAgoraSink:gap-location:
+   *
+   * Path of the sound file for #GstAgoraSink:on-gap `file`. Ten minutes of it at most are read.
+   */
   install(PROP_GAP_LOCATION,
           g_param_spec_string("gap-location", "Gap location",
                               "Path of the sound file for on-gap=file", nullptr, settable));
+  /**
+   * GstAgoraSink:gap-timeout:
+   *
+   * How many milliseconds pass without sound from upstream before #GstAgoraSink:on-gap applies.
+   */
   install(PROP_GAP_TIMEOUT,
           g_param_spec_uint("gap-timeout", "Gap timeout",
                             "Milliseconds without sound from upstream before on-gap applies", 100,
                             600'000, default_gap_ms, settable));
+  /**
+   * GstAgoraSink:push-url:
+   *
+   * The temporary RTMP URL that the sound goes to, or %NULL while there is none. Whoever has it may
+   * push until it ends: don't log it. Notified on the signalling thread, or one of GStreamer's
+   * pool.
+   */
   install(PROP_PUSH_URL,
           g_param_spec_string("push-url", "Push URL",
                               "The temporary URL that the sound is sent to, while there is one",
                               nullptr, readable));
+  /**
+   * GstAgoraSink:sync:
+   *
+   * As #GstBaseSink:sync: each frame is sent when its running time has come on the pipeline's
+   * clock. Without it frames are sent as they come, but in PAUSED never.
+   */
+  install(PROP_SYNC, g_param_spec_boolean("sync", "Sync",
+                                          "Send each frame when its time has come on the clock; "
+                                          "without it, as it comes",
+                                          TRUE, live));
+  /**
+   * GstAgoraSink:async:
+   *
+   * As #GstBaseSink:async: PAUSED is reached with the first frame. Without it, at once.
+   *
+   * Since: 0.2
+   */
+  install(PROP_ASYNC, g_param_spec_boolean("async", "Async",
+                                           "Reach PAUSED when the first sound has come; without "
+                                           "it, at once",
+                                           TRUE, live));
+  /**
+   * GstAgoraSink:qos:
+   *
+   * As #GstBaseSink:qos: tells upstream by QOS events how late its frames are.
+   *
+   * Since: 0.2
+   */
+  install(PROP_QOS, g_param_spec_boolean("qos", "QoS", "Send QOS events upstream", FALSE, live));
+  /**
+   * GstAgoraSink:ts-offset:
+   *
+   * As #GstBaseSink:ts-offset: nanoseconds by which each frame is sent later than its time.
+   *
+   * Since: 0.2
+   */
+  install(PROP_TS_OFFSET,
+          g_param_spec_int64("ts-offset", "Timestamp offset",
+                             "Nanoseconds by which each frame is sent later (below 0: earlier)",
+                             G_MININT64, G_MAXINT64, 0, live));
+  /**
+   * GstAgoraSink:render-delay:
+   *
+   * As #GstBaseSink:render-delay: nanoseconds that what is sent takes on its way. Frames are sent
+   * that much earlier in a live pipeline, whose latency grows by it.
+   *
+   * Since: 0.2
+   */
+  install(PROP_RENDER_DELAY,
+          g_param_spec_uint64("render-delay", "Render delay",
+                              "Nanoseconds that the way to the listeners takes: added to the "
+                              "pipeline's latency, and frames are sent that much earlier",
+                              0, G_MAXUINT64, 0, live));
+  /**
+   * GstAgoraSink:max-lateness:
+   *
+   * As #GstBaseSink:max-lateness: frames that come later than this many nanoseconds after their
+   * time are dropped. -1: none are.
+   *
+   * Since: 0.2
+   */
+  install(PROP_MAX_LATENESS,
+          g_param_spec_int64("max-lateness", "Maximum lateness",
+                             "Nanoseconds after its time at which a frame is dropped (-1: never)",
+                             -1, G_MAXINT64, -1, live));
   agora::install_event_signals(object_class);
+  /**
+   * GstAgoraSink::update-push-url:
+   * @sink: the element
+   *
+   * Action signal: asks the gateway for a new push URL. The session to it opens beside the old one,
+   * and the listeners miss nothing. Returns at once; does nothing while the element isn't in a
+   * channel. From any thread.
+   */
   g_signal_new_class_handler("update-push-url", GST_TYPE_AGORA_SINK,
                              static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
                              G_CALLBACK(gst_agora_sink_update_push_url), nullptr, nullptr, nullptr,
                              G_TYPE_NONE, 0);
 
+  // The pad `sink`: raw audio, AAC, Opus or FLV, which may change while it plays; with no caps at
+  // all, bytes of AAC or FLV, which are found out.
   agora::CapsPtr caps(agora::InputChain::template_caps());
   gst_element_class_add_pad_template(
       element_class, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps.get()));
+  // Not "Audio": autoaudiosink is to leave it alone.
   gst_element_class_set_static_metadata(
       element_class, "Agora channel sink", "Sink/Network",
       "Publishes a voice in a channel: takes raw audio, AAC, Opus or FLV", "The agora developers");

@@ -27,27 +27,46 @@ GstClockTime elapsed (Clock::time_point since, Clock::time_point now) {
 
 }  // namespace
 
+milliseconds Publisher::gap_timeout() const {
+  std::lock_guard lock(mutex_);
+  return milliseconds(settings_.gap_timeout_ms);
+}
+
 std::optional<Clock::time_point> Publisher::next_filler() const {
   if (filling_until_)
     return filling_until_;
   if (last_sent_ == Clock::time_point())
     return std::nullopt;
-  std::lock_guard lock(mutex_);
-  return last_sent_ + milliseconds(settings_.gap_timeout_ms);
+  return last_sent_ + gap_timeout();
 }
 
-std::optional<Clock::time_point> Publisher::feed_deadline() {
+// Whether PLAYING is asked for. A bin leaves a child alone that waits for its first frame: so this
+// element doesn't hear of it, and looks at the pipeline's own.
+bool Publisher::shall_play() const {
+  if (playing_)
+    return true;
+  ObjectPtr<GstObject> top(GST_OBJECT(gst_object_ref(bin_)));
+  while (GstObject *parent = gst_object_get_parent(top.get()))
+    top.reset(parent);
+  GST_OBJECT_LOCK(top.get());
+  const bool asked = GST_STATE_TARGET(top.get()) == GST_STATE_PLAYING;
+  GST_OBJECT_UNLOCK(top.get());
+  return asked;
+}
+
+Clock::time_point Publisher::feed_deadline() {
+  const bool plays = shall_play();
   std::lock_guard lock(feed_mutex_);
   // Before PLAYING nothing is missed yet.
-  if (playing_ && last_sent_ == Clock::time_point())
+  if (plays && last_sent_ == Clock::time_point())
     last_sent_ = Clock::now();
-  return next_filler();
+  return next_filler().value_or(Clock::now() + gap_timeout());
 }
 
 void Publisher::feed() {
   for (;;) {
-    const std::optional<Clock::time_point> deadline = feed_deadline();
-    switch (backlog_.wait(deadline ? &*deadline : nullptr)) {
+    const Clock::time_point deadline = feed_deadline();
+    switch (backlog_.wait(&deadline)) {
       case FrameQueue::Event::frame:
       case FrameQueue::Event::timeout:
         feed_next();

@@ -366,8 +366,10 @@ void InputChain::demuxed(GstPad *pad) {
   GstElement *drain = make("fakesink", "libgstreamer1.0-0");
   if (!drain)
     return;
+  // In PAUSED too nobody waits in it: the sound that ends the preroll may be behind the video.
   g_object_set(drain, "sync", FALSE, "async", FALSE, nullptr);
-  gst_element_sync_state_with_parent(drain);
+  gst_element_set_locked_state(drain, TRUE);
+  gst_element_set_state(drain, GST_STATE_PLAYING);
   ObjectPtr<GstPad> sink(gst_element_get_static_pad(drain, "sink"));
   gst_pad_link(pad, sink.get());
 }

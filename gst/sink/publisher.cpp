@@ -31,23 +31,17 @@ constexpr unsigned least_bitrate = 8'000;
 
 Publisher::Publisher(GstBin *bin, GstPad *pad)
     : bin_(bin),
-      pace_(sink_ref(gst_element_factory_make("clocksync", "pace"))),
-      tail_(sink_ref(gst_pad_new("tail", GST_PAD_SINK))),
-      front_(bin, pad, pace_.get()),
+      pad_(pad),
+      frame_sink_(sink_ref(make_frame_sink(this))),
+      front_(bin, pad, frame_sink_.get()),
       uplink_(bin, backlog_, *this) {
-  gst_segment_init(&segment_, GST_FORMAT_TIME);
-  gst_pad_set_element_private(tail_.get(), this);
-  gst_pad_set_chain_function(tail_.get(), on_frame);
-  gst_pad_set_event_function(tail_.get(), on_event);
-  gst_pad_set_query_function(tail_.get(), on_query);
-  gst_bin_add(bin_, pace_.get());
-  ObjectPtr<GstPad> out(gst_element_get_static_pad(pace_.get(), "src"));
-  gst_pad_link(out.get(), tail_.get());
+  gst_bin_add(bin_, frame_sink_.get());
 }
 
 // Whose reference was the last one is settled by GObject's counter, which ThreadSanitizer doesn't
 // see on Debian: it sees what the locks settle.
 Publisher::~Publisher() {
+  abandon_frame_sink(frame_sink_.get());
   std::scoped_lock lock(feed_mutex_, mutex_);
 }
 
@@ -78,19 +72,13 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
   }
   stopping_ = false;
   ended_ = playing_ = resumed_ = false;
-  muted_ = settings.muted;
   filled_ = 0;
   uid_ = 0;
-  gst_segment_init(&segment_, GST_FORMAT_TIME);
   caps_.reset();
   fresh_ = true;
-  in_end_ = 0;
   front_.set_bitrate(settings.bitrate);
-  g_object_set(pace_.get(), "sync", static_cast<gboolean>(settings.sync), nullptr);
-  backlog_.set_limit(settings.max_backlog_ms * GST_MSECOND);
   if (!begin_feeding())
     return false;
-  gst_pad_set_active(tail_.get(), TRUE);
 
   g_autoptr(GError) error = nullptr;
   std::shared_ptr<Membership> session =
@@ -99,14 +87,19 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
     post_failure(GST_ELEMENT(bin_), *error);
     return false;
   }
+  // What was set since the settings were copied had no session to go to.
+  std::string token;
   {
     std::lock_guard lock(mutex_);
     session_ = session;
+    token = std::exchange(early_token_, {});
   }
   if (settings.on_gap == OnGap::file)
     run_async(GST_ELEMENT(bin_), [this, clip_over] { load_clip(clip_over); });
-  session->mute_local(this, settings.muted);
+  tell_muted(*session);
   session->enter(this);
+  if (!token.empty() && token != channel.token)
+    session->renew_token(this, token);
   return true;
 }
 
@@ -114,6 +107,7 @@ bool Publisher::begin_feeding() {
   {
     std::lock_guard lock(mutex_);
     end_over_ = std::make_shared<std::atomic<bool>>(false);
+    drained_ = false;
   }
   backlog_.start();
   if (!uplink_.start())
@@ -128,7 +122,7 @@ bool Publisher::begin_feeding() {
   failed_ = false;
   feeder_ = g_thread_new(
       "agorasink:feed",
-      [] (gpointer self) -> gpointer {
+      [] (gpointer self) noexcept -> gpointer {
         static_cast<Publisher *>(self)->feed();
         return nullptr;
       },
@@ -197,7 +191,7 @@ void Publisher::set_playing(bool playing) {
 void Publisher::stop() {
   stopping_ = true;
   // After it no streaming thread of ours begins anything.
-  gst_pad_set_active(tail_.get(), FALSE);
+  quiet_frame_sink(frame_sink_.get());
   std::shared_ptr<Membership> session;
   AgoraClient *client = nullptr;
   {
@@ -224,32 +218,28 @@ std::shared_ptr<Membership> Publisher::session() const {
 
 // --- What comes in
 
-GstFlowReturn Publisher::on_frame(GstPad *pad, GstObject *, GstBuffer *buffer) {
-  return static_cast<Publisher *>(gst_pad_get_element_private(pad))->take_in(BufferPtr(buffer));
+void Publisher::stream_started() {
+  fresh_ = true;
+  revive();
 }
 
-GstFlowReturn Publisher::take_in(BufferPtr buffer) {
+GstClockTime Publisher::frames_are(GstCaps *caps) {
+  caps_ = share(caps);
+  format_ = AacFormat::of(caps);
+  return format_.frame_duration();
+}
+
+GstFlowReturn Publisher::take_frame(GstBuffer *buffer, GstClockTime time) {
   if (ended_)
     return GST_FLOW_EOS;
   if (failed_)
     return GST_FLOW_ERROR;
   Frame frame;
-  frame.format = format_;
-  frame.duration = format_.frame_duration();
-  guint64 running = in_end_;
-  if (GST_BUFFER_PTS_IS_VALID(buffer.get())) {
-    const int sign = gst_segment_to_running_time_full(&segment_, GST_FORMAT_TIME,
-                                                      GST_BUFFER_PTS(buffer.get()), &running);
-    // An encoder's first frames may begin before the segment does.
-    if (sign < 0 && running >= frame.duration)
-      return GST_FLOW_OK;
-    if (sign <= 0)
-      running = 0;
-  }
-  in_end_ = running + frame.duration;
-  frame.buffer = std::move(buffer);
+  frame.buffer = share(buffer);
   frame.caps = share(caps_.get());
-  frame.time = running;
+  frame.format = format_;
+  frame.time = time;
+  frame.duration = format_.frame_duration();
   frame.lookahead = gst_util_uint64_scale_int(front_.priming(), GST_SECOND, format_.rate);
   frame.fresh = std::exchange(fresh_, false);
   frame.arrival = Clock::now();
@@ -259,72 +249,53 @@ GstFlowReturn Publisher::take_in(BufferPtr buffer) {
   return GST_FLOW_OK;
 }
 
-gboolean Publisher::on_event(GstPad *pad, GstObject *, GstEvent *event) {
-  auto *self = static_cast<Publisher *>(gst_pad_get_element_private(pad));
-  switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_STREAM_START:
-      self->fresh_ = true;
-      self->revive();
-      break;
-    case GST_EVENT_CAPS: {
-      GstCaps *caps = nullptr;
-      gst_event_parse_caps(event, &caps);
-      self->caps_ = share(caps);
-      self->format_ = AacFormat::of(caps);
-      break;
-    }
-    case GST_EVENT_SEGMENT:
-      gst_event_copy_segment(event, &self->segment_);
-      break;
-    case GST_EVENT_FLUSH_STOP:
-      gst_segment_init(&self->segment_, GST_FORMAT_TIME);
-      self->backlog_.clear();
-      self->fresh_ = true;
-      self->revive();
-      break;
-    case GST_EVENT_EOS:
-      self->end_of_stream(gst_event_get_seqnum(event));
-      break;
-    default:
-      break;
-  }
-  gst_event_unref(event);
-  return TRUE;
-}
-
-gboolean Publisher::on_query(GstPad *pad, GstObject *parent, GstQuery *query) {
-  // What the encoder and the parser choose from.
-  static GstStaticCaps raw_aac =
-      GST_STATIC_CAPS("audio/mpeg, mpegversion = (int) { 2, 4 }, stream-format = (string) raw");
-  CapsPtr ours(gst_static_caps_get(&raw_aac));
-  switch (GST_QUERY_TYPE(query)) {
-    case GST_QUERY_CAPS: {
-      GstCaps *filter = nullptr;
-      gst_query_parse_caps(query, &filter);
-      CapsPtr answer(filter ? gst_caps_intersect_full(filter, ours.get(), GST_CAPS_INTERSECT_FIRST)
-                            : gst_caps_ref(ours.get()));
-      gst_query_set_caps_result(query, answer.get());
-      return TRUE;
-    }
-    case GST_QUERY_ACCEPT_CAPS: {
-      GstCaps *caps = nullptr;
-      gst_query_parse_accept_caps(query, &caps);
-      gst_query_set_accept_caps_result(query, gst_caps_can_intersect(caps, ours.get()));
-      return TRUE;
-    }
-    default:
-      return gst_pad_query_default(pad, parent, query);
-  }
+void Publisher::flushed() {
+  backlog_.clear();
+  fresh_ = true;
+  revive();
 }
 
 bool Publisher::query(GstQuery *query) {
-  // Latency as it is where the pacing is: behind the encoder.
-  return gst_pad_peer_query(tail_.get(), query);
+  return gst_element_query(frame_sink_.get(), query);
+}
+
+bool Publisher::send_event(GstEvent *event) {
+  return gst_element_send_event(frame_sink_.get(), event);
+}
+
+// It goes the way of upstream's, so that the encoder gives what it holds. There it may have to
+// wait, in PAUSED for as long as that lasts: so a thread of GStreamer's pool takes it there.
+bool Publisher::send_end(GstEvent *event) {
+  const std::shared_ptr<GstEvent> end(event, gst_event_unref);
+  Token over;
+  {
+    std::lock_guard lock(mutex_);
+    over = end_over_;
+  }
+  if (!over || *over)
+    return false;
+  run_async(GST_ELEMENT(bin_), [this, end, over] {
+    // Held from here on, so that no other start comes between: stopping the pad takes it.
+    GST_PAD_STREAM_LOCK(pad_);
+    if (!*over)
+      gst_pad_send_event(pad_, gst_event_ref(end.get()));
+    GST_PAD_STREAM_UNLOCK(pad_);
+  });
+  return true;
 }
 
 void Publisher::end_of_stream(guint32 seqnum) {
-  if (ended_.exchange(true))
+  if (ended_.exchange(true)) {
+    // A sink that has ended says so again when it goes from PAUSED to PLAYING.
+    bool again = false;
+    {
+      std::lock_guard lock(mutex_);
+      again = drained_;
+    }
+    if (again)
+      post_end(seqnum);
     return;
+  }
   backlog_.end();
   Token over;
   {
@@ -346,6 +317,16 @@ void Publisher::finish(guint32 seqnum, const Token &over) {
   }
   if (channel)
     channel->unpublish(this);
+  {
+    std::lock_guard lock(mutex_);
+    if (*over)
+      return;
+    drained_ = true;
+  }
+  post_end(seqnum);
+}
+
+void Publisher::post_end(guint32 seqnum) {
   GstMessage *message = gst_message_new_eos(GST_OBJECT(bin_));
   gst_message_set_seqnum(message, seqnum);
   gst_element_post_message(GST_ELEMENT(bin_), message);
@@ -383,11 +364,27 @@ void Publisher::set_muted(bool muted) {
   if (muted_.exchange(muted) == muted)
     return;
   if (const std::shared_ptr<Membership> channel = session())
-    channel->mute_local(this, muted);
+    tell_muted(*channel);
+}
+
+// Whoever tells last tells what is so, whichever thread set it.
+void Publisher::tell_muted(Membership &channel) {
+  bool told = false;
+  do {
+    told = muted_;
+    channel.mute_local(this, told);
+  } while (told != muted_);
 }
 
 void Publisher::renew_token(const std::string &token) {
-  if (const std::shared_ptr<Membership> channel = session())
+  std::shared_ptr<Membership> channel;
+  {
+    std::lock_guard lock(mutex_);
+    channel = session_;
+    if (!channel)
+      early_token_ = token;
+  }
+  if (channel && !token.empty())
     channel->renew_token(this, token);
 }
 
@@ -402,6 +399,10 @@ void Publisher::token_refused(const GError &error) {
 
 void Publisher::set_max_backlog(unsigned ms) {
   backlog_.set_limit(ms * GST_MSECOND);
+}
+
+unsigned Publisher::max_backlog() const {
+  return static_cast<unsigned>(backlog_.limit() / GST_MSECOND);
 }
 
 // --- Trouble
@@ -495,6 +496,12 @@ void Publisher::leg_broke(const GError &cause) {
 }
 
 bool Publisher::swallow(GstMessage *message) {
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS &&
+      GST_MESSAGE_SRC(message) == GST_OBJECT(frame_sink_.get())) {
+    // Not yet the element's: what is queued goes out first.
+    end_of_stream(gst_message_get_seqnum(message));
+    return true;
+  }
   return uplink_.swallow(message) || front_.explain(message);
 }
 

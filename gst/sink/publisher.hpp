@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "gst/membership/membership.hpp"
+#include "gst/sink/agora-frame-sink.hpp"
 #include "gst/sink/frame-queue.hpp"
 #include "gst/sink/input-chain.hpp"
 #include "gst/sink/send-timeline.hpp"
@@ -18,25 +19,23 @@ namespace agora {
 
 enum class OnGap { silence, file, end };
 
+// What is read once, at the start.
 struct SinkSettings {
-  bool sync = true;
-  bool muted = false;
   unsigned bitrate = 0;
-  unsigned max_backlog_ms = 1000;
   unsigned gap_timeout_ms = 1000;
   OnGap on_gap = OnGap::silence;
   std::string gap_location;
 };
 
 // start() and stop() come from state changes, one at a time; see the comment at each other method.
-class Publisher final : public Member, private Uplink::Owner {
+class Publisher final : public Member, private Uplink::Owner, private FrameTaker {
  public:
   Publisher(GstBin *bin, GstPad *pad);
   ~Publisher() override;
 
   // READY to PAUSED. False: an ERROR is on the bus.
   bool start (const ChannelSettings &channel, const SinkSettings &settings);
-  // PAUSED to PLAYING and back.
+  // Before PAUSED to PLAYING and back.
   void set_playing (bool playing);
   // PAUSED to READY, before the children: nothing waits any more, and the goodbye is said.
   void stop ();
@@ -45,11 +44,19 @@ class Publisher final : public Member, private Uplink::Owner {
 
   // From any thread.
   void set_muted (bool muted);
+  bool muted () const { return muted_; }
   void set_max_backlog (unsigned ms);
+  unsigned max_backlog () const;
   void renew_token (const std::string &token);
   void update_push_url ();
   bool swallow (GstMessage *message);
+  // As of any sink, by the part that keeps the time. Takes the event.
   bool query (GstQuery *query);
+  bool send_event (GstEvent *event);
+  // An EOS of the application's. It is under way when this returns. Takes the event.
+  bool send_end (GstEvent *event);
+  // A GstBaseSink, which has the properties of one.
+  GstElement *frame_sink () const { return frame_sink_.get(); }
   GstStructure *stats () const;
   std::string push_url () const;
   guint32 uid () const { return uid_; }
@@ -74,10 +81,12 @@ class Publisher final : public Member, private Uplink::Owner {
   void leg_taken () override;
   void leg_works () override;
 
-  static GstFlowReturn on_frame (GstPad *pad, GstObject *parent, GstBuffer *buffer);
-  static gboolean on_event (GstPad *pad, GstObject *parent, GstEvent *event);
-  static gboolean on_query (GstPad *pad, GstObject *parent, GstQuery *query);
-  GstFlowReturn take_in (BufferPtr buffer);
+  // FrameTaker: the streaming thread.
+  void stream_started () override;
+  GstClockTime frames_are (GstCaps *caps) override;
+  GstFlowReturn take_frame (GstBuffer *buffer, GstClockTime time) override;
+  void flushed () override;
+
   // What work on other threads belongs to; over when nobody waits for it any more.
   using Token = std::shared_ptr<std::atomic<bool>>;
   void load_clip (const Token &over);
@@ -89,8 +98,9 @@ class Publisher final : public Member, private Uplink::Owner {
   // The streaming thread. False: the frame has to wait, and is still there.
   bool feed_now (Frame &frame);
   // The feeder thread.
+  bool shall_play () const;
   void feed ();
-  std::optional<Clock::time_point> feed_deadline ();
+  Clock::time_point feed_deadline ();
   void feed_next ();
   void feed_end ();
   // Both; under feed_mutex_.
@@ -101,25 +111,26 @@ class Publisher final : public Member, private Uplink::Owner {
                       GstClockTime duration, Clock::time_point arrival);
   BufferPtr stamped (BufferPtr payload, const Frame &frame);
   std::optional<Clock::time_point> next_filler () const;
+  std::chrono::milliseconds gap_timeout () const;
 
   bool media_down ();
   void leg_stalled ();
   std::shared_ptr<Membership> session () const;
   void finish (guint32 seqnum, const Token &over);
+  void post_end (guint32 seqnum);
+  void tell_muted (Membership &channel);
 
   GstBin *bin_;
-  ObjectPtr<GstElement> pace_;
-  ObjectPtr<GstPad> tail_;
+  GstPad *pad_;
+  ObjectPtr<GstElement> frame_sink_;
   InputChain front_;
   FrameQueue backlog_;
   Uplink uplink_;
 
   // Streaming thread.
-  GstSegment segment_;
   CapsPtr caps_;
   AacFormat format_;
   bool fresh_ = true;
-  GstClockTime in_end_ = 0;
 
   GThread *feeder_ = nullptr;  // streaming thread and state changes
 
@@ -145,12 +156,14 @@ class Publisher final : public Member, private Uplink::Owner {
 
   mutable std::mutex mutex_;  // guards all below; no call leaves the object under it
   std::shared_ptr<Membership> session_;
+  std::string early_token_;        // the last one set while there was no session
   AgoraClient *client_ = nullptr;  // the application's, held while started
   SinkSettings settings_;
   int reconnect_timeout_s_ = 0;
   GapClip clip_;
   Token clip_over_;
   Token end_over_;
+  bool drained_ = false;  // the end has been posted
   bool media_down_ = false;
   bool signalling_down_ = false;
   guint reconnects_ = 0;

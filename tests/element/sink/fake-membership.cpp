@@ -110,7 +110,9 @@ class FakeMembership final : public Membership,
   void mute_local (Member *, bool mute) override {
     note([mute] { script->muted = mute; });
   }
-  void renew_token (Member *, const std::string &) override {}
+  void renew_token (Member *, const std::string &token) override {
+    note([&] { script->token = token; });
+  }
   void run (Member *, std::function<void()> what) override {
     tell([what = std::move(what)] (Member &) { what(); });
   }
@@ -151,13 +153,15 @@ void end_membership (const char *text) {
 
 namespace agora {
 
-std::shared_ptr<Membership> Membership::join(GstElement *, const ChannelSettings &, Part,
+std::shared_ptr<Membership> Membership::join(GstElement *element, const ChannelSettings &, Part,
                                              Member *member, GError **error) {
   if (!test::script->refuse_at_once.empty()) {
     g_set_error_literal(error, AGORA_ERROR, AGORA_ERROR_INVALID_ARGUMENT,
                         test::script->refuse_at_once.c_str());
     return nullptr;
   }
+  if (test::script->while_joining)
+    test::script->while_joining(element);
   auto session = std::make_shared<test::FakeMembership>(member);
   test::current = session;
   return session;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 
@@ -19,6 +20,8 @@ struct Script {
   std::string url;
   // Given after push_broke() and republish(); empty: none.
   std::string next_url;
+  // Called inside of join(), on the thread that starts the element.
+  std::function<void(GstElement *)> while_joining;
 
   std::mutex mutex;  // guards all below
   std::condition_variable changed;
@@ -27,6 +30,7 @@ struct Script {
   bool unpublished = false;
   int republished = 0;
   int muted = -1;
+  std::string token;  // the last one that it was renewed with
 };
 
 // From here on, until another takes its place. It must outlive every element.

@@ -37,6 +37,23 @@ gint64 time_scale () {
   return scale ? MAX(1, g_ascii_strtoll(scale, nullptr, 10)) : 1;
 }
 
+void let_pass (GstClockTime time) {
+  g_autoptr(GMainContext) context = g_main_context_new();
+  bool over = false;
+  GSource *timer = g_timeout_source_new(static_cast<guint>(time / GST_MSECOND));
+  g_source_set_callback(
+      timer,
+      [] (gpointer data) -> gboolean {
+        *static_cast<bool *>(data) = true;
+        return G_SOURCE_REMOVE;
+      },
+      &over, nullptr);
+  g_source_attach(timer, context);
+  g_source_unref(timer);
+  while (!over)
+    g_main_context_iteration(context, TRUE);
+}
+
 bool have_server () {
   if (!server)
     server = std::make_unique<MediaServer>();
@@ -94,10 +111,15 @@ Run::~Run() {
   g_assert_true(gone.wait_for(lock, std::chrono::seconds(2), [&] { return finalized; }));
 }
 
-void Run::set_state(GstState state) {
+GstStateChangeReturn Run::set_state(GstState state) {
   const gint64 before = g_get_monotonic_time();
-  gst_element_set_state(pipeline_, state);
+  const GstStateChangeReturn result = gst_element_set_state(pipeline_, state);
   g_assert_cmpint(g_get_monotonic_time() - before, <, state_limit_us * time_scale());
+  return result;
+}
+
+GstStateChangeReturn Run::settle() {
+  return gst_element_get_state(pipeline_, nullptr, nullptr, patience);
 }
 
 ObjectPtr<GstElement> Run::get(const char *name) const {
@@ -147,6 +169,14 @@ guint64 Run::stat(const char *name) const {
       gst_structure_get(stats, name, gst_structure_get_field_type(stats, name), &value, nullptr));
   gst_structure_free(stats);
   return value;
+}
+
+void Run::await_stat(const char *name, guint64 least) const {
+  const gint64 deadline = g_get_monotonic_time() + patience / GST_USECOND;
+  while (stat(name) < least) {
+    g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+    let_pass(2 * GST_MSECOND);
+  }
 }
 
 std::string make_file (const char *name, const std::string &launch) {

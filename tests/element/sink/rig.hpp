@@ -20,6 +20,9 @@ constexpr const char *tone = "audiotestsrc is-live=true samplesperbuffer=480 ";
 // How much slower than a plain build this one may be.
 gint64 time_scale ();
 
+// Waits so long, which nothing but time can end: to show that something doesn't come.
+void let_pass (GstClockTime time);
+
 // Of the whole program; it skips the test where there is none.
 bool have_server ();
 std::string server_url (const char *stream);
@@ -39,7 +42,9 @@ class Run {
   void play () { set_state(GST_STATE_PLAYING); }
   void stop () { set_state(GST_STATE_NULL); }
   // No state change may take longer than 500 ms.
-  void set_state (GstState state);
+  GstStateChangeReturn set_state (GstState state);
+  // Waits until the last state change is through.
+  GstStateChangeReturn settle ();
   ObjectPtr<GstElement> get (const char *name) const;
   // The next message of these types, failing on an ERROR that isn't asked for.
   GstMessage *await (GstMessageType types, GstClockTime limit = patience);
@@ -48,6 +53,9 @@ class Run {
   void await_element_message (const char *name);
   void await_eos ();
   guint64 stat (const char *name) const;
+  // Waits until a figure of the statistics is so much at least.
+  void await_stat (const char *name, guint64 least) const;
+  GstElement *pipeline () const { return pipeline_; }
 
  private:
   GstElement *pipeline_;

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/sink/agora-frame-sink.hpp"
+
+#include <gst/base/gstbasesink.h>
+
+#include <algorithm>
+#include <cmath>
+
+GST_DEBUG_CATEGORY_STATIC(agora_frame_sink_debug);
+#define GST_CAT_DEFAULT agora_frame_sink_debug
+
+G_BEGIN_DECLS
+
+#define GST_TYPE_AGORA_FRAME_SINK (gst_agora_frame_sink_get_type())
+G_DECLARE_FINAL_TYPE(GstAgoraFrameSink, gst_agora_frame_sink, GST, AGORA_FRAME_SINK, GstBaseSink)
+
+G_END_DECLS
+
+struct _GstAgoraFrameSink {
+  GstBaseSink parent;
+
+  agora::FrameTaker *taker;
+  GstPadEventFunction base_event;
+  // All below: streaming thread.
+  GstClockTime duration;  // of one frame
+  GstClockTime end;       // running time at which the last frame ends
+  bool ended;             // EOS has come
+};
+
+G_DEFINE_TYPE(GstAgoraFrameSink, gst_agora_frame_sink, GST_TYPE_BASE_SINK)
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS("audio/mpeg, mpegversion = (int) { 2, 4 }, stream-format = (string) raw"));
+
+// A frame without a timestamp follows the last one.
+static void gst_agora_frame_sink_get_times (GstBaseSink *base, GstBuffer *buffer,
+                                            GstClockTime *start, GstClockTime *stop) noexcept {
+  const GstAgoraFrameSink *self = GST_AGORA_FRAME_SINK(base);
+  *start = GST_BUFFER_PTS(buffer);
+  if (!GST_CLOCK_TIME_IS_VALID(*start))
+    *start = gst_segment_position_from_running_time(&base->segment, GST_FORMAT_TIME, self->end);
+  if (!GST_CLOCK_TIME_IS_VALID(*start))
+    *start = base->segment.start;
+  *stop = *start + self->duration;
+}
+
+static GstFlowReturn gst_agora_frame_sink_render (GstBaseSink *base, GstBuffer *buffer) noexcept {
+  GstAgoraFrameSink *self = GST_AGORA_FRAME_SINK(base);
+  const GstSegment &segment = base->segment;
+  GstClockTime start = 0;
+  GstClockTime stop = 0;
+  gst_agora_frame_sink_get_times(base, buffer, &start, &stop);
+  guint64 time = 0;
+  // An encoder's first frame may begin before its segment does.
+  if (gst_segment_to_running_time_full(&segment, GST_FORMAT_TIME, segment.rate < 0 ? stop : start,
+                                       &time) <= 0)
+    time = 0;
+  if (std::abs(segment.rate) > 1) {
+    // More frames come than there is time for: those that don't fit are left out.
+    if (time + self->duration / 2 < self->end)
+      return GST_FLOW_OK;
+    time = std::max(time, self->end);
+  }
+  self->end = time + self->duration;
+  return self->taker ? self->taker->take_frame(buffer, time) : GST_FLOW_FLUSHING;
+}
+
+static gboolean gst_agora_frame_sink_set_caps (GstBaseSink *base, GstCaps *caps) noexcept {
+  GstAgoraFrameSink *self = GST_AGORA_FRAME_SINK(base);
+  if (self->taker)
+    self->duration = self->taker->frames_are(caps);
+  return TRUE;
+}
+
+// Sound in another format than time has a running time too: that of its frames, one after another.
+static GstEvent *segment_in_time (GstEvent *event) {
+  const GstSegment *given = nullptr;
+  gst_event_parse_segment(event, &given);
+  if (given->format == GST_FORMAT_TIME)
+    return event;
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  GstEvent *in_time = gst_event_new_segment(&segment);
+  gst_event_set_seqnum(in_time, gst_event_get_seqnum(event));
+  gst_event_unref(event);
+  return in_time;
+}
+
+static gboolean gst_agora_frame_sink_event (GstBaseSink *base, GstEvent *event) noexcept {
+  GstAgoraFrameSink *self = GST_AGORA_FRAME_SINK(base);
+  GstBaseSinkClass *parent = GST_BASE_SINK_CLASS(gst_agora_frame_sink_parent_class);
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_STREAM_START:
+      if (self->taker)
+        self->taker->stream_started();
+      break;
+    case GST_EVENT_SEGMENT:
+      event = segment_in_time(event);
+      break;
+    case GST_EVENT_EOS:
+      self->ended = true;
+      break;
+    case GST_EVENT_FLUSH_STOP: {
+      const gboolean done = parent->event(base, event);
+      self->end = 0;
+      self->ended = false;
+      if (self->taker)
+        self->taker->flushed();
+      return done;
+    }
+    default:
+      break;
+  }
+  return parent->event(base, event);
+}
+
+// The base class takes nothing after EOS, unless it was flushed. Here another stream may follow.
+static gboolean on_pad_event (GstPad *pad, GstObject *parent, GstEvent *event) noexcept {
+  const GstAgoraFrameSink *self = GST_AGORA_FRAME_SINK(parent);
+  if (GST_EVENT_TYPE(event) == GST_EVENT_STREAM_START && self->ended) {
+    GST_DEBUG_OBJECT(self, "another stream after EOS");
+    self->base_event(pad, parent, gst_event_new_flush_start());
+    self->base_event(pad, parent, gst_event_new_flush_stop(FALSE));
+  }
+  return self->base_event(pad, parent, event);
+}
+
+static GstStateChangeReturn gst_agora_frame_sink_change_state (GstElement *element,
+                                                               GstStateChange transition) noexcept {
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
+    GstAgoraFrameSink *self = GST_AGORA_FRAME_SINK(element);
+    self->end = 0;
+    self->ended = false;
+  }
+  return GST_ELEMENT_CLASS(gst_agora_frame_sink_parent_class)->change_state(element, transition);
+}
+
+static void gst_agora_frame_sink_class_init (GstAgoraFrameSinkClass *klass) {
+  GST_DEBUG_CATEGORY_INIT(agora_frame_sink_debug, "agoraframesink", 0, "pacing end of agorasink");
+  GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
+  element_class->change_state = gst_agora_frame_sink_change_state;
+  gst_element_class_add_static_pad_template(element_class, &sink_template);
+  gst_element_class_set_static_metadata(element_class, "Frame pacer", "Sink",
+                                        "Hands AAC frames over when their time has come",
+                                        "The agora developers");
+  GstBaseSinkClass *base = GST_BASE_SINK_CLASS(klass);
+  base->get_times = gst_agora_frame_sink_get_times;
+  base->render = gst_agora_frame_sink_render;
+  base->set_caps = gst_agora_frame_sink_set_caps;
+  base->event = gst_agora_frame_sink_event;
+}
+
+static void gst_agora_frame_sink_init (GstAgoraFrameSink *self) {
+  GstBaseSink *base = GST_BASE_SINK(self);
+  GstPad *pad = GST_BASE_SINK_PAD(base);
+  self->base_event = GST_PAD_EVENTFUNC(pad);
+  gst_pad_set_event_function(pad, on_pad_event);
+  gst_base_sink_set_last_sample_enabled(base, FALSE);
+  // Handing over takes no time: by default the base class would hold live sound back by 20 ms.
+  gst_base_sink_set_processing_deadline(base, 0);
+}
+
+namespace agora {
+
+GstElement *make_frame_sink (FrameTaker *taker) {
+  auto *self =
+      GST_AGORA_FRAME_SINK(g_object_new(GST_TYPE_AGORA_FRAME_SINK, "name", "pace", nullptr));
+  self->taker = taker;
+  return GST_ELEMENT(self);
+}
+
+void quiet_frame_sink (GstElement *sink) {
+  gst_pad_set_active(GST_BASE_SINK_PAD(sink), FALSE);
+}
+
+void abandon_frame_sink (GstElement *sink) {
+  GST_AGORA_FRAME_SINK(sink)->taker = nullptr;
+}
+
+}  // namespace agora

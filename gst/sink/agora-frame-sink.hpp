@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The end of agorasink's input: a GstBaseSink that hands each AAC frame over when its time has
+// come. Clock, preroll, segments, seeks, EOS, QoS, position and latency are the base class's.
+#pragma once
+
+#include <gst/gst.h>
+
+namespace agora {
+
+// Who takes the frames. Called on the streaming thread, under the sink's preroll lock: it must not
+// wait, and must not change the sink's state.
+class FrameTaker {
+ public:
+  virtual ~FrameTaker() = default;
+  // A stream begins: the first one, or another.
+  virtual void stream_started () = 0;
+  // What the next frames are. Returns how long each of them lasts.
+  virtual GstClockTime frames_are (GstCaps *caps) = 0;
+  // A frame that is due now. `time` is its running time.
+  virtual GstFlowReturn take_frame (GstBuffer *frame, GstClockTime time) = 0;
+  // What was taken before is of no use any more: a flushing seek.
+  virtual void flushed () = 0;
+};
+
+// A new frame sink (floating). `taker` must outlive it, or call abandon_frame_sink().
+GstElement *make_frame_sink (FrameTaker *taker);
+// Waits until no thread is in the taker; none comes any more until the next start.
+void quiet_frame_sink (GstElement *sink);
+// The taker goes. The sink must be quiet.
+void abandon_frame_sink (GstElement *sink);
+
+}  // namespace agora

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// agorasink's streams: seeks, rates, segments of every kind, lists, and one stream after another.
+// What is sent keeps to the speed of time through all of them.
+#include <glib/gstdio.h>
+#include <gst/app/gstappsink.h>
+#include <gst/app/gstappsrc.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+
+#include "gst/sink/silence.hpp"
+#include "tests/element/sink/rig.hpp"
+
+namespace {
+
+using namespace agora::test;
+using agora::BufferPtr;
+using agora::CapsPtr;
+using agora::ObjectPtr;
+
+constexpr gint64 second_us = G_USEC_PER_SEC;
+
+std::string wav_file (const char *name, int seconds) {
+  return make_file(name, "audiotestsrc samplesperbuffer=480 num-buffers=" +
+                             std::to_string(seconds * 100) + " ! audio/x-raw,rate=48000 ! wavenc");
+}
+
+gint64 position_ms (const Run &run) {
+  gint64 position = -1;
+  g_assert_true(gst_element_query_position(run.pipeline(), GST_FORMAT_TIME, &position));
+  return position / static_cast<gint64>(GST_MSECOND);
+}
+
+bool seek (const Run &run, double rate, int flags, GstClockTime start,
+           GstClockTime stop = GST_CLOCK_TIME_NONE) {
+  return gst_element_seek(run.pipeline(), rate, GST_FORMAT_TIME, static_cast<GstSeekFlags>(flags),
+                          GST_SEEK_TYPE_SET, static_cast<gint64>(start),
+                          GST_CLOCK_TIME_IS_VALID(stop) ? GST_SEEK_TYPE_SET : GST_SEEK_TYPE_NONE,
+                          GST_CLOCK_TIME_IS_VALID(stop) ? static_cast<gint64>(stop) : -1);
+}
+
+// How much sound has come since the last flush, after `us` of real time; a few frames are in the
+// muxer and not counted. The real time is what has really passed.
+void assert_speed_of_time (const Run &run, gint64 us, double speed = 1) {
+  const gint64 begin = g_get_monotonic_time();
+  let_pass(static_cast<GstClockTime>(us) * GST_USECOND);
+  const auto queued = static_cast<double>(run.stat("queued-ms"));
+  const auto passed = static_cast<double>(g_get_monotonic_time() - begin) / 1000 * speed;
+  g_test_message("%.0f ms of sound in %.0f ms", queued, passed);
+  g_assert_cmpfloat(queued, <, passed + 150);
+  g_assert_cmpfloat(queued, >, passed - 250 * static_cast<double>(time_scale()));
+  g_assert_cmpuint(run.stat("dropped-ms"), ==, 0);
+}
+
+// There is nobody to send to: what was sent stays where it can be counted.
+void test_flush () {
+  const std::string path = wav_file("agora-sink-seek.wav", 60);
+  Script script;
+  set_script(&script);
+  Run run("filesrc location=" + path + " ! wavparse" + sink("max-backlog=60000"));
+  run.play();
+  run.await_stat("queued-ms", 500);
+  for (const GstClockTime target : {0, 30}) {
+    g_assert_true(seek(run, 1, GST_SEEK_FLAG_FLUSH, target * GST_SECOND));
+    g_assert_cmpint(run.settle(), ==, GST_STATE_CHANGE_SUCCESS);
+    assert_speed_of_time(run, 2 * second_us);
+    const gint64 at = position_ms(run) - static_cast<gint64>(target * 1000);
+    g_assert_cmpint(at, >, 1700);
+    g_assert_cmpint(at, <, 2300 * time_scale());
+  }
+  g_unlink(path.c_str());
+}
+
+// What listeners get of it: neither a burst nor a step back.
+void test_flush_heard () {
+  if (!have_server())
+    return;
+  const std::string path = wav_file("agora-sink-seek-heard.wav", 60);
+  Script script;
+  script.url = server_url("seek");
+  set_script(&script);
+  Ear ear(script.url);
+  Run run("filesrc location=" + path + " ! wavparse" + sink());
+  run.play();
+  ear.hear(GST_SECOND);
+  const GstClockTime before = ear.last();
+  const gint64 begin = g_get_monotonic_time();
+  g_assert_true(seek(run, 1, GST_SEEK_FLAG_FLUSH, 0));
+  ear.hear(3 * GST_SECOND);
+  const gint64 took = g_get_monotonic_time() - begin;
+  const auto media = static_cast<gint64>((ear.last() - before) / GST_USECOND);
+  g_test_message("3 s of sound, %d ms of media time, took %d ms", static_cast<int>(media / 1000),
+                 static_cast<int>(took / 1000));
+  g_assert_cmpint(took, >, 2 * second_us + second_us / 2);
+  g_assert_cmpint(media, >, 2'900'000);
+  g_assert_cmpint(media, <, took + second_us);
+  g_assert_cmpuint(run.stat("dropped-ms"), ==, 0);
+  g_unlink(path.c_str());
+}
+
+// Twice as fast, half of it is left out; half as fast, there is half of it.
+void test_rate () {
+  const std::string path = wav_file("agora-sink-rate.wav", 60);
+  Script script;
+  set_script(&script);
+  Run run("filesrc location=" + path + " ! wavparse" + sink("max-backlog=60000"));
+  run.play();
+  run.await_stat("queued-ms", 200);
+  for (const double rate : {2.0, 0.5, 1.5}) {
+    g_assert_true(seek(run, rate, GST_SEEK_FLAG_FLUSH, 0));
+    g_assert_cmpint(run.settle(), ==, GST_STATE_CHANGE_SUCCESS);
+    assert_speed_of_time(run, 2 * second_us, std::min(rate, 1.0));
+    const auto at = static_cast<double>(position_ms(run));
+    g_assert_cmpfloat(at, >, 1700 * rate);
+    g_assert_cmpfloat(at, <, 2400 * rate * static_cast<double>(time_scale()));
+  }
+  g_unlink(path.c_str());
+}
+
+// A part, over and over, without a gap.
+void test_segment_loop () {
+  const std::string path = wav_file("agora-sink-loop.wav", 10);
+  Script script;
+  set_script(&script);
+  Run run("filesrc location=" + path + " ! wavparse" + sink("max-backlog=60000"));
+  run.set_state(GST_STATE_PAUSED);
+  g_assert_cmpint(run.settle(), ==, GST_STATE_CHANGE_SUCCESS);
+  constexpr GstClockTime part = 500 * GST_MSECOND;
+  g_assert_true(seek(run, 1, GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_SEGMENT, 0, part));
+  g_assert_cmpint(run.settle(), ==, GST_STATE_CHANGE_SUCCESS);
+  const gint64 begin = g_get_monotonic_time();
+  run.play();
+  for (int i = 0; i < 3; i++) {
+    g_autoptr(GstMessage) done = run.await(GST_MESSAGE_SEGMENT_DONE);
+    g_assert_nonnull(done);
+    g_assert_true(seek(run, 1, i < 2 ? GST_SEEK_FLAG_SEGMENT : GST_SEEK_FLAG_NONE, 0, part));
+  }
+  run.await_eos();
+  const gint64 took = g_get_monotonic_time() - begin;
+  g_test_message("4 times half a second took %d ms", static_cast<int>(took / 1000));
+  g_assert_cmpint(took, >, 1'900'000);
+  g_assert_cmpuint(run.stat("queued-ms"), >, 1850);
+  g_assert_cmpuint(run.stat("queued-ms"), <, 2150);
+  g_unlink(path.c_str());
+}
+
+// Half a second of sound.
+constexpr int frames = 24;
+
+void push_frames (GstAppSrc *source) {
+  for (int i = 0; i < frames; i++) {
+    BufferPtr frame = agora::silent_frame(1);
+    GST_BUFFER_PTS(frame.get()) = GST_CLOCK_TIME_NONE;
+    g_assert_cmpint(gst_app_src_push_buffer(source, frame.release()), ==, GST_FLOW_OK);
+  }
+}
+
+CapsPtr framed_caps () {
+  CapsPtr caps = agora::default_aac_caps();
+  CapsPtr framed(gst_caps_make_writable(caps.release()));
+  gst_caps_set_simple(framed.get(), "framed", G_TYPE_BOOLEAN, TRUE, "profile", G_TYPE_STRING, "lc",
+                      "base-profile", G_TYPE_STRING, "lc", nullptr);
+  return framed;
+}
+
+// An application's frames, as appsrc has them by default: in bytes, without a time. They last as
+// long as they last.
+void test_bytes () {
+  Script script;
+  set_script(&script);
+  Run run("appsrc name=source" + sink("max-backlog=60000"));
+  const ObjectPtr<GstElement> source = run.get("source");
+  gst_app_src_set_caps(GST_APP_SRC(source.get()), framed_caps().get());
+  const gint64 begin = g_get_monotonic_time();
+  run.play();
+  push_frames(GST_APP_SRC(source.get()));
+  gst_app_src_end_of_stream(GST_APP_SRC(source.get()));
+  run.await_eos();
+  g_assert_cmpint(g_get_monotonic_time() - begin, >, 480'000);
+  g_assert_cmpuint(run.stat("queued-ms"), >, 380);
+  g_assert_cmpint(position_ms(run), >, 480);
+}
+
+// The frames of a whole list, and nothing has told yet what they are.
+void test_list () {
+  GstBufferList *list = gst_buffer_list_new();
+  {
+    Run encoder(
+        "audiotestsrc num-buffers=24 ! audio/x-raw,rate=48000 ! voaacenc ! "
+        "audio/mpeg,stream-format=adts ! appsink name=out sync=false");
+    encoder.play();
+    const ObjectPtr<GstElement> out = encoder.get("out");
+    while (GstSample *sample = gst_app_sink_pull_sample(GST_APP_SINK(out.get()))) {
+      gst_buffer_list_add(list, gst_buffer_ref(gst_sample_get_buffer(sample)));
+      gst_sample_unref(sample);
+    }
+  }
+  g_assert_cmpuint(gst_buffer_list_length(list), >, 20);
+  Script script;
+  set_script(&script);
+  Run run("appsrc name=source" + sink("max-backlog=60000"));
+  const ObjectPtr<GstElement> source = run.get("source");
+  run.play();
+  gst_app_src_push_buffer_list(GST_APP_SRC(source.get()), list);
+  gst_app_src_end_of_stream(GST_APP_SRC(source.get()));
+  run.await_eos();
+  g_assert_cmpuint(run.stat("queued-ms"), >, 300);
+}
+
+// One file after another, without a gap: the second follows the first.
+void test_gapless () {
+  Script script;
+  set_script(&script);
+  Run run("concat name=both" + sink("max-backlog=60000") +
+          " audiotestsrc num-buffers=50 samplesperbuffer=480 ! audio/x-raw,rate=48000 ! both. "
+          "audiotestsrc num-buffers=50 samplesperbuffer=480 ! audio/x-raw,rate=48000 ! both.");
+  const gint64 begin = g_get_monotonic_time();
+  run.play();
+  run.await_eos();
+  g_assert_cmpint(g_get_monotonic_time() - begin, >, 950'000);
+  g_assert_cmpuint(run.stat("queued-ms"), >, 850);
+  g_assert_cmpuint(run.stat("queued-ms"), <, 1100);
+}
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  return run_tests(argc, argv, [] {
+    g_test_add_func("/sink/seek/flush", test_flush);
+    g_test_add_func("/sink/seek/flush-heard", test_flush_heard);
+    g_test_add_func("/sink/seek/rate", test_rate);
+    g_test_add_func("/sink/seek/segment-loop", test_segment_loop);
+    g_test_add_func("/sink/stream/bytes", test_bytes);
+    g_test_add_func("/sink/stream/list", test_list);
+    g_test_add_func("/sink/stream/gapless", test_gapless);
+  });
+}
