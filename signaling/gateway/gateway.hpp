@@ -14,7 +14,7 @@
 #include "signaling/gateway/front/member-socket.hpp"
 #include "signaling/gateway/media/hook-listener.hpp"
 #include "signaling/gateway/media/media-server.hpp"
-#include "signaling/gateway/operator/admin.hpp"
+#include "signaling/gateway/operator/admin-routes.hpp"
 #include "signaling/gateway/operator/metrics.hpp"
 #include "signaling/gateway/operator/webhooks.hpp"
 #include "signaling/gateway/options/options.hpp"

@@ -202,6 +202,10 @@ class Kicking(AdminCase):
                 ('', None, 'JSON object'), (b'{"appid":"\xff"}', None, 'UTF-8'),
                 ('{"appid":"demo","appid":"demo","uid":9}', None, 'twice'),
                 ('{"a":' * 9 + '1' + '}' * 9, None, 'nested'),
+                # What a lenient parser would take, or cut short.
+                ("{'appid':'demo','uid':9}", None, 'JSON'), ('/**/{"appid":"demo","uid":9}', None, 'JSON'),
+                ('{"appid":"demo","uid":0x9}', None, 'JSON'), ('{"appid":"demo","uid":9} 1', None, 'JSON'),
+                ('{"appid":"demo\\u0000","uid":9}', None, 'NUL'),
                 ({'uid': 9}, 'appid', 'absent'), ({**good, 'appid': 7}, 'appid', '7'),
                 ({**good, 'appid': 'nobody'}, 'appid', 'nobody'),
                 ({'appid': 'demo'}, 'cname', 'all are absent'),
@@ -269,6 +273,12 @@ class Asking(AdminCase):
                          {'uid': 77, 'in_channel': False})
         speaker.must('leave', uid=8)
         self.assertEqual(self.must('GET', path.format(8))['data']['in_channel'], False)
+
+    def test_any_text_is_told_as_it_is(self):
+        for number, odd in enumerate(('\x1f\x01\x7f', '"\\/\b\f\n\r\t', '\u2028é😀<&>'), 1):
+            self.member(uid=number).join(clientType=odd)
+            data = self.must('GET', f'/dev/v1/channel/user/property/demo/{number}/room')['data']
+            self.assertEqual(data['client'], odd)
 
     def test_bad_queries(self):
         for path, status, field in (

@@ -8,9 +8,9 @@
 #include "signaling/gateway/front/bounded-stream.hpp"
 #include "signaling/gateway/front/opening.hpp"
 #include "signaling/gateway/http/http.hpp"
+#include "signaling/gateway/operator/json-text.hpp"
 #include "signaling/protocol/argument-checks.hpp"
 #include "signaling/protocol/codec.hpp"
-#include "signaling/protocol/json-writer.hpp"
 #include "signaling/support/network.hpp"
 
 namespace agora::gateway {
@@ -261,7 +261,7 @@ void Front::choose(SoupServerMessage *message) {
 void Front::healthz(SoupServerMessage *message) {
   auto health = handler_.health();
   bool draining = handler_.draining();
-  protocol::JsonWriter text;
+  JsonText text;
   text.text("status", draining ? "draining" : health.media ? "ok" : "media server lost");
   const std::pair<const char *, std::size_t> counts[] = {{"members", health.members},
                                                          {"channels", health.channels},

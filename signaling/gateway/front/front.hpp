@@ -11,7 +11,7 @@
 
 #include "signaling/gateway/front/readiness.hpp"
 #include "signaling/gateway/http/acceptor.hpp"
-#include "signaling/gateway/operator/admin.hpp"
+#include "signaling/gateway/operator/admin-request.hpp"
 #include "signaling/gateway/options/options.hpp"
 #include "signaling/support/glib-ptr.hpp"
 

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "signaling/gateway/http/http.hpp"
+#include "signaling/gateway/operator/json-text.hpp"
 #include "signaling/gateway/operator/platform.hpp"
-#include "signaling/protocol/json-writer.hpp"
 #include "signaling/support/secret.hpp"
 
 namespace agora::gateway {
@@ -45,7 +45,7 @@ int event_type (const Notice &notice) {
 }
 
 std::string body_of (const Notice &notice, int type, const std::string &id) {
-  protocol::JsonWriter text;
+  JsonText text;
   text.text("noticeId", id).integer("productId", 1).integer("eventType", type);
   text.integer("notifyMs", g_get_real_time() / 1000).text("appId", notice.app_id);
   text.begin("payload").text("channelName", notice.channel).integer("ts", notice.at);

@@ -3,33 +3,15 @@
 // are those of the vendor's server interface, so that its scripts work here. No I/O.
 #pragma once
 
-#include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "signaling/gateway/channel/commands.hpp"
 #include "signaling/gateway/channel/rule-book.hpp"
+#include "signaling/gateway/operator/admin-request.hpp"
 #include "signaling/support/token-bucket.hpp"
 
 namespace agora::gateway {
-
-struct AdminRequest {
-  std::string method;
-  std::string path;  // still percent-encoded: a channel's name may hold a slash
-  std::map<std::string, std::string, std::less<>> query;
-  std::string authorization;             // the header
-  std::optional<std::string_view> body;  // nothing: it was too long
-  Now now;
-};
-
-struct AdminAnswer {
-  unsigned status = 200;
-  std::string body;   // JSON
-  std::string allow;  // with 405: the methods that the path has
-  Commands commands;  // to be run before the answer goes out
-};
 
 class Admin {
  public:
@@ -44,7 +26,6 @@ class Admin {
   AdminAnswer answer (const AdminRequest &request);
 
  private:
-  bool authorized (std::string_view header) const;
   AdminAnswer rule (const AdminRequest &request);
   AdminAnswer add_rule (const AdminRequest &request);
   AdminAnswer list_rules (const AdminRequest &request);

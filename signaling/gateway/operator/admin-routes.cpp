@@ -1,58 +1,41 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "signaling/gateway/operator/admin.hpp"
+#include "signaling/gateway/operator/admin-routes.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <vector>
 
-#include "signaling/gateway/http/http.hpp"
+#include "signaling/gateway/operator/json-text.hpp"
 #include "signaling/gateway/operator/platform.hpp"
 #include "signaling/protocol/argument-checks.hpp"
-#include "signaling/protocol/json-writer.hpp"
-#include "signaling/protocol/json.hpp"
 #include "signaling/support/glib-ptr.hpp"
 #include "signaling/support/network.hpp"
-#include "signaling/support/secret.hpp"
 
 namespace agora::gateway {
 
-using protocol::Code;
-using protocol::JsonKind;
-using protocol::JsonNode;
-using protocol::JsonWriter;
 using protocol::Need;
 using protocol::quoted;
 using protocol::Role;
 
 namespace {
 
-constexpr std::size_t body_bytes = 16 * 1024;
-constexpr unsigned body_depth = 4;
 constexpr std::int64_t default_ban_s = 3600;
 // As the vendor's mode numbers go: 1 is communication, where all are equal.
 constexpr int live_mode = 2;
-
-AdminAnswer failure (unsigned status, std::string_view message, std::string_view field = {}) {
-  JsonWriter text;
-  text.text("status", "error").text("message", message);
-  if (!field.empty())
-    text.text("field", field);
-  return {status, text.finish(), "", {}};
-}
 
 AdminAnswer success (std::string body) {
   return {200, std::move(body), "", {}};
 }
 
 AdminAnswer not_allowed (const char *methods) {
-  auto answer = failure(405, std::string("method: expected one of ") + methods);
+  auto answer = admin_failure(405, std::string("method: expected one of ") + methods);
   answer.allow = methods;
   return answer;
 }
 
 AdminAnswer no_app (unsigned status, std::string_view app_id) {
-  return failure(status, "appid: expected an app of this gateway, not " + quoted(app_id), "appid");
+  return admin_failure(status, "appid: expected an app of this gateway, not " + quoted(app_id),
+                       "appid");
 }
 
 std::string iso_time (std::int64_t wall_s) {
@@ -61,88 +44,8 @@ std::string iso_time (std::int64_t wall_s) {
   return text ? text.get() : "";
 }
 
-// What was asked, from a JSON body or, where there is none, from the query; and what is wrong with
-// it.
-class Asked {
- public:
-  Asked(const AdminRequest &request, bool query_is_good) {
-    auto text = *request.body;
-    if (query_is_good && text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
-      JsonWriter object;
-      for (const auto &[name, value] : request.query)
-        object.text(name.c_str(), value);
-      copy_ = object.finish();
-      text = copy_;
-    }
-    root_ = protocol::parse_object(text, body_bytes, body_depth, failure_.reason);
-    constexpr std::string_view frame = "the frame";
-    if (failure_.reason.starts_with(frame))
-      failure_.reason.replace(0, frame.size(), "the body");
-    if (root_)
-      fields_.emplace(root_->root(), "", failure_);
-  }
-
-  bool good () const { return failure_.reason.empty(); }
-  // Texts that are empty count as absent.
-  bool has (const char *name) const {
-    return fields_ && fields_->has(name) && shown(name) != "\"\"";
-  }
-  std::string text (const char *name, Need need) {
-    return fields_ ? fields_->text(name, need) : "";
-  }
-  const JsonNode *list (const char *name) {
-    return fields_ ? fields_->array(name, Need::required) : nullptr;
-  }
-  void fail (const char *name, const std::string &expected) {
-    if (fields_)
-      fields_->fail(name, expected);
-  }
-
-  std::string app () { return fields_ ? fields_->text("appid", Need::required) : ""; }
-  // From `low` to `high`, as a number or a numeric text.
-  std::uint64_t whole (const char *name, std::uint64_t low, std::uint64_t high) {
-    if (!fields_)
-      return 0;
-    auto digits = fields_->text_or_number(name, Need::required);
-    std::uint64_t value = 0;
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error != std::errc() || end != digits.data() + digits.size() || value < low || value > high)
-      fields_->fail(name,
-                    "a whole number from " + std::to_string(low) + " to " + std::to_string(high));
-    return value;
-  }
-  // A number that is not negative.
-  double amount (const char *name) {
-    const auto *value = root_->root()->member(name);
-    if ((value->kind == JsonKind::integer || value->kind == JsonKind::real) && value->real >= 0)
-      return value->real;
-    fail(name, "a number, 0 or more");
-    return 0;
-  }
-
-  AdminAnswer refusal () const {
-    auto colon = failure_.reason.find(": expected ");
-    if (!root_ || colon == std::string::npos)
-      return failure(400, failure_.reason);
-    auto name = failure_.reason.substr(0, colon);
-    const bool there = root_->root()->member(name) != nullptr;
-    return failure(400, failure_.reason + (there ? ", not " + shown(name) : ""), name);
-  }
-
- private:
-  std::string shown (std::string_view name) const {
-    auto text = root_->root()->member(name)->source;
-    return text.size() > 64 ? "such a long value" : std::string(text);
-  }
-
-  std::string copy_;
-  protocol::Failure failure_;
-  protocol::JsonDocumentPtr root_;
-  std::optional<protocol::Fields> fields_;
-};
-
 // How long a rule holds; 0: done once.
-std::int64_t seconds_of (Asked &asked) {
+std::int64_t seconds_of (AdminFields &asked) {
   auto within = [] (double value, double low, double high) {
     return value == 0 ? 0 : std::llround(std::clamp(value, low, high));
   };
@@ -153,7 +56,7 @@ std::int64_t seconds_of (Asked &asked) {
   return default_ban_s;
 }
 
-void read_privileges (Asked &asked, Rule &rule) {
+void read_privileges (AdminFields &asked, Rule &rule) {
   if (!asked.has("privileges"))
     return;
   constexpr const char *expected =
@@ -177,7 +80,7 @@ void read_privileges (Asked &asked, Rule &rule) {
     asked.fail("privileges", expected);
 }
 
-void read_whom (Asked &asked, Rule &rule) {
+void read_whom (AdminFields &asked, Rule &rule) {
   if (asked.has("cname")) {
     rule.channel = asked.text("cname", Need::required);
     if (protocol::check_channel(rule.channel))
@@ -203,71 +106,42 @@ bool is_in (const std::vector<Rule> &rules, std::uint64_t id) {
 }
 
 AdminAnswer no_rule (std::uint64_t id) {
-  return failure(404, "id: expected the id of a rule that holds, not " + std::to_string(id), "id");
-}
-
-// Nothing: an escape of the path is broken.
-std::optional<std::vector<std::string>> split (std::string_view path) {
-  std::vector<std::string> words;
-  for (std::size_t at = 0; at <= path.size();) {
-    auto end = std::min(path.find('/', at), path.size());
-    CharPtr word(g_uri_unescape_segment(path.data() + at, path.data() + end, nullptr));
-    if (!word)
-      return {};
-    words.emplace_back(word.get());
-    at = end + 1;
-  }
-  return words;
+  return admin_failure(404, "id: expected the id of a rule that holds, not " + std::to_string(id),
+                       "id");
 }
 
 }  // namespace
 
-bool Admin::authorized(std::string_view header) const {
-  auto space = header.find(' ');
-  if (token_.empty() || space == std::string_view::npos)
-    return false;
-  std::string scheme(header.substr(0, space));
-  std::string shown(header.substr(std::min(header.find_first_not_of(' ', space), header.size())));
-  if (g_ascii_strcasecmp(scheme.c_str(), "Bearer") == 0)
-    return same_secret(shown, token_);
-  if (g_ascii_strcasecmp(scheme.c_str(), "Basic") != 0)
-    return false;
-  gsize size = 0;
-  std::unique_ptr<guchar, MemoryFree> plain(g_base64_decode(shown.c_str(), &size));
-  std::string_view pair(reinterpret_cast<const char *>(plain.get()), size);
-  auto colon = pair.find(':');
-  return colon != std::string_view::npos && same_secret(pair.substr(colon + 1), token_);
-}
-
 AdminAnswer Admin::answer(const AdminRequest &request) {
   if (token_.empty())
-    return failure(403, "administration is off: start the gateway with --admin-token-file=FILE");
-  if (!authorized(request.authorization))
-    return failure(401,
-                   "Authorization: expected the admin token, as \"Bearer TOKEN\", or as the "
-                   "password of Basic");
+    return admin_failure(403,
+                         "administration is off: start the gateway with --admin-token-file=FILE");
+  if (!shows_token(request.authorization, token_))
+    return admin_failure(401,
+                         "Authorization: expected the admin token, as \"Bearer TOKEN\", or as the "
+                         "password of Basic");
   // After that, so that strangers can't use it up.
   if (!allowance_.take(request.now.mono_ms))
-    return failure(429, "too many requests: try again in a second");
+    return admin_failure(429, "too many requests: try again in a second");
   if (!request.body)
-    return failure(
-        413, "the body is too long: expected at most " + std::to_string(body_bytes) + " bytes");
+    return admin_failure(413, "the body is too long: expected at most " +
+                                  std::to_string(kAdminBodyBytes) + " bytes");
   if (request.path == "/dev/v1/kicking-rule")
     return rule(request);
 
   constexpr std::string_view base = "/dev/v1/channel/";
   if (!std::string_view(request.path).starts_with(base))
-    return failure(404, "no such path: see docs/openapi.yaml");
-  auto parts = split(std::string_view(request.path).substr(base.size()));
+    return admin_failure(404, "no such path: see docs/openapi.yaml");
+  auto parts = split_path(std::string_view(request.path).substr(base.size()));
   if (!parts)
-    return failure(400, "the path has a broken escape: expected %XX");
+    return admin_failure(400, "the path has a broken escape: expected %XX");
   const auto &words = *parts;
   bool list = words.size() == 1;
   bool of_channel = words.size() == 3 && words[0] == "user";
   bool hosts = words.size() == 4 && words[0] == "user" && words[3] == "hosts_only";
   bool of_user = words.size() == 5 && words[0] == "user" && words[1] == "property";
   if (!list && !of_channel && !hosts && !of_user)
-    return failure(404, "no such path: see docs/openapi.yaml");
+    return admin_failure(404, "no such path: see docs/openapi.yaml");
   if (request.method != "GET")
     return not_allowed("GET");
   const auto &app_id = words[list ? 0 : of_user ? 2 : 1];
@@ -277,7 +151,7 @@ AdminAnswer Admin::answer(const AdminRequest &request) {
     return channels(request, app_id);
   const auto &channel = words[of_user ? 4 : 2];
   if (auto problem = protocol::check_channel(channel))
-    return failure(400, *problem, "cname");
+    return admin_failure(400, *problem, "cname");
   return of_user ? property(app_id, words[3], channel) : users(app_id, channel, hosts);
 }
 
@@ -294,7 +168,7 @@ AdminAnswer Admin::rule(const AdminRequest &request) {
 }
 
 AdminAnswer Admin::add_rule(const AdminRequest &request) {
-  Asked asked(request, false);
+  AdminFields asked(request, false);
   Rule rule;
   rule.app_id = asked.app();
   if (asked.good()) {
@@ -307,7 +181,7 @@ AdminAnswer Admin::add_rule(const AdminRequest &request) {
   if (!book_.serves(rule.app_id))
     return no_app(400, rule.app_id);
   auto commands = book_.add_rule(rule, request.now);
-  auto answer = success(JsonWriter()
+  auto answer = success(JsonText()
                             .text("status", "success")
                             .integer("id", static_cast<std::int64_t>(rule.id))
                             .finish());
@@ -316,13 +190,13 @@ AdminAnswer Admin::add_rule(const AdminRequest &request) {
 }
 
 AdminAnswer Admin::list_rules(const AdminRequest &request) {
-  Asked asked(request, true);
+  AdminFields asked(request, true);
   auto app_id = asked.app();
   if (!asked.good())
     return asked.refusal();
   if (!book_.serves(app_id))
     return no_app(400, app_id);
-  JsonWriter text;
+  JsonText text;
   text.text("status", "success").begin_list("rules");
   for (const auto &rule : book_.rules(app_id, request.now)) {
     text.item().integer("id", static_cast<std::int64_t>(rule.id)).text("appid", rule.app_id);
@@ -351,7 +225,7 @@ AdminAnswer Admin::list_rules(const AdminRequest &request) {
 }
 
 AdminAnswer Admin::change_rule(const AdminRequest &request) {
-  Asked asked(request, false);
+  AdminFields asked(request, false);
   auto app_id = asked.app();
   auto id = asked.whole("id", 1, G_MAXINT64);
   if (asked.good() && !asked.has("time") && !asked.has("time_in_seconds"))
@@ -363,7 +237,7 @@ AdminAnswer Admin::change_rule(const AdminRequest &request) {
     return no_app(400, app_id);
   if (!is_in(book_.rules(app_id, request.now), id) || !book_.change_rule(id, ends_at, request.now))
     return no_rule(id);
-  return success(JsonWriter()
+  return success(JsonText()
                      .text("status", "success")
                      .begin("result")
                      .integer("id", static_cast<std::int64_t>(id))
@@ -373,7 +247,7 @@ AdminAnswer Admin::change_rule(const AdminRequest &request) {
 }
 
 AdminAnswer Admin::lift_rule(const AdminRequest &request) {
-  Asked asked(request, true);
+  AdminFields asked(request, true);
   auto app_id = asked.app();
   auto id = asked.whole("id", 1, G_MAXINT64);
   if (!asked.good())
@@ -383,17 +257,17 @@ AdminAnswer Admin::lift_rule(const AdminRequest &request) {
   if (!is_in(book_.rules(app_id, request.now), id) || !book_.lift_rule(id))
     return no_rule(id);
   return success(
-      JsonWriter().text("status", "success").integer("id", static_cast<std::int64_t>(id)).finish());
+      JsonText().text("status", "success").integer("id", static_cast<std::int64_t>(id)).finish());
 }
 
 AdminAnswer Admin::channels(const AdminRequest &request, std::string_view app_id) {
-  Asked asked(request, true);
+  AdminFields asked(request, true);
   std::size_t page = asked.has("page_no") ? asked.whole("page_no", 0, G_MAXUINT32) : 0;
   std::size_t size = asked.has("page_size") ? asked.whole("page_size", 1, 500) : 100;
   if (!asked.good())
     return asked.refusal();
   auto all = book_.channels(app_id);
-  JsonWriter text;
+  JsonText text;
   text.boolean("success", true).begin("data").begin_list("channels");
   for (auto at = page * size; at < std::min(all.size(), (page + 1) * size); at++)
     text.item()
@@ -406,7 +280,7 @@ AdminAnswer Admin::channels(const AdminRequest &request, std::string_view app_id
 
 AdminAnswer Admin::users(std::string_view app_id, std::string_view channel, bool hosts_only) {
   auto members = book_.members(app_id, channel);
-  JsonWriter text;
+  JsonText text;
   text.boolean("success", true).begin("data").boolean("channel_exist", members.has_value());
   if (!members)
     return success(text.end().finish());
@@ -432,10 +306,10 @@ AdminAnswer Admin::property(std::string_view app_id, std::string_view uid,
                             std::string_view channel) {
   auto number = protocol::parse_uid(uid);
   if (!number || *number == 0)
-    return failure(400, "uid: expected a whole number from 1 to 4294967295, not " + quoted(uid),
-                   "uid");
+    return admin_failure(
+        400, "uid: expected a whole number from 1 to 4294967295, not " + quoted(uid), "uid");
   auto member = book_.member(app_id, channel, *number);
-  JsonWriter text;
+  JsonText text;
   text.boolean("success", true).begin("data");
   text.integer("uid", *number).boolean("in_channel", member.has_value());
   if (member) {

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A request of the operator's and its answer: who may ask, and what is in the body or the query. No
+// I/O.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "signaling/gateway/channel/commands.hpp"
+#include "signaling/protocol/json.hpp"
+
+namespace agora::gateway {
+
+inline constexpr std::size_t kAdminBodyBytes = 16 * 1024;
+
+struct AdminRequest {
+  std::string method;
+  std::string path;  // still percent-encoded: a channel's name may hold a slash
+  std::map<std::string, std::string, std::less<>> query;
+  std::string authorization;             // the header
+  std::optional<std::string_view> body;  // nothing: it was too long
+  Now now;
+};
+
+struct AdminAnswer {
+  unsigned status = 200;
+  std::string body;   // JSON
+  std::string allow;  // with 405: the methods that the path has
+  Commands commands;  // to be run before the answer goes out
+};
+
+AdminAnswer admin_failure (unsigned status, std::string_view message, std::string_view field = {});
+
+// Whether the Authorization `header` shows `token`: as a Bearer token, or as the password of Basic.
+bool shows_token (std::string_view header, std::string_view token);
+
+// The segments of a path, unescaped. Nothing: an escape is broken.
+std::optional<std::vector<std::string>> split_path (std::string_view path);
+
+// What was asked, from a JSON body or, where there is none, from the query; and the first thing
+// that is wrong with it. It is read as strictly as members' frames are.
+class AdminFields {
+ public:
+  AdminFields(const AdminRequest &request, bool query_is_good);
+
+  bool good () const { return failure_.reason.empty(); }
+  // Texts that are empty count as absent.
+  bool has (const char *name) const;
+  std::string text (const char *name, protocol::Need need);
+  const protocol::JsonNode *list (const char *name);
+  std::string app () { return text("appid", protocol::Need::required); }
+  // From `low` to `high`, as a number or a numeric text.
+  std::uint64_t whole (const char *name, std::uint64_t low, std::uint64_t high);
+  // A number that is not negative.
+  double amount (const char *name);
+
+  void fail (const char *name, const std::string &expected);
+  AdminAnswer refusal () const;
+
+ private:
+  std::string shown (std::string_view name) const;
+
+  std::string copy_;
+  protocol::Failure failure_;
+  protocol::JsonDocumentPtr root_;
+  std::optional<protocol::Fields> fields_;
+};
+
+}  // namespace agora::gateway
