@@ -28,6 +28,35 @@ RULES = (
 )
 MOST_LINES = 600
 
+# Which way arrows go: a file of the room includes its own room, and what is listed. The first that a
+# path begins with counts. docs/architecture.md draws it.
+LIBRARY = ('signaling/agora-', 'signaling/support/')
+PURE = ('signaling/protocol/', 'signaling/support/')
+RULES_OF_A_CHANNEL = ('signaling/gateway/channel/', *PURE)
+AROUND_THEM = ('signaling/gateway/http/', 'signaling/gateway/options/', *RULES_OF_A_CHANNEL)
+ARROWS = (
+    ('signaling/support/', ()),
+    ('signaling/protocol/', ('signaling/support/',)),
+    ('signaling/client/', ('signaling/agora-', *PURE)),
+    ('signaling/gateway/channel/', PURE),
+    ('signaling/gateway/options/', RULES_OF_A_CHANNEL),
+    ('signaling/gateway/http/', ('signaling/gateway/options/', *RULES_OF_A_CHANNEL)),
+    ('signaling/gateway/media/', AROUND_THEM),
+    ('signaling/gateway/operator/', AROUND_THEM),
+    ('signaling/gateway/front/', ('signaling/gateway/operator/', *AROUND_THEM)),
+    ('signaling/gateway/', PURE),
+    ('signaling/agora-', ('signaling/client/', *PURE)),
+    ('gst/common/', LIBRARY),
+    ('gst/mix/', ('gst/common/',)),
+    ('gst/rtmp/', ('gst/common/', *LIBRARY)),
+    ('gst/membership/', ('gst/common/', *LIBRARY)),
+    ('gst/sink/', ('gst/membership/', 'gst/rtmp/', 'gst/common/', *LIBRARY)),
+    # Its own GObjects are declared beside the elements.
+    ('gst/src/', ('gst/gstagoramixsrc.h', 'gst/gstagoraspeaker.h', 'gst/mix/', 'gst/membership/',
+                  'gst/rtmp/', 'gst/common/', *LIBRARY)),
+    ('gst/', LIBRARY),
+)
+
 
 def tracked(root):
     """Files of the tree: git's when there is a repository, else all but builds."""
@@ -83,6 +112,50 @@ def rule_problems(root, name):
     return problems
 
 
+def arrow_problems(root, name):
+    """Includes that go against the direction."""
+    room, allowed = next(((room, allowed) for room, allowed in ARROWS if name.startswith(room)),
+                         ('', ()))
+    if not room or Path(name).suffix not in CPP:
+        return []
+    problems = []
+    for number, line in enumerate((Path(root) / name).read_text(encoding='utf-8').split('\n'), 1):
+        match = re.match(r'#include ["<]((?:signaling|gst)/[^">]+)', line)
+        # GStreamer's own headers are gst/… as well.
+        if match and (match[1].startswith('signaling/') or (Path(root) / match[1]).exists()) and \
+                not match[1].startswith((room, *allowed)):
+            problems.append(f'line {number}: {room} includes no {os.path.dirname(match[1])}/: '
+                            'see ARROWS')
+    return problems
+
+
+def twice(root, names):
+    """Types of one name in one namespace with two bodies: the linker takes either."""
+    bodies = {}
+    for name in names:
+        if Path(name).suffix not in CPP or not name.startswith(('gst/', 'signaling/')):
+            continue
+        inside = []
+        for number, line in enumerate((Path(root) / name).read_text(encoding='utf-8').split('\n'), 1):
+            if match := re.match(r'namespace(?: ([\w:]+))? \{', line):
+                inside.append(match[1])
+            elif line.startswith('}  // namespace'):
+                inside.pop()
+            # Those without a name are a file's own, until a type of that name is seen from there.
+            elif match := re.match(r'(?:class|struct|enum class) (\w+)(?: final)? (?::[^:]|\{)', line):
+                where = '::'.join(part for part in inside if part)
+                bodies.setdefault((where, match[1]), []).append((name, number, None in inside))
+    problems = {}
+    for (where, what), found in bodies.items():
+        open_ones = [each for each in found if not each[2]]
+        if len(found) > 1 and open_ones:
+            for name, number, _ in found:
+                others = ', '.join(other for other, _, _ in found if other != name)
+                problems.setdefault(name, []).append(
+                    f'line {number}: {where}::{what} has another body in {others}')
+    return problems
+
+
 def report(number, name, problems):
     print(f'{"not ok" if problems else "ok"} {number} - {name}', flush=True)
     for problem in problems:
@@ -93,9 +166,11 @@ def report(number, name, problems):
 def style(root):
     names = list(code(root))
     problems = format_problems(root, [name for name in names if Path(name).suffix in CPP])
+    doubles = twice(root, names)
     bad = 0
     for number, name in enumerate(names, 1):
-        bad += report(number, name, problems.get(name, []) + rule_problems(root, name))
+        bad += report(number, name, problems.get(name, []) + rule_problems(root, name) +
+                      arrow_problems(root, name) + doubles.get(name, []))
     print(f'1..{len(names)}')
     return bad or not names
 
