@@ -45,6 +45,7 @@
 #include <mutex>
 #include <string>
 
+#include "gst/common/failures.hpp"
 #include "gst/common/messages.hpp"
 #include "gst/common/private-part.hpp"
 #include "gst/common/uri-handler.hpp"
@@ -144,6 +145,9 @@ static void gst_agora_src_changed (GstAgoraSrc *src, guint id, const GValue *val
       break;
     case agora::kLevelInterval:
       self.mixer->set_measuring(g_value_get_uint64(value) > 0);
+      break;
+    case agora::kLimiter:
+      self.mixer->set_limiting(g_value_get_boolean(value));
       break;
     default:
       break;

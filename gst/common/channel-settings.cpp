@@ -6,6 +6,7 @@
 #include "gst/common/gst-ptr.hpp"
 #include "gst/common/object-lock.hpp"
 #include "signaling/agora-client.h"
+#include "signaling/agora-error.h"
 
 namespace agora {
 namespace {
@@ -371,6 +372,16 @@ void install_settings (GObjectClass *klass) {
       klass, kStats,
       g_param_spec_boxed("stats", "Statistics", "Counters and measurements since the start",
                          GST_TYPE_STRUCTURE, read));
+}
+
+bool are_complete (const ChannelSettings &settings, GError **error) {
+  const char *missing = settings.client            ? nullptr
+                        : settings.app_id.empty()  ? "app-id"
+                        : settings.channel.empty() ? "channel"
+                                                   : nullptr;
+  if (missing)
+    g_set_error(error, AGORA_ERROR, AGORA_ERROR_INVALID_ARGUMENT, "%s is not set", missing);
+  return !missing;
 }
 
 }  // namespace agora

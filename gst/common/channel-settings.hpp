@@ -68,4 +68,7 @@ class ChannelSettingsStore {
 
 void install_settings (GObjectClass *klass);
 
+// Whether what a membership of the element's own needs is there; the text names the property.
+bool are_complete (const ChannelSettings &settings, GError **error);
+
 }  // namespace agora

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <vector>
 
+#include "gst/common/channel-settings.hpp"
 #include "gst/membership/shared-membership.hpp"
 
 // One hub per pipeline knows its memberships. It travels as a GstContext, so that elements find it
@@ -75,6 +76,8 @@ AgoraHubRef ensure_hub (GstElement *element) {
 
 std::shared_ptr<Membership> Membership::join(GstElement *element, const ChannelSettings &settings,
                                              Part part, Member *member, GError **error) {
+  if (!are_complete(settings, error))
+    return nullptr;
   AgoraHubRef hub = ensure_hub(element);
   std::lock_guard lock(hub->mutex);
   std::erase_if(hub->sessions, [] (auto &weak) { return weak.expired(); });

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "gst/common/codecs.hpp"
-#include "gst/common/messages.hpp"
+#include "gst/common/failures.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
 #define GST_CAT_DEFAULT agora_sink_debug

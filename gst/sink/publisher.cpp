@@ -5,6 +5,7 @@
 #include <functional>
 #include <utility>
 
+#include "gst/common/failures.hpp"
 #include "gst/common/handoff.hpp"
 #include "gst/common/messages.hpp"
 #include "signaling/agora-client.h"

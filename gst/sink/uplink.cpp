@@ -5,8 +5,8 @@
 #include <functional>
 #include <utility>
 
+#include "gst/common/failures.hpp"
 #include "gst/common/handoff.hpp"
-#include "gst/common/messages.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
 #define GST_CAT_DEFAULT agora_sink_debug

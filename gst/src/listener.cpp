@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "gst/common/failures.hpp"
 #include "gst/common/handoff.hpp"
 #include "gst/common/messages.hpp"
 #include "gst/common/private-part.hpp"

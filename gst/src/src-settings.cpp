@@ -48,6 +48,9 @@ bool SrcSettingsStore::set(GObject *element, guint id, const GValue *value) {
     case kLevelInterval:
       level_interval_ = g_value_get_uint64(value);
       return true;
+    case kLimiter:
+      settings_.limiter = g_value_get_boolean(value);
+      return true;
     default:
       return false;
   }
@@ -73,6 +76,9 @@ bool SrcSettingsStore::get(GObject *element, guint id, GValue *value) const {
       return true;
     case kLevelInterval:
       g_value_set_uint64(value, level_interval_);
+      return true;
+    case kLimiter:
+      g_value_set_boolean(value, settings_.limiter);
       return true;
     default:
       return false;
@@ -183,6 +189,20 @@ void install_src_settings (GObjectClass *klass) {
                           "Time in ns between messages agora-level with the peak and RMS of each "
                           "speaker (0: no messages)",
                           0, G_MAXINT64, 0, live));
+  /**
+   * GstAgoraSrc:limiter:
+   *
+   * Whether the mix is kept below full scale where speakers together would be louder. It adds no
+   * latency, and a mix that isn't too loud passes unchanged. Without it, samples beyond full scale
+   * clip wherever they become integers.
+   *
+   * Since: 0.2
+   */
+  g_object_class_install_property(
+      klass, kLimiter,
+      g_param_spec_boolean("limiter", "Limiter",
+                           "Keep the mix below full scale where speakers together are too loud",
+                           defaults.limiter, live));
 }
 
 }  // namespace agora

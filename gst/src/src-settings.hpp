@@ -21,6 +21,7 @@ enum SrcProperty : guint {
   kSpeakerTimeout,
   kSpeakers,
   kLevelInterval,
+  kLimiter,
 };
 
 struct SrcSettings {
@@ -28,6 +29,7 @@ struct SrcSettings {
   bool adaptive = false;
   bool expose = false;
   guint speaker_timeout_s = 20;
+  bool limiter = true;
   std::set<std::uint32_t> speakers;  // empty: all
   std::string bad_speakers;          // what was set instead of a list, before the start
 };

@@ -41,7 +41,8 @@ Trouble connect_trouble (const std::string &url, const char *what, const GError 
   if (error.domain == G_RESOLVER_ERROR)
     return say("the host name cannot be resolved");
   if (g_error_matches(&error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE))
-    return say("no secure connection to " + it);
+    return say("the certificate of " + it +
+               " is not trusted here: expected one of a known authority");
   if (error.domain == G_TLS_ERROR)
     return say("no secure connection to " + it + speaks_tls);
   if (g_error_matches(&error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))

@@ -51,7 +51,7 @@ std::string quoted (std::string_view value) {
 std::optional<std::string> check_app_id (std::string_view app_id) {
   if (app_id.empty() || app_id == "null" || is_blank(app_id.front()) || is_blank(app_id.back()) ||
       !is_plain_text(app_id))
-    return refuse("app id", app_id, "a non-empty text without blanks around it, not \"null\"");
+    return refuse("app id", app_id, "a text without blanks around it, other than \"null\"");
   return std::nullopt;
 }
 
@@ -59,22 +59,22 @@ std::optional<std::string> check_channel (std::string_view channel) {
   if (channel.empty() || channel.size() > max_channel_bytes || channel == "null" ||
       !is_plain_text(channel))
     return refuse("channel", channel,
-                  "1 to 128 bytes of text, not \"null\" (it has " + std::to_string(channel.size()) +
-                      " bytes)");
+                  "1 to 128 bytes of text, other than \"null\" (it has " +
+                      std::to_string(channel.size()) + " bytes)");
   return std::nullopt;
 }
 
 std::optional<std::string> check_account (std::string_view account) {
   if (account.empty() || account.size() > max_account_bytes || account == "null" ||
       !is_plain_text(account))
-    return refuse("account", account, "1 to 255 bytes of text, not \"null\"");
+    return refuse("account", account, "1 to 255 bytes of text, other than \"null\"");
   return std::nullopt;
 }
 
 // A token is a secret: the sentence never shows it.
 std::optional<std::string> check_token (std::string_view token) {
   if (token == "null" || !is_plain_text(token))
-    return "token: expected none, or a text that is not \"null\"";
+    return "token: expected none, or a text other than \"null\"";
   return std::nullopt;
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What every element of GStreamer's does, and ours do as well: URIs only while nothing runs, an EOS
 // from the application, a place among the others.
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <future>
 #include <set>
 #include <string>
@@ -92,6 +94,66 @@ void test_for_ever () {
   WAIT_UNTIL(pipeline.told("agora-reconnected") == 1);
   listening.heard(7);
   WAIT_UNTIL(listening.heard(7));
+}
+
+// The loudest sample that comes to the sink pad of an element that is given F32LE.
+class Peak {
+ public:
+  Peak(const Pipeline &pipeline, const char *name) {
+    g_autoptr(GstElement) element = pipeline.get(name);
+    pad_ = gst_element_get_static_pad(element, "sink");
+    probe_ = gst_pad_add_probe(pad_, GST_PAD_PROBE_TYPE_BUFFER, heard, this, nullptr);
+  }
+  ~Peak() {
+    gst_pad_remove_probe(pad_, probe_);
+    gst_object_unref(pad_);
+  }
+  Peak(const Peak &) = delete;
+  Peak &operator=(const Peak &) = delete;
+
+  // Since the last call.
+  float take () { return peak_.exchange(0); }
+
+ private:
+  static GstPadProbeReturn heard (GstPad *, GstPadProbeInfo *info, gpointer data) {
+    auto *self = static_cast<Peak *>(data);
+    GstMapInfo map;
+    gst_buffer_map(GST_PAD_PROBE_INFO_BUFFER(info), &map, GST_MAP_READ);
+    const auto *samples = reinterpret_cast<const float *>(map.data);
+    for (gsize i = 0; i < map.size / sizeof(float); i++)
+      self->peak_ = std::max(self->peak_.load(), std::fabs(samples[i]));
+    gst_buffer_unmap(GST_PAD_PROBE_INFO_BUFFER(info), &map);
+    return GST_PAD_PROBE_OK;
+  }
+
+  GstPad *pad_;
+  gulong probe_;
+  std::atomic<float> peak_ = 0;
+};
+
+// Two speakers that are too loud together, with the limiter and without, changed while it plays.
+void test_limiter () {
+  GatewayProcess gateway;
+  Pipeline speaking("audiotestsrc is-live=true volume=0.9 freq=440 ! agorasink name=one" +
+                    in_room(gateway, "uid=7") +
+                    "audiotestsrc is-live=true volume=0.9 freq=610 ! agorasink name=two" +
+                    in_room(gateway, "uid=8"));
+  Pipeline listening("agorasrc name=listener limiter=false level-interval=50000000" +
+                     in_room(gateway) +
+                     "! audio/x-raw,format=F32LE,rate=48000 ! fakesink name=end sync=true");
+  g_autoptr(GstElement) listener = listening.get("listener");
+  Peak peak(listening, "end");
+  speaking.set_state(GST_STATE_PLAYING);
+  listening.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(peak.take() > 1.5f);
+  g_object_set(listener, "limiter", TRUE, nullptr);
+  WAIT_UNTIL((let_pass(100), peak.take() <= 1.0f));
+  let_pass(500);
+  const float limited = peak.take();
+  g_assert_cmpfloat(limited, <=, 1.0f);
+  g_assert_cmpfloat(limited, >, 0.5f);
+  g_object_set(listener, "limiter", FALSE, nullptr);
+  WAIT_UNTIL(peak.take() > 1.5f);
 }
 
 // The elements of that factory inside of `bin`, which stay the same ones where nothing is replaced.
@@ -254,6 +316,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/manners/uri", test_uri);
   g_test_add_func("/manners/time-limits", test_time_limits);
   g_test_add_func("/manners/for-ever", test_for_ever);
+  g_test_add_func("/manners/limiter", test_limiter);
   g_test_add_func("/manners/eos", test_eos);
   g_test_add_func("/manners/held-up", test_held_up);
   g_test_add_func("/manners/stop-in-a-handler", test_stop_in_a_handler);
