@@ -113,12 +113,12 @@ void Core::step(const Happening &happening) {
 
 void Core::cancel(Ticket ticket) {
   step(Cancel{ticket});
-  // The task finds its cancellable cancelled, whatever it is given.
+  // Whatever the task is given, GTask returns G_IO_ERROR_CANCELLED.
   to_do_.emplace_back(Finish{ticket, std::nullopt, 0, {}, 0});
   drain();
 }
 
-// A callback of the application may come back in here: its actions are done after those before.
+// A callback of the application may call in here again: its actions come after those that wait.
 void Core::drain() {
   if (draining_)
     return;
@@ -133,7 +133,7 @@ void Core::drain() {
   }
   draining_ = false;
   arm_timer();
-  // Perhaps the last one: nothing of this may be touched after it.
+  // This may be the last reference: touch nothing of this object after it.
   g_object_unref(owner_);
 }
 
@@ -148,7 +148,7 @@ void Core::notify_changes() {
     if (different && observer_ != nullptr)
       observer_->changed(property);
   };
-  // A handler may change things again; what it changes is noticed by the next round.
+  // A handler may change properties again; the next call finds those changes.
   Seen now = seen_;
   changed(before.app_id != now.app_id, "app-id");
   changed(before.channel != now.channel, "channel");
@@ -172,8 +172,8 @@ void Core::note(AgoraLogLevel level, const std::string &text) const {
 
 void Core::act(const Open &open) {
   sid_ = new_sid();
-  // On the way back a try that hangs is given up sooner: the next one sends a packet at once, where
-  // the kernel would wait ever longer before it sends another.
+  // While reconnecting, a try that hangs is given up sooner: a new try sends a packet at once,
+  // while the kernel's retransmissions come at ever longer intervals.
   const Limits &limits = machine_.limits;
   destination.connect_timeout_ms = static_cast<unsigned>(
       machine_.phase() == Phase::reopening ? std::min(limits.connect, limits.try_again)

@@ -33,7 +33,7 @@ class Core final : private Transport::Listener {
     virtual void error (const GError *error) = 0;
     virtual void reconnecting (const GError *cause) = 0;
     virtual void reconnected (Millis took) = 0;
-    // A property of this name reads differently now.
+    // The property of this name has another value now.
     virtual void changed (const char *property) = 0;
 
    protected:

@@ -161,7 +161,7 @@ void Machine::on(const Destroy &, Millis) {
   stop(Phase::idle);
 }
 
-// The caller of the ticket has been told already; what the gateway does is still kept track of.
+// The caller has its result already; the gateway's answer is still followed.
 void Machine::on(const Cancel &cancel, Millis) {
   if (cancel.ticket == 0)
     return;
@@ -271,7 +271,7 @@ void Machine::on(const Tick &, Millis now) {
   }
   if (phase_ != Phase::joined)
     return;
-  // As late as this it was our own loop that stood still: what came meanwhile is yet to be read.
+  // If the timer is this late, our own loop stood still, and what came meanwhile is still unread.
   if (now >= heard_ + limits.silence + limits.ping)
     heard_ = now - limits.silence + limits.ping;
   if (now >= heard_ + limits.silence) {
@@ -373,12 +373,12 @@ void Machine::retry_later(Trouble cause, Millis now) {
   for (unsigned i = 0; i < tries_ && pause < most; ++i)
     pause *= 2;
   pause = std::min(pause, most);
-  // Half of it by chance, so that all the members of a gateway don't come back at once.
+  // Half of the pause is random, so that the members of a gateway don't all come back at once.
   retry_at_ = now + pause - spread(pause / 2);
   act(Note{false, "another try in " + std::to_string(retry_at_ - now) + " ms: " + cause_.text});
 }
 
-// The caller of join is told by its own call; everyone else by the signal.
+// A failed join is told to its caller; any other end by the signal.
 void Machine::fail(Trouble trouble) {
   bool first = phase_ == Phase::opening || phase_ == Phase::joining;
   Ticket join = std::exchange(join_ticket_, 0);

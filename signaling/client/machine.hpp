@@ -43,8 +43,8 @@ struct Limits {
   Millis silence = 10'000;
   Millis leave = 400;
   Millis first_retry = 1'000;
-  Millis last_retry = 2'500;   // of a gateway that is out of reach
-  Millis busy_retry = 30'000;  // of one that is there, and doesn't take members now
+  Millis last_retry = 2'500;   // longest pause while the gateway is out of reach
+  Millis busy_retry = 30'000;  // longest pause while it answers, but takes no members
   Millis try_again = 4'000;    // one try to come back, at most
 };
 

@@ -42,7 +42,7 @@ class SoupTransport final : public Transport {
   void close () override;
 
  private:
-  // What an asynchronous call of libsoup's carries: by then the transport may be gone, or at
+  // The data of an asynchronous call of libsoup. When it returns, the transport may be gone, or at
   // another attempt.
   struct Attempt {
     SoupTransport *self;  // nullptr once it is over
@@ -120,7 +120,7 @@ void SoupTransport::close() {
   g_signal_handlers_disconnect_by_data(connection_.get(), this);
   if (soup_websocket_connection_get_state(connection_.get()) == SOUP_WEBSOCKET_STATE_OPEN) {
     soup_websocket_connection_close(connection_.get(), SOUP_WEBSOCKET_CLOSE_NORMAL, nullptr);
-    // The last reference cuts the connection, so it is kept until the peer has heard the goodbye.
+    // Dropping the last reference cuts the connection, so it is kept until the close frame is sent.
     auto *keep = new ObjectPtr<SoupWebsocketConnection>(std::move(connection_));
     GSource *source = g_timeout_source_new(linger_ms);
     g_source_set_callback(

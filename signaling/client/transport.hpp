@@ -44,7 +44,7 @@ class Transport {
   // One opened() or open_failed() follows.
   virtual void open (const Destination &destination) = 0;
   virtual void send (const std::string &text) = 0;
-  // What was sent is still delivered, behind the caller's back. Nothing calls the listener until
+  // Frames that were sent are still delivered, in the background. Nothing calls the listener until
   // the next open().
   virtual void close () = 0;
 };

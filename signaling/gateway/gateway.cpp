@@ -16,10 +16,10 @@ namespace agora::gateway {
 
 namespace {
 
-// What members get to take their goodbye, and no more.
+// Time for members to read the close frame.
 constexpr unsigned farewell_ms = 500;
 constexpr std::int64_t pulse_us = G_USEC_PER_SEC;
-// A deadline this late says that we stood still; members' pings may lie unread meanwhile.
+// If a deadline is this late, the gateway stood still, and members' pings may still be unread.
 constexpr std::int64_t stall_us = 2 * G_USEC_PER_SEC;
 constexpr std::int64_t catch_up_us = G_USEC_PER_SEC / 2;
 
@@ -258,7 +258,7 @@ void Gateway::on_hook(const HookRequest &request, HookListener::Reply reply) {
   run(answer.commands, [reply = std::move(reply), allow = answer.allow] { reply(allow); });
 }
 
-// `done` once what was to be dropped is gone.
+// `done` is called when all sessions to be dropped have ended.
 void Gateway::run(const Commands &commands, std::function<void()> done) {
   struct Pending {
     std::function<void()> done;
@@ -270,7 +270,7 @@ void Gateway::run(const Commands &commands, std::function<void()> done) {
         done();
     }
   };
-  // The last drop to end takes it along.
+  // The last drop to end holds the last reference.
   auto pending = std::make_shared<Pending>();
   pending->done = std::move(done);
   for (const auto &command : commands) {
@@ -298,14 +298,14 @@ void Gateway::arm() {
     deadline_.at(std::max(deadline_due_, caught_up_));
   else
     deadline_.stop();
-  // Not from here: whoever called goes on with what it has.
+  // Later, not from within this call: the caller still uses the gateway.
   if (state_ == State::draining && rules_->drained())
     drained_.in(0);
 }
 
 void Gateway::on_deadline() {
   auto at = g_get_monotonic_time();
-  // Once for each stall: whoever is silent for good must not be spared for ever.
+  // Once for each stall, so that members that are really silent are closed in the end.
   if (caught_up_ == 0 && at - deadline_due_ > stall_us) {
     caught_up_ = at + catch_up_us;
     deadline_.at(caught_up_);

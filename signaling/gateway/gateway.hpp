@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The rule book and everything around it that does I/O, on one main loop.
+// The rules of the channels and everything around them that does I/O, on one main loop.
 #pragma once
 
 #include <functional>
@@ -36,8 +36,8 @@ class Gateway : public FrontHandler {
   ~Gateway() override;
 
   void start ();
-  // Lets members move elsewhere, for as long as the operator said, and stops. Stops at once where
-  // it is draining already, or isn't to.
+  // Lets members move to another gateway, for --drain seconds at most, and stops. Without --drain,
+  // or when it drains already, it stops at once.
   void drain ();
   // Says goodbye to everyone; `stopped` follows within two seconds.
   void stop ();

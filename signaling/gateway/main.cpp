@@ -27,7 +27,7 @@ int leave (const OptionsExit &exit) {
   return exit.status;
 }
 
-// Each member is a file: take what the system lets us have.
+// Each member needs a file descriptor: raise the limit as far as the system allows.
 void raise_file_limit () {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -81,7 +81,7 @@ int serve (const Options &options) {
 }  // namespace
 
 int main (int argc, char **argv) {
-  // Standard output belongs to the ready line.
+  // Standard output is for the ready line alone.
   g_log_writer_default_set_use_stderr(TRUE);
   g_set_prgname("agora-gateway");
   if (argc > 1 && strcmp(argv[1], "token") == 0)

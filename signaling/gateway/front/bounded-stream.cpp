@@ -140,7 +140,7 @@ static void agora_bounded_output_class_init (AgoraBoundedOutputClass *) {
 static void agora_bounded_output_init (AgoraBoundedOutput *) {
 }
 
-// GSimpleIOStream would close the two halves alone, and leave the connection open.
+// GSimpleIOStream would close the two halves, but not the connection.
 struct AgoraBoundedStream {
   GIOStream parent;
   GIOStream *base;
@@ -245,8 +245,8 @@ ObjectPtr<GIOStream> bounded_stream_new (GIOStream *base, std::size_t bound,
   return ObjectPtr<GIOStream>(G_IO_STREAM(stream));
 }
 
-// A peer that keeps alive by pings may send one of them with each message for ever; one that only
-// wants pongs to pile up gets no more than that.
+// Each message makes up for its own bytes, its headers and one ping: a peer may keep alive by pings
+// for ever, but can't make more and more pongs wait.
 void bounded_stream_renew (GIOStream *stream, std::size_t size) {
   constexpr std::size_t headers = 16;
   constexpr std::size_t longest_ping = 131;

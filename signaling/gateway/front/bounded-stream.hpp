@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A member's stream, as libsoup has it. It ends when much more is read from it than its messages
-// account for: libsoup bounds a WebSocket frame, but neither a message in endless pieces nor the
-// pongs that pings without end pile up. And it waits by a Readiness, where it has one.
+// A member's stream, as libsoup's WebSocket has it. Why it exists:
+// - A bound. libsoup limits the size of one frame, but neither the number of pieces of a message
+// nor
+//   the pongs that wait while a peer sends pings and reads nothing. The stream fails when much more
+//   is read from it than its messages account for.
+// - It waits by a Readiness, not by sources of its own: see there.
+// - Frames to many. An event's frame is made once and written past libsoup, which would copy, frame
+//   and queue it for each member.
+//
+// Why there are two ways to write: a frame goes directly when nothing of libsoup's is half written,
+// or waits. Else, and with TLS, libsoup writes it, so that frames, pongs and close frames keep
+// their order. libsoup can't be left out, since pongs and close frames are its own; it can't be the
+// only way, since a fan-out to 10000 members would take several times as long
+// (docs/performance.md).
 #pragma once
 
 #include <gio/gio.h>
@@ -19,9 +30,9 @@ namespace agora::gateway {
 // `socket`: of `base`, when nothing stands between them; null with TLS.
 ObjectPtr<GIOStream> bounded_stream_new (GIOStream *base, std::size_t bound,
                                          std::unique_ptr<Readiness::Socket> socket);
-// A whole message of `size` bytes has come: what it cost doesn't count any longer.
+// A whole message of `size` bytes has come: its bytes no longer count.
 void bounded_stream_renew (GIOStream *stream, std::size_t size);
-// Sends `data` beside libsoup; false when that is not to be done now, and nothing was sent.
+// Sends `data` past libsoup. False: nothing was sent, libsoup has to.
 bool bounded_stream_write (GIOStream *stream, std::string_view data);
 
 }  // namespace agora::gateway

@@ -19,13 +19,14 @@ namespace {
 
 constexpr std::size_t body_limit = 16 * 1024;
 constexpr const char *socket_path = "/api";
-// So that one WebSocket too many still gets to hear what is wrong, and operators get through.
+// Above --max-sockets-per-address: a WebSocket too many is still told why, and operators get
+// through.
 constexpr unsigned spare_connections = 16;
 constexpr const char *json_type = "application/json";
 constexpr guint upgrade_required = 426;
 constexpr guint too_many_requests = 429;
 
-// A message in many pieces is longer on the wire; pings may come between.
+// A message in many pieces has more bytes on the wire, and pings may come in between.
 std::size_t between_messages (const FrameLimits &limits) {
   return std::size_t{2} * limits.bytes + 4096;
 }
@@ -115,7 +116,7 @@ void Front::start() {
       respond(message, upgrade_required, "text/plain", "Expected a WebSocket\n");
     else if (!static_cast<Front *>(data)->lets_in(soup_server_message_get_request_headers(message)))
       refuse_page(message);
-    // No extension: members' frames are short, and what inflates has no bound.
+    // No compression: members' frames are short, and inflated data would have no bound.
     else if (soup_websocket_server_process_handshake(message, nullptr, nullptr, nullptr, nullptr))
       g_signal_connect(message, "wrote-informational", G_CALLBACK(on_upgraded), data);
   };
@@ -141,7 +142,7 @@ void Front::on_upgraded(SoupServerMessage *message, gpointer data) {
   self->open(socket.get(), stolen.get(), std::move(host));
 }
 
-// Members that come at once, and each as it should, are most of what there is to be served.
+// The fast way: see opening.hpp. True: the connection is taken.
 bool Front::take(GSocket *socket, std::string_view begin) {
   auto opening = read_opening(begin, socket_path);
   if (!opening || !lets_in(opening->headers.get()))
@@ -161,10 +162,10 @@ bool Front::take(GSocket *socket, std::string_view begin) {
 
 void Front::open(GSocket *socket, GIOStream *stream, std::string host) {
   auto address = plain_address(peer_address(socket));
-  // Reset meanwhile.
+  // The peer has reset the connection.
   if (address.empty())
     return;
-  // From now on the rule book says what is silent for too long.
+  // From now on the rules of the channel decide who is silent for too long.
   Acceptor::release(socket);
   g_socket_set_timeout(socket, 0);
   std::unique_ptr<Readiness::Socket> plain;
@@ -172,7 +173,7 @@ void Front::open(GSocket *socket, GIOStream *stream, std::string host) {
     plain = std::make_unique<Readiness::Socket>(readiness_, g_socket_get_fd(socket));
   GMainContext *context = plain ? readiness_->dormant() : nullptr;
   auto bounded = bounded_stream_new(stream, between_messages(options_.frames), std::move(plain));
-  // Where libsoup attaches the source of its input, which stays.
+  // libsoup attaches its input's source to the thread's default context, once.
   if (context != nullptr)
     g_main_context_push_thread_default(context);
   ObjectPtr<SoupWebsocketConnection> connection(soup_websocket_connection_new(
@@ -197,7 +198,7 @@ std::string Front::ws_url() const {
   return "ws" + http_url().substr(4) + socket_path;
 }
 
-// Browsers tell which page wants to connect, and no page can keep them from it.
+// A browser always sends the origin of the page that connects; a page can't prevent that.
 bool Front::lets_in(SoupMessageHeaders *headers) const {
   const char *origin = soup_message_headers_get_list(headers, "Origin");
   if (origin == nullptr)

@@ -82,7 +82,7 @@ class Front {
   FrontHandler &handler_;
   Endpoint endpoint_;
   ObjectPtr<SoupServer> server_;
-  // libsoup wants one for each connection, and nobody asks for it.
+  // libsoup wants a URI for each connection, which is never looked at.
   UriPtr uri_{g_uri_build(G_URI_FLAGS_NONE, "ws", nullptr, "localhost", -1, "/", nullptr, nullptr)};
   std::unique_ptr<Acceptor> acceptor_;
   std::shared_ptr<Readiness> readiness_ = std::make_shared<Readiness>();

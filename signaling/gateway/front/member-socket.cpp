@@ -12,12 +12,12 @@ namespace agora::gateway {
 
 namespace {
 
-// The kernel's share of what a reader leaves waiting.
+// How much of what a peer doesn't read waits in the kernel.
 constexpr int send_buffer = 64 * 1024;
-// From close() to the end of the connection, with a peer that doesn't answer.
+// From close() to the end of the connection when the peer doesn't answer.
 constexpr unsigned close_limit_ms = 2000;
 constexpr std::size_t longest_close_reason = 123;
-// Counts the loop's turns, as far as something is sent in them. Main loop only.
+// Counts the iterations of the loop in which something is sent. Main loop only.
 std::uint64_t loop_turn () {
   static std::uint64_t turn = 1;
   static bool armed = false;
@@ -27,7 +27,7 @@ std::uint64_t loop_turn () {
       armed = false;
       return G_SOURCE_REMOVE;
     };
-    // No lower one: a loop that always has something to do would never come to it.
+    // At default priority: a busy loop would never come to a lower one.
     g_idle_add_full(G_PRIORITY_DEFAULT, next, nullptr, nullptr);
   }
   return turn;
@@ -72,7 +72,7 @@ MemberSocket::~MemberSocket() {
 void MemberSocket::on_message(SoupWebsocketConnection *, gint type, GBytes *message,
                               gpointer data) {
   auto *self = static_cast<MemberSocket *>(data);
-  // What comes after the end was decided has no allowance left to renew.
+  // After the end was decided, further messages renew nothing.
   if (self->closing_)
     return;
   bounded_stream_renew(soup_websocket_connection_get_io_stream(self->connection_.get()),
@@ -86,7 +86,7 @@ void MemberSocket::on_message(SoupWebsocketConnection *, gint type, GBytes *mess
   self->callbacks_.text({text, size});
 }
 
-// libsoup has answered with a close frame, and would wait for a peer that may never stop sending.
+// libsoup has sent a close frame, and would wait for ever for a peer that goes on sending.
 void MemberSocket::on_error(SoupWebsocketConnection *, GError *error, gpointer data) {
   auto *self = static_cast<MemberSocket *>(data);
   g_info("Closing a member: %s", error->message);
@@ -114,7 +114,7 @@ void MemberSocket::hand_over(std::string_view text) {
 }
 
 void MemberSocket::send(const TextFrame &frame) {
-  // In the middle of an end that the rule book doesn't know of yet.
+  // It is ending; the rules of the channel don't know yet.
   if (closing_ || g_socket_is_closed(socket_.get()))
     return;
   const auto text = frame.text();
@@ -123,15 +123,15 @@ void MemberSocket::send(const TextFrame &frame) {
       bounded_stream_write(soup_websocket_connection_get_io_stream(connection_.get()),
                            frame.bytes()))
     return;
-  // Once in a turn: libsoup writes nothing before the next one, and whatever it is given until then
-  // would count nowhere.
+  // Once in an iteration of the loop: libsoup writes only in the next one, and frames in its queue
+  // would not be counted by ours.
   const bool can_write = writable();
   if (queue_.empty() && can_write && handed_in_ != loop_turn()) {
     handed_in_ = loop_turn();
     hand_over(text);
     return;
   }
-  // A burst may be longer than what a reader who takes nothing is granted.
+  // Only for a peer that reads nothing: a burst may be longer than the bound.
   if (queued_ + text.size() > limits_.queue_bytes && !can_write) {
     g_message("A member doesn't read: closing it with %zu bytes waiting", queued_);
     queue_.clear();
@@ -191,7 +191,7 @@ void MemberSocket::begin_close() {
     soup_websocket_connection_close(connection_.get(), close_code_, close_reason_.c_str());
 }
 
-// libsoup finds the end of the stream and says `closed`.
+// libsoup then finds the end of the stream and emits `closed`.
 void MemberSocket::cut() {
   g_socket_shutdown(socket_.get(), TRUE, TRUE, nullptr);
 }

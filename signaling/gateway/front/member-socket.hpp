@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// One WebSocket. What goes wrong on it ends it and nothing else; what its reader doesn't take waits
-// here, up to a bound, and not inside libsoup, which knows none.
+// One WebSocket. A fault on it ends this one alone. Frames that the peer doesn't read wait here, up
+// to a bound; libsoup's own queue has none.
 #pragma once
 
 #include <libsoup/soup.h>
@@ -17,8 +17,8 @@
 
 namespace agora::gateway {
 
-// A text frame as the wire has it, made once however many members it goes to: a server's frames are
-// not masked.
+// A text frame as it is on the wire. It is made once for all receivers: a server's frames are not
+// masked.
 class TextFrame {
  public:
   explicit TextFrame(std::string_view text);
@@ -45,7 +45,7 @@ class MemberSocket {
   MemberSocket &operator=(const MemberSocket &) = delete;
 
   void send (const TextFrame &frame);
-  // After what was sent before; `closed` follows, whatever the peer does.
+  // After the frames sent before. `closed` follows within two seconds, whatever the peer does.
   void close (unsigned short code, const std::string &reason);
   std::size_t queued_bytes () const { return queued_; }
 
@@ -67,7 +67,7 @@ class MemberSocket {
   Callbacks callbacks_;
   std::deque<std::string> queue_;
   std::size_t queued_ = 0;
-  std::uint64_t handed_in_ = 0;  // the turn of the loop in which something last passed the queue by
+  std::uint64_t handed_in_ = 0;  // the loop_turn() in which libsoup was last given a frame
   SourcePtr writable_;
   Timer cut_;
   bool closing_ = false;

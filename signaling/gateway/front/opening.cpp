@@ -13,7 +13,7 @@ namespace agora::gateway {
 
 namespace {
 
-// 16 bytes in base64, and not what GLib's decoder skips.
+// 16 bytes in base64. GLib's decoder would skip characters that are not base64.
 bool is_key (std::string_view key) {
   constexpr std::string_view padding = "==";
   constexpr std::size_t digits = 22;
@@ -37,14 +37,14 @@ std::string accept_for (std::string_view key) {
 
 bool is_port (std::string_view text) {
   unsigned port = 0;
-  if (text.empty())  // the usual one
+  if (text.empty())  // the scheme's default
     return true;
   const auto *end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, port);
   return error == std::errc() && rest == end && port <= std::numeric_limits<std::uint16_t>::max();
 }
 
-// In brackets only what is an address, without a zone.
+// In brackets: an IPv6 address without a zone.
 bool is_host (std::string_view authority) {
   if (authority.starts_with('[')) {
     const std::string address(authority.substr(1, authority.find(']') - 1));
@@ -85,7 +85,7 @@ std::optional<Opening> read_opening (std::string_view begin, std::string_view pa
   };
   const char *key = soup_message_headers_get_one(headers, "Sec-WebSocket-Key");
   const char *host = soup_message_headers_get_one(headers, "Host");
-  // As strict as libsoup at least: how TCP cuts a request must not make a difference.
+  // At least as strict as libsoup: a request must not be judged by how TCP cuts it.
   if (key == nullptr || !is_key(key) || host == nullptr || !is_host(host) || has("Expect") ||
       !soup_message_headers_header_equals(headers, "Upgrade", "websocket") ||
       !soup_message_headers_header_contains(headers, "Connection", "Upgrade") ||

@@ -58,7 +58,7 @@ Readiness::Socket *Readiness::find(std::uint64_t id) const {
   return found == sockets_.end() ? nullptr : found->second;
 }
 
-// Whatever is called may end any socket: each is looked up anew.
+// A callback may end any socket, so each one is looked up anew by its id.
 void Readiness::dispatch() {
   auto keep = shared_from_this();
   for (auto id : std::exchange(asked_, {}))
@@ -107,7 +107,7 @@ void Readiness::Socket::finalize(GSource *source) {
   if (socket == nullptr)
     return;
   auto &slot = waiting->way == Way::in ? socket->in_ : socket->out_;
-  // Another may have been asked for while this one was still held.
+  // A newer source may have taken its place while someone still held this one.
   if (slot == waiting)
     slot = nullptr;
   socket->watch();
@@ -119,7 +119,7 @@ GSource *Readiness::Socket::make_source(GObject *stream, Way way) {
   waiting->socket = forgotten_ ? nullptr : this;
   waiting->stream = stream;
   waiting->way = way;
-  // libsoup makes its input's source anew as the last thing that it does when it is called.
+  // libsoup makes the next source for its input as the last step of its callback.
   if (way == Way::in && readiness_->calling_ && !readiness_->sleeping_) {
     g_main_context_push_thread_default(readiness_->dormant_);
     readiness_->sleeping_ = true;
@@ -133,8 +133,8 @@ GSource *Readiness::Socket::make_source(GObject *stream, Way way) {
   return &waiting->parent;
 }
 
-// As a context would dispatch it; GLib has no call for that. The fields are in the public header,
-// for sources made in C, and cannot change.
+// Dispatches the source as a context would; GLib has no function for that. GSource's fields are in
+// GLib's public header and part of its ABI.
 void Readiness::Socket::call(Waiting *waiting) {
   auto *source = &waiting->parent;
   if (g_source_is_destroyed(source) || source->callback_funcs == nullptr)
@@ -193,7 +193,7 @@ bool Readiness::Socket::flush() {
   const auto sent = send(fd_, rest_.data(), rest_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent > 0)
     rest_.erase(0, static_cast<std::size_t>(sent));
-  // What can't be sent any more is in nobody's way: the reader finds the end.
+  // The connection is broken: drop the rest; reading finds the end.
   else if (sent < 0 && errno != EAGAIN && errno != EINTR)
     rest_.clear();
   return rest_.empty();

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// One source of the main loop for the sockets of all members. A GMainContext looks at each of its
-// sources at every wake-up, and polls each one's file: with thousands of members, every message
-// would cost in proportion to their number. Main thread only.
+// One source of the main loop, over epoll, for the sockets of all members. Main thread only.
+//
+// Why it exists: a GMainContext looks at each of its sources at every wake-up and polls each one's
+// file, so that every message costs in proportion to the number of members. With a source for each
+// member, as libsoup makes them, 10000 members joined at 79 a second; with this, at 1840, before
+// anything else was made faster (docs/performance.md). A storm of reconnecting members would last
+// minutes without it.
 #pragma once
 
 #include <gio/gio.h>
@@ -24,8 +28,8 @@ class Readiness : public std::enable_shared_from_this<Readiness> {
   Readiness(const Readiness &) = delete;
   Readiness &operator=(const Readiness &) = delete;
 
-  // The default context of whoever makes sources by Socket::make_source() and attaches them: it is
-  // never run, and so costs nothing.
+  // A context that is never run, and so costs nothing. To be the thread's default while libsoup
+  // attaches a source of Socket::make_source().
   GMainContext *dormant () const { return dormant_; }
 
  private:
@@ -39,11 +43,11 @@ class Readiness : public std::enable_shared_from_this<Readiness> {
   bool sleeping_ = false;  // dormant_ is the thread's default, until what is called returns
   Source *source_;
   std::unordered_map<std::uint64_t, Socket *> sockets_;
-  std::vector<std::uint64_t> asked_;  // to write, and not yet known to have to wait
+  std::vector<std::uint64_t> asked_;  // want to write; not yet tried
   std::uint64_t last_id_ = 0;
 };
 
-// One member's socket; `fd` is open for as long as it is not forgotten.
+// One member's socket. `fd` must be open until forget().
 class Readiness::Socket {
  public:
   enum class Way { in, out };
@@ -53,17 +57,18 @@ class Readiness::Socket {
   Socket(const Socket &) = delete;
   Socket &operator=(const Socket &) = delete;
 
-  // For create_source() of a pollable `stream`: its callback, a GPollableSourceFunc, is called when
-  // the socket is ready, wherever the source is attached.
+  // For create_source() of a pollable `stream`. The source's callback, a GPollableSourceFunc, is
+  // called when the socket is ready, whatever context the source is attached to.
   GSource *make_source (GObject *stream, Way way);
-  // Sends now what nobody's source waits to send before; false: nothing was taken.
+  // Sends at once. False, with nothing taken: something else waits to be sent first, or the socket
+  // is full.
   bool write (std::string_view data);
-  // Sends what write() has left, which has to go first; whether all of it is gone.
+  // Sends the rest of what write() took, which goes before anything else. True: all of it is sent.
   bool flush ();
-  // The last read emptied it: until it is ready again there is nothing to be had.
+  // The last read emptied the socket: there is nothing to read until it is ready again.
   void drained () { drained_ = true; }
   bool is_drained () const { return drained_; }
-  // Before the file is closed, since its number may be another's afterwards.
+  // To be called before `fd` is closed: its number may be another file's afterwards.
   void forget ();
 
  private:
@@ -80,9 +85,9 @@ class Readiness::Socket {
   const std::shared_ptr<Readiness> readiness_;
   const int fd_;
   const std::uint64_t id_;
-  Waiting *in_ = nullptr;   // not owned: whoever asked for it holds it
-  Waiting *out_ = nullptr;  // the same
-  std::string rest_;        // of what write() took
+  Waiting *in_ = nullptr;   // not owned: its maker's caller holds it
+  Waiting *out_ = nullptr;  // not owned
+  std::string rest_;        // of what write() took, still to be sent
   std::uint32_t watched_ = 0;
   bool wait_out_ = false;
   bool drained_ = false;

@@ -23,11 +23,11 @@ namespace agora::gateway {
 
 namespace {
 
-// From being let in, a whole request has to come within so many seconds, with the handshake of TLS.
-// Its answer may take longer, but not stand still for as long. There is no next request: libsoup
-// ends what doesn't come from a listener of its own after the first.
+// Time from accepting a connection to its whole request, TLS handshake included. The answer may
+// take longer, but not stand still for so long. There is one request a connection: libsoup closes
+// those that don't come from its own listener after the first.
 constexpr unsigned request_s = 30;
-// New connections get in between what members say, not before it.
+// At a time, so that members' messages are served in between.
 constexpr int most_looked_at = 64;
 // The kernel's queue has to be emptied faster than a storm of reconnecting members fills it:
 // whoever finds it full tries again only after a second.
@@ -36,7 +36,7 @@ constexpr unsigned out_of_files_ms = 200;
 constexpr const char *socket_key = "agora-socket";
 constexpr const char *connection_key = "agora-connection";
 
-// Whether a request may begin so, as far as it has come.
+// Whether these first bytes may be the beginning of a request.
 bool may_be_http (std::string_view begin) {
   constexpr std::string_view methods[] = {"GET ",   "HEAD ",    "POST ",  "PUT ",    "DELETE ",
                                           "PATCH ", "OPTIONS ", "TRACE ", "CONNECT "};
@@ -198,9 +198,9 @@ bool Acceptor::count_in(GSocket *socket) {
   return true;
 }
 
-// libsoup would wait for a whole request of whoever says something else, until the time is over.
+// Closes what is no HTTP at once: libsoup would wait for a whole request until the deadline.
 void Acceptor::look(ObjectPtr<GSocket> socket) {
-  // What isn't TLS is refused by TLS itself.
+  // TLS itself refuses what is no TLS.
   if (certificate_)
     return serve(socket.get());
   const int fd = g_socket_get_fd(socket.get());
@@ -212,14 +212,14 @@ void Acceptor::look(ObjectPtr<GSocket> socket) {
       serve(socket.get());
   } else if (size > 0) {
     g_info("Closed a connection that began with something else than HTTP");
-    // What stays unread would make the end a reset.
+    // Unread data would turn the close into a reset.
     recv(fd, begin, sizeof begin, MSG_DONTWAIT);
   } else if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
     wait(std::move(socket));
   }
 }
 
-// For its first bytes, but not for ever.
+// Waits for the first bytes, until the deadline.
 void Acceptor::wait(ObjectPtr<GSocket> socket) {
   const int fd = g_socket_get_fd(socket.get());
   if (!watch(epoll_, fd))
@@ -233,7 +233,7 @@ ObjectPtr<GSocket> Acceptor::forget(int fd) {
   return std::move(silent_.extract(fd).mapped());
 }
 
-// Once for each: neither a byte now and then nor the way to libsoup moves its deadline.
+// Sets the deadline once for each connection: further bytes don't move it.
 void Acceptor::limit(GSocket *socket) {
   auto *connection = Connection::of(socket);
   if (std::exchange(connection->limited, true))
@@ -252,11 +252,11 @@ void Acceptor::release(GSocket *socket) {
   connection->book->ends.cancel(connection);
 }
 
-// Whoever waits for more of it, we or libsoup, finds that its end has come.
+// Shuts down the connections whose deadline has passed; we or libsoup then read the end.
 void Acceptor::end_slow() {
   const auto now = g_get_monotonic_time();
   for (;;) {
-    ObjectPtr<GSocket> socket;  // goes after the lock, which its connection may want
+    ObjectPtr<GSocket> socket;  // released after the lock, which ~Connection() may take
     const std::lock_guard guard(book_->lock);
     auto connection = book_->ends.pop(now);
     if (!connection)

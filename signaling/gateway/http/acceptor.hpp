@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Takes connections in for a SoupServer, with what libsoup's own listener lacks: a long queue, a
-// bound on connections from one address, an end for those whose request doesn't come in time or is
-// no HTTP, patience when the process is out of files, and no GSocket lost with each connection
-// (3.2).
+// Accepts connections for a SoupServer. libsoup's own listener lacks
+// - a long queue of the kernel's, emptied fast: whoever finds it full tries again only after a
+// second;
+// - a bound on connections from one address;
+// - an end for connections whose request doesn't come in time, or is no HTTP;
+// - a pause when the process is out of files;
+// and libsoup 3.2 loses one GSocket with each connection.
 #pragma once
 
 #include <libsoup/soup.h>
@@ -21,7 +24,8 @@ namespace agora::gateway {
 
 class Acceptor {
  public:
-  // Is offered a plain connection and what it began with, which is still to be read; true: taken.
+  // Is offered a plain connection and its first bytes, which are still to be read. True: it took
+  // the connection.
   using Opener = std::function<bool(GSocket *socket, std::string_view begin)>;
 
   // `socket` listens already. `certificate`: null for plain HTTP.
@@ -33,9 +37,9 @@ class Acceptor {
 
   void start ();
   void stop ();
-  // The socket below a request, which libsoup tells only for connections of its own listener.
+  // The socket below a request: libsoup knows it only for connections of its own listener.
   static GSocket *socket_of (SoupServerMessage *message);
-  // Its request has come: this socket has no deadline any more.
+  // The request has come: the socket has no deadline any more.
   static void release (GSocket *socket);
 
  private:
@@ -58,7 +62,7 @@ class Acceptor {
   Opener opener_;
   // Shared with each connection, which takes itself out at its end.
   const std::shared_ptr<Book> book_;
-  // Of the listener and of connections that have said nothing yet: one source for all of them.
+  // For the listener and for connections that have sent nothing yet: one source for all of them.
   const int epoll_;
   SourcePtr ready_;
   std::unordered_map<int, ObjectPtr<GSocket>> silent_;  // by their descriptors

@@ -13,16 +13,16 @@
 
 namespace agora::gateway {
 
-// Listens with a long queue: libsoup's own throttles a storm of reconnecting members.
+// Listens with a long queue: libsoup's own is too short for a storm of reconnecting members.
 ObjectPtr<GSocket> listen_tcp (const Endpoint &endpoint, GError **error);
 std::uint16_t port_of (GSocket *socket);
 
 // Without a port; "" where there is none.
 std::string peer_address (GSocket *socket);
 
-// libsoup keeps a request's body, however long it is. Bodies of this server are kept up to `limit`.
+// Bounds request bodies: libsoup itself would keep them, however long.
 void bound_bodies (SoupServer *server, std::size_t limit);
-// Nothing: it was longer than that.
+// Nothing: it was longer than the limit.
 std::optional<std::string_view> body_of (SoupServerMessage *message);
 
 void respond (SoupServerMessage *message, guint status, const char *type, std::string_view body);

@@ -41,7 +41,8 @@ std::variant<std::unique_ptr<HookListener>, std::string> HookListener::make(
   listener->secret_ = secret.empty() ? draw_secret() : std::move(secret);
   bound_bodies(listener->server_.get(), form_limit);
   soup_server_add_handler(listener->server_.get(), nullptr, on_request, listener.get(), nullptr);
-  // Many at once, all from one address, and no harm: who lacks the secret gets a short answer.
+  // No bound: the media server opens many connections from one address, and strangers cost little:
+  // a request without the secret gets an empty 404.
   constexpr auto any_number = std::numeric_limits<unsigned>::max();
   listener->acceptor_ =
       std::make_unique<Acceptor>(listener->server_.get(), socket.get(), nullptr, any_number);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The HTTP listener for the media server's hooks, apart from the one for members. Who doesn't know
-// the secret in the path learns nothing, not even that a path exists.
+// The HTTP listener for the media server's hooks, apart from the one for members. A request without
+// the secret in its path is answered with 404, whatever the path.
 #pragma once
 
 #include <libsoup/soup.h>
@@ -23,7 +23,8 @@ class HookListener {
   // The reply may come later; the media server waits for it.
   using Handler = std::function<void(const HookRequest &request, Reply reply)>;
 
-  // Listens when it returns; an error is a sentence for the operator. An empty secret is drawn.
+  // Listens when it returns; an error is a sentence for the operator. If `secret` is empty, a
+  // random one is made.
   static std::variant<std::unique_ptr<HookListener>, std::string> make (const Endpoint &endpoint,
                                                                         std::string secret);
   ~HookListener();

@@ -9,7 +9,8 @@
 namespace agora::gateway {
 
 namespace {
-// A session whose hook was just answered is not in nginx's lists yet: asked again this often.
+// nginx does not list a session yet whose hook was just answered, so that one is dropped in several
+// tries.
 constexpr int drop_tries = 5;
 constexpr unsigned drop_pause_ms = 100;
 constexpr unsigned timeout_s = 2;
@@ -41,7 +42,7 @@ MediaControl::~MediaControl() {
 
 void MediaControl::get(const std::string &url, Answer answer) {
   ObjectPtr<SoupMessage> message(soup_message_new("GET", url.c_str()));
-  // A fresh connection each time: an idle one may belong to an nginx that is gone.
+  // A new connection each time: an idle one may be to an nginx that has ended.
   soup_message_headers_append(soup_message_get_request_headers(message.get()), "Connection",
                               "close");
   auto on_answer = [] (GObject *session, GAsyncResult *result, gpointer data) {
@@ -80,7 +81,7 @@ void MediaControl::try_drop(const std::shared_ptr<Drop> &drop) {
     g_debug("Drop, try %d: %s", drop->tries, ok ? std::string(body).c_str() : "failed");
     if (auto done = std::exchange(drop->done, nullptr))
       done();
-    // A name alone may be another publisher's by the next try.
+    // By the next try, the name alone may be another publisher's.
     if ((ok && body != "0") || !drop->one_session || ++drop->tries >= drop_tries || !*here)
       return;
     struct Again {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The HTTP side of nginx-rtmp: its control module cuts sessions, its stat page tells that it lives.
+// The HTTP side of nginx-rtmp: its control module cuts sessions, its stat page shows that it is
+// alive.
 #pragma once
 
 #include <libsoup/soup.h>
@@ -15,7 +16,7 @@ namespace agora::gateway {
 
 class MediaControl {
  public:
-  // `socket_path`: the unix socket that everything goes to; "" : by the URL's own host.
+  // `socket_path`: the unix socket to connect to; "": the URL's host.
   MediaControl(std::string control_url, std::string app, const std::string &socket_path);
   ~MediaControl();
   MediaControl(const MediaControl &) = delete;
@@ -23,7 +24,7 @@ class MediaControl {
 
   void drop (const DropMedia &what, std::function<void()> done);
   using Answer = std::function<void(bool ok, std::string_view body)>;
-  // No answer comes after the destructor.
+  // After it no callback is called.
   void get (const std::string &url, Answer answer);
 
  private:

@@ -21,15 +21,15 @@ struct MediaAddress {
 class MediaServer {
  public:
   struct Callbacks {
-    // Serving for the first time; what can't be served at all is `failed`, and final.
+    // It serves for the first time. `failed`: it can't serve at all; final.
     std::function<void()> ready;
     std::function<void(const std::string &reason)> failed;
-    // Every session it carried is gone. It comes back by itself.
+    // All of its sessions have ended. It comes back by itself.
     std::function<void()> lost;
-    // The ids of the sessions that it carries, after something that may have cost some, and when it
-    // was asked for them (monotonic, us).
+    // After a fault that may have ended sessions: the ids of those that are left, and when it was
+    // asked for them (monotonic, us).
     std::function<void(const std::vector<std::uint64_t> &ids, std::int64_t asked)> sessions;
-    // It has been away for long; then, that it serves again.
+    // It has been away for --max-outage-seconds; then: it serves again.
     std::function<void()> away;
     std::function<void()> back;
     std::function<void()> stopped;
@@ -45,11 +45,11 @@ class MediaServer {
   virtual void start (const std::string &hooks, Callbacks callbacks) = 0;
   // Ends with `stopped`, within a second and a half.
   virtual void stop () = 0;
-  // `done` once the sessions are cut, or were gone, or can't be reached.
+  // `done` is called when the sessions are cut, have ended already, or can't be reached.
   virtual void drop (const DropMedia &what, std::function<void()> done) = 0;
   virtual bool alive () const = 0;
   virtual unsigned restarts () const = 0;
-  // It is down, and started again after so long a pause; else 0.
+  // While it is down: the pause before it is started again. Else 0.
   virtual unsigned pause_ms () const { return 0; }
 };
 

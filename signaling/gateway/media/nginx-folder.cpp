@@ -49,7 +49,7 @@ int take_lock (const std::string &folder) {
   return fd;
 }
 
-// The process that a folder's name carries; 0: the name isn't one of ours.
+// The process id in a folder's name; 0: the name is none of ours.
 pid_t owner_of (std::string_view name) {
   if (!name.starts_with(prefix))
     return 0;
@@ -63,7 +63,7 @@ pid_t owner_of (std::string_view name) {
   return std::stoi(std::string(digits));
 }
 
-// Master and workers of the nginx that runs in `folder`, the master first; none where none does.
+// Master and workers of the nginx that runs in `folder`, the master first; empty if none does.
 std::vector<pid_t> nginx_of (const std::string &folder) {
   g_autofree char *text = nullptr;
   if (!g_file_get_contents((folder + "/nginx.pid").c_str(), &text, nullptr, nullptr))
@@ -72,7 +72,7 @@ std::vector<pid_t> nginx_of (const std::string &folder) {
   const std::string process = "/proc/" + std::to_string(master);
   g_autofree char *words = nullptr;
   gsize size = 0;
-  // Its number may be another process's by now.
+  // The process id may have been given to another process.
   if (master <= 1 || !g_file_get_contents((process + "/cmdline").c_str(), &words, &size, nullptr) ||
       std::string_view(words, size).find(folder) == std::string_view::npos)
     return {};
@@ -82,8 +82,8 @@ std::vector<pid_t> nginx_of (const std::string &folder) {
   return all;
 }
 
-// It hears of its gateway's end by a signal, and goes: but not at once, and not while it is
-// stopped. Until then the port is its own.
+// Ends an nginx that outlived its gateway. The parent-death signal ends it too, but not at once,
+// and not while it is stopped; until then it holds the port.
 void end_nginx (const std::string &folder) {
   constexpr int limit_ms = 1000;
   const std::vector<pid_t> all = nginx_of(folder);
@@ -104,7 +104,7 @@ void end_nginx (const std::string &folder) {
   }
 }
 
-// A pid says nothing across containers that share the folder: the lock has the last word.
+// Containers that share the folder don't share process ids, so the file lock decides.
 void sweep (const std::string &parent) {
   std::error_code error;
   for (fs::directory_iterator each(parent, error), end; !error && each != end;
@@ -130,7 +130,8 @@ bool is_file (const std::string &path) {
   return g_file_test(path.c_str(), G_FILE_TEST_IS_REGULAR);
 }
 
-// The worker needs no file at all, so it gets no rights. Names differ between distributions.
+// The user that nginx's worker runs as. It needs no file, so it gets no rights. Distributions name
+// it differently.
 std::string worker_user () {
   if (geteuid() != 0)
     return "";
@@ -206,8 +207,8 @@ std::variant<NginxPaths, std::string> find_nginx (const Options &options) {
   return paths;
 }
 
-// Every path that is compiled into nginx is given anew, so that it finds and leaves nothing
-// elsewhere. No `interleave` or `wait_video`: an audio-only listener would get nothing.
+// Replaces each path that is compiled into nginx, so that it reads and writes nothing elsewhere.
+// No `interleave` or `wait_video`: an audio-only listener would get nothing.
 std::string nginx_configuration (const NginxConfig &config) {
   std::ostringstream text;
   text << "load_module \"" << config.paths.module << "\";\n"

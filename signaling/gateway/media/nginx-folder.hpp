@@ -17,7 +17,7 @@ namespace agora::gateway {
 // Mode 0700 below the folder for temporary files, locked while its owner lives; removed with it.
 class NginxFolder {
  public:
-  // A folder, or why there is none. Sweeps what killed gateways of this user have left.
+  // A folder, or why there is none. Removes the folders that killed gateways of this user left.
   static std::variant<std::unique_ptr<NginxFolder>, std::string> make ();
   ~NginxFolder();
   NginxFolder(const NginxFolder &) = delete;

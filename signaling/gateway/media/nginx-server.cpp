@@ -21,24 +21,25 @@ constexpr unsigned start_poll_ms = 20;
 constexpr unsigned poll_ms = 1000;
 constexpr std::int64_t start_limit_us = 10 * G_USEC_PER_SEC;
 constexpr std::int64_t frozen_us = 3 * G_USEC_PER_SEC;
-// A poll this late says that we stood still, not nginx.
+// If a poll is this late, the gateway stood still, not nginx.
 constexpr std::int64_t stall_us = G_USEC_PER_SEC;
 constexpr unsigned stop_limit_ms = 1000;
-// A child that lived this long starts the pauses over.
+// After a child that lived this long, the pauses begin anew with the shortest.
 constexpr std::int64_t long_life_us = 10 * G_USEC_PER_SEC;
 constexpr unsigned longest_pause_ms = 10'000;
 // After an outage, a child that lived this long counts as back.
 constexpr std::int64_t settled_us = 3 * G_USEC_PER_SEC;
 constexpr int inherited_fd = 3;
-// Small, so that a publisher soon notices a server that stands still; accepted sockets inherit it.
+// Receive buffer of accepted sockets, which inherit it. Small, so that a publisher soon notices a
+// server that stands still.
 constexpr int receive_buffer = 16 * 1024;
 constexpr const char *stat_url = "http://localhost/stat";
 constexpr const char *sessions_url = "http://localhost/sessions";
-// How long sessions are counted after something that may have cost some: what was admitted just
-// before it is too fresh for the first count.
+// How long the sessions are counted after a fault that may have ended some. One count is not
+// enough: nginx doesn't list a session yet that was admitted just before.
 constexpr std::int64_t count_us = 5 * G_USEC_PER_SEC;
-// The master replaces workers without a pause. So many, each within so long after the one before,
-// and all of it is started anew, with pauses that grow.
+// The master replaces workers without a pause. After this many, each within this time of the one
+// before, all of nginx is started anew, with growing pauses.
 constexpr unsigned most_replacements = 3;
 constexpr std::int64_t replacement_us = 5 * G_USEC_PER_SEC;
 
@@ -84,7 +85,7 @@ class NginxServer::Child : public std::enable_shared_from_this<NginxServer::Chil
     child->process_.reset(g_subprocess_launcher_spawnv(launcher.get(), arguments, error));
     if (!child->process_)
       return nullptr;
-    // Without one, it has ended already.
+    // No process id: it has ended already.
     if (const char *id = g_subprocess_get_identifier(child->process_.get()))
       child->group_ = std::stoi(id);
     child->lines_.reset(
@@ -92,7 +93,7 @@ class NginxServer::Child : public std::enable_shared_from_this<NginxServer::Chil
     return child;
   }
 
-  // `gone` is called once, when nothing of this run is left, with the reason nginx gave, if any.
+  // `gone` is called once, when all processes of this run have ended, with nginx's reason, if any.
   void watch (std::function<void(const std::string &)> gone) {
     gone_ = std::move(gone);
     g_subprocess_wait_async(process_.get(), nullptr, on_exit, hold());
@@ -103,7 +104,7 @@ class NginxServer::Child : public std::enable_shared_from_this<NginxServer::Chil
     if (!exited_)
       g_subprocess_send_signal(process_.get(), SIGTERM);
   }
-  // The group: a worker outlives a master that was killed.
+  // The whole process group: a worker outlives a master that was killed.
   void kill_all () {
     if (group_ > 0 && (!at_end_ || !exited_))
       kill(-group_, SIGKILL);
@@ -114,7 +115,7 @@ class NginxServer::Child : public std::enable_shared_from_this<NginxServer::Chil
   Self *hold () { return new Self(shared_from_this()); }
 
   static void in_child (gpointer parent) {
-    // A group of its own: Ctrl-C in a terminal is the gateway's to handle.
+    // A process group of its own: Ctrl-C in a terminal must reach the gateway alone.
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != GPOINTER_TO_INT(parent))
@@ -151,13 +152,13 @@ class NginxServer::Child : public std::enable_shared_from_this<NginxServer::Chil
     if (mark == std::string_view::npos)
       mark = line.find("[error] ");
     if (mark != std::string_view::npos) {
-      // "[emerg] 12#12: text": the text is what people need.
+      // Only the text of "[emerg] 12#12: text".
       auto text = line.find(": ", mark);
       last_words_ = line.substr(text == std::string_view::npos ? mark : text + 2);
     } else if (line.find("[notice] ") == std::string_view::npos) {
       fallback_ = line;
     }
-    // What ends it at its start, [emerg], is told by whoever waits for it.
+    // [emerg] ends it at its start; the caller that waits for it reports that.
     if (line.find("[alert] ") != std::string_view::npos ||
         line.find("[crit] ") != std::string_view::npos)
       g_warning("nginx: %s", valid.get());
@@ -188,7 +189,7 @@ std::variant<std::unique_ptr<MediaServer>, std::string> NginxServer::make(const 
     return *problem;
   g_autoptr(GError) error = nullptr;
   auto server = std::unique_ptr<NginxServer>(new NginxServer);
-  // First: it ends what a gateway that was killed has left.
+  // First of all: making the folder ends an nginx that a killed gateway left.
   auto folder = NginxFolder::make();
   if (auto *problem = std::get_if<std::string>(&folder))
     return *problem;
@@ -231,7 +232,7 @@ void NginxServer::start(const std::string &hooks, Callbacks callbacks) {
   watch_ = std::make_unique<MediaControl>("", config_.app, config_.socket);
   auto text = nginx_configuration(config_);
   g_autoptr(GError) error = nullptr;
-  // 0600: the hooks' secret is in it.
+  // Mode 0600: it holds the hooks' secret.
   if (!g_file_set_contents_full(folder_->file("nginx.conf").c_str(), text.c_str(),
                                 static_cast<gssize>(text.size()), G_FILE_SET_CONTENTS_NONE, 0600,
                                 &error)) {
@@ -242,7 +243,7 @@ void NginxServer::start(const std::string &hooks, Callbacks callbacks) {
 }
 
 void NginxServer::spawn() {
-  // What a killed nginx has left would be in the way of its successor.
+  // The socket file of a killed nginx would stop the next one from listening there.
   unlink(config_.socket.c_str());
   state_ = State::starting;
   started_ = heard_ = g_get_monotonic_time();
@@ -266,7 +267,7 @@ void NginxServer::poll() {
   auto now = g_get_monotonic_time();
   if (now - poll_due_ > stall_us) {
     heard_ = now;
-    // Hooks may have found nobody.
+    // Hooks may have been lost while the gateway stood still.
     count_sessions();
   }
   auto patience = state_ == State::starting ? start_limit_us : frozen_us;
@@ -309,8 +310,8 @@ void NginxServer::on_stat(bool ok, std::string_view body, bool with_sessions, st
   }
 }
 
-// The master has replaced a worker that died. Whoever has come to the new one already must not be
-// taken for gone.
+// The master has replaced a worker that died. Sessions of the new worker must not be taken for
+// ended.
 void NginxServer::replaced() {
   restarts_++;
   g_warning("nginx has a new worker process");
@@ -336,7 +337,7 @@ void NginxServer::serving() {
   g_message("nginx serves again");
 }
 
-// Once it has served for a while: one that keeps dying isn't back.
+// Only when it has served for a while: one that keeps dying is not back.
 void NginxServer::lasted() {
   away_since_ = 0;
   if (std::exchange(told_away_, false))
@@ -375,7 +376,7 @@ void NginxServer::on_gone(const std::string &last_words) {
   g_warning("nginx ended%s%s; starting it again in %u ms", last_words.empty() ? "" : ": ",
             last_words.c_str(), pause_ms_);
   timer_.in(pause_ms_);
-  // Sessions are let in as soon as it runs, whether we have seen it serve or not.
+  // It admits sessions as soon as it runs, before the first poll has seen it.
   callbacks_.lost();
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The embedded nginx-rtmp: a child on a listening socket that we keep, so that it comes back on the
-// same port, started again when it dies or no longer answers. Main loop only; made on the thread
-// that started the program, since the kernel ties the child's life to that thread's.
+// The embedded nginx-rtmp, a child process. It is started again when it dies or no longer answers;
+// the listening socket is ours, so that the port stays the same. Main loop only. Made on the main
+// thread: the kernel's parent-death signal comes when the thread that forked ends.
 #pragma once
 
 #include <memory>
@@ -52,7 +52,7 @@ class NginxServer : public MediaServer {
   MediaAddress address_;
   ObjectPtr<GSocket> socket_;
   std::unique_ptr<MediaControl> control_;
-  // Of its own, so that thousands of drops can't delay it.
+  // A connection of its own, so that thousands of drops can't delay the poll.
   std::unique_ptr<MediaControl> watch_;
   std::shared_ptr<Child> child_;
   Callbacks callbacks_;
@@ -65,7 +65,7 @@ class NginxServer : public MediaServer {
   std::int64_t heard_ = 0;     // its last sign of life
   std::int64_t poll_due_ = 0;  // monotonic, us
   std::string worker_;         // the worker's pid, as the stat page has it
-  // Its sessions are asked for as well until then: monotonic, us.
+  // Until then each poll asks for the sessions, too: monotonic, us.
   std::int64_t count_until_ = 0;
   std::int64_t replaced_ = 0;    // when the last new worker was seen, and how many
   unsigned replacements_ = 0;    // came one soon after another

@@ -20,7 +20,7 @@ using protocol::Role;
 namespace {
 
 constexpr std::int64_t default_ban_s = 3600;
-// As the vendor's mode numbers go: 1 is communication, where all are equal.
+// The vendor's number for live broadcast; 1 would be communication, where all members are equal.
 constexpr int live_mode = 2;
 
 AdminAnswer success (std::string body) {
@@ -91,7 +91,7 @@ void read_whom (AdminFields &asked, Rule &rule) {
   if (asked.has("ip")) {
     auto text = asked.text("ip", Need::required);
     ObjectPtr<GInetAddress> address(g_inet_address_new_from_string(text.c_str()));
-    // One spelling, so that it compares.
+    // Normalised, so that it can be compared.
     if (address)
       rule.address = plain_address(CharPtr(g_inet_address_to_string(address.get())).get());
     else
@@ -120,7 +120,7 @@ AdminAnswer Admin::answer(const AdminRequest &request) {
     return admin_failure(401,
                          "Authorization: expected the admin token, as \"Bearer TOKEN\", or as the "
                          "password of Basic");
-  // After that, so that strangers can't use it up.
+  // After the token was checked, so that strangers can't use up the operator's allowance.
   if (!allowance_.take(request.now.mono_ms))
     return admin_failure(429, "too many requests: try again in a second");
   if (!request.body)

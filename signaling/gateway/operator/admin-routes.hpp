@@ -15,7 +15,7 @@ namespace agora::gateway {
 
 class Admin {
  public:
-  // `token`: what callers have to show; "": nobody gets in.
+  // `token`: what callers have to show; "": administration is off.
   Admin(RuleBook &book, std::string token, unsigned requests_per_second)
       : book_(book),
         token_(std::move(token)),

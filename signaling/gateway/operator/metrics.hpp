@@ -17,7 +17,7 @@ namespace agora::gateway {
 
 class Metrics {
  public:
-  // What is only looked at when someone asks.
+  // Figures that are collected only when someone asks.
   struct Snapshot {
     Totals totals;
     std::size_t sockets = 0;
@@ -37,7 +37,7 @@ class Metrics {
     sent_bytes_ += bytes;
   }
   void hook (HookCall call, bool allowed) { hooks_[{call, allowed}]++; }
-  // Once a second: how late the loop came to it.
+  // Once a second: how late the main loop was.
   void lag (double seconds) { lags_[lag_at_++ % lags_.size()] = seconds; }
 
   std::string text (const Snapshot &snapshot) const;
@@ -48,7 +48,7 @@ class Metrics {
   std::uint64_t sent_frames_ = 0;
   std::uint64_t sent_bytes_ = 0;
   std::map<std::pair<HookCall, bool>, std::uint64_t> hooks_;
-  // So long that a scrape each 15 s misses none.
+  // A scrape every 15 s sees each of them.
   std::array<double, 15> lags_{};
   std::size_t lag_at_ = 0;
 };

@@ -17,13 +17,13 @@ namespace {
 constexpr std::size_t queue_limit = 10'000;
 constexpr unsigned at_once = 8;
 constexpr unsigned timeout_s = 10;
-// From half a second to a minute: three minutes in all.
+// Pauses of 0.5, 1, 2, 4, 8, 16, 32, 60, 60 s: three minutes in all.
 constexpr unsigned tries_limit = 10;
 constexpr std::int64_t first_pause_us = G_USEC_PER_SEC / 2;
 constexpr std::int64_t longest_pause_us = std::int64_t{60} * G_USEC_PER_SEC;
 constexpr gsize answer_bytes = 16 * 1024;
 
-// The vendor's number; 0: it has none for that.
+// The vendor's number of this event; 0: it has none.
 int event_type (const Notice &notice) {
   bool speaks = notice.role == protocol::Role::broadcaster;
   switch (notice.kind) {
@@ -65,7 +65,7 @@ std::string body_of (const Notice &notice, int type, const std::string &id) {
 
 std::int64_t pause_after (unsigned tries) {
   auto pause = std::min(first_pause_us << std::min(tries - 1, 10U), longest_pause_us);
-  // So that what failed together doesn't come back together.
+  // By chance ±20 %, so that events that failed together aren't all sent again together.
   return static_cast<std::int64_t>(g_random_double_range(0.8, 1.2) * static_cast<double>(pause));
 }
 
@@ -137,7 +137,7 @@ void Webhooks::send(Event event) {
   under_way_++;
   event.tries++;
   ObjectPtr<SoupMessage> message(soup_message_new("POST", url_.c_str()));
-  // Who was told what by redirection is not the operator's choice.
+  // The operator named one receiver: no redirection to another.
   soup_message_add_flags(message.get(), SOUP_MESSAGE_NO_REDIRECT);
   auto *headers = soup_message_get_request_headers(message.get());
   soup_message_headers_append(headers, "Agora-Signature",
@@ -164,7 +164,7 @@ void Webhooks::on_head(GObject *session, GAsyncResult *result, gpointer data) {
   auto status = soup_message_get_status(message);
   attempt->taken = SOUP_STATUS_IS_SUCCESSFUL(status);
   attempt->why = "it answered with " + std::to_string(static_cast<int>(status));
-  // What it says doesn't matter, but unread it would cost the connection.
+  // The body is of no interest, but must be read for the connection to be used again.
   auto *cancellable = attempt->webhooks->cancellable_.get();
   g_input_stream_skip_async(stream.get(), answer_bytes, G_PRIORITY_LOW, cancellable, on_body,
                             attempt.release());

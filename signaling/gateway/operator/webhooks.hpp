@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Tells a receiver of the operator's what happens in the channels: signed, again when it didn't
-// take it, and never in anyone's way. Main loop only.
+// Tells the operator's receiver what happens in the channels. Events are signed, are sent again
+// when the receiver didn't take them, and delay nobody. Main loop only.
 #pragma once
 
 #include <libsoup/soup.h>
@@ -55,12 +55,12 @@ class Webhooks {
 
   const std::string url_;
   const std::string secret_;
-  const std::string prefix_;  // of the ids, so that no two runs have one in common
+  const std::string prefix_;  // of the event ids: random, so that two runs share none
   std::function<void()> idle_;
   ObjectPtr<SoupSession> session_;
   ObjectPtr<GCancellable> cancellable_;
   std::deque<Event> due_;
-  std::multimap<std::int64_t, Event> resting_;  // until then: monotonic, us
+  std::multimap<std::int64_t, Event> resting_;  // by the time of the next try: monotonic, us
   unsigned under_way_ = 0;
   std::uint64_t last_id_ = 0;
   WebhookCounts counts_;

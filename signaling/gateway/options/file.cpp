@@ -19,7 +19,7 @@ Problem read_config (const std::string &path, Options &options) {
   KeyFilePtr file(g_key_file_new());
   g_autoptr(GError) error = nullptr;
   if (!g_key_file_load_from_file(file.get(), path.c_str(), G_KEY_FILE_NONE, &error)) {
-    // GLib would quote the line, whatever is in it.
+    // GLib's message would quote the line, which may hold a secret.
     bool bad_line = g_error_matches(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_PARSE);
     return "--config=" + path + ": " +
            (bad_line ? "expected a key file: [gateway], and below it lines NAME=VALUE"

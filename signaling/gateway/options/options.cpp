@@ -31,7 +31,7 @@ gboolean on_option (const gchar *name, const gchar *value, gpointer data, GError
   return TRUE;
 }
 
-// What only the whole can tell.
+// Options that need, or exclude, each other.
 Problem check (const Options &options) {
   if (options.apps.empty())
     return "no app to serve: give at least one --app=ID[:CERTIFICATE], here or in --config, or an "
@@ -57,7 +57,7 @@ Problem check (const Options &options) {
 }  // namespace
 
 std::variant<Options, OptionsExit> parse_options (int argc, char **argv) {
-  // Parsing takes them out of the list; what they hold is copied by then.
+  // A copy: parsing removes arguments from argv. Their texts stay where they are.
   const std::vector<char *> given(argv, argv + argc);
   CommandLine line;
   g_autofree char *config = nullptr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the operator asked for: command line and key file, one table of names for both.
+// The gateway's options, out of the command line and the key file of --config.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace agora::gateway {
 
-// Bounds of what one socket may send us, and of what may wait for it.
+// Bounds of what one socket may send, and of what may wait to be sent to it.
 struct FrameLimits {
   unsigned bytes = 64 * 1024;
   unsigned depth = 16;
@@ -22,7 +22,7 @@ struct Options {
   std::vector<AppOption> apps;
   Endpoint listen{"127.0.0.1", 8080};
   Endpoint rtmp_listen{"127.0.0.1", 1935};
-  // Pages that may connect, by what browsers send; "*" for all. Programs send none.
+  // Web pages that may connect, by the Origin that browsers send; "*": all. Programs send none.
   std::vector<std::string> allow_origins{"https://servicewechat.com"};
   std::string public_host;  // "": the name that the client used
   std::string nginx;        // "": look in the usual places

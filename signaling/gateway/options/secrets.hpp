@@ -12,14 +12,14 @@ struct SecretFileError {
   std::string reason;
 };
 
-// `plain` is good in a URL's path as it stands.
+// `plain`: letters, digits, '-' and '_', which a URL's path takes as they are.
 enum class SecretKind { plain, printable };
 
 // The first line of the file that `option` names; the file is read once.
 std::variant<std::string, SecretFileError> read_secret (const char *option, const std::string &file,
                                                         SecretKind kind);
 
-// `ID:CERTIFICATE` without what must not be seen, however it got into the text.
+// `text` up to the first colon: `ID:CERTIFICATE` without its certificate.
 std::string without_certificate (const std::string &text);
 // Overwrites the certificates of a command line that has been read, so that `ps` doesn't show them.
 void hide_certificates (const std::vector<char *> &arguments);

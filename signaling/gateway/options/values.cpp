@@ -106,7 +106,7 @@ Problem set_url (std::string &url, std::string_view text, const char *scheme, bo
   return {};
 }
 
-// Its query may hold what the receiver wants to see.
+// A query is allowed: it may hold something for the receiver.
 Problem set_webhook (std::string &url, std::string_view text) {
   std::string copy(text);
   g_autoptr(GUri) uri = g_uri_parse(copy.c_str(), G_URI_FLAGS_NONE, nullptr);
