@@ -19,6 +19,8 @@ namespace protocol = agora::protocol;
  *
  * Fails with %AGORA_ERROR_INVALID_ARGUMENT where @app_id is empty, blank at an end or "null", and
  * with %AGORA_ERROR_INVALID_ORDER in a channel.
+ *
+ * Since: 0.1
  */
 void agora_client_init_async (AgoraClient *self, const char *app_id, GCancellable *cancellable,
                               GAsyncReadyCallback callback, gpointer user_data) {
@@ -38,6 +40,8 @@ void agora_client_init_async (AgoraClient *self, const char *app_id, GCancellabl
  * Ends [method@AgoraSignaling.Client.init_async].
  *
  * Returns: whether it went well.
+ *
+ * Since: 0.1
  */
 gboolean agora_client_init_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
   g_return_val_if_fail(is_of(self, result, reinterpret_cast<gpointer>(agora_client_init_async)),
@@ -64,6 +68,8 @@ gboolean agora_client_init_finish (AgoraClient *self, GAsyncResult *result, GErr
  * this, and with what the gateway says: see [error@AgoraSignaling.Error]. Nothing is tried twice:
  * the client is in %AGORA_STATE_FAILED then, and may join again. Where it is cancelled the client
  * is idle.
+ *
+ * Since: 0.1
  */
 void agora_client_join_async (AgoraClient *self, const char *token, const char *channel, guint uid,
                               GCancellable *cancellable, GAsyncReadyCallback callback,
@@ -88,6 +94,8 @@ void agora_client_join_async (AgoraClient *self, const char *token, const char *
  *
  * Enters a channel as [method@AgoraSignaling.Client.join_async] does, under a name in place of a
  * uid. To be ended by [method@AgoraSignaling.Client.join_finish].
+ *
+ * Since: 0.1
  */
 void agora_client_join_account_async (AgoraClient *self, const char *token, const char *channel,
                                       const char *account, GCancellable *cancellable,
@@ -110,6 +118,8 @@ void agora_client_join_account_async (AgoraClient *self, const char *token, cons
  * [method@AgoraSignaling.Client.join_account_async].
  *
  * Returns: the member's uid; 0 where it failed.
+ *
+ * Since: 0.1
  */
 guint agora_client_join_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
   g_return_val_if_fail(
@@ -137,6 +147,8 @@ guint agora_client_join_finish (AgoraClient *self, GAsyncResult *result, GError 
  * who is there by [signal@AgoraSignaling.Client::stream-added]. The client does this by itself when
  * it loses the gateway: a call is only of use to an application that starts anew. Fails as
  * [method@AgoraSignaling.Client.join_async] does.
+ *
+ * Since: 0.1
  */
 void agora_client_rejoin_async (AgoraClient *self, const char *token, const char *channel,
                                 guint uid, const guint *speakers, gsize n_speakers,
@@ -162,6 +174,8 @@ void agora_client_rejoin_async (AgoraClient *self, const char *token, const char
  * Ends [method@AgoraSignaling.Client.rejoin_async].
  *
  * Returns: the member's uid; 0 where it failed.
+ *
+ * Since: 0.1
  */
 guint agora_client_rejoin_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
   g_return_val_if_fail(is_of(self, result, reinterpret_cast<gpointer>(agora_client_rejoin_async)),
@@ -180,6 +194,8 @@ guint agora_client_rejoin_finish (AgoraClient *self, GAsyncResult *result, GErro
  *
  * Sets the role: before join for the join that follows, in a channel at once. A broadcaster that
  * becomes audience is unpublished.
+ *
+ * Since: 0.1
  */
 void agora_client_set_role_async (AgoraClient *self, AgoraRole role, GCancellable *cancellable,
                                   GAsyncReadyCallback callback, gpointer user_data) {
@@ -199,6 +215,8 @@ void agora_client_set_role_async (AgoraClient *self, AgoraRole role, GCancellabl
  * Ends [method@AgoraSignaling.Client.set_role_async].
  *
  * Returns: whether it went well.
+ *
+ * Since: 0.1
  */
 gboolean agora_client_set_role_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
   g_return_val_if_fail(is_of(self, result, reinterpret_cast<gpointer>(agora_client_set_role_async)),
@@ -217,6 +235,8 @@ gboolean agora_client_set_role_finish (AgoraClient *self, GAsyncResult *result, 
  *
  * Gives the gateway another token before the old one has expired. While the client is reconnecting
  * the token is kept for the return, and the old one may have expired meanwhile.
+ *
+ * Since: 0.1
  */
 void agora_client_renew_token_async (AgoraClient *self, const char *token,
                                      GCancellable *cancellable, GAsyncReadyCallback callback,
@@ -235,6 +255,8 @@ void agora_client_renew_token_async (AgoraClient *self, const char *token,
  * Ends [method@AgoraSignaling.Client.renew_token_async].
  *
  * Returns: whether it went well.
+ *
+ * Since: 0.1
  */
 gboolean agora_client_renew_token_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
   g_return_val_if_fail(
@@ -255,6 +277,8 @@ gboolean agora_client_renew_token_finish (AgoraClient *self, GAsyncResult *resul
  * under way fail with %AGORA_ERROR_SOCKET_GONE.
  *
  * Fails with %AGORA_ERROR_NOT_JOINED where there is nothing to leave.
+ *
+ * Since: 0.1
  */
 void agora_client_leave_async (AgoraClient *self, GCancellable *cancellable,
                                GAsyncReadyCallback callback, gpointer user_data) {
@@ -272,6 +296,8 @@ void agora_client_leave_async (AgoraClient *self, GCancellable *cancellable,
  * Ends [method@AgoraSignaling.Client.leave_async].
  *
  * Returns: whether it went well.
+ *
+ * Since: 0.1
  */
 gboolean agora_client_leave_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
   g_return_val_if_fail(is_of(self, result, reinterpret_cast<gpointer>(agora_client_leave_async)),

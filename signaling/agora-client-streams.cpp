@@ -35,6 +35,8 @@ protocol::Target target_of (AgoraTarget target) {
  * Fails with %AGORA_ERROR_NOT_PERMITTED for an audience, and for a token without that privilege;
  * with %AGORA_ERROR_NOT_JOINED outside of a channel; with %AGORA_ERROR_SOCKET_GONE at once while
  * the client is reconnecting.
+ *
+ * Since: 0.1
  */
 void agora_client_publish_async (AgoraClient *self, GCancellable *cancellable,
                                  GAsyncReadyCallback callback, gpointer user_data) {
@@ -52,6 +54,8 @@ void agora_client_publish_async (AgoraClient *self, GCancellable *cancellable,
  * Ends [method@AgoraSignaling.Client.publish_async].
  *
  * Returns: (transfer full): an rtmp:// URL for this member alone; %NULL where it failed.
+ *
+ * Since: 0.1
  */
 char *agora_client_publish_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
   g_return_val_if_fail(is_of(self, result, reinterpret_cast<gpointer>(agora_client_publish_async)),
@@ -69,6 +73,8 @@ char *agora_client_publish_finish (AgoraClient *self, GAsyncResult *result, GErr
  *
  * Takes one's voice out of the channel. The push URL is void then. Fails as
  * [method@AgoraSignaling.Client.publish_async] does.
+ *
+ * Since: 0.1
  */
 void agora_client_unpublish_async (AgoraClient *self, GCancellable *cancellable,
                                    GAsyncReadyCallback callback, gpointer user_data) {
@@ -86,6 +92,8 @@ void agora_client_unpublish_async (AgoraClient *self, GCancellable *cancellable,
  * Ends [method@AgoraSignaling.Client.unpublish_async].
  *
  * Returns: whether it went well.
+ *
+ * Since: 0.1
  */
 gboolean agora_client_unpublish_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
   g_return_val_if_fail(
@@ -103,6 +111,8 @@ gboolean agora_client_unpublish_finish (AgoraClient *self, GAsyncResult *result,
  *
  * Asks for a fresh push URL in place of the one that publish gave. Fails as
  * [method@AgoraSignaling.Client.publish_async] does.
+ *
+ * Since: 0.1
  */
 void agora_client_update_push_url_async (AgoraClient *self, GCancellable *cancellable,
                                          GAsyncReadyCallback callback, gpointer user_data) {
@@ -120,6 +130,8 @@ void agora_client_update_push_url_async (AgoraClient *self, GCancellable *cancel
  * Ends [method@AgoraSignaling.Client.update_push_url_async].
  *
  * Returns: (transfer full): an rtmp:// URL for this member alone; %NULL where it failed.
+ *
+ * Since: 0.1
  */
 char *agora_client_update_push_url_finish (AgoraClient *self, GAsyncResult *result,
                                            GError **error) {
@@ -142,6 +154,8 @@ char *agora_client_update_push_url_finish (AgoraClient *self, GAsyncResult *resu
  * Fails with %AGORA_ERROR_NOT_PUBLISHING where there is nothing to hear of @uid; wait for
  * [signal@AgoraSignaling.Client::stream-added]. With %AGORA_ERROR_SOCKET_GONE at once while the
  * client is reconnecting.
+ *
+ * Since: 0.1
  */
 void agora_client_subscribe_async (AgoraClient *self, guint uid, GCancellable *cancellable,
                                    GAsyncReadyCallback callback, gpointer user_data) {
@@ -160,6 +174,8 @@ void agora_client_subscribe_async (AgoraClient *self, guint uid, GCancellable *c
  * Ends [method@AgoraSignaling.Client.subscribe_async].
  *
  * Returns: (transfer full): an rtmp:// URL for this member alone; %NULL where it failed.
+ *
+ * Since: 0.1
  */
 char *agora_client_subscribe_finish (AgoraClient *self, GAsyncResult *result, int *rotation,
                                      GError **error) {
@@ -180,6 +196,8 @@ char *agora_client_subscribe_finish (AgoraClient *self, GAsyncResult *result, in
  * @user_data: for @callback.
  *
  * Gives a play URL back.
+ *
+ * Since: 0.1
  */
 void agora_client_unsubscribe_async (AgoraClient *self, guint uid, GCancellable *cancellable,
                                      GAsyncReadyCallback callback, gpointer user_data) {
@@ -197,6 +215,8 @@ void agora_client_unsubscribe_async (AgoraClient *self, guint uid, GCancellable 
  * Ends [method@AgoraSignaling.Client.unsubscribe_async].
  *
  * Returns: whether it went well.
+ *
+ * Since: 0.1
  */
 gboolean agora_client_unsubscribe_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
   g_return_val_if_fail(
@@ -217,6 +237,8 @@ gboolean agora_client_unsubscribe_finish (AgoraClient *self, GAsyncResult *resul
  *
  * Stops or resumes receiving a speaker that is subscribed to. Fails with %AGORA_ERROR_BAD_REQUEST
  * before subscribe.
+ *
+ * Since: 0.1
  */
 void agora_client_mute_async (AgoraClient *self, guint uid, AgoraTarget target, gboolean mute,
                               GCancellable *cancellable, GAsyncReadyCallback callback,
@@ -236,6 +258,8 @@ void agora_client_mute_async (AgoraClient *self, guint uid, AgoraTarget target, 
  * Ends [method@AgoraSignaling.Client.mute_async].
  *
  * Returns: whether it went well.
+ *
+ * Since: 0.1
  */
 gboolean agora_client_mute_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
   g_return_val_if_fail(is_of(self, result, reinterpret_cast<gpointer>(agora_client_mute_async)),
@@ -254,6 +278,8 @@ gboolean agora_client_mute_finish (AgoraClient *self, GAsyncResult *result, GErr
  * @user_data: for @callback.
  *
  * Tells the others that one is silent on purpose. The publication and its URL stay.
+ *
+ * Since: 0.1
  */
 void agora_client_mute_local_async (AgoraClient *self, AgoraTarget target, gboolean mute,
                                     GCancellable *cancellable, GAsyncReadyCallback callback,
@@ -273,6 +299,8 @@ void agora_client_mute_local_async (AgoraClient *self, AgoraTarget target, gbool
  * Ends [method@AgoraSignaling.Client.mute_local_async].
  *
  * Returns: whether it went well.
+ *
+ * Since: 0.1
  */
 gboolean agora_client_mute_local_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
   g_return_val_if_fail(
@@ -291,6 +319,8 @@ gboolean agora_client_mute_local_finish (AgoraClient *self, GAsyncResult *result
  * @user_data: for @callback.
  *
  * Chooses between a speaker's streams. Of a voice there is only one.
+ *
+ * Since: 0.1
  */
 void agora_client_set_remote_stream_type_async (AgoraClient *self, guint uid, int type,
                                                 GCancellable *cancellable,
@@ -309,6 +339,8 @@ void agora_client_set_remote_stream_type_async (AgoraClient *self, guint uid, in
  * Ends [method@AgoraSignaling.Client.set_remote_stream_type_async].
  *
  * Returns: whether it went well.
+ *
+ * Since: 0.1
  */
 gboolean agora_client_set_remote_stream_type_finish (AgoraClient *self, GAsyncResult *result,
                                                      GError **error) {

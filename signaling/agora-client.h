@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 the agora developers */
 /* AgoraClient: one member of one channel. */
 #pragma once
 
@@ -15,6 +16,8 @@ G_BEGIN_DECLS
  * @AGORA_ROLE_BROADCASTER: may publish.
  *
  * What a member may do in its channel.
+ *
+ * Since: 0.1
  */
 typedef enum {
   AGORA_ROLE_AUDIENCE,
@@ -28,6 +31,8 @@ typedef enum {
  * @AGORA_TARGET_ALL: both.
  *
  * What a mute is about.
+ *
+ * Since: 0.1
  */
 typedef enum {
   AGORA_TARGET_AUDIO,
@@ -45,6 +50,8 @@ typedef enum {
  * @AGORA_STATE_FAILED: out of the channel for good: join again, or drop the client.
  *
  * Where a client is.
+ *
+ * Since: 0.1
  */
 typedef enum {
   AGORA_STATE_IDLE,

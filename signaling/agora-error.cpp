@@ -99,6 +99,8 @@ bool is_final (AgoraError code) {
  * The error domain of the library, behind the macro AGORA_ERROR.
  *
  * Returns: the quark.
+ *
+ * Since: 0.1
  */
 GQuark agora_error_quark () {
   static const GQuark quark = g_quark_from_static_string("agora-error-quark");
@@ -114,6 +116,8 @@ GQuark agora_error_quark () {
  * and trying again is worth it.
  *
  * Returns: whether @error is of the domain of this library, and final.
+ *
+ * Since: 0.1
  */
 gboolean agora_error_is_final (const GError *error) {
   return error != nullptr && error->domain == AGORA_ERROR &&

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 the agora developers */
 /* AgoraError: what can go wrong, by what a caller can do about it. */
 #pragma once
 
@@ -12,6 +13,8 @@ G_BEGIN_DECLS
  * AGORA_ERROR:
  *
  * The error domain of the library. Its codes are [error@AgoraSignaling.Error].
+ *
+ * Since: 0.1
  */
 #define AGORA_ERROR (agora_error_quark())
 
@@ -44,6 +47,8 @@ G_BEGIN_DECLS
  * @AGORA_ERROR_UNREACHABLE: no server could be reached, or what answered is no gateway (905).
  *
  * Errors of the library.
+ *
+ * Since: 0.1
  */
 typedef enum {
   AGORA_ERROR_INVALID_ARGUMENT,

@@ -60,6 +60,8 @@ void log_line (AgoraLogLevel level, const std::string &channel, protocol::Uid ui
  *
  * Sets how much the library logs, in the whole process. Tokens are in no line of any level. May be
  * called from any thread.
+ *
+ * Since: 0.1
  */
 void agora_log_set_level (AgoraLogLevel level) {
   log_level = level;
@@ -71,6 +73,8 @@ void agora_log_set_level (AgoraLogLevel level) {
  * Tells how much the library logs. May be called from any thread.
  *
  * Returns: the level.
+ *
+ * Since: 0.1
  */
 AgoraLogLevel agora_log_get_level () {
   return static_cast<AgoraLogLevel>(log_level.load());
@@ -86,6 +90,8 @@ AgoraLogLevel agora_log_get_level () {
  * Takes the library's lines away from GLib's structured log, where they go by default, in the
  * domain "agora", with the fields AGORA_CHANNEL and AGORA_UID. Must not be called from within a
  * handler. May be called from any thread.
+ *
+ * Since: 0.1
  */
 void agora_log_set_handler (AgoraLogFunc handler, gpointer user_data, GDestroyNotify destroy) {
   std::unique_ptr<Handler> next;

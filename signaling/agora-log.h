@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 the agora developers */
 /* How much the library logs, and where to. */
 #pragma once
 
@@ -18,6 +19,8 @@ G_BEGIN_DECLS
  * @AGORA_LOG_LEVEL_NONE: nothing.
  *
  * How much is logged: lines of this level and above. The numbers are those of the vendor's SDK.
+ *
+ * Since: 0.1
  */
 typedef enum {
   AGORA_LOG_LEVEL_ALL = -1,
@@ -36,6 +39,8 @@ typedef enum {
  *
  * Gets the lines of the library's log, on whichever thread they are written, one at a time. It must
  * not call back into the library.
+ *
+ * Since: 0.1
  */
 typedef void (*AgoraLogFunc)(AgoraLogLevel level, const char *message, gpointer user_data);
 

@@ -41,6 +41,8 @@ bool is_privilege (AgoraPrivilege privilege) {
  * [func@Token.build] makes one, [func@Token.parse] tells what one says of itself, and
  * [method@Token.verify] whether it is true. A client only passes tokens on: see
  * [method@Client.join_async]. Objects never change, and may be used from any thread.
+ *
+ * Since: 0.1
  */
 struct _AgoraToken {
   GObject parent_instance;
@@ -79,6 +81,8 @@ static void agora_token_init (AgoraToken *self) {
  * Errors: %AGORA_ERROR_INVALID_ARGUMENT for a value that the format can't carry.
  *
  * Returns: (transfer full): the token, or %NULL on error
+ *
+ * Since: 0.1
  */
 char *agora_token_build (AgoraTokenKind kind, const char *app_id, const char *certificate,
                          const char *channel, const char *account, AgoraRole role,
@@ -118,6 +122,8 @@ char *agora_token_build (AgoraTokenKind kind, const char *app_id, const char *ce
  * Errors: %AGORA_ERROR_TOKEN_INVALID when this is no token.
  *
  * Returns: (transfer full): the token, or %NULL on error
+ *
+ * Since: 0.1
  */
 AgoraToken *agora_token_parse (const char *text, GError **error) {
   g_return_val_if_fail(text != nullptr, nullptr);
@@ -141,6 +147,8 @@ AgoraToken *agora_token_parse (const char *text, GError **error) {
  * Tells which of the formats the token has.
  *
  * Returns: its format
+ *
+ * Since: 0.1
  */
 AgoraTokenKind agora_token_get_kind (AgoraToken *self) {
   g_return_val_if_fail(AGORA_IS_TOKEN(self), AGORA_TOKEN_KIND_ACCESS_TOKEN_007);
@@ -154,6 +162,8 @@ AgoraTokenKind agora_token_get_kind (AgoraToken *self) {
  * A Channel Key tells an app id of 32 hex digits in upper case, however it was spelt.
  *
  * Returns: (transfer none): the app that it is for
+ *
+ * Since: 0.1
  */
 const char *agora_token_get_app_id (AgoraToken *self) {
   g_return_val_if_fail(AGORA_IS_TOKEN(self), nullptr);
@@ -167,6 +177,8 @@ const char *agora_token_get_app_id (AgoraToken *self) {
  * Only AccessToken 007 carries its channel; the others are bound to one without telling it.
  *
  * Returns: (transfer none) (nullable): the channel that it is for, or %NULL where it doesn't say
+ *
+ * Since: 0.1
  */
 const char *agora_token_get_channel (AgoraToken *self) {
   g_return_val_if_fail(AGORA_IS_TOKEN(self), nullptr);
@@ -182,6 +194,8 @@ const char *agora_token_get_channel (AgoraToken *self) {
  *
  * Returns: (transfer none) (nullable): the uid in decimal digits or the text account that it is
  *   bound to, "" when it fits any, or %NULL where it doesn't say
+ *
+ * Since: 0.1
  */
 const char *agora_token_get_account (AgoraToken *self) {
   g_return_val_if_fail(AGORA_IS_TOKEN(self), nullptr);
@@ -196,6 +210,8 @@ const char *agora_token_get_account (AgoraToken *self) {
  * Tells when the token was made.
  *
  * Returns: when it was made, in seconds since the epoch; 0 where it doesn't say (AccessToken 006)
+ *
+ * Since: 0.1
  */
 gint64 agora_token_get_issued_at (AgoraToken *self) {
   g_return_val_if_fail(AGORA_IS_TOKEN(self), 0);
@@ -209,6 +225,8 @@ gint64 agora_token_get_issued_at (AgoraToken *self) {
  * Tells when the token ends as a whole.
  *
  * Returns: when the whole token ends, in seconds since the epoch; 0: never
+ *
+ * Since: 0.1
  */
 gint64 agora_token_get_ends_at (AgoraToken *self) {
   g_return_val_if_fail(AGORA_IS_TOKEN(self), 0);
@@ -225,6 +243,8 @@ gint64 agora_token_get_ends_at (AgoraToken *self) {
  * Says whether the token names the privilege, ended or not.
  *
  * Returns: whether the token names @privilege
+ *
+ * Since: 0.1
  */
 gboolean agora_token_has_privilege (AgoraToken *self, AgoraPrivilege privilege, gint64 *ends_at) {
   if (ends_at)
@@ -254,6 +274,8 @@ gboolean agora_token_has_privilege (AgoraToken *self, AgoraPrivilege privilege, 
  * %AGORA_ERROR_TOKEN_EXPIRED when it has been good.
  *
  * Returns: whether the token is good
+ *
+ * Since: 0.1
  */
 gboolean agora_token_verify (AgoraToken *self, const char *app_id, const char *certificate,
                              const char *channel, const char *account, gint64 now, GError **error) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 the agora developers */
 /* AgoraToken: what a token says, and the making of one. */
 #pragma once
 
@@ -19,6 +20,8 @@ G_BEGIN_DECLS
  *   privileges, and takes uids in numbers only.
  *
  * The public formats of a token.
+ *
+ * Since: 0.1
  */
 typedef enum {
   AGORA_TOKEN_KIND_ACCESS_TOKEN_007,
@@ -34,6 +37,8 @@ typedef enum {
  * @AGORA_PRIVILEGE_PUBLISH_DATA: send data.
  *
  * What a token may allow. The numbers are those of the formats.
+ *
+ * Since: 0.1
  */
 typedef enum {
   AGORA_PRIVILEGE_JOIN_CHANNEL = 1,
