@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The library as other programs use it: the examples of docs/, in C and in Python."""
+"""The library and the elements as other programs use them: the examples of docs/, in C and in Python."""
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import tap
@@ -11,6 +12,8 @@ from harness import Case
 SOURCE = Path(__file__).resolve().parents[2] / 'docs' / 'examples'
 BUILD = Path(os.environ['AGORA_BUILD_ROOT'])
 LISTEN = BUILD / 'docs' / 'examples' / 'listen'
+RECORD = BUILD / 'docs' / 'examples' / 'record'
+PLUGIN = BUILD / 'gst' / 'libgstagora.so'
 TYPELIB = BUILD / 'signaling' / 'AgoraSignaling-1.0.typelib'
 
 
@@ -45,6 +48,44 @@ class Examples(Case):
         nowhere = self.start(LISTEN, gateway.ws.replace('/api', '/elsewhere'), 'demo', 'hall')
         nowhere.wait_line('404', which='err')
         self.assertEqual(nowhere.wait(), 1)
+
+    def test_one_talks_and_another_records(self):
+        """With the elements: each hears the other, the louder one is lowered, the recording is whole."""
+        if not PLUGIN.exists():
+            self.skipTest('the plugin was not built')
+        gateway = self.gateway()
+        path = self.tmp / 'heard.ogg'
+        # A program of ours, but GStreamer and what plugins keep are not.
+        recorder = self.start(RECORD, gateway.ws, 'demo', 'hall', path, env={'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'})
+        talker = self.foreign('/usr/bin/python3', SOURCE / 'talk.py', gateway.ws, 'demo', 'hall')
+        uid = recorder.wait_line(r'^(\d+) speaks$')[1]
+        recorder.wait_line(rf'^{uid}: \d+ ms wait, jitter \d+ ms, \d+ ms concealed$')
+        loud = self.line_of_a_tone(gateway, 9)
+        talker.wait_line('^agora-stream-added 9$')
+        self.assertAlmostEqual(float(talker.wait_line(r'^9: (-\d+\.\d) dB$')[1]), -3, delta=4)
+        talker.wait_line('^9: lowered$')
+        loud.interrupt()
+        talker.wait_line('^agora-stream-removed 9$')
+        self.assertEqual(talker.terminate(), 0, talker.tail())
+        recorder.wait_line(rf'^{uid} has stopped$')
+        self.assertEqual(recorder.terminate(), 0, recorder.tail())
+        length = subprocess.run(['ffprobe', '-v', 'error', '-show_entries', 'format=duration', '-of', 'csv=p=0', path],
+                                capture_output=True, text=True, check=True, timeout=30).stdout
+        # The statistics come after a second.
+        self.assertGreater(float(length), 0.9)
+
+    def line_of_a_tone(self, gateway, uid):
+        return self.launch(f'audiotestsrc is-live=true volume=0.7 ! agorasink gateway={gateway.ws} app-id=demo '
+                           f'channel=hall uid={uid}')
+
+    def test_the_elements_say_what_is_wrong(self):
+        if not PLUGIN.exists():
+            self.skipTest('the plugin was not built')
+        gateway = self.gateway()
+        for program in (self.start(RECORD, gateway.ws, 'other', 'hall', self.tmp / 'none.ogg'),
+                        self.foreign('/usr/bin/python3', SOURCE / 'talk.py', gateway.ws, 'other', 'hall')):
+            program.wait_line('other.*101', which='err')
+            self.assertEqual(program.wait(), 1)
 
 
 if __name__ == '__main__':

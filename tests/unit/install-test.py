@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What an installation gives others: headers, symbols, pkg-config, the plugin."""
 
+import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import tap
 from harness import Case
 
 BUILD = os.environ['AGORA_BUILD_ROOT']
+README = Path(__file__).resolve().parents[2] / 'README.md'
 
 
 def run(*argv, **keywords):
@@ -90,6 +93,42 @@ class InstallTest(Case):
     def test_the_gateway_and_the_licence_of_the_plugin(self):
         gateway = self.find('bin/agora-gateway')[0]
         self.assertTrue(os.access(gateway, os.X_OK))
+
+
+    def test_documents_and_the_unit(self):
+        documents = self.find('share/doc/agora-gst')[0]
+        for name in ('elements.md', 'agora-gateway.conf', 'openapi.yaml', 'examples/speak.py', 'examples/talk.py',
+                     'examples/listen.c', 'examples/record.c'):
+            self.assertTrue((documents / name).is_file(), name)
+        self.find('share/man/man1/agora-gateway.1')
+        unit = self.find('systemd/system/agora-gateway.service')[0]
+        command = re.search(r'^ExecStart=(\S+)', unit.read_text(), re.M)[1]
+        self.assertTrue((self.tmp / command.lstrip('/')).is_file(), command)
+        if shutil.which('systemd-analyze'):
+            moved = self.tmp / unit.name
+            moved.write_text(unit.read_text().replace(command, f'{self.tmp}{command}'))
+            run('systemd-analyze', 'verify', '--man=no', moved)
+
+    def test_the_line_of_the_readme_finds_it_all(self):
+        """Where an installation is that had no --prefix: what README says to export is enough."""
+        lines = [line for line in README.read_text().splitlines() if line.startswith('export ')]
+        self.assertEqual(len(lines), 1)
+        prefix = json.loads(run('meson', 'introspect', '--buildoptions', BUILD))
+        prefix = next(option['value'] for option in prefix if option['name'] == 'prefix')
+        self.assertIn('/usr/local/', lines[0])
+        line = lines[0].replace('/usr/local/', f'{self.tmp}{prefix}/')
+        library = self.find('libagorasignaling.so.*')[0].parent
+        # ldconfig, which README says first, does this for all of the system.
+        looked_at = ''.join(path.read_text() for path in Path('/etc/ld.so.conf.d').glob('*.conf')).split()
+        if prefix == '/usr/local':
+            self.assertIn(str(library).removeprefix(str(self.tmp)), looked_at)
+        environment = {name: value for name, value in os.environ.items()
+                       if name not in ('GST_PLUGIN_PATH', 'GI_TYPELIB_PATH')}
+        environment.update(LD_LIBRARY_PATH=str(library), GST_REGISTRY=str(self.tmp / 'registry.bin'))
+        found = run('sh', '-c', f'{line}; gst-inspect-1.0 agorasink; gst-inspect-1.0 agorasrc', env=environment)
+        self.assertIn(f'{self.tmp}{prefix}', found)
+        run('sh', '-c', f"{line}; /usr/bin/python3 -c 'import gi; gi.require_version(\"AgoraSignaling\", \"1.0\"); "
+            "from gi.repository import AgoraSignaling; AgoraSignaling.Client'", env=environment)
 
 
 class InspectTest(Case):
