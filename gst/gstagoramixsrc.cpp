@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <utility>
 
 #include "gst/src/mix-src.hpp"
@@ -17,17 +19,25 @@ namespace {
 // Further behind the clock than this beyond the pipeline's latency, and the past is left out:
 // playing it would make every listener that late.
 constexpr GstClockTime kMaxBehind = 200 * GST_MSECOND;
+// The next block is never made so early: running time began anew, after a flushing seek of a file
+// that is mixed with it for example.
+constexpr GstClockTime kMaxAhead = 100 * GST_MSECOND;
 
 struct State {
   std::shared_ptr<agora::Mixer> mixer;
   agora::MixSrcHooks hooks;
   std::atomic<GstClockTime> pipeline_latency = agora::kMixLatency;
   std::atomic<GstClockTime> skipped = 0;
-  GstAudioInfo info;             // streaming thread
-  guint64 next_frame = 0;        // streaming thread: running time of the next block, in frames
-  bool discont = true;           // streaming thread
-  GstClockID waiting = nullptr;  // OBJECT_LOCK
-  bool unlocked = false;         // OBJECT_LOCK
+  GstAudioInfo info;        // streaming thread
+  guint64 next_frame = 0;   // streaming thread: running time of the next block, in frames
+  bool discont = true;      // streaming thread
+  bool told_clock = false;  // streaming thread
+
+  // Guards what follows; taken before the OBJECT_LOCK.
+  std::mutex mutex;
+  std::condition_variable changed;  // unlocked, or another clock
+  GstClockID waiting = nullptr;
+  bool unlocked = false;
 };
 
 }  // namespace
@@ -69,28 +79,77 @@ static gboolean gst_agora_mix_src_set_caps (GstBaseSrc *src, GstCaps *caps) {
 // Waits for the moment at which the block is over, as a microphone would.
 static GstFlowReturn wait_until (GstAgoraMixSrc *src, GstClock *clock, GstClockTime when) {
   State &self = *src->state;
-  GST_OBJECT_LOCK(src);
-  if (self.unlocked) {
-    GST_OBJECT_UNLOCK(src);
-    return GST_FLOW_FLUSHING;
+  GstClockID id = nullptr;
+  {
+    std::lock_guard lock(self.mutex);
+    if (self.unlocked)
+      return GST_FLOW_FLUSHING;
+    id = self.waiting = gst_clock_new_single_shot_id(clock, when);
   }
-  GstClockID id = self.waiting = gst_clock_new_single_shot_id(clock, when);
-  GST_OBJECT_UNLOCK(src);
-
   const GstClockReturn ret = gst_clock_id_wait(id, nullptr);
-
-  GST_OBJECT_LOCK(src);
-  self.waiting = nullptr;
-  GST_OBJECT_UNLOCK(src);
+  {
+    std::lock_guard lock(self.mutex);
+    self.waiting = nullptr;
+  }
   gst_clock_id_unref(id);
   return ret == GST_CLOCK_UNSCHEDULED ? GST_FLOW_FLUSHING : GST_FLOW_OK;
+}
+
+// The pipeline's clock; nullptr: unlocked. Without a clock there is no time to mix for: that is
+// said, and waited for.
+static GstClock *await_clock (GstAgoraMixSrc *src) {
+  State &self = *src->state;
+  GstClock *clock = gst_element_get_clock(GST_ELEMENT(src));
+  if (clock)
+    return clock;
+  if (!std::exchange(self.told_clock, true))
+    GST_ELEMENT_WARNING(src, CORE, CLOCK,
+                        ("The pipeline has no clock, so nothing is heard. Let it choose one "
+                         "(gst_pipeline_auto_clock), or give it one."),
+                        (nullptr));
+  std::unique_lock lock(self.mutex);
+  self.changed.wait(lock, [&] {
+    return self.unlocked || (clock = gst_element_get_clock(GST_ELEMENT(src))) != nullptr;
+  });
+  return clock;
+}
+
+static gboolean gst_agora_mix_src_set_clock (GstElement *element, GstClock *clock) {
+  State &self = *GST_AGORA_MIX_SRC(element)->state;
+  const gboolean set = GST_ELEMENT_CLASS(gst_agora_mix_src_parent_class)->set_clock(element, clock);
+  // What waits has either seen it, or waits by now.
+  std::lock_guard lock(self.mutex);
+  self.changed.notify_all();
+  return set;
+}
+
+// Running time goes on, but for what could not be played, and for a new beginning.
+static void follow_running_time (GstAgoraMixSrc *src, guint64 live) {
+  State &self = *src->state;
+  const auto rate = static_cast<guint64>(self.info.rate);
+  const auto frames = [rate] (GstClockTime time) {
+    return gst_util_uint64_scale_ceil(time, rate, GST_SECOND);
+  };
+  if (self.next_frame > live + frames(kMaxAhead)) {
+    GST_INFO_OBJECT(src, "running time began anew");
+    self.next_frame = live;
+    self.discont = true;
+  } else if (!self.discont &&
+             live > self.next_frame + frames(self.pipeline_latency) + frames(kMaxBehind)) {
+    const GstClockTime gone = gst_util_uint64_scale(live - self.next_frame, GST_SECOND, rate);
+    GST_WARNING_OBJECT(src, "held up for %" GST_TIME_FORMAT ": going on live", GST_TIME_ARGS(gone));
+    self.skipped += gone;
+    self.discont = true;
+  }
+  if (self.discont)
+    self.next_frame = std::max(self.next_frame, live);
 }
 
 static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer **buffer) {
   GstAgoraMixSrc *src = GST_AGORA_MIX_SRC(push_src);
   State &self = *src->state;
   GstElement *element = GST_ELEMENT(src);
-  g_autoptr(GstClock) clock = gst_element_get_clock(element);
+  g_autoptr(GstClock) clock = await_clock(src);
   if (!clock)
     return GST_FLOW_FLUSHING;
 
@@ -98,19 +157,7 @@ static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer *
   const GstClockTime now = gst_clock_get_time(clock);
   const GstClockTime running = now > base ? now - base : 0;
   const guint64 rate = self.info.rate;
-  const guint64 live = gst_util_uint64_scale_ceil(running, rate, GST_SECOND);
-  const guint64 behind =
-      gst_util_uint64_scale_ceil(self.pipeline_latency.load() + kMaxBehind, rate, GST_SECOND);
-  if (self.discont || live > self.next_frame + behind) {
-    if (!self.discont) {
-      const GstClockTime gone = gst_util_uint64_scale(live - self.next_frame, GST_SECOND, rate);
-      GST_WARNING_OBJECT(src, "held up for %" GST_TIME_FORMAT ": going on live",
-                         GST_TIME_ARGS(gone));
-      self.skipped += gone;
-    }
-    self.next_frame = std::max(self.next_frame, live);
-    self.discont = true;
-  }
+  follow_running_time(src, gst_util_uint64_scale_ceil(running, rate, GST_SECOND));
 
   const guint64 first = self.next_frame;
   const guint blocks = self.mixer->unhurried() ? 2 : 1;
@@ -153,19 +200,18 @@ static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer *
 
 static gboolean gst_agora_mix_src_unlock (GstBaseSrc *src) {
   State &self = *GST_AGORA_MIX_SRC(src)->state;
-  GST_OBJECT_LOCK(src);
+  std::lock_guard lock(self.mutex);
   self.unlocked = true;
+  self.changed.notify_all();
   if (self.waiting)
     gst_clock_id_unschedule(self.waiting);
-  GST_OBJECT_UNLOCK(src);
   return TRUE;
 }
 
 static gboolean gst_agora_mix_src_unlock_stop (GstBaseSrc *src) {
   State &self = *GST_AGORA_MIX_SRC(src)->state;
-  GST_OBJECT_LOCK(src);
+  std::lock_guard lock(self.mutex);
   self.unlocked = false;
-  GST_OBJECT_UNLOCK(src);
   return TRUE;
 }
 
@@ -173,13 +219,16 @@ static gboolean gst_agora_mix_src_start (GstBaseSrc *src) {
   State &self = *GST_AGORA_MIX_SRC(src)->state;
   self.next_frame = 0;
   self.discont = true;
+  self.told_clock = false;
   self.skipped = 0;
   return TRUE;
 }
 
 static gboolean gst_agora_mix_src_query (GstBaseSrc *src, GstQuery *query) {
   if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY) {
-    // No upper bound: blocks that a sink takes later are made later, from sound that waits anyway.
+    // The least is what a block may need from its stamp to its push; how long sound is held back
+    // for `latency` is in its stamp already, and never changes this. No upper bound: blocks that a
+    // sink takes later are made later, from sound that waits anyway.
     gst_query_set_latency(query, TRUE, agora::kMixLatency, GST_CLOCK_TIME_NONE);
     return TRUE;
   }
@@ -206,6 +255,7 @@ static void gst_agora_mix_src_class_init (GstAgoraMixSrcClass *klass) {
   GST_DEBUG_CATEGORY_INIT(gst_agora_mix_src_debug, "agoramixsrc", 0, "live end of agorasrc");
   G_OBJECT_CLASS(klass)->finalize = gst_agora_mix_src_finalize;
   GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
+  element_class->set_clock = gst_agora_mix_src_set_clock;
   gst_element_class_add_static_pad_template(element_class, &src_template);
   gst_element_class_set_static_metadata(element_class, "Live mix", "Source/Audio",
                                         "Pushes the mix of a channel's speakers live",

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The live end of agorasrc, alone, on a clock that the test moves: what it stamps, when it gives it
+// out, and what it answers.
+#include <gst/check/gstharness.h>
+#include <gst/check/gsttestclock.h>
+#include <gst/gst.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <ctime>
+#include <functional>
+#include <mutex>
+
+#include "gst/common/gst-ptr.hpp"
+#include "gst/src/mix-src.hpp"
+
+namespace {
+
+using agora::kMixBlock;
+using agora::kMixLatency;
+using agora::ObjectPtr;
+
+constexpr GstClockTime kBegin = 1000 * GST_SECOND;  // of the clock, at running time 0
+
+GstElement *make () {
+  auto nothing = [] (GstClockTime) {};
+  auto mixer = std::make_shared<agora::Mixer>();
+  return agora::make_mix_src(std::move(mixer), {nothing, nothing, nothing});
+}
+
+class Rig {
+ public:
+  Rig() : element(GST_ELEMENT(gst_object_ref_sink(make()))) {
+    harness = gst_harness_new_with_element(element, nullptr, "src");
+    gst_harness_set_sink_caps_str(
+        harness, "audio/x-raw,format=" GST_AUDIO_NE(F32) ",layout=interleaved,rate=48000,"
+                                                         "channels=2");
+    gst_harness_use_testclock(harness);
+    gst_harness_set_time(harness, kBegin);
+    gst_element_set_base_time(element, kBegin);
+    gst_harness_play(harness);
+  }
+  ~Rig() {
+    gst_harness_teardown(harness);
+    gst_object_unref(element);
+  }
+  Rig(const Rig &) = delete;
+  Rig &operator=(const Rig &) = delete;
+
+  // The next block, once the clock is where it is waited for.
+  GstBuffer *pull () {
+    g_assert_true(gst_harness_crank_single_clock_wait(harness));
+    GstBuffer *buffer = gst_harness_pull(harness);
+    g_assert_nonnull(buffer);
+    return buffer;
+  }
+  void skip (int blocks) {
+    for (int i = 0; i < blocks; i++)
+      gst_buffer_unref(pull());
+  }
+  GstClockTime now () const {
+    ObjectPtr<GstTestClock> clock(gst_harness_get_testclock(harness));
+    return gst_clock_get_time(GST_CLOCK(clock.get()));
+  }
+  // When the block that is made next will be given out.
+  GstClockTime waits_for () const {
+    ObjectPtr<GstTestClock> clock(gst_harness_get_testclock(harness));
+    GstClockID id = nullptr;
+    gst_test_clock_wait_for_next_pending_id(clock.get(), &id);
+    const GstClockTime time = gst_clock_id_get_time(id);
+    gst_clock_id_unref(id);
+    return time;
+  }
+
+  GstElement *element;
+  GstHarness *harness;
+};
+
+// One block after the other, each given out when it is half over, or when it is over where the
+// pipeline has time.
+void test_live_edge () {
+  Rig rig;
+  for (guint64 block = 0; block < 50; block++) {
+    if (block == 25)
+      gst_harness_push_upstream_event(rig.harness, gst_event_new_latency(25 * GST_MSECOND));
+    const GstClockTime pts = block * kMixBlock;
+    GstBuffer *buffer = rig.pull();
+    g_assert_cmpuint(GST_BUFFER_PTS(buffer), ==, pts);
+    g_assert_cmpuint(GST_BUFFER_DURATION(buffer), ==, kMixBlock);
+    g_assert_cmpuint(GST_BUFFER_OFFSET(buffer), ==, block * 480);
+    g_assert_cmpuint(gst_buffer_get_size(buffer), ==, 480 * 2 * sizeof(float));
+    g_assert_true(GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP));
+    g_assert_cmpint(GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DISCONT), ==, block == 0);
+    // The one that was waited for when the latency came was for the old one.
+    if (block != 25)
+      g_assert_cmpuint(rig.now() - kBegin, ==, pts + (block < 25 ? kMixLatency : kMixBlock));
+    gst_buffer_unref(buffer);
+  }
+}
+
+// A file that is mixed with it is seeked: the pipeline counts running time anew.
+void test_begins_anew () {
+  Rig rig;
+  for (const GstClockTime back : {GstClockTime(10 * GST_SECOND), GstClockTime(200 * GST_MSECOND)}) {
+    gst_element_set_base_time(rig.element, rig.now() - back);
+    rig.skip(30);
+    rig.waits_for();
+    const GstClockTime skipped = agora::mix_src_skipped(rig.element);
+    gst_element_set_base_time(rig.element, rig.now());
+    // The one that was waited for.
+    rig.skip(1);
+    const GstClockTime from = rig.now() - gst_element_get_base_time(rig.element);
+    g_assert_cmpuint(rig.waits_for(), <=, rig.now() + 2 * kMixBlock);
+    for (GstClockTime block = 0; block < 30; block++) {
+      GstBuffer *buffer = rig.pull();
+      g_assert_cmpint(GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DISCONT), ==, block == 0);
+      const GstClockTime pts = from + block * kMixBlock;
+      g_assert_cmpuint(GST_BUFFER_PTS(buffer) + GST_MSECOND, >, pts);
+      g_assert_cmpuint(GST_BUFFER_PTS(buffer), <, pts + GST_MSECOND);
+      gst_buffer_unref(buffer);
+    }
+    g_assert_cmpuint(agora::mix_src_skipped(rig.element), ==, skipped);
+  }
+}
+
+// Held up for long, it leaves out what nobody can hear any more, and says how much.
+void test_held_up () {
+  Rig rig;
+  rig.skip(10);
+  rig.waits_for();
+  gst_harness_set_time(rig.harness, rig.now() + 2 * GST_SECOND);
+  rig.skip(1);
+  GstBuffer *buffer = rig.pull();
+  g_assert_true(GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DISCONT));
+  g_assert_cmpuint(GST_BUFFER_PTS(buffer), >=, 2 * GST_SECOND);
+  g_assert_cmpuint(agora::mix_src_skipped(rig.element), >, 1900 * GST_MSECOND);
+  g_assert_cmpuint(agora::mix_src_skipped(rig.element), <, 2100 * GST_MSECOND);
+  gst_buffer_unref(buffer);
+}
+
+void test_answers () {
+  Rig rig;
+  rig.skip(20);
+  g_autoptr(GstPad) pad = gst_element_get_static_pad(rig.element, "src");
+
+  g_autoptr(GstQuery) latency = gst_query_new_latency();
+  g_assert_true(gst_pad_query(pad, latency));
+  gboolean live = FALSE;
+  GstClockTime least = 0, most = 0;
+  gst_query_parse_latency(latency, &live, &least, &most);
+  g_assert_true(live);
+  g_assert_cmpuint(least, ==, kMixLatency);
+  g_assert_cmpuint(most, ==, GST_CLOCK_TIME_NONE);
+
+  gint64 position = 0;
+  g_assert_true(gst_pad_query_position(pad, GST_FORMAT_TIME, &position));
+  g_assert_cmpint(position, >=, 19 * GstClockTimeDiff(kMixBlock));
+  g_assert_cmpint(position, <=, 20 * GstClockTimeDiff(kMixBlock));
+  gint64 duration = 0;
+  g_assert_true(!gst_pad_query_duration(pad, GST_FORMAT_TIME, &duration) || duration == -1);
+
+  g_autoptr(GstQuery) seeking = gst_query_new_seeking(GST_FORMAT_TIME);
+  gboolean seekable = TRUE;
+  g_assert_true(gst_pad_query(pad, seeking));
+  gst_query_parse_seeking(seeking, nullptr, &seekable, nullptr, nullptr);
+  g_assert_false(seekable);
+  for (const auto flags : {GST_SEEK_FLAG_NONE, GST_SEEK_FLAG_FLUSH})
+    g_assert_false(
+        gst_pad_send_event(pad, gst_event_new_seek(1, GST_FORMAT_TIME, flags, GST_SEEK_TYPE_SET, 0,
+                                                   GST_SEEK_TYPE_NONE, 0)));
+  // What a slow sink says changes nothing.
+  gst_pad_send_event(pad, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2, GST_SECOND, GST_SECOND));
+  rig.skip(20);
+}
+
+// Messages of `type` within a second.
+int count (GstBus *bus, GstMessageType type) {
+  int found = 0;
+  const gint64 end = g_get_monotonic_time() + G_TIME_SPAN_SECOND;
+  while (g_get_monotonic_time() < end)
+    if (GstMessage *message = gst_bus_timed_pop_filtered(bus, 50 * GST_MSECOND, type)) {
+      found++;
+      gst_message_unref(message);
+    }
+  return found;
+}
+
+struct Pipeline {
+  explicit Pipeline(const char *launch) {
+    pipeline = gst_parse_launch(launch, nullptr);
+    g_assert_nonnull(pipeline);
+    src = make();
+    gst_bin_add(GST_BIN(pipeline), src);
+    bus = gst_element_get_bus(pipeline);
+    g_autoptr(GstPad) pad = gst_element_get_static_pad(src, "src");
+    gst_pad_add_probe(
+        pad, GST_PAD_PROBE_TYPE_BUFFER,
+        [] (GstPad *, GstPadProbeInfo *info, gpointer self) {
+          auto *pipeline = static_cast<Pipeline *>(self);
+          std::lock_guard lock(pipeline->mutex);
+          pipeline->pts = GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info));
+          pipeline->blocks++;
+          pipeline->changed.notify_all();
+          return GST_PAD_PROBE_OK;
+        },
+        this, nullptr);
+  }
+  ~Pipeline() {
+    const gint64 begin = g_get_monotonic_time();
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+    g_assert_cmpint(g_get_monotonic_time() - begin, <, G_TIME_SPAN_SECOND / 2);
+    gst_object_unref(bus);
+    gst_object_unref(pipeline);
+  }
+  ObjectPtr<GstElement> get (const char *name) const {
+    return ObjectPtr<GstElement>(gst_bin_get_by_name(GST_BIN(pipeline), name));
+  }
+  void await (const std::function<bool()> &condition) {
+    std::unique_lock lock(mutex);
+    g_assert_true(changed.wait_for(lock, std::chrono::seconds(10), condition));
+  }
+  void await_blocks (unsigned more) {
+    std::unique_lock lock(mutex);
+    const unsigned until = blocks + more;
+    lock.unlock();
+    await([&] { return blocks >= until; });
+  }
+
+  GstElement *pipeline;
+  GstElement *src;
+  GstBus *bus;
+  std::mutex mutex;  // guards what follows
+  std::condition_variable changed;
+  unsigned blocks = 0;
+  GstClockTime pts = 0;  // of the last block
+};
+
+// Without a clock it says so, once, waits without a spin, and plays when there is one.
+void test_no_clock () {
+  Pipeline rig("identity name=end ! fakesink sync=false");
+  g_assert_true(gst_element_link(rig.src, rig.get("end").get()));
+  gst_pipeline_use_clock(GST_PIPELINE(rig.pipeline), nullptr);
+  gst_element_set_state(rig.pipeline, GST_STATE_PLAYING);
+  const clock_t before = std::clock();
+  g_assert_cmpint(count(rig.bus, GST_MESSAGE_WARNING), ==, 1);
+  g_assert_cmpfloat(double(std::clock() - before) / CLOCKS_PER_SEC, <, 0.3);
+  {
+    std::lock_guard lock(rig.mutex);
+    g_assert_cmpuint(rig.blocks, ==, 0);
+  }
+  // Also while it waits it can be paused.
+  gst_element_set_state(rig.pipeline, GST_STATE_PAUSED);
+  gst_element_set_state(rig.pipeline, GST_STATE_PLAYING);
+  g_assert_cmpint(count(rig.bus, GST_MESSAGE_WARNING), ==, 0);
+  g_autoptr(GstClock) clock = gst_system_clock_obtain();
+  gst_element_set_clock(rig.pipeline, clock);
+  rig.await_blocks(10);
+  gst_element_set_state(rig.pipeline, GST_STATE_READY);
+  gst_pipeline_auto_clock(GST_PIPELINE(rig.pipeline));
+  gst_element_set_state(rig.pipeline, GST_STATE_PLAYING);
+  rig.await_blocks(10);
+  rig.await([&] { return rig.pts < GST_SECOND; });
+}
+
+// In a real pipeline, with a file beside it that is seeked back to its beginning.
+void seek_back (Pipeline &rig) {
+  gst_element_set_state(rig.pipeline, GST_STATE_PLAYING);
+  rig.await_blocks(150);
+  for (int again = 0; again < 2; again++) {
+    rig.await([&] { return rig.pts > GST_SECOND; });
+    gst_element_seek_simple(rig.pipeline, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, 0);
+    rig.await([&] { return rig.pts < GST_SECOND; });
+    rig.await_blocks(120);
+  }
+  g_assert_cmpint(count(rig.bus, GstMessageType(GST_MESSAGE_WARNING | GST_MESSAGE_ERROR)), ==, 0);
+}
+
+void test_seek_beside () {
+  Pipeline rig("audiotestsrc volume=0 ! fakesink sync=true identity name=end ! fakesink sync=true");
+  g_assert_true(gst_element_link(rig.src, rig.get("end").get()));
+  seek_back(rig);
+}
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  gst_init(&argc, &argv);
+  g_test_init(&argc, &argv, nullptr);
+  g_test_add_func("/mix-src/live-edge", test_live_edge);
+  g_test_add_func("/mix-src/begins-anew", test_begins_anew);
+  g_test_add_func("/mix-src/held-up", test_held_up);
+  g_test_add_func("/mix-src/answers", test_answers);
+  g_test_add_func("/mix-src/no-clock", test_no_clock);
+  g_test_add_func("/mix-src/seek-beside", test_seek_beside);
+  return g_test_run();
+}
