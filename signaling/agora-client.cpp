@@ -4,45 +4,10 @@
 #include <algorithm>
 #include <memory>
 
-#include "signaling/agora-enum-types.h"
+#include "signaling/client/class.hpp"
 #include "signaling/client/object.hpp"
 
 namespace agora::client {
-
-enum Property : guint {
-  prop_gateway = 1,
-  prop_ap_url,
-  prop_connect_timeout,
-  prop_reconnect_timeout,
-  prop_tls_ca_file,
-  prop_state,
-  prop_uid,
-  prop_channel,
-  prop_role,
-  prop_app_id,
-  n_properties,
-};
-
-enum Signal {
-  signal_stream_added,
-  signal_stream_removed,
-  signal_update_url,
-  signal_video_rotation,
-  signal_mute_audio,
-  signal_unmute_audio,
-  signal_mute_video,
-  signal_unmute_video,
-  signal_token_privilege_will_expire,
-  signal_token_privilege_did_expire,
-  signal_client_banned,
-  signal_error,
-  signal_reconnecting,
-  signal_reconnected,
-  n_signals,
-};
-
-static GParamSpec *properties[n_properties];
-static guint signals[n_signals];
 
 class Impl final : private Core::Observer {
  public:
@@ -130,6 +95,8 @@ using agora::client::Impl;
  * made, its signals and callbacks come from there, and all of its methods must be called from
  * there, the last [method@GObject.Object.unref] included. A call that is under way keeps the client
  * alive.
+ *
+ * Since: 0.1
  */
 
 struct _AgoraClient {
@@ -235,226 +202,14 @@ static void agora_client_get_property (GObject *object, guint id, GValue *value,
   }
 }
 
-static void install_properties (GObjectClass *object_class) {
-  using namespace agora::client;
-  const auto settable =
-      static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_STATIC_STRINGS);
-  const auto readable = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-
-  /**
-   * AgoraClient:gateway:
-   *
-   * The gateway's WebSocket, a ws:// or wss:// URL. Unset: the environment variable AGORA_GATEWAY,
-   * then ws://127.0.0.1:8080/api. Heeded at the next connecting.
-   */
-  properties[prop_gateway] = g_param_spec_string(
-      "gateway", "Gateway", "URL of the gateway (ws:// or wss://)", nullptr, settable);
-  /**
-   * AgoraClient:ap-url:
-   *
-   * An http:// or https:// URL that is asked for a gateway; where it is set,
-   * [property@AgoraSignaling.Client:gateway] is not looked at. The gateways that it answers are
-   * tried in their order, each for 5 seconds.
-   */
-  properties[prop_ap_url] = g_param_spec_string(
-      "ap-url", "AP URL", "URL that chooses a gateway, instead of gateway", nullptr, settable);
-  /**
-   * AgoraClient:connect-timeout:
-   *
-   * How long a peer may take to answer while a first join or a return is under way, in
-   * milliseconds.
-   */
-  properties[prop_connect_timeout] =
-      g_param_spec_uint("connect-timeout", "Connect timeout", "Patience with a mute peer, in ms", 1,
-                        G_MAXINT32, 10000, settable);
-  /**
-   * AgoraClient:reconnect-timeout:
-   *
-   * How long the client tries to come back after it has lost the gateway, in seconds. With 0 it
-   * does not try at all.
-   */
-  properties[prop_reconnect_timeout] = g_param_spec_uint(
-      "reconnect-timeout", "Reconnect timeout", "How long to try to come back, in s (0: never)", 0,
-      G_MAXINT32, 1200, settable);
-  /**
-   * AgoraClient:tls-ca-file:
-   *
-   * A file of PEM certificates: the only authorities that are trusted for wss:// and https://.
-   * Unset: the system's.
-   */
-  properties[prop_tls_ca_file] = g_param_spec_string(
-      "tls-ca-file", "TLS CA file", "Trusted authorities (PEM)", nullptr, settable);
-  /**
-   * AgoraClient:state:
-   *
-   * Where the client is.
-   */
-  properties[prop_state] = g_param_spec_enum("state", "State", "Where the client is",
-                                             AGORA_TYPE_STATE, AGORA_STATE_IDLE, readable);
-  /**
-   * AgoraClient:uid:
-   *
-   * The member's own uid: the one that was asked for, from the answer to join on the real one; 0
-   * outside of a channel.
-   */
-  properties[prop_uid] =
-      g_param_spec_uint("uid", "Uid", "The member's own uid", 0, G_MAXUINT32, 0, readable);
-  /**
-   * AgoraClient:channel:
-   *
-   * The channel; %NULL outside of one.
-   */
-  properties[prop_channel] =
-      g_param_spec_string("channel", "Channel", "The channel", nullptr, readable);
-  /**
-   * AgoraClient:role:
-   *
-   * What the member may do in its channel.
-   */
-  properties[prop_role] = g_param_spec_enum("role", "Role", "What the member may do",
-                                            AGORA_TYPE_ROLE, AGORA_ROLE_AUDIENCE, readable);
-  /**
-   * AgoraClient:app-id:
-   *
-   * The app, as given to [method@AgoraSignaling.Client.init_async].
-   */
-  properties[prop_app_id] = g_param_spec_string("app-id", "App id", "The app", nullptr, readable);
-  g_object_class_install_properties(object_class, n_properties, properties);
-}
-
-template <typename... Types>
-static guint new_signal (const char *name, Types... types) {
-  return g_signal_new(name, AGORA_TYPE_CLIENT, G_SIGNAL_RUN_LAST, 0, nullptr, nullptr, nullptr,
-                      G_TYPE_NONE, sizeof...(types), types...);
-}
-
-static void install_signals () {
-  using namespace agora::client;
-  /**
-   * AgoraClient::stream-added:
-   * @self: the client.
-   * @uid: the speaker.
-   *
-   * A member has something to hear: subscribe to it. After a join there is one for each that was
-   * there before.
-   */
-  signals[signal_stream_added] = new_signal("stream-added", G_TYPE_UINT);
-  /**
-   * AgoraClient::stream-removed:
-   * @self: the client.
-   * @uid: the speaker.
-   *
-   * A member has unpublished, or left. Its URL and the subscription are void.
-   */
-  signals[signal_stream_removed] = new_signal("stream-removed", G_TYPE_UINT);
-  /**
-   * AgoraClient::update-url:
-   * @self: the client.
-   * @uid: whose stream has moved.
-   * @url: the new URL; with one's own @uid it is the one to push to.
-   *
-   * A URL in use is of no use any more: go on with this one.
-   */
-  signals[signal_update_url] = new_signal("update-url", G_TYPE_UINT, G_TYPE_STRING);
-  /**
-   * AgoraClient::video-rotation:
-   * @self: the client.
-   * @uid: the speaker.
-   * @rotation: by how many degrees its picture is turned.
-   *
-   * The picture of a member is turned.
-   */
-  signals[signal_video_rotation] = new_signal("video-rotation", G_TYPE_UINT, G_TYPE_INT);
-  /**
-   * AgoraClient::mute-audio:
-   * @self: the client.
-   * @uid: the speaker.
-   *
-   * A member is silent on purpose. Its stream goes on.
-   */
-  signals[signal_mute_audio] = new_signal("mute-audio", G_TYPE_UINT);
-  /**
-   * AgoraClient::unmute-audio:
-   * @self: the client.
-   * @uid: the speaker.
-   *
-   * A member speaks again.
-   */
-  signals[signal_unmute_audio] = new_signal("unmute-audio", G_TYPE_UINT);
-  /**
-   * AgoraClient::mute-video:
-   * @self: the client.
-   * @uid: the speaker.
-   *
-   * A member has covered its camera.
-   */
-  signals[signal_mute_video] = new_signal("mute-video", G_TYPE_UINT);
-  /**
-   * AgoraClient::unmute-video:
-   * @self: the client.
-   * @uid: the speaker.
-   *
-   * A member shows its picture again.
-   */
-  signals[signal_unmute_video] = new_signal("unmute-video", G_TYPE_UINT);
-  /**
-   * AgoraClient::token-privilege-will-expire:
-   * @self: the client.
-   *
-   * The token, or a privilege of it, ends within 30 seconds:
-   * [method@AgoraSignaling.Client.renew_token_async] in time.
-   */
-  signals[signal_token_privilege_will_expire] = new_signal("token-privilege-will-expire");
-  /**
-   * AgoraClient::token-privilege-did-expire:
-   * @self: the client.
-   *
-   * The token has ended, and with it the membership: join again with another token.
-   */
-  signals[signal_token_privilege_did_expire] = new_signal("token-privilege-did-expire");
-  /**
-   * AgoraClient::client-banned:
-   * @self: the client.
-   *
-   * The operator of the channel has removed this member. It does not come back by itself.
-   */
-  signals[signal_client_banned] = new_signal("client-banned");
-  /**
-   * AgoraClient::error:
-   * @self: the client.
-   * @error: what went wrong, in the domain of this library.
-   *
-   * Something went wrong that no call waits for. Where the client is then in
-   * %AGORA_STATE_FAILED it is out of the channel for good.
-   */
-  signals[signal_error] = new_signal("error", G_TYPE_ERROR);
-  /**
-   * AgoraClient::reconnecting:
-   * @self: the client.
-   * @cause: why.
-   *
-   * The gateway is lost; the client tries to come back. Until then all calls but leave fail with
-   * %AGORA_ERROR_SOCKET_GONE.
-   */
-  signals[signal_reconnecting] = new_signal("reconnecting", G_TYPE_ERROR);
-  /**
-   * AgoraClient::reconnected:
-   * @self: the client.
-   * @ms: how long it was away, in milliseconds.
-   *
-   * The client is back in the channel. What it published and subscribed to is being made again.
-   */
-  signals[signal_reconnected] = new_signal("reconnected", G_TYPE_UINT);
-}
-
 static void agora_client_class_init (AgoraClientClass *klass) {
   GObjectClass *object_class = G_OBJECT_CLASS(klass);
   object_class->dispose = agora_client_dispose;
   object_class->finalize = agora_client_finalize;
   object_class->set_property = agora_client_set_property;
   object_class->get_property = agora_client_get_property;
-  install_properties(object_class);
-  install_signals();
+  agora::client::install_properties(object_class);
+  agora::client::install_signals();
 }
 
 /**
@@ -464,6 +219,8 @@ static void agora_client_class_init (AgoraClientClass *klass) {
  * Makes a client, on the main context that is this thread's default. Nothing is connected yet.
  *
  * Returns: (transfer full): a client.
+ *
+ * Since: 0.1
  */
 AgoraClient *agora_client_new (const char *gateway) {
   return AGORA_CLIENT(g_object_new(AGORA_TYPE_CLIENT, "gateway", gateway, nullptr));
@@ -476,6 +233,8 @@ AgoraClient *agora_client_new (const char *gateway) {
  * Tells where the client is.
  *
  * Returns: the state.
+ *
+ * Since: 0.1
  */
 AgoraState agora_client_get_state (AgoraClient *self) {
   g_return_val_if_fail(AGORA_IS_CLIENT(self), AGORA_STATE_IDLE);
@@ -489,6 +248,8 @@ AgoraState agora_client_get_state (AgoraClient *self) {
  * Tells the member's own uid.
  *
  * Returns: the uid; 0 outside of a channel.
+ *
+ * Since: 0.1
  */
 guint agora_client_get_uid (AgoraClient *self) {
   g_return_val_if_fail(AGORA_IS_CLIENT(self), 0);
@@ -502,6 +263,8 @@ guint agora_client_get_uid (AgoraClient *self) {
  * Tells what the member may do in its channel.
  *
  * Returns: the role.
+ *
+ * Since: 0.1
  */
 AgoraRole agora_client_get_role (AgoraClient *self) {
   g_return_val_if_fail(AGORA_IS_CLIENT(self), AGORA_ROLE_AUDIENCE);
@@ -515,6 +278,8 @@ AgoraRole agora_client_get_role (AgoraClient *self) {
  * Tells the channel. It is valid until the client is used again.
  *
  * Returns: (nullable): the channel; %NULL outside of one.
+ *
+ * Since: 0.1
  */
 const char *agora_client_get_channel (AgoraClient *self) {
   g_return_val_if_fail(AGORA_IS_CLIENT(self), nullptr);
@@ -536,6 +301,8 @@ const char *agora_client_get_channel (AgoraClient *self) {
  *
  * Returns: (transfer full) (nullable) (array length=n_speakers): the uids, in rising order; %NULL
  *   where there are none.
+ *
+ * Since: 0.1
  */
 guint *agora_client_dup_speakers (AgoraClient *self, gsize *n_speakers) {
   g_return_val_if_fail(AGORA_IS_CLIENT(self), nullptr);
@@ -558,6 +325,8 @@ guint *agora_client_dup_speakers (AgoraClient *self, gsize *n_speakers) {
  * thread.
  *
  * Returns: (transfer none): the context, for as long as the client lives.
+ *
+ * Since: 0.1
  */
 GMainContext *agora_client_get_main_context (AgoraClient *self) {
   g_return_val_if_fail(AGORA_IS_CLIENT(self), nullptr);
@@ -572,6 +341,8 @@ GMainContext *agora_client_get_main_context (AgoraClient *self) {
  * the channel, the member is away for a while, and a
  * [method@AgoraSignaling.Client.rejoin_async] within 10 seconds takes its streams over. Calls that
  * are under way fail with %AGORA_ERROR_SOCKET_GONE. The client can be used again.
+ *
+ * Since: 0.1
  */
 void agora_client_destroy (AgoraClient *self) {
   g_return_if_fail(AGORA_IS_CLIENT(self));
