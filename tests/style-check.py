@@ -48,7 +48,8 @@ ARROWS = (
     ('signaling/agora-', ('signaling/client/', *PURE)),
     ('gst/common/', LIBRARY),
     ('gst/mix/', ('gst/common/',)),
-    ('gst/rtmp/', ('gst/common/', *LIBRARY)),
+    # Sound that was decoded leaves a session as floats.
+    ('gst/rtmp/', ('gst/mix/', 'gst/common/', *LIBRARY)),
     ('gst/membership/', ('gst/common/', *LIBRARY)),
     ('gst/sink/', ('gst/membership/', 'gst/rtmp/', 'gst/common/', *LIBRARY)),
     # Its own GObjects are declared beside the elements.
