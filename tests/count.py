@@ -2,7 +2,7 @@
 """Adds up the tests of a run: each TAP line counts.
 
 count.py BUILD PHASE: prints a tab-separated line for each case of meson's log PHASE.
-count.py --summary RESULTS SECONDS: prints the shares, what failed and why something was skipped,
+count.py --summary RESULTS SECONDS [BOUND]: prints the shares, what failed and why something was skipped,
 and the closing line; exits 1 when anything failed.
 """
 
@@ -65,7 +65,7 @@ def print_log(program, run):
                 print(f'   {line}', file=sys.stderr)
 
 
-def summary(file, seconds):
+def summary(file, seconds, bound=None):
     counts = collections.Counter()
     times = collections.defaultdict(float)
     numbers = collections.defaultdict(collections.Counter)
@@ -85,11 +85,15 @@ def summary(file, seconds):
             bad.append(f'{share}: {name}')
         elif verdict == 'skipped':
             skipped[f'{name}: {reason}'] += 1
-    print('  seconds  passed  failed  skipped')
+    # Programs run side by side, so that their seconds are more than those of the whole.
+    whole = sum(times.values()) or 1
+    print('  seconds share  passed  failed  skipped')
     for share, took in times.items():
         number = numbers[share]
-        print(f'{took:9.0f} {number["passed"]:7} {number["failed"]:7} {number["skipped"]:8}  {share}')
-    print(f'{seconds:9.0f} {counts["passed"]:7} {counts["failed"]:7} {counts["skipped"]:8}  in all')
+        print(f'{took:9.0f} {took / whole:4.0%} {number["passed"]:8} {number["failed"]:7} {number["skipped"]:8}  {share}')
+    print(f'{seconds:9.0f}      {counts["passed"]:8} {counts["failed"]:7} {counts["skipped"]:8}  in all')
+    if bound and seconds > bound:
+        print(f'took longer than the {bound:.0f} s that such a run may take')
     for text, times_skipped in skipped.items():
         print(f'skipped: {text}' + (f' ({times_skipped} times)' if times_skipped > 1 else ''))
     for text in bad:
@@ -100,7 +104,7 @@ def summary(file, seconds):
 
 def main():
     if sys.argv[1] == '--summary':
-        return summary(sys.argv[2], float(sys.argv[3]))
+        return summary(sys.argv[2], float(sys.argv[3]), float(sys.argv[4]) if len(sys.argv) > 4 else None)
     for case in cases(sys.argv[1], sys.argv[2]):
         print('\t'.join(str(field).replace('\t', ' ').replace('\n', ' ') for field in case))
     return 0

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import tap
@@ -24,12 +25,14 @@ def run(*argv, **keywords):
 
 
 class InstallTest(Case):
-    def setUp(self):
-        super().setUp()
-        run('meson', 'install', '-C', BUILD, '--no-rebuild', '--quiet', '--destdir', self.tmp)
+    @classmethod
+    def setUpClass(cls):
+        cls.root = Path(tempfile.mkdtemp(prefix='agora-test-'))
+        cls.addClassCleanup(shutil.rmtree, cls.root, ignore_errors=True)
+        run('meson', 'install', '-C', BUILD, '--no-rebuild', '--quiet', '--destdir', cls.root)
 
     def find(self, pattern):
-        found = sorted(self.tmp.rglob(pattern))
+        found = sorted(self.root.rglob(pattern))
         self.assertTrue(found, f'nothing installed looks like {pattern}')
         return found
 
@@ -60,7 +63,7 @@ class InstallTest(Case):
         # Relocated by hand: a sysroot would move the libraries of others as well.
         text = package.read_text()
         prefix = re.search(r'^prefix=(.*)$', text, re.M)[1]
-        package.write_text(text.replace(f'prefix={prefix}', f'prefix={self.tmp}{prefix}'))
+        package.write_text(text.replace(f'prefix={prefix}', f'prefix={self.root}{prefix}'))
         flags = run('pkg-config', '--cflags', '--libs', 'agora-signaling-1.0',
                     env=environment).split()
         sanitize = os.environ.get('AGORA_SANITIZE', 'none')
@@ -103,10 +106,10 @@ class InstallTest(Case):
         self.find('share/man/man1/agora-gateway.1')
         unit = self.find('systemd/system/agora-gateway.service')[0]
         command = re.search(r'^ExecStart=(\S+)', unit.read_text(), re.M)[1]
-        self.assertTrue((self.tmp / command.lstrip('/')).is_file(), command)
+        self.assertTrue((self.root / command.lstrip('/')).is_file(), command)
         if shutil.which('systemd-analyze'):
             moved = self.tmp / unit.name
-            moved.write_text(unit.read_text().replace(command, f'{self.tmp}{command}'))
+            moved.write_text(unit.read_text().replace(command, f'{self.root}{command}'))
             run('systemd-analyze', 'verify', '--man=no', moved)
 
     def test_the_line_of_the_readme_finds_it_all(self):
@@ -116,17 +119,17 @@ class InstallTest(Case):
         prefix = json.loads(run('meson', 'introspect', '--buildoptions', BUILD))
         prefix = next(option['value'] for option in prefix if option['name'] == 'prefix')
         self.assertIn('/usr/local/', lines[0])
-        line = lines[0].replace('/usr/local/', f'{self.tmp}{prefix}/')
+        line = lines[0].replace('/usr/local/', f'{self.root}{prefix}/')
         library = self.find('libagorasignaling.so.*')[0].parent
         # ldconfig, which README says first, does this for all of the system.
         looked_at = ''.join(path.read_text() for path in Path('/etc/ld.so.conf.d').glob('*.conf')).split()
         if prefix == '/usr/local':
-            self.assertIn(str(library).removeprefix(str(self.tmp)), looked_at)
+            self.assertIn(str(library).removeprefix(str(self.root)), looked_at)
         environment = {name: value for name, value in os.environ.items()
                        if name not in ('GST_PLUGIN_PATH', 'GI_TYPELIB_PATH')}
         environment.update(LD_LIBRARY_PATH=str(library), GST_REGISTRY=str(self.tmp / 'registry.bin'))
         found = run('sh', '-c', f'{line}; gst-inspect-1.0 agorasink; gst-inspect-1.0 agorasrc', env=environment)
-        self.assertIn(f'{self.tmp}{prefix}', found)
+        self.assertIn(f'{self.root}{prefix}', found)
         run('sh', '-c', f"{line}; /usr/bin/python3 -c 'import gi; gi.require_version(\"AgoraSignaling\", \"1.0\"); "
             "from gi.repository import AgoraSignaling; AgoraSignaling.Client'", env=environment)
 
