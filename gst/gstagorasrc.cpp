@@ -268,16 +268,15 @@ static GstStateChangeReturn gst_agora_src_change_state (GstElement *element,
   return ret;
 }
 
-// What the application sends downstream is for the mix. A bin would give it to all of its sources,
-// and those that receive speakers would end their sessions at an EOS, as gst-launch-1.0 -e sends
-// it.
+// What the application sends downstream is for the mix. An EOS, as gst-launch-1.0 -e sends it, is
+// the end of every pad and session.
 static gboolean gst_agora_src_send_event (GstElement *element, GstEvent *event) noexcept {
   State &self = *GST_AGORA_SRC(element)->state;
   if (!GST_EVENT_IS_DOWNSTREAM(event))
     return GST_ELEMENT_CLASS(gst_agora_src_parent_class)->send_event(element, event);
   if (GST_EVENT_TYPE(event) == GST_EVENT_EOS)
     if (auto listener = self.get())
-      listener->end_pads();
+      listener->end();
   return gst_element_send_event(self.mix, event);
 }
 
@@ -289,30 +288,9 @@ static gboolean gst_agora_src_query (GstElement *element, GstQuery *query) noexc
   return gst_pad_query(pad, query);
 }
 
-// The bin's own elements are the mix and its converter; all others belong to one speaker.
-static bool gst_agora_src_is_about_a_speaker (GstBin *bin, GstMessage *message) {
-  GstObject *source = GST_MESSAGE_SRC(message);
-  if (!source || source == GST_OBJECT(bin))
-    return false;
-  for (const char *name : {"mix", "convert"}) {
-    g_autoptr(GstElement) own = gst_bin_get_by_name(bin, name);
-    if (own && (source == GST_OBJECT(own) || gst_object_has_as_ancestor(source, GST_OBJECT(own))))
-      return false;
-  }
-  return true;
-}
-
 static void gst_agora_src_handle_message (GstBin *bin, GstMessage *message) noexcept {
-  auto listener = GST_AGORA_SRC(bin)->state->get();
-  if ((listener && listener->take_message(message)) || agora::is_private_trouble(message)) {
-    gst_message_unref(message);
-    return;
-  }
-  // A session that is being taken down may still complain: nobody needs to know, least of all by an
-  // ERROR.
-  const bool complains = GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR ||
-                         GST_MESSAGE_TYPE(message) == GST_MESSAGE_WARNING;
-  if (complains && gst_agora_src_is_about_a_speaker(bin, message)) {
+  // A speaker's pad has a queue.
+  if (agora::is_private_trouble(message)) {
     gst_message_unref(message);
     return;
   }

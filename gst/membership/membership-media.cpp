@@ -53,7 +53,7 @@ void SharedMembership::update_push_url(Member *) {
   });
 }
 
-void SharedMembership::play_broke(Member *, std::uint32_t uid) {
+void SharedMembership::play_broke(std::uint32_t uid) {
   post(context_, [self = shared_from_this(), uid] {
     auto it = self->remotes_.find(uid);
     if (it == self->remotes_.end() || it->second.asking || it->second.pace.timer)
@@ -71,20 +71,33 @@ void SharedMembership::play_broke(Member *, std::uint32_t uid) {
   });
 }
 
-bool SharedMembership::take_speaker(Member *member, std::uint32_t uid) {
-  std::lock_guard lock(mutex_);
-  return players_.try_emplace(uid, member).first->second == member;
-}
-
-void SharedMembership::let_speaker_go(Member *member, std::uint32_t uid) {
+void SharedMembership::speaker_is_heard(std::uint32_t uid, bool is_heard) {
   {
     std::lock_guard lock(mutex_);
-    auto it = players_.find(uid);
-    if (it == players_.end() || it->second != member)
+    if ((heard_[uid] += is_heard ? 1 : -1) != 0)
       return;
-    players_.erase(it);
+    heard_.erase(uid);
   }
-  post(context_, [self = shared_from_this(), uid] { self->offer(uid); });
+  // Missing at this gateway, and now it doesn't play on from the other one either.
+  post(context_, [self = shared_from_this(), uid] {
+    auto it = self->remotes_.find(uid);
+    if (it != self->remotes_.end() && it->second.missing && !self->hears(uid))
+      self->removed(uid);
+  });
+}
+
+bool SharedMembership::hears(std::uint32_t uid) const {
+  std::lock_guard lock(mutex_);
+  return heard_.contains(uid);
+}
+
+std::shared_ptr<SharedByListeners> SharedMembership::shared_by_listeners(
+    const std::function<std::shared_ptr<SharedByListeners>()> &make) {
+  std::lock_guard lock(mutex_);
+  auto shared = shared_by_listeners_.lock();
+  if (!shared)
+    shared_by_listeners_ = shared = make();
+  return shared;
 }
 
 void SharedMembership::unpublish(Member *) {
@@ -233,14 +246,6 @@ void SharedMembership::ask_push_url() {
                                    [this] { ask_push_url(); });
         }
       }));
-}
-
-// To whoever else wants it.
-void SharedMembership::offer(std::uint32_t uid) {
-  auto it = remotes_.find(uid);
-  if (it == remotes_.end() || it->second.url.empty())
-    return;
-  tell([uid, url = it->second.url] (Member &m) { m.speaker_url(uid, url); }, &kListener);
 }
 
 void SharedMembership::subscribe(std::uint32_t uid) {

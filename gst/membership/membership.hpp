@@ -21,6 +21,12 @@ namespace agora {
 // What an element does in its channel. One membership has at most one host.
 enum class Part { host, listener };
 
+// See Membership::shared_by_listeners().
+class SharedByListeners {
+ public:
+  virtual ~SharedByListeners() = default;
+};
+
 class Member {
  public:
   virtual ~Member() = default;
@@ -75,12 +81,17 @@ class Membership {
   virtual void push_broke (Member *member) = 0;
   // It works, but another one is wanted; answers likewise.
   virtual void update_push_url (Member *member) = 0;
-  // The same for a speaker's play URL, through speaker_url() or speaker_removed().
-  virtual void play_broke (Member *member, std::uint32_t uid) = 0;
-  // A member has one RTMP session for each speaker, whichever of its listeners plays it. False
-  // where another has it: speaker_url() comes again when that one has let it go.
-  virtual bool take_speaker (Member *, std::uint32_t) { return true; }
-  virtual void let_speaker_go (Member *, std::uint32_t) {}
+  // The RTMP session from a speaker's play URL broke: asks for another one, and answers every
+  // listener through speaker_url() or speaker_removed().
+  virtual void play_broke (std::uint32_t) {}
+  // Whether sound of this speaker comes, as it begins and ends; one call for each.
+  virtual void speaker_is_heard (std::uint32_t, bool) {}
+  // What the listeners of this membership have in common, for as long as one of them holds it:
+  // `make` makes it for the first.
+  virtual std::shared_ptr<SharedByListeners> shared_by_listeners (
+      const std::function<std::shared_ptr<SharedByListeners>()> &make) {
+    return make();
+  }
   // The host stopped sending (EOS): unpublish, and leave when nobody else is a member.
   virtual void unpublish (Member *member) = 0;
   // It sends again after all (a seek): publish anew.
@@ -93,6 +104,8 @@ class Membership {
 
   // Runs `what` on the signalling thread, unless `member` has left by then.
   virtual void run (Member *member, std::function<void()> what) = 0;
+  // The same in any case.
+  virtual void run (std::function<void()> what) = 0;
 
   virtual std::uint32_t uid () const = 0;
   // The client's AgoraState, as its enum's nick.

@@ -146,6 +146,10 @@ void SharedMembership::run(Member *member, std::function<void()> what) {
   });
 }
 
+void SharedMembership::run(std::function<void()> what) {
+  post(context_, std::move(what));
+}
+
 void SharedMembership::enter(Member *member) {
   post(context_, [self = shared_from_this(), member] {
     {
@@ -173,12 +177,6 @@ bool SharedMembership::leave(Member *member, GstClockTime budget) {
       now - in_vain.load() < just_now ? now + short_budget : now + std::chrono::nanoseconds(budget);
   std::unique_lock lock(mutex_);
   std::erase_if(entries_, [&] (const Entry &e) { return e.member == member; });
-  std::vector<std::uint32_t> free;
-  for (const auto &[uid, player] : players_)
-    if (player == member)
-      free.push_back(uid);
-  for (std::uint32_t uid : free)
-    players_.erase(uid);
   // Not for a callback that calls us itself: that would wait for ever.
   const bool own_call = caller_ == std::this_thread::get_id();
   bool quiet = !calls(member);
@@ -187,11 +185,7 @@ bool SharedMembership::leave(Member *member, GstClockTime budget) {
   const bool last = entries_.empty();
   bool said = true;
   lock.unlock();
-  post(context_, [self = shared_from_this(), last, free = std::move(free)] {
-    last ? self->goodbye() : self->pursue();
-    for (std::uint32_t uid : free)
-      self->offer(uid);
-  });
+  post(context_, [self = shared_from_this(), last] { last ? self->goodbye() : self->pursue(); });
   lock.lock();
   // Never for the application's own loop, which may not run.
   if (last && quiet && own_client_ && !own_call)
@@ -443,9 +437,7 @@ void SharedMembership::on_stream_removed(AgoraClient *, guint uid, SharedMembers
   if (it == self->remotes_.end())
     return;
   Remote &remote = it->second;
-  const bool plays = self->has(Part::listener) && !remote.url.empty() && !remote.wanted &&
-                     !remote.asking && !remote.pace.timer;
-  if (plays && g_get_monotonic_time() - self->came_back_ < kCameBack)
+  if (self->hears(uid) && g_get_monotonic_time() - self->came_back_ < kCameBack)
     remote.missing = after(self->context_, kMissing, [self, uid] { self->removed(uid); });
   else
     self->removed(uid);

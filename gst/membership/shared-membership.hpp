@@ -31,14 +31,16 @@ class SharedMembership final : public Membership,
   void hold (Member *member, std::shared_ptr<void> what) override;
   void push_broke (Member *member) override;
   void update_push_url (Member *member) override;
-  void play_broke (Member *member, std::uint32_t uid) override;
-  bool take_speaker (Member *member, std::uint32_t uid) override;
-  void let_speaker_go (Member *member, std::uint32_t uid) override;
+  void play_broke (std::uint32_t uid) override;
+  void speaker_is_heard (std::uint32_t uid, bool is_heard) override;
+  std::shared_ptr<SharedByListeners> shared_by_listeners (
+      const std::function<std::shared_ptr<SharedByListeners>()> &make) override;
   void unpublish (Member *member) override;
   void republish (Member *member) override;
   void mute_local (Member *member, bool mute) override;
   void renew_token (Member *member, const std::string &token) override;
   void run (Member *member, std::function<void()> what) override;
+  void run (std::function<void()> what) override;
   std::uint32_t uid () const override;
   const char *state () const override;
 
@@ -80,13 +82,13 @@ class SharedMembership final : public Membership,
   void ask_push_url ();
   void subscribe (std::uint32_t uid);
   void subscribed (std::uint32_t uid, GAsyncResult *result);
-  void offer (std::uint32_t uid);
   void goodbye ();
   void drop_client ();
   void fail (const GError &error);
   void fail_host (const GError &error);
   bool has (Part part) const;
   bool calls (const Member *member) const;
+  bool hears (std::uint32_t uid) const;
   gpointer call (Done done);
   static void finished (GObject *client, GAsyncResult *result, gpointer call);
   void connect_signals ();
@@ -132,8 +134,9 @@ class SharedMembership final : public Membership,
   mutable std::mutex mutex_;  // guards all below; a leaf
   std::condition_variable idle_;
   std::vector<Entry> entries_;
-  std::map<std::uint32_t, Member *> players_;  // who plays which speaker
-  bool host_ended_ = false;                    // it said goodbye before it left
+  std::map<std::uint32_t, int> heard_;  // sessions that sound comes from
+  std::weak_ptr<SharedByListeners> shared_by_listeners_;
+  bool host_ended_ = false;  // it said goodbye before it left
   bool dead_ = false;
   bool left_ = false;
   std::uint32_t uid_ = 0;

@@ -4,13 +4,12 @@
 #include <gst/pbutils/pbutils.h>
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "gst/common/failures.hpp"
+#include "gst/common/gst-ptr.hpp"
 #include "gst/common/handoff.hpp"
 #include "gst/common/messages.hpp"
-#include "gst/common/private-part.hpp"
 #include "gst/src/mix-src.hpp"
 #include "gst/src/src-stats.hpp"
 
@@ -20,18 +19,37 @@ GST_DEBUG_CATEGORY_EXTERN(gst_agora_src_debug);
 namespace agora {
 namespace {
 
-// A speaker that stops loses its session before it is told to have gone: that is no fault.
-constexpr GstClockTime kSayLost = 300 * GST_MSECOND;
-// Nothing from a session for so long: something on the way is frozen. Members send silence too.
-constexpr GstClockTime kStands = 1500 * GST_MSECOND;
-// How long after the membership is back its speakers still belong to the same fault.
-constexpr GstClockTime kComeBack = 3 * GST_SECOND;
 // More than two AAC frames, and what a local network's jitter adds.
 constexpr GstClockTime kLeastDelay = 50 * GST_MSECOND;
 // Whoever asks for so little gets what is possible, and what it costs: frames of an encoder that is
 // fed by a microphone are up to 10 ms late by turns.
 constexpr GstClockTime kTightLatency = 20 * GST_MSECOND;
 constexpr GstClockTime kTightDelay = 5 * GST_MSECOND;
+
+// The gateway says that a speaker has left before the last of its sound is here. It is when the
+// session ends, or is silent for so long, or at the latest after the limit.
+constexpr GstClockTime kLastWords = 500 * GST_MSECOND;
+constexpr GstClockTime kLastWordsLimit = 2 * GST_SECOND;
+// What is queued then is played, but not for longer than this and the latency after it left.
+constexpr GstClockTime kPlayOut = 2 * GST_SECOND;
+
+// After so much time of data that nobody heard there is something to say.
+constexpr GstClockTime kUnheard = 5 * GST_SECOND;
+constexpr GstClockTime kLook = 500 * GST_MSECOND;
+
+const char *why_mute (Mute mute) {
+  switch (mute) {
+    case Mute::no_configuration:
+      return "it sends AAC without the configuration that a decoder needs";
+    case Mute::unknown_codec:
+      return "its sound is of a codec that FLV demuxers don't know";
+    case Mute::not_decoded:
+      return "no frame of its sound can be decoded";
+    case Mute::no:
+      break;
+  }
+  return nullptr;
+}
 
 }  // namespace
 
@@ -51,6 +69,8 @@ Listener::~Listener() {
 
 bool Listener::join(const ChannelSettings &settings, GError **error) {
   session_ = Membership::join(GST_ELEMENT(element_), settings, Part::listener, this, error);
+  if (session_)
+    speakers_ = Speakers::of(session_);
   return session_ != nullptr;
 }
 
@@ -60,26 +80,27 @@ void Listener::enter() {
 
 void Listener::stop(GstClockTime budget) {
   const bool quiet = !session_ || session_->leave(this, budget);
-  std::map<std::uint32_t, std::shared_ptr<Speaker>> speakers;
+  std::map<std::uint32_t, Heard> heard;
   {
     std::lock_guard lock(mutex_);
-    speakers.swap(speakers_);
+    over_ = true;
+    heard.swap(heard_);
   }
-  for (auto &[uid, speaker] : speakers)
+  std::vector<std::shared_ptr<Speaker>> unheard;
+  for (auto &[uid, each] : heard)
+    if (auto speaker = speakers_->leave(uid, each.branch))
+      unheard.push_back(std::move(speaker));
+  for (const auto &speaker : unheard)
     speaker->cut();
   const Deadline until = told_by();
-  for (auto &[uid, speaker] : speakers) {
+  for (const auto &speaker : unheard)
     speaker->stop(until);
+  for (std::uint32_t uid : mixer_->uids())
     mixer_->remove(uid);
-  }
-  std::map<std::uint32_t, std::shared_ptr<SpeakerPad>> pads;
-  {
-    std::lock_guard lock(mutex_);
-    pads.swap(exposed_);
-  }
-  for (auto &[uid, pad] : pads)
-    pad->close();
-  ending_->clear();
+  for (auto &[uid, each] : heard)
+    if (const auto pad = each.branch->pad())
+      pad->close();
+  ending_pads_->clear();
   options_.on_gone();
   if (!quiet)
     session_->hold(this, shared_from_this());
@@ -107,10 +128,18 @@ void Listener::pipeline_latency(GstClockTime latency) {
   mixer_->set_delay(delay());
 }
 
-std::shared_ptr<Speaker> Listener::find(std::uint32_t uid) const {
+std::optional<Listener::Heard> Listener::find(std::uint32_t uid) const {
   std::lock_guard lock(mutex_);
-  auto it = speakers_.find(uid);
-  return it == speakers_.end() ? nullptr : it->second;
+  auto it = heard_.find(uid);
+  return it == heard_.end() ? std::nullopt : std::make_optional(it->second);
+}
+
+std::vector<std::uint32_t> Listener::uids() const {
+  std::vector<std::uint32_t> uids;
+  std::lock_guard lock(mutex_);
+  for (const auto &[uid, heard] : heard_)
+    uids.push_back(uid);
+  return uids;
 }
 
 void Listener::joined(std::uint32_t uid) {
@@ -124,7 +153,7 @@ void Listener::token_refused(const GError &error) {
 
 bool Listener::wanted(std::uint32_t uid) const {
   std::lock_guard lock(mutex_);
-  return wanted_.empty() || wanted_.contains(uid);
+  return !over_ && (wanted_.empty() || wanted_.contains(uid));
 }
 
 void Listener::set_wanted(std::set<std::uint32_t> uids) {
@@ -138,12 +167,12 @@ void Listener::set_wanted(std::set<std::uint32_t> uids) {
       std::lock_guard lock(mutex_);
       urls = urls_;
     }
-    for (auto &[uid, url] : urls) {
+    for (std::uint32_t uid : this->uids())
       if (!wanted(uid))
         drop(uid);
-      else if (!find(uid))
+    for (const auto &[uid, url] : urls)
+      if (wanted(uid) && !find(uid))
         play(uid, url);
-    }
   });
 }
 
@@ -157,252 +186,229 @@ void Listener::speaker_url(std::uint32_t uid, const std::string &url) {
 }
 
 void Listener::play(std::uint32_t uid, const std::string &url) {
-  if (!session_->take_speaker(this, uid)) {
-    if (!std::exchange(told_taken_, true))
-      GST_ELEMENT_WARNING(element_, RESOURCE, BUSY,
-                          ("Speaker %u is played by another agorasrc of this membership. Give each "
-                           "a uid or speakers of its own, or one of them a tee.",
-                           uid),
-                          ("It is played here once the other one lets it go."));
-    return;
-  }
   options_.on_speaker(uid);
   std::shared_ptr<Speaker> speaker;
   {
     std::lock_guard lock(mutex_);
-    auto &slot = speakers_[uid];
-    if (!slot)
-      slot = std::make_shared<Speaker>(element_, uid, mixer_->add(uid, delay()), this);
-    speaker = slot;
+    if (over_)
+      return;
+    Heard &heard = heard_[uid];
+    // Back before it was taken out: it goes on.
+    heard.left_at = GST_CLOCK_TIME_NONE;
+    heard.ending = false;
+    if (!heard.branch) {
+      heard.branch = std::make_shared<SpeakerBranch>(
+          GST_ELEMENT(element_), src_, options_.expose, mixer_->add(uid, delay()),
+          [this, uid] (const Unplayable &what) { unplayable(uid, what); });
+      heard.speaker = speakers_->listen(uid, heard.branch);
+    }
+    speaker = heard.speaker;
   }
   if (options_.expose)
     expose(uid);
   speaker->play(url);
 }
 
+// Its last words are still to be heard: tick() goes on with it.
 void Listener::speaker_removed(std::uint32_t uid) {
+  const GstClockTime now = gst_util_get_timestamp();
   {
     std::lock_guard lock(mutex_);
     urls_.erase(uid);
+    auto it = heard_.find(uid);
+    if (it == heard_.end())
+      return;
+    it->second.left_at = now;
   }
-  drop(uid);
+  announce(faults_.gone(uid, now));
 }
 
+bool Listener::last_words_are_here(const Heard &heard, GstClockTime monotonic) const {
+  const GstClockTime last = heard.speaker->last_frame();
+  const GstClockTime silent_since = GST_CLOCK_TIME_IS_VALID(last) ? last : heard.left_at;
+  return !heard.speaker->busy() || monotonic > silent_since + kLastWords ||
+         monotonic > heard.left_at + kLastWordsLimit;
+}
+
+// Takes a speaker out that has left; the mix keeps what is queued until it is played.
+void Listener::finish(std::uint32_t uid) {
+  const auto heard = find(uid);
+  if (!heard || !heard->ending)
+    return;
+  leave(uid);
+  g_autoptr(GstClock) clock = gst_element_get_clock(GST_ELEMENT(element_));
+  if (clock) {
+    const auto now = static_cast<std::int64_t>(gst_clock_get_time(clock));
+    const GstClockTime gone = gst_util_get_timestamp() - heard->left_at;
+    const auto most = static_cast<std::int64_t>(latency_ + kPlayOut);
+    if (mixer_->finish(uid, now, now + most - static_cast<std::int64_t>(gone)) > 0)
+      return;
+  }
+  mixer_->remove(uid);
+  options_.on_gone();
+}
+
+// Takes a speaker out at once.
 void Listener::drop(std::uint32_t uid) {
-  if (auto speaker = find(uid))
-    speaker->stop();
+  leave(uid);
+  mixer_->remove(uid);
+  options_.on_gone();
+}
+
+void Listener::leave(std::uint32_t uid) {
+  Heard heard;
   {
     std::lock_guard lock(mutex_);
-    speakers_.erase(uid);
+    auto it = heard_.find(uid);
+    if (it == heard_.end())
+      return;
+    heard = std::move(it->second);
+    heard_.erase(it);
   }
-  forget_broken(uid);
-  mixer_->remove(uid);
-  unexpose(uid);
-  options_.on_gone();
-  session_->let_speaker_go(this, uid);
-}
-
-std::shared_ptr<SpeakerPad> Listener::exposed(std::uint32_t uid) const {
-  std::lock_guard lock(mutex_);
-  auto it = exposed_.find(uid);
-  return it == exposed_.end() ? nullptr : it->second;
+  if (auto unheard = speakers_->leave(uid, heard.branch)) {
+    unheard->cut();
+    unheard->stop(told_by());
+  }
+  announce(faults_.gone(uid, gst_util_get_timestamp()));
+  unexpose(heard.branch);
 }
 
 // Adding a pad calls the application: not under the lock. While a former pad of that speaker still
 // ends its name is taken: tick() comes back to it.
 void Listener::expose(std::uint32_t uid) {
+  const auto heard = find(uid);
+  if (!heard || heard->branch->pad() || ending_pads_->contains(uid))
+    return;
+  auto pad = std::make_shared<SpeakerPad>(element_, uid);
   {
     std::lock_guard lock(mutex_);
-    if (pads_over_ || exposed_.contains(uid) || !speakers_.contains(uid) || ending_->contains(uid))
+    auto it = heard_.find(uid);
+    if (it != heard_.end() && it->second.branch == heard->branch) {
+      heard->branch->set_pad(std::move(pad));
       return;
-  }
-  auto pad = std::make_shared<SpeakerPad>(element_, uid);
-  std::lock_guard lock(mutex_);
-  exposed_[uid] = std::move(pad);
-}
-
-void Listener::end_pads() {
-  session_->run(this, [this] {
-    std::map<std::uint32_t, std::shared_ptr<SpeakerPad>> pads;
-    {
-      std::lock_guard lock(mutex_);
-      pads_over_ = true;
-      pads = exposed_;
     }
-    for (auto &[uid, pad] : pads)
-      unexpose(uid);
-  });
+  }
+  pad->close();
 }
 
-void Listener::unexpose(std::uint32_t uid) {
-  std::shared_ptr<SpeakerPad> pad = exposed(uid);
+void Listener::unexpose(const std::shared_ptr<SpeakerBranch> &branch) {
+  const std::shared_ptr<SpeakerPad> pad = branch->pad();
   if (!pad)
     return;
-  {
-    std::lock_guard lock(mutex_);
-    exposed_.erase(uid);
-  }
-  ending_->add(pad);
+  branch->set_pad(nullptr);
+  ending_pads_->add(pad);
   // The pad goes once its EOS has gone out; not on the thread that brought it there, and on none
   // that may not wait for what is downstream.
-  pad->end([element = GST_ELEMENT(element_), ending = ending_, uid] {
+  pad->end([element = GST_ELEMENT(element_), ending = ending_pads_, uid = pad->uid()] {
     run_async(element, [ending, uid] { ending->remove(uid); });
   });
 }
 
-bool EndingPads::contains(std::uint32_t uid) const {
-  std::lock_guard lock(mutex_);
-  return pads_.contains(uid);
-}
-
-void EndingPads::add(std::shared_ptr<SpeakerPad> pad) {
-  std::lock_guard lock(mutex_);
-  const std::uint32_t uid = pad->uid();
-  pads_[uid] = std::move(pad);
-}
-
-void EndingPads::remove(std::uint32_t uid) {
-  std::shared_ptr<SpeakerPad> pad;
-  {
-    std::lock_guard lock(mutex_);
-    auto it = pads_.find(uid);
-    if (it == pads_.end())
-      return;
-    pad = it->second;
-  }
-  pad->close();
-  std::lock_guard lock(mutex_);
-  pads_.erase(uid);
-}
-
-void EndingPads::clear() {
-  std::map<std::uint32_t, std::shared_ptr<SpeakerPad>> pads;
-  {
-    std::lock_guard lock(mutex_);
-    pads.swap(pads_);
-  }
-  for (auto &[uid, pad] : pads)
-    pad->close();
-}
-
-void Listener::speaker_encoded(std::uint32_t uid, GstBuffer *frame, GstCaps *caps,
-                               std::int64_t at_ns) {
-  const auto base = static_cast<std::int64_t>(gst_element_get_base_time(GST_ELEMENT(element_)));
-  if (at_ns < base)
-    return;
-  if (auto pad = exposed(uid))
-    pad->push(frame, caps, static_cast<GstClockTime>(at_ns - base));
-}
-
-bool Listener::wants_mix() const {
-  return gst_pad_is_linked(src_);
-}
-
-// Sessions that are up, but frozen somewhere on their way.
-void Listener::watch_arrivals(GstClockTime monotonic) {
-  std::set<std::uint32_t> found;
-  {
-    std::lock_guard lock(mutex_);
-    for (auto &[uid, speaker] : speakers_) {
-      const GstClockTime last = speaker->last_frame();
-      auto it = broken_.find(uid);
-      if (it == broken_.end() && GST_CLOCK_TIME_IS_VALID(last) && monotonic > last + kStands)
-        broken_.emplace(uid, Broken{last, true});
-      else if (it != broken_.end() && it->second.stands && last > it->second.since)
-        found.insert(uid);
+void Listener::end() {
+  session_->run(this, [this] {
+    {
+      std::lock_guard lock(mutex_);
+      over_ = true;
     }
-  }
-  for (std::uint32_t uid : found)
-    forget_broken(uid);
+    for (std::uint32_t uid : uids())
+      drop(uid);
+  });
 }
 
 void Listener::tick(GstClockTime now) {
-  std::map<std::uint32_t, std::shared_ptr<SpeakerPad>> pads;
-  std::set<std::uint32_t> lost, away, missing;
   const GstClockTime monotonic = gst_util_get_timestamp();
-  watch_arrivals(monotonic);
-  bool returned = false;
+  std::vector<SpeakerFaults::Seen> seen;
+  std::vector<std::pair<std::uint32_t, std::shared_ptr<SpeakerPad>>> pads;
+  std::vector<std::uint32_t> finished;
   {
     std::lock_guard lock(mutex_);
-    pads = exposed_;
-    returned = returning_ && monotonic > returned_at_ + kComeBack;
-    for (auto &[uid, broken] : broken_) {
-      if (!broken.announced && !down_ && !returning_ && monotonic > broken.since + kSayLost) {
-        broken.announced = true;
-        lost.insert(uid);
+    for (auto &[uid, heard] : heard_) {
+      const bool left = GST_CLOCK_TIME_IS_VALID(heard.left_at);
+      if (!left)
+        seen.push_back({uid, heard.speaker->last_frame(), heard.speaker->broke_since()});
+      else if (!heard.ending && last_words_are_here(heard, monotonic))
+        finished.push_back(uid);
+      heard.ending = heard.ending || (!finished.empty() && finished.back() == uid);
+      if (options_.expose && !left)
+        pads.emplace_back(uid, heard.branch->pad());
+    }
+  }
+  announce(faults_.check(monotonic, seen));
+  for (std::uint32_t uid : finished)
+    session_->run(this, [this, uid] { finish(uid); });
+  const auto away = faults_.lost_for(monotonic, options_.speaker_timeout);
+  for (const auto &[uid, pad] : pads) {
+    if (pad)
+      pad->tick(now);
+    if (pad && away.contains(uid))
+      session_->run(this, [this, uid = uid] {
+        if (const auto heard = find(uid))
+          unexpose(heard->branch);
+      });
+    else if (!pad && !faults_.lost(uid) && !ending_pads_->contains(uid))
+      session_->run(this, [this, uid = uid] { expose(uid); });
+  }
+  if (!mixer_->take_finished().empty())
+    session_->run(this, options_.on_gone);
+  look_whether_played(monotonic);
+}
+
+// Sound that comes and is never heard is told of, once for each time that a speaker comes.
+void Listener::look_whether_played(GstClockTime monotonic) {
+  if (!gst_pad_is_linked(src_))
+    return;
+  std::vector<std::pair<std::uint32_t, const char *>> unheard;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto &[uid, heard] : heard_) {
+      if (heard.told_mute || monotonic < heard.next_look)
+        continue;
+      heard.next_look = monotonic + kLook;
+      const Mute mute = heard.speaker->mute();
+      const GstClockTime given = heard.branch->given();
+      const char *why = nullptr;
+      if (mute == Mute::no)
+        heard.mute_since = GST_CLOCK_TIME_NONE;
+      else if (!GST_CLOCK_TIME_IS_VALID(heard.mute_since))
+        heard.mute_since = monotonic;
+      else if (monotonic > heard.mute_since + kUnheard)
+        why = why_mute(mute);
+      if (given > kUnheard) {
+        heard.told_mute = true;
+        if (heard.branch->timeline().stats().dropped_ns > given / 10 * 9)
+          why =
+              "its timestamps don't go with the time at which its sound comes, so that all of "
+              "it is dropped";
       }
-      if (monotonic > broken.since + options_.speaker_timeout)
-        away.insert(uid);
+      if (why) {
+        heard.told_mute = true;
+        unheard.emplace_back(uid, why);
+      }
     }
-    if (options_.expose)
-      for (auto &[uid, speaker] : speakers_)
-        if (!exposed_.contains(uid) && !broken_.contains(uid) && !ending_->contains(uid))
-          missing.insert(uid);
   }
-  if (returned)
-    say_returned();
-  for (std::uint32_t uid : lost) {
-    const std::string text = "lost the sound of " + std::to_string(uid);
-    announce_lost(GST_ELEMENT(element_), uid, text.c_str());
-  }
-  for (std::uint32_t uid : missing)
-    session_->run(this, [this, uid] { expose(uid); });
-  for (auto &[uid, pad] : pads) {
-    pad->tick(now);
-    if (away.contains(uid))
-      session_->run(this, [this, uid = uid] { unexpose(uid); });
-  }
+  for (const auto &[uid, why] : unheard)
+    GST_ELEMENT_WARNING(element_, STREAM, DECODE, ("Speaker %u is not heard: %s.", uid, why),
+                        (nullptr));
 }
 
-void Listener::speaker_broke(std::uint32_t uid, GstClockTime since) {
-  {
-    std::lock_guard lock(mutex_);
-    broken_.emplace(uid, Broken{since});
-  }
-  GST_INFO_OBJECT(element_, "lost the sound of %u", uid);
-  session_->play_broke(this, uid);
-}
-
-// Its sound is back, or it has gone. What was told of it is over; so is the membership's return,
-// with the last of them.
-void Listener::forget_broken(std::uint32_t uid) {
-  std::optional<Broken> broken;
-  bool all = false;
-  {
-    std::lock_guard lock(mutex_);
-    auto it = broken_.find(uid);
-    if (it == broken_.end())
-      return;
-    broken = it->second;
-    broken_.erase(it);
-    all = returning_ && broken_.empty();
-  }
-  if (broken->announced)
-    announce_found(GST_ELEMENT(element_), uid, gst_util_get_timestamp() - broken->since);
-  if (all)
-    say_returned();
-}
-
-void Listener::say_returned() {
-  GstClockTime since = 0;
-  {
-    std::lock_guard lock(mutex_);
-    if (!std::exchange(returning_, false))
-      return;
-    since = down_since_;
-  }
-  announce_reconnected(GST_ELEMENT(element_), gst_util_get_timestamp() - since);
-}
-
-void Listener::speaker_heard(std::uint32_t uid) {
-  forget_broken(uid);
-  session_->run(this, [this, uid] {
-    if (auto speaker = find(uid)) {
-      speaker->tidy();
-      if (options_.expose)
-        expose(uid);
+void Listener::announce(const SpeakerFaults::Notices &notices) {
+  using Notice = SpeakerFaults::Notice;
+  GstElement *element = GST_ELEMENT(element_);
+  for (const Notice &notice : notices) {
+    const std::string text = "lost the sound of " + std::to_string(notice.uid);
+    switch (notice.what) {
+      case Notice::speaker_lost:
+        GST_INFO_OBJECT(element, "%s", text.c_str());
+        announce_lost(element, notice.uid, text.c_str());
+        break;
+      case Notice::speaker_back:
+        announce_found(element, notice.uid, notice.duration);
+        break;
+      case Notice::membership_back:
+        announce_reconnected(element, notice.duration);
+        break;
     }
-  });
+  }
 }
 
 void Listener::channel_event(const char *name, std::uint32_t uid) {
@@ -410,85 +416,45 @@ void Listener::channel_event(const char *name, std::uint32_t uid) {
 }
 
 void Listener::reconnecting(const GError &cause) {
-  {
-    std::lock_guard lock(mutex_);
-    down_ = true;
-    // The same fault goes on.
-    if (std::exchange(returning_, false))
-      return;
-    down_since_ = gst_util_get_timestamp();
-  }
-  announce_reconnecting(GST_ELEMENT(element_), cause);
+  if (faults_.membership_lost(gst_util_get_timestamp()))
+    announce_reconnecting(GST_ELEMENT(element_), cause);
 }
 
 void Listener::reconnected(GstClockTime) {
-  {
-    std::lock_guard lock(mutex_);
-    if (!std::exchange(down_, false))
-      return;
-    returning_ = true;
-    returned_at_ = gst_util_get_timestamp();
-    // Those that were told of already have an end of their own.
-    if (std::any_of(broken_.begin(), broken_.end(),
-                    [] (const auto &each) { return !each.second.announced; }))
-      return;
-  }
-  say_returned();
+  announce(faults_.membership_back(gst_util_get_timestamp()));
 }
 
-void Listener::speaker_unplayable(std::uint32_t uid, const GstCaps *caps) {
-  GstElement *element = GST_ELEMENT(element_);
-  const GstStructure *structure = gst_caps_get_structure(caps, 0);
-  int version = 0;
-  gst_structure_get_int(structure, "mpegversion", &version);
-  // AAC is what everybody sends. Whoever sends something else must not end what the others say.
-  if (gst_structure_has_name(structure, "audio/mpeg") && version == 4) {
-    post_missing_decoder(element, caps);
-    return;
-  }
-  gst_element_post_message(element, gst_missing_decoder_message_new(element, caps));
-  g_autofree char *text = gst_caps_to_string(caps);
-  GST_ELEMENT_WARNING(element, STREAM, CODEC_NOT_FOUND,
-                      ("Speaker %u is not heard: nothing that is installed decodes %s.", uid, text),
-                      (nullptr));
+// From a streaming thread: what is posted may call anybody, and those that stop us wait for it.
+void Listener::unplayable(std::uint32_t uid, const Unplayable &what) {
+  session_->run(this, [this, uid, why = what.why, held = std::shared_ptr(share(what.caps))] {
+    GstElement *element = GST_ELEMENT(element_);
+    GstCaps *caps = held.get();
+    g_autofree char *text = gst_caps_to_string(caps);
+    if (why == Unplayable::no_conversion) {
+      GST_ELEMENT_WARNING(element, STREAM, FORMAT,
+                          ("Speaker %u is not heard: nothing mixes down %s.", uid, text),
+                          (nullptr));
+      return;
+    }
+    if (!gst_pad_is_linked(src_))
+      return;
+    const GstStructure *structure = gst_caps_get_structure(caps, 0);
+    int version = 0;
+    gst_structure_get_int(structure, "mpegversion", &version);
+    // AAC is what everybody sends. Whoever sends something else must not end what the others say.
+    if (gst_structure_has_name(structure, "audio/mpeg") && version == 4) {
+      post_missing_decoder(element, caps);
+      return;
+    }
+    gst_element_post_message(element, gst_missing_decoder_message_new(element, caps));
+    GST_ELEMENT_WARNING(
+        element, STREAM, CODEC_NOT_FOUND,
+        ("Speaker %u is not heard: nothing that is installed decodes %s.", uid, text), (nullptr));
+  });
 }
 
 void Listener::failed(const GError &error) {
   post_late_failure(GST_ELEMENT(element_), error);
-}
-
-bool Listener::take_message(GstMessage *message) {
-  // A session that is replaced or dropped may complain while it ends, when no speaker has it any
-  // more.
-  if (!is_private_part(GST_MESSAGE_SRC(message)))
-    return false;
-  std::shared_ptr<Speaker> speaker;
-  {
-    std::lock_guard lock(mutex_);
-    for (auto &[uid, candidate] : speakers_)
-      if (candidate->owns(GST_MESSAGE_SRC(message)))
-        speaker = candidate;
-  }
-  switch (GST_MESSAGE_TYPE(message)) {
-    case GST_MESSAGE_ERROR: {
-      g_autoptr(GError) error = nullptr;
-      g_autofree char *debug = nullptr;
-      gst_message_parse_error(message, &error, &debug);
-      GST_INFO_OBJECT(element_, "%s: %s (%s)", GST_MESSAGE_SRC_NAME(message), error->message,
-                      debug);
-      if (speaker)
-        speaker->failed(GST_MESSAGE_SRC(message));
-      return true;
-    }
-    case GST_MESSAGE_WARNING:
-    case GST_MESSAGE_EOS:
-    case GST_MESSAGE_LATENCY:
-    case GST_MESSAGE_TAG:
-      // What happens to a session is repaired, and never changes the pipeline's latency.
-      return true;
-    default:
-      return false;
-  }
 }
 
 std::uint32_t Listener::uid() const {

@@ -1,86 +1,100 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The way of one remote speaker's sound into the mix: RTMP session, demuxer, decoder, timeline. The
-// session may break and be made again, elsewhere too; the timeline goes on.
+// One remote speaker as a membership hears it: played and decoded once, however many elements of
+// the membership listen, and given to a branch of each.
 #pragma once
 
 #include <gst/gst.h>
 
-#include <array>
 #include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
-#include "gst/mix/playout-timeline.hpp"
-#include "gst/rtmp/rtmp-socket.hpp"
+#include "gst/membership/membership.hpp"
+#include "gst/src/play-switch.hpp"
+#include "gst/src/speaker-branch.hpp"
 
 namespace agora {
 
-class Speaker {
+class Speaker final : private PlaySwitch::Output {
  public:
-  // Who is told; called from streaming threads, without a lock.
-  class Watcher {
-   public:
-    virtual ~Watcher() = default;
-    // The session in use ended or failed, and was silent from `since` on (of
-    // gst_util_get_timestamp()): play() another.
-    virtual void speaker_broke (std::uint32_t uid, GstClockTime since) = 0;
-    // Sound comes from the session that play() began: tidy() what it replaced.
-    virtual void speaker_heard (std::uint32_t uid) = 0;
-    // An encoded frame, due at `at_ns` of the pipeline's clock.
-    virtual void speaker_encoded (std::uint32_t uid, GstBuffer *frame, GstCaps *caps,
-                                  std::int64_t at_ns) = 0;
-    // Whether frames are to be told, and whether sound is to be decoded for the mix.
-    virtual bool wants_encoded () const = 0;
-    virtual bool wants_mix () const = 0;
-    // No decoder for `caps` is installed.
-    virtual void speaker_unplayable (std::uint32_t uid, const GstCaps *caps) = 0;
+  // Told on the streaming threads of its sessions, with no lock of ours held.
+  struct Events {
+    std::function<void()> broke;         // asks for another URL, which comes by play()
+    std::function<void()> heard;         // from another session than before: tidy() is to be called
+    std::function<void(bool)> is_heard;  // whether a session plays, whenever that changes
   };
 
-  Speaker(GstBin *owner, std::uint32_t uid, std::shared_ptr<PlayoutTimeline> timeline,
-          Watcher *watcher);
-  // Only after stop(): the last reference may be let go by a streaming thread.
-  ~Speaker();
+  explicit Speaker(Events events, MakePlayConnection make = make_play_connection);
+  // Only after stop().
+  ~Speaker() override;
 
-  Speaker(const Speaker &) = delete;
-  Speaker &operator=(const Speaker &) = delete;
+  void add (std::shared_ptr<SpeakerBranch> branch);
+  // Whether none is left.
+  bool remove (const std::shared_ptr<SpeakerBranch> &branch);
 
-  // Plays `url` from now on. What is playing already goes on until the first sound from there, so
-  // that a move is not heard. Signalling thread.
+  // To be heard from `url`; every listener says so, the first one is taken at its word. Signalling
+  // thread.
   void play (const std::string &url);
-  // Makes the server's end of what it hasn't admitted yet. Waits for nothing; stop() is to follow.
-  void cut ();
-  // Ends its sessions; never from a streaming thread of theirs. Waits for what is still connecting,
-  // until `until` at the most. Nothing may follow.
-  void stop (Deadline until = told_by());
-  // Frees what a finished move left behind. Signalling thread.
-  void tidy ();
+  // As of PlaySwitch.
+  void tidy () { switch_.tidy(); }
+  void cut () { switch_.cut(); }
+  void stop (Deadline until);
 
-  // When the last frame came, as gst_util_get_timestamp() counts; none yet:
-  // GST_CLOCK_TIME_NONE. Any thread.
-  GstClockTime last_frame () const { return last_frame_; }
-  // Whether `object` is part of this speaker.
-  bool owns (GstObject *object) const;
-  // A message of one of its elements said that it failed. Any thread.
-  void failed (GstObject *where);
+  // Whether its sound still comes, or a session is being made for it.
+  bool busy () const { return switch_.busy(); }
+  // As gst_util_get_timestamp() counts; NONE: not yet. Any thread.
+  GstClockTime last_frame () const { return switch_.last_frame(); }
+  // Since when there is no session that plays; NONE: there is one.
+  GstClockTime broke_since () const { return broke_since_; }
+  Mute mute () const { return switch_.mute(); }
 
  private:
-  class Leg;
-  std::array<std::shared_ptr<Leg>, 3> legs () const;
-  bool take_over (Leg *leg, unsigned frames);
-  void ended (Leg *leg);
+  using Branches = std::vector<std::shared_ptr<SpeakerBranch>>;
 
-  GstBin *owner_;
-  std::uint32_t uid_;
-  std::shared_ptr<PlayoutTimeline> timeline_;
-  Watcher *watcher_;
-  std::atomic<bool> hearing_ = false;
-  std::atomic<GstClockTime> last_frame_ = GST_CLOCK_TIME_NONE;  // as gst_util_get_timestamp()
+  bool frame (GstBuffer *frame, GstCaps *caps) override;
+  void sound (const DecodedSound &sound) override;
+  void unplayable (const Unplayable &what) override;
+  void moved () override;
+  void heard () override;
+  void broke (GstClockTime since) override;
+  std::shared_ptr<const Branches> branches () const;
+  void set_heard (bool is_heard);
 
-  mutable std::mutex mutex_;  // guards the legs below, not what they do
-  std::shared_ptr<Leg> current_;
-  std::shared_ptr<Leg> next_;
-  std::shared_ptr<Leg> old_;
+  const Events events_;
+  std::string url_;  // signalling thread
+  std::atomic<GstClockTime> broke_since_ = GST_CLOCK_TIME_NONE;
+  std::atomic<bool> is_heard_ = false;
+
+  mutable std::mutex mutex_;                  // guards the pointer; a leaf
+  std::shared_ptr<const Branches> branches_;  // replaced, never changed: it is walked without lock
+  PlaySwitch switch_;
+};
+
+// The speakers of one membership, each for as long as somebody listens. The listeners of the
+// membership share it. Thread-safe.
+class Speakers final : public SharedByListeners {
+ public:
+  explicit Speakers(std::weak_ptr<Membership> membership);
+  // Those that `membership`'s listeners share; the first one makes them.
+  static std::shared_ptr<Speakers> of (const std::shared_ptr<Membership> &membership);
+
+  // This speaker, with one more branch.
+  std::shared_ptr<Speaker> listen (std::uint32_t uid, std::shared_ptr<SpeakerBranch> branch);
+  // Closes the branch and takes it away. Where it was the speaker's last, the speaker: whoever gets
+  // it stops it.
+  [[nodiscard]] std::shared_ptr<Speaker> leave (std::uint32_t uid,
+                                                const std::shared_ptr<SpeakerBranch> &branch);
+
+ private:
+  std::shared_ptr<Speaker> make (std::uint32_t uid);
+
+  const std::weak_ptr<Membership> membership_;
+  std::mutex mutex_;  // guards the map; taken before a speaker's
+  std::map<std::uint32_t, std::shared_ptr<Speaker>> speakers_;
 };
 
 }  // namespace agora

@@ -353,4 +353,27 @@ std::string in_room (const GatewayProcess &gateway, const std::string &more) {
   return " app-id=demo channel=room gateway=" + gateway.ws() + " " + more + " ";
 }
 
+double metric (const GatewayProcess &gateway, const char *name) {
+  g_autoptr(GError) error = nullptr;
+  g_autoptr(GSocketClient) http = g_socket_client_new();
+  const std::string host = gateway.ws().substr(5, gateway.ws().rfind('/') - 5);
+  g_autoptr(GSocketConnection) connection =
+      g_socket_client_connect_to_host(http, host.c_str(), 80, nullptr, &error);
+  g_assert_no_error(error);
+  const std::string request =
+      "GET /metrics HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n";
+  g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(connection)), request.data(),
+                            request.size(), nullptr, nullptr, &error);
+  g_assert_no_error(error);
+  g_autoptr(GDataInputStream) lines =
+      g_data_input_stream_new(g_io_stream_get_input_stream(G_IO_STREAM(connection)));
+  for (;;) {
+    g_autofree char *line = g_data_input_stream_read_line(lines, nullptr, nullptr, nullptr);
+    if (!line)
+      return -1;
+    if (g_str_has_prefix(line, name) && line[strlen(name)] == ' ')
+      return g_ascii_strtod(line + strlen(name), nullptr);
+  }
+}
+
 }  // namespace agora::test

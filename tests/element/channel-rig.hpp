@@ -101,4 +101,7 @@ std::vector<const GstStructure *> speakers_in (const GstStructure *structure);
 // "app-id=demo channel=room gateway=…", and what is given.
 std::string in_room (const GatewayProcess &gateway, const std::string &more = "");
 
+// What Prometheus would read of this gateway, by the name with its labels; -1: nothing.
+double metric (const GatewayProcess &gateway, const char *name);
+
 }  // namespace agora::test

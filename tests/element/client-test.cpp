@@ -158,29 +158,6 @@ void test_order () {
   }
 }
 
-// What Prometheus would read of this gateway.
-double metric (const GatewayProcess &gateway, const char *name) {
-  g_autoptr(GError) error = nullptr;
-  g_autoptr(GSocketClient) http = g_socket_client_new();
-  const std::string host = gateway.ws().substr(5, gateway.ws().rfind('/') - 5);
-  g_autoptr(GSocketConnection) connection =
-      g_socket_client_connect_to_host(http, host.c_str(), 80, nullptr, &error);
-  g_assert_no_error(error);
-  const std::string request =
-      "GET /metrics HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n";
-  g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(connection)), request.data(),
-                            request.size(), nullptr, nullptr, &error);
-  g_assert_no_error(error);
-  g_autoptr(GDataInputStream) lines =
-      g_data_input_stream_new(g_io_stream_get_input_stream(G_IO_STREAM(connection)));
-  for (;;) {
-    g_autofree char *line = g_data_input_stream_read_line(lines, nullptr, nullptr, nullptr);
-    g_assert_nonnull(line);
-    if (g_str_has_prefix(line, name) && line[strlen(name)] == ' ')
-      return g_ascii_strtod(line + strlen(name), nullptr);
-  }
-}
-
 std::string token_for (gint64 seconds) {
   g_autoptr(GError) error = nullptr;
   g_autofree char *token = agora_token_build(AGORA_TOKEN_KIND_ACCESS_TOKEN_007, "demo", certificate,
@@ -270,39 +247,6 @@ void test_second_sink () {
   g_assert_cmpint(agora_client_get_state(client.get()), ==, AGORA_STATE_JOINED);
 }
 
-// Whether this agorasrc plays anybody.
-bool plays (Pipeline &pipeline, const char *name) {
-  g_autoptr(GstElement) element = pipeline.get(name);
-  GstStructure *stats = nullptr;
-  g_object_get(element, "stats", &stats, nullptr);
-  const bool some = !speakers_in(stats).empty();
-  gst_structure_free(stats);
-  return some;
-}
-
-// A member plays each speaker once: the second listener says so, disturbs nothing, and plays when
-// the first one lets go.
-void test_two_listeners () {
-  GatewayProcess gateway;
-  Pipeline speaking(host(gateway, "uid=7"));
-  speaking.set_state(GST_STATE_PLAYING);
-  Pipeline both(listener(gateway) + " agorasrc name=second level-interval=50000000" +
-                in_room(gateway) + "! fakesink name=second-end sync=true");
-  both.set_state(GST_STATE_PLAYING);
-  WAIT_UNTIL(both.heard(host_uid) && both.warnings() == 1);
-  g_assert_nonnull(strstr(both.complaint().c_str(), "another agorasrc"));
-  const bool first = plays(both, "listener");
-  g_assert_true(first != plays(both, "second"));
-  g_assert_cmpfloat(metric(gateway, members), ==, 2);
-  let_pass(1000);
-  g_assert_cmpuint(both.told("agora-reconnecting"), ==, 0);
-
-  first ? run(both, "listener", "end", false) : run(both, "second", "second-end", false);
-  both.heard(host_uid);
-  WAIT_UNTIL(plays(both, first ? "second" : "listener") && both.heard(host_uid));
-  g_assert_cmpuint(both.warnings(), ==, 1);
-}
-
 // Two clients are two members, in one pipeline too; what is no client is none.
 void test_other_client () {
   GatewayProcess gateway;
@@ -388,7 +332,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/client/last-leaves", test_last_leaves);
   g_test_add_func("/client/adopt-or-differ", test_adopt_or_differ);
   g_test_add_func("/client/second-sink", test_second_sink);
-  g_test_add_func("/client/two-listeners", test_two_listeners);
   g_test_add_func("/client/other-client", test_other_client);
   g_test_add_func("/client/token-renewed", test_token_renewed);
   g_test_add_func("/client/latency-query", test_latency_query);

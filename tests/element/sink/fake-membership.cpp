@@ -98,7 +98,6 @@ class FakeMembership final : public Membership,
       tell([] (Member &member) { member.push_url(script->next_url); });
   }
   void update_push_url (Member *) override {}
-  void play_broke (Member *, std::uint32_t) override {}
   void unpublish (Member *) override {
     note([] { script->unpublished = true; });
   }
@@ -113,6 +112,7 @@ class FakeMembership final : public Membership,
   void renew_token (Member *, const std::string &token) override {
     note([&] { script->token = token; });
   }
+  void run (std::function<void()> what) override { loop().invoke(std::move(what)); }
   void run (Member *, std::function<void()> what) override {
     tell([what = std::move(what)] (Member &) { what(); });
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Whatever a decoder gives becomes interleaved floats; what is so already isn't copied.
-#include "gst/mix/to-floats.hpp"
+#include "gst/common/to-floats.hpp"
 
 #include <gst/gst.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "gst/mix/to-floats.hpp"
+#include "gst/common/to-floats.hpp"
 
 #include <algorithm>
 

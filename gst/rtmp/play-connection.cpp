@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/rtmp/play-connection.hpp"
+
+#include <gst/audio/audio.h>
+
+#include <atomic>
+#include <utility>
+#include <vector>
+
+#include "gst/common/codecs.hpp"
+#include "gst/common/flv-audio-filter.hpp"
+#include "gst/common/gst-ptr.hpp"
+#include "gst/common/to-floats.hpp"
+#include "gst/rtmp/rtmp-connection.hpp"
+
+namespace agora {
+namespace {
+
+GstStaticPadTemplate end_template =
+    GST_STATIC_PAD_TEMPLATE("sound", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS("audio/x-raw"));
+
+// A media server that sends nothing for so long is frozen, or the way to it is: members send
+// silence, too.
+constexpr guint kIdleSeconds = 3;
+
+// Whether a decoder would find nothing to do for a parser.
+bool is_framed (const GstCaps *caps) {
+  const GstStructure *structure = gst_caps_get_structure(caps, 0);
+  gboolean framed = FALSE;
+  return gst_structure_get_boolean(structure, "framed", &framed) && framed &&
+         g_strcmp0(gst_structure_get_string(structure, "stream-format"), "raw") == 0;
+}
+
+bool is_raw (const GstCaps *caps) {
+  return gst_structure_has_name(gst_caps_get_structure(caps, 0), "audio/x-raw");
+}
+
+GstElement *make_nowhere () {
+  GstElement *nowhere = gst_element_factory_make("fakesink", nullptr);
+  if (nowhere)
+    g_object_set(nowhere, "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, nullptr);
+  return nowhere;
+}
+
+class ElementConnection final : public PlayConnection {
+ public:
+  ElementConnection(const std::string &url, Watcher *watcher);
+  ~ElementConnection() override { close(told_by()); }
+
+  void open () override;
+  void cut () override { connection_->cut(); }
+  bool ending () const override { return connection_->ending(); }
+  void close (Deadline until) override;
+  Mute mute () const override;
+
+ private:
+  static void pad_added (GstElement *demuxer, GstPad *pad, gpointer self);
+  static GstPadProbeReturn received (GstPad *pad, GstPadProbeInfo *info, gpointer self);
+  static GstPadProbeReturn frame (GstPad *pad, GstPadProbeInfo *info, gpointer self);
+  static GstFlowReturn chain (GstPad *pad, GstObject *parent, GstBuffer *buffer);
+  static gboolean event (GstPad *pad, GstObject *parent, GstEvent *event);
+  GstElement *add (GstElement *element);
+  void link (GstPad *pad);
+  void link_audio (GstPad *pad, GstCaps *caps);
+
+  Watcher *const watcher_;
+  ObjectPtr<GstElement> bin_;
+  ObjectPtr<GstPad> end_;
+  std::unique_ptr<RtmpConnection> connection_;
+  bool complete_ = false;  // all of its elements are installed
+  // Since the beginning: frames that were left out, of AAC without its configuration and of codecs
+  // that nothing knows; frames; those to be decoded; and what came of them.
+  std::atomic<std::uint64_t> unconfigured_ = 0, unknown_ = 0, frames_ = 0, asked_ = 0, sounds_ = 0;
+
+  // Streaming thread.
+  bool linked_ = false;
+  bool decoded_ = false;  // what comes reaches the end
+  FlvAudioFilter filter_;
+  std::vector<std::uint8_t> audio_;  // what it let through of the last tag
+  ToFloats floats_;
+};
+
+ElementConnection::ElementConnection(const std::string &url, Watcher *watcher)
+    : watcher_(watcher), bin_(sink_ref(gst_bin_new(nullptr))) {
+  end_ = sink_ref(gst_pad_new_from_static_template(&end_template, "sound"));
+  gst_pad_set_element_private(end_.get(), this);
+  gst_pad_set_chain_function(end_.get(), chain);
+  gst_pad_set_event_function(end_.get(), event);
+
+  ObjectPtr<GstElement> session = sink_ref(gst_element_factory_make("rtmp2src", "session"));
+  ObjectPtr<GstElement> demuxer = sink_ref(gst_element_factory_make("flvdemux", "demuxer"));
+  complete_ = session && demuxer;
+  if (complete_) {
+    g_object_set(session.get(), "location", url.c_str(), "idle-timeout", kIdleSeconds, nullptr);
+    gst_bin_add_many(GST_BIN(bin_.get()), session.get(), demuxer.get(), nullptr);
+    gst_element_link(session.get(), demuxer.get());
+    g_signal_connect(demuxer.get(), "pad-added", G_CALLBACK(pad_added), this);
+    ObjectPtr<GstPad> src(gst_element_get_static_pad(session.get(), "src"));
+    gst_pad_add_probe(src.get(),
+                      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER |
+                                                   GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM),
+                      received, this, nullptr);
+  }
+  connection_ =
+      std::make_unique<RtmpConnection>(complete_ ? session.get() : bin_.get(), bin_.get(),
+                                       [this] (const GError &) { watcher_->ended(*this); });
+}
+
+void ElementConnection::open() {
+  gst_pad_set_active(end_.get(), TRUE);
+  if (!complete_ || !connection_->open())
+    watcher_->ended(*this);
+}
+
+void ElementConnection::close(Deadline until) {
+  gst_pad_set_active(end_.get(), FALSE);
+  connection_->close(until);
+}
+
+Mute ElementConnection::mute() const {
+  if (frames_ == 0)
+    return unconfigured_ > 0 ? Mute::no_configuration
+           : unknown_ > 0    ? Mute::unknown_codec
+                             : Mute::no;
+  return asked_ > 0 && sounds_ == 0 ? Mute::not_decoded : Mute::no;
+}
+
+GstElement *ElementConnection::add(GstElement *element) {
+  gst_bin_add(GST_BIN(bin_.get()), element);
+  gst_element_sync_state_with_parent(element);
+  return element;
+}
+
+// What rtmp2src gives, a tag at a time: what nobody asked for would end what they did.
+GstPadProbeReturn ElementConnection::received(GstPad *, GstPadProbeInfo *info, gpointer data) {
+  auto *self = static_cast<ElementConnection *>(data);
+  if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) {
+    // Where sound comes the decoder has some yet: its end is the session's.
+    if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS && !self->decoded_)
+      self->watcher_->ended(*self);
+    return GST_PAD_PROBE_OK;
+  }
+  GstBuffer *whole = GST_PAD_PROBE_INFO_BUFFER(info);
+  GstMapInfo map;
+  if (!gst_buffer_map(whole, &map, GST_MAP_READ))
+    return GST_PAD_PROBE_DROP;
+  self->audio_.clear();
+  self->filter_.push({map.data, map.size}, self->audio_);
+  gst_buffer_unmap(whole, &map);
+  const FlvAudioFilter::Counts &counts = self->filter_.counts();
+  self->unconfigured_ = counts.without_config;
+  self->unknown_ = counts.unknown_codec;
+  if (self->audio_.empty())
+    return GST_PAD_PROBE_DROP;
+  gst_buffer_unref(whole);
+  GST_PAD_PROBE_INFO_DATA(info) = gst_buffer_new_memdup(self->audio_.data(), self->audio_.size());
+  return GST_PAD_PROBE_OK;
+}
+
+void ElementConnection::pad_added(GstElement *, GstPad *pad, gpointer self) {
+  static_cast<ElementConnection *>(self)->link(pad);
+}
+
+// Video of other members is let fall where it comes out.
+void ElementConnection::link(GstPad *pad) {
+  g_autoptr(GstCaps) caps = gst_pad_get_current_caps(pad);
+  const char *type = caps ? gst_structure_get_name(gst_caps_get_structure(caps, 0)) : "";
+  if (g_str_has_prefix(type, "audio/") && !linked_) {
+    linked_ = true;
+    link_audio(pad, caps);
+    return;
+  }
+  if (GstElement *nowhere = make_nowhere()) {
+    add(nowhere);
+    ObjectPtr<GstPad> sink(gst_element_get_static_pad(nowhere, "sink"));
+    gst_pad_link(pad, sink.get());
+  }
+}
+
+// Where nothing decodes them, frames can be recorded as they are.
+void ElementConnection::link_audio(GstPad *pad, GstCaps *caps) {
+  ObjectPtr<GstPad> entry;  // where whole frames go
+  if (is_raw(caps)) {
+    decoded_ = true;
+    entry.reset(GST_PAD(gst_object_ref(end_.get())));
+  } else {
+    GstElement *last = make_decoder(caps);
+    if (last) {
+      add(last);
+      ObjectPtr<GstPad> src(gst_element_get_static_pad(last, "src"));
+      gst_pad_link(src.get(), end_.get());
+      decoded_ = true;
+    } else {
+      watcher_->unplayable(*this, {Unplayable::no_decoder, caps});
+      last = make_nowhere();
+      if (!last)
+        return;
+      add(last);
+    }
+    entry.reset(gst_element_get_static_pad(last, "sink"));
+  }
+  gst_pad_add_probe(entry.get(), GST_PAD_PROBE_TYPE_BUFFER, frame, this, nullptr);
+  GstElement *parser = is_framed(caps) || is_raw(caps) ? nullptr : make_parser(caps);
+  if (!parser) {
+    gst_pad_link(pad, entry.get());
+    return;
+  }
+  add(parser);
+  ObjectPtr<GstPad> sink(gst_element_get_static_pad(parser, "sink"));
+  ObjectPtr<GstPad> src(gst_element_get_static_pad(parser, "src"));
+  gst_pad_link(src.get(), entry.get());
+  gst_pad_link(pad, sink.get());
+}
+
+GstPadProbeReturn ElementConnection::frame(GstPad *pad, GstPadProbeInfo *info, gpointer data) {
+  auto *self = static_cast<ElementConnection *>(data);
+  self->frames_++;
+  GstBuffer *frame = GST_PAD_PROBE_INFO_BUFFER(info);
+  g_autoptr(GstCaps) caps = gst_pad_get_current_caps(pad);
+  if (!caps || !GST_BUFFER_PTS_IS_VALID(frame))
+    return GST_PAD_PROBE_DROP;
+  if (!self->watcher_->frame(*self, frame, caps))
+    return GST_PAD_PROBE_DROP;
+  self->asked_++;
+  return GST_PAD_PROBE_OK;
+}
+
+GstFlowReturn ElementConnection::chain(GstPad *pad, GstObject *, GstBuffer *buffer) {
+  auto *self = static_cast<ElementConnection *>(gst_pad_get_element_private(pad));
+  BufferPtr owned(buffer);
+  if (!GST_BUFFER_PTS_IS_VALID(buffer) || !self->floats_.valid())
+    return GST_FLOW_OK;
+  GstAudioBuffer mapped;
+  if (!gst_audio_buffer_map(&mapped, self->floats_.in(), buffer, GST_MAP_READ))
+    return GST_FLOW_OK;
+  self->sounds_++;
+  const float *samples = self->floats_.convert(&mapped);
+  self->watcher_->sound(*self, {GST_BUFFER_PTS(buffer), samples, mapped.n_samples,
+                                self->floats_.rate(), self->floats_.channels()});
+  gst_audio_buffer_unmap(&mapped);
+  return GST_FLOW_OK;
+}
+
+gboolean ElementConnection::event(GstPad *pad, GstObject *parent, GstEvent *event) {
+  auto *self = static_cast<ElementConnection *>(gst_pad_get_element_private(pad));
+  GstCaps *caps;
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_CAPS:
+      gst_event_parse_caps(event, &caps);
+      if (!self->floats_.set_caps(caps))
+        self->watcher_->unplayable(*self, {Unplayable::no_conversion, caps});
+      break;
+    case GST_EVENT_EOS:
+      self->watcher_->ended(*self);
+      break;
+    default:
+      break;
+  }
+  return gst_pad_event_default(pad, parent, event);
+}
+
+}  // namespace
+
+std::shared_ptr<PlayConnection> make_play_connection (const std::string &url,
+                                                      PlayConnection::Watcher *watcher) {
+  return std::make_shared<ElementConnection>(url, watcher);
+}
+
+}  // namespace agora

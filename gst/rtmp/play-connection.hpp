@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One RTMP session from one play URL: rtmp2src ! (FLV audio filter) ! flvdemux ! parser ! decoder.
+// A speaker that returns gets a new one: flvdemux does not begin anew after a flush.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "gst/rtmp/rtmp-socket.hpp"
+
+namespace agora {
+
+// Decoded sound: interleaved floats of one or two channels.
+struct DecodedSound {
+  GstClockTime media;  // the sender's time of its first frame
+  const float *samples;
+  std::size_t frames;
+  int rate;
+  int channels;
+};
+
+// Why what comes from a session can't be heard.
+struct Unplayable {
+  enum Why {
+    no_decoder,     // nothing that is installed decodes `caps`
+    no_conversion,  // decoded, but in a layout that nothing converts: `caps`
+  };
+  Why why;
+  GstCaps *caps;  // borrowed
+};
+
+// For how long a session was mute though sound came, and why.
+enum class Mute {
+  no,
+  no_configuration,  // AAC without its configuration, which the sender sends once
+  unknown_codec,     // no codec that FLV has and a demuxer knows
+  not_decoded,       // frames, but no decoder makes sound of them
+};
+
+class PlayConnection {
+ public:
+  // Called by a streaming thread of the connection, and ended() also by whoever calls open(); with
+  // no lock of ours held, and never after close() has returned.
+  class Watcher {
+   public:
+    virtual ~Watcher() = default;
+    // A frame before it is decoded. Its time begins at 0 and is the sender's after that; it doesn't
+    // wrap. Whether to decode it.
+    virtual bool frame (PlayConnection &from, GstBuffer *frame, GstCaps *caps) = 0;
+    virtual void sound (PlayConnection &from, const DecodedSound &sound) = 0;
+    virtual void unplayable (PlayConnection &from, const Unplayable &what) = 0;
+    // The session ended or failed.
+    virtual void ended (PlayConnection &from) = 0;
+  };
+
+  virtual ~PlayConnection() = default;
+
+  // Begins to connect.
+  virtual void open () = 0;
+  // Makes the server's end of what it hasn't admitted yet. Waits for nothing. What it says from now
+  // on is no news.
+  virtual void cut () = 0;
+  virtual bool ending () const = 0;
+  // Ends the session; its threads are over when this returns. Waits for what is still connecting,
+  // until `until` at the most. Never from a thread of its own, nor with a lock held that such a
+  // thread takes.
+  virtual void close (Deadline until) = 0;
+  // Why nothing of what came was heard. Any thread.
+  virtual Mute mute () const = 0;
+};
+
+using MakePlayConnection = std::function<std::shared_ptr<PlayConnection>(
+    const std::string &url, PlayConnection::Watcher *watcher)>;
+
+// Over GStreamer's elements. `watcher` must outlive it, or its close().
+std::shared_ptr<PlayConnection> make_play_connection (const std::string &url,
+                                                      PlayConnection::Watcher *watcher);
+
+}  // namespace agora

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/rtmp/rtmp-connection.hpp"
+
+#include <utility>
+
+GST_DEBUG_CATEGORY_STATIC(agora_rtmp_debug);
+#define GST_CAT_DEFAULT agora_rtmp_debug
+
+namespace agora {
+
+RtmpConnection::RtmpConnection(GstElement *session, GstElement *whole, Failed failed)
+    : session_(GST_ELEMENT(gst_object_ref(session))),
+      whole_(GST_ELEMENT(gst_object_ref(whole))),
+      bus_(gst_bus_new()),
+      failed_(std::move(failed)) {
+  static const bool registered = [] {
+    GST_DEBUG_CATEGORY_INIT(agora_rtmp_debug, "agorartmp", 0, "RTMP connections of the elements");
+    return true;
+  }();
+  (void)registered;
+  gst_bus_set_sync_handler(bus_.get(), message, this, nullptr);
+  gst_element_set_bus(whole, bus_.get());
+}
+
+RtmpConnection::~RtmpConnection() {
+  close(told_by());
+  gst_element_set_bus(whole_.get(), nullptr);
+}
+
+GstBusSyncReply RtmpConnection::message(GstBus *, GstMessage *message, gpointer data) {
+  auto *self = static_cast<RtmpConnection *>(data);
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+    g_autoptr(GError) error = nullptr;
+    g_autofree char *debug = nullptr;
+    gst_message_parse_error(message, &error, &debug);
+    GST_INFO_OBJECT(self->whole_.get(), "%s: %s (%s)", GST_MESSAGE_SRC_NAME(message),
+                    error->message, debug);
+    if (!self->ending_)
+      self->failed_(*error);
+  }
+  gst_message_unref(message);
+  return GST_BUS_DROP;
+}
+
+bool RtmpConnection::open() {
+  socket_.apply(session_.get());
+  opened_ = true;
+  return gst_element_set_state(whole_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
+}
+
+bool RtmpConnection::accepted() const {
+  return stat_of(session_.get(), "in-bytes-total") > 0;
+}
+
+void RtmpConnection::cut() {
+  ending_ = true;
+  if (opened_ && !accepted())
+    socket_.cut();
+}
+
+void RtmpConnection::close(Deadline until) {
+  if (!opened_.exchange(false))
+    return;
+  ending_ = true;
+  if (!accepted())
+    socket_.cut();
+  socket_.await_told(until);
+  gst_element_set_state(whole_.get(), GST_STATE_NULL);
+}
+
+}  // namespace agora

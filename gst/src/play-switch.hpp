@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Which RTMP session one speaker is heard from. A session may break and be made again, elsewhere
+// too: the new one is made before the old one is broken, so that a move is not heard.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "gst/rtmp/play-connection.hpp"
+
+namespace agora {
+
+class PlaySwitch final : private PlayConnection::Watcher {
+ public:
+  // Called by streaming threads, with no lock of ours held; never after stop() has returned.
+  class Output {
+   public:
+    virtual ~Output() = default;
+    // See PlayConnection::Watcher; of the session in use alone.
+    virtual bool frame (GstBuffer *frame, GstCaps *caps) = 0;
+    virtual void sound (const DecodedSound &sound) = 0;
+    virtual void unplayable (const Unplayable &what) = 0;
+    // What comes next is from another session than what came before.
+    virtual void moved () = 0;
+    // Sound comes from the session that play() began: tidy() what it replaced.
+    virtual void heard () = 0;
+    // The session in use ended or failed, and was silent from `since` on (of
+    // gst_util_get_timestamp()): play() another.
+    virtual void broke (GstClockTime since) = 0;
+  };
+
+  explicit PlaySwitch(Output *output, MakePlayConnection make = make_play_connection);
+  // Only after stop().
+  ~PlaySwitch() override;
+  PlaySwitch(const PlaySwitch &) = delete;
+  PlaySwitch &operator=(const PlaySwitch &) = delete;
+
+  // Plays `url` from now on. What is playing already goes on until the first sound from there.
+  void play (const std::string &url);
+  // Ends what a finished move left behind. Not from a streaming thread of a session.
+  void tidy ();
+  // Makes the server's end of what it hasn't admitted yet. Waits for nothing; stop() is to follow.
+  void cut ();
+  // Ends its sessions; never from a streaming thread of theirs. Waits for what is still connecting,
+  // until `until` at the most. Nothing may follow.
+  void stop (Deadline until);
+
+  // Whether a session plays, or is being made. Any thread, as the following.
+  bool busy () const;
+  // When the last frame came, as gst_util_get_timestamp() counts; none yet: GST_CLOCK_TIME_NONE.
+  GstClockTime last_frame () const { return last_frame_; }
+  // Why nothing of what comes is heard.
+  Mute mute () const;
+
+ private:
+  using Connection = std::shared_ptr<PlayConnection>;
+
+  bool frame (PlayConnection &from, GstBuffer *frame, GstCaps *caps) override;
+  void sound (PlayConnection &from, const DecodedSound &sound) override;
+  void unplayable (PlayConnection &from, const Unplayable &what) override;
+  void ended (PlayConnection &from) override;
+  bool take_over (PlayConnection &from);
+  bool in_use (const PlayConnection &from) const;
+  std::vector<Connection> all () const;
+
+  Output *const output_;
+  const MakePlayConnection make_;
+  std::atomic<GstClockTime> last_frame_ = GST_CLOCK_TIME_NONE;
+
+  // Guards what follows, and is a leaf. Nothing is closed under it, and no connection's last
+  // reference dropped: their threads take it.
+  mutable std::mutex mutex_;
+  Connection current_;
+  Connection next_;
+  std::vector<Connection> replaced_;  // until tidy()
+  unsigned next_frames_ = 0;          // frames that next_ gave so far
+  bool over_ = false;                 // the current one ended
+  bool stopped_ = false;
+};
+
+}  // namespace agora

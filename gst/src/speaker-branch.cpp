@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/src/speaker-branch.hpp"
+
+#include <utility>
+
+#include "gst/common/capture-stamp.hpp"
+
+namespace agora {
+
+class SpeakerBranch::Delivery {
+ public:
+  explicit Delivery(SpeakerBranch *branch) : branch_(branch) {
+    std::lock_guard lock(branch->mutex_);
+    open_ = !branch->closed_;
+    branch->deliveries_++;
+  }
+  ~Delivery() {
+    // Under the lock: the branch may go as soon as close() sees none.
+    std::lock_guard lock(branch_->mutex_);
+    if (--branch_->deliveries_ == 0)
+      branch_->idle_.notify_all();
+  }
+  Delivery(const Delivery &) = delete;
+  Delivery &operator=(const Delivery &) = delete;
+
+  explicit operator bool() const { return open_; }
+
+ private:
+  SpeakerBranch *branch_;
+  bool open_;
+};
+
+SpeakerBranch::SpeakerBranch(GstElement *element, GstPad *mix, bool expose,
+                             std::shared_ptr<PlayoutTimeline> timeline, OnUnplayable unplayable)
+    : element_(element),
+      mix_(mix),
+      expose_(expose),
+      timeline_(std::move(timeline)),
+      on_unplayable_(std::move(unplayable)) {
+}
+
+void SpeakerBranch::close() {
+  std::unique_lock lock(mutex_);
+  closed_ = true;
+  idle_.wait(lock, [this] { return deliveries_ == 0; });
+}
+
+void SpeakerBranch::set_pad(std::shared_ptr<SpeakerPad> pad) {
+  std::lock_guard lock(mutex_);
+  pad_.swap(pad);
+}
+
+std::shared_ptr<SpeakerPad> SpeakerBranch::pad() const {
+  std::lock_guard lock(mutex_);
+  return pad_;
+}
+
+bool SpeakerBranch::frame(GstBuffer *frame, GstCaps *caps) {
+  const Delivery delivery(this);
+  if (!delivery)
+    return false;
+  const bool decode = wants_sound();
+  g_autoptr(GstClock) clock = gst_element_get_clock(element_);
+  // Before the pipeline has a clock nobody listens.
+  if (!clock)
+    return false;
+  const auto now = static_cast<std::int64_t>(gst_clock_get_time(clock));
+  const auto media = static_cast<std::int64_t>(GST_BUFFER_PTS(frame));
+  const std::int64_t duration = GST_BUFFER_DURATION_IS_VALID(frame)
+                                    ? static_cast<std::int64_t>(GST_BUFFER_DURATION(frame))
+                                    : 0;
+  if (const auto wall = read_stamp(frame))
+    timeline_->stamped(media, now, *wall, g_get_real_time());
+  if (const auto to = expose_ ? pad() : nullptr) {
+    const std::int64_t at = timeline_->place(media, now, duration, decode);
+    const auto base = static_cast<std::int64_t>(gst_element_get_base_time(element_));
+    if (at >= base)
+      to->push(frame, caps, static_cast<GstClockTime>(at - base));
+  }
+  return decode;
+}
+
+void SpeakerBranch::sound(const DecodedSound &sound) {
+  const Delivery delivery(this);
+  if (!delivery || !wants_sound())
+    return;
+  g_autoptr(GstClock) clock = gst_element_get_clock(element_);
+  if (!clock)
+    return;
+  given_ += gst_util_uint64_scale_int(sound.frames, GST_SECOND, sound.rate);
+  timeline_->push(static_cast<std::int64_t>(sound.media),
+                  static_cast<std::int64_t>(gst_clock_get_time(clock)), sound.samples, sound.frames,
+                  sound.rate, sound.channels);
+}
+
+void SpeakerBranch::moved() {
+  timeline_->discontinuity();
+}
+
+void SpeakerBranch::unplayable(const Unplayable &what) {
+  const Delivery delivery(this);
+  if (delivery)
+    on_unplayable_(what);
+}
+
+}  // namespace agora
