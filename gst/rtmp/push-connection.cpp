@@ -2,6 +2,7 @@
 #include "gst/rtmp/push-connection.hpp"
 
 #include "gst/common/private-part.hpp"
+#include "gst/rtmp/flv-tag.hpp"
 
 namespace agora {
 
@@ -47,23 +48,28 @@ PushConnection::~PushConnection() {
   close();
 }
 
-void PushConnection::introduce(GstCaps *caps) {
+void PushConnection::introduce(GstCaps *caps, std::uint32_t stamp) {
+  CapsPtr ours = with_header_stamp(caps, stamp);
+  if (!caps_)
+    gst_pad_push_event(pad_.get(), gst_event_new_stream_start("agorasink"));
+  gst_pad_push_event(pad_.get(), gst_event_new_caps(ours.get()));
   if (!caps_) {
     GstSegment segment;
     gst_segment_init(&segment, GST_FORMAT_TIME);
-    gst_pad_push_event(pad_.get(), gst_event_new_stream_start("agorasink"));
-    gst_pad_push_event(pad_.get(), gst_event_new_caps(caps));
     gst_pad_push_event(pad_.get(), gst_event_new_segment(&segment));
-  } else {
-    gst_pad_push_event(pad_.get(), gst_event_new_caps(caps));
   }
   caps_ = share(caps);
 }
 
-GstFlowReturn PushConnection::push(GstBuffer *buffer, GstCaps *caps) {
+GstFlowReturn PushConnection::push(GstBuffer *tag, GstCaps *caps, std::uint64_t ms) {
+  if (!base_)
+    base_ = session_base(ms);
+  const auto stamp = static_cast<std::uint32_t>(ms - *base_);
+  // The first headers are of the time 0, from which rtmp2sink counts.
   if (caps && caps != caps_.get())
-    introduce(caps);
-  return gst_pad_push(pad_.get(), gst_buffer_ref(buffer));
+    introduce(caps, caps_ ? stamp : 0);
+  BufferPtr ours = flv_stamp(tag) == stamp ? share(tag) : with_flv_stamp(tag, stamp);
+  return gst_pad_push(pad_.get(), ours.release());
 }
 
 void PushConnection::end() {

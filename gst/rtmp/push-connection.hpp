@@ -3,6 +3,8 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -25,8 +27,9 @@ class PushConnection {
 
   // Begins to connect. Messages come from here on.
   void open ();
-  // Waits while the session is being made or the network doesn't take more, until close().
-  GstFlowReturn push (GstBuffer *buffer, GstCaps *caps);
+  // One FLV tag of a stream with these caps, `ms` after its beginning. Waits while the session is
+  // being made or the network doesn't take more, until close().
+  GstFlowReturn push (GstBuffer *tag, GstCaps *caps, std::uint64_t ms);
   void end ();
   // The server has admitted the push.
   bool accepted () const;
@@ -39,8 +42,8 @@ class PushConnection {
   // connecting: until `until` at the most.
   void close (Deadline until = told_by());
 
-  // Over, by the server's or the network's doing, and why: the first word counts. The uplink's lock
-  // guards the cause.
+  // Over, by the server's or the network's doing, and why: the first word counts. The push
+  // switch's lock guards the cause.
   bool broken () const { return broken_; }
   void set_broken (const GError &cause) {
     if (!broken_.exchange(true))
@@ -50,14 +53,16 @@ class PushConnection {
 
  private:
   PushConnection(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink);
-  void introduce (GstCaps *caps);
+  void introduce (GstCaps *caps, std::uint32_t stamp);
 
   GstBin *bin_;
   std::string url_;
   RtmpSocket options_;
   ObjectPtr<GstElement> sink_;
   ObjectPtr<GstPad> pad_;
-  CapsPtr caps_;  // what was last sent; the muxer's thread
+  // The muxer's thread.
+  CapsPtr caps_;                       // of the last tag
+  std::optional<std::uint64_t> base_;  // where in the stream the session's time is 0
   std::atomic<bool> broken_ = false;
   ErrorPtr cause_;
 };

@@ -20,6 +20,8 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
 constexpr milliseconds stamp_interval(200);
+// Frames that sit in the muxer while the network stands are late by more than the backlog allows.
+constexpr milliseconds stale_slack(200);
 
 GstClockTime elapsed (Clock::time_point since, Clock::time_point now) {
   return now > since ? static_cast<GstClockTime>(nanoseconds(now - since).count()) : 0;
@@ -84,7 +86,7 @@ void Publisher::feed() {
 
 void Publisher::feed_end() {
   std::lock_guard lock(feed_mutex_);
-  uplink_.send_end();
+  muxer_.send_end();
 }
 
 // Taken under the lock, so that no newer frame goes before it.
@@ -104,10 +106,23 @@ void Publisher::feed_next() {
 // A muxer that is idle takes a frame without waiting.
 bool Publisher::feed_now(Frame &frame) {
   std::unique_lock lock(feed_mutex_, std::try_to_lock);
-  if (!lock || !backlog_.idle() || !uplink_.idle())
+  if (!lock || !backlog_.idle() || !muxer_.idle())
     return false;
   feed_frame(std::move(frame));
   return true;
+}
+
+GstFlowReturn Publisher::take_tag(const FlvTag &tag) {
+  switch (connections_.push(tag)) {
+    case PushSwitch::Outcome::sent:
+      break;
+    case PushSwitch::Outcome::expired:
+      backlog_.add_dropped(tag.duration, 1);
+      break;
+    case PushSwitch::Outcome::stopped:
+      return GST_FLOW_FLUSHING;
+  }
+  return GST_FLOW_OK;
 }
 
 // The network's troubles are repaired behind the muxer; what comes back from it is its own, and
@@ -173,7 +188,8 @@ GstFlowReturn Publisher::send(BufferPtr payload, const CapsPtr &caps, GstClockTi
   GST_BUFFER_DURATION(out.get()) = duration;
   if (sent_caps_.get() != caps.get())
     sent_caps_ = share(caps.get());
-  return uplink_.send(out.get(), caps.get(), arrival);
+  const auto limit = nanoseconds(backlog_.limit()) + stale_slack;
+  return muxer_.send(out.get(), caps.get(), arrival + limit);
 }
 
 void Publisher::feed_filler() {

@@ -35,7 +35,8 @@ Publisher::Publisher(GstBin *bin, GstPad *pad)
       pad_(pad),
       frame_sink_(sink_ref(make_frame_sink(this))),
       front_(bin, pad, frame_sink_.get()),
-      uplink_(bin, backlog_, *this) {
+      muxer_(bin, *this),
+      connections_(bin, *this) {
   gst_bin_add(bin_, frame_sink_.get());
 }
 
@@ -111,7 +112,7 @@ bool Publisher::begin_feeding() {
     drained_ = false;
   }
   backlog_.start();
-  if (!uplink_.start())
+  if (!connections_.start() || !muxer_.start())
     return false;
   {
     std::lock_guard lock(feed_mutex_);
@@ -137,7 +138,8 @@ void Publisher::end_feeding() {
     if (end_over_)
       *end_over_ = true;
   }
-  uplink_.stop();
+  connections_.stop();
+  muxer_.stop();
   backlog_.stop();
   if (feeder_)
     g_thread_join(std::exchange(feeder_, nullptr));
@@ -245,8 +247,8 @@ GstFlowReturn Publisher::take_frame(GstBuffer *buffer, GstClockTime time) {
   frame.fresh = std::exchange(fresh_, false);
   frame.arrival = Clock::now();
   const bool dropped = !feed_now(frame) && !backlog_.put(std::move(frame));
-  if ((uplink_.stands_still() || dropped) && uplink_.stalled())
-    leg_stalled();
+  if ((connections_.stands_still() || dropped) && connections_.stalled())
+    connection_stalled();
   return GST_FLOW_OK;
 }
 
@@ -307,7 +309,7 @@ void Publisher::end_of_stream(guint32 seqnum) {
 }
 
 void Publisher::finish(guint32 seqnum, const Token &over) {
-  if (!uplink_.drain(drain_quiet, drain_most))
+  if (!connections_.drain(drain_quiet, drain_most))
     GST_INFO_OBJECT(bin_, "not all that was queued could be sent");
   std::shared_ptr<Membership> channel;
   {
@@ -337,13 +339,13 @@ void Publisher::post_end(guint32 seqnum) {
 
 void Publisher::joined(std::uint32_t uid) {
   uid_ = uid;
-  uplink_.moved();
+  connections_.moved();
   g_object_notify(G_OBJECT(bin_), "uid");
 }
 
 void Publisher::push_url(const std::string &url) {
-  uplink_.connect(url);
-  uplink_.moved();
+  connections_.connect(url);
+  connections_.moved();
 }
 
 void Publisher::channel_event(const char *name, std::uint32_t uid) {
@@ -430,11 +432,11 @@ void Publisher::reconnected(GstClockTime) {
   announce_reconnected(GST_ELEMENT(bin_), duration);
 }
 
-void Publisher::leg_taken() {
+void Publisher::connection_taken() {
   g_object_notify(G_OBJECT(bin_), "push-url");
 }
 
-void Publisher::leg_works() {
+void Publisher::connection_works() {
   GstClockTime duration = 0;
   {
     std::lock_guard lock(mutex_);
@@ -457,7 +459,7 @@ bool Publisher::media_down() {
 }
 
 // The streaming thread: the session is up, but has taken nothing for longer than the backlog lasts.
-void Publisher::leg_stalled() {
+void Publisher::connection_stalled() {
   {
     std::lock_guard lock(mutex_);
     if (!media_down())
@@ -468,7 +470,7 @@ void Publisher::leg_stalled() {
   announce_reconnecting(GST_ELEMENT(bin_), *cause);
 }
 
-void Publisher::leg_broke(const GError &cause) {
+void Publisher::connection_broke(const GError &cause) {
   bool tell = false;
   bool give_up = false;
   std::shared_ptr<Membership> channel;
@@ -503,7 +505,7 @@ bool Publisher::swallow(GstMessage *message) {
     end_of_stream(gst_message_get_seqnum(message));
     return true;
   }
-  return uplink_.swallow(message) || front_.explain(message);
+  return connections_.swallow(message) || front_.explain(message);
 }
 
 // --- Telling
@@ -516,16 +518,16 @@ GstStructure *Publisher::stats() const {
     reconnects = reconnects_;
   }
   return gst_structure_new(
-      "agorasink-stats", "sent-bytes", G_TYPE_UINT64, uplink_.sent_bytes(), "queued-ms",
+      "agorasink-stats", "sent-bytes", G_TYPE_UINT64, connections_.sent_bytes(), "queued-ms",
       G_TYPE_UINT64, static_cast<guint64>(totals.queued / GST_MSECOND), "dropped-ms", G_TYPE_UINT64,
       static_cast<guint64>(totals.dropped / GST_MSECOND), "dropped-frames", G_TYPE_UINT64,
       static_cast<guint64>(totals.dropped_frames), "filled-ms", G_TYPE_UINT64,
-      static_cast<guint64>(filled_ / GST_MSECOND), "sessions", G_TYPE_UINT, uplink_.sessions(),
+      static_cast<guint64>(filled_ / GST_MSECOND), "sessions", G_TYPE_UINT, connections_.sessions(),
       "reconnects", G_TYPE_UINT, reconnects, nullptr);
 }
 
 std::string Publisher::push_url() const {
-  return uplink_.url();
+  return connections_.url();
 }
 
 const char *Publisher::connection_state() const {

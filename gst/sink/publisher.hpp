@@ -9,11 +9,12 @@
 
 #include "gst/membership/membership.hpp"
 #include "gst/sink/agora-frame-sink.hpp"
+#include "gst/sink/flv-muxer.hpp"
 #include "gst/sink/frame-queue.hpp"
 #include "gst/sink/input-chain.hpp"
+#include "gst/sink/push-switch.hpp"
 #include "gst/sink/send-timeline.hpp"
 #include "gst/sink/silence.hpp"
-#include "gst/sink/uplink.hpp"
 
 namespace agora {
 
@@ -28,7 +29,10 @@ struct SinkSettings {
 };
 
 // start() and stop() come from state changes, one at a time; see the comment at each other method.
-class Publisher final : public Member, private Uplink::Owner, private FrameTaker {
+class Publisher final : public Member,
+                        private FrameTaker,
+                        private FlvMuxer::Taker,
+                        private PushSwitch::Owner {
  public:
   Publisher(GstBin *bin, GstPad *pad);
   ~Publisher() override;
@@ -77,9 +81,13 @@ class Publisher final : public Member, private Uplink::Owner, private FrameTaker
   void failed (const GError &error) override;
 
  private:
-  void leg_broke (const GError &cause) override;
-  void leg_taken () override;
-  void leg_works () override;
+  // FlvMuxer::Taker: the muxer's thread.
+  GstFlowReturn take_tag (const FlvTag &tag) override;
+  void tags_end () override { connections_.end(); }
+  // PushSwitch::Owner
+  void connection_broke (const GError &cause) override;
+  void connection_taken () override;
+  void connection_works () override;
 
   // FrameTaker: the streaming thread.
   void stream_started () override;
@@ -114,7 +122,7 @@ class Publisher final : public Member, private Uplink::Owner, private FrameTaker
   std::chrono::milliseconds gap_timeout () const;
 
   bool media_down ();
-  void leg_stalled ();
+  void connection_stalled ();
   std::shared_ptr<Membership> session () const;
   void finish (guint32 seqnum, const Token &over);
   void post_end (guint32 seqnum);
@@ -125,7 +133,8 @@ class Publisher final : public Member, private Uplink::Owner, private FrameTaker
   ObjectPtr<GstElement> frame_sink_;
   InputChain front_;
   FrameQueue backlog_;
-  Uplink uplink_;
+  FlvMuxer muxer_;
+  PushSwitch connections_;
 
   // Streaming thread.
   CapsPtr caps_;
@@ -135,8 +144,8 @@ class Publisher final : public Member, private Uplink::Owner, private FrameTaker
   GThread *feeder_ = nullptr;  // streaming thread and state changes
 
   // Guards what follows, and that frames reach the muxer in their order; before mutex_, the
-  // backlog's and the uplink's. Who holds it may wait for the network: the streaming thread only
-  // tries it.
+  // backlog's, the muxer's and the push switch's. Who holds it may wait for the network: the
+  // streaming thread only tries it.
   std::mutex feed_mutex_;
   SendTimeline timeline_;
   CapsPtr sent_caps_;

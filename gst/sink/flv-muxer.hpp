@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// From AAC frames to FLV tags: a flvmux between two pads of ours.
+//
+// Threads: frames are sent in by one thread at a time; the tags come out on the muxer's own.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+
+#include "gst/common/gst-ptr.hpp"
+
+namespace agora {
+
+// A frame as a tag, on its way out.
+struct FlvTag {
+  BufferPtr buffer;
+  GstCaps *caps = nullptr;  // of the stream, with its headers; the muxer's
+  std::uint64_t ms = 0;     // since the stream began; never wraps
+  GstClockTime duration = 0;
+  // It came so late that nobody wants it any more.
+  std::chrono::steady_clock::time_point expires;
+};
+
+class FlvMuxer {
+ public:
+  // Where the tags go. Called by the muxer's thread, with no lock held; may wait.
+  class Taker {
+   public:
+    virtual ~Taker() = default;
+    virtual GstFlowReturn take_tag (const FlvTag &tag) = 0;
+    // All that was sent in before send_end() has been taken.
+    virtual void tags_end () = 0;
+  };
+
+  FlvMuxer(GstBin *bin, Taker &taker);
+  ~FlvMuxer();
+  FlvMuxer(const FlvMuxer &) = delete;
+  FlvMuxer &operator=(const FlvMuxer &) = delete;
+
+  // False when the element is missing, which is on the bus then.
+  bool start ();
+  // After it no tag comes. The taker must not wait any more.
+  void stop ();
+
+  // Whether all that was sent is taken, so that send() would not wait. Any thread.
+  bool idle () const { return running_ && under_way_ == 0; }
+  // Waits while the taker does.
+  GstFlowReturn send (GstBuffer *frame, GstCaps *caps,
+                      std::chrono::steady_clock::time_point expires);
+  void send_end ();
+
+ private:
+  struct Sent {
+    std::uint64_t ms;
+    GstClockTime duration;
+    std::chrono::steady_clock::time_point expires;
+  };
+
+  static GstFlowReturn on_buffer (GstPad *pad, GstObject *parent, GstBuffer *buffer);
+  static gboolean on_event (GstPad *pad, GstObject *parent, GstEvent *event);
+  static gboolean on_feed_query (GstPad *pad, GstObject *parent, GstQuery *query);
+  static gboolean on_gate_query (GstPad *pad, GstObject *parent, GstQuery *query);
+  GstFlowReturn muxed (BufferPtr buffer);
+  std::uint64_t stream_ms (GstClockTime time);
+
+  GstBin *bin_;
+  Taker &taker_;
+  ObjectPtr<GstElement> element_;
+  ObjectPtr<GstPad> feed_;             // into the muxer
+  ObjectPtr<GstPad> gate_;             // out of it
+  CapsPtr fed_;                        // of the last frame; whoever sends
+  std::optional<GstClockTime> first_;  // the stream's beginning; whoever sends
+  CapsPtr muxed_;                      // of the tags; the muxer's thread
+
+  std::atomic<bool> running_ = false;
+  std::atomic<unsigned> under_way_ = 0;  // frames that were sent and not yet taken
+  // Guards what comes out of the muxer next, in order; a leaf: nothing else is taken under it.
+  std::mutex mutex_;
+  std::deque<Sent> sent_;
+};
+
+}  // namespace agora

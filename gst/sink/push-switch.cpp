@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/sink/push-switch.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "gst/common/failures.hpp"
+#include "gst/common/handoff.hpp"
+
+GST_DEBUG_CATEGORY_STATIC(agora_rtmp_debug);
+#define GST_CAT_DEFAULT agora_rtmp_debug
+
+namespace agora {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds accept_poll(5);
+constexpr milliseconds accept_limit(6000);
+constexpr milliseconds drain_poll(10);
+constexpr milliseconds retire_limit(200);
+// How long a session that was replaced is sent the same sound as the new one: whoever listens to
+// its name is told the other one by the gateway, and goes over by a session of its own.
+constexpr milliseconds overlap(200);
+// How often the kernel is asked how far the server has taken what was sent, and how long it may
+// take nothing: longer than a lost packet on a slow network. Its buffers hide the first three
+// seconds.
+constexpr milliseconds look_interval(100);
+constexpr milliseconds still_limit(450);
+
+}  // namespace
+
+PushSwitch::PushSwitch(GstBin *bin, Owner &owner) : bin_(bin), owner_(owner) {
+  static const bool registered = [] {
+    GST_DEBUG_CATEGORY_INIT(agora_rtmp_debug, "agorartmp", 0, "RTMP connections of the elements");
+    return true;
+  }();
+  static_cast<void>(registered);
+}
+
+PushSwitch::~PushSwitch() {
+  stop();
+}
+
+bool PushSwitch::start() {
+  if (!require_element(GST_ELEMENT(bin_), "rtmp2sink", "gstreamer1.0-plugins-bad"))
+    return false;
+  std::lock_guard lock(mutex_);
+  running_ = true;
+  run_++;
+  ended_ = works_ = standing_ = false;
+  sent_bytes_ = 0;
+  sessions_ = 0;
+  return true;
+}
+
+void PushSwitch::stop() {
+  std::vector<ConnectionPtr> connections;
+  {
+    std::lock_guard lock(mutex_);
+    running_ = false;
+    // Until they are closed what they say is known for theirs.
+    connections = connections_;
+    current_.reset();
+    next_.reset();
+    former_.reset();
+    changed_.notify_all();
+  }
+  for (const ConnectionPtr &connection : connections)
+    connection->cut();
+  const Deadline until = told_by();
+  for (const ConnectionPtr &connection : connections)
+    connection->close(until);
+  std::lock_guard lock(mutex_);
+  for (const ConnectionPtr &connection : connections)
+    std::erase(connections_, connection);
+}
+
+PushSwitch::Route PushSwitch::await_route() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return !running_ || (current_ && !current_->broken()); });
+  if (!running_)
+    return {};
+  return {.to = current_, .to_former = former_ != nullptr};
+}
+
+PushSwitch::Outcome PushSwitch::push(const FlvTag &tag) {
+  for (;;) {
+    const Route route = await_route();
+    if (!route.to)
+      return Outcome::stopped;
+    if (Clock::now() > tag.expires)
+      return Outcome::expired;
+    if (route.to->push(tag.buffer.get(), tag.caps, tag.ms) == GST_FLOW_OK) {
+      pushed(route.to, gst_buffer_get_size(tag.buffer.get()));
+      if (route.to_former)
+        push_former(tag);
+      return Outcome::sent;
+    }
+    // Its own message may be under way still, and tells the cause; a session that was replaced or
+    // closed is no longer asked about.
+    g_autoptr(GError) error = g_error_new_literal(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE,
+                                                  "The RTMP session to the media server ended");
+    broke(route.to, *error);
+  }
+}
+
+// Waits where that one's network does, but no longer than it is kept.
+void PushSwitch::push_former(const FlvTag &tag) {
+  ConnectionPtr former;
+  {
+    std::lock_guard lock(mutex_);
+    if (!former_ || former_->broken())
+      return;
+    former = former_;
+    in_former_ = former.get();
+  }
+  former->push(tag.buffer.get(), tag.caps, tag.ms);
+  std::lock_guard lock(mutex_);
+  in_former_ = nullptr;
+}
+
+void PushSwitch::pushed(const ConnectionPtr &connection, gsize bytes) {
+  sent_bytes_ += bytes;
+  if (works_ || standing_)
+    return;
+  {
+    std::lock_guard lock(mutex_);
+    if (connection != current_ || standing_ || works_)
+      return;
+    works_ = true;
+  }
+  owner_.connection_works();
+}
+
+void PushSwitch::connect(const std::string &url) {
+  ConnectionPtr old;
+  bool wait = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (!running_)
+      return;
+    if (current_ && !current_->broken()) {
+      if (current_->url() == url)
+        return;
+      // Only a session that works is worth keeping until the new one does.
+      wait = works_;
+    }
+    old = std::move(next_);
+  }
+  if (old)
+    retire(std::move(old), false);
+
+  g_autoptr(GError) error = nullptr;
+  ConnectionPtr connection = PushConnection::make(bin_, url, &error);
+  if (!connection) {
+    owner_.connection_broke(*error);
+    return;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    if (running_) {
+      connections_.push_back(connection);
+      sessions_++;
+      if (wait)
+        next_ = connection;
+    }
+  }
+  connection->open();
+  if (wait)
+    run_async(GST_ELEMENT(bin_), [this, connection] { promote(connection); });
+  else
+    install(connection, false);
+}
+
+// Waits for the server's word, and takes the new session into use then.
+void PushSwitch::promote(ConnectionPtr connection) {
+  const auto deadline = Clock::now() + accept_limit;
+  for (;;) {
+    if (connection->accepted())
+      break;
+    std::unique_lock lock(mutex_);
+    const bool over = changed_.wait_for(lock, accept_poll, [&] {
+      return !running_ || next_ != connection || connection->broken() || Clock::now() > deadline;
+    });
+    if (!over)
+      continue;
+    const bool mine = running_ && next_ == connection;
+    if (mine)
+      next_.reset();
+    lock.unlock();
+    if (mine)
+      retire(connection, false);
+    return;
+  }
+  install(connection, true);
+}
+
+// `promoted`: unless another one has been asked for since.
+void PushSwitch::install(const ConnectionPtr &connection, bool promoted) {
+  ConnectionPtr old;
+  bool graceful = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (!running_ || (promoted && next_ != connection))
+      return;
+    old = std::exchange(current_, connection);
+    standing_ = false;
+    taken_ = 0;
+    taken_at_ = Clock::now();
+    graceful = old && !old->broken() && works_;
+    if (next_ == connection)
+      next_.reset();
+    if (graceful)
+      former_ = old;
+    else
+      works_ = false;
+    changed_.notify_all();
+  }
+  if (old)
+    retire(std::move(old), graceful);
+  owner_.connection_taken();
+  // It may have broken before anyone depended on it; nobody was told then.
+  if (connection->broken())
+    broke(connection, *connection->cause());
+}
+
+void PushSwitch::retire(ConnectionPtr connection, bool graceful) {
+  run_async(GST_ELEMENT(bin_), [this, connection = std::move(connection), graceful] {
+    if (graceful)
+      outlast(connection);
+    connection->close();
+    std::lock_guard lock(mutex_);
+    std::erase(connections_, connection);
+  });
+}
+
+// Waits while the session is sent what the new one is, and until that is on its way.
+void PushSwitch::outlast(const ConnectionPtr &connection) {
+  std::unique_lock lock(mutex_);
+  const auto gone = [&] { return !running_ || connection->broken(); };
+  changed_.wait_for(lock, overlap, [&] { return gone() || former_ != connection; });
+  if (former_ == connection)
+    former_.reset();
+  // Whoever waits in it is the one who serves the new session.
+  if (in_former_ == connection.get())
+    return;
+  const auto deadline = Clock::now() + retire_limit;
+  std::optional<guint64> sent;
+  do {
+    // Not under the lock: it is wanted by whoever tells of the session's end, with its own held.
+    lock.unlock();
+    const guint64 now = connection->sent_bytes();
+    const bool over = std::exchange(sent, now) == now || Clock::now() > deadline;
+    lock.lock();
+    if (over)
+      return;
+  } while (!changed_.wait_for(lock, drain_poll, gone));
+}
+
+void PushSwitch::broke(const ConnectionPtr &connection, const GError &cause) {
+  bool tell = false;
+  {
+    std::lock_guard lock(mutex_);
+    connection->set_broken(cause);
+    tell = running_ && connection == current_;
+    if (tell) {
+      current_.reset();
+      works_ = false;
+    }
+    changed_.notify_all();
+  }
+  if (!tell)
+    return;
+  GST_INFO_OBJECT(bin_, "session broke: %s", cause.message);
+  retire(connection, false);
+  owner_.connection_broke(cause);
+}
+
+bool PushSwitch::stalled() {
+  std::lock_guard lock(mutex_);
+  return current_ && works_.exchange(false);
+}
+
+bool PushSwitch::swallow(GstMessage *message) {
+  ConnectionPtr connection;
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = std::find_if(connections_.begin(), connections_.end(),
+                                 [message] (const ConnectionPtr &known) {
+                                   return GST_MESSAGE_SRC(message) == GST_OBJECT(known->element());
+                                 });
+    if (it != connections_.end())
+      connection = *it;
+  }
+  const GstMessageType type = GST_MESSAGE_TYPE(message);
+  if (connection && type == GST_MESSAGE_ERROR) {
+    g_autoptr(GError) error = nullptr;
+    g_autofree char *debug = nullptr;
+    gst_message_parse_error(message, &error, &debug);
+    GST_INFO_OBJECT(bin_, "%s (%s)", error->message, debug);
+    broke(connection, *error);
+    return true;
+  }
+  return connection && (type == GST_MESSAGE_EOS || type == GST_MESSAGE_WARNING);
+}
+
+void PushSwitch::end() {
+  if (const ConnectionPtr connection = await_route().to)
+    connection->end();
+  std::lock_guard lock(mutex_);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+void PushSwitch::moved() {
+  std::lock_guard lock(mutex_);
+  moves_++;
+}
+
+bool PushSwitch::stands_still() {
+  const auto now = Clock::now();
+  if (now - looked_ < look_interval)
+    return standing_;
+  looked_ = now;
+  ConnectionPtr connection;
+  {
+    std::lock_guard lock(mutex_);
+    if (!current_ || current_->broken())
+      return standing_;
+    connection = current_;
+  }
+  const std::optional<Sending> sending = connection->sending();
+  std::lock_guard lock(mutex_);
+  if (connection != current_)
+    return false;
+  if (!sending || sending->waiting == 0 || sending->taken != taken_) {
+    taken_ = sending ? sending->taken : 0;
+    taken_at_ = now;
+    standing_ = false;
+  } else if (now - taken_at_ > still_limit) {
+    standing_ = true;
+  }
+  return standing_;
+}
+
+bool PushSwitch::drain(milliseconds quiet, milliseconds most) {
+  const auto begin = Clock::now();
+  auto moved_at = begin;
+  guint64 sent = 0;
+  guint64 moved = 0;
+  std::unique_lock lock(mutex_);
+  const guint run = run_;
+  const auto cancelled = [&] { return !running_ || run_ != run; };
+  while (!changed_.wait_for(lock, drain_poll, cancelled)) {
+    const ConnectionPtr connection = current_ ? current_ : next_;
+    const bool ended = ended_;
+    const guint moves = moves_;
+    if (ended && (!connection || connection->broken()))
+      return false;
+    lock.unlock();
+    const auto now = Clock::now();
+    bool done = false;
+    guint64 position = moves;
+    if (connection) {
+      const guint64 bytes = connection->sent_bytes();
+      const bool same = std::exchange(sent, bytes) == bytes;
+      const std::optional<Sending> sending = connection->sending();
+      done = ended && bytes > 0 && same && (!sending || sending->waiting == 0);
+      position += bytes + (sending ? sending->taken : 0);
+    }
+    if (std::exchange(moved, position) != position)
+      moved_at = now;
+    lock.lock();
+    if (done)
+      return true;
+    if (now - moved_at > quiet || now - begin > most)
+      return false;
+  }
+  return false;
+}
+
+std::string PushSwitch::url() const {
+  std::lock_guard lock(mutex_);
+  return current_ ? current_->url() : next_ ? next_->url() : std::string();
+}
+
+guint PushSwitch::sessions() const {
+  std::lock_guard lock(mutex_);
+  return sessions_;
+}
+
+}  // namespace agora
