@@ -154,7 +154,7 @@ void Publisher::feed_frame(Frame frame) {
   last_sent_ = now;
   BufferPtr payload;
   if (muted_) {
-    payload = silent_frame(frame.format.channels);
+    payload = silent_frame(frame.format);
     // A layout that has no silence of its own is silent by its absence.
     if (!payload)
       return;
@@ -226,7 +226,7 @@ void Publisher::feed_filler() {
   filling_until_ = std::max(due, now - milliseconds(100)) + nanoseconds(duration);
   last_sent_ = now;
   filled_ += duration;
-  BufferPtr payload = piece && !muted_ ? share(piece->get()) : silent_frame(format.channels);
+  BufferPtr payload = piece && !muted_ ? share(piece->get()) : silent_frame(format);
   if (payload)
     check_flow(send(std::move(payload), caps, time, duration, now));
 }

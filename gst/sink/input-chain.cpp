@@ -7,8 +7,10 @@
 #include <array>
 #include <utility>
 
+#include "gst/common/aac-format.hpp"
 #include "gst/common/codecs.hpp"
 #include "gst/common/failures.hpp"
+#include "gst/common/flv-audio-probe.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
 #define GST_CAT_DEFAULT agora_sink_debug
@@ -39,9 +41,11 @@ constexpr unsigned bitrate_stereo = 96'000;
 constexpr std::array<int, 3> kept_rates = {32'000, 44'100, 48'000};
 constexpr int default_rate = 48'000;
 
-// Frames in a transport stream of their own: nothing but a decoder takes them apart.
-bool structure_is_loas (const GstStructure *structure) {
-  return g_strcmp0(gst_structure_get_string(structure, "stream-format"), "loas") == 0;
+// LOAS is a transport stream of its own: nothing but a decoder takes it apart. Of the object types,
+// FLV's players know those up to 4, with or without SBR; AAC-LD and ELD they mostly don't.
+bool needs_decoding (const GstCaps *caps, const GstStructure *structure) {
+  return g_strcmp0(gst_structure_get_string(structure, "stream-format"), "loas") == 0 ||
+         AacFormat::of(caps).object_type > 4;
 }
 
 // What comes out of an encoder or a demuxer: one frame a buffer, and all is said of it. A parser
@@ -62,12 +66,20 @@ bool structure_is_framed (const GstStructure *structure) {
 InputChain::InputChain(GstBin *bin, GstPad *pad, GstElement *exit)
     : bin_(bin), pad_(pad), exit_(exit) {
   ObjectPtr<GstPad> entry(gst_element_get_static_pad(exit_, "sink"));
-  gst_pad_add_probe(entry.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_exit_event, this, nullptr);
+  gst_pad_add_probe(
+      entry.get(),
+      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM | GST_PAD_PROBE_TYPE_BUFFER),
+      on_exit, this, nullptr);
 }
 
-GstPadProbeReturn InputChain::on_exit_event(GstPad *, GstPadProbeInfo *info, gpointer self) {
-  const bool drained = static_cast<InputChain *>(self)->draining_ &&
-                       GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS;
+GstPadProbeReturn InputChain::on_exit(GstPad *, GstPadProbeInfo *info, gpointer data) {
+  auto *self = static_cast<InputChain *>(data);
+  if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
+    self->starvation_.passed();
+    return GST_PAD_PROBE_OK;
+  }
+  const bool drained =
+      self->draining_ && GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS;
   return drained ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
 }
 
@@ -88,7 +100,7 @@ InputChain::Kind InputChain::kind_of(const GstCaps *caps) {
   int version = 0;
   if (gst_structure_has_name(structure, "audio/mpeg") &&
       gst_structure_get_int(structure, "mpegversion", &version) && (version == 2 || version == 4))
-    return structure_is_loas(structure)     ? Kind::coded
+    return needs_decoding(caps, structure)  ? Kind::coded
            : structure_is_framed(structure) ? Kind::framed
                                             : Kind::aac;
   return Kind::none;
@@ -106,8 +118,48 @@ void InputChain::ended() {
   if (refused_ || gst_pad_is_linked(entry.get()))
     return;
   refused_ = true;
-  GST_ELEMENT_ERROR(bin_, STREAM, TYPE_NOT_FOUND,
-                    ("The stream ended, and there was no sound in it. %s", expected), (nullptr));
+  GST_ELEMENT_ERROR(
+      bin_, STREAM, TYPE_NOT_FOUND,
+      ("The stream ended, and there was no sound in it: %s. %s", why_silent().c_str(), expected),
+      (nullptr));
+}
+
+// What is known of why nothing comes out.
+std::string InputChain::why_silent() const {
+  if (kind_ == Kind::none)
+    return "no data came";
+  if (!filter_)
+    return kind_ == Kind::unknown ? "nothing in it was recognised"
+                                  : "what was made of it gave no sound";
+  const FlvAudioFilter::Counts &counts = filter_->counts();
+  if (!filter_->is_flv())
+    return "it doesn't begin as FLV does";
+  if (counts.passed > 0)
+    return "its audio tags could not be decoded";
+  if (counts.without_config > 0)
+    return "its AAC has no configuration (sequence header)";
+  if (counts.unknown_codec > 0)
+    return "its audio is of SoundFormat " + std::to_string(filter_->left_out().value_or(0)) +
+           ", which nothing here knows";
+  if (counts.video > 0)
+    return "there is only video in it";
+  return "there are no audio tags in it";
+}
+
+// Whatever else is in the stream must not reach it.
+void InputChain::guard_demuxer(GstElement *demuxer) {
+  ObjectPtr<GstPad> sink(gst_element_get_static_pad(demuxer, "sink"));
+  filter_ = add_flv_audio_probe(sink.get());
+  // A demuxer that got nothing calls its end an internal error; ended() has the reason.
+  gst_pad_add_probe(
+      sink.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+      [] (GstPad *, GstPadProbeInfo *info, gpointer filter) {
+        const bool ends = GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS;
+        return ends && static_cast<FlvAudioFilter *>(filter)->counts().passed == 0
+                   ? GST_PAD_PROBE_DROP
+                   : GST_PAD_PROBE_OK;
+      },
+      filter_.get(), nullptr);
 }
 
 bool InputChain::explain(GstMessage *message) {
@@ -149,6 +201,11 @@ bool InputChain::accept(GstCaps *caps) {
 }
 
 bool InputChain::prepare() {
+  if (starvation_.fed(std::chrono::steady_clock::now()))
+    GST_ELEMENT_WARNING(bin_, STREAM, FORMAT,
+                        ("Data has come in for %d s, but nothing could be sent: %s.",
+                         static_cast<int>(Starvation::kLimit.count()), why_silent().c_str()),
+                        ("%s", expected));
   return kind_ != Kind::none || plug(Kind::unknown, nullptr);
 }
 
@@ -271,6 +328,7 @@ bool InputChain::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chai
       if (!add("flvdemux", good))
         return false;
       g_signal_connect(chain.back(), "pad-added", G_CALLBACK(on_demuxer_pad), this);
+      guard_demuxer(chain.back());
       return true;
     case Kind::coded:
       if (!add_decoder(caps, chain))
@@ -401,6 +459,8 @@ void InputChain::reset() {
   }
   format_ = nullptr;
   encoder_ = nullptr;
+  filter_.reset();
+  starvation_.reset();
   priming_ = 0;
   kind_ = Kind::none;
   refused_ = false;

@@ -4,11 +4,14 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "gst/common/flv-audio-filter.hpp"
 #include "gst/common/gst-ptr.hpp"
+#include "gst/sink/starvation.hpp"
 
 namespace agora {
 
@@ -62,8 +65,10 @@ class InputChain {
     return chain.empty() ? exit_ : chain.front();
   }
   void refuse (const GstCaps *caps);
+  std::string why_silent () const;
+  void guard_demuxer (GstElement *demuxer);
 
-  static GstPadProbeReturn on_exit_event (GstPad *pad, GstPadProbeInfo *info, gpointer self);
+  static GstPadProbeReturn on_exit (GstPad *pad, GstPadProbeInfo *info, gpointer self);
   static void on_type_found (GstElement *typefind, guint probability, GstCaps *caps,
                              InputChain *self);
   static void on_demuxer_pad (GstElement *demuxer, GstPad *pad, InputChain *self);
@@ -83,6 +88,9 @@ class InputChain {
   bool draining_ = false;
   // There is an ERROR about this stream already.
   std::atomic<bool> refused_ = false;
+  // What of an FLV stream reaches its demuxer; nullptr where there is none. Streaming thread.
+  std::shared_ptr<FlvAudioFilter> filter_;
+  Starvation starvation_;  // streaming thread
   unsigned bitrate_ = 0;
   unsigned priming_ = 0;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/sink/silence.hpp"
 
+#include <gst/base/gstbitwriter.h>
+
 #include <array>
 #include <cstdint>
 #include <span>
@@ -12,32 +14,19 @@ namespace {
 // ISO 14496-3, table 4.85.
 enum Element : unsigned { single = 0, pair = 1, low_frequency = 3, end = 7 };
 
-class BitWriter {
- public:
-  void put (unsigned value, unsigned bits) {
-    while (bits-- > 0) {
-      if (used_ % 8 == 0)
-        bytes_.push_back(0);
-      bytes_.back() |= static_cast<std::uint8_t>(((value >> bits) & 1) << (7 - used_ % 8));
-      used_++;
-    }
-  }
-  const std::vector<std::uint8_t> &bytes () const { return bytes_; }
-
- private:
-  std::vector<std::uint8_t> bytes_;
-  unsigned used_ = 0;
-};
+void put (GstBitWriter &out, unsigned value, unsigned bits) {
+  gst_bit_writer_put_bits_uint32(&out, value, bits);
+}
 
 // individual_channel_stream with no scale factor band at all: nothing but silence follows.
-void put_silent_channel (BitWriter &out) {
-  out.put(140, 8);  // global_gain, of no effect here
-  out.put(0, 1);    // ics_reserved_bit
-  out.put(0, 2);    // ONLY_LONG_SEQUENCE
-  out.put(0, 1);    // sine window
-  out.put(0, 6);    // max_sfb
-  out.put(0, 1);    // predictor_data_present
-  out.put(0, 3);    // no pulse, no TNS, no gain control
+void put_silent_channel (GstBitWriter &out) {
+  put(out, 140, 8);  // global_gain, of no effect here
+  put(out, 0, 1);    // ics_reserved_bit
+  put(out, 0, 2);    // ONLY_LONG_SEQUENCE
+  put(out, 0, 1);    // sine window
+  put(out, 0, 6);    // max_sfb
+  put(out, 0, 1);    // predictor_data_present
+  put(out, 0, 3);    // no pulse, no TNS, no gain control
 }
 
 // The elements of channel configurations 1 to 7, table 1.19.
@@ -68,49 +57,26 @@ std::span<const Element> layout (int channels) {
 
 }  // namespace
 
-BufferPtr silent_frame (int channels) {
-  const std::span<const Element> elements = layout(channels);
-  if (elements.empty())
+BufferPtr silent_frame (const AacFormat &format) {
+  // Object types 1 to 4 share raw_data_block().
+  const std::span<const Element> elements = layout(format.core_channels);
+  if (elements.empty() || format.object_type < 1 || format.object_type > 4)
     return nullptr;
-  BitWriter out;
-  std::array<unsigned, 4> tags = {};
+  GstBitWriter out;
+  gst_bit_writer_init(&out);
+  std::array<unsigned, 8> tags = {};
   for (const Element element : elements) {
-    out.put(element, 3);
-    out.put(tags[element]++, 4);
+    put(out, element, 3);
+    put(out, tags[element]++, 4);
     if (element == pair) {
-      out.put(0, 1);  // common_window
+      put(out, 0, 1);  // common_window
       put_silent_channel(out);
     }
     put_silent_channel(out);
   }
-  out.put(end, 3);
-  return BufferPtr(gst_buffer_new_memdup(out.bytes().data(), out.bytes().size()));
-}
-
-AacFormat AacFormat::of(const GstCaps *caps) {
-  AacFormat format;
-  if (!caps || gst_caps_get_size(caps) == 0)
-    return format;
-  const GstStructure *structure = gst_caps_get_structure(caps, 0);
-  gst_structure_get_int(structure, "rate", &format.rate);
-  gst_structure_get_int(structure, "channels", &format.channels);
-  const GValue *value = gst_structure_get_value(structure, "codec_data");
-  std::array<std::uint8_t, 2> config;
-  if (value && GST_VALUE_HOLDS_BUFFER(value) &&
-      gst_buffer_extract(gst_value_get_buffer(value), 0, config.data(), config.size()) ==
-          config.size()) {
-    format.object_type = config[0] >> 3;
-    // SBR doubles what a frame yields; so does frameLengthFlag the other way, which LC alone has.
-    if (format.object_type == 5 || format.object_type == 29)
-      format.samples = 2048;
-    else if (config[1] & 0x04)
-      format.samples = 960;
-  }
-  return format;
-}
-
-GstClockTime AacFormat::frame_duration() const {
-  return rate > 0 ? gst_util_uint64_scale_int(samples, GST_SECOND, rate) : 20 * GST_MSECOND;
+  put(out, end, 3);
+  gst_bit_writer_align_bytes(&out, 0);
+  return BufferPtr(gst_bit_writer_reset_and_get_buffer(&out));
 }
 
 CapsPtr default_aac_caps () {

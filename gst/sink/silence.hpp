@@ -6,27 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "gst/common/aac-format.hpp"
 #include "gst/common/gst-ptr.hpp"
 
 namespace agora {
 
-// What AAC caps say about each frame.
-struct AacFormat {
-  int object_type = 2;
-  int rate = 48'000;
-  int channels = 1;
-  int samples = 1024;
-
-  // From caps of raw AAC; the default where they say nothing.
-  static AacFormat of (const GstCaps *caps);
-  GstClockTime frame_duration () const;
-};
-
 // Caps of raw AAC-LC, for when no sound has told yet what it will be.
 CapsPtr default_aac_caps ();
 
-// A frame of digital silence for that many channels (1 to 7), or nullptr.
-BufferPtr silent_frame (int channels);
+// A frame of digital silence in that format, or nullptr: only AAC-LC and its kin (with or without
+// SBR) have one here, for 1 to 6 and for 8 channels.
+BufferPtr silent_frame (const AacFormat &format);
 
 // A sound file as AAC frames, to be played over and over.
 struct GapClip {

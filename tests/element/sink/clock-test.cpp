@@ -22,7 +22,7 @@ using agora::ObjectPtr;
 constexpr GstClockTime frame_length = 1024 * GST_SECOND / 48'000;
 
 BufferPtr frame (GstClockTime time) {
-  BufferPtr made = agora::silent_frame(1);
+  BufferPtr made = agora::silent_frame(agora::AacFormat());
   GST_BUFFER_PTS(made.get()) = time;
   return made;
 }

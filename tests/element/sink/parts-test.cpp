@@ -120,6 +120,13 @@ void test_timeline_pauses () {
                    last + 2 * length);
 }
 
+BufferPtr silent (int channels, int object_type = agora::AacFormat::kLc) {
+  agora::AacFormat format;
+  format.core_channels = channels;
+  format.object_type = object_type;
+  return agora::silent_frame(format);
+}
+
 // Decodes one AAC frame over and over; gives the loudest sample.
 int loudest (const char *decoder, int channels, bool stamped) {
   g_autofree char *launch = g_strdup_printf(
@@ -142,7 +149,7 @@ int loudest (const char *decoder, int channels, bool stamped) {
   gst_app_src_set_caps(GST_APP_SRC(in.get()), caps.get());
   gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
   for (int i = 0; i < 10; i++) {
-    BufferPtr silence = agora::silent_frame(channels);
+    BufferPtr silence = silent(channels);
     g_assert_nonnull(silence.get());
     if (stamped)
       silence = agora::stamp_frame(silence.get(), 1'700'000'000'000'000 + i);
@@ -181,11 +188,13 @@ void test_silence () {
     g_assert_cmpint(loudest("avdec_aac", channels, false), <=, 1);
   g_assert_cmpint(loudest("avdec_aac", 1, true), <=, 1);
   g_assert_cmpint(loudest("avdec_aac", 2, true), <=, 1);
-  g_assert_null(agora::silent_frame(11).get());
+  g_assert_null(silent(11).get());
+  g_assert_null(silent(0).get());
+  g_assert_null(silent(1, agora::AacFormat::kEld).get());
 }
 
 void test_stamp () {
-  BufferPtr plain = agora::silent_frame(2);
+  BufferPtr plain = silent(2);
   g_assert_false(agora::read_stamp(plain.get()).has_value());
   constexpr gint64 wall = 1'763'840'000'123'456;
   BufferPtr stamped = agora::stamp_frame(plain.get(), wall);

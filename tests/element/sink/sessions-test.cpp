@@ -33,7 +33,7 @@ std::chrono::steady_clock::time_point never () {
 }
 
 BufferPtr frame_at (GstClockTime time) {
-  BufferPtr frame = agora::silent_frame(1);
+  BufferPtr frame = agora::silent_frame(agora::AacFormat());
   GST_BUFFER_PTS(frame.get()) = GST_BUFFER_DTS(frame.get()) = time;
   GST_BUFFER_DURATION(frame.get()) = 1024 * GST_SECOND / 48'000;
   return frame;

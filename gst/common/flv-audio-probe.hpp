@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The audio filter before a demuxer.
+#pragma once
+
+#include <memory>
+
+#include "gst/common/flv-audio-filter.hpp"
+#include "gst/common/gst-ptr.hpp"
+
+namespace agora {
+
+// All that comes to `pad`, a demuxer's sink pad, goes through the filter that is returned, which
+// belongs to the pad's streaming thread. A seek upstream is refused there: its bytes would not be
+// those that the demuxer counted.
+std::shared_ptr<FlvAudioFilter> add_flv_audio_probe (GstPad *pad);
+
+}  // namespace agora
