@@ -6,13 +6,12 @@
 //   is read from it than its messages account for.
 // - It waits by a Readiness, not by sources of its own: see there.
 // - Frames to many. An event's frame is made once and written past libsoup, which would copy, frame
-//   and queue it for each member.
+//   and queue it for each member: an event to 10000 members takes 103 ms of CPU so, 125 ms by
+//   libsoup.
 //
 // Why there are two ways to write: a frame goes directly when nothing of libsoup's is half written,
 // or waits. Else, and with TLS, libsoup writes it, so that frames, pongs and close frames keep
-// their order. libsoup can't be left out, since pongs and close frames are its own; it can't be the
-// only way, since a fan-out to 10000 members would take several times as long
-// (docs/performance.md).
+// their order. libsoup can't be left out, since pongs and close frames are its own.
 #pragma once
 
 #include <gio/gio.h>

@@ -2,14 +2,14 @@
 // The request that opens a WebSocket, and its answer. Pure: no I/O.
 //
 // Why it exists: after a restart all members open their WebSockets at once. libsoup's server, which
-// is made for requests of every kind, takes half of a join's instructions for this one request
-// (286000 with it, 149000 without; docs/performance.md).
+// is made for requests of every kind, costs much for this one: with 10000 members a join takes 54
+// us of CPU by this way, 77 us by libsoup's.
 //
 // Why there are two ways: this one serves a plain connection whose whole request has come in one
 // piece and is as usual. libsoup serves all others: TLS, requests in pieces, and those that are
-// refused, to which it says why. To have one way alone, we would have to write the rest of an HTTP
-// server, or let the storm last twice as long. Both ways end in Front::open(), and the unit test
-// and the fuzzer hold that this one is never the more lenient.
+// refused, to which it says why. This way alone would mean to write the rest of an HTTP server;
+// libsoup's alone would mean that a storm takes 40 % more CPU. Both ways end in Front::open(), and
+// the unit test and the fuzzer hold that this one is never the more lenient.
 #pragma once
 
 #include <libsoup/soup.h>
