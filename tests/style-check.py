@@ -48,8 +48,7 @@ ARROWS = (
     ('signaling/agora-', ('signaling/client/', *PURE)),
     ('gst/common/', LIBRARY),
     ('gst/mix/', ('gst/common/',)),
-    # Sound that was decoded leaves a session as floats.
-    ('gst/rtmp/', ('gst/mix/', 'gst/common/', *LIBRARY)),
+    ('gst/rtmp/', ('gst/common/', *LIBRARY)),
     ('gst/membership/', ('gst/common/', *LIBRARY)),
     ('gst/sink/', ('gst/membership/', 'gst/rtmp/', 'gst/common/', *LIBRARY)),
     # Its own GObjects are declared beside the elements.
