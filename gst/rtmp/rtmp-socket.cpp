@@ -1,4 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// How a connection is known: rtmp2sink and rtmp2src give their GSocketClient nothing of ours but a
+// time-out, and GSocketClient tells of itself by its signal `event`, of which a process can have an
+// emission hook. So the time-out is a mark, and the hook looks for it. It must be ours beyond
+// doubt: the mark is random, and only the first client that connects to our host and port with it
+// is taken.
+//
+// The way out. This file can go when rtmp2sink and rtmp2src have
+//   - their GSocket, or properties for TCP_NODELAY, SO_SNDBUF and TCP_USER_TIMEOUT,
+//   - what of the sent is acknowledged, in `stats`,
+//   - a stop that closes the connection whatever state it is in (see RtmpSocket::cut()).
 #include "gst/rtmp/rtmp-socket.hpp"
 
 #include <gio/gio.h>
@@ -8,13 +18,13 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <list>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -51,6 +61,9 @@ class WeakSocket {
 };
 
 struct Connection {
+  std::string host;  // where its element connects to
+  guint port = 0;
+  bool taken = false;           // its client is known
   ContextPtr context;           // of its element's loop; none before the name is resolved
   std::list<WeakSocket> tried;  // one for each address of the host
   WeakSocket socket;            // the one that it became
@@ -70,9 +83,9 @@ Connections &connections () {
   return *all;
 }
 
+// That nobody else has, nor could guess.
 guint next_mark () {
-  static std::atomic<guint> count = 0;
-  return first_mark + count++ % first_mark;
+  return first_mark + static_cast<guint>(g_random_int_range(0, G_MAXINT32) % first_mark);
 }
 
 std::optional<Sending> ask (GSocket *socket) {
@@ -90,12 +103,21 @@ std::optional<Sending> ask (GSocket *socket) {
 
 // Before the client has a socket: the mark goes over to it, and its time-out becomes what it should
 // be.
-void take_mark (GSocketClient *client) {
+void take_mark (GSocketClient *client, gpointer to) {
   const guint mark = g_socket_client_get_timeout(client);
-  Connections &all = connections();
-  std::lock_guard lock(all.mutex);
-  if (!all.known.contains(mark))
+  if (mark < first_mark || !G_IS_NETWORK_ADDRESS(to))
     return;
+  GNetworkAddress *address = G_NETWORK_ADDRESS(to);
+  Connections &all = connections();
+  {
+    std::lock_guard lock(all.mutex);
+    auto it = all.known.find(mark);
+    if (it == all.known.end() || it->second.taken ||
+        it->second.host != g_network_address_get_hostname(address) ||
+        it->second.port != g_network_address_get_port(address))
+      return;
+    it->second.taken = true;
+  }
   g_object_set_data(G_OBJECT(client), mark_key, GUINT_TO_POINTER(mark));
   g_socket_client_set_timeout(client, timeout_seconds);
 }
@@ -162,7 +184,7 @@ gboolean on_event (GSignalInvocationHint *, guint n_values, const GValue *values
   auto *client = static_cast<GSocketClient *>(g_value_get_object(&values[0]));
   const int event = g_value_get_enum(&values[1]);
   if (event == G_SOCKET_CLIENT_RESOLVING)
-    take_mark(client);
+    take_mark(client, g_value_get_object(&values[2]));
   const guint mark = GPOINTER_TO_UINT(g_object_get_data(G_OBJECT(client), mark_key));
   if (!mark)
     return TRUE;
@@ -195,11 +217,17 @@ Deadline told_by () {
   return std::chrono::steady_clock::now() + told_within;
 }
 
-RtmpSocket::RtmpSocket() : mark_(next_mark()) {
-  install_hook();
-  Connections &all = connections();
-  std::lock_guard lock(all.mutex);
-  all.known[mark_];
+// Two of 2^30 that are alike are made different.
+RtmpSocket::RtmpSocket()
+    : mark_([] {
+        install_hook();
+        Connections &all = connections();
+        std::lock_guard lock(all.mutex);
+        guint mark = next_mark();
+        while (!all.known.try_emplace(mark).second)
+          mark = next_mark();
+        return mark;
+      }()) {
 }
 
 RtmpSocket::~RtmpSocket() {
@@ -211,10 +239,16 @@ RtmpSocket::~RtmpSocket() {
 }
 
 void RtmpSocket::apply(GstElement *element) {
+  g_autofree char *host = nullptr;
+  guint port = 0;
+  g_object_get(element, "host", &host, "port", &port, nullptr);
   {
     Connections &all = connections();
     std::lock_guard lock(all.mutex);
-    all.known[mark_].trying = true;
+    Connection &mine = all.known[mark_];
+    mine.host = host ? host : "";
+    mine.port = port;
+    mine.trying = true;
   }
   g_object_set(element, "timeout", mark_, nullptr);
 }

@@ -25,8 +25,8 @@ using Deadline = std::chrono::steady_clock::time_point;
 Deadline told_by ();
 
 // One element's connection. A process-wide hook knows it by the element's time-out, which is a
-// mark; the connection's own is the usual one. The hook never goes away, and touches no other
-// connection. Thread-safe.
+// mark, and by where it connects to; the connection's own time-out is the usual one. The hook never
+// goes away, and touches no other connection. Thread-safe.
 class RtmpSocket {
  public:
   RtmpSocket();
@@ -34,7 +34,8 @@ class RtmpSocket {
   RtmpSocket(const RtmpSocket &) = delete;
   RtmpSocket &operator=(const RtmpSocket &) = delete;
 
-  // Right before it is started: it is this element's connection from then on.
+  // Right before it is started, with its location set: it is this element's connection from then
+  // on.
   void apply (GstElement *element);
 
   // Nothing before it is connected.

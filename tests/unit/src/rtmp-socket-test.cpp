@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The process-wide hook finds the sockets of our RTMP elements, and touches nobody else's: not a
+// client with a time-out like ours, in the same process, while ours connects.
+#include "gst/rtmp/rtmp-socket.hpp"
+
+#include <gio/gio.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <string>
+
+namespace {
+
+using namespace agora;
+
+// Takes connections on a free port, and says nothing.
+class Server {
+ public:
+  Server() : service_(g_socket_service_new()) {
+    port_ = g_socket_listener_add_any_inet_port(G_SOCKET_LISTENER(service_), nullptr, nullptr);
+    g_assert_cmpuint(port_, !=, 0);
+    g_signal_connect(
+        service_, "incoming",
+        G_CALLBACK(+[] (GSocketService *, GSocketConnection *one, GObject *, Server *self) {
+          g_object_ref(one);
+          self->last_ = one;
+          return TRUE;
+        }),
+        this);
+  }
+  ~Server() {
+    g_signal_handlers_disconnect_by_data(service_, this);
+    g_object_unref(service_);
+  }
+  Server(const Server &) = delete;
+  Server &operator=(const Server &) = delete;
+  guint16 port () const { return port_; }
+
+ private:
+  GSocketService *service_;
+  GSocketConnection *last_ = nullptr;  // kept: it would be closed
+  guint16 port_;
+};
+
+int option (GSocket *socket, int level, int name) {
+  int value = 0;
+  socklen_t size = sizeof(value);
+  g_assert_cmpint(getsockopt(g_socket_get_fd(socket), level, name, &value, &size), ==, 0);
+  return value;
+}
+
+struct Foreign {
+  unsigned events = 0;
+  GSocketConnection *connection = nullptr;
+  bool over = false;
+};
+
+// Connects as any program might, and checks that nothing of it was changed.
+void connect_foreign (guint timeout, guint16 port) {
+  Foreign foreign;
+  g_autoptr(GSocketClient) client = g_socket_client_new();
+  g_socket_client_set_timeout(client, timeout);
+  g_signal_connect(client, "event",
+                   G_CALLBACK(+[] (GSocketClient *, GSocketClientEvent, GSocketConnectable *,
+                                   GIOStream *, Foreign *f) { f->events++; }),
+                   &foreign);
+  g_autoptr(GSocketConnectable) to = g_network_address_new("127.0.0.1", port);
+  g_socket_client_connect_async(
+      client, to, nullptr,
+      [] (GObject *source, GAsyncResult *result, gpointer data) {
+        auto *f = static_cast<Foreign *>(data);
+        g_autoptr(GError) error = nullptr;
+        f->connection = g_socket_client_connect_finish(G_SOCKET_CLIENT(source), result, &error);
+        if (error && !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+          g_assert_no_error(error);
+        f->over = true;
+      },
+      &foreign);
+  while (!foreign.over)
+    g_main_context_iteration(nullptr, TRUE);
+  g_assert_cmpuint(g_socket_client_get_timeout(client), ==, timeout);
+  // GLib takes years for no time at all: their milliseconds overflow.
+  if (!foreign.connection) {
+    g_assert_cmpuint(timeout, >=, 1U << 30);
+    g_assert_cmpuint(foreign.events, >=, 3);
+    return;
+  }
+  // Resolving, resolved, connecting, connected, complete.
+  g_assert_cmpuint(foreign.events, ==, 5);
+  GSocket *socket = g_socket_connection_get_socket(foreign.connection);
+  g_assert_cmpuint(g_socket_get_timeout(socket), ==, timeout);
+  g_assert_cmpint(option(socket, IPPROTO_TCP, TCP_NODELAY), ==, 0);
+  g_assert_cmpint(option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT), ==, 0);
+  g_assert_cmpint(option(socket, SOL_SOCKET, SO_SNDBUF), >, 16'384);
+  g_assert_true(g_socket_is_connected(socket));
+  g_object_unref(foreign.connection);
+}
+
+void test_foreign () {
+  Server ours, theirs;
+  RtmpSocket socket;
+  GstElement *element = gst_element_factory_make("rtmp2src", nullptr);
+  g_assert_nonnull(element);
+  gst_object_ref_sink(element);
+  const std::string url = "rtmp://127.0.0.1:" + std::to_string(ours.port()) + "/live/x";
+  g_object_set(element, "location", url.c_str(), nullptr);
+  socket.apply(element);
+  guint mark = 0;
+  g_object_get(element, "timeout", &mark, nullptr);
+
+  connect_foreign(0, theirs.port());
+  connect_foreign(7, theirs.port());
+  connect_foreign(1U << 30, theirs.port());
+  // With our own mark, by the greatest of accidents.
+  connect_foreign(mark, theirs.port());
+  g_assert_false(socket.sending().has_value());
+
+  // Ours is found none the less.
+  g_autoptr(GstBus) bus = gst_bus_new();
+  gst_element_set_bus(element, bus);
+  gst_element_set_state(element, GST_STATE_PLAYING);
+  const gint64 until = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+  GSource *timer = g_timeout_source_new(5);
+  g_source_set_callback(
+      timer, [] (gpointer) -> gboolean { return G_SOURCE_CONTINUE; }, nullptr, nullptr);
+  g_source_attach(timer, nullptr);
+  while (!socket.sending() && g_get_monotonic_time() < until)
+    g_main_context_iteration(nullptr, TRUE);
+  g_assert_true(socket.sending().has_value());
+  // While it is there, and to the same port with the same mark.
+  connect_foreign(mark, ours.port());
+  g_source_destroy(timer);
+  g_source_unref(timer);
+  socket.cut();
+  gst_element_set_state(element, GST_STATE_NULL);
+  gst_object_unref(element);
+}
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  gst_init(&argc, &argv);
+  g_test_init(&argc, &argv, nullptr);
+  g_test_add_func("/rtmp-socket/foreign", test_foreign);
+  return g_test_run();
+}
