@@ -4,6 +4,21 @@
 #include <algorithm>
 
 namespace agora {
+namespace {
+
+// Sound of many channels that doesn't say where they are can't be mixed down: it gets the usual
+// layout of so many. AAC with a program configuration element comes like that.
+GstAudioInfo with_positions (const GstAudioInfo &info) {
+  GstAudioInfo with = info;
+  const int channels = GST_AUDIO_INFO_CHANNELS(&with);
+  if (channels > 2 && GST_AUDIO_INFO_IS_UNPOSITIONED(&with) &&
+      gst_audio_channel_positions_from_mask(channels, gst_audio_channel_get_fallback_mask(channels),
+                                            with.position))
+    with.flags = static_cast<GstAudioFlags>(with.flags & ~GST_AUDIO_FLAG_UNPOSITIONED);
+  return with;
+}
+
+}  // namespace
 
 bool ToFloats::set_caps(const GstCaps *caps) {
   converter_.reset();
@@ -17,8 +32,9 @@ bool ToFloats::set_caps(const GstCaps *caps) {
   const bool same = GST_AUDIO_INFO_FORMAT(&in_) == GST_AUDIO_FORMAT_F32 &&
                     GST_AUDIO_INFO_CHANNELS(&in_) == channels &&
                     (channels == 1 || GST_AUDIO_INFO_LAYOUT(&in_) == GST_AUDIO_LAYOUT_INTERLEAVED);
+  GstAudioInfo from = with_positions(in_);
   if (!same)
-    converter_.reset(gst_audio_converter_new(GST_AUDIO_CONVERTER_FLAG_NONE, &in_, &out_, nullptr));
+    converter_.reset(gst_audio_converter_new(GST_AUDIO_CONVERTER_FLAG_NONE, &from, &out_, nullptr));
   valid_ = same || converter_;
   return valid_;
 }

@@ -20,9 +20,10 @@ struct Case {
   int channels;
   GstAudioLayout layout;
   bool copied;
+  bool positioned = true;
 };
 
-constexpr std::array<Case, 7> cases = {{
+constexpr std::array<Case, 8> cases = {{
     {"mono", GST_AUDIO_FORMAT_F32, 1, GST_AUDIO_LAYOUT_INTERLEAVED, false},
     {"mono-planes", GST_AUDIO_FORMAT_F32, 1, GST_AUDIO_LAYOUT_NON_INTERLEAVED, false},
     {"stereo", GST_AUDIO_FORMAT_F32, 2, GST_AUDIO_LAYOUT_INTERLEAVED, false},
@@ -30,6 +31,8 @@ constexpr std::array<Case, 7> cases = {{
     {"stereo-s16", GST_AUDIO_FORMAT_S16, 2, GST_AUDIO_LAYOUT_INTERLEAVED, true},
     {"mono-f64", GST_AUDIO_FORMAT_F64, 1, GST_AUDIO_LAYOUT_INTERLEAVED, true},
     {"surround-planes", GST_AUDIO_FORMAT_F32, 6, GST_AUDIO_LAYOUT_NON_INTERLEAVED, true},
+    {"surround-unpositioned", GST_AUDIO_FORMAT_F32, 6, GST_AUDIO_LAYOUT_NON_INTERLEAVED, true,
+     false},
 }};
 
 // Channel 0 rises with the frame, channel 1 falls; the others are silent.
@@ -56,7 +59,7 @@ void test_case (gconstpointer data) {
       GST_AUDIO_CHANNEL_POSITION_FRONT_CENTER, GST_AUDIO_CHANNEL_POSITION_LFE1,
       GST_AUDIO_CHANNEL_POSITION_REAR_LEFT,    GST_AUDIO_CHANNEL_POSITION_REAR_RIGHT};
   gst_audio_info_set_format(&info, each->format, 48000, each->channels,
-                            each->channels > 2 ? positions : nullptr);
+                            each->channels > 2 && each->positioned ? positions : nullptr);
   info.layout = each->layout;
   const gsize width = static_cast<gsize>(GST_AUDIO_INFO_WIDTH(&info)) / 8;
   const auto channels = static_cast<gsize>(each->channels);
