@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The live end of agorasrc: pushes the mix, block by block, on the pipeline's clock. */
+/* Copyright (C) 2026 the agora developers */
+/* The live end of agorasrc: pushes the mix, block by block, on the pipeline's clock. Since: 0.1 */
 #pragma once
 
 #include <gst/base/gstpushsrc.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* agorasink: publishes a voice in a channel. */
+/* Copyright (C) 2026 the agora developers */
+/* agorasink: publishes a voice in a channel. Since: 0.1 */
 #pragma once
 
 #include <gst/gst.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One remote speaker's fader, as a child of agorasrc. */
+/* Copyright (C) 2026 the agora developers */
+/* One remote speaker's fader, as a child of agorasrc. Since: 0.1 */
 #pragma once
 
 #include <gst/gst.h>

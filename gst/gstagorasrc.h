@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 the agora developers */
+/* agorasrc, the element that listens to a channel. Since: 0.1 */
 #pragma once
 
 #include <gst/gst.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The sender's wall clock inside the sound: an AAC data stream element before the frame, which
 // decoders skip, says when the frame's first sample was at the sender's sink pad. It passes media
 // servers that forward nothing but audio.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // How an element says what it can't do: an ERROR or a WARNING whose text names the value, and which
 // says what to do about it. Any thread; no lock of ours may be held.
 #pragma once

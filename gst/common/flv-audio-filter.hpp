@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Out of an FLV byte stream, the audio tags of one codec and nothing else: what goes to a demuxer
 // that fails at the first tag it doesn't know (flvdemux does), and clips what goes back in time.
 //

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Owners of what GStreamer counts, beside those of GLib's types: each holds one reference and gives
 // it back. A GstObject is a GObject: ObjectPtr holds both.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Something to be done on another thread, as GLib and GStreamer carry it: a function and its data.
 #pragma once
 

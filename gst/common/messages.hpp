@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // How the channel speaks to the application, alike for both elements: every event is a signal of
 // the element and an element message on the bus. Any thread; no lock of ours may be held.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // OBJECT_LOCK for a scope. It guards the values of properties, and nothing that takes long.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Elements inside of ours whose errors and ends are repaired, never told: also while they are being
 // taken away and nobody knows them any more.
 #pragma once

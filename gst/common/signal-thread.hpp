@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The one thread on which all signalling of the process runs, for every element, and how to get
 // work onto it. It lasts as long as the process: plugins are never unloaded.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Decoded sound of any raw format as interleaved floats of one or two channels. What is that
 // already isn't touched: an audioconvert element would cost as much as half of the decoder.
 #pragma once

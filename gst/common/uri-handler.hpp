@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // GstURIHandler of both elements: the scheme agora:// stands for properties that they share.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One membership of a channel, as the elements see it: an AgoraClient that lives on the process's
 // signalling thread, and the elements of one pipeline that share it.
 //

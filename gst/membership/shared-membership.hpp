@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The membership itself: what session.hpp promises, over an AgoraClient.
 #pragma once
 

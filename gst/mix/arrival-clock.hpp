@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // When would sound have arrived, had the network no jitter? A lower envelope of (arrival - media
 // time), followed by a second-order loop, whose slope is the drift between the sender's clock and
 // ours. Pure arithmetic on the times it is given; not thread-safe.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Keeps a mix within full scale, without latency: each block is known whole before it is given out,
 // so that the gain falls before a peak of the same block, 5 ms long where there is so much, and
 // never later than at the peak. It rises again slowly. While nothing exceeds full scale, and the

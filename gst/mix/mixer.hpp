@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The mix of every remote speaker, block by block. Speakers come and go from any thread; none can
 // delay another, since all there is to wait for is their timelines' short locks.
 #pragma once

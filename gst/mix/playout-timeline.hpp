@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The live timeline of one remote speaker: sound comes in with the sender's media time at the
 // moment it arrives, and goes out on the clock of the pipeline, `delay` after the moment at which
 // it would have arrived without jitter. Its place is found by counting its samples; media times

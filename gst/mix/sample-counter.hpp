@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Where a sender's sound belongs: each frame goes where the one before it ended, by its samples.
 // Its timestamp and its arrival together tell of a hole: sound was lost, or not sent, where the
 // timestamp is ahead of the count by more than timestamps of this sender usually are, and the frame

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What a sender's timestamps have been worth lately. Frames are placed by counting their samples;
 // this compares each timestamp with the count, learns how the two differ (a rate, a spread), and so
 // can say how much of a difference is a hole in the sound. Pure arithmetic; not thread-safe.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // FLV tags on their way into RTMP sessions, and the timestamps that each session gets.
 //
 // A muxer's stream goes on for weeks; a session in between is new. rtmp2sink counts from 0, and

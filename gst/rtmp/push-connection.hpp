@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One RTMP session to one push URL: an rtmp2sink, and the pad that feeds it.
 #pragma once
 

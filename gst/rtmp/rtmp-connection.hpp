@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One RTMP connection of ours, whichever way its media goes: the element that connects (rtmp2sink
 // or rtmp2src), its socket, and a bus of its own. It is nobody's child: it connects and ends
 // whatever state the pipeline is in, and no message of it can reach the application.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The socket that an rtmp2sink or rtmp2src opens, to which neither gives access: no Nagle (it costs
 // over 100 ms at the start), a small send buffer (the kernel's would hide a stalled peer for
 // minutes), a limit for unacknowledged data; what it has taken; and a way to end it.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // From AAC frames to FLV tags: a flvmux between two pads of ours.
 //
 // Threads: frames are sent in by one thread at a time; the tags come out on the muxer's own.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The encoded frames that wait for the network. Putting never waits: what is beyond the limit is
 // dropped, the oldest whole frames first, and the timestamps of the rest tell the gap.
 #pragma once

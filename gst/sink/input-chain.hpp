@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // From whatever comes in at the sink pad to raw AAC frames: plugs standard elements between the
 // pad and `exit` when the caps are known, and plugs anew when they turn into another kind.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What an agorasink does: takes sound in, paces it, queues it, sends it, and keeps its place in the
 // channel.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Which RTMP session takes the tags now: sessions come, go and are replaced while the stream runs
 // on, and a new one is made before the old one is broken.
 //

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Where a frame lies on the published timeline, which never goes back: RTMP knows only one, and it
 // outlives seeks, pauses and changes of the source.
 #pragma once

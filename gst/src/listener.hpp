@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // agorasrc at work, from start to stop: a member of the channel that plays every remote speaker
 // into the mix. The element around it owns the mixer, which outlives this.
 #pragma once

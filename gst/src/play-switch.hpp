@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Which RTMP session one speaker is heard from. A session may break and be made again, elsewhere
 // too: the new one is made before the old one is broken, so that a move is not heard.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What one agorasrc takes of one speaker's sound, as a branch of a tee: its timeline in that
 // element's mix, and its pad where speakers are exposed.
 #pragma once

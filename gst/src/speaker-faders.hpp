@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The children of agorasrc (GstChildProxy): "speaker-UID", from the first time that somebody names
 // or hears that uid, so that settings outlast comings and goings, and can be made beforehand. One
 // that nobody uses goes with its speaker.

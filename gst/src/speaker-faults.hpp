@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Whose sound is lost and back, and what of it is to be announced: a short break isn't, nor are the
 // speakers one by one that are lost with the whole membership. Pure: time and what was seen come as
 // arguments, of gst_util_get_timestamp(). Thread-safe.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // A speaker's own pad of agorasrc: its encoded sound, stamped on the pipeline's clock as the mix
 // is, so that recordings of all of them lie side by side. A queue of its own stands before the pad:
 // what is downstream can delay nobody, and where nobody is, nothing is disturbed.

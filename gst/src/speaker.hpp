@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One remote speaker as a membership hears it: played and decoded once, however many elements of
 // the membership listen, and given to a branch of each.
 #pragma once

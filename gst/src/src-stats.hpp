@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What agorasrc says of its speakers in figures: the property `stats`, and the message
 // `agora-level`.
 //
