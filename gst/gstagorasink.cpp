@@ -154,7 +154,7 @@ static gboolean on_inner_query (GstPad *pad, GstObject *parent, GstQuery *query)
   return TRUE;
 }
 
-static void set_up (GstAgoraSink *self) noexcept {
+static void gst_agora_sink_init_parts (GstAgoraSink *self) noexcept {
   GST_OBJECT_FLAG_SET(self, GST_ELEMENT_FLAG_SINK);
   gst_bin_set_suppressed_flags(
       GST_BIN(self), static_cast<GstElementFlags>(GST_ELEMENT_FLAG_SINK | GST_ELEMENT_FLAG_SOURCE |
@@ -180,7 +180,7 @@ static void set_up (GstAgoraSink *self) noexcept {
 }
 
 static void gst_agora_sink_init (GstAgoraSink *self) {
-  set_up(self);
+  gst_agora_sink_init_parts(self);
 }
 
 // Nothing of it runs any more, also where the last reference went before the element was stopped.

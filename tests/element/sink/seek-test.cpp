@@ -151,7 +151,6 @@ constexpr int frames = 24;
 void push_frames (GstAppSrc *source) {
   for (int i = 0; i < frames; i++) {
     BufferPtr frame = agora::silent_frame(agora::AacFormat());
-    GST_BUFFER_PTS(frame.get()) = GST_CLOCK_TIME_NONE;
     g_assert_cmpint(gst_app_src_push_buffer(source, frame.release()), ==, GST_FLOW_OK);
   }
 }
