@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "gst/common/aac-format.hpp"
 #include "gst/common/codecs.hpp"
 #include "gst/common/flv-audio-filter.hpp"
 #include "gst/common/gst-ptr.hpp"
@@ -35,6 +36,24 @@ bool is_raw (const GstCaps *caps) {
   return gst_structure_has_name(gst_caps_get_structure(caps, 0), "audio/x-raw");
 }
 
+bool is_aac (const GstCaps *caps) {
+  const GstStructure *structure = gst_caps_get_structure(caps, 0);
+  int version = 0;
+  return gst_structure_has_name(structure, "audio/mpeg") &&
+         gst_structure_get_int(structure, "mpegversion", &version) && version == 4;
+}
+
+// What flvdemux makes of an AudioSpecificConfig is wrong for object types beyond 30, such as
+// AAC-ELD, and a decoder believes it. Where SBR extends it, the rate is the extended one.
+CapsPtr corrected (GstCaps *caps, const AacFormat &format) {
+  CapsPtr right(gst_caps_copy(caps));
+  if (!format.sbr && format.core_rate > 0)
+    gst_caps_set_simple(right.get(), "rate", G_TYPE_INT, format.core_rate, nullptr);
+  if (!format.sbr && format.core_channels > 0)
+    gst_caps_set_simple(right.get(), "channels", G_TYPE_INT, format.core_channels, nullptr);
+  return right;
+}
+
 GstElement *make_nowhere () {
   GstElement *nowhere = gst_element_factory_make("fakesink", nullptr);
   if (nowhere)
@@ -56,6 +75,7 @@ class ElementConnection final : public PlayConnection {
  private:
   static void pad_added (GstElement *demuxer, GstPad *pad, gpointer self);
   static GstPadProbeReturn received (GstPad *pad, GstPadProbeInfo *info, gpointer self);
+  static GstPadProbeReturn demuxed (GstPad *pad, GstPadProbeInfo *info, gpointer self);
   static GstPadProbeReturn frame (GstPad *pad, GstPadProbeInfo *info, gpointer self);
   static GstFlowReturn chain (GstPad *pad, GstObject *parent, GstBuffer *buffer);
   static gboolean event (GstPad *pad, GstObject *parent, GstEvent *event);
@@ -74,7 +94,8 @@ class ElementConnection final : public PlayConnection {
 
   // Streaming thread.
   bool linked_ = false;
-  bool decoded_ = false;  // what comes reaches the end
+  bool decoded_ = false;                               // what comes reaches the end
+  GstClockTime frame_duration_ = GST_CLOCK_TIME_NONE;  // of AAC
   FlvAudioFilter filter_;
   std::vector<std::uint8_t> audio_;  // what it let through of the last tag
   ToFloats floats_;
@@ -179,6 +200,11 @@ void ElementConnection::link(GstPad *pad) {
 
 // Where nothing decodes them, frames can be recorded as they are.
 void ElementConnection::link_audio(GstPad *pad, GstCaps *caps) {
+  if (is_aac(caps))
+    gst_pad_add_probe(pad,
+                      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER |
+                                                   GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM),
+                      demuxed, this, nullptr);
   ObjectPtr<GstPad> entry;  // where whole frames go
   if (is_raw(caps)) {
     decoded_ = true;
@@ -210,6 +236,29 @@ void ElementConnection::link_audio(GstPad *pad, GstCaps *caps) {
   ObjectPtr<GstPad> src(gst_element_get_static_pad(parser, "src"));
   gst_pad_link(src.get(), entry.get());
   gst_pad_link(pad, sink.get());
+}
+
+// What the demuxer says of AAC is put right, and each frame gets the duration that it has.
+GstPadProbeReturn ElementConnection::demuxed(GstPad *, GstPadProbeInfo *info, gpointer data) {
+  auto *self = static_cast<ElementConnection *>(data);
+  if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
+    GstBuffer *frame = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
+    if (!GST_BUFFER_DURATION_IS_VALID(frame))
+      GST_BUFFER_DURATION(frame) = self->frame_duration_;
+    GST_PAD_PROBE_INFO_DATA(info) = frame;
+    return GST_PAD_PROBE_OK;
+  }
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+  if (GST_EVENT_TYPE(event) != GST_EVENT_CAPS)
+    return GST_PAD_PROBE_OK;
+  GstCaps *caps = nullptr;
+  gst_event_parse_caps(event, &caps);
+  const AacFormat format = AacFormat::of(caps);
+  self->frame_duration_ = format.frame_duration();
+  const CapsPtr right = corrected(caps, format);
+  GST_PAD_PROBE_INFO_DATA(info) = gst_event_new_caps(right.get());
+  gst_event_unref(event);
+  return GST_PAD_PROBE_OK;
 }
 
 GstPadProbeReturn ElementConnection::frame(GstPad *pad, GstPadProbeInfo *info, gpointer data) {

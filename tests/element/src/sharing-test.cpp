@@ -97,13 +97,15 @@ void test_three () {
 }
 
 struct Track {
-  std::atomic<unsigned> frames = 0, ends = 0;
+  std::atomic<unsigned> frames = 0, odd = 0, ends = 0;
 };
 
 GstPadProbeReturn count_frames (GstPad *, GstPadProbeInfo *info, gpointer data) {
   auto *track = static_cast<Track *>(data);
   if (info->type & GST_PAD_PROBE_TYPE_BUFFER) {
     track->frames++;
+    const GstClockTime duration = GST_BUFFER_DURATION(GST_PAD_PROBE_INFO_BUFFER(info));
+    track->odd += duration != gst_util_uint64_scale_int(1024, GST_SECOND, 44100);
   } else if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS) {
     track->ends++;
   }
@@ -148,6 +150,8 @@ void test_mix_and_tracks () {
   gst_element_set_locked_state(tracks, FALSE);
   g_assert_true(gst_element_sync_state_with_parent(tracks));
   WAIT_UNTIL(track.frames > 50);
+  // What audiotestsrc gives first is 44.1 kHz.
+  g_assert_cmpuint(track.odd, ==, 0);
   g_assert_cmpfloat(metric(gateway, plays), ==, 2);
 
   // The speaker goes on in the mix when the tracks end, and the other way round.

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Speakers that have been on the air for weeks: their timestamps, 32 bits of milliseconds, pass
+// 2^31 and wrap at 2^32 while they are heard. Real sessions, whose FLV tags get other stamps on
+// their way.
+#include <signaling/agora-signaling.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "tests/element/src/ear.hpp"
+
+namespace {
+
+using namespace agora::test;
+
+constexpr guint uid = 21;
+constexpr double hertz = 440, sent = 0.1;
+
+// The push URL of a member that publishes without the elements.
+class Host {
+ public:
+  explicit Host(const GatewayProcess &gateway) : client_(agora_client_new(gateway.ws().c_str())) {
+    agora_client_init_async(client_, "demo", nullptr, nullptr, nullptr);
+    agora_client_set_role_async(client_, AGORA_ROLE_BROADCASTER, nullptr, nullptr, nullptr);
+    agora_client_join_async(client_, nullptr, "room", uid, nullptr, nullptr, nullptr);
+    WAIT_UNTIL(agora_client_get_state(client_) == AGORA_STATE_JOINED);
+    agora_client_publish_async(
+        client_, nullptr,
+        [] (GObject *source, GAsyncResult *result, gpointer self) {
+          g_autoptr(GError) error = nullptr;
+          g_autofree char *url = agora_client_publish_finish(AGORA_CLIENT(source), result, &error);
+          g_assert_no_error(error);
+          static_cast<Host *>(self)->url_ = url;
+        },
+        this);
+    WAIT_UNTIL(!url_.empty());
+  }
+  ~Host() {
+    agora_client_leave_async(client_, nullptr, nullptr, nullptr);
+    WAIT_UNTIL(agora_client_get_state(client_) == AGORA_STATE_IDLE);
+    g_object_unref(client_);
+  }
+  Host(const Host &) = delete;
+  Host &operator=(const Host &) = delete;
+  const std::string &url () const { return url_; }
+
+ private:
+  AgoraClient *client_;
+  std::string url_;
+};
+
+// Adds `base` to the stamp of each FLV tag of sound. rtmp2sink takes a first stamp beyond 2^31 for
+// one below zero, and makes it 0: the first frame leads it half of the way.
+struct Stamper {
+  std::uint32_t base;
+  std::atomic<unsigned> tags = 0;
+
+  static GstPadProbeReturn stamp (GstPad *, GstPadProbeInfo *info, gpointer data) {
+    constexpr gsize at = 4, head = 11;
+    auto *self = static_cast<Stamper *>(data);
+    GstBuffer *buffer = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
+    GST_PAD_PROBE_INFO_DATA(info) = buffer;
+    std::uint8_t tag[head + 2];
+    if (gst_buffer_extract(buffer, 0, tag, sizeof(tag)) != sizeof(tag) || tag[0] == 'F')
+      return GST_PAD_PROBE_OK;
+    // The AAC configuration is sent from the caps, with the stamp 0.
+    if (tag[0] != 8 || tag[head + 1] == 0)
+      return GST_PAD_PROBE_OK;
+    std::uint32_t ms = GST_READ_UINT24_BE(tag + at) | static_cast<std::uint32_t>(tag[at + 3]) << 24;
+    ms += self->base;
+    if (self->tags++ == 0)
+      ms = std::min<std::uint32_t>(ms, G_MAXINT32);
+    std::uint8_t bytes[4] = {0, 0, 0, static_cast<std::uint8_t>(ms >> 24)};
+    GST_WRITE_UINT24_BE(bytes, ms & 0xffffff);
+    gst_buffer_fill(buffer, at, bytes, sizeof(bytes));
+    return GST_PAD_PROBE_OK;
+  }
+};
+
+void test_across (gconstpointer data) {
+  Stamper stamper = {static_cast<std::uint32_t>(*static_cast<const std::uint64_t *>(data) - 4000),
+                     {}};
+  GatewayProcess gateway;
+  Host host(gateway);
+  Pipeline speaker(
+      "audiotestsrc is-live=true samplesperbuffer=480 volume=0.1 freq=440 ! "
+      "audio/x-raw,rate=48000,channels=1 ! audioconvert ! avenc_aac ! "
+      "flvmux streamable=true ! rtmp2sink name=push location=\"" +
+      host.url() + "\"");
+  g_autoptr(GstElement) push = speaker.get("push");
+  g_autoptr(GstPad) pad = gst_element_get_static_pad(push, "sink");
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, Stamper::stamp, &stamper, nullptr);
+  Pipeline pipeline("agorasrc name=listener " + in_room(gateway) + " !" + Ear::kHeard +
+                    "! fakesink name=end sync=true");
+  Ear ear(pipeline, "end");
+  speaker.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(stamper.tags > 20);
+  pipeline.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(ear.tone(hertz, 0) > sent / 2);
+  // At the beginning playing may still jump to its place.
+  let_pass(1000);
+  const double from = ear.until();
+  // Beyond the moment at which the counter passes, and on.
+  WAIT_UNTIL(ear.until() > from + 5);
+  for (double at = from; at + 0.1 < ear.until(); at += 0.05)
+    g_assert_cmpfloat(ear.tone(hertz, 0, 100, at), >, sent / 2);
+  g_assert_cmpuint(pipeline.told("agora-reconnecting"), ==, 0);
+  g_assert_cmpuint(pipeline.warnings(), ==, 0);
+}
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  gst_init(&argc, &argv);
+  g_test_init(&argc, &argv, nullptr);
+  static const std::uint64_t beyond_signed = std::uint64_t{1} << 31, wrap = std::uint64_t{1} << 32;
+  g_test_add_data_func("/counter-wrap/across-2^31", &beyond_signed, test_across);
+  g_test_add_data_func("/counter-wrap/across-2^32", &wrap, test_across);
+  return g_test_run();
+}
