@@ -96,6 +96,9 @@ AacFormat AacFormat::of(const GstCaps *caps) {
   GstBitReader bits;
   gst_bit_reader_init(&bits, config.data(), static_cast<guint>(size));
   read_config(bits, format);
+  // Whoever wrote caps that contradict it counts time as the caps do.
+  if (format.rate > 0 && format.rate != format.core_rate && format.rate != 2 * format.core_rate)
+    format.core_rate = format.rate;
   return format;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/sink/input-chain.hpp"
 
+#include <gst/audio/audio.h>
 #include <gst/pbutils/pbutils.h>
 
 #include <algorithm>
@@ -75,7 +76,7 @@ InputChain::InputChain(GstBin *bin, GstPad *pad, GstElement *exit)
 GstPadProbeReturn InputChain::on_exit(GstPad *, GstPadProbeInfo *info, gpointer data) {
   auto *self = static_cast<InputChain *>(data);
   if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
-    self->starvation_.passed();
+    self->came_out_ = true;
     return GST_PAD_PROBE_OK;
   }
   const bool drained =
@@ -115,7 +116,7 @@ void InputChain::refuse(const GstCaps *caps) {
 
 void InputChain::ended() {
   ObjectPtr<GstPad> entry(gst_element_get_static_pad(exit_, "sink"));
-  if (refused_ || gst_pad_is_linked(entry.get()))
+  if (refused_ || (gst_pad_is_linked(entry.get()) && !starvation_.in_vain()))
     return;
   refused_ = true;
   GST_ELEMENT_ERROR(
@@ -128,6 +129,8 @@ void InputChain::ended() {
 std::string InputChain::why_silent() const {
   if (kind_ == Kind::none)
     return "no data came";
+  if (came_out_)
+    return "its timestamps are outside its segment";
   if (!filter_)
     return kind_ == Kind::unknown ? "nothing in it was recognised"
                                   : "what was made of it gave no sound";
@@ -250,6 +253,31 @@ bool InputChain::fit_decoded(const GstCaps *caps) {
   return fit(decoded.get());
 }
 
+// Some decoders don't know where channels belong: AAC with a program config element, Opus of
+// mapping family 255. Then it is where as many channels usually do, which mixes all of them.
+GstPadProbeReturn InputChain::on_decoded(GstPad *, GstPadProbeInfo *info, gpointer) {
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+  if (GST_EVENT_TYPE(event) != GST_EVENT_CAPS)
+    return GST_PAD_PROBE_OK;
+  GstCaps *caps = nullptr;
+  gst_event_parse_caps(event, &caps);
+  const GstStructure *structure = gst_caps_get_structure(caps, 0);
+  int channels = 0;
+  guint64 positions = 0;
+  gst_structure_get_int(structure, "channels", &channels);
+  gst_structure_get(structure, "channel-mask", GST_TYPE_BITMASK, &positions, nullptr);
+  if (channels <= 2 || positions != 0)
+    return GST_PAD_PROBE_OK;
+  CapsPtr placed(gst_caps_copy(caps));
+  gst_caps_set_simple(placed.get(), "channel-mask", GST_TYPE_BITMASK,
+                      gst_audio_channel_get_fallback_mask(channels), nullptr);
+  GstEvent *other = gst_event_new_caps(placed.get());
+  gst_event_set_seqnum(other, gst_event_get_seqnum(event));
+  gst_event_unref(event);
+  GST_PAD_PROBE_INFO_DATA(info) = other;
+  return GST_PAD_PROBE_OK;
+}
+
 bool InputChain::add_decoder(GstCaps *caps, std::vector<GstElement *> &chain) {
   GstElement *decoder = make_decoder(caps);
   if (!decoder) {
@@ -335,8 +363,14 @@ bool InputChain::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chai
         return false;
       [[fallthrough]];
     case Kind::raw:
-      if (!add("audioconvert", base) || !add("audioresample", base) ||
-          !add("capsfilter", "libgstreamer1.0-0"))
+      if (!add("audioconvert", base))
+        return false;
+      if (kind == Kind::coded) {
+        ObjectPtr<GstPad> decoded(gst_element_get_static_pad(chain.back(), "sink"));
+        gst_pad_add_probe(decoded.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_decoded, nullptr,
+                          nullptr);
+      }
+      if (!add("audioresample", base) || !add("capsfilter", "libgstreamer1.0-0"))
         return false;
       format_ = chain.back();
       encoder_ = make_encoder();
@@ -461,6 +495,7 @@ void InputChain::reset() {
   encoder_ = nullptr;
   filter_.reset();
   starvation_.reset();
+  came_out_ = false;
   priming_ = 0;
   kind_ = Kind::none;
   refused_ = false;

@@ -39,7 +39,9 @@ class InputChain {
   bool accept (GstCaps *caps);
   // Before a buffer goes on: finds out what it is if no caps told.
   bool prepare ();
-  // After EOS went in. Where no sound came out for it to follow, an ERROR says so.
+  // A frame that came out is on its way to the channel: it was not left out for its time.
+  void taken () { starvation_.passed(); }
+  // After EOS went in. Where nothing of what came before it could be sent, an ERROR says so.
   void ended ();
   // Whether `message` is an ERROR of an element in here; one of the sink's own says it instead.
   bool explain (GstMessage *message);
@@ -69,6 +71,7 @@ class InputChain {
   std::string why_silent () const;
   void guard_demuxer (GstElement *demuxer);
 
+  static GstPadProbeReturn on_decoded (GstPad *pad, GstPadProbeInfo *info, gpointer self);
   static GstPadProbeReturn on_exit (GstPad *pad, GstPadProbeInfo *info, gpointer self);
   static void on_type_found (GstElement *typefind, guint probability, GstCaps *caps,
                              InputChain *self);
@@ -92,6 +95,7 @@ class InputChain {
   // What of an FLV stream reaches its demuxer; nullptr where there is none. Streaming thread.
   std::shared_ptr<FlvAudioFilter> filter_;
   Starvation starvation_;  // streaming thread
+  bool came_out_ = false;  // a frame, at the exit; streaming thread
   unsigned bitrate_ = 0;
   unsigned priming_ = 0;
 };

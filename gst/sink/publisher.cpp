@@ -237,6 +237,7 @@ GstFlowReturn Publisher::take_frame(GstBuffer *buffer, GstClockTime time) {
     return GST_FLOW_EOS;
   if (failed_)
     return GST_FLOW_ERROR;
+  front_.taken();
   Frame frame;
   frame.buffer = share(buffer);
   frame.caps = share(caps_.get());

@@ -15,6 +15,8 @@ constexpr GstClockTime stood = 200 * GST_MSECOND;
 // An encoder that starts again gives its first frames this much later than the ones between; the
 // fillers leave them room.
 constexpr GstClockTime restart = 150 * GST_MSECOND;
+// So much sound behind the fillers tells whether it catches up.
+constexpr GstClockTimeDiff proof = 300 * GST_MSECOND;
 }  // namespace
 
 std::optional<GstClockTime> SendTimeline::place(GstClockTime time, GstClockTime duration,
@@ -29,7 +31,7 @@ std::optional<GstClockTime> SendTimeline::place(GstClockTime time, GstClockTime 
   const auto idle =
       static_cast<GstClockTimeDiff>(since_last > duration ? since_last - duration : 0);
   const bool back = at < end - tolerance;
-  if (back && filling_ && !fresh && !paused_)
+  if (back && filling_ && !fresh && !paused_ && catches_up(end - at, duration))
     return std::nullopt;
   if (back || at > end + idle + jump) {
     offset_ += end + idle - at;
@@ -43,8 +45,19 @@ std::optional<GstClockTime> SendTimeline::place(GstClockTime time, GstClockTime 
   // Overlaps of a rounding error must not turn timestamps back.
   at = std::max(at, end - GST_MSECOND);
   filling_ = paused_ = false;
+  late_.reset();
   end_ = static_cast<GstClockTime>(at) + duration;
   return static_cast<GstClockTime>(at);
+}
+
+// Whether a frame `lag` behind the fillers is one that was held up on its way: such frames come
+// faster than time, and are soon where they belong. A source that paused without its timestamps
+// saying so comes at the pace of time, and would stay behind for ever.
+bool SendTimeline::catches_up(GstClockTimeDiff lag, GstClockTime duration) {
+  if (!late_)
+    late_ = Late{.lag = lag};
+  late_->left_out += static_cast<GstClockTimeDiff>(duration);
+  return late_->left_out < proof || lag < late_->lag - late_->left_out / 4;
 }
 
 GstClockTime SendTimeline::fill(GstClockTime duration, GstClockTime since_last) {

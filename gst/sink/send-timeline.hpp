@@ -24,7 +24,16 @@ class SendTimeline {
   void reset () { *this = SendTimeline(); }
 
  private:
+  // Frames that were left out, one after another, since fillers had taken their places.
+  struct Late {
+    GstClockTimeDiff lag;  // of the first, behind the fillers
+    GstClockTimeDiff left_out = 0;
+  };
+
+  bool catches_up (GstClockTimeDiff lag, GstClockTime duration);
+
   GstClockTimeDiff offset_ = 0;
+  std::optional<Late> late_;
   std::optional<GstClockTime> end_;
   bool filling_ = false;
   bool paused_ = false;

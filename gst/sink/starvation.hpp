@@ -30,13 +30,17 @@ class Starvation {
   void passed () {
     hungry_ = {};
     told_ = false;
+    passed_ = true;
   }
+  // Data went in, and nothing at all ever came out.
+  bool in_vain () const { return last_ != Time() && !passed_; }
   void reset () { *this = Starvation(); }
 
  private:
   Time last_;
   Time::duration hungry_{};
   bool told_ = false;
+  bool passed_ = false;
 };
 
 }  // namespace agora

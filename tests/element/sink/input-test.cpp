@@ -3,6 +3,7 @@
 #include <glib/gstdio.h>
 
 #include <cstring>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,16 @@ const Input inputs[] = {
     {"aac-raw", "audiotestsrc is-live=true ! voaacenc ! audio/mpeg,stream-format=raw"},
     {"aac-adts", "audiotestsrc is-live=true ! voaacenc ! audio/mpeg,stream-format=adts"},
     {"opus", "audiotestsrc is-live=true ! audio/x-raw,rate=48000,channels=1 ! opusenc"},
+    {"opus-without-positions",
+     "audiotestsrc is-live=true ! audio/x-raw,rate=48000,channels=4,channel-mask=(bitmask)0 ! "
+     "opusenc"},
     {"flv", "audiotestsrc is-live=true ! voaacenc ! flvmux streamable=true"},
+    {"flv-pcm",
+     "audiotestsrc is-live=true ! audio/x-raw,format=S16LE,rate=44100,channels=1 ! flvmux "
+     "streamable=true"},
+    {"flv-alaw",
+     "audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! alawenc ! flvmux "
+     "streamable=true"},
 };
 
 void test_input (gconstpointer data) {
@@ -101,6 +111,123 @@ void test_file_flv_with_video () {
       "agora-sink-test-video.flv",
       "videotestsrc num-buffers=90 ! video/x-raw,width=64,height=64 ! avenc_flv ! flvmux "
       "name=mux audiotestsrc num-buffers=141 ! audio/x-raw,rate=48000 ! voaacenc ! mux. mux.");
+}
+
+// A file of three seconds of AAC in FLV, each of whose tags is replaced by what `edit` makes of it.
+using Bytes = std::vector<guint8>;
+std::string make_edited_flv (const char *name, const std::function<Bytes(const Bytes &)> &edit) {
+  constexpr gsize begin = 13, head = 11, trailer = 4;
+  const std::string path =
+      make_file(name, "audiotestsrc num-buffers=141 ! audio/x-raw,rate=48000 ! voaacenc ! flvmux");
+  g_autofree char *text = nullptr;
+  gsize size = 0;
+  g_assert_true(g_file_get_contents(path.c_str(), &text, &size, nullptr));
+  const auto *bytes = reinterpret_cast<const guint8 *>(text);
+  Bytes out(bytes, bytes + begin);
+  for (gsize at = begin; at + head < size;) {
+    const gsize whole = head + GST_READ_UINT24_BE(bytes + at + 1) + trailer;
+    const Bytes tag = edit(Bytes(bytes + at, bytes + at + whole));
+    out.insert(out.end(), tag.begin(), tag.end());
+    at += whole;
+  }
+  g_assert_true(g_file_set_contents(path.c_str(), reinterpret_cast<const char *>(out.data()),
+                                    static_cast<gssize>(out.size()), nullptr));
+  return path;
+}
+
+bool is_audio (const Bytes &tag) {
+  return tag[0] == 8;
+}
+bool is_configuration (const Bytes &tag) {
+  return is_audio(tag) && tag[12] == 0;
+}
+
+void test_edited_flv (const char *name, const std::function<Bytes(const Bytes &)> &edit) {
+  if (!have_server())
+    return;
+  const std::string path = make_edited_flv(name, edit);
+  Script script;
+  script.url = server_url(name);
+  set_script(&script);
+  Ear ear(script.url);
+  Run run("filesrc blocksize=333 location=" + path + sink());
+  run.play();
+  run.await_eos();
+  ear.hear(1700 * GST_MSECOND);
+  g_unlink(path.c_str());
+}
+
+void test_flv_newer_video () {
+  test_edited_flv("agora-sink-hevc.flv", [] (const Bytes &tag) {
+    // H.265 as some phones write it, in Enhanced RTMP's way, and a second track of sound.
+    static const Bytes strange = {
+        9, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0x1c, 1,   0,   0,   0,   0, 0, 0, 16,
+        9, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0x90, 'h', 'v', 'c', '1', 0, 0, 0, 16,
+        8, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0x94, 'O', 'p', 'u', 's', 0, 0, 0, 16};
+    Bytes both = strange;
+    both.insert(both.end(), tag.begin(), tag.end());
+    return both;
+  });
+}
+
+void test_flv_below_zero () {
+  test_edited_flv("agora-sink-below.flv", [] (Bytes tag) {
+    const guint32 stamp = (GST_READ_UINT24_BE(&tag[4]) | guint32{tag[7]} << 24) - 64;
+    GST_WRITE_UINT24_BE(&tag[4], stamp & 0xffffff);
+    tag[7] = static_cast<guint8>(stamp >> 24);
+    return tag;
+  });
+}
+
+// Nobody could decode it: said once, and not by an exit without a word.
+void test_flv_without_configuration () {
+  Script script;
+  set_script(&script);
+  const std::string path = make_edited_flv("agora-sink-no-config.flv", [] (const Bytes &tag) {
+    return is_configuration(tag) ? Bytes() : tag;
+  });
+  Run run("filesrc location=" + path + sink());
+  run.play();
+  const std::string text = run.await_error();
+  g_test_message("%s", text.c_str());
+  g_assert_nonnull(strstr(text.c_str(), "no configuration"));
+  g_unlink(path.c_str());
+}
+
+// Data comes on and on, and nothing of it can be sent.
+void test_starved () {
+  Script script;
+  set_script(&script);
+  Run run(
+      "audiotestsrc is-live=true samplesperbuffer=480 ! audio/x-raw,rate=48000 ! voaacenc ! "
+      "audio/mpeg,stream-format=raw ! identity name=late" +
+      sink());
+  const ObjectPtr<GstElement> late = run.get("late");
+  const ObjectPtr<GstPad> pad(gst_element_get_static_pad(late.get(), "src"));
+  gst_pad_add_probe(
+      pad.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+      [] (GstPad *, GstPadProbeInfo *info, gpointer) {
+        GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+        if (GST_EVENT_TYPE(event) != GST_EVENT_SEGMENT)
+          return GST_PAD_PROBE_OK;
+        // All that comes is before its beginning.
+        GstSegment segment;
+        gst_segment_init(&segment, GST_FORMAT_TIME);
+        segment.start = segment.time = 3600 * GST_SECOND;
+        GST_PAD_PROBE_INFO_DATA(info) = gst_event_new_segment(&segment);
+        gst_event_unref(event);
+        return GST_PAD_PROBE_OK;
+      },
+      nullptr, nullptr);
+  run.play();
+  const gint64 before = g_get_monotonic_time();
+  g_autoptr(GstMessage) message = run.await(GST_MESSAGE_WARNING);
+  g_assert_nonnull(message);
+  g_autoptr(GError) error = nullptr;
+  gst_message_parse_warning(message, &error, nullptr);
+  g_test_message("%s", error->message);
+  g_assert_cmpint(g_get_monotonic_time() - before, >, 4'500'000);
+  g_assert_nonnull(strstr(error->message, "outside its segment"));
 }
 
 // What only a decoder can take apart, made by ffmpeg.
@@ -305,6 +432,10 @@ int main (int argc, char **argv) {
     g_test_add_func("/sink/file/flv-with-video", test_file_flv_with_video);
     g_test_add_func("/sink/file/flv-mp3", test_file_flv_mp3);
     g_test_add_func("/sink/file/loas", test_file_loas);
+    g_test_add_func("/sink/file/flv-newer-video", test_flv_newer_video);
+    g_test_add_func("/sink/file/flv-below-zero", test_flv_below_zero);
+    g_test_add_func("/sink/bad/flv-without-configuration", test_flv_without_configuration);
+    g_test_add_func("/sink/bad/starved", test_starved);
     g_test_add_func("/sink/bad/caps", test_bad_caps);
     g_test_add_func("/sink/bad/bytes", test_bad_bytes);
     g_test_add_func("/sink/bad/no-encoder", test_no_encoder);

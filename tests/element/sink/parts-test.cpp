@@ -106,6 +106,35 @@ void test_timeline_fills () {
                    first + 2 * length);
 }
 
+// A source that paused for two seconds, of which its timestamps know nothing; and one that was held
+// up, and hands over what it has at once.
+void test_timeline_late () {
+  for (const bool held_up : {false, true}) {
+    SendTimeline timeline;
+    timeline.place(0, length, true, 0);
+    GstClockTime filled = timeline.fill(length, GST_SECOND);
+    for (int i = 0; i < 50; i++)
+      filled = timeline.fill(length, length);
+    int left_out = 0;
+    std::optional<GstClockTime> place;
+    for (GstClockTime time = length; !place; time += length) {
+      place = timeline.place(time, length, false, held_up ? 0 : length);
+      left_out += place ? 0 : 1;
+      g_assert_cmpint(left_out, <, 200);
+      // Fillers go on as time does.
+      if (!place && !held_up)
+        filled = timeline.fill(length, length);
+    }
+    // What was held up comes where it belongs; what paused goes on behind the fillers, soon.
+    g_assert_cmpuint(*place + 25 * GST_MSECOND, >=, filled + length);
+    g_assert_cmpuint(*place, <=, filled + 2 * length);
+    if (held_up)
+      g_assert_cmpint(left_out, >, 80);
+    else
+      g_assert_cmpint(left_out, <, 16);
+  }
+}
+
 void test_timeline_pauses () {
   SendTimeline timeline;
   timeline.place(0, length, true, 0);
@@ -220,6 +249,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/sink/backlog/ends", test_backlog_ends);
   g_test_add_func("/sink/timeline/goes-on", test_timeline_goes_on);
   g_test_add_func("/sink/timeline/fills", test_timeline_fills);
+  g_test_add_func("/sink/timeline/late", test_timeline_late);
   g_test_add_func("/sink/timeline/pauses", test_timeline_pauses);
   g_test_add_func("/sink/silence", test_silence);
   g_test_add_func("/sink/stamp", test_stamp);
