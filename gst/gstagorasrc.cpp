@@ -198,9 +198,10 @@ static void gst_agora_src_on_block (GstAgoraSrc *src, GstClockTime now) {
   if (auto listener = self.get())
     listener->tick(now);
   const GstClockTime interval = self.own.level_interval();
-  if (interval == 0 || now < self.next_level)
+  // Running time that began anew, and a shorter interval, are not waited for.
+  if (interval == 0 || (now < self.next_level && self.next_level <= now + interval))
     return;
-  self.next_level = std::max(self.next_level + interval, now);
+  self.next_level = std::clamp(self.next_level + interval, now, now + interval);
   gst_element_post_message(
       GST_ELEMENT(src),
       gst_message_new_element(GST_OBJECT(src), agora::make_level(*self.mixer, now)));

@@ -22,6 +22,8 @@ constexpr GstClockTime kGap = 200 * GST_MSECOND;
 constexpr GstClockTime kTold = 5 * GST_MSECOND;
 // By so much may a frame's stamp overlap the one before.
 constexpr GstClockTime kCorrection = GST_MSECOND;
+// Running time that goes back by more than this began anew: blocks of the mix follow each other.
+constexpr GstClockTime kAnew = 50 * GST_MSECOND;
 
 }  // namespace
 
@@ -97,7 +99,7 @@ void SpeakerPad::push(GstBuffer *buffer, GstCaps *caps, GstClockTime pts) {
   std::lock_guard lock(mutex_);
   if (ended_)
     return;
-  bool moved = !caps_;
+  bool moved = !caps_ || !GST_CLOCK_TIME_IS_VALID(until_);
   begin(caps);
   if (GST_CLOCK_TIME_IS_VALID(until_)) {
     // The first guess of where sound belongs is late by what the session's beginning cost, and is
@@ -125,6 +127,10 @@ void SpeakerPad::push(GstBuffer *buffer, GstCaps *caps, GstClockTime pts) {
 
 void SpeakerPad::tick(GstClockTime now) {
   std::lock_guard lock(mutex_);
+  // A flushing seek of a file in the same pipeline, for example.
+  if (now + kAnew < ticked_)
+    until_ = GST_CLOCK_TIME_NONE;
+  ticked_ = now;
   if (ended_ || !caps_ || !GST_CLOCK_TIME_IS_VALID(until_) || now < until_ + 2 * kGap)
     return;
   const GstClockTime to = now - kGap;

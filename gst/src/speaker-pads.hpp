@@ -55,6 +55,7 @@ class SpeakerPad {
   bool ended_ = false;
   bool moved_ = false;  // what comes next doesn't go on from what was sent
   GstClockTime until_ = GST_CLOCK_TIME_NONE;
+  GstClockTime ticked_ = 0;
 };
 
 }  // namespace agora

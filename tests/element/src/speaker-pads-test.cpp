@@ -97,9 +97,10 @@ class Taker {
 
 class Room {
  public:
-  explicit Room(const std::string &properties)
+  explicit Room(const std::string &properties, const std::string &more = "")
       : speaker("audiotestsrc is-live=true ! agorasink" + in_room(gateway, "uid=21")),
-        pipeline("agorasrc name=listener expose-speakers=true " + in_room(gateway, properties)),
+        pipeline("agorasrc name=listener expose-speakers=true " + in_room(gateway, properties) +
+                 more),
         taker(pipeline) {
     pipeline.set_state(GST_STATE_PLAYING);
     speaker.set_state(GST_STATE_PLAYING);
@@ -135,6 +136,22 @@ void test_kept () {
   g_assert_cmpint(after.gone, ==, 0);
   g_assert_cmpint(after.ends, ==, 0);
   g_assert_cmpint(after.holes, ==, 0);
+}
+
+// A file in the same pipeline is seeked back, and running time begins anew: pads and levels go on.
+void test_begins_anew () {
+  Room room("level-interval=100000000",
+            " ! fakesink sync=true audiotestsrc volume=0 ! fakesink name=file sync=true");
+  WAIT_UNTIL(room.taker.counts().until > 3 * GST_SECOND);
+  g_autoptr(GstElement) file = room.pipeline.get("file");
+  g_assert_true(gst_element_seek_simple(file, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, 0));
+  WAIT_UNTIL(room.taker.counts().until < GST_SECOND);
+  room.wait_for_frames();
+  g_assert_cmpuint(room.taker.counts().until, <, 3 * GST_SECOND);
+  const unsigned levels = room.pipeline.told("agora-level");
+  WAIT_UNTIL(room.pipeline.told("agora-level") > levels + 5);
+  g_assert_cmpuint(room.taker.counts().until, <, 3 * GST_SECOND);
+  g_assert_cmpint(room.taker.counts().pads, ==, 1);
 }
 
 // Away for too long: the pad ends and goes; with the sound comes another of its name.
@@ -233,6 +250,7 @@ int main (int argc, char **argv) {
   gst_init(&argc, &argv);
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/exposed/kept", test_kept);
+  g_test_add_func("/exposed/begins-anew", test_begins_anew);
   g_test_add_func("/exposed/timeout", test_timeout);
   g_test_add_func("/exposed/stop", test_stop);
   // A sanitised program is late by itself, and a decoder counts on from where it began.
