@@ -14,6 +14,8 @@ constexpr int kMostChannels = 64;
 // Late by so much more than the delay, a frame has missed its moment; or by this at least.
 constexpr double kMissed = 20e6;
 constexpr double kLeastMissed = 60e6;
+// No decoder has more frames at once.
+constexpr std::size_t kMostDecoding = 32;
 // No encoded frame is longer.
 constexpr std::int64_t kMostDuration = 10'000'000'000;
 // Two sessions tell the same sound if so much of it can be compared.
@@ -107,6 +109,7 @@ void PlayoutTimeline::set_out_rate(int out_rate) {
 void PlayoutTimeline::discontinuity() {
   std::lock_guard lock(mutex_);
   counter_.discontinuity();
+  decoding_.clear();
   heard_ = false;
 }
 
@@ -145,10 +148,26 @@ std::int64_t PlayoutTimeline::place(std::int64_t media_ns, std::int64_t now_ns,
   std::lock_guard lock(mutex_);
   const bool known = duration_ns > 0 && duration_ns <= kMostDuration;
   const auto next = frame(media_ns, now_ns, known ? static_cast<double>(duration_ns) : -1.0);
-  const double media = played ? counter_.peek(next, arrivals_) : arrive(next);
-  // The first of all is due the delay after now.
-  const double due =
-      arrivals_.known() ? media + arrivals_.offset_at(now_ns) : static_cast<double>(now_ns);
+  double media = 0;
+  if (!played) {
+    media = arrive(next);
+  } else if (decoding_.empty()) {
+    media = counter_.peek(next, arrivals_);
+  } else {
+    // After those that the decoder still has.
+    media = counter_.next();
+    for (const Decoding &frame : decoding_)
+      media += frame.duration_ns;
+  }
+  if (played) {
+    // The first of all arrives here, not once it is decoded.
+    if (!arrivals_.known())
+      arrivals_.arrived(media, now_ns);
+    decoding_.push_back({media_ns, std::max(0.0, next.duration_ns), media});
+    if (decoding_.size() > kMostDecoding)
+      decoding_.pop_front();
+  }
+  const double due = media + arrivals_.offset_at(now_ns);
   return std::llround(std::clamp(due + static_cast<double>(delay_ns_), -kMostTime, kMostTime));
 }
 
@@ -180,6 +199,13 @@ void PlayoutTimeline::push(std::int64_t media_ns, std::int64_t now_ns, const flo
       channels > kMostChannels)
     return;
   std::lock_guard lock(mutex_);
+  // It has left the decoder, and so has what was before it.
+  const auto same = std::find_if(decoding_.begin(), decoding_.end(),
+                                 [&] (const Decoding &each) { return each.stamp_ns == media_ns; });
+  // A decoder may begin with a later one.
+  if (same != decoding_.end())
+    counter_.begin(same->at_ns);
+  decoding_.erase(decoding_.begin(), same == decoding_.end() ? same : same + 1);
   double media = arrive(frame(media_ns, now_ns, static_cast<double>(frames) * 1e9 / rate),
                         [&] (double at) { return unlike(at, samples, frames, rate, channels); });
   const double sample = 1e9 / rate;

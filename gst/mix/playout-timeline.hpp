@@ -117,6 +117,13 @@ class PlayoutTimeline {
   double moving_ = 0;   // how fast it changes, seconds per second
   ArrivalClock arrivals_;
   std::int64_t last_now_ns_ = 0;
+  // Encoded frames that were placed, and are not pushed yet.
+  struct Decoding {
+    std::int64_t stamp_ns;
+    double duration_ns;
+    double at_ns;
+  };
+  std::deque<Decoding> decoding_;
   SampleCounter counter_;
   std::deque<Run> runs_;
   double told_until_ns_ = 0;  // where the last sound that was pushed ended

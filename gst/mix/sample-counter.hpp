@@ -42,6 +42,13 @@ class SampleCounter {
   double place (const Frame &frame, ArrivalClock &arrivals, const Unlike &unlike = nullptr);
   // Where place() would put it.
   double peek (const Frame &frame, const ArrivalClock &arrivals) const;
+  // Where the first frame of all is.
+  void begin (double at) {
+    if (history_.empty())
+      next_ = at;
+  }
+  // Where the last frame ended.
+  double next () const { return next_; }
   // The next frame need not go on from the last one: another connection, another sender. It may be
   // of sound that was there already.
   void discontinuity () { fresh_ = true; }

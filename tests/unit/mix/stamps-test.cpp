@@ -424,6 +424,31 @@ void test_encoded () {
   }
 }
 
+// Frames that are recorded and decoded, by a decoder that is some frames behind (the mix has them
+// as much later) or begins with a later one, are at their pad where they are in the mix.
+void test_both () {
+  const std::vector<float> sound(kFrame, 0.5f);
+  for (const int behind : {0, 1, 3})
+    for (const int swallowed : {0, 1}) {
+      PlayoutTimeline timeline(kRate, kDelay);
+      std::int64_t due = 0, first = 0;
+      for (int i = 0; i < 200; i++) {
+        const auto stamp = [] (int frame) {
+          return std::llround(frame * kLength * 1e3) * 1'000'000;
+        };
+        const std::int64_t now = std::llround((1 + i * kLength) * kSecond);
+        due = timeline.place(stamp(i), now, std::llround(kLength * kSecond), true);
+        if (i == 0)
+          first = due;
+        if (i - behind >= swallowed)
+          timeline.push(stamp(i - behind), now + 1'000'000, sound.data(), kFrame, kRate, 1);
+      }
+      const double off = double(due - first) / kSecond - 199 * kLength;
+      g_test_message("%d behind, %d swallowed: %.2f ms off", behind, swallowed, off * 1e3);
+      g_assert_cmpfloat(std::fabs(off), <, 0.004 + behind * kLength);
+    }
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -439,5 +464,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/stamps/tone", test_tone);
   g_test_add_func("/stamps/hostile", test_hostile);
   g_test_add_func("/stamps/encoded", test_encoded);
+  g_test_add_func("/stamps/both", test_both);
   return g_test_run();
 }
