@@ -15,7 +15,12 @@ constexpr std::uint8_t encrypted_flag = 0x20;
 constexpr std::uint8_t type_audio = 8;
 constexpr std::uint8_t type_video = 9;
 constexpr std::uint8_t type_script = 18;
+constexpr unsigned format_enhanced = 9;
 constexpr unsigned format_aac = 10;
+constexpr std::uint8_t aac_flags = 0xaf;
+// Enhanced RTMP's header of a packet: its format and type, then four letters.
+constexpr std::array<std::uint8_t, 4> letters_aac = {'m', 'p', '4', 'a'};
+constexpr std::size_t enhanced_head = 1 + letters_aac.size();
 constexpr std::uint8_t aac_config = 0;
 constexpr std::uint8_t aac_frame = 1;
 // An AudioSpecificConfig has two bytes at the least.
@@ -112,24 +117,40 @@ void FlvAudioFilter::begin_tag() {
 }
 
 // Whether the tag is of the codec that goes on, which the first one decides.
-bool FlvAudioFilter::choose(unsigned format) {
+bool FlvAudioFilter::choose(unsigned format, bool enhanced) {
   if (!is_known(format)) {
     counts_.unknown_codec++;
     left_out_ = format;
     return false;
   }
-  if (!codec_)
+  if (!codec_) {
     codec_ = format;
-  if (*codec_ == format)
+    enhanced_ = enhanced;
+  }
+  if (*codec_ == format && enhanced_ == enhanced)
     return true;
   counts_.other_codec++;
   left_out_ = format;
   return false;
 }
 
+// AAC in Enhanced RTMP's way becomes AAC in the old way, which a demuxer knows. Its packet types 0
+// and 1 are the same; the others are none of AAC.
+bool FlvAudioFilter::unwrap() {
+  if (body_[0] >> 4 != format_enhanced || body_.size() < enhanced_head ||
+      !std::equal(letters_aac.begin(), letters_aac.end(), body_.begin() + 1))
+    return false;
+  const std::array<std::uint8_t, 2> old = {aac_flags, static_cast<std::uint8_t>(body_[0] & 0x0f)};
+  body_.erase(body_.begin(), body_.begin() + enhanced_head - old.size());
+  std::copy(old.begin(), old.end(), body_.begin());
+  write_24(&head_[1], static_cast<std::uint32_t>(body_.size()));
+  return true;
+}
+
 bool FlvAudioFilter::is_wanted() {
+  const bool enhanced = unwrap();
   const unsigned format = body_[0] >> 4;
-  if (!choose(format))
+  if (!choose(format, enhanced))
     return false;
   if (format != format_aac)
     return true;

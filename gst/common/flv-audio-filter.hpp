@@ -3,8 +3,9 @@
 // Out of an FLV byte stream, the audio tags of one codec and nothing else: what goes to a demuxer
 // that fails at the first tag it doesn't know (flvdemux does), and clips what goes back in time.
 //
-// - Video, script data, other codecs, a second track of the newer kind (SoundFormat 9) and
-//   encrypted tags are left out, and counted.
+// - Video, script data, other codecs, a second track and encrypted tags are left out, and counted.
+// - AAC in Enhanced RTMP's way (SoundFormat 9, "mp4a") is handed on in the old way. Other codecs of
+//   that kind are left out.
 // - AAC frames before their configuration are left out: no decoder could use them.
 // - Timestamps begin at 0 and stay below kRewind, whatever the sender's are: below zero, beyond
 //   2^31, wrapping. At kRewind they begin at 0 again. flvdemux takes such a step back (2 s and
@@ -60,7 +61,8 @@ class FlvAudioFilter {
 
   void begin_tag ();
   void end_tag (std::vector<std::uint8_t> &out);
-  bool choose (unsigned format);
+  bool unwrap ();
+  bool choose (unsigned format, bool enhanced);
   bool is_wanted ();
   void count_stamp ();
   std::size_t body_size () const;
@@ -74,6 +76,7 @@ class FlvAudioFilter {
 
   Counts counts_;
   std::optional<unsigned> codec_;
+  bool enhanced_ = false;  // Enhanced RTMP's way; the old one beside it is another track
   std::optional<unsigned> left_out_;
   bool has_config_ = false;
   bool wrote_header_ = false;

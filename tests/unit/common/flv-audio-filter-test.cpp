@@ -131,6 +131,30 @@ void test_audio_alone () {
   }
 }
 
+// AAC as Enhanced RTMP has it comes out in the old way; which came first is the one that goes on.
+void test_enhanced () {
+  const std::vector<Tag> enhanced = {{8, 0, {0x90, 'm', 'p', '4', 'a', 0x11, 0x88}},
+                                     {8, 0, {0x91, 'm', 'p', '4', 'a', 1, 2, 3}},
+                                     {8, 9, {0x92, 'm', 'p', '4', 'a'}},        // its end
+                                     {8, 9, {0x95, 1, 'm', 'p', '4', 'a', 0}},  // several tracks
+                                     {8, 9, {0x91, 'm', 'p', '4'}}};
+  const std::vector<Tag> old = {config_at(0), frame_at(0)};
+  for (const bool first : {true, false}) {
+    std::vector<Tag> in = first ? enhanced : old;
+    const std::vector<Tag> &second = first ? old : enhanced;
+    in.insert(in.end(), second.begin(), second.end());
+    FlvAudioFilter filter;
+    const auto tags = filtered(filter, stream_of(in), 3);
+    g_assert_cmpuint(tags.size(), ==, 2);
+    g_assert_true(tags[0].body == config_at(0).body);
+    g_assert_true(tags[1].body == frame_at(0).body);
+    g_assert_cmpuint(*filter.codec(), ==, 10);
+    g_assert_cmpuint(filter.counts().unknown_codec, ==, 2);
+    g_assert_cmpuint(filter.counts().other_codec, ==, first ? 2 : 3);
+    g_assert_cmpuint(filter.counts().refused, ==, first ? 1 : 0);
+  }
+}
+
 void test_without_config () {
   FlvAudioFilter filter;
   const auto tags = filtered(
@@ -232,6 +256,7 @@ void test_long_header () {
 int main (int argc, char **argv) {
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/flv-audio-filter/audio-alone", test_audio_alone);
+  g_test_add_func("/flv-audio-filter/enhanced", test_enhanced);
   g_test_add_func("/flv-audio-filter/without-config", test_without_config);
   g_test_add_func("/flv-audio-filter/stamps", test_stamps);
   g_test_add_func("/flv-audio-filter/a-year", test_a_year);
