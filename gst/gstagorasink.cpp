@@ -23,6 +23,8 @@
  */
 #include "gst/gstagorasink.h"
 
+#include <memory>
+
 #include "gst/common/channel-settings.hpp"
 #include "gst/common/messages.hpp"
 #include "gst/common/private-part.hpp"
@@ -174,9 +176,9 @@ static void gst_agora_sink_init_parts (GstAgoraSink *self) noexcept {
   gst_pad_set_query_function(GST_PAD(inner.get()), on_inner_query);
   gst_element_add_pad(GST_ELEMENT(self), self->pad);
 
-  self->channel = new agora::ChannelSettingsStore;
-  self->settings = new agora::SinkSettings;
-  self->core = new agora::Publisher(GST_BIN(self), self->pad);
+  self->channel = std::make_unique<agora::ChannelSettingsStore>().release();
+  self->settings = std::make_unique<agora::SinkSettings>().release();
+  self->core = std::make_unique<agora::Publisher>(GST_BIN(self), self->pad).release();
 }
 
 static void gst_agora_sink_init (GstAgoraSink *self) {
