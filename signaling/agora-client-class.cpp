@@ -38,25 +38,39 @@ void install_properties (GObjectClass *klass) {
   /**
    * AgoraClient:connect-timeout:
    *
-   * How long a peer may take to answer while a first join or a return is under way, in
-   * milliseconds.
+   * The time that a gateway has to reply to a first join, in milliseconds. Later tries have 4
+   * seconds, or this where it is less.
    *
    * Since: 0.1
    */
-  properties[prop_connect_timeout] =
-      g_param_spec_uint("connect-timeout", "Connect timeout", "Patience with a mute peer, in ms", 1,
-                        G_MAXINT32, 10000, settable);
+  properties[prop_connect_timeout] = g_param_spec_uint(
+      "connect-timeout", "Connect timeout", "Time allowed for the gateway to reply, in ms", 1,
+      G_MAXINT32, 10000, settable);
   /**
    * AgoraClient:reconnect-timeout:
    *
    * How long the client tries to come back after it has lost the gateway, in seconds. With 0 it
-   * does not try at all.
+   * does not try at all; with -1 it tries for ever (since 0.2).
    *
    * Since: 0.1
    */
-  properties[prop_reconnect_timeout] = g_param_spec_uint(
-      "reconnect-timeout", "Reconnect timeout", "How long to try to come back, in s (0: never)", 0,
-      G_MAXINT32, 1200, settable);
+  properties[prop_reconnect_timeout] =
+      g_param_spec_int("reconnect-timeout", "Reconnect timeout",
+                       "How long to try to come back, in s (0: not at all, -1: for ever)", -1,
+                       G_MAXINT32, 1200, settable);
+  /**
+   * AgoraClient:retry-first-join:
+   *
+   * Whether a first join, too, is tried again while no gateway is there or takes members, until
+   * [property@AgoraSignaling.Client:reconnect-timeout] is over. The client is then in
+   * %AGORA_STATE_CONNECTING all the while; [signal@AgoraSignaling.Client::reconnecting] tells that
+   * the first try has failed, and why. What is refused for good is not tried twice.
+   *
+   * Since: 0.2
+   */
+  properties[prop_retry_first_join] = g_param_spec_boolean(
+      "retry-first-join", "Retry first join",
+      "Whether a first join, too, is tried until reconnect-timeout is over", FALSE, settable);
   /**
    * AgoraClient:tls-ca-file:
    *
@@ -250,7 +264,8 @@ void install_signals () {
    * @cause: why.
    *
    * The gateway is lost; the client tries to come back. Until then all calls but leave fail with
-   * %AGORA_ERROR_SOCKET_GONE.
+   * %AGORA_ERROR_SOCKET_GONE. With [property@AgoraSignaling.Client:retry-first-join] also when the
+   * first try of a join has failed, once.
    *
    * Since: 0.1
    */
@@ -258,9 +273,10 @@ void install_signals () {
   /**
    * AgoraClient::reconnected:
    * @self: the client.
-   * @ms: how long it was away, in milliseconds.
+   * @ms: how long it was away, in milliseconds; of a first join: how long that took.
    *
-   * The client is back in the channel. What it published and subscribed to is being made again.
+   * The client is in the channel after [signal@AgoraSignaling.Client::reconnecting]. What it
+   * published and subscribed to is being made again.
    *
    * Since: 0.1
    */

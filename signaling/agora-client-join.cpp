@@ -65,9 +65,9 @@ gboolean agora_client_init_finish (AgoraClient *self, GAsyncResult *result, GErr
  * Fails with %AGORA_ERROR_INVALID_ARGUMENT where a value is refused before anything is sent,
  * %AGORA_ERROR_INVALID_ORDER before init and in a channel, %AGORA_ERROR_UNREACHABLE or
  * %AGORA_ERROR_NO_SERVER where no gateway answers, %AGORA_ERROR_TIMEOUT where it does not answer to
- * this, and with what the gateway says: see [error@AgoraSignaling.Error]. Nothing is tried twice:
- * the client is in %AGORA_STATE_FAILED then, and may join again. Where it is cancelled the client
- * is idle.
+ * this, and with what the gateway says: see [error@AgoraSignaling.Error]. Nothing is
+ * tried twice, unless [property@AgoraSignaling.Client:retry-first-join] is set: the client is in
+ * %AGORA_STATE_FAILED then, and may join again. Where it is cancelled the client is idle.
  *
  * Since: 0.1
  */

@@ -150,7 +150,10 @@ static void agora_client_set_property (GObject *object, guint id, const GValue *
       core.limits().connect = g_value_get_uint(value);
       break;
     case agora::client::prop_reconnect_timeout:
-      core.limits().reconnect = agora::client::Millis{g_value_get_uint(value)} * 1000;
+      core.limits().reconnect = agora::client::Millis{g_value_get_int(value)} * 1000;
+      break;
+    case agora::client::prop_retry_first_join:
+      core.limits().retry_first_join = g_value_get_boolean(value) != FALSE;
       break;
     case agora::client::prop_tls_ca_file:
       core.destination.tls_ca_file = text_of(value);
@@ -177,7 +180,10 @@ static void agora_client_get_property (GObject *object, guint id, GValue *value,
       g_value_set_uint(value, static_cast<guint>(core.limits().connect));
       break;
     case agora::client::prop_reconnect_timeout:
-      g_value_set_uint(value, static_cast<guint>(core.limits().reconnect / 1000));
+      g_value_set_int(value, static_cast<gint>(core.limits().reconnect / 1000));
+      break;
+    case agora::client::prop_retry_first_join:
+      g_value_set_boolean(value, core.limits().retry_first_join);
       break;
     case agora::client::prop_tls_ca_file:
       set_text(core.destination.tls_ca_file);

@@ -121,7 +121,8 @@ void SharedMembership::renew_token(Member *member, const std::string &token) {
   if (!own_client_)
     return;
   post(context_, [self = shared_from_this(), member, token] {
-    if (!self->client_ || !self->joined_)
+    // While the client tries to get in, the token is for its next try.
+    if (!self->client_ || (!self->joined_ && !self->cause_))
       return;
     agora_client_renew_token_async(
         self->client_, token.c_str(), self->cancellable_, finished,

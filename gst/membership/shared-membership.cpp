@@ -18,8 +18,6 @@ constexpr Part kListener = Part::listener;
 constexpr gint64 kCameBack = G_TIME_SPAN_SECOND;
 // More than the half of a minute's drain, within which everybody moves.
 constexpr unsigned kMissing = 40'000;
-// Seconds, as many as the client takes: 68 years.
-constexpr int kForEver = G_MAXINT32;
 
 GMainContext *context_for (const ChannelSettings &settings) {
   return settings.client ? agora_client_get_main_context(settings.client) : signal_context();
@@ -53,6 +51,7 @@ SharedMembership::~SharedMembership() {
   // The last callback has run, or never will: a client that is left here never began.
   g_clear_object(&client_);
   g_clear_object(&cancellable_);
+  g_clear_error(&cause_);
   g_main_context_unref(context_);
 }
 
@@ -162,6 +161,8 @@ void SharedMembership::enter(Member *member) {
       self->begin();
     else if (self->joined_)
       self->welcome(member);
+    else if (self->cause_)
+      self->tell([&] (Member &m) { m.reconnecting(*self->cause_); }, nullptr, member);
   });
 }
 
@@ -261,11 +262,11 @@ void SharedMembership::begin() {
       on_joined();
     return;
   }
-  client_ = AGORA_CLIENT(g_object_new(
-      AGORA_TYPE_CLIENT, "gateway", settings_.gateway.c_str(), "ap-url",
-      settings_.ap_url.empty() ? nullptr : settings_.ap_url.c_str(), "connect-timeout",
-      settings_.connect_timeout_ms, "reconnect-timeout",
-      settings_.reconnect_timeout_s < 0 ? kForEver : settings_.reconnect_timeout_s, nullptr));
+  client_ = AGORA_CLIENT(
+      g_object_new(AGORA_TYPE_CLIENT, "gateway", settings_.gateway.c_str(), "ap-url",
+                   settings_.ap_url.empty() ? nullptr : settings_.ap_url.c_str(), "connect-timeout",
+                   settings_.connect_timeout_ms, "reconnect-timeout", settings_.reconnect_timeout_s,
+                   "retry-first-join", settings_.retry_first_join, nullptr));
   connect_signals();
   agora_client_init_async(client_, settings_.app_id.c_str(), cancellable_, finished,
                           call([this] (GAsyncResult *result) {
@@ -353,6 +354,7 @@ void SharedMembership::fail(const GError &error) {
     dead_ = true;
   }
   joined_ = false;
+  g_clear_error(&cause_);
   if (!g_error_matches(&error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     tell([&] (Member &m) { m.failed(error); });
 }
@@ -481,10 +483,13 @@ void SharedMembership::on_error(AgoraClient *client, GError *error, SharedMember
 }
 
 void SharedMembership::on_reconnecting(AgoraClient *, GError *cause, SharedMembership *self) {
+  g_clear_error(&self->cause_);
+  self->cause_ = g_error_copy(cause);
   self->tell([&] (Member &m) { m.reconnecting(*cause); });
 }
 
 void SharedMembership::on_reconnected(AgoraClient *, guint ms, SharedMembership *self) {
+  g_clear_error(&self->cause_);
   self->came_back_ = g_get_monotonic_time();
   self->tell([&] (Member &m) { m.reconnected(ms * GST_MSECOND); });
   self->ask_again();

@@ -120,6 +120,7 @@ class SharedMembership final : public Membership,
   bool began_ = false;
   bool gone_ = false;  // said goodbye, or is saying it
   bool joined_ = false;
+  GError *cause_ = nullptr;  // why the client is trying again, while it is
   bool busy_ = false;
   bool published_ = false;
   bool push_asked_ = false;

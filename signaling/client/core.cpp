@@ -43,6 +43,7 @@ AgoraState state_of (Phase phase) {
       return AGORA_STATE_IDLE;
     case Phase::opening:
     case Phase::joining:
+    case Phase::pausing:
       return AGORA_STATE_CONNECTING;
     case Phase::joined:
       return AGORA_STATE_JOINED;
@@ -172,12 +173,11 @@ void Core::note(AgoraLogLevel level, const std::string &text) const {
 
 void Core::act(const Open &open) {
   sid_ = new_sid();
-  // While reconnecting, a try that hangs is given up sooner: a new try sends a packet at once,
-  // while the kernel's retransmissions come at ever longer intervals.
+  // After a first try, one that hangs is given up sooner: a new try sends a packet at once, while
+  // the kernel's retransmissions come at ever longer intervals.
   const Limits &limits = machine_.limits;
   destination.connect_timeout_ms = static_cast<unsigned>(
-      machine_.phase() == Phase::reopening ? std::min(limits.connect, limits.try_again)
-                                           : limits.connect);
+      machine_.is_retrying() ? std::min(limits.connect, limits.try_again) : limits.connect);
   destination.choose = {open.app_id, open.channel, open.uid, sid_, g_get_real_time() / 1000000};
   note(AGORA_LOG_LEVEL_INFO,
        "connecting to " + (destination.ap_url.empty() ? destination.gateway : destination.ap_url));

@@ -44,23 +44,24 @@ void Machine::join_answered(const Pending &, const protocol::Answer &answer, Mil
   if (answer.code == Code::ok && answer.uid.value_or(0) == 0)
     trouble = {AGORA_ERROR_INTERNAL, "join: the gateway's answer has no uid"};
   if (answer.code != Code::ok || answer.uid.value_or(0) == 0) {
-    if (again && !is_final(trouble.code))
+    if (again)
       retry_later(std::move(trouble), now);
     else
-      fail(std::move(trouble));
+      join_failed(std::move(trouble), now);
     return;
   }
+  const bool told = is_retrying();  // that it is trying again
   phase_ = Phase::joined;
   uid_ = *answer.uid;
   if (uid_type_ == 0)
     uid_text_ = std::to_string(uid_);
   next_ping_ = now + limits.ping;
-  if (again) {
-    act(EmitReconnected{now - lost_at_});
-    replay(now);
-  } else {
+  if (!again)
     act(Finish{std::exchange(join_ticket_, 0), std::nullopt, uid_, {}, 0});
-  }
+  if (told)
+    act(EmitReconnected{now - lost_at_});
+  if (again)
+    replay(now);
   for (const protocol::Event &event : std::exchange(early_, {}))
     happened(event);
 }

@@ -25,26 +25,34 @@ std::optional<Millis> Machine::next_tick() const {
       at(heard_ + limits.silence);
       break;
     case Phase::joining:
+    case Phase::rejoining:
     case Phase::leaving:
       at(deadline_);
       break;
-    case Phase::rejoining:
-      at(deadline_);
-      at(lost_at_ + limits.reconnect);
-      break;
+    case Phase::pausing:
     case Phase::waiting:
       at(retry_at_);
-      at(lost_at_ + limits.reconnect);
-      break;
-    case Phase::reopening:
-      at(lost_at_ + limits.reconnect);
       break;
     case Phase::idle:
     case Phase::opening:
+    case Phase::reopening:
     case Phase::failed:
       break;
   }
+  if (const std::optional<Millis> end = give_up_at())
+    at(*end);
   return next;
+}
+
+std::optional<Millis> Machine::give_up_at() const {
+  if (!is_retrying() || limits.reconnect < 0)
+    return std::nullopt;
+  return lost_at_ + limits.reconnect;
+}
+
+bool Machine::is_joining_again() const {
+  return phase_ == Phase::pausing ||
+         ((phase_ == Phase::opening || phase_ == Phase::joining) && tries_ > 0);
 }
 
 bool Machine::is_reconnecting() const {
@@ -67,7 +75,7 @@ void Machine::on(const CallInit &call, Millis) {
   finish(call.ticket);
 }
 
-void Machine::on(const CallJoin &call, Millis) {
+void Machine::on(const CallJoin &call, Millis now) {
   std::optional<Trouble> trouble;
   if (app_id_.empty())
     trouble = Trouble{AGORA_ERROR_INVALID_ORDER, "join: expected init before it"};
@@ -95,6 +103,8 @@ void Machine::on(const CallJoin &call, Millis) {
   published_ = local_audio_muted_ = local_video_muted_ = false;
   push_url_.clear();
   join_ticket_ = call.ticket;
+  lost_at_ = now;
+  tries_ = 0;
   act(Open{app_id_, channel_, uid_text_});
 }
 
@@ -115,9 +125,11 @@ void Machine::on(const CallRequest &call, Millis now) {
     finish(call.ticket);
     return;
   }
+  const bool before_a_join =
+      is_retrying() && phase_ != Phase::joining && phase_ != Phase::rejoining;
   if (const auto *key = std::get_if<protocol::UpdateKey>(&call.request);
-      key != nullptr && is_reconnecting() && phase_ != Phase::rejoining) {
-    token_ = key->token;  // it rides on the rejoin
+      key != nullptr && before_a_join) {
+    token_ = key->token;  // it rides on the join that follows
     finish(call.ticket);
     return;
   }
@@ -147,6 +159,7 @@ void Machine::on(const CallLeave &call, Millis now) {
       return;
     case Phase::opening:
     case Phase::joining:
+    case Phase::pausing:
     case Phase::waiting:
     case Phase::reopening:
     case Phase::rejoining:
@@ -211,7 +224,7 @@ void Machine::on(const Opened &opened, Millis now) {
 
 void Machine::on(const OpenFailed &failed, Millis now) {
   if (phase_ == Phase::opening)
-    fail(failed.trouble);
+    join_failed(failed.trouble, now);
   else if (phase_ == Phase::reopening)
     retry_later(failed.trouble, now);
 }
@@ -250,7 +263,7 @@ void Machine::on(const Garbled &garbled, Millis now) {
 }
 
 void Machine::on(const Tick &, Millis now) {
-  if (is_reconnecting() && now >= lost_at_ + limits.reconnect) {
+  if (const std::optional<Millis> end = give_up_at(); end && now >= *end) {
     fail({cause_.code,
           "gave up after " + std::to_string((now - lost_at_) / 1000) +
               " s without the gateway (raise reconnect-timeout to wait longer): " + cause_.text});
@@ -264,8 +277,8 @@ void Machine::on(const Tick &, Millis now) {
     left();
     return;
   }
-  if (phase_ == Phase::waiting && now >= retry_at_) {
-    phase_ = Phase::reopening;
+  if ((phase_ == Phase::waiting || phase_ == Phase::pausing) && now >= retry_at_) {
+    phase_ = phase_ == Phase::waiting ? Phase::reopening : Phase::opening;
     act(Open{app_id_, channel_, uid_text_});
     return;
   }
@@ -326,7 +339,7 @@ void Machine::lost(Trouble cause, Millis now) {
   switch (phase_) {
     case Phase::opening:
     case Phase::joining:
-      fail(std::move(cause));
+      join_failed(std::move(cause), now);
       return;
     case Phase::reopening:
     case Phase::rejoining:
@@ -338,6 +351,7 @@ void Machine::lost(Trouble cause, Millis now) {
       left();
       return;
     case Phase::idle:
+    case Phase::pausing:
     case Phase::waiting:
     case Phase::failed:
       return;
@@ -356,6 +370,17 @@ void Machine::lost(Trouble cause, Millis now) {
   act(EmitReconnecting{cause_});
 }
 
+void Machine::join_failed(Trouble cause, Millis now) {
+  if (!limits.retry_first_join || limits.reconnect == 0 || is_final(cause.code)) {
+    fail(std::move(cause));
+    return;
+  }
+  const bool first = tries_ == 0;
+  retry_later(std::move(cause), now);
+  if (first)
+    act(EmitReconnecting{cause_});
+}
+
 void Machine::retry_later(Trouble cause, Millis now) {
   if (is_final(cause.code)) {
     fail(std::move(cause));
@@ -365,8 +390,9 @@ void Machine::retry_later(Trouble cause, Millis now) {
   finish_all(cause);
   // Sound is to be back soon after the network is, however long it was away; only a gateway that
   // says itself that it has enough to do is left alone for longer.
-  const Millis most = phase_ == Phase::rejoining ? limits.busy_retry : limits.last_retry;
-  phase_ = Phase::waiting;
+  const bool was_let_in = phase_ == Phase::joining || phase_ == Phase::rejoining;
+  const Millis most = was_let_in ? limits.busy_retry : limits.last_retry;
+  phase_ = is_reconnecting() ? Phase::waiting : Phase::pausing;
   cause_ = std::move(cause);
   ++tries_;
   Millis pause = limits.first_retry;
@@ -380,7 +406,7 @@ void Machine::retry_later(Trouble cause, Millis now) {
 
 // A failed join is told to its caller; any other end by the signal.
 void Machine::fail(Trouble trouble) {
-  bool first = phase_ == Phase::opening || phase_ == Phase::joining;
+  bool first = phase_ == Phase::opening || phase_ == Phase::joining || phase_ == Phase::pausing;
   Ticket join = std::exchange(join_ticket_, 0);
   stop(Phase::failed);
   cause_ = trouble;
@@ -392,7 +418,8 @@ void Machine::fail(Trouble trouble) {
 
 void Machine::stop(Phase phase) {
   Phase before = std::exchange(phase_, phase);
-  if (before != Phase::idle && before != Phase::failed && before != Phase::waiting)
+  if (before != Phase::idle && before != Phase::failed && before != Phase::waiting &&
+      before != Phase::pausing)
     act(Close{});
   Trouble trouble{AGORA_ERROR_SOCKET_GONE, "the client has left, or was closed, meanwhile"};
   finish(std::exchange(join_ticket_, 0), trouble);

@@ -27,6 +27,7 @@ enum class Phase {
   idle,
   opening,    // a first join: the socket is being opened
   joining,    // a first join: the request is on its way
+  pausing,    // a first join has failed: until the next try
   joined,     //
   waiting,    // lost the gateway: until the next try
   reopening,  // lost the gateway: the socket is being opened
@@ -37,7 +38,8 @@ enum class Phase {
 
 struct Limits {
   Millis connect = 10'000;             // one peer, from the first packet to the answer to join
-  Millis reconnect = 20 * 60 * 1'000;  // 0: never come back by itself
+  Millis reconnect = 20 * 60 * 1'000;  // 0: never come back by itself; below: try for ever
+  bool retry_first_join = false;       // a first join is tried for as long as a return is
   Millis request = 10'000;
   Millis ping = 3'000;
   Millis silence = 10'000;
@@ -45,7 +47,7 @@ struct Limits {
   Millis first_retry = 1'000;
   Millis last_retry = 2'500;   // longest pause while the gateway is out of reach
   Millis busy_retry = 30'000;  // longest pause while it answers, but takes no members
-  Millis try_again = 4'000;    // one try to come back, at most
+  Millis try_again = 4'000;    // any try but the first, at most
 };
 
 // What happens.
@@ -140,6 +142,8 @@ class Machine {
   std::optional<Millis> next_tick () const;
 
   Phase phase () const { return phase_; }
+  // Whether an earlier try for this membership has failed.
+  bool is_retrying () const { return is_reconnecting() || is_joining_again(); }
   protocol::Role role () const { return role_; }
   Uid uid () const { return uid_; }
   const std::string &channel () const { return channel_; }
@@ -189,11 +193,14 @@ class Machine {
   void finish (Ticket ticket, std::optional<Trouble> trouble = std::nullopt);
   void finish_all (const Trouble &trouble);
   void lost (Trouble cause, Millis now);
+  void join_failed (Trouble cause, Millis now);
   void retry_later (Trouble cause, Millis now);
   void fail (Trouble trouble);
   void stop (Phase phase);
   void left ();
   bool is_reconnecting () const;
+  bool is_joining_again () const;
+  std::optional<Millis> give_up_at () const;
   Millis spread (Millis most);
   protocol::Envelope envelope (std::int64_t seq);
   template <typename What>
@@ -235,8 +242,8 @@ class Machine {
   Millis next_ping_ = 0;
   std::vector<protocol::Event> early_;  // came before the answer to join
 
-  // The way back.
-  Millis lost_at_ = 0;
+  // The way back, or to a first join.
+  Millis lost_at_ = 0;  // of a first join: when it was asked for
   Millis retry_at_ = 0;
   unsigned tries_ = 0;
   Trouble cause_;

@@ -57,7 +57,8 @@ class Rig {
       }
     }
     Phase phase = machine.phase();
-    if (phase == Phase::idle || phase == Phase::failed || phase == Phase::waiting)
+    if (phase == Phase::idle || phase == Phase::failed || phase == Phase::waiting ||
+        phase == Phase::pausing)
       g_assert_false(connecting_ || connected_);
     if (phase == Phase::joined || phase == Phase::joining || phase == Phase::rejoining)
       g_assert_true(connected_);
@@ -148,6 +149,20 @@ class Rig {
       return;
     pass(1'000);
     if (phase == Phase::reopening)
+      return;
+    step(Opened{"SID2", "", now});
+  }
+
+  // With a first try that found nobody.
+  void bring_to_again (Phase phase) {
+    machine.limits.retry_first_join = true;
+    bring_to(Phase::opening);
+    step(OpenFailed{{AGORA_ERROR_UNREACHABLE, "nobody there"}});
+    g_assert_cmpuint(all<EmitReconnecting>().size(), ==, 1);
+    if (phase == Phase::pausing)
+      return;
+    pass(2'500);
+    if (phase == Phase::opening)
       return;
     step(Opened{"SID2", "", now});
   }

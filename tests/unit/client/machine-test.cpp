@@ -15,11 +15,22 @@ constexpr Phase phases[] = {Phase::idle,      Phase::opening, Phase::joining,
                             Phase::rejoining, Phase::leaving, Phase::failed};
 // One letter a phase, in the order above.
 constexpr std::string_view letters = "iojdwrxlf";
+// Where a first join is being tried again.
+constexpr Phase again[] = {Phase::opening, Phase::joining, Phase::pausing};
+constexpr std::string_view again_letters = "ojp";
+
+char letter_of (Phase phase) {
+  if (phase == Phase::pausing)
+    return 'p';
+  return letters[static_cast<std::size_t>(std::find(std::begin(phases), std::end(phases), phase) -
+                                          std::begin(phases))];
+}
 
 struct Row {
   const char *name;
   std::function<void(Rig &)> happen;
-  std::string_view next;  // one letter for each of the phases
+  std::string_view next;        // one letter for each of the phases
+  std::string_view next_again;  // and for each of a first join that is being tried again
 };
 
 const Row rows[] = {
@@ -27,22 +38,22 @@ const Row rows[] = {
      [] (Rig &r) {
        r.step(CallInit{r.ticket(), "other"});
      },
-     "iojdwrxlf"},
+     "iojdwrxlf", "ojp"},
     {"init, bad",
      [] (Rig &r) {
        r.step(CallInit{r.ticket(), "null"});
      },
-     "iojdwrxlf"},
-    {"join", [] (Rig &r) { r.join(); }, "oojdwrxlo"},
+     "iojdwrxlf", "ojp"},
+    {"join", [] (Rig &r) { r.join(); }, "oojdwrxlo", "ojp"},
     {"join, bad",
      [] (Rig &r) {
        r.step(CallJoin{r.ticket(), "", "", "7", 0, std::nullopt});
      },
-     "iojdwrxlf"},
-    {"publish", [] (Rig &r) { r.request(protocol::Publish{}); }, "iojdwrxlf"},
-    {"set role", [] (Rig &r) { r.request(protocol::SetRole{}); }, "iojdwrxlf"},
-    {"leave", [] (Rig &r) { r.step(CallLeave{r.ticket()}); }, "iiiliiili"},
-    {"destroy", [] (Rig &r) { r.step(Destroy{}); }, "iiiiiiiii"},
+     "iojdwrxlf", "ojp"},
+    {"publish", [] (Rig &r) { r.request(protocol::Publish{}); }, "iojdwrxlf", "ojp"},
+    {"set role", [] (Rig &r) { r.request(protocol::SetRole{}); }, "iojdwrxlf", "ojp"},
+    {"leave", [] (Rig &r) { r.step(CallLeave{r.ticket()}); }, "iiiliiili", "iii"},
+    {"destroy", [] (Rig &r) { r.step(Destroy{}); }, "iiiiiiiii", "iii"},
     {"cancel",
      [] (Rig &r) {
        if (r.is_open(r.current)) {
@@ -50,70 +61,73 @@ const Row rows[] = {
          r.step(Cancel{r.current});
        }
      },
-     "iiidwrxif"},
+     "iiidwrxif", "iii"},
     {"opened",
      [] (Rig &r) {
        r.step(Opened{"S", "", r.now});
      },
-     "ijjdwxxlf"},
+     "ijjdwxxlf", "jjp"},
     {"not opened",
      [] (Rig &r) {
        if (r.machine.phase() == Phase::opening || r.machine.phase() == Phase::reopening)
          r.step(OpenFailed{{AGORA_ERROR_UNREACHABLE, "nobody there"}});
      },
-     "ifjdwwxlf"},
+     "ifjdwwxlf", "pjp"},
     {"not opened, final",
      [] (Rig &r) {
        if (r.machine.phase() == Phase::opening || r.machine.phase() == Phase::reopening)
          r.step(OpenFailed{{AGORA_ERROR_INVALID_APP, "no such app"}});
      },
-     "ifjdwfxlf"},
-    {"pong", [] (Rig &r) { r.step(Received{protocol::Pong{4}}); }, "iojdwrxlf"},
-    {"join answered", [] (Rig &r) { r.answer(3, Code::ok, {}, 7); }, "ioddwrdlf"},
-    {"join answered without a uid", [] (Rig &r) { r.answer(3); }, "iofdwrwlf"},
-    {"join refused for good", [] (Rig &r) { r.answer(3, Code::token_invalid, "no"); }, "iofdwrflf"},
-    {"join refused for now", [] (Rig &r) { r.answer(3, Code::overloaded, "later"); }, "iofdwrwlf"},
-    {"an answer to nothing", [] (Rig &r) { r.answer(999); }, "iojdwrxlf"},
+     "ifjdwfxlf", "fjp"},
+    {"pong", [] (Rig &r) { r.step(Received{protocol::Pong{4}}); }, "iojdwrxlf", "ojp"},
+    {"join answered", [] (Rig &r) { r.answer(3, Code::ok, {}, 7); }, "ioddwrdlf", "odp"},
+    {"join answered without a uid", [] (Rig &r) { r.answer(3); }, "iofdwrwlf", "opp"},
+    {"join refused for good", [] (Rig &r) { r.answer(3, Code::token_invalid, "no"); }, "iofdwrflf",
+     "ofp"},
+    {"join refused for now", [] (Rig &r) { r.answer(3, Code::overloaded, "later"); }, "iofdwrwlf",
+     "opp"},
+    {"an answer to nothing", [] (Rig &r) { r.answer(999); }, "iojdwrxlf", "ojp"},
     {"the answer is garbled",
      [] (Rig &r) {
        r.step(Garbled{{Code::bad_request, "url: expected a text", 3, false}});
      },
-     "iofdwrwlf"},
+     "iofdwrwlf", "opp"},
     {"a binary frame",
      [] (Rig &r) {
        r.step(Garbled{{Code::bad_request, "binary", 0, false}});
      },
-     "iojdwrxlf"},
+     "iojdwrxlf", "ojp"},
     {"service lost",
      [] (Rig &r) {
        r.step(Received{protocol::ErrorEvent{Code::service_lost, "gone"}});
      },
-     "iofwwrwlf"},
+     "iofwwrwlf", "opp"},
     {"drain",
      [] (Rig &r) {
        r.step(Received{protocol::ErrorEvent{Code::drain, "bye"}});
      },
-     "iofwwrwlf"},
+     "iofwwrwlf", "opp"},
     {"too many",
      [] (Rig &r) {
        r.step(Received{protocol::ErrorEvent{Code::too_many, "slow"}});
      },
-     "iojdwrxlf"},
+     "iojdwrxlf", "ojp"},
     {"replaced",
      [] (Rig &r) {
        r.step(Received{protocol::ErrorEvent{Code::bad_role_or_uid, "replaced by another device"}});
      },
-     "ioffwrflf"},
-    {"stream added", [] (Rig &r) { r.event(protocol::EventKind::stream_added, 8); }, "iojdwrxlf"},
-    {"banned", [] (Rig &r) { r.event(protocol::EventKind::banned); }, "iojfwrxlf"},
-    {"key expired", [] (Rig &r) { r.event(protocol::EventKind::key_expired); }, "iojfwrxlf"},
+     "ioffwrflf", "ofp"},
+    {"stream added", [] (Rig &r) { r.event(protocol::EventKind::stream_added, 8); }, "iojdwrxlf",
+     "ojp"},
+    {"banned", [] (Rig &r) { r.event(protocol::EventKind::banned); }, "iojfwrxlf", "ojp"},
+    {"key expired", [] (Rig &r) { r.event(protocol::EventKind::key_expired); }, "iojfwrxlf", "ojp"},
     {"closed",
      [] (Rig &r) {
        Phase phase = r.machine.phase();
        if (phase != Phase::idle && phase != Phase::failed && phase != Phase::waiting)
          r.step(Closed{"cut"});
      },
-     "iffwwwwif"},
+     "iffwwwwif", "ppp"},
     {"time",
      [] (Rig &r) {
        if (auto next = r.machine.next_tick()) {
@@ -121,7 +135,7 @@ const Row rows[] = {
          r.step(Tick{});
        }
      },
-     "iofdrfwif"},
+     "iofdrfwif", "fpo"},
 };
 
 void every_phase_meets_everything () {
@@ -131,10 +145,33 @@ void every_phase_meets_everything () {
       rig.bring_to(phases[i]);
       g_assert_true(rig.machine.phase() == phases[i]);
       row.happen(rig);
-      char next = letters[static_cast<std::size_t>(rig.machine.phase())];
+      char next = letter_of(rig.machine.phase());
       if (next != row.next[i])
         g_error("%s in phase %c: went to %c, expected %c", row.name, letters[i], next, row.next[i]);
       // Whatever happened, all calls end.
+      rig.step(Destroy{});
+      for (Ticket ticket = 1; ticket <= 10; ++ticket)
+        g_assert_false(rig.is_open(ticket));
+    }
+  }
+}
+
+void a_first_join_that_is_tried_again_meets_everything () {
+  for (const Row &row : rows) {
+    for (std::size_t i = 0; i < std::size(again); ++i) {
+      Rig rig;
+      rig.bring_to_again(again[i]);
+      g_assert_true(rig.machine.phase() == again[i]);
+      g_assert_true(rig.machine.is_retrying());
+      rig.last.clear();
+      row.happen(rig);
+      const char next = letter_of(rig.machine.phase());
+      if (next != row.next_again[i])
+        g_error("%s in phase %c, again: went to %c, expected %c", row.name, again_letters[i], next,
+                row.next_again[i]);
+      // The application has been told once that it is being tried again.
+      g_assert_true(rig.all<EmitReconnecting>().empty());
+      g_assert_cmpuint(rig.all<EmitReconnected>().size(), ==, next == 'd' ? 1 : 0);
       rig.step(Destroy{});
       for (Ticket ticket = 1; ticket <= 10; ++ticket)
         g_assert_false(rig.is_open(ticket));
@@ -146,7 +183,9 @@ void any_order () {
   for (std::uint32_t seed = 0; seed < 300; ++seed) {
     Rig rig(seed);
     std::mt19937 random(seed);
-    rig.machine.limits.reconnect = seed % 3 == 0 ? 20'000 : 1'200'000;
+    constexpr Millis limits[] = {20'000, 1'200'000, -1};
+    rig.machine.limits.reconnect = limits[seed % 3];
+    rig.machine.limits.retry_first_join = seed % 2 == 0;
     rig.step(CallInit{rig.ticket(), "app"});
     for (int i = 0; i < 200; ++i) {
       rig.now += random() % 2000;
@@ -166,6 +205,8 @@ void any_order () {
 int main (int argc, char **argv) {
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/client-machine/every-phase-meets-everything", every_phase_meets_everything);
+  g_test_add_func("/client-machine/first-join-again-meets-everything",
+                  a_first_join_that_is_tried_again_meets_everything);
   g_test_add_func("/client-machine/any-order", any_order);
   return g_test_run();
 }

@@ -201,6 +201,116 @@ void never_where_it_is_switched_off () {
   g_assert_true(rig.all<EmitError>().at(0).trouble.code == AGORA_ERROR_SOCKET_GONE);
 }
 
+// Finds nobody for so long, then a gateway that is busy, then one that takes it.
+void a_first_join_is_tried_again () {
+  for (const Millis limit : {Millis{600'000}, Millis{-1}}) {
+    Rig rig;
+    rig.machine.limits.retry_first_join = true;
+    rig.machine.limits.reconnect = limit;
+    rig.bring_to(Phase::opening);
+    const Millis asked = rig.now;
+    const Ticket join = rig.current;
+    Millis last = 0;
+    unsigned told = 0;
+    while (rig.now < asked + 300'000) {
+      g_assert_true(rig.machine.phase() == Phase::opening);
+      rig.now += 5;
+      rig.step(OpenFailed{{AGORA_ERROR_UNREACHABLE, "nobody there"}});
+      told += rig.all<EmitReconnecting>().size();
+      last = rig.now;
+      rig.now = *rig.machine.next_tick();
+      rig.step(Tick{});
+      g_assert_cmpint(rig.now - last, >=, 1'000);
+      g_assert_cmpint(rig.now - last, <=, 2'500);
+    }
+    g_assert_cmpuint(told, ==, 1);
+    rig.step(Opened{"S", "", rig.now});
+    rig.answer(rig.sent_id(), Code::overloaded, "later");
+    g_assert_true(rig.all<EmitReconnecting>().empty());
+    // A token that is given meanwhile, and a call that can't be made yet.
+    Ticket renew = rig.request(protocol::UpdateKey{"NEWER"});
+    g_assert_false(rig.all<Finish>().at(0).trouble.has_value());
+    g_assert_false(rig.is_open(renew));
+    rig.request(protocol::Publish{});
+    g_assert_true(rig.all<Finish>().at(0).trouble->code == AGORA_ERROR_NOT_JOINED);
+    rig.pass(30'000);
+    g_assert_true(rig.machine.phase() == Phase::opening);
+    rig.step(Opened{"S", "", rig.now});
+    const auto sent = rig.all<Send>();
+    g_assert_true(std::get<protocol::Join>(sent.at(0).message.request).token == "NEWER");
+    g_assert_false(std::get<protocol::Join>(sent.at(0).message.request).known_speakers.has_value());
+    rig.answer(rig.sent_id(), Code::ok, {}, 7);
+    g_assert_true(rig.machine.phase() == Phase::joined);
+    g_assert_false(rig.is_open(join));
+    g_assert_false(rig.all<Finish>().at(0).trouble.has_value());
+    g_assert_cmpint(rig.all<EmitReconnected>().at(0).took, ==, rig.now - asked);
+    g_assert_false(rig.machine.is_retrying());
+  }
+}
+
+// The time limit counts from the call; what is refused for good ends it, and so does the limit 0.
+void a_first_join_is_given_up () {
+  Rig late;
+  late.machine.limits.retry_first_join = true;
+  late.machine.limits.reconnect = 60'000;
+  late.bring_to(Phase::opening);
+  const Millis asked = late.now;
+  Ticket join = late.current;
+  while (late.machine.phase() == Phase::opening) {
+    late.step(OpenFailed{{AGORA_ERROR_UNREACHABLE, "nobody there"}});
+    late.now = *late.machine.next_tick();
+    late.step(Tick{});
+  }
+  g_assert_true(late.machine.phase() == Phase::failed);
+  g_assert_cmpint(late.now - asked, ==, 60'000);
+  g_assert_false(late.is_open(join));
+  const Trouble trouble = *late.all<Finish>().at(0).trouble;
+  g_assert_true(trouble.code == AGORA_ERROR_UNREACHABLE);
+  g_assert_nonnull(strstr(trouble.text.c_str(), "gave up after 60 s"));
+  g_assert_nonnull(strstr(trouble.text.c_str(), "nobody there"));
+  // Its caller is told, and nobody else.
+  g_assert_true(late.all<EmitError>().empty());
+
+  for (const bool at_once : {true, false}) {
+    Rig refused;
+    if (at_once) {
+      refused.machine.limits.retry_first_join = true;
+      refused.bring_to(Phase::joining);
+    } else {
+      refused.bring_to_again(Phase::joining);
+    }
+    refused.answer(refused.sent_id(), Code::token_invalid, "no");
+    g_assert_true(refused.machine.phase() == Phase::failed);
+    g_assert_true(refused.all<EmitReconnecting>().empty());
+    g_assert_false(refused.is_open(refused.current));
+  }
+
+  Rig never;
+  never.machine.limits.retry_first_join = true;
+  never.machine.limits.reconnect = 0;
+  never.bring_to(Phase::failed);
+  g_assert_true(never.machine.phase() == Phase::failed);
+  g_assert_true(never.all<EmitReconnecting>().empty());
+}
+
+// A month without the gateway, of a member that waits for ever.
+void for_ever_is_for_ever () {
+  Rig rig;
+  rig.machine.limits.reconnect = -1;
+  rig.bring_to(Phase::waiting);
+  const Millis month = rig.now + Millis{30} * 24 * 3'600 * 1'000;
+  for (unsigned i = 0; rig.now < month; i++) {
+    rig.now = *rig.machine.next_tick();
+    rig.step(Tick{});
+    if (rig.machine.phase() == Phase::reopening) {
+      g_assert_false(rig.machine.next_tick().has_value());
+      rig.now += 3'600'000;
+      rig.step(OpenFailed{{AGORA_ERROR_UNREACHABLE, "nobody there"}});
+    }
+    g_assert_true(rig.machine.phase() == Phase::waiting);
+  }
+}
+
 std::int64_t id_of_subscribe (const Rig &rig, Uid uid) {
   for (const Send &send : rig.all<Send>())
     if (const auto *subscribe = std::get_if<protocol::Subscribe>(&send.message.request))
@@ -366,6 +476,9 @@ int main (int argc, char **argv) {
   g_test_add_func("/client-scenarios/tries-of-nobody", tries_of_nobody);
   g_test_add_func("/client-scenarios/tries-of-a-busy-gateway", tries_of_a_busy_gateway);
   g_test_add_func("/client-scenarios/never-where-switched-off", never_where_it_is_switched_off);
+  g_test_add_func("/client-scenarios/first-join-again", a_first_join_is_tried_again);
+  g_test_add_func("/client-scenarios/first-join-given-up", a_first_join_is_given_up);
+  g_test_add_func("/client-scenarios/for-ever", for_ever_is_for_ever);
   g_test_add_func("/client-scenarios/made-again", what_was_there_is_made_again);
   g_test_add_func("/client-scenarios/leaving-never-hangs", leaving_never_hangs);
   g_test_add_func("/client-scenarios/refusals-before-sending", refusals_before_sending);
