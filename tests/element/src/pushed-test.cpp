@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Speakers that have been on the air for weeks: their timestamps, 32 bits of milliseconds, pass
-// 2^31 and wrap at 2^32 while they are heard. Real sessions, whose FLV tags get other stamps on
-// their way.
+// What is pushed without agorasink, as any encoder may: stamps that pass 2^31 and wrap at 2^32, as
+// of those who have been on the air for weeks, and sound that nothing can decode. Real sessions,
+// whose FLV tags are changed on their way.
 #include <signaling/agora-signaling.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "tests/element/src/ear.hpp"
@@ -110,13 +111,55 @@ void test_across (gconstpointer data) {
   g_assert_cmpuint(pipeline.warnings(), ==, 0);
 }
 
+// rtmp2sink sends the configuration from the caps, or where it comes.
+GstPadProbeReturn without_configuration (GstPad *, GstPadProbeInfo *info, gpointer) {
+  if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER)
+    return GST_BUFFER_FLAG_IS_SET(GST_PAD_PROBE_INFO_BUFFER(info), GST_BUFFER_FLAG_HEADER)
+               ? GST_PAD_PROBE_DROP
+               : GST_PAD_PROBE_OK;
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+  if (GST_EVENT_TYPE(event) != GST_EVENT_CAPS)
+    return GST_PAD_PROBE_OK;
+  GstCaps *caps = nullptr;
+  gst_event_parse_caps(event, &caps);
+  g_autoptr(GstCaps) bare = gst_caps_copy(caps);
+  gst_structure_remove_field(gst_caps_get_structure(bare, 0), "streamheader");
+  GST_PAD_PROBE_INFO_DATA(info) = gst_event_new_caps(bare);
+  gst_event_unref(event);
+  return GST_PAD_PROBE_OK;
+}
+
+// AAC whose configuration never comes: one WARNING says so, once.
+void test_no_configuration () {
+  GatewayProcess gateway;
+  Host host(gateway);
+  Pipeline speaker(
+      "audiotestsrc is-live=true ! audioconvert ! avenc_aac ! flvmux streamable=true ! "
+      "rtmp2sink name=push location=\"" +
+      host.url() + "\"");
+  g_autoptr(GstElement) push = speaker.get("push");
+  g_autoptr(GstPad) pad = gst_element_get_static_pad(push, "sink");
+  gst_pad_add_probe(
+      pad,
+      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM),
+      without_configuration, nullptr, nullptr);
+  Pipeline pipeline("agorasrc name=listener " + in_room(gateway) + " ! fakesink sync=true");
+  pipeline.set_state(GST_STATE_PLAYING);
+  speaker.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(pipeline.warnings() > 0);
+  g_assert_nonnull(strstr(pipeline.complaint().c_str(), "without the configuration"));
+  let_pass(6000);
+  g_assert_cmpuint(pipeline.warnings(), ==, 1);
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
   gst_init(&argc, &argv);
   g_test_init(&argc, &argv, nullptr);
   static const std::uint64_t beyond_signed = std::uint64_t{1} << 31, wrap = std::uint64_t{1} << 32;
-  g_test_add_data_func("/counter-wrap/across-2^31", &beyond_signed, test_across);
-  g_test_add_data_func("/counter-wrap/across-2^32", &wrap, test_across);
+  g_test_add_data_func("/pushed/across-2^31", &beyond_signed, test_across);
+  g_test_add_data_func("/pushed/across-2^32", &wrap, test_across);
+  g_test_add_func("/pushed/no-configuration", test_no_configuration);
   return g_test_run();
 }
