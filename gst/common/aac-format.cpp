@@ -96,8 +96,12 @@ AacFormat AacFormat::of(const GstCaps *caps) {
   GstBitReader bits;
   gst_bit_reader_init(&bits, config.data(), static_cast<guint>(size));
   read_config(bits, format);
-  // Whoever wrote caps that contradict it counts time as the caps do.
-  if (format.rate > 0 && format.rate != format.core_rate && format.rate != 2 * format.core_rate)
+  // Whoever wrote caps that contradict a plain AAC-LC configuration counts time as the caps do. Of
+  // other types, and of rates in full, demuxers read less than what is there, and guess.
+  const bool plain = size >= 2 && config[0] >> 3 == kLc &&
+                     ((config[0] & 7) << 1 | config[1] >> 7) != static_cast<int>(explicit_rate);
+  if (plain && format.rate > 0 && format.rate != format.core_rate &&
+      format.rate != 2 * format.core_rate)
     format.core_rate = format.rate;
   return format;
 }
