@@ -53,17 +53,42 @@ AgoraHubRef find_hub (GstElement *element) {
   return context ? hub_of(context) : nullptr;
 }
 
+GstObject *outermost (GstElement *element) {
+  GstObject *object = GST_OBJECT(gst_object_ref(element));
+  while (GstObject *parent = gst_object_get_parent(object)) {
+    gst_object_unref(object);
+    object = parent;
+  }
+  return object;
+}
+
+// The one hub of whatever the element is a part of. Two elements that start at once both find that
+// nobody has one; yet they must not make one each.
+AgoraHubRef hub_of_all_around (GstElement *element) {
+  static const GQuark quark = g_quark_from_static_string("agora-hub");
+  // Guards what all pipelines have under this quark; a leaf.
+  static std::mutex mutex;
+  g_autoptr(GstObject) around = outermost(element);
+  std::lock_guard lock(mutex);
+  auto *known = static_cast<std::weak_ptr<Hub> *>(g_object_get_qdata(G_OBJECT(around), quark));
+  if (AgoraHubRef hub = known ? known->lock() : nullptr)
+    return hub;
+  AgoraHubRef hub = std::make_shared<Hub>();
+  g_object_set_qdata_full(G_OBJECT(around), quark, new std::weak_ptr<Hub>(hub),
+                          [] (gpointer data) { delete static_cast<std::weak_ptr<Hub> *>(data); });
+  return hub;
+}
+
+// Without a lock: the application's handlers of these messages may start elements, too, or wait for
+// a thread that does.
 AgoraHubRef ensure_hub (GstElement *element) {
-  // Two elements that start at once must not make one each.
-  static std::mutex creation;
-  std::lock_guard lock(creation);
   if (AgoraHubRef hub = find_hub(element))
     return hub;
   gst_element_post_message(element,
                            gst_message_new_need_context(GST_OBJECT(element), kContextType));
   if (AgoraHubRef hub = find_hub(element))
     return hub;
-  AgoraHubRef hub = std::make_shared<Hub>();
+  AgoraHubRef hub = hub_of_all_around(element);
   GstContext *context = gst_context_new(kContextType, FALSE);
   gst_structure_set(gst_context_writable_structure(context), "hub", agora_hub_ref_get_type(), &hub,
                     nullptr);

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How elements get into a channel: a first join that waits for its gateway, and the membership that
 // elements of one pipeline share.
+#include <chrono>
+#include <condition_variable>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 
 #include "tests/element/channel-rig.hpp"
 
@@ -104,6 +109,133 @@ void test_end_of_waiting (gconstpointer launch) {
   g_assert_nonnull(strstr(refused->complaint().c_str(), "unknown app id"));
 }
 
+constexpr const char *kContextType = "agora.hub";
+
+// A pipeline of a listener, or of two, in a channel of a gateway that nobody needs to run. What its
+// elements ask for is told to `asked`, in the thread that starts them.
+class Asking {
+ public:
+  Asking(const char *launch, std::function<void()> asked) : asked_(std::move(asked)) {
+    g_autoptr(GError) error = nullptr;
+    pipeline_ = gst_parse_launch(launch, &error);
+    g_assert_no_error(error);
+    g_autoptr(GstBus) bus = gst_element_get_bus(pipeline_);
+    gst_bus_set_sync_handler(bus, on_message, this, nullptr);
+  }
+  ~Asking() {
+    gst_element_set_state(pipeline_, GST_STATE_NULL);
+    g_autoptr(GstBus) bus = gst_element_get_bus(pipeline_);
+    gst_bus_set_sync_handler(bus, nullptr, nullptr, nullptr);
+    gst_object_unref(pipeline_);
+  }
+  Asking(const Asking &) = delete;
+  Asking &operator=(const Asking &) = delete;
+
+  GstElement *get (const char *name) { return gst_bin_get_by_name(GST_BIN(pipeline_), name); }
+  void start () { gst_element_set_state(pipeline_, GST_STATE_PAUSED); }
+
+ private:
+  static GstBusSyncReply on_message (GstBus *, GstMessage *message, gpointer data) {
+    const char *type = nullptr;
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_NEED_CONTEXT &&
+        gst_message_parse_context_type(message, &type) && g_str_equal(type, kContextType))
+      static_cast<Asking *>(data)->asked_();
+    gst_message_unref(message);
+    return GST_BUS_DROP;
+  }
+
+  GstElement *pipeline_ = nullptr;
+  std::function<void()> asked_;
+};
+
+constexpr const char *kOne =
+    "agorasrc name=one app-id=demo channel=room gateway=ws://127.0.0.1:1/api ! fakesink";
+constexpr const char *kTwo =
+    "agorasrc name=one app-id=demo channel=room gateway=ws://127.0.0.1:1/api ! fakesink "
+    "agorasrc name=two app-id=demo channel=room gateway=ws://127.0.0.1:1/api ! fakesink";
+
+// Ends the test when it hangs, wherever that is.
+class Watchdog {
+ public:
+  Watchdog()
+      : thread_([this] {
+          std::unique_lock lock(mutex_);
+          if (!changed_.wait_for(lock, std::chrono::seconds(10) * time_scale(),
+                                 [this] { return over_; }))
+            g_error("an element that starts waits for another one that starts");
+        }) {}
+  ~Watchdog() {
+    {
+      std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+  Watchdog(const Watchdog &) = delete;
+  Watchdog &operator=(const Watchdog &) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool over_ = false;
+  std::thread thread_;
+};
+
+// The application's handler, which an element that starts calls, starts another one: itself, or in
+// a thread that it waits for.
+void test_start_within_a_start (gconstpointer in_a_thread) {
+  Watchdog watchdog;
+  bool started = false;
+  Asking inner(kOne, [] {});
+  Asking outer(kOne, [&] {
+    if (in_a_thread)
+      std::thread([&] { inner.start(); }).join();
+    else
+      inner.start();
+    started = true;
+  });
+  outer.start();
+  g_assert_true(started);
+}
+
+// The hub that an element has, to be compared.
+std::shared_ptr<void> hub_of (GstElement *element) {
+  g_autoptr(GstContext) context = gst_element_get_context(element, kContextType);
+  g_assert_nonnull(context);
+  const GValue *value = gst_structure_get_value(gst_context_get_structure(context), "hub");
+  return *static_cast<std::shared_ptr<void> *>(g_value_get_boxed(value));
+}
+
+// Two elements of a pipeline, neither of which finds a hub before the other has asked for one.
+void test_start_at_once () {
+  Watchdog watchdog;
+  for (int i = 0; i < 50; i++) {
+    std::mutex mutex;
+    std::condition_variable changed;
+    int asked = 0;
+    Asking pipeline(kTwo, [&] {
+      std::unique_lock lock(mutex);
+      asked++;
+      changed.notify_all();
+      changed.wait(lock, [&] { return asked == 2; });
+    });
+    g_autoptr(GstElement) one = pipeline.get("one");
+    g_autoptr(GstElement) two = pipeline.get("two");
+    std::thread other([&two = two] { gst_element_set_state(two, GST_STATE_PAUSED); });
+    gst_element_set_state(one, GST_STATE_PAUSED);
+    other.join();
+    g_assert_true(hub_of(one) == hub_of(two));
+  }
+  // Nobody else has it.
+  Asking pipeline(kOne, [] {}), another(kOne, [] {});
+  pipeline.start();
+  another.start();
+  g_autoptr(GstElement) one = pipeline.get("one");
+  g_autoptr(GstElement) two = another.get("one");
+  g_assert_true(hub_of(one) != hub_of(two));
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -114,5 +246,10 @@ int main (int argc, char **argv) {
                        "audiotestsrc is-live=true ! agorasink %s %s", test_end_of_waiting);
   g_test_add_data_func("/membership/end-of-waiting/listener", "agorasrc %s %s ! fakesink sync=true",
                        test_end_of_waiting);
+  g_test_add_data_func("/membership/start-within-a-start/same-thread", nullptr,
+                       test_start_within_a_start);
+  g_test_add_data_func("/membership/start-within-a-start/other-thread", "thread",
+                       test_start_within_a_start);
+  g_test_add_func("/membership/start-at-once", test_start_at_once);
   return g_test_run();
 }
