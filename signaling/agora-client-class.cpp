@@ -126,6 +126,18 @@ void install_properties (GObjectClass *klass) {
    * Since: 0.1
    */
   properties[prop_app_id] = g_param_spec_string("app-id", "App id", "The app", nullptr, readable);
+  /**
+   * AgoraClient:silenced:
+   *
+   * Whether a rule of the channel's operator keeps this member off the air. The membership stays,
+   * the push URL is void. When the rule ends, what was published is published again by itself, and
+   * [signal@AgoraSignaling.Client::update-url] tells the new push URL.
+   *
+   * Since: 0.2
+   */
+  properties[prop_silenced] =
+      g_param_spec_boolean("silenced", "Silenced",
+                           "Whether the operator keeps this member off the air", FALSE, readable);
   g_object_class_install_properties(klass, n_properties, properties);
 }
 
@@ -247,6 +259,25 @@ void install_signals () {
    * Since: 0.1
    */
   signals[signal_client_banned] = new_signal("client-banned");
+  /**
+   * AgoraClient::silenced:
+   * @self: the client.
+   *
+   * A rule of the channel's operator takes this member off the air: see
+   * [property@AgoraSignaling.Client:silenced].
+   *
+   * Since: 0.2
+   */
+  signals[signal_silenced] = new_signal("silenced");
+  /**
+   * AgoraClient::unsilenced:
+   * @self: the client.
+   *
+   * The rule has ended.
+   *
+   * Since: 0.2
+   */
+  signals[signal_unsilenced] = new_signal("unsilenced");
   /**
    * AgoraClient::error:
    * @self: the client.

@@ -61,6 +61,12 @@ void Impl::event(const protocol::Event &event) {
     case EventKind::banned:
       emit(signal_client_banned);
       return;
+    case EventKind::silenced:
+      emit(signal_silenced);
+      return;
+    case EventKind::unsilenced:
+      emit(signal_unsilenced);
+      return;
   }
 }
 
@@ -202,6 +208,9 @@ static void agora_client_get_property (GObject *object, guint id, GValue *value,
       break;
     case agora::client::prop_app_id:
       set_text(core.machine().app_id());
+      break;
+    case agora::client::prop_silenced:
+      g_value_set_boolean(value, core.machine().silenced());
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);

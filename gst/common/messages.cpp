@@ -102,6 +102,25 @@ void install_event_signals (GObjectClass *klass) {
    * Since: 0.1
    */
   about_us("client-banned");
+  /**
+   * GstAgoraSrc::silenced:
+   * @element: the element
+   *
+   * A rule of the channel's operator takes this member off the air. An agorasink stays as it is and
+   * sends nothing; agorasrc hears on.
+   *
+   * Since: 0.2
+   */
+  about_us("silenced");
+  /**
+   * GstAgoraSrc::unsilenced:
+   * @element: the element
+   *
+   * That rule has ended: an agorasink is on the air again by itself.
+   *
+   * Since: 0.2
+   */
+  about_us("unsilenced");
 }
 
 void announce_event (GstElement *element, const char *name, std::uint32_t uid) {

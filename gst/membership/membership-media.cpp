@@ -34,7 +34,7 @@ unsigned SharedMembership::Pace::next_ms() {
 
 void SharedMembership::push_broke(Member *) {
   post(context_, [self = shared_from_this()] {
-    if (!self->joined_ || !self->published_ || self->push_pace_.timer)
+    if (!self->joined_ || !self->published_ || self->silenced_ || self->push_pace_.timer)
       return;
     if (!self->can_ask()) {
       self->push_wanted_ = true;
@@ -151,6 +151,20 @@ void SharedMembership::ask_again() {
       remote.pace.timer = after(context_, kNewUrls, [this, uid = uid] { subscribe(uid); });
 }
 
+// The operator's silence is no refusal: the host stays, and waits for its end.
+void SharedMembership::on_silenced(AgoraClient *client, GParamSpec *, SharedMembership *self) {
+  gboolean silenced = FALSE;
+  g_object_get(client, "silenced", &silenced, nullptr);
+  if (std::exchange(self->silenced_, silenced != FALSE) == (silenced != FALSE))
+    return;
+  if (silenced) {
+    self->push_pace_.timer.reset();
+    self->push_wanted_ = false;
+  }
+  self->tell([&] (Member &m) { m.silenced(silenced != FALSE); }, &kHost);
+  self->pursue();
+}
+
 // One step towards what the members want: a host is a broadcaster that publishes, no host is an
 // audience. One request at a time.
 void SharedMembership::pursue() {
@@ -167,7 +181,7 @@ void SharedMembership::pursue() {
                                   agora_client_set_role_finish(client_, result, &error);
                                   pursued(error == nullptr, error);
                                 }));
-  } else if (host && !published_) {
+  } else if (host && !published_ && !silenced_) {
     busy_ = true;
     agora_client_publish_async(client_, cancellable_, finished, call([this] (GAsyncResult *result) {
                                  g_autoptr(GError) error = nullptr;
@@ -210,6 +224,8 @@ void SharedMembership::pursued(bool ok, GError *error) {
   if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
   const bool refused = g_error_matches(error, AGORA_ERROR, AGORA_ERROR_NOT_PERMITTED);
+  if (refused && silenced_)
+    return;
   if (refused || agora_error_is_final(error)) {
     fail_host(*error);
     return;
@@ -237,6 +253,8 @@ void SharedMembership::ask_push_url() {
           tell([this] (Member &m) { m.push_url(push_url_); }, &kHost);
         } else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
           return;
+        } else if (silenced_) {
+          // The client publishes again when that ends, and tells the URL.
         } else if (agora_error_is_final(error) ||
                    g_error_matches(error, AGORA_ERROR, AGORA_ERROR_NOT_PERMITTED)) {
           fail_host(*error);

@@ -34,6 +34,7 @@ void SharedMembership::connect_signals() {
       {"error", G_CALLBACK(on_error)},
       {"reconnecting", G_CALLBACK(on_reconnecting)},
       {"reconnected", G_CALLBACK(on_reconnected)},
+      {"notify::silenced", G_CALLBACK(on_silenced)},
       {"notify::state", G_CALLBACK(on_state)},
   };
   for (auto [name, callback] : signals)
@@ -42,8 +43,8 @@ void SharedMembership::connect_signals() {
     handlers_.push_back(g_signal_connect_data(client_, name, G_CALLBACK(forward_about),
                                               new Forward{this, name}, free_forward,
                                               static_cast<GConnectFlags>(0)));
-  for (const char *name :
-       {"token-privilege-will-expire", "token-privilege-did-expire", "client-banned"})
+  for (const char *name : {"token-privilege-will-expire", "token-privilege-did-expire",
+                           "client-banned", "silenced", "unsilenced"})
     handlers_.push_back(g_signal_connect_data(client_, name, G_CALLBACK(forward),
                                               new Forward{this, name}, free_forward,
                                               static_cast<GConnectFlags>(0)));

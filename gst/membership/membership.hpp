@@ -35,6 +35,8 @@ class Member {
   virtual void joined (std::uint32_t uid) = 0;
   // Host: push here. Called again with another URL when the old one is of no use any more.
   virtual void push_url (const std::string &) {}
+  // Host: the operator's silence begins, or ends; the push URL is void meanwhile.
+  virtual void silenced (bool) {}
   // The gateway doesn't take the token that renew_token() gave; the old one still counts.
   virtual void token_refused (const GError &) {}
   // Listener: this speaker can be heard at `url`. Called again with another URL when it moved.

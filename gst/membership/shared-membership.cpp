@@ -324,7 +324,7 @@ void SharedMembership::adopt_speakers() {
 void SharedMembership::on_out() {
   if (!joined_)
     return;
-  joined_ = busy_ = published_ = push_asked_ = push_wanted_ = false;
+  joined_ = busy_ = published_ = push_asked_ = push_wanted_ = silenced_ = false;
   stay_++;
   push_url_.clear();
   push_pace_ = {};
@@ -338,6 +338,10 @@ void SharedMembership::on_out() {
 // A member that came after the join learns what the others know.
 void SharedMembership::welcome(Member *member) {
   tell([this] (Member &m) { m.joined(uid()); }, nullptr, member);
+  if (silenced_) {
+    tell([] (Member &m) { m.silenced(true); }, &kHost, member);
+    tell([] (Member &m) { m.channel_event("silenced", 0); }, nullptr, member);
+  }
   for (auto &[uid, remote] : remotes_) {
     if (remote.url.empty())
       subscribe(uid);

@@ -106,6 +106,7 @@ class SharedMembership final : public Membership,
   static void on_error (AgoraClient *, GError *error, SharedMembership *self);
   static void on_reconnecting (AgoraClient *, GError *cause, SharedMembership *self);
   static void on_reconnected (AgoraClient *, guint ms, SharedMembership *self);
+  static void on_silenced (AgoraClient *, GParamSpec *, SharedMembership *self);
   static void on_state (AgoraClient *, GParamSpec *, SharedMembership *self);
 
   const ChannelSettings settings_;   // but for the borrowed client
@@ -126,7 +127,8 @@ class SharedMembership final : public Membership,
   bool push_asked_ = false;
   bool push_wanted_ = false;  // its URL broke while the gateway couldn't be asked
   bool muted_ = false;
-  unsigned stay_ = 0;  // counts the times that the application's client was in the channel
+  bool silenced_ = false;  // by the operator
+  unsigned stay_ = 0;      // counts the times that the application's client was in the channel
   std::string push_url_;
   Pace push_pace_;
   SourcePtr retry_;

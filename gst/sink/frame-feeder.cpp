@@ -140,6 +140,11 @@ void Publisher::check_flow(GstFlowReturn flow) {
 
 void Publisher::feed_frame(Frame frame) {
   const Clock::time_point now = Clock::now();
+  if (silenced_) {
+    last_sent_ = now;
+    filling_until_.reset();
+    return;
+  }
   if (resumed_.exchange(false))
     timeline_.paused();
   const std::optional<GstClockTime> place =
@@ -194,6 +199,11 @@ GstFlowReturn Publisher::send(BufferPtr payload, const CapsPtr &caps, GstClockTi
 
 void Publisher::feed_filler() {
   const Clock::time_point now = Clock::now();
+  if (silenced_) {
+    last_sent_ = now;
+    filling_until_.reset();
+    return;
+  }
   OnGap on_gap;
   const BufferPtr *piece = nullptr;
   CapsPtr caps;

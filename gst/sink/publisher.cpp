@@ -72,7 +72,7 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
                       (nullptr));
     return false;
   }
-  stopping_ = false;
+  stopping_ = silenced_ = false;
   ended_ = playing_ = resumed_ = false;
   filled_ = 0;
   uid_ = 0;
@@ -349,6 +349,16 @@ void Publisher::push_url(const std::string &url) {
   connections_.moved();
 }
 
+// A state, not an end: what comes in is let fall until the gateway gives another push URL.
+void Publisher::silenced(bool silenced) {
+  silenced_ = silenced;
+  if (!silenced)
+    return;
+  connections_.disconnect();
+  connections_.moved();
+  connection_works();
+}
+
 void Publisher::channel_event(const char *name, std::uint32_t uid) {
   announce_event(GST_ELEMENT(bin_), name, uid);
 }
@@ -477,7 +487,7 @@ void Publisher::connection_broke(const GError &cause) {
   std::shared_ptr<Membership> channel;
   {
     std::lock_guard lock(mutex_);
-    if (stopping_)
+    if (stopping_ || silenced_)
       return;
     tell = media_down();
     give_up = reconnect_timeout_s_ >= 0 &&

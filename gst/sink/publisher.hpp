@@ -75,6 +75,7 @@ class Publisher final : public Member,
   // Member: the signalling thread.
   void joined (std::uint32_t uid) override;
   void push_url (const std::string &url) override;
+  void silenced (bool silenced) override;
   void token_refused (const GError &error) override;
   void channel_event (const char *name, std::uint32_t uid) override;
   void reconnecting (const GError &error) override;
@@ -156,6 +157,7 @@ class Publisher final : public Member,
   std::size_t clip_position_ = 0;
 
   std::atomic<bool> muted_ = false;
+  std::atomic<bool> silenced_ = false;  // by the operator: nothing is sent
   std::atomic<bool> playing_ = false;
   std::atomic<bool> resumed_ = false;
   std::atomic<bool> ended_ = false;

@@ -175,6 +175,25 @@ void PushSwitch::connect(const std::string &url) {
     install(connection, false);
 }
 
+void PushSwitch::disconnect() {
+  std::vector<ConnectionPtr> gone;
+  {
+    std::lock_guard lock(mutex_);
+    for (ConnectionPtr *each : {&current_, &next_, &former_})
+      if (*each)
+        gone.push_back(std::move(*each));
+    current_.reset();
+    next_.reset();
+    former_.reset();
+    works_ = standing_ = false;
+    changed_.notify_all();
+  }
+  for (ConnectionPtr &connection : gone)
+    retire(std::move(connection), false);
+  if (!gone.empty())
+    owner_.connection_taken();
+}
+
 // Waits for the server's word, and takes the new session into use then.
 void PushSwitch::promote(ConnectionPtr connection) {
   const auto deadline = Clock::now() + accept_limit;

@@ -47,6 +47,8 @@ class PushSwitch {
 
   // Replaces the session, before the old one is broken if it still works.
   void connect (const std::string &url);
+  // Ends all sessions, and waits for another connect().
+  void disconnect ();
   // A message of a session: true when it was one, and must not go further.
   bool swallow (GstMessage *message);
 

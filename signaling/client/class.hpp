@@ -18,6 +18,7 @@ enum Property : guint {
   prop_channel,
   prop_role,
   prop_app_id,
+  prop_silenced,
   n_properties,
 };
 
@@ -33,6 +34,8 @@ enum Signal {
   signal_token_privilege_will_expire,
   signal_token_privilege_did_expire,
   signal_client_banned,
+  signal_silenced,
+  signal_unsilenced,
   signal_error,
   signal_reconnecting,
   signal_reconnected,

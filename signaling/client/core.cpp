@@ -76,8 +76,8 @@ Core::Core(GObject *owner, Observer *observer)
 Core::~Core() = default;
 
 Core::Seen Core::look() const {
-  return {state_of(machine_.phase()), machine_.uid(), machine_.role(), machine_.channel(),
-          machine_.app_id()};
+  return {state_of(machine_.phase()), machine_.uid(),    machine_.role(),
+          machine_.channel(),         machine_.app_id(), machine_.silenced()};
 }
 
 void Core::call(ObjectPtr<GTask> task, const std::function<Happening(Ticket)> &make) {
@@ -155,6 +155,7 @@ void Core::notify_changes() {
   changed(before.channel != now.channel, "channel");
   changed(before.uid != now.uid, "uid");
   changed(before.role != now.role, "role");
+  changed(before.silenced != now.silenced, "silenced");
   changed(before.state != now.state, "state");
 }
 

@@ -86,6 +86,7 @@ class Core final : private Transport::Listener {
     protocol::Role role;
     std::string channel;
     std::string app_id;
+    bool silenced;
   };
   Seen look () const;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What the machine makes of what the gateway says.
+#include <algorithm>
 #include <utility>
 
 #include "signaling/client/machine.hpp"
@@ -26,10 +27,10 @@ void Machine::answered(const protocol::Answer &answer, Millis now) {
   } else if (std::holds_alternative<protocol::Leave>(pending.request)) {
     left();
   } else if (answer.code == Code::ok) {
-    succeeded(pending, answer);
+    succeeded(pending, answer, now);
   } else {
     Trouble trouble = trouble_of(answer.code, answer.reason, name_of(pending.request));
-    refused(pending, trouble);
+    refused(pending, trouble, now);
     if (answer.code == Code::service_lost)
       lost(std::move(trouble), now);
   }
@@ -56,6 +57,12 @@ void Machine::join_answered(const Pending &, const protocol::Answer &answer, Mil
   if (uid_type_ == 0)
     uid_text_ = std::to_string(uid_);
   next_ping_ = now + limits.ping;
+  // A gateway that knows no silence has none: of one that does, the word follows.
+  const bool knows =
+      answer.features && std::find(answer.features->begin(), answer.features->end(),
+                                   protocol::feature_silence) != answer.features->end();
+  if (!knows && std::exchange(silenced_, false))
+    act(Emit{{EventKind::unsilenced, 0, {}, 0, false}});
   if (!again)
     act(Finish{std::exchange(join_ticket_, 0), std::nullopt, uid_, {}, 0});
   if (told)
@@ -63,10 +70,10 @@ void Machine::join_answered(const Pending &, const protocol::Answer &answer, Mil
   if (again)
     replay(now);
   for (const protocol::Event &event : std::exchange(early_, {}))
-    happened(event);
+    happened(event, now);
 }
 
-void Machine::happened(const protocol::Event &event) {
+void Machine::happened(const protocol::Event &event, Millis now) {
   if (phase_ == Phase::joining || phase_ == Phase::rejoining) {
     early_.push_back(event);
     return;
@@ -98,6 +105,17 @@ void Machine::happened(const protocol::Event &event) {
     case EventKind::video_mute:
     case EventKind::key_will_expire:
       break;
+    case EventKind::silenced:
+    case EventKind::unsilenced: {
+      const bool silenced = event.kind == EventKind::silenced;
+      if (std::exchange(silenced_, silenced) == silenced)
+        return;
+      act(Emit{event});
+      // Back on the air by itself: the new URL comes as of a stream that has moved.
+      if (!silenced && published_)
+        send(0, protocol::Publish{uid_}, now, true);
+      return;
+    }
     case EventKind::key_expired:
       act(Emit{event});
       fail({AGORA_ERROR_TOKEN_EXPIRED, "the token has expired: join again with another one"});
@@ -125,10 +143,12 @@ void Machine::told_error(const protocol::ErrorEvent &event, Millis now) {
   act(EmitError{std::move(trouble)});
 }
 
-void Machine::succeeded(const Pending &pending, const protocol::Answer &answer) {
+void Machine::succeeded(const Pending &pending, const protocol::Answer &answer, Millis now) {
   if (needs_url(pending.request) && answer.url.value_or("").empty()) {
-    refused(pending, {AGORA_ERROR_INTERNAL,
-                      std::string(name_of(pending.request)) + ": the gateway's answer has no url"});
+    refused(pending,
+            {AGORA_ERROR_INTERNAL,
+             std::string(name_of(pending.request)) + ": the gateway's answer has no url"},
+            now);
     return;
   }
   std::string url = answer.url.value_or("");
@@ -171,7 +191,7 @@ void Machine::succeeded(const Pending &pending, const protocol::Answer &answer) 
     act(Finish{pending.ticket, std::nullopt, uid_, url, answer.rotation.value_or(0)});
 }
 
-void Machine::refused(const Pending &pending, Trouble trouble) {
+void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
   if (!pending.replay) {
     finish(pending.ticket, std::move(trouble));
     return;
@@ -179,11 +199,14 @@ void Machine::refused(const Pending &pending, Trouble trouble) {
   // Nobody asked: tell by the means that the application has for it.
   if (const auto *subscribe = std::get_if<protocol::Subscribe>(&pending.request)) {
     if (trouble.code == AGORA_ERROR_NOT_PUBLISHING) {
-      happened({EventKind::stream_removed, subscribe->uid, {}, 0, false});
+      happened({EventKind::stream_removed, subscribe->uid, {}, 0, false}, now);
       return;
     }
     subscriptions_.erase(subscribe->uid);
   } else if (std::holds_alternative<protocol::Publish>(pending.request)) {
+    // A silenced member's publication waits for the end of that.
+    if (silenced_ && trouble.code == AGORA_ERROR_NOT_PERMITTED)
+      return;
     published_ = false;
   }
   act(EmitError{std::move(trouble)});
@@ -191,7 +214,7 @@ void Machine::refused(const Pending &pending, Trouble trouble) {
 
 // Makes again what the member had before it lost the gateway.
 void Machine::replay(Millis now) {
-  if (published_)
+  if (published_ && !silenced_)
     send(0, protocol::Publish{uid_}, now, true);
   if (local_audio_muted_)
     send(0, protocol::MuteLocal{uid_, protocol::Target::audio, true}, now, true);

@@ -100,7 +100,7 @@ void Machine::on(const CallJoin &call, Millis now) {
     unheard_of_.insert(known_->begin(), known_->end());
   speakers_.clear();
   subscriptions_.clear();
-  published_ = local_audio_muted_ = local_video_muted_ = false;
+  published_ = local_audio_muted_ = local_video_muted_ = silenced_ = false;
   push_url_.clear();
   join_ticket_ = call.ticket;
   lost_at_ = now;
@@ -218,6 +218,7 @@ void Machine::on(const Opened &opened, Millis now) {
   if (!join.known_speakers)
     join.vid = vid_;
   describe_client(join);
+  join.features = protocol::Features{protocol::feature_silence};
   deadline_ = std::max(opened.since + limits.connect, now + 1);
   send(0, std::move(join), now);
 }
@@ -241,7 +242,7 @@ void Machine::on(const Received &received, Millis now) {
   if (const auto *answer = std::get_if<protocol::Answer>(&received.message))
     answered(*answer, now);
   else if (const auto *event = std::get_if<protocol::Event>(&received.message))
-    happened(*event);
+    happened(*event, now);
   else if (const auto *error = std::get_if<protocol::ErrorEvent>(&received.message))
     told_error(*error, now);
 }
@@ -259,7 +260,7 @@ void Machine::on(const Garbled &garbled, Millis now) {
   if (std::holds_alternative<protocol::Join>(pending.request))
     lost(std::move(trouble), now);
   else
-    refused(pending, std::move(trouble));
+    refused(pending, std::move(trouble), now);
 }
 
 void Machine::on(const Tick &, Millis now) {
@@ -300,8 +301,10 @@ void Machine::on(const Tick &, Millis now) {
     }
     Pending pending = std::move(next->second);
     next = pending_.erase(next);
-    refused(pending, {AGORA_ERROR_TIMEOUT, std::string(name_of(pending.request)) +
-                                               ": no answer from the gateway in time"});
+    refused(pending,
+            {AGORA_ERROR_TIMEOUT,
+             std::string(name_of(pending.request)) + ": no answer from the gateway in time"},
+            now);
   }
   if (now >= next_ping_)
     ping(now);

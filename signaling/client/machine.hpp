@@ -149,6 +149,9 @@ class Machine {
   const std::string &channel () const { return channel_; }
   const std::string &app_id () const { return app_id_; }
   const std::set<Uid> &speakers () const { return speakers_; }
+  // By the operator of the channel: what this member publishes is refused, until it is told
+  // otherwise.
+  bool silenced () const { return silenced_; }
 
   Limits limits;
 
@@ -182,10 +185,10 @@ class Machine {
 
   void answered (const protocol::Answer &answer, Millis now);
   void join_answered (const Pending &pending, const protocol::Answer &answer, Millis now);
-  void happened (const protocol::Event &event);
+  void happened (const protocol::Event &event, Millis now);
   void told_error (const protocol::ErrorEvent &event, Millis now);
-  void succeeded (const Pending &pending, const protocol::Answer &answer);
-  void refused (const Pending &pending, Trouble trouble);
+  void succeeded (const Pending &pending, const protocol::Answer &answer, Millis now);
+  void refused (const Pending &pending, Trouble trouble, Millis now);
   void replay (Millis now);
 
   void send (Ticket ticket, protocol::Request request, Millis now, bool replay = false);
@@ -228,6 +231,7 @@ class Machine {
   std::map<Uid, Subscription> subscriptions_;
   bool local_audio_muted_ = false;
   bool local_video_muted_ = false;
+  bool silenced_ = false;
 
   // The connection.
   std::string sid_;

@@ -11,6 +11,13 @@ namespace {
 
 using Writer = JsonWriter;
 
+void write (Writer &to, const Features &features) {
+  to.begin_list("features");
+  for (const std::string &name : features)
+    to.item(name);
+  to.end_list();
+}
+
 void write (Writer &to, const Join &join) {
   to.text("action", "join").text("role", to_string(join.role)).text("appId", join.app_id);
   if (join.custom_audio_codec)
@@ -33,6 +40,8 @@ void write (Writer &to, const Join &join) {
       to.text(name, value);
   to.text("clientType", join.client_type).boolean("audio_only", join.audio_only);
   to.integer("uidType", join.uid_type);
+  if (join.features)
+    write(to, *join.features);
 }
 
 void write (Writer &to, const SetRole &request) {
@@ -95,6 +104,8 @@ void write (Writer &to, const Answer &answer) {
     to.integer("rotation", *answer.rotation);
   if (answer.update_url)
     to.text("update-url", *answer.update_url);
+  if (answer.features)
+    write(to, *answer.features);
   to.end();
 }
 
@@ -123,6 +134,8 @@ void write (Writer &to, const Event &event) {
     case EventKind::key_will_expire:
     case EventKind::key_expired:
     case EventKind::banned:
+    case EventKind::silenced:
+    case EventKind::unsilenced:
       break;
   }
   to.end();

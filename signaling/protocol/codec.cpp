@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <utility>
 
 #include "signaling/protocol/argument-checks.hpp"
@@ -44,6 +45,26 @@ Uid read_uid (Fields &fields) {
   return fields.uid("uid", Need::required).value_or(0);
 }
 
+// The known ones of a list of names; the others are of a later version.
+std::optional<Features> read_features (Fields &fields) {
+  if (!fields.has("features"))
+    return std::nullopt;
+  Features features;
+  const JsonNode *list = fields.array("features", Need::required);
+  std::size_t count = 0;
+  for (const auto *item = list ? list->begin() : nullptr; list && item != list->end();
+       item = item->next()) {
+    if (item->kind != JsonKind::text || ++count > max_features) {
+      fields.fail("features", "a list of at most " + std::to_string(max_features) + " texts");
+      break;
+    }
+    if (item->text == feature_silence &&
+        std::find(features.begin(), features.end(), item->text) == features.end())
+      features.emplace_back(item->text);
+  }
+  return features;
+}
+
 Request read_join (Fields &fields) {
   Join join;
   join.role = read_role(fields, Need::optional);
@@ -68,6 +89,7 @@ Request read_join (Fields &fields) {
   if (join.known_speakers && join.known_speakers->size() > max_known_speakers)
     fields.fail("known_speakers", "at most " + std::to_string(max_known_speakers) + " uids, not " +
                                       std::to_string(join.known_speakers->size()));
+  join.features = read_features(fields);
   return join;
 }
 
@@ -121,7 +143,7 @@ constexpr std::array<std::pair<std::string_view, Reader>, 13> actions{{
     {"leave", [] (Fields &f) -> Request { return Leave{read_uid(f)}; }},
 }};
 
-constexpr std::array<std::pair<EventKind, std::string_view>, 9> event_names{{
+constexpr std::array<std::pair<EventKind, std::string_view>, 11> event_names{{
     {EventKind::stream_added, "stream-added"},
     {EventKind::stream_removed, "stream-removed"},
     {EventKind::update_url, "update-url"},
@@ -131,6 +153,8 @@ constexpr std::array<std::pair<EventKind, std::string_view>, 9> event_names{{
     {EventKind::key_will_expire, "key-will-expire"},
     {EventKind::key_expired, "key-expired"},
     {EventKind::banned, "client-is-banned-by-server"},
+    {EventKind::silenced, "silenced"},
+    {EventKind::unsilenced, "unsilenced"},
 }};
 
 bool is_about_a_uid (EventKind kind) {
@@ -154,6 +178,38 @@ Envelope read_envelope (Fields &fields) {
   return envelope;
 }
 
+// The id of a frame that is no JSON (a text with \u0000, a stray byte), so that whoever sent it is
+// answered all the same: a number behind the name "requestId" in the outermost object. 0 where
+// there is none.
+std::int64_t guess_request_id (std::string_view text) {
+  constexpr std::string_view name = "\"requestId\"";
+  constexpr std::size_t most_digits = 18;
+  int depth = 0;
+  for (std::size_t at = 0; at < text.size(); at++) {
+    const char c = text[at];
+    depth += c == '{' || c == '[' ? 1 : c == '}' || c == ']' ? -1 : 0;
+    if (c != '"')
+      continue;
+    const bool named = depth == 1 && text.substr(at, name.size()) == name;
+    while (++at < text.size() && text[at] != '"')
+      at += text[at] == '\\' ? 1 : 0;
+    if (!named)
+      continue;
+    const std::size_t colon = text.find_first_not_of(" \t\r\n", at + 1);
+    if (colon == std::string_view::npos || text[colon] != ':')
+      continue;
+    const std::size_t begin = text.find_first_not_of(" \t\r\n", colon + 1);
+    const std::size_t end = text.find_first_not_of("0123456789", begin);
+    if (begin == std::string_view::npos || end == std::string_view::npos || end == begin ||
+        end - begin > most_digits)
+      return 0;
+    std::int64_t id = 0;
+    std::from_chars(text.data() + begin, text.data() + end, id);
+    return id;
+  }
+  return 0;
+}
+
 Decoded<ServerMessage> read_answer (Fields &frame, Failure &failure) {
   Answer answer;
   answer.request_id = frame.integer("requestId", Need::required, 1, max_integer);
@@ -170,6 +226,7 @@ Decoded<ServerMessage> read_answer (Fields &frame, Failure &failure) {
           static_cast<int>(fields->integer("rotation", Need::required, G_MININT32, G_MAXINT32));
     if (fields->has("update-url"))
       answer.update_url = fields->text("update-url", Need::required);
+    answer.features = read_features(*fields);
   }
   if (failure)
     return to_error(failure, answer.request_id);
@@ -218,7 +275,7 @@ Decoded<ClientMessage> decode_client (std::string_view text, const DecodeLimits 
   Failure failure;
   JsonDocumentPtr root = parse_object(text, limits.max_bytes, limits.max_depth, failure.reason);
   if (!root)
-    return to_error(failure);
+    return to_error(failure, text.size() > limits.max_bytes ? 0 : guess_request_id(text));
   Fields frame(root->root(), "", failure);
 
   // Before anything can fail: the id, so that the refusal can be an answer.

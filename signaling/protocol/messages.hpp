@@ -60,6 +60,13 @@ struct Ping {
   bool operator==(const Ping &) const = default;
 };
 
+// Extensions (docs/protocol.md, section 9) that a client says it understands, by their names.
+// What isn't known here is left out when a frame is read.
+inline constexpr const char *feature_silence = "silence";
+using Features = std::vector<std::string>;
+// Names in one join; more are an error.
+constexpr std::size_t max_features = 32;
+
 // What one join may ask to be accounted for.
 constexpr std::size_t max_known_speakers = 1024;
 
@@ -79,6 +86,8 @@ struct Join {
   std::optional<std::string> custom_audio_codec;
   // Present, even when empty: this join is a rejoin.
   std::optional<std::vector<Uid>> known_speakers;
+  // Nothing: the client is of those that know no extension, and must meet none.
+  std::optional<Features> features;
   bool operator==(const Join &) const = default;
 };
 
@@ -157,6 +166,7 @@ struct Answer {
   std::optional<std::string> url;
   std::optional<int> rotation;
   std::optional<std::string> update_url;  // set_role's "update-url"
+  std::optional<Features> features;       // join's: what both understand
   bool operator==(const Answer &) const = default;
 };
 
@@ -174,7 +184,9 @@ enum class EventKind {
   video_mute,
   key_will_expire,
   key_expired,
-  banned,  // client-is-banned-by-server
+  banned,      // client-is-banned-by-server
+  silenced,    // only to members with the feature `silence`
+  unsilenced,  // the same
 };
 
 struct Event {

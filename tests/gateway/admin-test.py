@@ -267,7 +267,7 @@ class Asking(AdminCase):
         data = self.must('GET', path.format(8))['data']
         self.assertLess(abs(data.pop('join') - datetime.now().timestamp()), 60)
         self.assertEqual(data, {'uid': 8, 'in_channel': True, 'role': 2, 'platform': 6,
-                                'client': 'wechat', 'ip': '127.0.0.1', 'publishing': False})
+                                'client': 'wechat', 'ip': '127.0.0.1', 'publishing': False, 'muted': False})
         self.assertEqual(self.must('GET', path.format(9))['data']['role'], 3)
         self.assertEqual(self.must('GET', path.format(77))['data'],
                          {'uid': 77, 'in_channel': False})

@@ -33,6 +33,7 @@ FILES = Path(__file__).parent / 'conformance-client'
 SOON = 10
 GUID = b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 TEXT, CLOSE = 1, 8
+FEATURES = ['silence']
 PING = {'command': 'ping', 'requestId': '$any', 'appId': '$any', 'cname': '$any', 'uid': '$any',
         'sid': '$sid', 'ts': '$any'}
 SIGNALS = ('stream-added', 'stream-removed', 'update-url', 'video-rotation', 'mute-audio',
@@ -241,6 +242,10 @@ class Play(Conversation):
                 break
             self.match(PING, is_)
             self.gateway_sends({'command': 'pong', 'requestId': is_['requestId']})
+        asked = is_.get('clientRequest', {})
+        if asked.get('action') == 'join':
+            # Beyond the recorded exchanges: what this client understands of ours.
+            self.match(FEATURES, asked.pop('features', None))
         self.match(frame, is_)
 
     def gateway_sends(self, frame):

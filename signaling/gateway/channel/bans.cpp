@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+
 #include "signaling/gateway/channel/rules.hpp"
 
 namespace agora::gateway {
@@ -6,6 +8,9 @@ namespace agora::gateway {
 using protocol::EventKind;
 
 namespace {
+
+// A wall clock that was set wrong and is put right must not make a rule outlast its end by much.
+constexpr std::int64_t look_again_s = 60;
 
 bool matches (const Rule &rule, std::string_view app_id, std::string_view channel, Uid uid,
               std::string_view address) {
@@ -50,9 +55,48 @@ void Rules::add_rule(Step &step, Rule &rule) {
     Member &who = *member(id);
     if (rule.join_channel)
       ban(step, who);
-    else if (rule.publish_audio)
-      unpublish(step, who);
+    else if (rule.publish_audio && !rules_.contains(rule.id))
+      unpublish(step, who);  // a rule of no duration ends what is on the air, once
+    else
+      update_silence(step, who);
   }
+  if (rules_.contains(rule.id))
+    watch_rule(step, rule);
+}
+
+void Rules::watch_rule(Step &step, const Rule &rule) {
+  const std::int64_t left_s = std::max<std::int64_t>(rule.ends_at - step.now.wall_s, 0);
+  deadlines_.set({Deadline::rule, rule.id},
+                 step.now.mono_ms + std::min(left_s, look_again_s) * 1000);
+}
+
+void Rules::check_rule(Step &step, std::uint64_t id) {
+  const auto found = rules_.find(id);
+  if (found == rules_.end())
+    return;
+  if (found->second.ends_at > step.now.wall_s)
+    return watch_rule(step, found->second);
+  rules_.erase(found);
+  update_silences(step);
+}
+
+void Rules::update_silence(Step &step, Member &member) {
+  const bool now = silenced(member, step.now);
+  if (std::exchange(member.silenced, now) == now)
+    return;
+  // Told before its session ends, so that this is no fault to it.
+  if (member.knows_silence)
+    tell(step, member, {now ? EventKind::silenced : EventKind::unsilenced});
+  if (now)
+    unpublish(step, member);
+  notice(step, member, now ? NoticeKind::member_silenced : NoticeKind::member_unsilenced);
+}
+
+// Those that a rule may have let go.
+void Rules::update_silences(Step &step) {
+  for (const auto &[id, who] : members_)
+    if (who->silenced)
+      update_silence(step, *who);
 }
 
 bool Rules::change_rule(Step &step, std::uint64_t id, std::int64_t ends_at) {
@@ -60,6 +104,15 @@ bool Rules::change_rule(Step &step, std::uint64_t id, std::int64_t ends_at) {
   if (found == rules_.end() || found->second.ends_at <= step.now.wall_s)
     return false;
   found->second.ends_at = ends_at;
+  watch_rule(step, found->second);
+  return true;
+}
+
+bool Rules::lift_rule(Step &step, std::uint64_t id) {
+  if (rules_.erase(id) == 0)
+    return false;
+  deadlines_.cancel({Deadline::rule, id});
+  update_silences(step);
   return true;
 }
 

@@ -60,6 +60,8 @@ struct Member {
   std::int64_t warned_s = 0;             // ends up to this one have been announced
   bool audio_muted = false;
   bool video_muted = false;
+  bool knows_silence = false;  // named the feature
+  bool silenced = false;       // by a rule of the operator's, as was last told
   // Announced to the others: admitted once, and not given up since. Without a client it is held.
   std::optional<Epoch> live;
   // Handed out, and not pushed to so far. Replaces `live` once it is.

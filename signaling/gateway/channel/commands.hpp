@@ -64,6 +64,8 @@ enum class NoticeKind {
   role_changed,
   stream_added,
   stream_removed,
+  member_silenced,  // a rule of the operator's on its voice begins
+  member_unsilenced,
 };
 // Numbers as webhooks carry them.
 enum class LeaveReason { other = 0, normal = 1, silent = 2, banned = 3, drain = 4, replaced = 5 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <glib.h>
 
+#include <algorithm>
 #include <set>
 
 #include "signaling/gateway/channel/rules.hpp"
@@ -214,7 +215,20 @@ void Rules::enter(Step &step, const Asked &asked, Member &member, const protocol
   totals_.joins[static_cast<int>(Code::ok)]++;
   protocol::Answer welcome;
   welcome.uid = member.uid;
+  if (join.features)
+    welcome.features = protocol::Features();
+  member.knows_silence = false;
+  if (join.features && std::find(join.features->begin(), join.features->end(),
+                                 protocol::feature_silence) != join.features->end()) {
+    member.knows_silence = true;
+    welcome.features->emplace_back(protocol::feature_silence);
+  }
   answer(step, asked, std::move(welcome));
+  const bool told = member.silenced;
+  update_silence(step, member);
+  // Whoever rejoins may think otherwise, and so may its new socket.
+  if (member.knows_silence && told == member.silenced && (told || join.known_speakers))
+    tell(step, member, {told ? EventKind::silenced : EventKind::unsilenced});
   tell_streams(step, member, join);
   set_role(step, member, join.role);
   for (auto &[uid, subscription] : member.subscriptions) {

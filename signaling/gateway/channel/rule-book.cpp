@@ -116,6 +116,10 @@ void Rules::tick(Step &step) {
       send_some_away(step);
       continue;
     }
+    if (due->kind == Deadline::rule) {
+      check_rule(step, due->id);
+      continue;
+    }
     if (due->kind == Deadline::session) {
       if (Session *which = session(due->id))
         check_session(step, *which);
@@ -273,8 +277,9 @@ Totals Rules::totals() const {
 namespace {
 
 MemberInfo describe (const Member &member) {
-  return {member.uid,     member.account,   member.role,     member.platform,
-          member.address, member.joined_at, !member.session, member.live.has_value()};
+  return {member.uid,      member.account,          member.role,
+          member.platform, member.address,          member.joined_at,
+          !member.session, member.live.has_value(), member.silenced};
 }
 
 }  // namespace
@@ -434,8 +439,11 @@ bool RuleBook::change_rule(std::uint64_t id, std::int64_t ends_at, Now now) {
   return rules_->change_rule(step, id, ends_at);
 }
 
-bool RuleBook::lift_rule(std::uint64_t id) {
-  return rules_->lift_rule(id);
+std::optional<Commands> RuleBook::lift_rule(std::uint64_t id, Now now) {
+  Step step{now, {}};
+  if (!rules_->lift_rule(step, id))
+    return {};
+  return std::move(step.out);
 }
 
 }  // namespace agora::gateway

@@ -85,6 +85,7 @@ struct MemberInfo {
   std::int64_t joined_at = 0;  // wall clock, seconds
   bool in_grace = false;
   bool publishing = false;  // announced to the others
+  bool silenced = false;    // by a rule of the operator's
 };
 
 struct Totals {
@@ -167,7 +168,8 @@ class RuleBook {
   Commands add_rule (Rule &rule, Now now);
   std::vector<Rule> rules (std::string_view app_id, Now now) const;
   bool change_rule (std::uint64_t id, std::int64_t ends_at, Now now);
-  bool lift_rule (std::uint64_t id);
+  // Nothing: there is no such rule.
+  std::optional<Commands> lift_rule (std::uint64_t id, Now now);
 
  private:
   std::unique_ptr<Rules> rules_;

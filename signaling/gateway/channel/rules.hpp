@@ -66,7 +66,7 @@ class Rules {
   // rules-moderation.cpp
   void add_rule (Step &step, Rule &rule);
   bool change_rule (Step &step, std::uint64_t id, std::int64_t ends_at);
-  bool lift_rule (std::uint64_t id) { return rules_.erase(id) > 0; }
+  bool lift_rule (Step &step, std::uint64_t id);
   std::vector<Rule> list_rules (std::string_view app_id, Now now) const;
 
   // rule-book.cpp
@@ -76,10 +76,10 @@ class Rules {
   Totals totals () const;
 
  private:
-  enum class Deadline { session, grace, token, hold, before, left, drain };
+  enum class Deadline { session, grace, token, hold, before, left, drain, rule };
   struct DeadlineKey {
     Deadline kind = Deadline::session;
-    std::uint64_t id = 0;  // of the session, else of the member
+    std::uint64_t id = 0;  // of the session or the rule, else of the member
     auto operator<=>(const DeadlineKey &) const = default;
   };
   // Sessions at the media server, and since when.
@@ -180,6 +180,11 @@ class Rules {
   bool forbidden (std::string_view app_id, std::string_view channel, Uid uid,
                   std::string_view address, std::int64_t wall_s, bool Rule::*what) const;
   bool silenced (const Member &member, Now now) const;
+  void watch_rule (Step &step, const Rule &rule);
+  void check_rule (Step &step, std::uint64_t id);
+  // Takes the member off the air, or lets it on again, where a rule has begun or ended.
+  void update_silence (Step &step, Member &member);
+  void update_silences (Step &step);
   void ban (Step &step, Member &member);
 
   // rules-end.cpp

@@ -254,10 +254,15 @@ AdminAnswer Admin::lift_rule(const AdminRequest &request) {
     return asked.refusal();
   if (!book_.serves(app_id))
     return no_app(400, app_id);
-  if (!is_in(book_.rules(app_id, request.now), id) || !book_.lift_rule(id))
+  if (!is_in(book_.rules(app_id, request.now), id))
     return no_rule(id);
-  return success(
+  auto commands = book_.lift_rule(id, request.now);
+  if (!commands)
+    return no_rule(id);
+  auto answer = success(
       JsonText().text("status", "success").integer("id", static_cast<std::int64_t>(id)).finish());
+  answer.commands = std::move(*commands);
+  return answer;
 }
 
 AdminAnswer Admin::channels(const AdminRequest &request, std::string_view app_id) {
@@ -318,7 +323,8 @@ AdminAnswer Admin::property(std::string_view app_id, std::string_view uid,
         .integer("platform", platform_of(member->platform).platform)
         .text("client", member->platform)
         .text("ip", member->address)
-        .boolean("publishing", member->publishing);
+        .boolean("publishing", member->publishing)
+        .boolean("muted", member->silenced);
     if (!member->account.empty())
       text.text("account", member->account);
   }

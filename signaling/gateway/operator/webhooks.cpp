@@ -23,7 +23,11 @@ constexpr std::int64_t first_pause_us = G_USEC_PER_SEC / 2;
 constexpr std::int64_t longest_pause_us = std::int64_t{60} * G_USEC_PER_SEC;
 constexpr gsize answer_bytes = 16 * 1024;
 
-// The vendor's number of this event; 0: it has none.
+// Ours: the vendor's numbers have three digits.
+constexpr int silenced_type = 1001;
+constexpr int unsilenced_type = 1002;
+
+// The vendor's number of this event, or ours; 0: it has none.
 int event_type (const Notice &notice) {
   bool speaks = notice.role == protocol::Role::broadcaster;
   switch (notice.kind) {
@@ -37,6 +41,10 @@ int event_type (const Notice &notice) {
       return speaks ? 104 : 106;
     case NoticeKind::role_changed:
       return speaks ? 111 : 112;
+    case NoticeKind::member_silenced:
+      return silenced_type;
+    case NoticeKind::member_unsilenced:
+      return unsilenced_type;
     case NoticeKind::stream_added:
     case NoticeKind::stream_removed:
       break;

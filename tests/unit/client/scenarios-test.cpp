@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The client's machine in the course of things.
+#include <algorithm>
 #include <cstring>
 
 #include "tests/unit/client/machine-rig.hpp"
@@ -63,6 +64,72 @@ void an_assigned_uid_is_kept () {
   g_assert_true(std::get<protocol::Join>(sent.request).uid == "4711");
   g_assert_true(std::get<protocol::Join>(sent.request).known_speakers.has_value());
   g_assert_cmpint(sent.envelope.request_id, ==, 3);
+}
+
+bool publishes (const Rig &rig) {
+  const auto sent = rig.all<Send>();
+  return std::any_of(sent.begin(), sent.end(), [] (const Send &send) {
+    return std::holds_alternative<protocol::Publish>(send.message.request);
+  });
+}
+
+// The gateway names the feature at each join of one that knows it.
+void welcome (Rig &rig, std::int64_t id) {
+  protocol::Answer answer;
+  answer.request_id = id;
+  answer.uid = 7;
+  answer.features = protocol::Features{protocol::feature_silence};
+  rig.step(Received{answer});
+}
+
+void the_silenced_publish_again () {
+  using protocol::EventKind;
+  Rig rig;
+  rig.bring_to(Phase::opening);
+  rig.step(Opened{"S", "", rig.now});
+  const auto sent = rig.all<Send>().at(0).message;
+  g_assert_true(std::get<protocol::Join>(sent.request).features ==
+                protocol::Features{protocol::feature_silence});
+  welcome(rig, sent.envelope.request_id);
+  rig.request(protocol::Publish{});
+  rig.answer(rig.sent_id(), Code::ok, {}, {}, "rtmp://h/one");
+  rig.event(EventKind::silenced);
+  g_assert_true(rig.machine.silenced());
+  g_assert_cmpuint(rig.all<Emit>().size(), ==, 1);
+  // Told twice is told once.
+  rig.event(EventKind::silenced);
+  g_assert_true(rig.all<Emit>().empty());
+  // A return while it lasts asks for no URL.
+  rig.step(Closed{"cut"});
+  rig.pass(1'000);
+  rig.step(Opened{"S2", "", rig.now});
+  welcome(rig, rig.sent_id());
+  g_assert_false(publishes(rig));
+  rig.event(EventKind::unsilenced);
+  g_assert_false(rig.machine.silenced());
+  g_assert_true(publishes(rig));
+  rig.answer(rig.sent_id(), Code::ok, {}, {}, "rtmp://h/two");
+  const auto moved = rig.all<Emit>();
+  g_assert_cmpuint(moved.size(), ==, 1);
+  g_assert_true(moved[0].event.kind == EventKind::update_url &&
+                moved[0].event.url == "rtmp://h/two");
+}
+
+// A gateway that knows no silence lets nobody wait for its end.
+void silence_ends_at_another_gateway () {
+  Rig rig;
+  rig.bring_to(Phase::opening);
+  rig.step(Opened{"S", "", rig.now});
+  welcome(rig, rig.sent_id());
+  rig.request(protocol::Publish{});
+  rig.answer(rig.sent_id(), Code::ok, {}, {}, "rtmp://h/one");
+  rig.event(protocol::EventKind::silenced);
+  rig.step(Closed{"cut"});
+  rig.pass(1'000);
+  rig.step(Opened{"S2", "", rig.now});
+  rig.answer(rig.sent_id(), Code::ok, {}, 7);
+  g_assert_false(rig.machine.silenced());
+  g_assert_true(publishes(rig));
 }
 
 void early_events_wait_for_join () {
@@ -469,6 +536,8 @@ int main (int argc, char **argv) {
   g_test_add_func("/client-scenarios/accounts-keep-their-text", accounts_keep_their_text);
   g_test_add_func("/client-scenarios/an-assigned-uid-is-kept", an_assigned_uid_is_kept);
   g_test_add_func("/client-scenarios/early-events-wait-for-join", early_events_wait_for_join);
+  g_test_add_func("/client-scenarios/silence", the_silenced_publish_again);
+  g_test_add_func("/client-scenarios/silence-elsewhere", silence_ends_at_another_gateway);
   g_test_add_func("/client-scenarios/known-speakers", known_speakers_are_accounted_for);
   g_test_add_func("/client-scenarios/requests-end-in-time", requests_end_in_time);
   g_test_add_func("/client-scenarios/silence-is-loss", silence_is_loss);

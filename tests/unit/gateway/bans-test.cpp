@@ -107,8 +107,111 @@ void the_silenced_stay () {
   g_assert_false(scene.push(push, 101));
   g_assert_true(scene.code(1, Publish{10}) == Code::not_permitted);
   g_assert_true(scene.code(2, MuteLocal{20}) == Code::ok);
-  g_assert_true(scene.book.lift_rule(rule.id));
+  g_assert_true(scene.book.lift_rule(rule.id, scene.now).has_value());
   g_assert_true(scene.push(scene.publish(1, 10), 102));
+}
+
+Rule silence_of (Scene &scene, Uid uid, std::int64_t seconds) {
+  Rule rule{.uid = uid, .join_channel = false, .publish_audio = true};
+  rule.app_id = open_app;
+  rule.ends_at = scene.now.wall_s + seconds;
+  scene.last = scene.book.add_rule(rule, scene.now);
+  return rule;
+}
+
+void lift (Scene &scene, const Rule &rule) {
+  auto commands = scene.book.lift_rule(rule.id, scene.now);
+  g_assert_true(commands.has_value());
+  scene.last = std::move(*commands);
+}
+
+agora::protocol::Join knowing (agora::protocol::Join join) {
+  join.features = agora::protocol::Features{agora::protocol::feature_silence};
+  return join;
+}
+
+// A member that knows of silence; its voice is on the air.
+void on_air_knowing (Scene &scene, SessionId id, Uid uid, std::uint64_t client) {
+  scene.connect(id);
+  const Answer answer = scene.ask(id, knowing(join_as(std::to_string(uid), Role::broadcaster)));
+  g_assert_true(answer.features == agora::protocol::Features{agora::protocol::feature_silence});
+  g_assert_true(scene.push(scene.publish(id, uid), client));
+}
+
+void the_knowing_are_told () {
+  Scene scene;
+  on_air_knowing(scene, 1, 10, 100);
+  scene.join(2, "20");
+  const Rule rule = silence_of(scene, 10, 60);
+  g_assert_true(scene.told(1) == "silenced");
+  g_assert_true(scene.told(2) == "removed 10");
+  g_assert_true(scene.dropped() == "push 100");
+  g_assert_true(scene.noticed() == "off, silenced");
+  g_assert_true(scene.book.member(open_app, "room", 10)->silenced);
+  g_assert_true(scene.code(1, Publish{10}) == Code::not_permitted);
+  // A second rule changes nothing, nor does the end of one of them.
+  const Rule other = silence_of(scene, 10, 30);
+  g_assert_true(scene.told(1).empty() && scene.noticed().empty());
+  lift(scene, other);
+  g_assert_true(scene.told(1).empty());
+  lift(scene, rule);
+  g_assert_true(scene.told(1) == "unsilenced");
+  g_assert_true(scene.noticed() == "unsilenced");
+  g_assert_false(scene.book.member(open_app, "room", 10)->silenced);
+  g_assert_true(scene.push(scene.publish(1, 10), 101));
+}
+
+// However a rule ends: with its time, or with a time that is set anew.
+void silence_ends_with_its_rule () {
+  Scene scene;
+  on_air_knowing(scene, 1, 10, 100);
+  Rule rule = silence_of(scene, 10, 90);
+  scene.pass(80'000);
+  g_assert_true(scene.told(1).empty());
+  scene.pass(11'000);
+  g_assert_true(scene.told(1) == "unsilenced");
+  rule = silence_of(scene, 10, 3600);
+  g_assert_true(scene.told(1) == "silenced");
+  g_assert_true(scene.book.change_rule(rule.id, scene.now.wall_s + 5, scene.now));
+  scene.pass(6'000);
+  g_assert_true(scene.told(1) == "unsilenced");
+  g_assert_cmpuint(scene.book.rules(open_app, scene.now).size(), ==, 0);
+}
+
+void whoever_joins_is_told () {
+  Scene scene;
+  const Rule rule = silence_of(scene, 10, 60);
+  scene.connect(1);
+  scene.ask(1, knowing(join_as("10", Role::broadcaster)));
+  g_assert_true(scene.told(1) == "silenced");
+  // A rejoin says how it is, whatever it was before.
+  scene.disconnect(1);
+  scene.connect(2);
+  scene.ask(2, knowing(rejoin_as("10", Role::broadcaster, {})));
+  g_assert_true(scene.told(2) == "silenced");
+  scene.disconnect(2);
+  lift(scene, rule);
+  scene.connect(3);
+  scene.ask(3, knowing(rejoin_as("10", Role::broadcaster, {})));
+  g_assert_true(scene.told(3) == "unsilenced");
+}
+
+// Those of the recorded exchanges: nothing that they don't know.
+void the_others_meet_nothing_new () {
+  Scene scene;
+  scene.on_air(1, 10, 100);
+  const Rule rule = silence_of(scene, 10, 60);
+  g_assert_true(scene.told(1).empty());
+  lift(scene, rule);
+  g_assert_true(scene.told(1).empty());
+  scene.connect(2);
+  const Answer plain = scene.ask(2, join_as("20"));
+  g_assert_false(plain.features.has_value());
+  // Names that aren't known here are nothing to both.
+  agora::protocol::Join join = join_as("30");
+  join.features = agora::protocol::Features{};
+  scene.connect(3);
+  g_assert_true(scene.ask(3, join).features == agora::protocol::Features{});
 }
 
 void rules_are_kept () {
@@ -125,8 +228,8 @@ void rules_are_kept () {
   scene.pass(90'000);
   scene.connect(1);
   g_assert_true(scene.code(1, join_as("10")) == Code::bad_request);
-  g_assert_true(scene.book.lift_rule(rule.id));
-  g_assert_false(scene.book.lift_rule(rule.id));
+  g_assert_true(scene.book.lift_rule(rule.id, scene.now).has_value());
+  g_assert_false(scene.book.lift_rule(rule.id, scene.now).has_value());
   g_assert_false(scene.book.change_rule(rule.id, scene.now.wall_s + 60, scene.now));
   scene.connect(2);
   g_assert_true(scene.code(2, join_as("10")) == Code::ok);
@@ -188,6 +291,10 @@ int main (int argc, char **argv) {
       {"fields", rules_hit_whom_they_name},
       {"may-return", a_rule_without_end_lets_return},
       {"silence", the_silenced_stay},
+      {"silence-told", the_knowing_are_told},
+      {"silence-ends", silence_ends_with_its_rule},
+      {"silence-at-join", whoever_joins_is_told},
+      {"silence-unknown", the_others_meet_nothing_new},
       {"kept", rules_are_kept},
       {"grace", the_banned_in_grace_are_out},
       {"questions", questions_are_answered},

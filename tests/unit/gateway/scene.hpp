@@ -215,7 +215,8 @@ class Scene {
     return CloseCode{};
   }
   std::string noticed () const {
-    static const char *const names[] = {"created", "destroyed", "in", "out", "role", "on", "off"};
+    static const char *const names[] = {"created", "destroyed", "in",       "out",       "role",
+                                        "on",      "off",       "silenced", "unsilenced"};
     std::string text;
     for (const Notice &notice : notices()) {
       text += (text.empty() ? "" : ", ") + std::string(names[static_cast<int>(notice.kind)]);
@@ -264,6 +265,10 @@ class Scene {
         return "expired";
       case EventKind::banned:
         return "banned";
+      case EventKind::silenced:
+        return "silenced";
+      case EventKind::unsilenced:
+        return "unsilenced";
     }
     return "?";
   }

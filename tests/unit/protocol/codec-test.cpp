@@ -242,6 +242,17 @@ void wrong_fields () {
     check_refusal(row);
   auto error = std::get<DecodeError>(decode_client(join(R"("uid":"x")")));
   g_assert_true(error.is_join);
+  const auto features = [] (const std::string &list) {
+    return std::get<Join>(
+               std::get<ClientMessage>(decode_client(join(R"("features":)" + list))).request)
+        .features;
+  };
+  g_assert_true(features("[]") == Features{});
+  g_assert_true(features(R"(["later","silence","silence"])") == Features{"silence"});
+  error = std::get<DecodeError>(decode_client(join(R"("features":[1])")));
+  g_assert_true(error.reason.find("features") != std::string::npos);
+  g_assert_true(
+      std::holds_alternative<DecodeError>(decode_client(join(R"("features":"silence")"))));
   error = std::get<DecodeError>(decode_client(around(R"({"action":"publish"})")));
   g_assert_false(error.is_join);
 }
@@ -267,11 +278,11 @@ void broken_text () {
       {"[]", 401, "object", 0},
       {"\"text\"", 401, "object", 0},
       {"var a = {}", 401, "object", 0},
-      {ping + ping, 401, "expected", 0},
-      {ping + "}", 401, "more after the end", 0},
+      {ping + ping, 401, "expected", 3},
+      {ping + "}", 401, "more after the end", 3},
       {ping.substr(0, ping.size() - 1), 401, "cut", 0},
       {ping.substr(0, 8), 401, "cut", 0},
-      {R"({"command":"ping","requestId":3,"a":"\)", 401, "escape", 0},
+      {R"({"command":"ping","requestId":3,"a":"\)", 401, "escape", 3},
       {R"({"a":1,})" + std::string(), 401, "expected", 0},
       {"{'a':1}", 401, "stray byte", 0},
       {"{/*x*/}", 401, "stray byte", 0},
@@ -298,7 +309,7 @@ void broken_text () {
       {R"({"a":[1,]})", 401, "stray byte", 0},
       {R"({"a":[1})", 401, "stray byte", 0},
       {R"({a:1})", 401, "stray byte", 0},
-      {R"({"a":1,"requestId":3,"command":"ping","\u0061":1})", 401, "\"a\" stands twice", 0},
+      {R"({"a":1,"requestId":3,"command":"ping","\u0061":1})", 401, "\"a\" stands twice", 3},
       {R"({"a":"\ud800"})", 401, "escape", 0},
       {R"({"a":"\ud800\u0041"})", 401, "escape", 0},
       {R"({"a":"\udc00\ud800"})", 401, "escape", 0},
@@ -309,10 +320,18 @@ void broken_text () {
       {R"({"a":"\udbff)", 401, "escape", 0},
       {R"({"a":"\ud83d\ude0)", 401, "escape", 0},
       {R"({"a":"\u0000"})", 401, "NUL", 0},
+      // What can be read of the id is read, so that whoever waits for an answer gets one.
+      {R"({"a":"\u0000","requestId" : 17 ,"b":1})", 401, "NUL", 17},
+      {R"({"clientRequest":{"action":"\u0000","requestId":5},"requestId":18})", 401, "NUL", 18},
+      {R"({"a":"\"requestId\":4\u0000","requestId":19})", 401, "NUL", 19},
+      {R"({"requestId":"20","a":"\u0000"})", 401, "NUL", 0},
+      {R"({"requestId":1234567890123456789,"a":"\u0000"})", 401, "", 0},
+      {R"({"requestId":21)", 401, "cut", 0},
+      {R"({"a":{"requestId":22},"b":"\u0000"})", 401, "NUL", 0},
       {R"({"a\u0000b":1})", 401, "NUL", 0},
-      {ping + std::string(1, '\0'), 401, "NUL", 0},
-      {std::string(1, '\0') + ping, 401, "object", 0},
-      {"\xef\xbb\xbf" + ping, 401, "object", 0},
+      {ping + std::string(1, '\0'), 401, "NUL", 3},
+      {std::string(1, '\0') + ping, 401, "object", 3},
+      {"\xef\xbb\xbf" + ping, 401, "object", 3},
       {"{\"\xed\xb0\x80\":1}", 401, "UTF-8", 0},
       {"{\"a\":\"\xc0\xaf\"}", 401, "UTF-8", 0},
       {"{\"a\":\"\xf4\x90\x80\x80\"}", 401, "UTF-8", 0},
@@ -321,10 +340,10 @@ void broken_text () {
       {"{\"a\":\"\xc3\"}", 401, "UTF-8", 0},
       {"{\"a\":\"\xeb", 401, "UTF-8", 0},
       {"{\"a\":\"line\nline\"}", 401, "control character", 0},
-      {R"({"requestId":3,"requestId":4,"command":"ping"})", 401, "\"requestId\"", 0},
-      {R"({"requestId":3,"command":"ping","a":{"b":1,"b":1}})", 401, "\"b\"", 0},
-      {nested(16), 401, "deep", 0},
-      {crowded(513), 401, "512", 0},
+      {R"({"requestId":3,"requestId":4,"command":"ping"})", 401, "\"requestId\"", 3},
+      {R"({"requestId":3,"command":"ping","a":{"b":1,"b":1}})", 401, "\"b\"", 3},
+      {nested(16), 401, "deep", 3},
+      {crowded(513), 401, "512", 3},
       {nested(60000), 401, "bytes", 0},
       {R"({"a":")" + std::string(70000, 'x') + "\"}", 401, "65536", 0},
   };
