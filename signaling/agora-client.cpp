@@ -6,6 +6,7 @@
 
 #include "signaling/client/class.hpp"
 #include "signaling/client/object.hpp"
+#include "signaling/client/thread-default.hpp"
 
 namespace agora::client {
 
@@ -99,8 +100,9 @@ using agora::client::Impl;
  *
  * A client is thread-bound: it works on the main context that was the thread's default when it was
  * made, its signals and callbacks come from there, and all of its methods must be called from
- * there, the last [method@GObject.Object.unref] included. A call that is under way keeps the client
- * alive.
+ * there. The last [method@GObject.Object.unref] alone may come from any thread: no handler is
+ * called from then on that isn't running already, and where another thread runs the context, the
+ * connection is closed there, the next time round. A call that is under way keeps the client alive.
  *
  * Since: 0.1
  */
@@ -120,13 +122,23 @@ static void agora_client_init (AgoraClient *self) {
   self->impl = new Impl(self);
 }
 
+// The last reference may be dropped in a thread that doesn't run the client's context, while the
+// one that does is in the middle of a callback of the socket. The client is then kept for its
+// context, which closes it; the chaining up, here already, takes the application's handlers away.
 static void agora_client_dispose (GObject *object) {
-  AGORA_CLIENT(object)->impl->core.quiet();
+  agora::client::Core &core = AGORA_CLIENT(object)->impl->core;
+  if (!agora::client::do_alone(core.context(), [&core] { core.quiet(); }))
+    agora::client::do_there(core.context(),
+                            [kept = agora::share(object)] { g_object_run_dispose(kept.get()); });
   G_OBJECT_CLASS(agora_client_parent_class)->dispose(object);
 }
 
+// It is quiet by now: nothing calls it any more. Yet what it holds is still its context's.
 static void agora_client_finalize (GObject *object) {
-  delete AGORA_CLIENT(object)->impl;
+  std::unique_ptr<Impl> impl(AGORA_CLIENT(object)->impl);
+  const agora::ContextPtr context(g_main_context_ref(impl->core.context()));
+  if (!agora::client::do_alone(context.get(), [&impl] { impl.reset(); }))
+    agora::client::do_there(context.get(), [kept = std::move(impl)] {});
   G_OBJECT_CLASS(agora_client_parent_class)->finalize(object);
 }
 
