@@ -92,6 +92,15 @@ class SilenceTest(ChannelCase):
         self.assertEqual(speaker.interrupt(10), 0, speaker.tail())
         self.assertNotIn('ERROR', speaker.output())
 
+    def test_a_rule_of_no_duration(self):
+        speaker = self.line(f'{TONE} ! agorasink {self.where(8)}', '-m')
+        self.on_air(10)
+        self.silence(8, 0)
+        speaker.wait_line('agora-unsilenced', 5 * SCALE)
+        self.on_air(5)
+        self.assertEqual(speaker.interrupt(10), 0, speaker.tail())
+        self.assertNotIn('ERROR', speaker.output())
+
     def test_ends_while_silenced(self):
         speaker = self.line(f'{TONE} ! agorasink {self.where(8)}', '-m', '-e')
         self.on_air(10)

@@ -157,6 +157,29 @@ class Kicking(AdminCase):
         self.push(speaker.publish())
         listener.wait_event('stream-added', uid=8, timeout=15)
 
+    def test_silence_is_a_state_for_who_knows_it(self):
+        plain = self.member(uid=7).join()
+        speaker = self.member(uid=8)
+        answer = speaker.wait_answer(speaker.send_join('broadcaster', features=['silence', 'other']))
+        self.assertEqual(answer['serverResponse'], {'uid': 8, 'features': ['silence']})
+        listener = self.member(uid=9).join('audience')
+        push = self.push(speaker.publish())
+        listener.wait_event('stream-added', uid=8, timeout=15)
+        rule = self.kick(cname='room', privileges=['publish_audio'])
+        speaker.wait_event('silenced')
+        listener.wait_event('stream-removed', uid=8)
+        push.wait(5)
+        self.assertEqual(speaker.ask('publish', uid=8)['code'], 433)
+        _, user, _ = self.call('GET', '/dev/v1/channel/user/property/demo/8/room')
+        self.assertIs(user['data']['muted'], True)
+        self.must('DELETE', f'/dev/v1/kicking-rule?appid=demo&id={rule}')
+        speaker.wait_event('unsilenced')
+        self.push(speaker.publish())
+        listener.wait_event('stream-added', uid=8, timeout=15)
+        # The other one was told nothing of it.
+        added = plain.wait_event('stream-added', uid=8)
+        self.assertEqual(added['action'], 'stream-added')
+
     def test_listing_changing_lifting(self):
         begin = datetime.now(timezone.utc)
         ids = [self.kick(uid=8, time=30), self.kick(cname='room', ip='::1', time_in_seconds=5),
@@ -267,7 +290,8 @@ class Asking(AdminCase):
         data = self.must('GET', path.format(8))['data']
         self.assertLess(abs(data.pop('join') - datetime.now().timestamp()), 60)
         self.assertEqual(data, {'uid': 8, 'in_channel': True, 'role': 2, 'platform': 6,
-                                'client': 'wechat', 'ip': '127.0.0.1', 'publishing': False, 'muted': False})
+                                'client': 'wechat', 'ip': '127.0.0.1', 'publishing': False,
+                                'muted': False})
         self.assertEqual(self.must('GET', path.format(9))['data']['role'], 3)
         self.assertEqual(self.must('GET', path.format(77))['data'],
                          {'uid': 77, 'in_channel': False})

@@ -43,7 +43,10 @@ void Rules::ban(Step &step, Member &member) {
 }
 
 void Rules::add_rule(Step &step, Rule &rule) {
-  std::erase_if(rules_, [&] (const auto &it) { return it.second.ends_at <= step.now.wall_s; });
+  // Before their timers, which then find nothing any more: so what follows from their end, follows.
+  if (std::erase_if(rules_, [&] (const auto &it) { return it.second.ends_at <= step.now.wall_s; }) >
+      0)
+    update_silences(step);
   rule.id = next_rule_++;
   if (rule.ends_at > step.now.wall_s)
     rules_[rule.id] = rule;
@@ -56,7 +59,7 @@ void Rules::add_rule(Step &step, Rule &rule) {
     if (rule.join_channel)
       ban(step, who);
     else if (rule.publish_audio && !rules_.contains(rule.id))
-      unpublish(step, who);  // a rule of no duration ends what is on the air, once
+      silence_once(step, who);
     else
       update_silence(step, who);
   }
@@ -90,6 +93,18 @@ void Rules::update_silence(Step &step, Member &member) {
   if (now)
     unpublish(step, member);
   notice(step, member, now ? NoticeKind::member_silenced : NoticeKind::member_unsilenced);
+}
+
+// A rule of no duration ends what is on the air, once. A member that knows of silence publishes
+// again when that is over, so it is told of both.
+void Rules::silence_once(Step &step, Member &member) {
+  if (member.silenced)
+    return;
+  if (member.knows_silence)
+    tell(step, member, {EventKind::silenced});
+  unpublish(step, member);
+  if (member.knows_silence)
+    tell(step, member, {EventKind::unsilenced});
 }
 
 // Those that a rule may have let go.

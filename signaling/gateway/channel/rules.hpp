@@ -184,6 +184,7 @@ class Rules {
   void check_rule (Step &step, std::uint64_t id);
   // Takes the member off the air, or lets it on again, where a rule has begun or ended.
   void update_silence (Step &step, Member &member);
+  void silence_once (Step &step, Member &member);
   void update_silences (Step &step);
   void ban (Step &step, Member &member);
 

@@ -178,6 +178,33 @@ void silence_ends_with_its_rule () {
   g_assert_cmpuint(scene.book.rules(open_app, scene.now).size(), ==, 0);
 }
 
+// Off the air once, and on it again: who only saw its session end would wait for a word.
+void silence_of_no_duration () {
+  Scene scene;
+  on_air_knowing(scene, 1, 10, 100);
+  silence_of(scene, 10, 0);
+  g_assert_true(scene.told(1) == "silenced, unsilenced");
+  g_assert_true(scene.dropped() == "push 100");
+  g_assert_false(scene.book.member(open_app, "room", 10)->silenced);
+  g_assert_true(scene.push(scene.publish(1, 10), 101));
+  // Under a rule that lasts it changes nothing.
+  silence_of(scene, 10, 60);
+  silence_of(scene, 10, 0);
+  g_assert_true(scene.told(1).empty());
+}
+
+// Between a rule's end by the wall clock and its timer, which may be most of a second, another
+// rule comes, and clears away those that have ended.
+void a_rule_that_comes_as_another_ends () {
+  Scene scene;
+  on_air_knowing(scene, 1, 10, 100);
+  silence_of(scene, 10, 60);
+  scene.pass(59'000);
+  scene.now.wall_s += 1;
+  silence_of(scene, 77, 60);
+  g_assert_true(scene.told(1) == "unsilenced");
+}
+
 void whoever_joins_is_told () {
   Scene scene;
   const Rule rule = silence_of(scene, 10, 60);
@@ -293,6 +320,8 @@ int main (int argc, char **argv) {
       {"silence", the_silenced_stay},
       {"silence-told", the_knowing_are_told},
       {"silence-ends", silence_ends_with_its_rule},
+      {"silence-once", silence_of_no_duration},
+      {"silence-ends-meanwhile", a_rule_that_comes_as_another_ends},
       {"silence-at-join", whoever_joins_is_told},
       {"silence-unknown", the_others_meet_nothing_new},
       {"kept", rules_are_kept},
