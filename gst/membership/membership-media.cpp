@@ -11,11 +11,8 @@ GST_DEBUG_CATEGORY_EXTERN(agora_session_debug);
 namespace agora {
 namespace {
 
-// Tries again after this long at first, doubling up to the bound.
-constexpr unsigned kFirstRetry = 250;
-constexpr unsigned kLastRetry = 2000;
-// What held this long was no failed try.
-constexpr gint64 kHeld = 5 * G_TIME_SPAN_SECOND;
+constexpr unsigned kFirstRetry = RetryPace::kFirst;
+constexpr unsigned kLastRetry = RetryPace::kLast;
 // How long a client that came back may take to tell of new URLs by itself.
 constexpr unsigned kNewUrls = 300;
 
@@ -23,14 +20,6 @@ constexpr Part kHost = Part::host;
 constexpr Part kListener = Part::listener;
 
 }  // namespace
-
-unsigned SharedMembership::Pace::next_ms() {
-  const gint64 now = g_get_monotonic_time();
-  if (now - last > kHeld)
-    tries = 0;
-  last = now;
-  return tries == 0 ? (tries++, 0) : std::min(kLastRetry, kFirstRetry << (tries++ - 1));
-}
 
 void SharedMembership::push_broke(Member *) {
   post(context_, [self = shared_from_this()] {

@@ -3,6 +3,7 @@
 // The membership itself: what session.hpp promises, over an AgoraClient.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -13,6 +14,7 @@
 #include "gst/common/gst-ptr.hpp"
 #include "gst/common/signal-thread.hpp"
 #include "gst/membership/membership.hpp"
+#include "gst/membership/retry-pace.hpp"
 #include "signaling/agora-client.h"
 
 namespace agora {
@@ -52,12 +54,10 @@ class SharedMembership final : public Membership,
     Part part;
     bool entered = false;
   };
-  // What breaks again and again is tried again ever more slowly.
   struct Pace {
-    unsigned tries = 0;
-    gint64 last = 0;
+    RetryPace pace;
     SourcePtr timer;
-    unsigned next_ms ();
+    unsigned next_ms () { return pace.next_ms(std::chrono::steady_clock::now()); }
   };
   struct Remote {
     std::string url;
