@@ -102,7 +102,13 @@ void SharedMembership::republish(Member *) {
     std::lock_guard lock(mutex_);
     host_ended_ = false;
   }
-  post(context_, [self = shared_from_this()] { self->pursue(); });
+  post(context_, [self = shared_from_this()] {
+    self->pursue();
+    // The end may never have been told, or both at once. The host has closed its session all the
+    // same, and nobody else would tell it where the next one goes.
+    if (self->published_)
+      self->push_broke(nullptr);
+  });
 }
 
 void SharedMembership::renew_token(Member *member, const std::string &token) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How elements get into a channel: a first join that waits for its gateway, and the membership that
 // elements of one pipeline share.
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -236,6 +237,75 @@ void test_start_at_once () {
   g_assert_true(hub_of(one) != hub_of(two));
 }
 
+std::string text_of (GstElement *element, const char *property) {
+  g_autofree char *text = nullptr;
+  g_object_get(element, property, &text, nullptr);
+  return text ? text : "";
+}
+
+// Two streams in a row, the second right behind the end of the first: it is in the channel, too.
+void test_stream_behind_another () {
+  GatewayProcess gateway;
+  Pipeline listening("agorasrc name=listener level-interval=50000000" + in_room(gateway) +
+                     "! fakesink sync=true");
+  Pipeline speaking("agorasink name=host" + in_room(gateway, "uid=7"));
+  listening.set_state(GST_STATE_PLAYING);
+  speaking.set_state(GST_STATE_PLAYING);
+  g_autoptr(GstElement) host = speaking.get("host");
+  WAIT_UNTIL(!text_of(host, "push-url").empty());
+  const std::string first = text_of(host, "push-url");
+
+  g_autoptr(GstPad) sink = gst_element_get_static_pad(host, "sink");
+  std::atomic<bool> over = false;
+  std::atomic<unsigned> ends = 0;
+  // By its own pad: no element says EOS and goes on.
+  std::thread upstream([&] {
+    GstPad *pad = GST_PAD(gst_object_ref_sink(gst_pad_new("src", GST_PAD_SRC)));
+    gst_pad_set_active(pad, TRUE);
+    gst_pad_link(pad, sink);
+    g_autoptr(GstCaps) caps =
+        gst_caps_from_string("audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels=1");
+    guint64 samples = 0;
+    for (const char *stream : {"one", "two"}) {
+      gst_pad_push_event(pad, gst_event_new_stream_start(stream));
+      gst_pad_push_event(pad, gst_event_new_caps(caps));
+      GstSegment segment;
+      gst_segment_init(&segment, GST_FORMAT_TIME);
+      gst_pad_push_event(pad, gst_event_new_segment(&segment));
+      const guint64 stop = samples + 2 * 48000;
+      while (!over && (ends == 1 || samples < stop)) {
+        GstBuffer *buffer = gst_buffer_new_allocate(nullptr, 960 * sizeof(gint16), nullptr);
+        GstMapInfo map;
+        gst_buffer_map(buffer, &map, GST_MAP_WRITE);
+        auto *out = reinterpret_cast<gint16 *>(map.data);
+        for (unsigned i = 0; i < 960; i++)
+          out[i] = static_cast<gint16>((samples + i) / 50 % 2 ? 9000 : -9000);
+        gst_buffer_unmap(buffer, &map);
+        GST_BUFFER_PTS(buffer) = gst_util_uint64_scale_int(samples, GST_SECOND, 48000);
+        GST_BUFFER_DURATION(buffer) = 20 * GST_MSECOND;
+        samples += 960;
+        gst_pad_push(pad, buffer);
+      }
+      if (ends == 0)
+        gst_pad_push_event(pad, gst_event_new_eos());
+      ends++;
+    }
+    gst_pad_set_active(pad, FALSE);
+    gst_pad_unlink(pad, sink);
+    gst_object_unref(pad);
+  });
+  WAIT_UNTIL(listening.heard(7));
+  WAIT_UNTIL(ends == 1);
+  // Elsewhere: what went to the first URL has ended.
+  WAIT_UNTIL(!text_of(host, "push-url").empty() && text_of(host, "push-url") != first);
+  listening.heard(7);
+  let_pass(500);  // what was on its way of the first is over
+  listening.heard(7);
+  WAIT_UNTIL(listening.heard(7));
+  over = true;
+  upstream.join();
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -251,5 +321,6 @@ int main (int argc, char **argv) {
   g_test_add_data_func("/membership/start-within-a-start/other-thread", "thread",
                        test_start_within_a_start);
   g_test_add_func("/membership/start-at-once", test_start_at_once);
+  g_test_add_func("/membership/stream-behind-another", test_stream_behind_another);
   return g_test_run();
 }
