@@ -41,6 +41,14 @@ void PlaySwitch::play(const std::string &url) {
   if (replaced)
     replaced->close(told_by());
   connection->open();
+  bool late = false;
+  {
+    std::lock_guard lock(mutex_);
+    late = stopped_;
+  }
+  // stop() came while it opened, and may have closed what was not open yet.
+  if (late)
+    connection->close(told_by());
 }
 
 void PlaySwitch::tidy() {

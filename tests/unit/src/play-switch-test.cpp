@@ -48,15 +48,24 @@ class FakeConnection final : public PlayConnection {
     });
   }
   bool closed () const { return closed_; }
+  bool is_open () const { return opened_; }
 
-  void open () override {}
+  std::function<void()> before_open;
+
+  void open () override {
+    if (before_open)
+      std::exchange(before_open, nullptr)();
+    opened_ = true;
+  }
   void cut () override { ending_ = true; }
   bool ending () const override { return ending_; }
+  // As an element's: what isn't open yet stays as it is.
   void close (Deadline) override {
     ending_ = closing_ = true;
     if (thread_.joinable())
       thread_.join();
     closed_ = true;
+    opened_ = false;
   }
   Mute mute () const override { return Mute::no; }
 
@@ -69,7 +78,7 @@ class FakeConnection final : public PlayConnection {
   const std::string url_;
   Watcher *const watcher_;
   std::thread thread_;
-  std::atomic<bool> ending_ = false, closing_ = false, closed_ = false;
+  std::atomic<bool> ending_ = false, closing_ = false, closed_ = false, opened_ = false;
 };
 
 class Output final : public PlaySwitch::Output {
@@ -90,11 +99,12 @@ class Output final : public PlaySwitch::Output {
 struct Rig {
   Output output;
   std::vector<std::shared_ptr<FakeConnection>> made;
-  std::function<void()> before_make;
+  std::function<void()> before_make, before_open;
   PlaySwitch player{&output, [this] (const std::string &url, PlayConnection::Watcher *watcher) {
                       if (before_make)
                         std::exchange(before_make, nullptr)();
                       made.push_back(std::make_shared<FakeConnection>(url, watcher));
+                      made.back()->before_open = std::exchange(before_open, nullptr);
                       return made.back();
                     }};
   ~Rig() { player.stop(told_by()); }
@@ -187,6 +197,16 @@ void test_two_moves () {
   g_assert_true(rig.made[1]->closed());
 }
 
+// A listener that is stopped while the signalling thread opens a session for it.
+void test_stop_while_opening () {
+  Rig rig;
+  rig.before_open = [&] { rig.player.stop(told_by()); };
+  rig.player.play("one");
+  g_assert_cmpuint(rig.made.size(), ==, 1);
+  g_assert_true(rig.made[0]->closed());
+  g_assert_false(rig.made[0]->is_open());
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -195,5 +215,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/play-switch/move", test_move);
   g_test_add_func("/play-switch/break", test_break);
   g_test_add_func("/play-switch/two-moves", test_two_moves);
+  g_test_add_func("/play-switch/stop-while-opening", test_stop_while_opening);
   return g_test_run();
 }
