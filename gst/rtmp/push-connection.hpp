@@ -43,13 +43,17 @@ class PushConnection {
   // connecting: until `until` at the most.
   void close (Deadline until = told_by());
 
-  // Over, by the server's or the network's doing, and why: the first word counts. The push
-  // switch's lock guards the cause.
-  bool broken () const { return broken_; }
+  // Over, by the server's or the network's doing, and why: the first word counts. Under the push
+  // switch's lock.
   void set_broken (const GError &cause) {
-    if (!broken_.exchange(true))
-      cause_.reset(g_error_copy(&cause));
+    if (broken_)
+      return;
+    // In this order: whoever sees that it is broken may ask why, without the lock.
+    cause_.reset(g_error_copy(&cause));
+    broken_ = true;
   }
+  bool broken () const { return broken_; }
+  // Where it is broken() alone.
   const GError *cause () const { return cause_.get(); }
 
  private:

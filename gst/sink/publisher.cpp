@@ -244,7 +244,8 @@ GstFlowReturn Publisher::take_frame(GstBuffer *buffer, GstClockTime time) {
   frame.format = format_;
   frame.time = time;
   frame.duration = format_.frame_duration();
-  frame.lookahead = gst_util_uint64_scale_int(front_.priming(), GST_SECOND, format_.rate);
+  if (format_.rate > 0)
+    frame.lookahead = gst_util_uint64_scale_int(front_.priming(), GST_SECOND, format_.rate);
   frame.fresh = std::exchange(fresh_, false);
   frame.arrival = Clock::now();
   const bool dropped = !feed_now(frame) && !backlog_.put(std::move(frame));
@@ -321,13 +322,17 @@ void Publisher::finish(guint32 seqnum, const Token &over) {
   }
   if (channel)
     channel->unpublish(this);
+  bool goes_on = false;
   {
     std::lock_guard lock(mutex_);
-    if (*over)
-      return;
-    drained_ = true;
+    drained_ = !*over;
+    goes_on = *over && session_ && !ended_;
   }
-  post_end(seqnum);
+  // It was revived meanwhile: that is the last word, whichever came first.
+  if (goes_on)
+    channel->republish(this);
+  else if (!*over)
+    post_end(seqnum);
 }
 
 void Publisher::post_end(guint32 seqnum) {

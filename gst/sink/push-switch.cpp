@@ -138,10 +138,12 @@ void PushSwitch::pushed(const ConnectionPtr &connection, gsize bytes) {
 void PushSwitch::connect(const std::string &url) {
   ConnectionPtr old;
   bool wait = false;
+  guint run = 0;
   {
     std::lock_guard lock(mutex_);
     if (!running_)
       return;
+    run = run_;
     if (current_ && !current_->broken()) {
       if (current_->url() == url)
         return;
@@ -161,7 +163,7 @@ void PushSwitch::connect(const std::string &url) {
   }
   {
     std::lock_guard lock(mutex_);
-    if (running_) {
+    if (running_ && run_ == run) {
       connections_.push_back(connection);
       sessions_++;
       if (wait)
@@ -170,9 +172,9 @@ void PushSwitch::connect(const std::string &url) {
   }
   connection->open();
   if (wait)
-    run_async(GST_ELEMENT(bin_), [this, connection] { promote(connection); });
+    run_async(GST_ELEMENT(bin_), [this, connection, run] { promote(connection, run); });
   else
-    install(connection, false);
+    install(connection, run, false);
 }
 
 void PushSwitch::disconnect() {
@@ -195,7 +197,7 @@ void PushSwitch::disconnect() {
 }
 
 // Waits for the server's word, and takes the new session into use then.
-void PushSwitch::promote(ConnectionPtr connection) {
+void PushSwitch::promote(ConnectionPtr connection, guint run) {
   const auto deadline = Clock::now() + accept_limit;
   for (;;) {
     if (connection->accepted())
@@ -214,16 +216,16 @@ void PushSwitch::promote(ConnectionPtr connection) {
       retire(connection, false);
     return;
   }
-  install(connection, true);
+  install(connection, run, true);
 }
 
-// `promoted`: unless another one has been asked for since.
-void PushSwitch::install(const ConnectionPtr &connection, bool promoted) {
+// `promoted`: unless another one has been asked for since. A start after `run` knows nothing of it.
+void PushSwitch::install(const ConnectionPtr &connection, guint run, bool promoted) {
   ConnectionPtr old;
   bool graceful = false;
   {
     std::lock_guard lock(mutex_);
-    if (!running_ || (promoted && next_ != connection))
+    if (!running_ || run_ != run || (promoted && next_ != connection))
       return;
     old = std::exchange(current_, connection);
     standing_ = false;

@@ -84,8 +84,8 @@ class PushSwitch {
   Route await_route ();
   void push_former (const FlvTag &tag);
   void pushed (const ConnectionPtr &connection, gsize bytes);
-  void install (const ConnectionPtr &connection, bool promoted);
-  void promote (ConnectionPtr connection);
+  void install (const ConnectionPtr &connection, guint run, bool promoted);
+  void promote (ConnectionPtr connection, guint run);
   void retire (ConnectionPtr connection, bool graceful);
   void outlast (const ConnectionPtr &connection);
   void broke (const ConnectionPtr &connection, const GError &cause);
