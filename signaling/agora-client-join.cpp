@@ -23,7 +23,7 @@ namespace protocol = agora::protocol;
  * Since: 0.1
  */
 void agora_client_init_async (AgoraClient *self, const char *app_id, GCancellable *cancellable,
-                              GAsyncReadyCallback callback, gpointer user_data) {
+                              GAsyncReadyCallback callback, gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   start(self, reinterpret_cast<gpointer>(agora_client_init_async), cancellable, callback, user_data,
         [&] (Ticket ticket) -> Happening {
@@ -43,7 +43,8 @@ void agora_client_init_async (AgoraClient *self, const char *app_id, GCancellabl
  *
  * Since: 0.1
  */
-gboolean agora_client_init_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
+gboolean agora_client_init_finish (AgoraClient *self, GAsyncResult *result,
+                                   GError **error) noexcept {
   g_return_val_if_fail(is_of(self, result, reinterpret_cast<gpointer>(agora_client_init_async)),
                        FALSE);
   std::unique_ptr<Reply> reply = finish(result, error);
@@ -73,7 +74,7 @@ gboolean agora_client_init_finish (AgoraClient *self, GAsyncResult *result, GErr
  */
 void agora_client_join_async (AgoraClient *self, const char *token, const char *channel, guint uid,
                               GCancellable *cancellable, GAsyncReadyCallback callback,
-                              gpointer user_data) {
+                              gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   start(self, reinterpret_cast<gpointer>(agora_client_join_async), cancellable, callback, user_data,
         [&] (Ticket ticket) -> Happening {
@@ -99,7 +100,7 @@ void agora_client_join_async (AgoraClient *self, const char *token, const char *
  */
 void agora_client_join_account_async (AgoraClient *self, const char *token, const char *channel,
                                       const char *account, GCancellable *cancellable,
-                                      GAsyncReadyCallback callback, gpointer user_data) {
+                                      GAsyncReadyCallback callback, gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   start(self, reinterpret_cast<gpointer>(agora_client_join_account_async), cancellable, callback,
         user_data, [&] (Ticket ticket) -> Happening {
@@ -121,7 +122,7 @@ void agora_client_join_account_async (AgoraClient *self, const char *token, cons
  *
  * Since: 0.1
  */
-guint agora_client_join_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
+guint agora_client_join_finish (AgoraClient *self, GAsyncResult *result, GError **error) noexcept {
   g_return_val_if_fail(
       is_of(self, result, reinterpret_cast<gpointer>(agora_client_join_async)) ||
           is_of(self, result, reinterpret_cast<gpointer>(agora_client_join_account_async)),
@@ -153,7 +154,7 @@ guint agora_client_join_finish (AgoraClient *self, GAsyncResult *result, GError 
 void agora_client_rejoin_async (AgoraClient *self, const char *token, const char *channel,
                                 guint uid, const guint *speakers, gsize n_speakers,
                                 GCancellable *cancellable, GAsyncReadyCallback callback,
-                                gpointer user_data) {
+                                gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   std::vector<Uid> known;
   if (speakers != nullptr)
@@ -177,7 +178,8 @@ void agora_client_rejoin_async (AgoraClient *self, const char *token, const char
  *
  * Since: 0.1
  */
-guint agora_client_rejoin_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
+guint agora_client_rejoin_finish (AgoraClient *self, GAsyncResult *result,
+                                  GError **error) noexcept {
   g_return_val_if_fail(is_of(self, result, reinterpret_cast<gpointer>(agora_client_rejoin_async)),
                        0);
   std::unique_ptr<Reply> reply = finish(result, error);
@@ -198,7 +200,7 @@ guint agora_client_rejoin_finish (AgoraClient *self, GAsyncResult *result, GErro
  * Since: 0.1
  */
 void agora_client_set_role_async (AgoraClient *self, AgoraRole role, GCancellable *cancellable,
-                                  GAsyncReadyCallback callback, gpointer user_data) {
+                                  GAsyncReadyCallback callback, gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   protocol::Role wanted =
       role == AGORA_ROLE_BROADCASTER ? protocol::Role::broadcaster : protocol::Role::audience;
@@ -218,7 +220,8 @@ void agora_client_set_role_async (AgoraClient *self, AgoraRole role, GCancellabl
  *
  * Since: 0.1
  */
-gboolean agora_client_set_role_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
+gboolean agora_client_set_role_finish (AgoraClient *self, GAsyncResult *result,
+                                       GError **error) noexcept {
   g_return_val_if_fail(is_of(self, result, reinterpret_cast<gpointer>(agora_client_set_role_async)),
                        FALSE);
   std::unique_ptr<Reply> reply = finish(result, error);
@@ -240,7 +243,7 @@ gboolean agora_client_set_role_finish (AgoraClient *self, GAsyncResult *result, 
  */
 void agora_client_renew_token_async (AgoraClient *self, const char *token,
                                      GCancellable *cancellable, GAsyncReadyCallback callback,
-                                     gpointer user_data) {
+                                     gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   start_request(self, reinterpret_cast<gpointer>(agora_client_renew_token_async),
                 protocol::UpdateKey{text_of(token)}, cancellable, callback, user_data);
@@ -258,7 +261,8 @@ void agora_client_renew_token_async (AgoraClient *self, const char *token,
  *
  * Since: 0.1
  */
-gboolean agora_client_renew_token_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
+gboolean agora_client_renew_token_finish (AgoraClient *self, GAsyncResult *result,
+                                          GError **error) noexcept {
   g_return_val_if_fail(
       is_of(self, result, reinterpret_cast<gpointer>(agora_client_renew_token_async)), FALSE);
   std::unique_ptr<Reply> reply = finish(result, error);
@@ -281,7 +285,7 @@ gboolean agora_client_renew_token_finish (AgoraClient *self, GAsyncResult *resul
  * Since: 0.1
  */
 void agora_client_leave_async (AgoraClient *self, GCancellable *cancellable,
-                               GAsyncReadyCallback callback, gpointer user_data) {
+                               GAsyncReadyCallback callback, gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   start(self, reinterpret_cast<gpointer>(agora_client_leave_async), cancellable, callback,
         user_data, [] (Ticket ticket) -> Happening { return CallLeave{ticket}; });
@@ -299,7 +303,8 @@ void agora_client_leave_async (AgoraClient *self, GCancellable *cancellable,
  *
  * Since: 0.1
  */
-gboolean agora_client_leave_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
+gboolean agora_client_leave_finish (AgoraClient *self, GAsyncResult *result,
+                                    GError **error) noexcept {
   g_return_val_if_fail(is_of(self, result, reinterpret_cast<gpointer>(agora_client_leave_async)),
                        FALSE);
   std::unique_ptr<Reply> reply = finish(result, error);

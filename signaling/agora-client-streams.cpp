@@ -39,7 +39,7 @@ protocol::Target target_of (AgoraTarget target) {
  * Since: 0.1
  */
 void agora_client_publish_async (AgoraClient *self, GCancellable *cancellable,
-                                 GAsyncReadyCallback callback, gpointer user_data) {
+                                 GAsyncReadyCallback callback, gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   start_request(self, reinterpret_cast<gpointer>(agora_client_publish_async), protocol::Publish{},
                 cancellable, callback, user_data);
@@ -57,7 +57,8 @@ void agora_client_publish_async (AgoraClient *self, GCancellable *cancellable,
  *
  * Since: 0.1
  */
-char *agora_client_publish_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
+char *agora_client_publish_finish (AgoraClient *self, GAsyncResult *result,
+                                   GError **error) noexcept {
   g_return_val_if_fail(is_of(self, result, reinterpret_cast<gpointer>(agora_client_publish_async)),
                        nullptr);
   std::unique_ptr<Reply> reply = finish(result, error);
@@ -77,7 +78,7 @@ char *agora_client_publish_finish (AgoraClient *self, GAsyncResult *result, GErr
  * Since: 0.1
  */
 void agora_client_unpublish_async (AgoraClient *self, GCancellable *cancellable,
-                                   GAsyncReadyCallback callback, gpointer user_data) {
+                                   GAsyncReadyCallback callback, gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   start_request(self, reinterpret_cast<gpointer>(agora_client_unpublish_async),
                 protocol::Unpublish{}, cancellable, callback, user_data);
@@ -95,7 +96,8 @@ void agora_client_unpublish_async (AgoraClient *self, GCancellable *cancellable,
  *
  * Since: 0.1
  */
-gboolean agora_client_unpublish_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
+gboolean agora_client_unpublish_finish (AgoraClient *self, GAsyncResult *result,
+                                        GError **error) noexcept {
   g_return_val_if_fail(
       is_of(self, result, reinterpret_cast<gpointer>(agora_client_unpublish_async)), FALSE);
   std::unique_ptr<Reply> reply = finish(result, error);
@@ -115,7 +117,8 @@ gboolean agora_client_unpublish_finish (AgoraClient *self, GAsyncResult *result,
  * Since: 0.1
  */
 void agora_client_update_push_url_async (AgoraClient *self, GCancellable *cancellable,
-                                         GAsyncReadyCallback callback, gpointer user_data) {
+                                         GAsyncReadyCallback callback,
+                                         gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   start_request(self, reinterpret_cast<gpointer>(agora_client_update_push_url_async),
                 protocol::UpdateUrl{}, cancellable, callback, user_data);
@@ -134,7 +137,7 @@ void agora_client_update_push_url_async (AgoraClient *self, GCancellable *cancel
  * Since: 0.1
  */
 char *agora_client_update_push_url_finish (AgoraClient *self, GAsyncResult *result,
-                                           GError **error) {
+                                           GError **error) noexcept {
   g_return_val_if_fail(
       is_of(self, result, reinterpret_cast<gpointer>(agora_client_update_push_url_async)), nullptr);
   std::unique_ptr<Reply> reply = finish(result, error);
@@ -158,7 +161,7 @@ char *agora_client_update_push_url_finish (AgoraClient *self, GAsyncResult *resu
  * Since: 0.1
  */
 void agora_client_subscribe_async (AgoraClient *self, guint uid, GCancellable *cancellable,
-                                   GAsyncReadyCallback callback, gpointer user_data) {
+                                   GAsyncReadyCallback callback, gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   start_request(self, reinterpret_cast<gpointer>(agora_client_subscribe_async),
                 (protocol::Subscribe{uid, true, true}), cancellable, callback, user_data);
@@ -178,7 +181,7 @@ void agora_client_subscribe_async (AgoraClient *self, guint uid, GCancellable *c
  * Since: 0.1
  */
 char *agora_client_subscribe_finish (AgoraClient *self, GAsyncResult *result, int *rotation,
-                                     GError **error) {
+                                     GError **error) noexcept {
   g_return_val_if_fail(
       is_of(self, result, reinterpret_cast<gpointer>(agora_client_subscribe_async)), nullptr);
   std::unique_ptr<Reply> reply = finish(result, error);
@@ -200,7 +203,7 @@ char *agora_client_subscribe_finish (AgoraClient *self, GAsyncResult *result, in
  * Since: 0.1
  */
 void agora_client_unsubscribe_async (AgoraClient *self, guint uid, GCancellable *cancellable,
-                                     GAsyncReadyCallback callback, gpointer user_data) {
+                                     GAsyncReadyCallback callback, gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   start_request(self, reinterpret_cast<gpointer>(agora_client_unsubscribe_async),
                 protocol::Unsubscribe{{uid}}, cancellable, callback, user_data);
@@ -218,7 +221,8 @@ void agora_client_unsubscribe_async (AgoraClient *self, guint uid, GCancellable 
  *
  * Since: 0.1
  */
-gboolean agora_client_unsubscribe_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
+gboolean agora_client_unsubscribe_finish (AgoraClient *self, GAsyncResult *result,
+                                          GError **error) noexcept {
   g_return_val_if_fail(
       is_of(self, result, reinterpret_cast<gpointer>(agora_client_unsubscribe_async)), FALSE);
   std::unique_ptr<Reply> reply = finish(result, error);
@@ -242,7 +246,7 @@ gboolean agora_client_unsubscribe_finish (AgoraClient *self, GAsyncResult *resul
  */
 void agora_client_mute_async (AgoraClient *self, guint uid, AgoraTarget target, gboolean mute,
                               GCancellable *cancellable, GAsyncReadyCallback callback,
-                              gpointer user_data) {
+                              gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   start_request(self, reinterpret_cast<gpointer>(agora_client_mute_async),
                 (protocol::Mute{uid, target_of(target), mute != FALSE}), cancellable, callback,
@@ -261,7 +265,8 @@ void agora_client_mute_async (AgoraClient *self, guint uid, AgoraTarget target, 
  *
  * Since: 0.1
  */
-gboolean agora_client_mute_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
+gboolean agora_client_mute_finish (AgoraClient *self, GAsyncResult *result,
+                                   GError **error) noexcept {
   g_return_val_if_fail(is_of(self, result, reinterpret_cast<gpointer>(agora_client_mute_async)),
                        FALSE);
   std::unique_ptr<Reply> reply = finish(result, error);
@@ -283,7 +288,7 @@ gboolean agora_client_mute_finish (AgoraClient *self, GAsyncResult *result, GErr
  */
 void agora_client_mute_local_async (AgoraClient *self, AgoraTarget target, gboolean mute,
                                     GCancellable *cancellable, GAsyncReadyCallback callback,
-                                    gpointer user_data) {
+                                    gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   start_request(self, reinterpret_cast<gpointer>(agora_client_mute_local_async),
                 (protocol::MuteLocal{0, target_of(target), mute != FALSE}), cancellable, callback,
@@ -302,7 +307,8 @@ void agora_client_mute_local_async (AgoraClient *self, AgoraTarget target, gbool
  *
  * Since: 0.1
  */
-gboolean agora_client_mute_local_finish (AgoraClient *self, GAsyncResult *result, GError **error) {
+gboolean agora_client_mute_local_finish (AgoraClient *self, GAsyncResult *result,
+                                         GError **error) noexcept {
   g_return_val_if_fail(
       is_of(self, result, reinterpret_cast<gpointer>(agora_client_mute_local_async)), FALSE);
   std::unique_ptr<Reply> reply = finish(result, error);
@@ -324,7 +330,8 @@ gboolean agora_client_mute_local_finish (AgoraClient *self, GAsyncResult *result
  */
 void agora_client_set_remote_stream_type_async (AgoraClient *self, guint uid, int type,
                                                 GCancellable *cancellable,
-                                                GAsyncReadyCallback callback, gpointer user_data) {
+                                                GAsyncReadyCallback callback,
+                                                gpointer user_data) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   start_request(self, reinterpret_cast<gpointer>(agora_client_set_remote_stream_type_async),
                 (protocol::SetRemoteStreamType{uid, type}), cancellable, callback, user_data);
@@ -343,7 +350,7 @@ void agora_client_set_remote_stream_type_async (AgoraClient *self, guint uid, in
  * Since: 0.1
  */
 gboolean agora_client_set_remote_stream_type_finish (AgoraClient *self, GAsyncResult *result,
-                                                     GError **error) {
+                                                     GError **error) noexcept {
   g_return_val_if_fail(
       is_of(self, result, reinterpret_cast<gpointer>(agora_client_set_remote_stream_type_async)),
       FALSE);

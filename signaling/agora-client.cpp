@@ -7,6 +7,7 @@
 #include "signaling/client/class.hpp"
 #include "signaling/client/object.hpp"
 #include "signaling/client/thread-default.hpp"
+#include "signaling/support/guarded.hpp"
 
 namespace agora::client {
 
@@ -119,13 +120,14 @@ agora::client::Core &agora::client::core_of(AgoraClient *self) {
 }
 
 static void agora_client_init (AgoraClient *self) {
-  self->impl = new Impl(self);
+  // The macro that declares this function knows no noexcept.
+  self->impl = agora::guarded("making an AgoraClient", [self] { return new Impl(self); });
 }
 
 // The last reference may be dropped in a thread that doesn't run the client's context, while the
 // one that does is in the middle of a callback of the socket. The client is then kept for its
 // context, which closes it; the chaining up, here already, takes the application's handlers away.
-static void agora_client_dispose (GObject *object) {
+static void agora_client_dispose (GObject *object) noexcept {
   agora::client::Core &core = AGORA_CLIENT(object)->impl->core;
   if (!agora::client::do_alone(core.context(), [&core] { core.quiet(); }))
     agora::client::do_there(core.context(),
@@ -134,7 +136,7 @@ static void agora_client_dispose (GObject *object) {
 }
 
 // It is quiet by now: nothing calls it any more. Yet what it holds is still its context's.
-static void agora_client_finalize (GObject *object) {
+static void agora_client_finalize (GObject *object) noexcept {
   std::unique_ptr<Impl> impl(AGORA_CLIENT(object)->impl);
   const agora::ContextPtr context(g_main_context_ref(impl->core.context()));
   if (!agora::client::do_alone(context.get(), [&impl] { impl.reset(); }))
@@ -153,7 +155,7 @@ static std::string default_gateway () {
 }
 
 static void agora_client_set_property (GObject *object, guint id, const GValue *value,
-                                       GParamSpec *spec) {
+                                       GParamSpec *spec) noexcept {
   agora::client::Core &core = AGORA_CLIENT(object)->impl->core;
   switch (id) {
     case agora::client::prop_gateway:
@@ -181,7 +183,8 @@ static void agora_client_set_property (GObject *object, guint id, const GValue *
   }
 }
 
-static void agora_client_get_property (GObject *object, guint id, GValue *value, GParamSpec *spec) {
+static void agora_client_get_property (GObject *object, guint id, GValue *value,
+                                       GParamSpec *spec) noexcept {
   AgoraClient *self = AGORA_CLIENT(object);
   agora::client::Core &core = self->impl->core;
   auto set_text = [value] (const std::string &text) {
@@ -249,7 +252,7 @@ static void agora_client_class_init (AgoraClientClass *klass) {
  *
  * Since: 0.1
  */
-AgoraClient *agora_client_new (const char *gateway) {
+AgoraClient *agora_client_new (const char *gateway) noexcept {
   return AGORA_CLIENT(g_object_new(AGORA_TYPE_CLIENT, "gateway", gateway, nullptr));
 }
 
@@ -263,7 +266,7 @@ AgoraClient *agora_client_new (const char *gateway) {
  *
  * Since: 0.1
  */
-AgoraState agora_client_get_state (AgoraClient *self) {
+AgoraState agora_client_get_state (AgoraClient *self) noexcept {
   g_return_val_if_fail(AGORA_IS_CLIENT(self), AGORA_STATE_IDLE);
   return agora::client::state_of(self->impl->core.machine().phase());
 }
@@ -278,7 +281,7 @@ AgoraState agora_client_get_state (AgoraClient *self) {
  *
  * Since: 0.1
  */
-guint agora_client_get_uid (AgoraClient *self) {
+guint agora_client_get_uid (AgoraClient *self) noexcept {
   g_return_val_if_fail(AGORA_IS_CLIENT(self), 0);
   return self->impl->core.machine().uid();
 }
@@ -293,7 +296,7 @@ guint agora_client_get_uid (AgoraClient *self) {
  *
  * Since: 0.1
  */
-AgoraRole agora_client_get_role (AgoraClient *self) {
+AgoraRole agora_client_get_role (AgoraClient *self) noexcept {
   g_return_val_if_fail(AGORA_IS_CLIENT(self), AGORA_ROLE_AUDIENCE);
   return agora::client::role_of(self->impl->core.machine().role());
 }
@@ -308,7 +311,7 @@ AgoraRole agora_client_get_role (AgoraClient *self) {
  *
  * Since: 0.1
  */
-const char *agora_client_get_channel (AgoraClient *self) {
+const char *agora_client_get_channel (AgoraClient *self) noexcept {
   g_return_val_if_fail(AGORA_IS_CLIENT(self), nullptr);
   const std::string &channel = self->impl->core.machine().channel();
   return channel.empty() ? nullptr : channel.c_str();
@@ -331,7 +334,7 @@ const char *agora_client_get_channel (AgoraClient *self) {
  *
  * Since: 0.1
  */
-guint *agora_client_dup_speakers (AgoraClient *self, gsize *n_speakers) {
+guint *agora_client_dup_speakers (AgoraClient *self, gsize *n_speakers) noexcept {
   g_return_val_if_fail(AGORA_IS_CLIENT(self), nullptr);
   g_return_val_if_fail(n_speakers != nullptr, nullptr);
   const auto &speakers = self->impl->core.machine().speakers();
@@ -355,7 +358,7 @@ guint *agora_client_dup_speakers (AgoraClient *self, gsize *n_speakers) {
  *
  * Since: 0.1
  */
-GMainContext *agora_client_get_main_context (AgoraClient *self) {
+GMainContext *agora_client_get_main_context (AgoraClient *self) noexcept {
   g_return_val_if_fail(AGORA_IS_CLIENT(self), nullptr);
   return self->impl->core.context();
 }
@@ -371,7 +374,7 @@ GMainContext *agora_client_get_main_context (AgoraClient *self) {
  *
  * Since: 0.1
  */
-void agora_client_destroy (AgoraClient *self) {
+void agora_client_destroy (AgoraClient *self) noexcept {
   g_return_if_fail(AGORA_IS_CLIENT(self));
   self->impl->core.happen(agora::client::Destroy{});
 }

@@ -67,121 +67,137 @@ AGORA_API
 G_DECLARE_FINAL_TYPE(AgoraClient, agora_client, AGORA, CLIENT, GObject)
 
 AGORA_API
-AgoraClient *agora_client_new (const char *gateway);
+AgoraClient *agora_client_new (const char *gateway) AGORA_NOEXCEPT;
 
 AGORA_API
-AgoraState agora_client_get_state (AgoraClient *self);
+AgoraState agora_client_get_state (AgoraClient *self) AGORA_NOEXCEPT;
 AGORA_API
-guint agora_client_get_uid (AgoraClient *self);
+guint agora_client_get_uid (AgoraClient *self) AGORA_NOEXCEPT;
 AGORA_API
-AgoraRole agora_client_get_role (AgoraClient *self);
+AgoraRole agora_client_get_role (AgoraClient *self) AGORA_NOEXCEPT;
 AGORA_API
-const char *agora_client_get_channel (AgoraClient *self);
+const char *agora_client_get_channel (AgoraClient *self) AGORA_NOEXCEPT;
 
 AGORA_API
-guint *agora_client_dup_speakers (AgoraClient *self, gsize *n_speakers);
+guint *agora_client_dup_speakers (AgoraClient *self, gsize *n_speakers) AGORA_NOEXCEPT;
 
 AGORA_API
-GMainContext *agora_client_get_main_context (AgoraClient *self);
+GMainContext *agora_client_get_main_context (AgoraClient *self) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_init_async (AgoraClient *self, const char *app_id, GCancellable *cancellable,
-                              GAsyncReadyCallback callback, gpointer user_data);
+                              GAsyncReadyCallback callback, gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
-gboolean agora_client_init_finish (AgoraClient *self, GAsyncResult *result, GError **error);
+gboolean agora_client_init_finish (AgoraClient *self, GAsyncResult *result,
+                                   GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_join_async (AgoraClient *self, const char *token, const char *channel, guint uid,
                               GCancellable *cancellable, GAsyncReadyCallback callback,
-                              gpointer user_data);
+                              gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
 void agora_client_join_account_async (AgoraClient *self, const char *token, const char *channel,
                                       const char *account, GCancellable *cancellable,
-                                      GAsyncReadyCallback callback, gpointer user_data);
+                                      GAsyncReadyCallback callback,
+                                      gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
-guint agora_client_join_finish (AgoraClient *self, GAsyncResult *result, GError **error);
+guint agora_client_join_finish (AgoraClient *self, GAsyncResult *result,
+                                GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_rejoin_async (AgoraClient *self, const char *token, const char *channel,
                                 guint uid, const guint *speakers, gsize n_speakers,
                                 GCancellable *cancellable, GAsyncReadyCallback callback,
-                                gpointer user_data);
+                                gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
-guint agora_client_rejoin_finish (AgoraClient *self, GAsyncResult *result, GError **error);
+guint agora_client_rejoin_finish (AgoraClient *self, GAsyncResult *result,
+                                  GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_set_role_async (AgoraClient *self, AgoraRole role, GCancellable *cancellable,
-                                  GAsyncReadyCallback callback, gpointer user_data);
+                                  GAsyncReadyCallback callback, gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
-gboolean agora_client_set_role_finish (AgoraClient *self, GAsyncResult *result, GError **error);
+gboolean agora_client_set_role_finish (AgoraClient *self, GAsyncResult *result,
+                                       GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_publish_async (AgoraClient *self, GCancellable *cancellable,
-                                 GAsyncReadyCallback callback, gpointer user_data);
+                                 GAsyncReadyCallback callback, gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
-char *agora_client_publish_finish (AgoraClient *self, GAsyncResult *result, GError **error);
+char *agora_client_publish_finish (AgoraClient *self, GAsyncResult *result,
+                                   GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_unpublish_async (AgoraClient *self, GCancellable *cancellable,
-                                   GAsyncReadyCallback callback, gpointer user_data);
+                                   GAsyncReadyCallback callback, gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
-gboolean agora_client_unpublish_finish (AgoraClient *self, GAsyncResult *result, GError **error);
+gboolean agora_client_unpublish_finish (AgoraClient *self, GAsyncResult *result,
+                                        GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_update_push_url_async (AgoraClient *self, GCancellable *cancellable,
-                                         GAsyncReadyCallback callback, gpointer user_data);
+                                         GAsyncReadyCallback callback,
+                                         gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
-char *agora_client_update_push_url_finish (AgoraClient *self, GAsyncResult *result, GError **error);
+char *agora_client_update_push_url_finish (AgoraClient *self, GAsyncResult *result,
+                                           GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_subscribe_async (AgoraClient *self, guint uid, GCancellable *cancellable,
-                                   GAsyncReadyCallback callback, gpointer user_data);
+                                   GAsyncReadyCallback callback, gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
 char *agora_client_subscribe_finish (AgoraClient *self, GAsyncResult *result, int *rotation,
-                                     GError **error);
+                                     GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_unsubscribe_async (AgoraClient *self, guint uid, GCancellable *cancellable,
-                                     GAsyncReadyCallback callback, gpointer user_data);
+                                     GAsyncReadyCallback callback,
+                                     gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
-gboolean agora_client_unsubscribe_finish (AgoraClient *self, GAsyncResult *result, GError **error);
+gboolean agora_client_unsubscribe_finish (AgoraClient *self, GAsyncResult *result,
+                                          GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_mute_async (AgoraClient *self, guint uid, AgoraTarget target, gboolean mute,
                               GCancellable *cancellable, GAsyncReadyCallback callback,
-                              gpointer user_data);
+                              gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
-gboolean agora_client_mute_finish (AgoraClient *self, GAsyncResult *result, GError **error);
+gboolean agora_client_mute_finish (AgoraClient *self, GAsyncResult *result,
+                                   GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_mute_local_async (AgoraClient *self, AgoraTarget target, gboolean mute,
                                     GCancellable *cancellable, GAsyncReadyCallback callback,
-                                    gpointer user_data);
+                                    gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
-gboolean agora_client_mute_local_finish (AgoraClient *self, GAsyncResult *result, GError **error);
+gboolean agora_client_mute_local_finish (AgoraClient *self, GAsyncResult *result,
+                                         GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_set_remote_stream_type_async (AgoraClient *self, guint uid, int type,
                                                 GCancellable *cancellable,
-                                                GAsyncReadyCallback callback, gpointer user_data);
+                                                GAsyncReadyCallback callback,
+                                                gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
 gboolean agora_client_set_remote_stream_type_finish (AgoraClient *self, GAsyncResult *result,
-                                                     GError **error);
+                                                     GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_renew_token_async (AgoraClient *self, const char *token,
                                      GCancellable *cancellable, GAsyncReadyCallback callback,
-                                     gpointer user_data);
+                                     gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
-gboolean agora_client_renew_token_finish (AgoraClient *self, GAsyncResult *result, GError **error);
+gboolean agora_client_renew_token_finish (AgoraClient *self, GAsyncResult *result,
+                                          GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_leave_async (AgoraClient *self, GCancellable *cancellable,
-                               GAsyncReadyCallback callback, gpointer user_data);
+                               GAsyncReadyCallback callback, gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
-gboolean agora_client_leave_finish (AgoraClient *self, GAsyncResult *result, GError **error);
+gboolean agora_client_leave_finish (AgoraClient *self, GAsyncResult *result,
+                                    GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
-void agora_client_destroy (AgoraClient *self);
+void agora_client_destroy (AgoraClient *self) AGORA_NOEXCEPT;
 
 G_END_DECLS

@@ -102,7 +102,7 @@ bool is_final (AgoraError code) {
  *
  * Since: 0.1
  */
-GQuark agora_error_quark () {
+GQuark agora_error_quark () noexcept {
   static const GQuark quark = g_quark_from_static_string("agora-error-quark");
   return quark;
 }
@@ -119,7 +119,7 @@ GQuark agora_error_quark () {
  *
  * Since: 0.1
  */
-gboolean agora_error_is_final (const GError *error) {
+gboolean agora_error_is_final (const GError *error) noexcept {
   return error != nullptr && error->domain == AGORA_ERROR &&
          agora::client::is_final(static_cast<AgoraError>(error->code));
 }

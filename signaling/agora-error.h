@@ -75,9 +75,9 @@ typedef enum {
 } AgoraError;
 
 AGORA_API
-GQuark agora_error_quark (void);
+GQuark agora_error_quark (void) AGORA_NOEXCEPT;
 
 AGORA_API
-gboolean agora_error_is_final (const GError *error);
+gboolean agora_error_is_final (const GError *error) AGORA_NOEXCEPT;
 
 G_END_DECLS

@@ -63,7 +63,7 @@ void log_line (AgoraLogLevel level, const std::string &channel, protocol::Uid ui
  *
  * Since: 0.1
  */
-void agora_log_set_level (AgoraLogLevel level) {
+void agora_log_set_level (AgoraLogLevel level) noexcept {
   log_level = level;
 }
 
@@ -76,7 +76,7 @@ void agora_log_set_level (AgoraLogLevel level) {
  *
  * Since: 0.1
  */
-AgoraLogLevel agora_log_get_level () {
+AgoraLogLevel agora_log_get_level () noexcept {
   return static_cast<AgoraLogLevel>(log_level.load());
 }
 
@@ -93,7 +93,8 @@ AgoraLogLevel agora_log_get_level () {
  *
  * Since: 0.1
  */
-void agora_log_set_handler (AgoraLogFunc handler, gpointer user_data, GDestroyNotify destroy) {
+void agora_log_set_handler (AgoraLogFunc handler, gpointer user_data,
+                            GDestroyNotify destroy) noexcept {
   std::unique_ptr<Handler> next;
   if (handler != nullptr)
     next = std::make_unique<Handler>(Handler{handler, user_data, destroy});

@@ -45,10 +45,11 @@ typedef enum {
 typedef void (*AgoraLogFunc)(AgoraLogLevel level, const char *message, gpointer user_data);
 
 AGORA_API
-void agora_log_set_level (AgoraLogLevel level);
+void agora_log_set_level (AgoraLogLevel level) AGORA_NOEXCEPT;
 AGORA_API
-AgoraLogLevel agora_log_get_level (void);
+AgoraLogLevel agora_log_get_level (void) AGORA_NOEXCEPT;
 AGORA_API
-void agora_log_set_handler (AgoraLogFunc handler, gpointer user_data, GDestroyNotify destroy);
+void agora_log_set_handler (AgoraLogFunc handler, gpointer user_data,
+                            GDestroyNotify destroy) AGORA_NOEXCEPT;
 
 G_END_DECLS

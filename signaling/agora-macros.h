@@ -8,3 +8,11 @@
 #else
 #define AGORA_API extern
 #endif
+
+/* No C++ exception comes out of these functions: what would throw ends the process, as GLib does
+ * when memory runs out. */
+#if defined(__cplusplus)
+#define AGORA_NOEXCEPT noexcept
+#else
+#define AGORA_NOEXCEPT
+#endif

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "signaling/protocol/token.hpp"
+#include "signaling/support/guarded.hpp"
 
 namespace {
 
@@ -51,7 +52,7 @@ struct _AgoraToken {
 
 G_DEFINE_FINAL_TYPE(AgoraToken, agora_token, G_TYPE_OBJECT)
 
-static void agora_token_finalize (GObject *object) {
+static void agora_token_finalize (GObject *object) noexcept {
   delete AGORA_TOKEN(object)->priv;
   G_OBJECT_CLASS(agora_token_parent_class)->finalize(object);
 }
@@ -61,7 +62,7 @@ static void agora_token_class_init (AgoraTokenClass *klass) {
 }
 
 static void agora_token_init (AgoraToken *self) {
-  self->priv = new TokenPrivate;
+  self->priv = agora::guarded("making an AgoraToken", [] { return new TokenPrivate; });
 }
 
 /**
@@ -86,7 +87,7 @@ static void agora_token_init (AgoraToken *self) {
  */
 char *agora_token_build (AgoraTokenKind kind, const char *app_id, const char *certificate,
                          const char *channel, const char *account, AgoraRole role,
-                         gint64 expires_in, GError **error) {
+                         gint64 expires_in, GError **error) noexcept {
   g_return_val_if_fail(
       kind >= AGORA_TOKEN_KIND_ACCESS_TOKEN_007 && kind <= AGORA_TOKEN_KIND_CHANNEL_KEY_005,
       nullptr);
@@ -125,7 +126,7 @@ char *agora_token_build (AgoraTokenKind kind, const char *app_id, const char *ce
  *
  * Since: 0.1
  */
-AgoraToken *agora_token_parse (const char *text, GError **error) {
+AgoraToken *agora_token_parse (const char *text, GError **error) noexcept {
   g_return_val_if_fail(text != nullptr, nullptr);
   g_return_val_if_fail(error == nullptr || *error == nullptr, nullptr);
 
@@ -150,7 +151,7 @@ AgoraToken *agora_token_parse (const char *text, GError **error) {
  *
  * Since: 0.1
  */
-AgoraTokenKind agora_token_get_kind (AgoraToken *self) {
+AgoraTokenKind agora_token_get_kind (AgoraToken *self) noexcept {
   g_return_val_if_fail(AGORA_IS_TOKEN(self), AGORA_TOKEN_KIND_ACCESS_TOKEN_007);
   return static_cast<AgoraTokenKind>(self->priv->content.kind);
 }
@@ -165,7 +166,7 @@ AgoraTokenKind agora_token_get_kind (AgoraToken *self) {
  *
  * Since: 0.1
  */
-const char *agora_token_get_app_id (AgoraToken *self) {
+const char *agora_token_get_app_id (AgoraToken *self) noexcept {
   g_return_val_if_fail(AGORA_IS_TOKEN(self), nullptr);
   return self->priv->content.app_id.c_str();
 }
@@ -180,7 +181,7 @@ const char *agora_token_get_app_id (AgoraToken *self) {
  *
  * Since: 0.1
  */
-const char *agora_token_get_channel (AgoraToken *self) {
+const char *agora_token_get_channel (AgoraToken *self) noexcept {
   g_return_val_if_fail(AGORA_IS_TOKEN(self), nullptr);
   const auto &channel = self->priv->content.channel;
   return channel ? channel->c_str() : nullptr;
@@ -197,7 +198,7 @@ const char *agora_token_get_channel (AgoraToken *self) {
  *
  * Since: 0.1
  */
-const char *agora_token_get_account (AgoraToken *self) {
+const char *agora_token_get_account (AgoraToken *self) noexcept {
   g_return_val_if_fail(AGORA_IS_TOKEN(self), nullptr);
   const auto &uid = self->priv->content.uid;
   return uid ? uid->c_str() : nullptr;
@@ -213,7 +214,7 @@ const char *agora_token_get_account (AgoraToken *self) {
  *
  * Since: 0.1
  */
-gint64 agora_token_get_issued_at (AgoraToken *self) {
+gint64 agora_token_get_issued_at (AgoraToken *self) noexcept {
   g_return_val_if_fail(AGORA_IS_TOKEN(self), 0);
   return self->priv->content.issued_at;
 }
@@ -228,7 +229,7 @@ gint64 agora_token_get_issued_at (AgoraToken *self) {
  *
  * Since: 0.1
  */
-gint64 agora_token_get_ends_at (AgoraToken *self) {
+gint64 agora_token_get_ends_at (AgoraToken *self) noexcept {
   g_return_val_if_fail(AGORA_IS_TOKEN(self), 0);
   return self->priv->content.grant.token_ends_at;
 }
@@ -246,7 +247,8 @@ gint64 agora_token_get_ends_at (AgoraToken *self) {
  *
  * Since: 0.1
  */
-gboolean agora_token_has_privilege (AgoraToken *self, AgoraPrivilege privilege, gint64 *ends_at) {
+gboolean agora_token_has_privilege (AgoraToken *self, AgoraPrivilege privilege,
+                                    gint64 *ends_at) noexcept {
   if (ends_at)
     *ends_at = 0;
   g_return_val_if_fail(AGORA_IS_TOKEN(self), FALSE);
@@ -278,7 +280,8 @@ gboolean agora_token_has_privilege (AgoraToken *self, AgoraPrivilege privilege, 
  * Since: 0.1
  */
 gboolean agora_token_verify (AgoraToken *self, const char *app_id, const char *certificate,
-                             const char *channel, const char *account, gint64 now, GError **error) {
+                             const char *channel, const char *account, gint64 now,
+                             GError **error) noexcept {
   g_return_val_if_fail(AGORA_IS_TOKEN(self), FALSE);
   g_return_val_if_fail(app_id != nullptr, FALSE);
   g_return_val_if_fail(certificate != nullptr, FALSE);

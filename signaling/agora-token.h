@@ -54,28 +54,30 @@ G_DECLARE_FINAL_TYPE(AgoraToken, agora_token, AGORA, TOKEN, GObject)
 AGORA_API
 char *agora_token_build (AgoraTokenKind kind, const char *app_id, const char *certificate,
                          const char *channel, const char *account, AgoraRole role,
-                         gint64 expires_in, GError **error);
+                         gint64 expires_in, GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
-AgoraToken *agora_token_parse (const char *text, GError **error);
+AgoraToken *agora_token_parse (const char *text, GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
-AgoraTokenKind agora_token_get_kind (AgoraToken *self);
+AgoraTokenKind agora_token_get_kind (AgoraToken *self) AGORA_NOEXCEPT;
 AGORA_API
-const char *agora_token_get_app_id (AgoraToken *self);
+const char *agora_token_get_app_id (AgoraToken *self) AGORA_NOEXCEPT;
 AGORA_API
-const char *agora_token_get_channel (AgoraToken *self);
+const char *agora_token_get_channel (AgoraToken *self) AGORA_NOEXCEPT;
 AGORA_API
-const char *agora_token_get_account (AgoraToken *self);
+const char *agora_token_get_account (AgoraToken *self) AGORA_NOEXCEPT;
 AGORA_API
-gint64 agora_token_get_issued_at (AgoraToken *self);
+gint64 agora_token_get_issued_at (AgoraToken *self) AGORA_NOEXCEPT;
 AGORA_API
-gint64 agora_token_get_ends_at (AgoraToken *self);
+gint64 agora_token_get_ends_at (AgoraToken *self) AGORA_NOEXCEPT;
 AGORA_API
-gboolean agora_token_has_privilege (AgoraToken *self, AgoraPrivilege privilege, gint64 *ends_at);
+gboolean agora_token_has_privilege (AgoraToken *self, AgoraPrivilege privilege,
+                                    gint64 *ends_at) AGORA_NOEXCEPT;
 
 AGORA_API
 gboolean agora_token_verify (AgoraToken *self, const char *app_id, const char *certificate,
-                             const char *channel, const char *account, gint64 now, GError **error);
+                             const char *channel, const char *account, gint64 now,
+                             GError **error) AGORA_NOEXCEPT;
 
 G_END_DECLS

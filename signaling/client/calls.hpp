@@ -9,16 +9,17 @@
 
 #include "signaling/agora-client.h"
 #include "signaling/client/object.hpp"
+#include "signaling/support/guarded.hpp"
 
 namespace agora::client {
 
 // The finish function must be the one that belongs to the call: `tag` tells.
 template <typename Make>
 void start (AgoraClient *self, gpointer tag, GCancellable *cancellable,
-            GAsyncReadyCallback callback, gpointer user_data, Make make) {
+            GAsyncReadyCallback callback, gpointer user_data, Make make) noexcept {
   agora::ObjectPtr<GTask> task(g_task_new(self, cancellable, callback, user_data));
   g_task_set_source_tag(task.get(), tag);
-  core_of(self).call(std::move(task), make);
+  guarded("a call of AgoraClient", [&] { core_of(self).call(std::move(task), make); });
 }
 
 template <typename Request>
@@ -29,7 +30,7 @@ void start_request (AgoraClient *self, gpointer tag, Request request, GCancellab
   });
 }
 
-inline std::unique_ptr<Reply> finish (GAsyncResult *result, GError **error) {
+inline std::unique_ptr<Reply> finish (GAsyncResult *result, GError **error) noexcept {
   return std::unique_ptr<Reply>(
       static_cast<Reply *>(g_task_propagate_pointer(G_TASK(result), error)));
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "signaling/client/log.hpp"
+#include "signaling/support/guarded.hpp"
 
 namespace agora::client {
 namespace {
@@ -102,9 +103,11 @@ void Core::call(ObjectPtr<GTask> task, const std::function<Happening(Ticket)> &m
   happen(make(ticket));
 }
 
-void Core::happen(const Happening &happening) {
-  step(happening);
-  drain();
+void Core::happen(const Happening &happening) noexcept {
+  guarded("AgoraClient", [&] {
+    step(happening);
+    drain();
+  });
 }
 
 void Core::step(const Happening &happening) {
@@ -112,11 +115,13 @@ void Core::step(const Happening &happening) {
   std::move(actions.begin(), actions.end(), std::back_inserter(to_do_));
 }
 
-void Core::cancel(Ticket ticket) {
-  step(Cancel{ticket});
-  // Whatever the task is given, GTask returns G_IO_ERROR_CANCELLED.
-  to_do_.emplace_back(Finish{ticket, std::nullopt, 0, {}, 0});
-  drain();
+void Core::cancel(Ticket ticket) noexcept {
+  guarded("cancelling a call of AgoraClient", [&] {
+    step(Cancel{ticket});
+    // Whatever the task is given, GTask returns G_IO_ERROR_CANCELLED.
+    to_do_.emplace_back(Finish{ticket, std::nullopt, 0, {}, 0});
+    drain();
+  });
 }
 
 // A callback of the application may call in here again: its actions come after those that wait.

@@ -46,7 +46,8 @@ class Core final : private Transport::Listener {
 
   // The task is returned once, sooner or later, from the context. `make` gets the task's ticket.
   void call (ObjectPtr<GTask> task, const std::function<Happening(Ticket)> &make);
-  void happen (const Happening &happening);
+  // What comes from the loop and from the socket comes through here, or through cancel().
+  void happen (const Happening &happening) noexcept;
   // Nothing is told to the observer from now on; what waits is returned as closed.
   void quiet ();
 
@@ -65,7 +66,7 @@ class Core final : private Transport::Listener {
   void closed (const std::string &why) override;
 
   void step (const Happening &happening);
-  void cancel (Ticket ticket);
+  void cancel (Ticket ticket) noexcept;
   void drain ();
   void act (const Open &open);
   void act (const Send &send);

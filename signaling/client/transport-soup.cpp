@@ -68,13 +68,13 @@ class SoupTransport final : public Transport {
   void peer_failed (const Trouble &trouble);
   void fail_soon (Trouble trouble);
 
-  static void on_choose_answer (GObject *source, GAsyncResult *result, gpointer data);
-  static void on_choose_body (GObject *source, GAsyncResult *result, gpointer data);
-  static void on_connected (GObject *source, GAsyncResult *result, gpointer data);
+  static void on_choose_answer (GObject *source, GAsyncResult *result, gpointer data) noexcept;
+  static void on_choose_body (GObject *source, GAsyncResult *result, gpointer data) noexcept;
+  static void on_connected (GObject *source, GAsyncResult *result, gpointer data) noexcept;
   static void on_message (SoupWebsocketConnection *connection, int type, GBytes *message,
-                          gpointer data);
-  static void on_closed (SoupWebsocketConnection *connection, gpointer data);
-  static void on_error (SoupWebsocketConnection *connection, GError *error, gpointer data);
+                          gpointer data) noexcept;
+  static void on_closed (SoupWebsocketConnection *connection, gpointer data) noexcept;
+  static void on_error (SoupWebsocketConnection *connection, GError *error, gpointer data) noexcept;
   static Trouble trouble_with (const Attempt &attempt, const GError &error, const char *what);
 
   ContextPtr context_;
@@ -208,7 +208,8 @@ void SoupTransport::choose() {
                           on_choose_answer, new AttemptPtr(attempt));
 }
 
-void SoupTransport::on_choose_answer(GObject *source, GAsyncResult *result, gpointer data) {
+void SoupTransport::on_choose_answer(GObject *source, GAsyncResult *result,
+                                     gpointer data) noexcept {
   std::unique_ptr<AttemptPtr> held(static_cast<AttemptPtr *>(data));
   Attempt &attempt = **held;
   g_autoptr(GError) error = nullptr;
@@ -231,7 +232,7 @@ void SoupTransport::on_choose_answer(GObject *source, GAsyncResult *result, gpoi
   }
 }
 
-void SoupTransport::on_choose_body(GObject *source, GAsyncResult *result, gpointer data) {
+void SoupTransport::on_choose_body(GObject *source, GAsyncResult *result, gpointer data) noexcept {
   std::unique_ptr<AttemptPtr> held(static_cast<AttemptPtr *>(data));
   Attempt &attempt = **held;
   gsize size = 0;
@@ -303,7 +304,7 @@ void SoupTransport::connect(const std::string &url, unsigned timeout_ms) {
                                        new AttemptPtr(attempt));
 }
 
-void SoupTransport::on_connected(GObject *source, GAsyncResult *result, gpointer data) {
+void SoupTransport::on_connected(GObject *source, GAsyncResult *result, gpointer data) noexcept {
   std::unique_ptr<AttemptPtr> held(static_cast<AttemptPtr *>(data));
   Attempt &attempt = **held;
   g_autoptr(GError) error = nullptr;
@@ -361,7 +362,7 @@ void SoupTransport::fail_soon(Trouble trouble) {
 }
 
 void SoupTransport::on_message(SoupWebsocketConnection *, int type, GBytes *message,
-                               gpointer data) {
+                               gpointer data) noexcept {
   auto *self = static_cast<SoupTransport *>(data);
   gsize size = 0;
   const auto *bytes = static_cast<const char *>(g_bytes_get_data(message, &size));
@@ -371,11 +372,11 @@ void SoupTransport::on_message(SoupWebsocketConnection *, int type, GBytes *mess
     self->listener_->garbled("a binary frame: expected text");
 }
 
-void SoupTransport::on_error(SoupWebsocketConnection *, GError *error, gpointer data) {
+void SoupTransport::on_error(SoupWebsocketConnection *, GError *error, gpointer data) noexcept {
   static_cast<SoupTransport *>(data)->stream_error_ = error->message;
 }
 
-void SoupTransport::on_closed(SoupWebsocketConnection *connection, gpointer data) {
+void SoupTransport::on_closed(SoupWebsocketConnection *connection, gpointer data) noexcept {
   auto *self = static_cast<SoupTransport *>(data);
   std::string why = describe_close(soup_websocket_connection_get_close_code(connection),
                                    soup_websocket_connection_get_close_data(connection));
