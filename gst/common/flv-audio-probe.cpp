@@ -34,6 +34,10 @@ GstPadProbeReturn filter_data (GstPadProbeInfo *info, FlvAudioFilter &filter) {
   if (first)
     gst_buffer_copy_into(filtered, first,
                          static_cast<GstBufferCopyFlags>(GST_BUFFER_COPY_TIMESTAMPS), 0, -1);
+  // flvdemux looks for a header at the offset 0 alone, and so for that of another stream, too. What
+  // begins with a tag has no place that it need know of.
+  GST_BUFFER_OFFSET(filtered) = out.front() == 'F' ? 0 : GST_BUFFER_OFFSET_NONE;
+  GST_BUFFER_OFFSET_END(filtered) = GST_BUFFER_OFFSET_NONE;
   gst_mini_object_unref(static_cast<GstMiniObject *>(GST_PAD_PROBE_INFO_DATA(info)));
   if (first) {
     GST_PAD_PROBE_INFO_DATA(info) = filtered;

@@ -292,6 +292,24 @@ const Input changes[] = {
     {"flv", "audiotestsrc ! voaacenc ! flvmux streamable=true"},
 };
 
+// One FLV stream after another: the second one has a header, too.
+void test_flv_again () {
+  if (!have_server())
+    return;
+  Script script;
+  script.url = server_url("flv-again");
+  set_script(&script);
+  const std::string stream =
+      " samplesperbuffer=480 ! audio/x-raw,rate=48000,channels=1 ! voaacenc ! "
+      "flvmux streamable=true ! both. ";
+  Run run("concat name=both" + sink() + " audiotestsrc num-buffers=100" + stream + "audiotestsrc" +
+          stream);
+  run.play();
+  Ear ear(script.url);
+  ear.hear(3 * GST_SECOND);
+  g_assert_cmpuint(ear.last(), >, 2500 * GST_MSECOND);
+}
+
 void test_bad_caps () {
   Script script;
   set_script(&script);
@@ -432,6 +450,7 @@ int main (int argc, char **argv) {
     g_test_add_func("/sink/file/flv-with-video", test_file_flv_with_video);
     g_test_add_func("/sink/file/flv-mp3", test_file_flv_mp3);
     g_test_add_func("/sink/file/loas", test_file_loas);
+    g_test_add_func("/sink/change/flv-again", test_flv_again);
     g_test_add_func("/sink/file/flv-newer-video", test_flv_newer_video);
     g_test_add_func("/sink/file/flv-below-zero", test_flv_below_zero);
     g_test_add_func("/sink/bad/flv-without-configuration", test_flv_without_configuration);
