@@ -156,6 +156,47 @@ def twice(root, names):
     return problems
 
 
+class Paths:
+    """What documents and comments may name: files, also without their suffix, and folders."""
+
+    QUOTED = re.compile(r'`([\w-]+/[\w./-]*)`')
+    LINK = re.compile(r'\]\(([^)#:\s]+)[)#]')
+    COMMENT = re.compile(r'\b((?:docs|gst|signaling|tests)/[\w./-]+\.(?:cpp|hpp|c|h|py|md))\b')
+    # Of tests/run and the fuzzers; no part of the tree.
+    MADE = ('tests/out',)
+
+    def __init__(self, root):
+        self.root = root
+        self.known, self.folders = set(self.MADE), set()
+        for name in tracked(root):
+            path = Path(name)
+            self.folders.update(folder.name for folder in path.parents)
+            for each in (path, path.with_suffix(''), *path.parents):
+                # Documents name a file from its room on: `sink/input-chain`.
+                self.known.update('/'.join(each.parts[at:]) for at in range(len(each.parts)))
+
+    def named(self, name, line):
+        """The paths of a line that look like ours."""
+        if name.endswith('.md'):
+            for path in self.QUOTED.findall(line):
+                # NAME stands for any.
+                if path.split('/')[0] in self.folders and not re.search(r'[A-Z]{2}', path):
+                    yield path, path.rstrip('/') in self.known
+            for path in self.LINK.findall(line):
+                yield path, (Path(self.root) / name).parent.joinpath(path).exists()
+        elif not line.lstrip().startswith('#include'):
+            for path in self.COMMENT.findall(line):
+                yield path, path in self.known
+
+    def problems(self, name):
+        try:
+            lines = (Path(self.root) / name).read_text(encoding='utf-8').split('\n')
+        except UnicodeDecodeError:
+            return []
+        return [f'line {number}: there is no {path}' for number, line in enumerate(lines, 1)
+                for path, known in self.named(name, line) if not known]
+
+
 def report(number, name, problems):
     print(f'{"not ok" if problems else "ok"} {number} - {name}', flush=True)
     for problem in problems:
@@ -167,11 +208,15 @@ def style(root):
     names = list(code(root))
     problems = format_problems(root, [name for name in names if Path(name).suffix in CPP])
     doubles = twice(root, names)
+    paths = Paths(root)
+    documents = [name for name in tracked(root) if name.endswith('.md')]
     bad = 0
     for number, name in enumerate(names, 1):
         bad += report(number, name, problems.get(name, []) + rule_problems(root, name) +
-                      arrow_problems(root, name) + doubles.get(name, []))
-    print(f'1..{len(names)}')
+                      arrow_problems(root, name) + doubles.get(name, []) + paths.problems(name))
+    for number, name in enumerate(documents, len(names) + 1):
+        bad += report(number, name, paths.problems(name))
+    print(f'1..{len(names) + len(documents)}')
     return bad or not names
 
 

@@ -15,7 +15,7 @@ namespace {
 
 using namespace agora::protocol;
 
-// What the seeds were made with: tests/unit/token-test.cpp.
+// What the seeds were made with: tests/unit/protocol/token-test.cpp.
 constexpr std::string_view app_id = "0123456789abcdefABCDEF9876543210";
 constexpr std::string_view certificate = "fedcba98765432100123456789ABCDEF";
 constexpr std::string_view channel = "la chambre bleue";
