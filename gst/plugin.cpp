@@ -16,4 +16,4 @@ static gboolean plugin_init (GstPlugin *plugin) {
 
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, agora,
                   "Speaks into and listens to voice channels", plugin_init, AGORA_VERSION, "LGPL",
-                  "agora", "Unknown package origin")
+                  AGORA_PACKAGE, AGORA_PACKAGE_ORIGIN)
