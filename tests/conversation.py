@@ -7,6 +7,7 @@ them Allison's voice goes through plain rtmp2sink and rtmp2src and the same ngin
 
 import argparse
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -331,13 +332,14 @@ def judge(said, sound, lead):
 
 def invite(gateway):
     where = f'gateway={gateway.ws} app-id=demo channel=room'
+    build = os.path.relpath(Path(shutil.which('agora-gateway')).parent.parent.parent)
     print(f'''
 The gateway goes on at {gateway.ws}. In other terminals, each after
-  meson devenv -C {os.path.relpath(Path(shutil.which('agora-gateway')).parent.parent.parent)}
+  meson devenv -C {shlex.quote(build)} -w .
 try:
   gst-launch-1.0 audiotestsrc is-live=true ! agorasink {where}
   gst-launch-1.0 agorasrc {where} ! audioconvert ! audioresample ! autoaudiosink
-  gst-launch-1.0 agorasrc {where} ! audioconvert ! audioresample ! wavenc ! filesink location=heard.wav
+  gst-launch-1.0 -e agorasrc {where} ! audioconvert ! audio/x-raw,format=S16LE ! wavenc ! filesink location=heard.wav
 Ctrl-C ends it.''', flush=True)
     while gateway.running():
         GLib.timeout_add(200, lambda: GLib.SOURCE_REMOVE)
