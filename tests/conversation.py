@@ -375,8 +375,8 @@ def main():
             print(f'  rtmp2sink to rtmp2src through the same nginx, at the same time: '
                   f'{delay * 1000:.0f} ms ({match})')
             headroom = Gst.ElementFactory.make('agorasrc').get_property('latency')
-            print(f"  agorasrc's is larger by its property `latency`, {headroom} ms by default: the\n"
-                  '  headroom that lets it play on without a gap when packets come late.')
+            print(f"  What agorasrc takes more is part of its property `latency` ({headroom} ms by default): it\n"
+                  '  holds sound back, so that it plays on without a gap when packets come late.')
         print('Both were heard, all of it.' if good else 'That is NOT what was said.')
         if options.keep:
             try:
