@@ -103,7 +103,7 @@ class Match:
 
     def __str__(self):
         text = (f'correlation {self.correlation:.3f}, level {self.level:+.1f} dB, '
-                f'moved {self.drift:+.2f} ms on the way')
+                f'delay changed by {self.drift:+.2f} ms')
         if self.gaps:
             text += f', {len(self.gaps)} gaps: ' + ', '.join(
                 f'{length:.0f} ms at {at:.2f} s' for at, length in self.gaps[:5])
