@@ -12,6 +12,7 @@
 #include "gst/common/codecs.hpp"
 #include "gst/common/failures.hpp"
 #include "gst/common/flv-audio-probe.hpp"
+#include "gst/sink/encoder-tail.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
 #define GST_CAT_DEFAULT agora_sink_debug
@@ -79,9 +80,18 @@ GstPadProbeReturn InputChain::on_exit(GstPad *, GstPadProbeInfo *info, gpointer 
     self->came_out_ = true;
     return GST_PAD_PROBE_OK;
   }
-  const bool drained =
-      self->draining_ && GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS;
-  return drained ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_SEGMENT:
+      if (self->encoder_)
+        GST_PAD_PROBE_INFO_DATA(info) = segment_with_tail(event, self->encoder_, self->priming_);
+      break;
+    case GST_EVENT_EOS:
+      return self->draining_ ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
+    default:
+      break;
+  }
+  return GST_PAD_PROBE_OK;
 }
 
 GstCaps *InputChain::template_caps() {
@@ -376,6 +386,7 @@ bool InputChain::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chai
       encoder_ = make_encoder();
       if (!encoder_)
         return false;
+      push_silence_before_eos(encoder_, priming_);
       chain.push_back(encoder_);
       return kind == Kind::raw || fit_decoded(caps);
     case Kind::none:

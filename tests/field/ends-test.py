@@ -39,6 +39,10 @@ class EndsTest(kit.FieldCase):
                 # A tone is like itself a period later: the words tell where it is.
                 self.assert_heard(self.voice[:int(2.5 * heard.RATE)], sound)
 
+    def test_a_file_ends(self):
+        line = f'filesrc location={self.file} ! wavparse ! audioconvert ! audioresample'
+        self.check(self.sent({room: line for room in LATENCIES}, **LATENCIES))
+
     def test_a_pusher_goes(self):
         """The socket is closed, or the member leaves, and no more is said."""
         configuration, frames = kit.aac(numpy.concatenate([heard.silence(kit.LEAD), self.voice]))

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
+// The end of what an encoder was given: its look-ahead holds it back, and not every encoder gives
+// it at EOS.
+#pragma once
+
+#include <gst/gst.h>
+
+namespace agora {
+
+// Before each EOS that reaches `encoder` after sound, as much silence goes in as brings out the
+// last sample. `lookahead` in samples; 0: not known.
+void push_silence_before_eos (GstElement *encoder, unsigned lookahead);
+
+// The frames that the silence brings out begin after the end of the sound, by their timestamps.
+// Takes a SEGMENT event, and gives one whose stop leaves them room. `encoder` as above.
+GstEvent *segment_with_tail (GstEvent *event, GstElement *encoder, unsigned lookahead);
+
+}  // namespace agora
