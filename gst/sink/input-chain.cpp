@@ -78,20 +78,45 @@ GstPadProbeReturn InputChain::on_exit(GstPad *, GstPadProbeInfo *info, gpointer 
   auto *self = static_cast<InputChain *>(data);
   if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
     self->came_out_ = true;
+    GST_PAD_PROBE_INFO_DATA(info) = self->placed(GST_PAD_PROBE_INFO_BUFFER(info));
     return GST_PAD_PROBE_OK;
   }
   GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
   switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_SEGMENT:
+    case GST_EVENT_CAPS: {
+      GstCaps *caps = nullptr;
+      gst_event_parse_caps(event, &caps);
+      self->frame_duration_ = AacFormat::of(caps).frame_duration();
+      break;
+    }
+    case GST_EVENT_SEGMENT: {
+      const GstSegment *segment = nullptr;
+      gst_event_parse_segment(event, &segment);
+      self->counts_ = segment->format == GST_FORMAT_TIME && segment->rate > 0;
+      self->count_.reset();
       if (self->encoder_)
         GST_PAD_PROBE_INFO_DATA(info) = segment_with_tail(event, self->encoder_, self->priming_);
       break;
+    }
     case GST_EVENT_EOS:
       return self->draining_ ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
     default:
       break;
   }
   return GST_PAD_PROBE_OK;
+}
+
+// The frame sink paces frames by their timestamps, so those have to go on as the sound does.
+GstBuffer *InputChain::placed(GstBuffer *frame) {
+  const GstClockTime stamp = GST_BUFFER_PTS(frame);
+  if (!counts_ || !GST_CLOCK_TIME_IS_VALID(stamp))
+    return frame;
+  const GstClockTime at = count_.place(stamp, frame_duration_);
+  if (at == stamp)
+    return frame;
+  frame = gst_buffer_make_writable(frame);
+  GST_BUFFER_PTS(frame) = at;
+  return frame;
 }
 
 GstCaps *InputChain::template_caps() {
@@ -508,6 +533,8 @@ void InputChain::reset() {
   starvation_.reset();
   came_out_ = false;
   priming_ = 0;
+  counts_ = false;
+  count_.reset();
   kind_ = Kind::none;
   refused_ = false;
 }

@@ -12,6 +12,7 @@
 
 #include "gst/common/flv-audio-filter.hpp"
 #include "gst/common/gst-ptr.hpp"
+#include "gst/sink/frame-count.hpp"
 #include "gst/sink/starvation.hpp"
 
 namespace agora {
@@ -70,6 +71,7 @@ class InputChain {
   void refuse (const GstCaps *caps);
   std::string why_silent () const;
   void guard_demuxer (GstElement *demuxer);
+  GstBuffer *placed (GstBuffer *frame);
 
   static GstPadProbeReturn on_decoded (GstPad *pad, GstPadProbeInfo *info, gpointer self);
   static GstPadProbeReturn on_exit (GstPad *pad, GstPadProbeInfo *info, gpointer self);
@@ -96,6 +98,10 @@ class InputChain {
   std::shared_ptr<FlvAudioFilter> filter_;
   Starvation starvation_;  // streaming thread
   bool came_out_ = false;  // a frame, at the exit; streaming thread
+  // Of the frames at the exit; streaming thread.
+  FrameCount count_;
+  GstClockTime frame_duration_ = 0;
+  bool counts_ = false;  // their segment runs forwards, in time
   unsigned bitrate_ = 0;
   unsigned priming_ = 0;
 };

@@ -56,6 +56,18 @@ class NeverTest(kit.FieldCase):
         said = self.warnings(speaker, 'sink') + [line for line in speaker.output().splitlines() if line.startswith('ERROR')]
         self.assertTrue(said, f'ended with {status} and without a word\n{speaker.tail()}')
 
+    def test_file_without_time(self):
+        """All stamps are 0: it is heard whole, or the sink says why not."""
+        voice, config, frames = self.aac_speech('carlo', 5)
+        path = self.tmp / 'same.flv'
+        path.write_bytes(kit.flv(kit.spoken(config, frames, [0 for _ in frames]), flags=4))
+        sounds = self.sent({'same': f'filesrc location={path}'})
+        if self.said['same']:
+            print(f'{self.id()}: {self.said["same"][0]}')
+            self.assertEqual(len(self.said['same']), 1)
+        else:
+            self.each_heard(voice, sounds)
+
     def test_live_without_a_configuration(self):
         """An endless one gets its warning after 5 s, and one is all."""
         speaker = self.line(f'fdsrc ! agorasink name=sink {self.where(8)}', stdin=subprocess.PIPE)

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Where frames are placed whose timestamps share a value, stand still, jitter, have holes, go back,
+// or come by a clock that isn't ours.
+#include "gst/sink/frame-count.hpp"
+
+#include <cmath>
+#include <functional>
+#include <random>
+
+namespace {
+
+using agora::FrameCount;
+
+constexpr double kFrame = 1024.0 / 48;  // ms
+constexpr int kFrames = 3000;
+
+GstClockTime stamp (double ms) {
+  return static_cast<GstClockTime>(std::llround(std::max(ms, 0.0) * GST_MSECOND));
+}
+
+double clock_jitter (int n) {
+  std::minstd_rand random(n + 1);
+  random.discard(3);
+  return std::uniform_real_distribution<>(-20, 20)(random);
+}
+
+struct Case {
+  const char *name;
+  std::function<double(int)> stamped;  // ms, of the nth frame
+  std::function<double(int)> right;    // ms
+  double off;                          // by how much a frame may be misplaced, in ms
+  double gap;                          // at most so much between two frames where no hole is
+};
+
+const Case cases[] = {
+    {"exact", [] (int n) { return n * kFrame; }, [] (int n) { return n * kFrame; }, 0.01, 0.01},
+    {"all-0", [] (int) { return 0.0; }, [] (int n) { return n * kFrame; }, 0.01, 0.01},
+    {"pairs", [] (int n) { return (n / 2) * 2 * kFrame; }, [] (int n) { return n * kFrame; }, 0.01,
+     0.01},
+    {"tens", [] (int n) { return (n / 10) * 10 * kFrame; }, [] (int n) { return n * kFrame; }, 0.01,
+     0.01},
+    {"whole-ms", [] (int n) { return std::floor(n * kFrame); }, [] (int n) { return n * kFrame; },
+     1.01, 1.01},
+    {"by-clock", [] (int n) { return 100 + n * kFrame + clock_jitter(n); },
+     [] (int n) { return 100 + n * kFrame; }, 40, 40},
+    {"fast-clock", [] (int n) { return n * kFrame * 0.999; },
+     [] (int n) { return n * kFrame * 0.999; }, 0.1, 0.01},
+    {"fast-clock-pairs", [] (int n) { return (n / 2) * 2 * kFrame * 0.999; },
+     [] (int n) { return n * kFrame * 0.999; }, 0.2, 0.01},
+    {"hole", [] (int n) { return n * kFrame + (n < 50 ? 0 : 400); },
+     [] (int n) { return n * kFrame + (n < 50 ? 0 : 400); }, 0.01, 400.01},
+    {"hole-in-pairs", [] (int n) { return (n / 2) * 2 * kFrame + (n < 50 ? 0 : 400); },
+     [] (int n) { return n * kFrame + (n < 50 ? 0 : 400); }, 0.01, 400.01},
+    {"begins-anew", [] (int n) { return (n % 1000) * kFrame; },
+     [] (int n) { return (n % 1000) * kFrame; }, 0.01, 0.01},
+};
+
+bool holds (const Case &row) {
+  FrameCount count;
+  double worst = 0;
+  double gap = 0;
+  double end = 0;
+  for (int n = 0; n < kFrames; n++) {
+    const double at =
+        static_cast<double>(count.place(stamp(row.stamped(n)), stamp(kFrame))) / GST_MSECOND;
+    worst = std::max(worst, std::abs(at - row.right(n)));
+    gap = n == 0 ? 0 : std::max(gap, at - end);
+    end = at + kFrame;
+  }
+  g_print("# %s: misplaced by up to %.2f ms, gaps up to %.2f ms\n", row.name, worst, gap);
+  return worst <= row.off && gap <= row.gap;
+}
+
+}  // namespace
+
+int main () {
+  g_print("1..%zu\n", std::size(cases));
+  int failed = 0;
+  int number = 0;
+  for (const Case &row : cases) {
+    const bool ok = holds(row);
+    failed += !ok;
+    g_print("%sok %d - %s\n", ok ? "" : "not ", ++number, row.name);
+  }
+  return failed;
+}
