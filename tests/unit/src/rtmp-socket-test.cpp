@@ -9,6 +9,9 @@
 #include <sys/socket.h>
 
 #include <string>
+#include <vector>
+
+#include "gst/common/gst-ptr.hpp"
 
 namespace {
 
@@ -23,8 +26,7 @@ class Server {
     g_signal_connect(
         service_, "incoming",
         G_CALLBACK(+[] (GSocketService *, GSocketConnection *one, GObject *, Server *self) {
-          g_object_ref(one);
-          self->last_ = one;
+          self->taken_.emplace_back(G_SOCKET_CONNECTION(g_object_ref(one)));
           return TRUE;
         }),
         this);
@@ -39,7 +41,7 @@ class Server {
 
  private:
   GSocketService *service_;
-  GSocketConnection *last_ = nullptr;  // kept: it would be closed
+  std::vector<ObjectPtr<GSocketConnection>> taken_;  // kept: they would be closed
   guint16 port_;
 };
 
