@@ -7,6 +7,9 @@ namespace agora::test {
 
 namespace {
 
+// Stamps in nanoseconds are off by less.
+constexpr double kRounding = 1e-6;
+
 double seconds (GstClockTime time) {
   return static_cast<double>(time) / GST_SECOND;
 }
@@ -35,8 +38,11 @@ GstPadProbeReturn Ear::heard(GstPad *, GstPadProbeInfo *info, gpointer data) {
   std::lock_guard lock(self->mutex_);
   if (self->begin_ < 0)
     self->begin_ = seconds(GST_BUFFER_PTS(buffer));
+  const double at = seconds(GST_BUFFER_PTS(buffer));
+  if (self->moves_.empty() || std::fabs(at - self->end_) > kRounding)
+    self->moves_.push_back({self->sound_.size() / 2, at});
   self->sound_.insert(self->sound_.end(), samples, samples + count);
-  self->end_ = seconds(GST_BUFFER_PTS(buffer)) + static_cast<double>(count) / 2 / kRate;
+  self->end_ = at + static_cast<double>(count) / 2 / kRate;
   gst_buffer_unmap(buffer, &map);
   return GST_PAD_PROBE_OK;
 }
@@ -81,11 +87,14 @@ std::vector<double> Ear::bursts() const {
   std::vector<double> found;
   double power = 0, moment = 0, last = -1;
   const std::size_t frames = sound_.size() / 2;
+  auto move = moves_.begin();
   for (std::size_t i = 0; i < frames; i++) {
-    const double at = static_cast<double>(i) / kRate;
+    while (move + 1 != moves_.end() && (move + 1)->frame <= i)
+      ++move;
+    const double at = move->at + static_cast<double>(i - move->frame) / kRate;
     // A burst that isn't over has no middle yet.
     if (power > 0 && at > last + apart) {
-      found.push_back(base + begin_ + moment / power);
+      found.push_back(base + moment / power);
       power = moment = 0;
     }
     const double value = sound_[2 * i];

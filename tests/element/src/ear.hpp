@@ -28,7 +28,8 @@ class Ear {
   double tone (double hertz, int channel, double ms = 100, double from = -1) const;
   // Running time up to which it has heard, in seconds; on the clock with `absolute`.
   double until (bool absolute = false) const;
-  // When bursts of sound were in their middle, seconds on the clock.
+  // When bursts of sound were in their middle, seconds on the clock. By the stamps of the buffers:
+  // what is at a speaker's pad is put right there within its first seconds.
   std::vector<double> bursts () const;
   // By how much the sound so far is shorter than its time stamps say, in seconds.
   double missing () const;
@@ -42,6 +43,12 @@ class Ear {
 
   mutable std::mutex mutex_;  // guards all below
   std::vector<float> sound_;
+  // Where stamps went on from elsewhere than where the sound before ended.
+  struct Move {
+    std::size_t frame;
+    double at;  // running time
+  };
+  std::vector<Move> moves_;
   double begin_ = -1;  // running time of the first sample
   double end_ = 0;
 };

@@ -449,6 +449,54 @@ void test_both () {
     }
 }
 
+// Sessions that begin with what has waited for them, or with a first frame that is late: soon a
+// frame is at its pad at the moment at which the mix plays it, whatever its session began with.
+void test_beginnings () {
+  struct Beginning {
+    const char *name;
+    int waited;      // frames that come at once
+    double late_ms;  // the first one, of the others
+  };
+  constexpr Beginning beginnings[] = {
+      {"at once", 0, 0}, {"late", 0, 13}, {"waited", 16, 0}, {"waited, late", 7, 9}};
+  for (const Beginning &each : beginnings) {
+    PlayoutTimeline timeline(kRate, kDelay);
+    const double begin = 1;
+    double off = 0, mixed = -1;
+    int next_block = 0;
+    for (int i = 0; i < 300; i++) {
+      // Captured at i * kLength, sent when it is whole, and here when the session has begun.
+      const double sent = (i + 1) * kLength;
+      const double opened = (each.waited + 1) * kLength + each.late_ms / 1e3;
+      const std::int64_t now = std::llround((begin + std::max(sent, opened)) * kSecond);
+      const std::int64_t stamp = std::llround(i * kLength * 1e3) * 1'000'000;
+      const double due =
+          double(timeline.place(stamp, now, std::llround(kLength * kSecond), true)) / kSecond;
+      if (i >= 100)
+        off = std::max(off, std::fabs(due - begin - sent - double(kDelay) / kSecond));
+      // A click in one of the last frames.
+      std::vector<float> sound(kFrame, 0.f);
+      if (i == 250)
+        std::fill_n(sound.begin(), 48, 0.5f);
+      timeline.push(stamp, now + 200'000, sound.data(), kFrame, kRate, 1);
+      for (; next_block * double(kBlock) / kRate < double(now) / kSecond; next_block++) {
+        const double at = next_block * double(kBlock) / kRate;
+        const float *samples = nullptr;
+        if (timeline.pull(std::llround(at * kSecond), kBlock, &samples) == 0)
+          continue;
+        for (std::size_t k = 0; k < kBlock && mixed < 0; k++)
+          if (samples[k] > 0.1f)
+            mixed = at + double(k) / kRate;
+      }
+    }
+    const double expected = begin + 251 * kLength + double(kDelay) / kSecond;
+    g_test_message("%s: pad %.2f ms off, mix %+.2f ms", each.name, off * 1e3,
+                   (mixed - expected) * 1e3);
+    g_assert_cmpfloat(off, <, 0.002);
+    g_assert_cmpfloat(std::fabs(mixed - expected), <, 0.005);
+  }
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -465,5 +513,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/stamps/hostile", test_hostile);
   g_test_add_func("/stamps/encoded", test_encoded);
   g_test_add_func("/stamps/both", test_both);
+  g_test_add_func("/stamps/beginnings", test_beginnings);
   return g_test_run();
 }
