@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <utility>
@@ -19,6 +20,10 @@ namespace {
 // Further behind the clock than this beyond the pipeline's latency, and the past is left out:
 // playing it would make every listener that late.
 constexpr GstClockTime kMaxBehind = 200 * GST_MSECOND;
+// A pipeline that was flushed counts running time anew once its sinks have sound, mostly at once;
+// no longer than this is waited for it.
+constexpr auto kNewBase = std::chrono::milliseconds(300);
+constexpr auto kLookAgain = std::chrono::milliseconds(5);
 // The next block is never made so early: running time began anew, after a flushing seek of a file
 // that is mixed with it for example.
 constexpr GstClockTime kMaxAhead = 100 * GST_MSECOND;
@@ -32,6 +37,9 @@ struct State {
   guint64 next_frame = 0;   // streaming thread: running time of the next block, in frames
   bool discont = true;      // streaming thread
   bool told_clock = false;  // streaming thread
+  // By a seek; the first block is still to come, or was given out. Under the stream lock.
+  enum class Flush { none, asked, begun } flush = Flush::none;
+  GstClockTime base_time = 0;  // streaming thread: of the last block
 
   // Guards what follows; taken before the OBJECT_LOCK.
   std::mutex mutex;
@@ -145,6 +153,34 @@ static void follow_running_time (GstAgoraMixSrc *src, guint64 live) {
     self.next_frame = std::max(self.next_frame, live);
 }
 
+// Flushed, sinks count from 0, and wait for a first buffer: a silent block at 0, at once. The
+// clock's time is another one than theirs until they have it.
+static GstBuffer *first_after_flush (State &self) {
+  const auto frames = static_cast<guint>(
+      gst_util_uint64_scale(agora::kMixBlock, static_cast<guint64>(self.info.rate), GST_SECOND));
+  const gsize size = static_cast<gsize>(frames) * GST_AUDIO_INFO_BPF(&self.info);
+  GstBuffer *out = gst_buffer_new_allocate(nullptr, size, nullptr);
+  gst_buffer_memset(out, 0, 0, size);
+  GST_BUFFER_PTS(out) = 0;
+  GST_BUFFER_DURATION(out) = agora::kMixBlock;
+  GST_BUFFER_OFFSET(out) = 0;
+  GST_BUFFER_OFFSET_END(out) = frames;
+  GST_BUFFER_FLAG_SET(out, GST_BUFFER_FLAG_GAP);
+  GST_BUFFER_FLAG_SET(out, GST_BUFFER_FLAG_DISCONT);
+  return out;
+}
+
+// Nobody is told when the base time changes. False: unlocked.
+static bool await_new_base (GstAgoraMixSrc *src) {
+  State &self = *src->state;
+  const auto until = std::chrono::steady_clock::now() + kNewBase;
+  std::unique_lock lock(self.mutex);
+  while (!self.unlocked && gst_element_get_base_time(GST_ELEMENT(src)) == self.base_time &&
+         std::chrono::steady_clock::now() < until)
+    self.changed.wait_for(lock, kLookAgain);
+  return !self.unlocked;
+}
+
 static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer **buffer) {
   GstAgoraMixSrc *src = GST_AGORA_MIX_SRC(push_src);
   State &self = *src->state;
@@ -153,7 +189,20 @@ static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer *
   if (!clock)
     return GST_FLOW_FLUSHING;
 
-  const GstClockTime base = gst_element_get_base_time(element);
+  if (self.flush == State::Flush::asked) {
+    self.flush = State::Flush::begun;
+    *buffer = first_after_flush(self);
+    return GST_FLOW_OK;
+  }
+  if (self.flush == State::Flush::begun) {
+    if (!await_new_base(src))
+      return GST_FLOW_FLUSHING;
+    self.flush = State::Flush::none;
+    self.next_frame = 0;
+    self.discont = true;
+  }
+
+  const GstClockTime base = self.base_time = gst_element_get_base_time(element);
   const GstClockTime now = gst_clock_get_time(clock);
   const GstClockTime running = now > base ? now - base : 0;
   const guint64 rate = self.info.rate;
@@ -220,6 +269,7 @@ static gboolean gst_agora_mix_src_start (GstBaseSrc *src) {
   self.next_frame = 0;
   self.discont = true;
   self.told_clock = false;
+  self.flush = State::Flush::none;
   self.skipped = 0;
   return TRUE;
 }
@@ -232,11 +282,46 @@ static gboolean gst_agora_mix_src_query (GstBaseSrc *src, GstQuery *query) {
     gst_query_set_latency(query, TRUE, agora::kMixLatency, GST_CLOCK_TIME_NONE);
     return TRUE;
   }
+  if (GST_QUERY_TYPE(query) == GST_QUERY_SEEKING) {
+    GstFormat format = GST_FORMAT_UNDEFINED;
+    gst_query_parse_seeking(query, &format, nullptr, nullptr, nullptr);
+    gst_query_set_seeking(query, format, FALSE, 0, -1);
+    return TRUE;
+  }
   return GST_BASE_SRC_CLASS(gst_agora_mix_src_parent_class)->query(src, query);
+}
+
+// What plays live has no position. But audiomixer forwards a seek to all that it mixes, and waits
+// for each of them to flush: so one that flushes, and asks for nothing that can't be, does just
+// that.
+static bool only_flushes (GstEvent *event) {
+  gdouble rate = 0;
+  GstFormat format = GST_FORMAT_UNDEFINED;
+  GstSeekFlags flags = GST_SEEK_FLAG_NONE;
+  gst_event_parse_seek(event, &rate, &format, &flags, nullptr, nullptr, nullptr, nullptr);
+  return (flags & GST_SEEK_FLAG_FLUSH) && format == GST_FORMAT_TIME && rate == 1;
+}
+
+// The base class flushes for seeks only if they are possible; query() tells the rest of the world.
+static gboolean gst_agora_mix_src_is_seekable (GstBaseSrc *) {
+  return TRUE;
+}
+
+// Wherever it is asked to go, it goes on live; also called as it starts. Under the stream lock.
+static gboolean gst_agora_mix_src_do_seek (GstBaseSrc *src, GstSegment *segment) {
+  State &self = *GST_AGORA_MIX_SRC(src)->state;
+  if (segment->flags & GST_SEGMENT_FLAG_RESET)
+    self.flush = State::Flush::asked;
+  gst_segment_init(segment, GST_FORMAT_TIME);
+  return TRUE;
 }
 
 static gboolean gst_agora_mix_src_event (GstBaseSrc *src, GstEvent *event) {
   State &self = *GST_AGORA_MIX_SRC(src)->state;
+  if (GST_EVENT_TYPE(event) == GST_EVENT_SEEK && !only_flushes(event)) {
+    GST_INFO_OBJECT(src, "refused: of seeks, only a flushing one in time, at rate 1, is followed");
+    return FALSE;
+  }
   if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY) {
     GstClockTime latency;
     gst_event_parse_latency(event, &latency);
@@ -266,6 +351,8 @@ static void gst_agora_mix_src_class_init (GstAgoraMixSrcClass *klass) {
   base->unlock = gst_agora_mix_src_unlock;
   base->unlock_stop = gst_agora_mix_src_unlock_stop;
   base->start = gst_agora_mix_src_start;
+  base->is_seekable = gst_agora_mix_src_is_seekable;
+  base->do_seek = gst_agora_mix_src_do_seek;
   base->query = gst_agora_mix_src_query;
   base->event = gst_agora_mix_src_event;
   GST_PUSH_SRC_CLASS(klass)->create = gst_agora_mix_src_create;

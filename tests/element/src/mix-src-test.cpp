@@ -9,7 +9,9 @@
 #include <condition_variable>
 #include <ctime>
 #include <functional>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 #include "gst/common/gst-ptr.hpp"
 #include "gst/src/mix-src.hpp"
@@ -164,13 +166,100 @@ void test_answers () {
   g_assert_true(gst_pad_query(pad, seeking));
   gst_query_parse_seeking(seeking, nullptr, &seekable, nullptr, nullptr);
   g_assert_false(seekable);
-  for (const auto flags : {GST_SEEK_FLAG_NONE, GST_SEEK_FLAG_FLUSH})
-    g_assert_false(
-        gst_pad_send_event(pad, gst_event_new_seek(1, GST_FORMAT_TIME, flags, GST_SEEK_TYPE_SET, 0,
-                                                   GST_SEEK_TYPE_NONE, 0)));
+  const auto refused = [&] (double rate, GstFormat format, GstSeekFlags flags) {
+    return !gst_pad_send_event(
+        pad, gst_event_new_seek(rate, format, flags, GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_NONE, 0));
+  };
+  g_assert_true(refused(1, GST_FORMAT_TIME, GST_SEEK_FLAG_NONE));
+  g_assert_true(refused(1, GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH));
+  g_assert_true(refused(-1, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH));
+  g_assert_true(refused(2, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH));
   // What a slow sink says changes nothing.
   gst_pad_send_event(pad, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2, GST_SECOND, GST_SECOND));
   rig.skip(20);
+}
+
+// What goes out of a pad: FLUSH_START, FLUSH_STOP and SEGMENT.
+struct Sent {
+  static GstPadProbeReturn note (GstPad *, GstPadProbeInfo *info, gpointer data) {
+    auto *self = static_cast<Sent *>(data);
+    GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+    const GstEventType type = GST_EVENT_TYPE(event);
+    if (type != GST_EVENT_FLUSH_START && type != GST_EVENT_FLUSH_STOP && type != GST_EVENT_SEGMENT)
+      return GST_PAD_PROBE_OK;
+    std::lock_guard lock(self->mutex);
+    self->events.emplace_back(gst_event_ref(event), gst_event_unref);
+    return GST_PAD_PROBE_OK;
+  }
+
+  std::mutex mutex;  // guards the events
+  std::vector<std::unique_ptr<GstEvent, decltype(&gst_event_unref)>> events;
+};
+
+// A seek that flushes does no more than that: it goes on live, once the pipeline has its new time.
+void test_flushed () {
+  Rig rig;
+  rig.skip(100);
+  g_autoptr(GstPad) pad = gst_element_get_static_pad(rig.element, "src");
+  Sent sent;
+  const gulong probe =
+      gst_pad_add_probe(pad,
+                        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM |
+                                                     GST_PAD_PROBE_TYPE_EVENT_FLUSH),
+                        Sent::note, &sent, nullptr);
+  for (const gint64 to : {gint64(0), gint64(77 * GST_SECOND)}) {
+    rig.waits_for();
+    GstEvent *seek = gst_event_new_seek(1, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET,
+                                        to, GST_SEEK_TYPE_NONE, 0);
+    const guint32 number = gst_event_get_seqnum(seek);
+    g_assert_true(gst_pad_send_event(pad, seek));
+    // Without any time passing.
+    GstBuffer *buffer = gst_harness_pull(rig.harness);
+    g_assert_nonnull(buffer);
+    g_assert_cmpuint(GST_BUFFER_PTS(buffer), ==, 0);
+    g_assert_true(GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DISCONT));
+    g_assert_true(GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP));
+    gst_buffer_unref(buffer);
+    {
+      std::lock_guard lock(sent.mutex);
+      const GstEventType types[] = {GST_EVENT_FLUSH_START, GST_EVENT_FLUSH_STOP, GST_EVENT_SEGMENT};
+      g_assert_cmpuint(sent.events.size(), ==, G_N_ELEMENTS(types));
+      for (std::size_t i = 0; i < sent.events.size(); i++) {
+        g_assert_cmpint(GST_EVENT_TYPE(sent.events[i].get()), ==, types[i]);
+        g_assert_cmpuint(gst_event_get_seqnum(sent.events[i].get()), ==, number);
+      }
+      const GstSegment *segment = nullptr;
+      gst_event_parse_segment(sent.events.back().get(), &segment);
+      g_assert_cmpint(segment->format, ==, GST_FORMAT_TIME);
+      g_assert_cmpuint(segment->start, ==, 0);
+      g_assert_cmpuint(segment->base, ==, 0);
+      g_assert_cmpuint(segment->stop, ==, GST_CLOCK_TIME_NONE);
+      sent.events.clear();
+    }
+    // As a pipeline does, once its sinks have the first block.
+    gst_harness_set_time(rig.harness, rig.now() + 30 * GST_MSECOND);
+    const GstClockTime base = rig.now() - 20 * GST_MSECOND;
+    gst_element_set_base_time(rig.element, base);
+    for (int block = 0; block < 100; block++) {
+      buffer = rig.pull();
+      const GstClockTime pts = 20 * GST_MSECOND + block * kMixBlock;
+      g_assert_cmpuint(GST_BUFFER_PTS(buffer), ==, pts);
+      g_assert_cmpint(GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DISCONT), ==, block == 0);
+      gst_buffer_unref(buffer);
+    }
+  }
+  gst_pad_remove_probe(pad, probe);
+  // Where the time stays as it was it goes on too.
+  rig.waits_for();
+  const GstClockTime running = rig.now() - gst_element_get_base_time(rig.element);
+  g_assert_true(gst_element_send_event(
+      rig.element, gst_event_new_seek(1, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 0,
+                                      GST_SEEK_TYPE_NONE, 0)));
+  gst_buffer_unref(gst_harness_pull(rig.harness));
+  GstBuffer *buffer = rig.pull();
+  g_assert_cmpuint(GST_BUFFER_PTS(buffer), >=, running);
+  g_assert_cmpuint(GST_BUFFER_PTS(buffer), <, running + 2 * kMixBlock);
+  gst_buffer_unref(buffer);
 }
 
 // Messages of `type` within a second.
@@ -290,6 +379,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/mix-src/begins-anew", test_begins_anew);
   g_test_add_func("/mix-src/held-up", test_held_up);
   g_test_add_func("/mix-src/answers", test_answers);
+  g_test_add_func("/mix-src/flushed", test_flushed);
   g_test_add_func("/mix-src/no-clock", test_no_clock);
   g_test_add_func("/mix-src/seek-beside", test_seek_beside);
   return g_test_run();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What agorasrc promises of its mix: any format that downstream asks for, a latency that one sets,
 // and figures that are true.
+#include <glib/gstdio.h>
 #include <gst/audio/audio.h>
 
 #include <cmath>
@@ -251,6 +252,62 @@ void test_latency () {
   g_assert_cmpfloat(std::fabs(ear.missing()), <, 0.001);
 }
 
+// A file that is mixed with it by audiomixer is seeked while both play: both are heard again.
+void test_seek_in_mixer () {
+  constexpr double file_hertz = 2000;
+  g_autofree char *directory = g_dir_make_tmp("agora-XXXXXX", nullptr);
+  g_assert_nonnull(directory);
+  g_autofree char *file = g_build_filename(directory, "tone.wav", nullptr);
+  {
+    Pipeline writer(std::string("audiotestsrc freq=2000 volume=0.1 num-buffers=1200 "
+                                "samplesperbuffer=4800 ! audio/x-raw,rate=48000,channels=2 ! "
+                                "wavenc ! filesink location=") +
+                    file);
+    writer.set_state(GST_STATE_PLAYING);
+    wait_until(
+        [&] {
+          writer.read();
+          return writer.ended();
+        },
+        "a file");
+  }
+  GatewayProcess gateway;
+  Pipeline host(speaker(gateway, "freq=800 volume=0.1"));
+  Pipeline pipeline(std::string("filesrc location=") + file +
+                    " ! wavparse ! audioconvert ! mixer. agorasrc name=listener " +
+                    in_room(gateway) + "! audioconvert ! mixer. audiomixer name=mixer !" +
+                    Ear::kHeard + "! fakesink name=end sync=true");
+  host.set_state(GST_STATE_PLAYING);
+  pipeline.set_state(GST_STATE_PLAYING);
+  g_autoptr(GstElement) end = pipeline.get("end");
+  for (int again = 0; again < 3; again++) {
+    {
+      Ear ear(pipeline, "end");
+      wait_until(
+          [&] {
+            pipeline.read();
+            return ear.until() > 2 && heard(ear, 0) && ear.tone(file_hertz, 0) > 0.8 * sent;
+          },
+          "both");
+    }
+    const gint64 before = g_get_monotonic_time();
+    g_assert_true(gst_element_seek_simple(end, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, 0));
+    g_assert_cmpint(g_get_monotonic_time() - before, <, G_TIME_SPAN_SECOND / 2);
+    Ear ear(pipeline, "end");
+    wait_until(
+        [&] {
+          pipeline.read();
+          return heard(ear, 0) && ear.tone(file_hertz, 0) > 0.8 * sent;
+        },
+        "both again");
+    g_test_message("both again after %.2f s", ear.until());
+    g_assert_cmpfloat(ear.until(), <, 1.5);
+  }
+  g_assert_cmpuint(pipeline.warnings(), ==, 0);
+  g_remove(file);
+  g_rmdir(directory);
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -259,5 +316,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/source/formats", test_formats);
   g_test_add_func("/source/stats", test_stats);
   g_test_add_func("/source/latency", test_latency);
+  g_test_add_func("/source/seek-in-mixer", test_seek_in_mixer);
   return g_test_run();
 }
