@@ -22,7 +22,7 @@ using MemberId = std::uint64_t;
 using protocol::Uid;
 
 // One name at the media server that a member may push to.
-struct Epoch {
+struct PublishedStream {
   std::string stream;
   std::uint64_t grant = 0;
   std::uint64_t client = 0;  // the media server's session that pushes; 0: none
@@ -35,8 +35,8 @@ struct Subscription {
   std::uint64_t grant = 0;
   std::uint64_t client = 0;  // the media server's session that plays; 0: none
   // Played before the stream moved to another name, and not given up yet; 0: none.
-  std::uint64_t left = 0;
-  std::string left_stream;
+  std::uint64_t old_player = 0;
+  std::string old_player_stream;
   bool moved = false;  // the URL changed while the member was away
   bool audio_muted = false;
   bool video_muted = false;
@@ -63,11 +63,11 @@ struct Member {
   bool knows_silence = false;  // named the feature
   bool silenced = false;       // by a rule of the operator's, as was last told
   // Announced to the others: admitted once, and not given up since. Without a client it is held.
-  std::optional<Epoch> live;
+  std::optional<PublishedStream> live;
   // Handed out, and not pushed to so far. Replaces `live` once it is.
-  std::optional<Epoch> next;
+  std::optional<PublishedStream> next;
   // Was `live` until a moment ago, and is still pushed to: those who play it are on their way.
-  std::optional<Epoch> before;
+  std::optional<PublishedStream> previous;
   std::unordered_map<Uid, Subscription> subscriptions;
   std::unordered_set<MemberId> listeners;
 };

@@ -26,7 +26,7 @@ std::string Rules::on_publish(Step &step, const HookRequest &request) {
   Member *speaker = owner == streams_.end() ? nullptr : member(owner->second);
   if (!speaker || speaker->id != args->member)
     return "the push URL is no longer good";
-  std::optional<Epoch> &which =
+  std::optional<PublishedStream> &which =
       speaker->live && speaker->live->stream == request.stream ? speaker->live : speaker->next;
   if (!which || which->stream != request.stream || which->grant != args->grant)
     return "the push URL is no longer good";
@@ -47,21 +47,21 @@ std::string Rules::on_publish(Step &step, const HookRequest &request) {
     return {};
 
   const bool returning = speaker->live.has_value();
-  forget_epoch(step, speaker->before);
-  speaker->before = std::exchange(speaker->live, std::nullopt);
+  forget_stream(step, speaker->previous);
+  speaker->previous = std::exchange(speaker->live, std::nullopt);
   speaker->live = std::exchange(speaker->next, std::nullopt);
   if (returning)
     move_listeners(step, *speaker);
   else
     announce(step, *speaker);
   // One RTMP session that pushes the new name in place of the old one must not be cut.
-  if (speaker->before && speaker->before->client == request.client_id)
-    speaker->before->client = 0;
+  if (speaker->previous && speaker->previous->client == request.client_id)
+    speaker->previous->client = 0;
   // Nor one that still carries the sound for those who are on their way: it goes a moment later.
-  if (speaker->before && speaker->before->client)
-    deadlines_.set({Deadline::before, speaker->id}, step.now.mono_ms + config_.times.before_ms);
+  if (speaker->previous && speaker->previous->client)
+    deadlines_.set({Deadline::previous, speaker->id}, step.now.mono_ms + config_.times.previous_ms);
   else
-    forget_epoch(step, speaker->before);
+    forget_stream(step, speaker->previous);
   return {};
 }
 
@@ -89,8 +89,8 @@ std::string Rules::on_play(Step &step, const HookRequest &request) {
   if (subscription.client != request.client_id)
     drop_play(step, subscription);
   // One RTMP session that plays the new name in place of the old one must not be cut.
-  if (subscription.left == request.client_id)
-    subscription.left = 0;
+  if (subscription.old_player == request.client_id)
+    subscription.old_player = 0;
   subscription.client = request.client_id;
   playing_[request.client_id] = {listener->id, speaker->uid, step.now.mono_ms};
   return {};
@@ -104,8 +104,8 @@ void Rules::on_publish_done(Step &step, std::uint64_t client) {
   pushing_.erase(found);
   if (!speaker)
     return;
-  if (speaker->before && speaker->before->client == client)
-    speaker->before->client = 0;
+  if (speaker->previous && speaker->previous->client == client)
+    speaker->previous->client = 0;
   if (speaker->live && speaker->live->client == client)
     hold(step, *speaker);
 }
@@ -124,8 +124,8 @@ void Rules::on_play_done(std::uint64_t client) {
     return;
   if (subscription->second.client == client)
     subscription->second.client = 0;
-  if (subscription->second.left == client)
-    subscription->second.left = 0;
+  if (subscription->second.old_player == client)
+    subscription->second.old_player = 0;
 }
 
 void Rules::media_sessions(Step &step, const std::vector<std::uint64_t> &there,
@@ -150,8 +150,8 @@ void Rules::media_sessions(Step &step, const std::vector<std::uint64_t> &there,
 void Rules::media_server_lost(Step &step) {
   for (const auto &[client, pushing] : pushing_) {
     Member *speaker = member(pushing.speaker);
-    if (speaker && speaker->before && speaker->before->client == client)
-      speaker->before->client = 0;
+    if (speaker && speaker->previous && speaker->previous->client == client)
+      speaker->previous->client = 0;
     if (speaker && speaker->live && speaker->live->client == client)
       hold(step, *speaker);
   }
@@ -159,7 +159,7 @@ void Rules::media_server_lost(Step &step) {
     if (Member *listener = member(ended.listener))
       if (auto it = listener->subscriptions.find(ended.speaker);
           it != listener->subscriptions.end())
-        it->second.client = it->second.left = 0;
+        it->second.client = it->second.old_player = 0;
   pushing_.clear();
   playing_.clear();
 }

@@ -36,9 +36,9 @@ std::array<std::int64_t, 5> ends_of (const Grant &grant) {
 
 }  // namespace
 
-std::string Rules::push_url(const Member &member, const Epoch &epoch, Now now) const {
-  return media_url(member, epoch.stream,
-                   signer_.write(Direction::push, epoch.stream, member.id, epoch.grant,
+std::string Rules::push_url(const Member &member, const PublishedStream &published, Now now) const {
+  return media_url(member, published.stream,
+                   signer_.write(Direction::push, published.stream, member.id, published.grant,
                                  now.wall_s + config_.times.url_lifetime_s));
 }
 
@@ -80,10 +80,10 @@ void Rules::announce(Step &step, Member &member) {
   notice(step, member, NoticeKind::stream_added);
 }
 
-void Rules::drop_push(Step &step, Epoch &epoch) {
-  if (const std::uint64_t client = std::exchange(epoch.client, 0)) {
+void Rules::drop_push(Step &step, PublishedStream &published) {
+  if (const std::uint64_t client = std::exchange(published.client, 0)) {
     pushing_.erase(client);
-    step.out.push_back(DropMedia{epoch.stream, Direction::push, client});
+    step.out.push_back(DropMedia{published.stream, Direction::push, client});
   }
 }
 
@@ -94,17 +94,17 @@ void Rules::drop_play(Step &step, Subscription &subscription) {
   }
 }
 
-void Rules::drop_left(Step &step, Subscription &subscription) {
-  if (const std::uint64_t client = std::exchange(subscription.left, 0)) {
+void Rules::drop_old_player(Step &step, Subscription &subscription) {
+  if (const std::uint64_t client = std::exchange(subscription.old_player, 0)) {
     playing_.erase(client);
     step.out.push_back(
-        DropMedia{std::exchange(subscription.left_stream, {}), Direction::play, client});
+        DropMedia{std::exchange(subscription.old_player_stream, {}), Direction::play, client});
   }
 }
 
-void Rules::drop_all_left(Step &step, Member &speaker) {
+void Rules::drop_all_old_players(Step &step, Member &speaker) {
   for (MemberId id : speaker.listeners)
-    drop_left(step, member(id)->subscriptions.at(speaker.uid));
+    drop_old_player(step, member(id)->subscriptions.at(speaker.uid));
 }
 
 // One order by name for the many. It passes over a session whose hook has only just been answered,
@@ -119,7 +119,7 @@ void Rules::drop_listeners(Step &step, Member &speaker) {
   for (MemberId id : speaker.listeners) {
     Member &listener = *member(id);
     const auto found = listener.subscriptions.find(speaker.uid);
-    drop_left(step, found->second);
+    drop_old_player(step, found->second);
     const auto session = playing_.find(found->second.client);
     if (many && session != playing_.end() &&
         step.now.mono_ms - session->second.since_ms >= fresh_ms)
@@ -131,17 +131,17 @@ void Rules::drop_listeners(Step &step, Member &speaker) {
   speaker.listeners.clear();
 }
 
-void Rules::forget_epoch(Step &step, std::optional<Epoch> &epoch) {
-  if (!epoch)
+void Rules::forget_stream(Step &step, std::optional<PublishedStream> &published) {
+  if (!published)
     return;
-  drop_push(step, *epoch);
-  streams_.erase(epoch->stream);
-  epoch.reset();
+  drop_push(step, *published);
+  streams_.erase(published->stream);
+  published.reset();
 }
 
 void Rules::unpublish(Step &step, Member &member) {
   withdraw(step, member);
-  forget_epoch(step, member.next);
+  forget_stream(step, member.next);
 }
 
 // The stream is gone for the others. The URL of a push that merely got lost stays good, so that the
@@ -150,9 +150,9 @@ void Rules::withdraw(Step &step, Member &member) {
   if (!member.live)
     return;
   deadlines_.cancel({Deadline::hold, member.id});
-  deadlines_.cancel({Deadline::left, member.id});
-  deadlines_.cancel({Deadline::before, member.id});
-  forget_epoch(step, member.before);
+  deadlines_.cancel({Deadline::old_player, member.id});
+  deadlines_.cancel({Deadline::previous, member.id});
+  forget_stream(step, member.previous);
   member.channel->speakers.erase(member.uid);
   tell_others(step, member, {EventKind::stream_removed, member.uid});
   notice(step, member, NoticeKind::stream_removed);
@@ -160,7 +160,7 @@ void Rules::withdraw(Step &step, Member &member) {
   if (!member.next && !member.live->client)
     member.next = std::exchange(member.live, std::nullopt);
   else
-    forget_epoch(step, member.live);
+    forget_stream(step, member.live);
 }
 
 void Rules::unsubscribe(Step &step, Member &member, Uid uid) {
@@ -168,7 +168,7 @@ void Rules::unsubscribe(Step &step, Member &member, Uid uid) {
   if (found == member.subscriptions.end())
     return;
   drop_play(step, found->second);
-  drop_left(step, found->second);
+  drop_old_player(step, found->second);
   if (Member *speaker = this->member(found->second.publisher))
     speaker->listeners.erase(member.id);
   member.subscriptions.erase(found);
@@ -178,14 +178,15 @@ void Rules::unsubscribe(Step &step, Member &member, Uid uid) {
 // media server would keep its session on the old one for as long as it stays: it is cut after a
 // while. Not at once, so that players may go over without a gap.
 void Rules::move_listeners(Step &step, Member &speaker) {
-  deadlines_.set({Deadline::left, speaker.id}, step.now.mono_ms + config_.times.left_ms);
+  deadlines_.set({Deadline::old_player, speaker.id},
+                 step.now.mono_ms + config_.times.old_player_ms);
   for (MemberId id : speaker.listeners) {
     Member *listener = member(id);
     Subscription &subscription = listener->subscriptions.at(speaker.uid);
     if (subscription.client) {
-      drop_left(step, subscription);
-      subscription.left = std::exchange(subscription.client, 0);
-      subscription.left_stream = subscription.stream;
+      drop_old_player(step, subscription);
+      subscription.old_player = std::exchange(subscription.client, 0);
+      subscription.old_player_stream = subscription.stream;
     }
     subscription.stream = speaker.live->stream;
     subscription.grant = random_id(config_.random);

@@ -46,8 +46,8 @@ void Rules::handle(Step &step, const Asked &asked, Member &member,
 }
 
 void Rules::hand_out_push_url(Step &step, const Asked &asked, Member &member) {
-  forget_epoch(step, member.next);
-  Epoch fresh;
+  forget_stream(step, member.next);
+  PublishedStream fresh;
   fresh.stream = random_stream(config_.random);
   fresh.grant = random_id(config_.random);
   streams_[fresh.stream] = member.id;

@@ -132,10 +132,10 @@ void Rules::tick(Step &step) {
       end_grace(step, *which);
     else if (due->kind == Deadline::token)
       check_grant(step, *which);
-    else if (due->kind == Deadline::before)
-      forget_epoch(step, which->before);
-    else if (due->kind == Deadline::left)
-      drop_all_left(step, *which);
+    else if (due->kind == Deadline::previous)
+      forget_stream(step, which->previous);
+    else if (due->kind == Deadline::old_player)
+      drop_all_old_players(step, *which);
     else
       withdraw(step, *which);
   }

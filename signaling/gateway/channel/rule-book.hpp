@@ -28,8 +28,8 @@ struct Times {
   std::int64_t silence_ms = 10'000;           // a member without a frame is closed
   std::int64_t join_ms = 10'000;              // from connecting to joining
   std::int64_t idle_ms = 60'000;              // from leaving to joining again
-  std::int64_t before_ms = 1'000;             // a push that has moved stays at its old name
-  std::int64_t left_ms = 5'000;               // a player stays on the old name of what has moved
+  std::int64_t previous_ms = 1'000;           // a push that has moved stays at its old name
+  std::int64_t old_player_ms = 5'000;         // a player stays on the old name of what has moved
   std::int64_t warn_s = 30;                   // key-will-expire before the end
   std::int64_t url_lifetime_s = 30 * 86'400;  // of a URL at most; it dies earlier with its member
 };

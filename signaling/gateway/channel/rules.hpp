@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Behind RuleBook. One class, whose methods are spread over several files by what they are about:
-//   rule-book.cpp        sockets, dispatch, timers
-//   rules-join.cpp       join, rejoin, replacing, adopting
-//   rules-requests.cpp   what a member asks for
-//   rules-member.cpp     how a member and its streams come and go, tokens while they last
-//   rules-media.cpp      the media server's hooks
-//   rules-moderation.cpp removing and silencing from outside
-//   rules-end.cpp        when the media server, or the gateway, comes to its end
+//   rule-book.cpp    sockets, dispatch, timers
+//   join.cpp         join, rejoin, replacing, adopting
+//   requests.cpp     what a member asks for
+//   members.cpp      how a member and its streams come and go, tokens while they last
+//   media-hooks.cpp  the media server's hooks
+//   bans.cpp         removing and silencing from outside
+//   shutdown.cpp     when the media server, or the gateway, comes to its end
 #pragma once
 
 #include <compare>
@@ -48,7 +48,7 @@ class Rules {
   void tick (Step &step);
   std::optional<std::int64_t> next_deadline () const { return deadlines_.next(); }
 
-  // rules-media.cpp
+  // media-hooks.cpp
   std::string on_publish (Step &step, const HookRequest &request);  // "": allowed, else why not
   std::string on_play (Step &step, const HookRequest &request);
   void on_publish_done (Step &step, std::uint64_t client);
@@ -56,14 +56,14 @@ class Rules {
   void media_server_lost (Step &step);
   void media_sessions (Step &step, const std::vector<std::uint64_t> &there, std::int64_t asked_ms);
 
-  // rules-end.cpp
+  // shutdown.cpp
   void service_lost (Step &step);
   void service_back () { service_lost_ = false; }
   void drain (Step &step, std::int64_t for_ms);
   bool drained () const { return draining_ && members_.empty(); }
   void close_all (Step &step);
 
-  // rules-moderation.cpp
+  // bans.cpp
   void add_rule (Step &step, Rule &rule);
   bool change_rule (Step &step, std::uint64_t id, std::int64_t ends_at);
   bool lift_rule (Step &step, std::uint64_t id);
@@ -76,7 +76,7 @@ class Rules {
   Totals totals () const;
 
  private:
-  enum class Deadline { session, grace, token, hold, before, left, drain, rule };
+  enum class Deadline { session, grace, token, hold, previous, old_player, drain, rule };
   struct DeadlineKey {
     Deadline kind = Deadline::session;
     std::uint64_t id = 0;  // of the session or the rule, else of the member
@@ -110,7 +110,7 @@ class Rules {
   Session *session (SessionId id);
   Member *member (MemberId id);
 
-  // rules-join.cpp
+  // join.cpp
   struct Identity {
     Uid uid = 0;  // 0: assign one
     std::string account;
@@ -131,7 +131,7 @@ class Rules {
   Uid pick_uid (const Channel &channel, const Identity &identity) const;
   void tell_streams (Step &step, const Member &member, const protocol::Join &join);
 
-  // rules-requests.cpp
+  // requests.cpp
   using M = Member;
   void handle (Step &, const Asked &, M &, const protocol::SetRole &);
   void handle (Step &, const Asked &, M &, const protocol::Publish &);
@@ -149,8 +149,8 @@ class Rules {
   bool is_own_uid (Step &step, const Asked &asked, const Member &member, Uid uid, const char *what);
   void hand_out_push_url (Step &step, const Asked &asked, Member &member);
 
-  // rules-member.cpp
-  std::string push_url (const Member &member, const Epoch &epoch, Now now) const;
+  // members.cpp
+  std::string push_url (const Member &member, const PublishedStream &published, Now now) const;
   std::string play_url (const Member &member, const Subscription &subscription, Now now) const;
   std::string media_url (const Member &member, const std::string &stream,
                          const std::string &args) const;
@@ -159,11 +159,11 @@ class Rules {
   // Ends what the member publishes, and every URL for it; the others are told.
   void unpublish (Step &step, Member &member);
   void withdraw (Step &step, Member &member);
-  void forget_epoch (Step &step, std::optional<Epoch> &epoch);
-  void drop_push (Step &step, Epoch &epoch);
+  void forget_stream (Step &step, std::optional<PublishedStream> &published);
+  void drop_push (Step &step, PublishedStream &published);
   void drop_play (Step &step, Subscription &subscription);
-  void drop_left (Step &step, Subscription &subscription);
-  void drop_all_left (Step &step, Member &speaker);
+  void drop_old_player (Step &step, Subscription &subscription);
+  void drop_all_old_players (Step &step, Member &speaker);
   void drop_listeners (Step &step, Member &speaker);
   void unsubscribe (Step &step, Member &member, Uid uid);
   void move_listeners (Step &step, Member &speaker);
@@ -176,7 +176,7 @@ class Rules {
   bool check_grant (Step &step, Member &member);
   bool may_publish (const Member &member, Now now) const;
 
-  // rules-moderation.cpp
+  // bans.cpp
   bool forbidden (std::string_view app_id, std::string_view channel, Uid uid,
                   std::string_view address, std::int64_t wall_s, bool Rule::*what) const;
   bool silenced (const Member &member, Now now) const;
@@ -188,7 +188,7 @@ class Rules {
   void update_silences (Step &step);
   void ban (Step &step, Member &member);
 
-  // rules-end.cpp
+  // shutdown.cpp
   void send_some_away (Step &step);
   void end_grace (Step &step, Member &member);
 
