@@ -342,12 +342,15 @@ void SharedMembership::welcome(Member *member) {
     tell([] (Member &m) { m.silenced(true); }, &kHost, member);
     tell([] (Member &m) { m.channel_event("silenced", 0); }, nullptr, member);
   }
-  for (auto &[uid, remote] : remotes_) {
-    if (remote.url.empty())
+  // One after another by uid: who is told may run the context's loop, and speakers come and go.
+  for (auto it = remotes_.begin(); it != remotes_.end();) {
+    const std::uint32_t uid = it->first;
+    const std::string url = it->second.url;
+    if (url.empty())
       subscribe(uid);
     else
-      tell([uid = uid, &url = remote.url] (Member &m) { m.speaker_url(uid, url); }, &kListener,
-           member);
+      tell([&] (Member &m) { m.speaker_url(uid, url); }, &kListener, member);
+    it = remotes_.upper_bound(uid);
   }
   pursue();
 }
@@ -427,12 +430,14 @@ void SharedMembership::goodbye() {
 }
 
 void SharedMembership::on_stream_added(AgoraClient *, guint uid, SharedMembership *self) {
-  const bool known = self->remotes_.contains(uid);
-  auto &remote = self->remotes_[uid];
-  if (!known)
+  if (self->remotes_.try_emplace(uid).second)
     self->tell([&] (Member &m) { m.channel_event("stream-added", uid); });
-  const bool moved = std::exchange(remote.missing, nullptr) != nullptr;
-  if (remote.url.empty() || moved)
+  // Who was told may have run the context's loop, and the speaker be gone again.
+  auto it = self->remotes_.find(uid);
+  if (it == self->remotes_.end())
+    return;
+  const bool moved = std::exchange(it->second.missing, nullptr) != nullptr;
+  if (it->second.url.empty() || moved)
     self->subscribe(uid);
 }
 
