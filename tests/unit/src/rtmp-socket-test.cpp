@@ -136,6 +136,8 @@ void test_foreign () {
   g_source_unref(timer);
   socket.cut();
   gst_element_set_state(element, GST_STATE_NULL);
+  // Its messages hold it, and it holds the bus with them.
+  gst_element_set_bus(element, nullptr);
   gst_object_unref(element);
 }
 
