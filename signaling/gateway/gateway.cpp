@@ -107,8 +107,8 @@ std::string Gateway::open(const Options &options) {
   config.limits = options.limits;
   config.times.join_ms = std::int64_t{1000} * options.join_seconds;
   config.secret = draw_secret();
-  rules_ = std::make_unique<RuleBook>(std::move(config));
-  admin_ = std::make_unique<Admin>(*rules_, std::move(admin_token), options.admin_requests);
+  book_ = std::make_unique<ChannelBook>(std::move(config));
+  admin_ = std::make_unique<Admin>(*book_, std::move(admin_token), options.admin_requests);
   return "";
 }
 
@@ -127,12 +127,12 @@ void Gateway::start() {
                      " rtmp=rtmp://" + host + ":" + std::to_string(media.port) + "/" + media.app);
   };
   callbacks.failed = [this] (const std::string &reason) { callbacks_.failed(reason); };
-  callbacks.lost = [this] { run(rules_->media_server_lost(now())); };
+  callbacks.lost = [this] { run(book_->media_server_lost(now())); };
   callbacks.sessions = [this] (const std::vector<std::uint64_t> &ids, std::int64_t asked) {
-    run(rules_->media_sessions(ids, asked / 1000, now()));
+    run(book_->media_sessions(ids, asked / 1000, now()));
   };
-  callbacks.away = [this] { run(rules_->service_lost(now())); };
-  callbacks.back = [this] { rules_->service_back(); };
+  callbacks.away = [this] { run(book_->service_lost(now())); };
+  callbacks.back = [this] { book_->service_back(); };
   callbacks.stopped = [this] {
     media_stopped_ = true;
     maybe_stopped();
@@ -150,7 +150,7 @@ void Gateway::pulse() {
 
 std::string Gateway::metrics() const {
   Metrics::Snapshot snapshot;
-  snapshot.totals = rules_->totals();
+  snapshot.totals = book_->totals();
   snapshot.sockets = sockets_.size();
   for (const auto &[id, socket] : sockets_) {
     auto queued = socket->queued_bytes();
@@ -172,7 +172,7 @@ void Gateway::drain() {
   state_ = State::draining;
   g_message("Draining: members have %u s to move", options_.drain_seconds);
   drained_.in(1000 * options_.drain_seconds);
-  run(rules_->drain(std::int64_t{1000} * options_.drain_seconds, now()));
+  run(book_->drain(std::int64_t{1000} * options_.drain_seconds, now()));
 }
 
 void Gateway::stop() {
@@ -180,7 +180,7 @@ void Gateway::stop() {
     return;
   drained_.stop();
   front_->stop();
-  run(rules_->close_all(now()));
+  run(book_->close_all(now()));
   hurry_.in(farewell_ms);
   media_->stop();
 }
@@ -203,7 +203,7 @@ void Gateway::opened(SoupWebsocketConnection *connection, GSocket *socket, std::
                                     [this, id] { closed(id); }};
   sockets_[id] =
       std::make_unique<MemberSocket>(connection, socket, options_.frames, std::move(callbacks));
-  run(rules_->connected(id, address, host, now()));
+  run(book_->connected(id, address, host, now()));
 }
 
 void Gateway::received(SessionId id, std::string_view text) {
@@ -211,19 +211,19 @@ void Gateway::received(SessionId id, std::string_view text) {
   auto message = protocol::decode_client(
       text, protocol::DecodeLimits{options_.frames.bytes, options_.frames.depth});
   if (auto *error = std::get_if<protocol::DecodeError>(&message))
-    run(rules_->malformed(id, *error, now()));
+    run(book_->malformed(id, *error, now()));
   else
-    run(rules_->received(id, std::get<protocol::ClientMessage>(message), now()));
+    run(book_->received(id, std::get<protocol::ClientMessage>(message), now()));
 }
 
 void Gateway::closed(SessionId id) {
   sockets_.erase(id);
-  run(rules_->disconnected(id, now()));
+  run(book_->disconnected(id, now()));
   maybe_stopped();
 }
 
 FrontHandler::Health Gateway::health() const {
-  auto totals = rules_->totals();
+  auto totals = book_->totals();
   return {media_->alive(), totals.members,     totals.channels,
           totals.streams,  media_->restarts(), media_->pause_ms()};
 }
@@ -241,8 +241,8 @@ void Gateway::on_hook(const HookRequest &request, HookListener::Reply reply) {
     case HookCall::publish_done:
     case HookCall::play_done:
       metrics_.hook(request.call, true);
-      run(request.call == HookCall::publish_done ? rules_->on_publish_done(request, now())
-                                                 : rules_->on_play_done(request, now()));
+      run(request.call == HookCall::publish_done ? book_->on_publish_done(request, now())
+                                                 : book_->on_play_done(request, now()));
       reply(true);
       return;
     case HookCall::publish:
@@ -250,7 +250,7 @@ void Gateway::on_hook(const HookRequest &request, HookListener::Reply reply) {
       break;
   }
   bool push = request.call == HookCall::publish;
-  auto answer = push ? rules_->on_publish(request, now()) : rules_->on_play(request, now());
+  auto answer = push ? book_->on_publish(request, now()) : book_->on_play(request, now());
   metrics_.hook(request.call, answer.allow);
   if (!answer.allow)
     g_message("Refused a %s from %s: %s", push ? "push" : "play", request.address.c_str(),
@@ -292,14 +292,14 @@ void Gateway::run(const Commands &commands) {
 }
 
 void Gateway::arm() {
-  auto next = rules_->next_deadline();
+  auto next = book_->next_deadline();
   deadline_due_ = next.value_or(0) * 1000;
   if (next)
     deadline_.at(std::max(deadline_due_, caught_up_));
   else
     deadline_.stop();
   // Later, not from within this call: the caller still uses the gateway.
-  if (state_ == State::draining && rules_->drained())
+  if (state_ == State::draining && book_->drained())
     drained_.in(0);
 }
 
@@ -312,7 +312,7 @@ void Gateway::on_deadline() {
     return;
   }
   caught_up_ = 0;
-  run(rules_->tick(now()));
+  run(book_->tick(now()));
 }
 
 void Gateway::perform(const Send &send) {

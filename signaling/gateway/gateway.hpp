@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <variant>
 
-#include "signaling/gateway/channel/rule-book.hpp"
+#include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/gateway/front/front.hpp"
 #include "signaling/gateway/front/member-socket.hpp"
 #include "signaling/gateway/media/hook-listener.hpp"
@@ -43,7 +43,7 @@ class Gateway : public FrontHandler {
   void stop ();
 
   bool draining () const override { return state_ == State::draining; }
-  bool serves (std::string_view app_id) const override { return rules_->serves(app_id); }
+  bool serves (std::string_view app_id) const override { return book_->serves(app_id); }
   void opened (SoupWebsocketConnection *connection, GSocket *socket, std::string address,
                std::string host) override;
   Health health () const override;
@@ -74,7 +74,7 @@ class Gateway : public FrontHandler {
   State state_ = State::starting;
   std::unique_ptr<MediaServer> media_;
   std::unique_ptr<HookListener> hooks_;
-  std::unique_ptr<RuleBook> rules_;
+  std::unique_ptr<ChannelBook> book_;
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<Webhooks> webhooks_;  // null: nobody is told
   std::unique_ptr<Front> front_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the rule book is told and what it orders: plain values, no I/O. The I/O side executes the
+// What the channel book is told and what it orders: plain values, no I/O. The I/O side executes the
 // commands of one call in their order.
 #pragma once
 
@@ -18,7 +18,7 @@ using SessionId = std::uint64_t;
 // Both clocks of one moment: the monotonic one drives timers, the wall clock ends tokens and URLs.
 struct Now {
   std::int64_t mono_ms = 0;
-  std::int64_t wall_s = 0;  // seconds since the epoch
+  std::int64_t wall_s = 0;  // seconds since the published
 };
 
 enum class CloseCode : std::uint16_t {
@@ -38,8 +38,8 @@ struct Send {
   protocol::ServerMessage message;
 };
 
-// After what was sent before has gone out. The session is over for the rule book: it ignores what
-// still comes from it, and disconnected() may follow or not.
+// After what was sent before has gone out. The session is over for the channel book: it ignores
+// what still comes from it, and disconnected() may follow or not.
 struct Close {
   SessionId session = 0;
   CloseCode code = CloseCode::normal;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Behind RuleBook. One class, whose methods are spread over several files by what they are about:
-//   rule-book.cpp    sockets, dispatch, timers
+// Behind ChannelBook. One class, whose methods are spread over several files by what they are
+// about:
+//   channel-book.cpp    sockets, dispatch, timers
 //   join.cpp         join, rejoin, replacing, adopting
 //   requests.cpp     what a member asks for
 //   members.cpp      how a member and its streams come and go, tokens while they last
@@ -17,14 +18,14 @@
 #include <utility>
 #include <vector>
 
+#include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/gateway/channel/channel.hpp"
 #include "signaling/gateway/channel/media-url.hpp"
-#include "signaling/gateway/channel/rule-book.hpp"
 #include "signaling/support/timer-queue.hpp"
 
 namespace agora::gateway {
 
-// One call into the rule book: its moment, and what it orders.
+// One call into the channel book: its moment, and what it orders.
 struct Step {
   Now now;
   Commands out;
@@ -40,7 +41,7 @@ class Rules {
  public:
   explicit Rules(Config config);
 
-  // rule-book.cpp
+  // channel-book.cpp
   void connected (Step &step, SessionId id, std::string_view address, std::string_view host);
   void received (Step &step, SessionId id, const protocol::ClientMessage &message);
   void malformed (Step &step, SessionId id, const protocol::DecodeError &error);
@@ -69,7 +70,7 @@ class Rules {
   bool lift_rule (Step &step, std::uint64_t id);
   std::vector<Rule> list_rules (std::string_view app_id, Now now) const;
 
-  // rule-book.cpp
+  // channel-book.cpp
   const Channel *find_channel (std::string_view app_id, std::string_view name) const;
   bool serves (std::string_view app_id) const { return config_.apps.contains(app_id); }
   std::vector<ChannelInfo> channels (std::string_view app_id) const;
@@ -93,7 +94,7 @@ class Rules {
     std::int64_t since_ms = 0;
   };
 
-  // rule-book.cpp: sending and sockets
+  // channel-book.cpp: sending and sockets
   void answer (Step &step, const Asked &asked, protocol::Answer answer = {});
   void refuse (Step &step, const Asked &asked, protocol::Code code, std::string reason);
   void tell (Step &step, const Member &member, protocol::Event event);

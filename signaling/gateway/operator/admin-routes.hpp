@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "signaling/gateway/channel/rule-book.hpp"
+#include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/gateway/operator/admin-request.hpp"
 #include "signaling/support/token-bucket.hpp"
 
@@ -16,7 +16,7 @@ namespace agora::gateway {
 class Admin {
  public:
   // `token`: what callers have to show; "": administration is off.
-  Admin(RuleBook &book, std::string token, unsigned requests_per_second)
+  Admin(ChannelBook &book, std::string token, unsigned requests_per_second)
       : book_(book),
         token_(std::move(token)),
         allowance_(requests_per_second, 2 * requests_per_second) {}
@@ -34,7 +34,7 @@ class Admin {
   AdminAnswer channels (const AdminRequest &request, std::string_view app_id);
   AdminAnswer users (std::string_view app_id, std::string_view channel, bool hosts_only);
   AdminAnswer property (std::string_view app_id, std::string_view uid, std::string_view channel);
-  RuleBook &book_;
+  ChannelBook &book_;
   const std::string token_;
   TokenBucket allowance_;
 };

@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "signaling/gateway/channel/rule-book.hpp"
+#include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/gateway/operator/webhooks.hpp"
 
 namespace agora::gateway {

@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "signaling/gateway/channel/rule-book.hpp"
+#include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/gateway/options/values.hpp"
 
 namespace agora::gateway {

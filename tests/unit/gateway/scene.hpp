@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A rule book on a fake clock, with scripted sockets and a scripted media server around it. Checks
-// after every call what must hold always: one answer to a request, nothing sent to who is gone.
+// A channel book on a fake clock, with scripted sockets and a scripted media server around it.
+// Checks after every call what must hold always: one answer to a request, nothing sent to who is
+// gone.
 #pragma once
 
 #include <glib.h>
@@ -11,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include "signaling/gateway/channel/rule-book.hpp"
+#include "signaling/gateway/channel/channel-book.hpp"
 
 namespace agora::gateway {
 
@@ -55,7 +56,7 @@ class Scene {
  public:
   explicit Scene(Config config = plain_config()) : book(std::move(config)) {}
 
-  RuleBook book;
+  ChannelBook book;
   Now now{1'000'000, 1'800'000'000};
   Commands last;  // of the last call, or of all of pass()
 

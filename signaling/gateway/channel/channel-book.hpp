@@ -114,12 +114,12 @@ struct Rule {
 
 class Rules;
 
-class RuleBook {
+class ChannelBook {
  public:
-  explicit RuleBook(Config config);
-  ~RuleBook();
-  RuleBook(const RuleBook &) = delete;
-  RuleBook &operator=(const RuleBook &) = delete;
+  explicit ChannelBook(Config config);
+  ~ChannelBook();
+  ChannelBook(const ChannelBook &) = delete;
+  ChannelBook &operator=(const ChannelBook &) = delete;
 
   // `address`: the peer's, without port. `host`: by which the client reached the gateway, without
   // port (an IPv6 literal with or without brackets).
@@ -164,7 +164,7 @@ class RuleBook {
                                     protocol::Uid uid) const;
   Totals totals () const;
 
-  // `rule.id` is chosen by the rule book and written back.
+  // `rule.id` is chosen by the channel book and written back.
   Commands add_rule (Rule &rule, Now now);
   std::vector<Rule> rules (std::string_view app_id, Now now) const;
   bool change_rule (std::uint64_t id, std::int64_t ends_at, Now now);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "signaling/gateway/channel/rule-book.hpp"
+#include "signaling/gateway/channel/channel-book.hpp"
 
 #include <algorithm>
 
@@ -284,119 +284,119 @@ MemberInfo describe (const Member &member) {
 
 }  // namespace
 
-RuleBook::RuleBook(Config config) : rules_(std::make_unique<Rules>(std::move(config))) {
+ChannelBook::ChannelBook(Config config) : rules_(std::make_unique<Rules>(std::move(config))) {
 }
-RuleBook::~RuleBook() = default;
+ChannelBook::~ChannelBook() = default;
 
-Commands RuleBook::connected(SessionId session, std::string_view address, std::string_view host,
-                             Now now) {
+Commands ChannelBook::connected(SessionId session, std::string_view address, std::string_view host,
+                                Now now) {
   Step step{now, {}};
   rules_->connected(step, session, address, host);
   return std::move(step.out);
 }
 
-Commands RuleBook::received(SessionId session, const protocol::ClientMessage &message, Now now) {
+Commands ChannelBook::received(SessionId session, const protocol::ClientMessage &message, Now now) {
   Step step{now, {}};
   rules_->received(step, session, message);
   return std::move(step.out);
 }
 
-Commands RuleBook::malformed(SessionId session, const protocol::DecodeError &error, Now now) {
+Commands ChannelBook::malformed(SessionId session, const protocol::DecodeError &error, Now now) {
   Step step{now, {}};
   rules_->malformed(step, session, error);
   return std::move(step.out);
 }
 
-Commands RuleBook::disconnected(SessionId session, Now now) {
+Commands ChannelBook::disconnected(SessionId session, Now now) {
   Step step{now, {}};
   rules_->disconnected(step, session);
   return std::move(step.out);
 }
 
-std::optional<std::int64_t> RuleBook::next_deadline() const {
+std::optional<std::int64_t> ChannelBook::next_deadline() const {
   return rules_->next_deadline();
 }
 
-Commands RuleBook::tick(Now now) {
+Commands ChannelBook::tick(Now now) {
   Step step{now, {}};
   rules_->tick(step);
   return std::move(step.out);
 }
 
-HookAnswer RuleBook::on_publish(const HookRequest &request, Now now) {
+HookAnswer ChannelBook::on_publish(const HookRequest &request, Now now) {
   Step step{now, {}};
   std::string refusal = rules_->on_publish(step, request);
   const bool allow = refusal.empty();
   return {allow, std::move(refusal), std::move(step.out)};
 }
 
-HookAnswer RuleBook::on_play(const HookRequest &request, Now now) {
+HookAnswer ChannelBook::on_play(const HookRequest &request, Now now) {
   Step step{now, {}};
   std::string refusal = rules_->on_play(step, request);
   const bool allow = refusal.empty();
   return {allow, std::move(refusal), std::move(step.out)};
 }
 
-Commands RuleBook::on_publish_done(const HookRequest &request, Now now) {
+Commands ChannelBook::on_publish_done(const HookRequest &request, Now now) {
   Step step{now, {}};
   rules_->on_publish_done(step, request.client_id);
   return std::move(step.out);
 }
 
-Commands RuleBook::on_play_done(const HookRequest &request, Now) {
+Commands ChannelBook::on_play_done(const HookRequest &request, Now) {
   rules_->on_play_done(request.client_id);
   return {};
 }
 
-Commands RuleBook::media_server_lost(Now now) {
+Commands ChannelBook::media_server_lost(Now now) {
   Step step{now, {}};
   rules_->media_server_lost(step);
   return std::move(step.out);
 }
 
-Commands RuleBook::media_sessions(const std::vector<std::uint64_t> &there, std::int64_t asked_ms,
-                                  Now now) {
+Commands ChannelBook::media_sessions(const std::vector<std::uint64_t> &there, std::int64_t asked_ms,
+                                     Now now) {
   Step step{now, {}};
   rules_->media_sessions(step, there, asked_ms);
   return std::move(step.out);
 }
 
-Commands RuleBook::service_lost(Now now) {
+Commands ChannelBook::service_lost(Now now) {
   Step step{now, {}};
   rules_->service_lost(step);
   return std::move(step.out);
 }
 
-void RuleBook::service_back() {
+void ChannelBook::service_back() {
   rules_->service_back();
 }
 
-Commands RuleBook::drain(std::int64_t for_ms, Now now) {
+Commands ChannelBook::drain(std::int64_t for_ms, Now now) {
   Step step{now, {}};
   rules_->drain(step, for_ms);
   return std::move(step.out);
 }
 
-bool RuleBook::drained() const {
+bool ChannelBook::drained() const {
   return rules_->drained();
 }
 
-Commands RuleBook::close_all(Now now) {
+Commands ChannelBook::close_all(Now now) {
   Step step{now, {}};
   rules_->close_all(step);
   return std::move(step.out);
 }
 
-bool RuleBook::serves(std::string_view app_id) const {
+bool ChannelBook::serves(std::string_view app_id) const {
   return rules_->serves(app_id);
 }
 
-std::vector<ChannelInfo> RuleBook::channels(std::string_view app_id) const {
+std::vector<ChannelInfo> ChannelBook::channels(std::string_view app_id) const {
   return rules_->channels(app_id);
 }
 
-std::optional<std::vector<MemberInfo>> RuleBook::members(std::string_view app_id,
-                                                         std::string_view channel) const {
+std::optional<std::vector<MemberInfo>> ChannelBook::members(std::string_view app_id,
+                                                            std::string_view channel) const {
   const Channel *found = rules_->find_channel(app_id, channel);
   if (!found)
     return {};
@@ -409,8 +409,8 @@ std::optional<std::vector<MemberInfo>> RuleBook::members(std::string_view app_id
   return members;
 }
 
-std::optional<MemberInfo> RuleBook::member(std::string_view app_id, std::string_view channel,
-                                           protocol::Uid uid) const {
+std::optional<MemberInfo> ChannelBook::member(std::string_view app_id, std::string_view channel,
+                                              protocol::Uid uid) const {
   const Channel *found = rules_->find_channel(app_id, channel);
   if (!found)
     return {};
@@ -420,26 +420,26 @@ std::optional<MemberInfo> RuleBook::member(std::string_view app_id, std::string_
   return describe(*it->second);
 }
 
-Totals RuleBook::totals() const {
+Totals ChannelBook::totals() const {
   return rules_->totals();
 }
 
-Commands RuleBook::add_rule(Rule &rule, Now now) {
+Commands ChannelBook::add_rule(Rule &rule, Now now) {
   Step step{now, {}};
   rules_->add_rule(step, rule);
   return std::move(step.out);
 }
 
-std::vector<Rule> RuleBook::rules(std::string_view app_id, Now now) const {
+std::vector<Rule> ChannelBook::rules(std::string_view app_id, Now now) const {
   return rules_->list_rules(app_id, now);
 }
 
-bool RuleBook::change_rule(std::uint64_t id, std::int64_t ends_at, Now now) {
+bool ChannelBook::change_rule(std::uint64_t id, std::int64_t ends_at, Now now) {
   Step step{now, {}};
   return rules_->change_rule(step, id, ends_at);
 }
 
-std::optional<Commands> RuleBook::lift_rule(std::uint64_t id, Now now) {
+std::optional<Commands> ChannelBook::lift_rule(std::uint64_t id, Now now) {
   Step step{now, {}};
   if (!rules_->lift_rule(step, id))
     return {};
