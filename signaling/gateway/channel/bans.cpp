@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <algorithm>
 
-#include "signaling/gateway/channel/rules.hpp"
+#include "signaling/gateway/channel/channel-book.hpp"
 
 namespace agora::gateway {
 
@@ -21,20 +21,20 @@ bool matches (const Rule &rule, std::string_view app_id, std::string_view channe
 
 }  // namespace
 
-bool Rules::forbidden(std::string_view app_id, std::string_view channel, Uid uid,
-                      std::string_view address, std::int64_t wall_s, bool Rule::*what) const {
+bool ChannelBook::forbidden(std::string_view app_id, std::string_view channel, Uid uid,
+                            std::string_view address, std::int64_t wall_s, bool Rule::*what) const {
   for (const auto &[id, rule] : rules_)
     if (rule.*what && rule.ends_at > wall_s && matches(rule, app_id, channel, uid, address))
       return true;
   return false;
 }
 
-bool Rules::silenced(const Member &member, Now now) const {
+bool ChannelBook::silenced(const Member &member, Now now) const {
   return forbidden(member.channel->app_id, member.channel->name, member.uid, member.address,
                    now.wall_s, &Rule::publish_audio);
 }
 
-void Rules::ban(Step &step, Member &member) {
+void ChannelBook::ban(Step &step, Member &member) {
   tell(step, member, {EventKind::banned});
   Session *socket = member.session;
   remove(step, member, LeaveReason::banned);
@@ -42,7 +42,8 @@ void Rules::ban(Step &step, Member &member) {
     close(step, *socket, CloseCode::banned, "banned");
 }
 
-void Rules::add_rule(Step &step, Rule &rule) {
+Commands ChannelBook::add_rule(Rule &rule, Now now) {
+  Step step{now, {}};
   // Before their timers, which then find nothing any more: so what follows from their end, follows.
   if (std::erase_if(rules_, [&] (const auto &it) { return it.second.ends_at <= step.now.wall_s; }) >
       0)
@@ -65,15 +66,16 @@ void Rules::add_rule(Step &step, Rule &rule) {
   }
   if (rules_.contains(rule.id))
     watch_rule(step, rule);
+  return std::move(step.out);
 }
 
-void Rules::watch_rule(Step &step, const Rule &rule) {
+void ChannelBook::watch_rule(Step &step, const Rule &rule) {
   const std::int64_t left_s = std::max<std::int64_t>(rule.ends_at - step.now.wall_s, 0);
   deadlines_.set({Deadline::rule, rule.id},
                  step.now.mono_ms + std::min(left_s, look_again_s) * 1000);
 }
 
-void Rules::check_rule(Step &step, std::uint64_t id) {
+void ChannelBook::check_rule(Step &step, std::uint64_t id) {
   const auto found = rules_.find(id);
   if (found == rules_.end())
     return;
@@ -83,7 +85,7 @@ void Rules::check_rule(Step &step, std::uint64_t id) {
   update_silences(step);
 }
 
-void Rules::update_silence(Step &step, Member &member) {
+void ChannelBook::update_silence(Step &step, Member &member) {
   const bool now = silenced(member, step.now);
   if (std::exchange(member.silenced, now) == now)
     return;
@@ -97,7 +99,7 @@ void Rules::update_silence(Step &step, Member &member) {
 
 // A rule of no duration ends what is on the air, once. A member that knows of silence publishes
 // again when that is over, so it is told of both.
-void Rules::silence_once(Step &step, Member &member) {
+void ChannelBook::silence_once(Step &step, Member &member) {
   if (member.silenced)
     return;
   if (member.knows_silence)
@@ -108,13 +110,14 @@ void Rules::silence_once(Step &step, Member &member) {
 }
 
 // Those that a rule may have let go.
-void Rules::update_silences(Step &step) {
+void ChannelBook::update_silences(Step &step) {
   for (const auto &[id, who] : members_)
     if (who->silenced)
       update_silence(step, *who);
 }
 
-bool Rules::change_rule(Step &step, std::uint64_t id, std::int64_t ends_at) {
+bool ChannelBook::change_rule(std::uint64_t id, std::int64_t ends_at, Now now) {
+  Step step{now, {}};
   const auto found = rules_.find(id);
   if (found == rules_.end() || found->second.ends_at <= step.now.wall_s)
     return false;
@@ -123,15 +126,16 @@ bool Rules::change_rule(Step &step, std::uint64_t id, std::int64_t ends_at) {
   return true;
 }
 
-bool Rules::lift_rule(Step &step, std::uint64_t id) {
+std::optional<Commands> ChannelBook::lift_rule(std::uint64_t id, Now now) {
   if (rules_.erase(id) == 0)
-    return false;
+    return {};
+  Step step{now, {}};
   deadlines_.cancel({Deadline::rule, id});
   update_silences(step);
-  return true;
+  return std::move(step.out);
 }
 
-std::vector<Rule> Rules::list_rules(std::string_view app_id, Now now) const {
+std::vector<Rule> ChannelBook::rules(std::string_view app_id, Now now) const {
   std::vector<Rule> list;
   for (const auto &[id, rule] : rules_)
     if (rule.app_id == app_id && rule.ends_at > now.wall_s)

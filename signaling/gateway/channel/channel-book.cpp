@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "signaling/gateway/channel/rules.hpp"
 #include "signaling/protocol/argument-checks.hpp"
 #include "signaling/support/network.hpp"
 #include "signaling/support/secret.hpp"
@@ -21,9 +20,15 @@ std::string channel_key (std::string_view app_id, std::string_view name) {
   return key;
 }
 
+MemberInfo describe (const Member &member) {
+  return {member.uid,      member.account,          member.role,
+          member.platform, member.address,          member.joined_at,
+          !member.session, member.live.has_value(), member.silenced};
+}
+
 }  // namespace
 
-Rules::Rules(Config config)
+ChannelBook::ChannelBook(Config config)
     : config_(std::move(config)), signer_(config_.secret, config_.rtmp_app) {
   if (!config_.random)
     config_.random = kernel_random;
@@ -31,9 +36,12 @@ Rules::Rules(Config config)
     config_.verify_token = protocol::verify_token;
 }
 
-void Rules::connected(Step &step, SessionId id, std::string_view address, std::string_view host) {
+Commands ChannelBook::connected(SessionId id, std::string_view address, std::string_view host,
+                                Now now) {
+  Step step{now, {}};
   const auto refuse_socket = [&] (CloseCode code, const char *why) {
     step.out.push_back(Close{id, code, why});
+    return std::move(step.out);
   };
   if (closed_)
     return refuse_socket(CloseCode::going_away, "the gateway is shutting down");
@@ -53,19 +61,21 @@ void Rules::connected(Step &step, SessionId id, std::string_view address, std::s
   fresh->requests = {config_.limits.requests_per_second, config_.limits.request_burst};
   watch_session(*fresh);
   sessions_[id] = std::move(fresh);
+  return std::move(step.out);
 }
 
-void Rules::received(Step &step, SessionId id, const protocol::ClientMessage &message) {
+Commands ChannelBook::received(SessionId id, const protocol::ClientMessage &message, Now now) {
+  Step step{now, {}};
   Session *from = session(id);
   if (!from)
-    return;
+    return std::move(step.out);
   from->heard_ms = step.now.mono_ms;
   const Asked asked{*from, message.envelope.request_id};
   if (!spend_request(*from, step.now)) {
     refuse(step, asked, Code::too_many, "too many requests, slow down");
     if (is_flood(*from))
       close(step, *from, CloseCode::policy, "flood of requests");
-    return;
+    return std::move(step.out);
   }
   // The envelope names an app, a channel and a uid as well, but only the socket tells who asks.
   std::visit(
@@ -85,12 +95,14 @@ void Rules::received(Step &step, SessionId id, const protocol::ClientMessage &me
         }
       },
       message.request);
+  return std::move(step.out);
 }
 
-void Rules::malformed(Step &step, SessionId id, const protocol::DecodeError &error) {
+Commands ChannelBook::malformed(SessionId id, const protocol::DecodeError &error, Now now) {
+  Step step{now, {}};
   Session *from = session(id);
   if (!from)
-    return;
+    return std::move(step.out);
   from->heard_ms = step.now.mono_ms;
   const bool affordable = spend_request(*from, step.now);
   const Code code = affordable ? error.code : Code::too_many;
@@ -103,14 +115,18 @@ void Rules::malformed(Step &step, SessionId id, const protocol::DecodeError &err
     step.out.push_back(Send{{id}, protocol::ErrorEvent{code, reason}});
   if (is_flood(*from))
     close(step, *from, CloseCode::policy, "flood of requests");
+  return std::move(step.out);
 }
 
-void Rules::disconnected(Step &step, SessionId id) {
+Commands ChannelBook::disconnected(SessionId id, Now now) {
+  Step step{now, {}};
   if (Session *gone = session(id))
     end_session(step, *gone);
+  return std::move(step.out);
 }
 
-void Rules::tick(Step &step) {
+Commands ChannelBook::tick(Now now) {
+  Step step{now, {}};
   while (const auto due = deadlines_.pop(step.now.mono_ms)) {
     if (due->kind == Deadline::drain) {
       send_some_away(step);
@@ -139,29 +155,30 @@ void Rules::tick(Step &step) {
     else
       withdraw(step, *which);
   }
+  return std::move(step.out);
 }
 
-void Rules::answer(Step &step, const Asked &asked, protocol::Answer answer) {
+void ChannelBook::answer(Step &step, const Asked &asked, protocol::Answer answer) {
   answer.request_id = asked.id;
   totals_.answers[static_cast<int>(answer.code)]++;
   step.out.push_back(Send{{asked.session.id}, std::move(answer)});
 }
 
-void Rules::refuse(Step &step, const Asked &asked, Code code, std::string reason) {
+void ChannelBook::refuse(Step &step, const Asked &asked, Code code, std::string reason) {
   protocol::Answer failure;
   failure.code = code;
   failure.reason = std::move(reason);
   answer(step, asked, std::move(failure));
 }
 
-void Rules::tell(Step &step, const Member &member, protocol::Event event) {
+void ChannelBook::tell(Step &step, const Member &member, protocol::Event event) {
   if (!member.session)
     return;
   totals_.events++;
   step.out.push_back(Send{{member.session->id}, std::move(event)});
 }
 
-void Rules::tell_others(Step &step, const Member &member, const protocol::Event &event) {
+void ChannelBook::tell_others(Step &step, const Member &member, const protocol::Event &event) {
   std::vector<SessionId> to;
   to.reserve(member.channel->members.size());
   for (const auto &[uid, other] : member.channel->members)
@@ -173,13 +190,13 @@ void Rules::tell_others(Step &step, const Member &member, const protocol::Event 
   step.out.push_back(Send{std::move(to), event});
 }
 
-void Rules::notice(Step &step, const Member &member, NoticeKind kind, LeaveReason reason) {
+void ChannelBook::notice(Step &step, const Member &member, NoticeKind kind, LeaveReason reason) {
   step.out.push_back(Notice{kind, member.channel->app_id, member.channel->name, member.uid,
                             member.account, member.role, member.platform, reason, step.now.wall_s,
                             member.joined_at});
 }
 
-void Rules::end_session(Step &step, Session &session) {
+void ChannelBook::end_session(Step &step, Session &session) {
   if (Member *left = session.member) {
     left->session = nullptr;
     deadlines_.set({Deadline::grace, left->id}, step.now.mono_ms + config_.times.grace_ms);
@@ -191,20 +208,20 @@ void Rules::end_session(Step &step, Session &session) {
   sessions_.erase(session.id);
 }
 
-void Rules::close(Step &step, Session &session, CloseCode code, std::string reason) {
+void ChannelBook::close(Step &step, Session &session, CloseCode code, std::string reason) {
   step.out.push_back(Close{session.id, code, std::move(reason)});
   end_session(step, session);
 }
 
-bool Rules::is_flood(const Session &session) const {
+bool ChannelBook::is_flood(const Session &session) const {
   return session.requests.owes_more_than(4);
 }
 
-bool Rules::spend_request(Session &session, Now now) {
+bool ChannelBook::spend_request(Session &session, Now now) {
   return !config_.limits.requests_per_second || session.requests.charge(now.mono_ms);
 }
 
-void Rules::watch_session(Session &session) {
+void ChannelBook::watch_session(Session &session) {
   std::int64_t at = session.heard_ms + config_.times.silence_ms;
   if (!session.member)
     at = std::min(at, session.join_by_ms);
@@ -212,7 +229,7 @@ void Rules::watch_session(Session &session) {
 }
 
 // The timer isn't moved at each frame; it looks, when it fires, whether anything was heard since.
-void Rules::check_session(Step &step, Session &session) {
+void ChannelBook::check_session(Step &step, Session &session) {
   if (step.now.mono_ms - session.heard_ms >= config_.times.silence_ms)
     close(step, session, CloseCode::silent, "no frame for too long");
   else if (!session.member && step.now.mono_ms >= session.join_by_ms)
@@ -221,22 +238,22 @@ void Rules::check_session(Step &step, Session &session) {
     watch_session(session);
 }
 
-Session *Rules::session(SessionId id) {
+Session *ChannelBook::session(SessionId id) {
   const auto it = sessions_.find(id);
   return it == sessions_.end() ? nullptr : it->second.get();
 }
 
-Member *Rules::member(MemberId id) {
+Member *ChannelBook::member(MemberId id) {
   const auto it = members_.find(id);
   return it == members_.end() ? nullptr : it->second.get();
 }
 
-const Channel *Rules::find_channel(std::string_view app_id, std::string_view name) const {
+const Channel *ChannelBook::find_channel(std::string_view app_id, std::string_view name) const {
   const auto it = channels_.find(channel_key(app_id, name));
   return it == channels_.end() ? nullptr : it->second.get();
 }
 
-Channel &Rules::make_channel(Step &step, const protocol::Join &join) {
+Channel &ChannelBook::make_channel(Step &step, const protocol::Join &join) {
   auto &slot = channels_[channel_key(join.app_id, join.channel)];
   if (!slot) {
     slot = std::make_unique<Channel>();
@@ -249,7 +266,7 @@ Channel &Rules::make_channel(Step &step, const protocol::Join &join) {
   return *slot;
 }
 
-std::vector<ChannelInfo> Rules::channels(std::string_view app_id) const {
+std::vector<ChannelInfo> ChannelBook::channels(std::string_view app_id) const {
   std::vector<ChannelInfo> found;
   for (const auto &[key, channel] : channels_)
     if (channel->app_id == app_id)
@@ -260,7 +277,7 @@ std::vector<ChannelInfo> Rules::channels(std::string_view app_id) const {
   return found;
 }
 
-Totals Rules::totals() const {
+Totals ChannelBook::totals() const {
   Totals totals = totals_;
   totals.sessions = sessions_.size();
   totals.members = members_.size();
@@ -272,132 +289,9 @@ Totals Rules::totals() const {
   return totals;
 }
 
-// The façade.
-
-namespace {
-
-MemberInfo describe (const Member &member) {
-  return {member.uid,      member.account,          member.role,
-          member.platform, member.address,          member.joined_at,
-          !member.session, member.live.has_value(), member.silenced};
-}
-
-}  // namespace
-
-ChannelBook::ChannelBook(Config config) : rules_(std::make_unique<Rules>(std::move(config))) {
-}
-ChannelBook::~ChannelBook() = default;
-
-Commands ChannelBook::connected(SessionId session, std::string_view address, std::string_view host,
-                                Now now) {
-  Step step{now, {}};
-  rules_->connected(step, session, address, host);
-  return std::move(step.out);
-}
-
-Commands ChannelBook::received(SessionId session, const protocol::ClientMessage &message, Now now) {
-  Step step{now, {}};
-  rules_->received(step, session, message);
-  return std::move(step.out);
-}
-
-Commands ChannelBook::malformed(SessionId session, const protocol::DecodeError &error, Now now) {
-  Step step{now, {}};
-  rules_->malformed(step, session, error);
-  return std::move(step.out);
-}
-
-Commands ChannelBook::disconnected(SessionId session, Now now) {
-  Step step{now, {}};
-  rules_->disconnected(step, session);
-  return std::move(step.out);
-}
-
-std::optional<std::int64_t> ChannelBook::next_deadline() const {
-  return rules_->next_deadline();
-}
-
-Commands ChannelBook::tick(Now now) {
-  Step step{now, {}};
-  rules_->tick(step);
-  return std::move(step.out);
-}
-
-HookAnswer ChannelBook::on_publish(const HookRequest &request, Now now) {
-  Step step{now, {}};
-  std::string refusal = rules_->on_publish(step, request);
-  const bool allow = refusal.empty();
-  return {allow, std::move(refusal), std::move(step.out)};
-}
-
-HookAnswer ChannelBook::on_play(const HookRequest &request, Now now) {
-  Step step{now, {}};
-  std::string refusal = rules_->on_play(step, request);
-  const bool allow = refusal.empty();
-  return {allow, std::move(refusal), std::move(step.out)};
-}
-
-Commands ChannelBook::on_publish_done(const HookRequest &request, Now now) {
-  Step step{now, {}};
-  rules_->on_publish_done(step, request.client_id);
-  return std::move(step.out);
-}
-
-Commands ChannelBook::on_play_done(const HookRequest &request, Now) {
-  rules_->on_play_done(request.client_id);
-  return {};
-}
-
-Commands ChannelBook::media_server_lost(Now now) {
-  Step step{now, {}};
-  rules_->media_server_lost(step);
-  return std::move(step.out);
-}
-
-Commands ChannelBook::media_sessions(const std::vector<std::uint64_t> &there, std::int64_t asked_ms,
-                                     Now now) {
-  Step step{now, {}};
-  rules_->media_sessions(step, there, asked_ms);
-  return std::move(step.out);
-}
-
-Commands ChannelBook::service_lost(Now now) {
-  Step step{now, {}};
-  rules_->service_lost(step);
-  return std::move(step.out);
-}
-
-void ChannelBook::service_back() {
-  rules_->service_back();
-}
-
-Commands ChannelBook::drain(std::int64_t for_ms, Now now) {
-  Step step{now, {}};
-  rules_->drain(step, for_ms);
-  return std::move(step.out);
-}
-
-bool ChannelBook::drained() const {
-  return rules_->drained();
-}
-
-Commands ChannelBook::close_all(Now now) {
-  Step step{now, {}};
-  rules_->close_all(step);
-  return std::move(step.out);
-}
-
-bool ChannelBook::serves(std::string_view app_id) const {
-  return rules_->serves(app_id);
-}
-
-std::vector<ChannelInfo> ChannelBook::channels(std::string_view app_id) const {
-  return rules_->channels(app_id);
-}
-
 std::optional<std::vector<MemberInfo>> ChannelBook::members(std::string_view app_id,
                                                             std::string_view channel) const {
-  const Channel *found = rules_->find_channel(app_id, channel);
+  const Channel *found = find_channel(app_id, channel);
   if (!found)
     return {};
   std::vector<MemberInfo> members;
@@ -411,39 +305,13 @@ std::optional<std::vector<MemberInfo>> ChannelBook::members(std::string_view app
 
 std::optional<MemberInfo> ChannelBook::member(std::string_view app_id, std::string_view channel,
                                               protocol::Uid uid) const {
-  const Channel *found = rules_->find_channel(app_id, channel);
+  const Channel *found = find_channel(app_id, channel);
   if (!found)
     return {};
   const auto it = found->members.find(uid);
   if (it == found->members.end())
     return {};
   return describe(*it->second);
-}
-
-Totals ChannelBook::totals() const {
-  return rules_->totals();
-}
-
-Commands ChannelBook::add_rule(Rule &rule, Now now) {
-  Step step{now, {}};
-  rules_->add_rule(step, rule);
-  return std::move(step.out);
-}
-
-std::vector<Rule> ChannelBook::rules(std::string_view app_id, Now now) const {
-  return rules_->list_rules(app_id, now);
-}
-
-bool ChannelBook::change_rule(std::uint64_t id, std::int64_t ends_at, Now now) {
-  Step step{now, {}};
-  return rules_->change_rule(step, id, ends_at);
-}
-
-std::optional<Commands> ChannelBook::lift_rule(std::uint64_t id, Now now) {
-  Step step{now, {}};
-  if (!rules_->lift_rule(step, id))
-    return {};
-  return std::move(step.out);
 }
 
 }  // namespace agora::gateway

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What the channel book remembers: sockets, members, channels. Plain data; the rules are in
-// rules.hpp.
+// channel-book.hpp.
 #pragma once
 
 #include <cstdint>

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <set>
 
-#include "signaling/gateway/channel/rules.hpp"
+#include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/protocol/argument-checks.hpp"
 
 namespace agora::gateway {
@@ -40,7 +40,7 @@ Uid account_uid (const Channel &channel, std::string_view account) {
 
 }  // namespace
 
-std::optional<std::pair<Code, std::string>> Rules::check_token(
+std::optional<std::pair<Code, std::string>> ChannelBook::check_token(
     std::string_view app_id, std::string_view channel, std::string_view uid, std::string_view token,
     std::int64_t wall_s, std::optional<protocol::Grant> &grant) const {
   const auto app = config_.apps.find(app_id);
@@ -67,7 +67,7 @@ std::optional<std::pair<Code, std::string>> Rules::check_token(
   return {};
 }
 
-std::optional<std::pair<Code, std::string>> Rules::check_join(
+std::optional<std::pair<Code, std::string>> ChannelBook::check_join(
     Step &step, const Session &session, const protocol::Join &join, Identity &identity,
     std::optional<protocol::Grant> &grant) {
   // "007" and "7" are one uid, and tokens are signed for its usual spelling.
@@ -127,7 +127,7 @@ std::optional<std::pair<Code, std::string>> Rules::check_join(
   return {};
 }
 
-void Rules::join(Step &step, const Asked &asked, const protocol::Join &join) {
+void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &join) {
   Identity identity;
   std::optional<protocol::Grant> grant;
   if (auto wrong = check_join(step, asked.session, join, identity, grant)) {
@@ -195,14 +195,14 @@ void Rules::join(Step &step, const Asked &asked, const protocol::Join &join) {
 }
 
 // Asked twice on one socket: the answer is the same, and so is the member.
-void Rules::join_again(Step &step, const Asked &asked, const protocol::Join &join,
-                       const std::optional<protocol::Grant> &grant) {
+void ChannelBook::join_again(Step &step, const Asked &asked, const protocol::Join &join,
+                             const std::optional<protocol::Grant> &grant) {
   Member &self = *asked.session.member;
   enter(step, asked, self, join);
   set_grant(step, self, grant);
 }
 
-void Rules::take_over(Member &member, Session &session) {
+void ChannelBook::take_over(Member &member, Session &session) {
   member.session = &session;
   member.address = session.address;
   member.host = session.host;
@@ -211,7 +211,8 @@ void Rules::take_over(Member &member, Session &session) {
   watch_session(session);
 }
 
-void Rules::enter(Step &step, const Asked &asked, Member &member, const protocol::Join &join) {
+void ChannelBook::enter(Step &step, const Asked &asked, Member &member,
+                        const protocol::Join &join) {
   totals_.joins[static_cast<int>(Code::ok)]++;
   protocol::Answer welcome;
   welcome.uid = member.uid;
@@ -240,7 +241,7 @@ void Rules::enter(Step &step, const Asked &asked, Member &member, const protocol
   }
 }
 
-void Rules::tell_streams(Step &step, const Member &member, const protocol::Join &join) {
+void ChannelBook::tell_streams(Step &step, const Member &member, const protocol::Join &join) {
   const auto &speakers = member.channel->speakers;
   for (const auto &[uid, speaker] : speakers) {
     if (speaker == &member)
@@ -259,7 +260,7 @@ void Rules::tell_streams(Step &step, const Member &member, const protocol::Join 
       tell(step, member, {EventKind::stream_removed, uid});
 }
 
-Uid Rules::pick_uid(const Channel &channel, const Identity &identity) const {
+Uid ChannelBook::pick_uid(const Channel &channel, const Identity &identity) const {
   if (!identity.account.empty()) {
     const auto known = channel.accounts.find(identity.account);
     if (known != channel.accounts.end())

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <unordered_set>
 
-#include "signaling/gateway/channel/rules.hpp"
+#include "signaling/gateway/channel/channel-book.hpp"
 
 namespace agora::gateway {
 
@@ -12,10 +12,35 @@ constexpr std::int64_t settle_ms = 2'000;
 
 }  // namespace
 
+HookAnswer ChannelBook::on_publish(const HookRequest &request, Now now) {
+  Step step{now, {}};
+  std::string refusal = admit_push(step, request);
+  const bool allow = refusal.empty();
+  return {allow, std::move(refusal), std::move(step.out)};
+}
+
+HookAnswer ChannelBook::on_play(const HookRequest &request, Now now) {
+  Step step{now, {}};
+  std::string refusal = admit_play(step, request);
+  const bool allow = refusal.empty();
+  return {allow, std::move(refusal), std::move(step.out)};
+}
+
+Commands ChannelBook::on_publish_done(const HookRequest &request, Now now) {
+  Step step{now, {}};
+  push_ended(step, request.client_id);
+  return std::move(step.out);
+}
+
+Commands ChannelBook::on_play_done(const HookRequest &request, Now) {
+  play_ended(request.client_id);
+  return {};
+}
+
 // A URL must pass twice: it is one that this gateway signed, and what it was signed for still
 // holds. on_publish comes before the media server has accepted the name, and refuses the name while
 // an older session has it: that one is dropped first.
-std::string Rules::on_publish(Step &step, const HookRequest &request) {
+std::string ChannelBook::admit_push(Step &step, const HookRequest &request) {
   const auto args = parse_url_args(request.args);
   if (request.app != config_.rtmp_app || !args ||
       !signer_.verify(Direction::push, request.stream, *args))
@@ -65,7 +90,7 @@ std::string Rules::on_publish(Step &step, const HookRequest &request) {
   return {};
 }
 
-std::string Rules::on_play(Step &step, const HookRequest &request) {
+std::string ChannelBook::admit_play(Step &step, const HookRequest &request) {
   const auto args = parse_url_args(request.args);
   if (request.app != config_.rtmp_app || !args ||
       !signer_.verify(Direction::play, request.stream, *args))
@@ -96,7 +121,7 @@ std::string Rules::on_play(Step &step, const HookRequest &request) {
   return {};
 }
 
-void Rules::on_publish_done(Step &step, std::uint64_t client) {
+void ChannelBook::push_ended(Step &step, std::uint64_t client) {
   const auto found = pushing_.find(client);
   if (found == pushing_.end())
     return;
@@ -110,7 +135,7 @@ void Rules::on_publish_done(Step &step, std::uint64_t client) {
     hold(step, *speaker);
 }
 
-void Rules::on_play_done(std::uint64_t client) {
+void ChannelBook::play_ended(std::uint64_t client) {
   const auto found = playing_.find(client);
   if (found == playing_.end())
     return;
@@ -128,8 +153,9 @@ void Rules::on_play_done(std::uint64_t client) {
     subscription->second.old_player = 0;
 }
 
-void Rules::media_sessions(Step &step, const std::vector<std::uint64_t> &there,
-                           std::int64_t asked_ms) {
+Commands ChannelBook::media_sessions(const std::vector<std::uint64_t> &there, std::int64_t asked_ms,
+                                     Now now) {
+  Step step{now, {}};
   const std::unordered_set<std::uint64_t> alive(there.begin(), there.end());
   std::vector<std::uint64_t> pushes, plays;
   const auto lost = [&] (std::uint64_t client, std::int64_t since_ms) {
@@ -142,12 +168,14 @@ void Rules::media_sessions(Step &step, const std::vector<std::uint64_t> &there,
     if (lost(client, session.since_ms))
       plays.push_back(client);
   for (std::uint64_t client : pushes)
-    on_publish_done(step, client);
+    push_ended(step, client);
   for (std::uint64_t client : plays)
-    on_play_done(client);
+    play_ended(client);
+  return std::move(step.out);
 }
 
-void Rules::media_server_lost(Step &step) {
+Commands ChannelBook::media_server_lost(Now now) {
+  Step step{now, {}};
   for (const auto &[client, pushing] : pushing_) {
     Member *speaker = member(pushing.speaker);
     if (speaker && speaker->previous && speaker->previous->client == client)
@@ -162,6 +190,7 @@ void Rules::media_server_lost(Step &step) {
         it->second.client = it->second.old_player = 0;
   pushing_.clear();
   playing_.clear();
+  return std::move(step.out);
 }
 
 }  // namespace agora::gateway

@@ -3,7 +3,7 @@
 #include <array>
 #include <limits>
 
-#include "signaling/gateway/channel/rules.hpp"
+#include "signaling/gateway/channel/channel-book.hpp"
 
 namespace agora::gateway {
 
@@ -36,20 +36,22 @@ std::array<std::int64_t, 5> ends_of (const Grant &grant) {
 
 }  // namespace
 
-std::string Rules::push_url(const Member &member, const PublishedStream &published, Now now) const {
+std::string ChannelBook::push_url(const Member &member, const PublishedStream &published,
+                                  Now now) const {
   return media_url(member, published.stream,
                    signer_.write(Direction::push, published.stream, member.id, published.grant,
                                  now.wall_s + config_.times.url_lifetime_s));
 }
 
-std::string Rules::play_url(const Member &member, const Subscription &subscription, Now now) const {
+std::string ChannelBook::play_url(const Member &member, const Subscription &subscription,
+                                  Now now) const {
   return media_url(member, subscription.stream,
                    signer_.write(Direction::play, subscription.stream, member.id,
                                  subscription.grant, now.wall_s + config_.times.url_lifetime_s));
 }
 
-std::string Rules::media_url(const Member &member, const std::string &stream,
-                             const std::string &args) const {
+std::string ChannelBook::media_url(const Member &member, const std::string &stream,
+                                   const std::string &args) const {
   std::string host = url_host(config_.rtmp_host.empty() ? member.host : config_.rtmp_host);
   if (host.empty())
     host = "localhost";
@@ -57,7 +59,7 @@ std::string Rules::media_url(const Member &member, const std::string &stream,
          config_.rtmp_app + "/" + stream + "?" + args;
 }
 
-void Rules::set_role(Step &step, Member &member, Role role) {
+void ChannelBook::set_role(Step &step, Member &member, Role role) {
   if (member.role == role)
     return;
   if (role == Role::audience)
@@ -70,7 +72,7 @@ void Rules::set_role(Step &step, Member &member, Role role) {
   notice(step, member, NoticeKind::role_changed);
 }
 
-void Rules::announce(Step &step, Member &member) {
+void ChannelBook::announce(Step &step, Member &member) {
   member.channel->speakers[member.uid] = &member;
   tell_others(step, member, {EventKind::stream_added, member.uid});
   if (member.audio_muted)
@@ -80,21 +82,21 @@ void Rules::announce(Step &step, Member &member) {
   notice(step, member, NoticeKind::stream_added);
 }
 
-void Rules::drop_push(Step &step, PublishedStream &published) {
+void ChannelBook::drop_push(Step &step, PublishedStream &published) {
   if (const std::uint64_t client = std::exchange(published.client, 0)) {
     pushing_.erase(client);
     step.out.push_back(DropMedia{published.stream, Direction::push, client});
   }
 }
 
-void Rules::drop_play(Step &step, Subscription &subscription) {
+void ChannelBook::drop_play(Step &step, Subscription &subscription) {
   if (const std::uint64_t client = std::exchange(subscription.client, 0)) {
     playing_.erase(client);
     step.out.push_back(DropMedia{subscription.stream, Direction::play, client});
   }
 }
 
-void Rules::drop_old_player(Step &step, Subscription &subscription) {
+void ChannelBook::drop_old_player(Step &step, Subscription &subscription) {
   if (const std::uint64_t client = std::exchange(subscription.old_player, 0)) {
     playing_.erase(client);
     step.out.push_back(
@@ -102,14 +104,14 @@ void Rules::drop_old_player(Step &step, Subscription &subscription) {
   }
 }
 
-void Rules::drop_all_old_players(Step &step, Member &speaker) {
+void ChannelBook::drop_all_old_players(Step &step, Member &speaker) {
   for (MemberId id : speaker.listeners)
     drop_old_player(step, member(id)->subscriptions.at(speaker.uid));
 }
 
 // One order by name for the many. It passes over a session whose hook has only just been answered,
 // so those get one each, which is tried again until it has hit.
-void Rules::drop_listeners(Step &step, Member &speaker) {
+void ChannelBook::drop_listeners(Step &step, Member &speaker) {
   std::size_t playing = 0;
   for (MemberId id : speaker.listeners)
     playing += member(id)->subscriptions.at(speaker.uid).client ? 1 : 0;
@@ -131,7 +133,7 @@ void Rules::drop_listeners(Step &step, Member &speaker) {
   speaker.listeners.clear();
 }
 
-void Rules::forget_stream(Step &step, std::optional<PublishedStream> &published) {
+void ChannelBook::forget_stream(Step &step, std::optional<PublishedStream> &published) {
   if (!published)
     return;
   drop_push(step, *published);
@@ -139,14 +141,14 @@ void Rules::forget_stream(Step &step, std::optional<PublishedStream> &published)
   published.reset();
 }
 
-void Rules::unpublish(Step &step, Member &member) {
+void ChannelBook::unpublish(Step &step, Member &member) {
   withdraw(step, member);
   forget_stream(step, member.next);
 }
 
 // The stream is gone for the others. The URL of a push that merely got lost stays good, so that the
 // publisher may still return, but as a new stream to them.
-void Rules::withdraw(Step &step, Member &member) {
+void ChannelBook::withdraw(Step &step, Member &member) {
   if (!member.live)
     return;
   deadlines_.cancel({Deadline::hold, member.id});
@@ -163,7 +165,7 @@ void Rules::withdraw(Step &step, Member &member) {
     forget_stream(step, member.live);
 }
 
-void Rules::unsubscribe(Step &step, Member &member, Uid uid) {
+void ChannelBook::unsubscribe(Step &step, Member &member, Uid uid) {
   const auto found = member.subscriptions.find(uid);
   if (found == member.subscriptions.end())
     return;
@@ -177,7 +179,7 @@ void Rules::unsubscribe(Step &step, Member &member, Uid uid) {
 // The speaker's push has moved to another name: who plays the old one is told the new one. The
 // media server would keep its session on the old one for as long as it stays: it is cut after a
 // while. Not at once, so that players may go over without a gap.
-void Rules::move_listeners(Step &step, Member &speaker) {
+void ChannelBook::move_listeners(Step &step, Member &speaker) {
   deadlines_.set({Deadline::old_player, speaker.id},
                  step.now.mono_ms + config_.times.old_player_ms);
   for (MemberId id : speaker.listeners) {
@@ -197,12 +199,12 @@ void Rules::move_listeners(Step &step, Member &speaker) {
   }
 }
 
-void Rules::hold(Step &step, Member &member) {
+void ChannelBook::hold(Step &step, Member &member) {
   member.live->client = 0;
   deadlines_.set({Deadline::hold, member.id}, step.now.mono_ms + config_.times.hold_ms);
 }
 
-void Rules::remove(Step &step, Member &member, LeaveReason reason, bool keep_channel) {
+void ChannelBook::remove(Step &step, Member &member, LeaveReason reason, bool keep_channel) {
   unpublish(step, member);
   while (!member.subscriptions.empty())
     unsubscribe(step, member, member.subscriptions.begin()->first);
@@ -225,7 +227,7 @@ void Rules::remove(Step &step, Member &member, LeaveReason reason, bool keep_cha
     destroy_if_empty(step, channel);
 }
 
-void Rules::notice_channel(Step &step, const Channel &channel, NoticeKind kind) {
+void ChannelBook::notice_channel(Step &step, const Channel &channel, NoticeKind kind) {
   Notice what;
   what.kind = kind;
   what.app_id = channel.app_id;
@@ -234,7 +236,7 @@ void Rules::notice_channel(Step &step, const Channel &channel, NoticeKind kind) 
   step.out.push_back(std::move(what));
 }
 
-void Rules::destroy_if_empty(Step &step, Channel &channel) {
+void ChannelBook::destroy_if_empty(Step &step, Channel &channel) {
   if (!channel.members.empty())
     return;
   notice_channel(step, channel, NoticeKind::channel_destroyed);
@@ -245,17 +247,17 @@ void Rules::destroy_if_empty(Step &step, Channel &channel) {
   channels_.erase(key);
 }
 
-bool Rules::may_publish(const Member &member, Now now) const {
+bool ChannelBook::may_publish(const Member &member, Now now) const {
   return !member.grant || member.grant->allows(Privilege::publish_audio, now.wall_s);
 }
 
-void Rules::set_grant(Step &step, Member &member, const std::optional<Grant> &grant) {
+void ChannelBook::set_grant(Step &step, Member &member, const std::optional<Grant> &grant) {
   member.grant = grant;
   member.warned_s = 0;
   check_grant(step, member);
 }
 
-bool Rules::check_grant(Step &step, Member &member) {
+bool ChannelBook::check_grant(Step &step, Member &member) {
   deadlines_.cancel({Deadline::token, member.id});
   if (!member.grant)
     return true;

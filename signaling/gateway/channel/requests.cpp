@@ -2,7 +2,7 @@
 #include <array>
 #include <utility>
 
-#include "signaling/gateway/channel/rules.hpp"
+#include "signaling/gateway/channel/channel-book.hpp"
 
 namespace agora::gateway {
 
@@ -12,7 +12,7 @@ using protocol::Privilege;
 using protocol::Role;
 using protocol::Target;
 
-bool Rules::may_push(Step &step, const Asked &asked, const Member &member, const char *what) {
+bool ChannelBook::may_push(Step &step, const Asked &asked, const Member &member, const char *what) {
   std::string why;
   if (member.role != Role::broadcaster)
     why = "an audience member can't ";
@@ -26,8 +26,8 @@ bool Rules::may_push(Step &step, const Asked &asked, const Member &member, const
   return false;
 }
 
-bool Rules::is_own_uid(Step &step, const Asked &asked, const Member &member, Uid uid,
-                       const char *what) {
+bool ChannelBook::is_own_uid(Step &step, const Asked &asked, const Member &member, Uid uid,
+                             const char *what) {
   if (uid == member.uid)
     return true;
   refuse(step, asked, Code::not_joined,
@@ -36,8 +36,8 @@ bool Rules::is_own_uid(Step &step, const Asked &asked, const Member &member, Uid
   return false;
 }
 
-void Rules::handle(Step &step, const Asked &asked, Member &member,
-                   const protocol::SetRole &request) {
+void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
+                         const protocol::SetRole &request) {
   if (request.role == Role::broadcaster && !may_publish(member, step.now))
     return refuse(step, asked, Code::not_permitted,
                   "the token gives no privilege to be a broadcaster");
@@ -45,7 +45,7 @@ void Rules::handle(Step &step, const Asked &asked, Member &member,
   set_role(step, member, request.role);
 }
 
-void Rules::hand_out_push_url(Step &step, const Asked &asked, Member &member) {
+void ChannelBook::hand_out_push_url(Step &step, const Asked &asked, Member &member) {
   forget_stream(step, member.next);
   PublishedStream fresh;
   fresh.stream = random_stream(config_.random);
@@ -57,15 +57,15 @@ void Rules::hand_out_push_url(Step &step, const Asked &asked, Member &member) {
   answer(step, asked, std::move(url));
 }
 
-void Rules::handle(Step &step, const Asked &asked, Member &member,
-                   const protocol::Publish &request) {
+void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
+                         const protocol::Publish &request) {
   if (may_push(step, asked, member, "publish") &&
       is_own_uid(step, asked, member, request.uid, "publish"))
     hand_out_push_url(step, asked, member);
 }
 
-void Rules::handle(Step &step, const Asked &asked, Member &member,
-                   const protocol::UpdateUrl &request) {
+void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
+                         const protocol::UpdateUrl &request) {
   if (!may_push(step, asked, member, "get a push URL") ||
       !is_own_uid(step, asked, member, request.uid, "update_url"))
     return;
@@ -74,8 +74,8 @@ void Rules::handle(Step &step, const Asked &asked, Member &member,
   hand_out_push_url(step, asked, member);
 }
 
-void Rules::handle(Step &step, const Asked &asked, Member &member,
-                   const protocol::Unpublish &request) {
+void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
+                         const protocol::Unpublish &request) {
   // What is on the air may always be taken off, even by a token whose privilege has just ended.
   if (member.role != Role::broadcaster)
     return refuse(step, asked, Code::not_permitted, "an audience member can't unpublish");
@@ -85,8 +85,8 @@ void Rules::handle(Step &step, const Asked &asked, Member &member,
   unpublish(step, member);
 }
 
-void Rules::handle(Step &step, const Asked &asked, Member &member,
-                   const protocol::Subscribe &request) {
+void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
+                         const protocol::Subscribe &request) {
   const auto &speakers = member.channel->speakers;
   const auto found = speakers.find(request.uid);
   if (found == speakers.end())
@@ -106,14 +106,15 @@ void Rules::handle(Step &step, const Asked &asked, Member &member,
   answer(step, asked, std::move(url));
 }
 
-void Rules::handle(Step &step, const Asked &asked, Member &member,
-                   const protocol::Unsubscribe &request) {
+void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
+                         const protocol::Unsubscribe &request) {
   answer(step, asked);
   for (Uid uid : request.uids)
     unsubscribe(step, member, uid);
 }
 
-void Rules::handle(Step &step, const Asked &asked, Member &member, const protocol::Mute &request) {
+void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
+                         const protocol::Mute &request) {
   const auto found = member.subscriptions.find(request.uid);
   if (found == member.subscriptions.end())
     return refuse(step, asked, Code::bad_order,
@@ -125,8 +126,8 @@ void Rules::handle(Step &step, const Asked &asked, Member &member, const protoco
   answer(step, asked);
 }
 
-void Rules::handle(Step &step, const Asked &asked, Member &member,
-                   const protocol::MuteLocal &request) {
+void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
+                         const protocol::MuteLocal &request) {
   if (!is_own_uid(step, asked, member, request.uid, "mute_local"))
     return;
   answer(step, asked);
@@ -139,13 +140,13 @@ void Rules::handle(Step &step, const Asked &asked, Member &member,
     tell_others(step, member, {EventKind::video_mute, member.uid, "", 0, request.mute});
 }
 
-void Rules::handle(Step &step, const Asked &asked, Member &,
-                   const protocol::SetRemoteStreamType &) {
+void ChannelBook::handle(Step &step, const Asked &asked, Member &,
+                         const protocol::SetRemoteStreamType &) {
   answer(step, asked);
 }
 
-void Rules::handle(Step &step, const Asked &asked, Member &member,
-                   const protocol::UpdateKey &request) {
+void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
+                         const protocol::UpdateKey &request) {
   const std::string uid = member.account.empty() ? std::to_string(member.uid) : member.account;
   std::optional<protocol::Grant> grant;
   if (auto wrong = check_token(member.channel->app_id, member.channel->name, uid, request.token,
@@ -155,7 +156,8 @@ void Rules::handle(Step &step, const Asked &asked, Member &member,
   set_grant(step, member, grant);
 }
 
-void Rules::handle(Step &step, const Asked &asked, Member &member, const protocol::Leave &request) {
+void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
+                         const protocol::Leave &request) {
   if (!is_own_uid(step, asked, member, request.uid, "leave"))
     return;
   answer(step, asked);

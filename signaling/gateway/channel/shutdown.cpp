@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "signaling/gateway/channel/rules.hpp"
+#include "signaling/gateway/channel/channel-book.hpp"
 
 namespace agora::gateway {
 
@@ -23,9 +23,10 @@ bool has_sound (const Member &member) {
 
 }  // namespace
 
-void Rules::service_lost(Step &step) {
+Commands ChannelBook::service_lost(Now now) {
+  Step step{now, {}};
   if (std::exchange(service_lost_, true))
-    return;
+    return std::move(step.out);
   std::vector<SessionId> all;
   for (const auto &[id, who] : members_)
     if (who->session)
@@ -33,9 +34,11 @@ void Rules::service_lost(Step &step) {
   if (!all.empty())
     step.out.push_back(
         Send{std::move(all), protocol::ErrorEvent{Code::service_lost, "the media server is lost"}});
+  return std::move(step.out);
 }
 
-void Rules::close_all(Step &step) {
+Commands ChannelBook::close_all(Now now) {
+  Step step{now, {}};
   closed_ = true;
   std::vector<SessionId> all;
   all.reserve(sessions_.size());
@@ -60,14 +63,16 @@ void Rules::close_all(Step &step) {
   playing_.clear();
   to_send_away_.clear();
   deadlines_ = {};
+  return std::move(step.out);
 }
 
 // Everybody is told within the first half of the time, so that the last ones have the other half.
 // Listeners first: they hear on from here until a speaker has moved, who stops sending here soon
 // after. The speakers of a channel all at once: by then they hear each other only there.
-void Rules::drain(Step &step, std::int64_t for_ms) {
+Commands ChannelBook::drain(std::int64_t for_ms, Now now) {
+  Step step{now, {}};
   if (std::exchange(draining_, true))
-    return;
+    return std::move(step.out);
   for (const auto &[id, who] : members_)
     to_send_away_.push_back(id);
   // The first ones stand at the end.
@@ -81,9 +86,10 @@ void Rules::drain(Step &step, std::int64_t for_ms) {
   slice_ = (to_send_away_.size() + slices - 1) / slices;
   slice_at_ms_ = step.now.mono_ms;
   send_some_away(step);
+  return std::move(step.out);
 }
 
-void Rules::send_some_away(Step &step) {
+void ChannelBook::send_some_away(Step &step) {
   std::vector<SessionId> to;
   const Channel *together = nullptr;
   for (; !to_send_away_.empty(); to_send_away_.pop_back()) {
@@ -105,7 +111,7 @@ void Rules::send_some_away(Step &step) {
 }
 
 // Who was sent away and hasn't found a place yet goes on as long as its sound does.
-void Rules::end_grace(Step &step, Member &member) {
+void ChannelBook::end_grace(Step &step, Member &member) {
   if (draining_ && has_sound(member))
     deadlines_.set({Deadline::grace, member.id}, step.now.mono_ms + look_again_ms);
   else
