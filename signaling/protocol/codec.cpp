@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <utility>
 
 #include "signaling/protocol/argument-checks.hpp"
@@ -200,8 +201,9 @@ std::int64_t guess_request_id (std::string_view text) {
       continue;
     const std::size_t begin = text.find_first_not_of(" \t\r\n", colon + 1);
     const std::size_t end = text.find_first_not_of("0123456789", begin);
+    // A number that goes on otherwise (1.5, 1e9) is no id.
     if (begin == std::string_view::npos || end == std::string_view::npos || end == begin ||
-        end - begin > most_digits)
+        end - begin > most_digits || !std::strchr(",} \t\r\n", text[end]) || text[end] == '\0')
       return 0;
     std::int64_t id = 0;
     std::from_chars(text.data() + begin, text.data() + end, id);

@@ -68,7 +68,7 @@ class DemoTest(Case):
         print(said)
         for what in (r'Allison alone: \S', r'Carlo alone: \S', 'Allison in it: ', 'Carlo in it: ',
                      r'from mouth to ear: \d+ to \d+ ms', r'rtmp2sink to rtmp2src .*: \d+ ms',
-                     r'`latency`, \d+ ms by default', 'Both were heard, all of it'):
+                     r'`latency` \(\d+ ms by default\)', 'Both were heard, all of it'):
             self.assertRegex(said, what)
         self.assertGreater(len(heard.read(self.tmp / 'heard.wav')), 15 * heard.RATE)
         self.check_nothing_is_left()
