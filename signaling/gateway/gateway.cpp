@@ -329,17 +329,43 @@ void Gateway::perform(const Close &close) {
     found->second->close(static_cast<unsigned short>(close.code), close.reason);
 }
 
+namespace {
+
+// A switch, so that the compiler asks for each.
+const char *words_of (NoticeKind kind) {
+  switch (kind) {
+    case NoticeKind::channel_created:
+      return "channel created";
+    case NoticeKind::channel_destroyed:
+      return "channel destroyed";
+    case NoticeKind::member_in:
+      return "member in";
+    case NoticeKind::member_out:
+      return "member out";
+    case NoticeKind::role_changed:
+      return "role changed";
+    case NoticeKind::stream_added:
+      return "stream added";
+    case NoticeKind::stream_removed:
+      return "stream removed";
+    case NoticeKind::member_silenced:
+      return "member silenced";
+    case NoticeKind::member_unsilenced:
+      return "member unsilenced";
+  }
+  return "";
+}
+
+}  // namespace
+
 void Gateway::perform(const Notice &notice) {
   if (webhooks_)
     webhooks_->tell(notice);
-  constexpr const char *names[] = {"channel created", "channel destroyed", "member in",
-                                   "member out",      "role changed",      "stream added",
-                                   "stream removed"};
   auto uid = std::to_string(notice.uid);
   g_log_structured(G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "AGORA_APP", notice.app_id.c_str(),
                    "AGORA_CHANNEL", notice.channel.c_str(), "AGORA_UID", uid.c_str(), "MESSAGE",
-                   "%s: channel %s, uid %s", names[static_cast<int>(notice.kind)],
-                   notice.channel.c_str(), uid.c_str());
+                   "%s: channel %s, uid %s", words_of(notice.kind), notice.channel.c_str(),
+                   uid.c_str());
 }
 
 }  // namespace agora::gateway
