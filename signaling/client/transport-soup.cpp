@@ -10,6 +10,7 @@
 #include "signaling/client/transport.hpp"
 #include "signaling/protocol/argument-checks.hpp"
 #include "signaling/support/glib-ptr.hpp"
+#include "signaling/support/guarded.hpp"
 
 namespace agora::client {
 namespace {
@@ -240,10 +241,12 @@ void SoupTransport::on_choose_body(GObject *source, GAsyncResult *result, gpoint
   bool read = g_input_stream_read_all_finish(G_INPUT_STREAM(source), result, &size, &error);
   if (attempt.self == nullptr)
     return;
-  if (read)
-    attempt.self->chosen({attempt.body.data(), size});
-  else
-    attempt.self->choice_failed(trouble_with(attempt, *error, chooser));
+  guarded("choosing a gateway", [&] {
+    if (read)
+      attempt.self->chosen({attempt.body.data(), size});
+    else
+      attempt.self->choice_failed(trouble_with(attempt, *error, chooser));
+  });
 }
 
 void SoupTransport::choice_failed(const Trouble &trouble) {

@@ -117,7 +117,7 @@ void test_file_flv_with_video () {
 using Bytes = std::vector<guint8>;
 std::string make_edited_flv (const char *name, const std::function<Bytes(const Bytes &)> &edit) {
   constexpr gsize begin = 13, head = 11, trailer = 4;
-  const std::string path =
+  std::string path =
       make_file(name, "audiotestsrc num-buffers=141 ! audio/x-raw,rate=48000 ! voaacenc ! flvmux");
   g_autofree char *text = nullptr;
   gsize size = 0;

@@ -32,24 +32,29 @@ struct Case {
   double gap;                          // at most so much between two frames where no hole is
 };
 
+// The first of the group of so many that `n` belongs to.
+int in_groups (int n, int of) {
+  return n / of * of;
+}
+
 const Case cases[] = {
     {"exact", [] (int n) { return n * kFrame; }, [] (int n) { return n * kFrame; }, 0.01, 0.01},
     {"all-0", [] (int) { return 0.0; }, [] (int n) { return n * kFrame; }, 0.01, 0.01},
-    {"pairs", [] (int n) { return (n / 2) * 2 * kFrame; }, [] (int n) { return n * kFrame; }, 0.01,
-     0.01},
-    {"tens", [] (int n) { return (n / 10) * 10 * kFrame; }, [] (int n) { return n * kFrame; }, 0.01,
-     0.01},
+    {"pairs", [] (int n) { return in_groups(n, 2) * kFrame; }, [] (int n) { return n * kFrame; },
+     0.01, 0.01},
+    {"tens", [] (int n) { return in_groups(n, 10) * kFrame; }, [] (int n) { return n * kFrame; },
+     0.01, 0.01},
     {"whole-ms", [] (int n) { return std::floor(n * kFrame); }, [] (int n) { return n * kFrame; },
      1.01, 1.01},
     {"by-clock", [] (int n) { return 100 + n * kFrame + clock_jitter(n); },
      [] (int n) { return 100 + n * kFrame; }, 40, 40},
     {"fast-clock", [] (int n) { return n * kFrame * 0.999; },
      [] (int n) { return n * kFrame * 0.999; }, 0.1, 0.01},
-    {"fast-clock-pairs", [] (int n) { return (n / 2) * 2 * kFrame * 0.999; },
+    {"fast-clock-pairs", [] (int n) { return in_groups(n, 2) * kFrame * 0.999; },
      [] (int n) { return n * kFrame * 0.999; }, 0.2, 0.01},
     {"hole", [] (int n) { return n * kFrame + (n < 50 ? 0 : 400); },
      [] (int n) { return n * kFrame + (n < 50 ? 0 : 400); }, 0.01, 400.01},
-    {"hole-in-pairs", [] (int n) { return (n / 2) * 2 * kFrame + (n < 50 ? 0 : 400); },
+    {"hole-in-pairs", [] (int n) { return in_groups(n, 2) * kFrame + (n < 50 ? 0 : 400); },
      [] (int n) { return n * kFrame + (n < 50 ? 0 : 400); }, 0.01, 400.01},
     {"begins-anew", [] (int n) { return (n % 1000) * kFrame; },
      [] (int n) { return (n % 1000) * kFrame; }, 0.01, 0.01},
