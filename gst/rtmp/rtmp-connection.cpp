@@ -11,7 +11,9 @@ namespace agora {
 RtmpConnection::RtmpConnection(GstElement *session, GstElement *whole, Failed failed)
     : session_(GST_ELEMENT(gst_object_ref(session))),
       whole_(GST_ELEMENT(gst_object_ref(whole))),
-      bus_(gst_bus_new()),
+      // Read by its handler alone: without a queue that somebody could wait for, and its
+      // descriptors.
+      bus_(GST_BUS(g_object_new(GST_TYPE_BUS, "enable-async", FALSE, nullptr))),
       failed_(std::move(failed)) {
   static const bool registered = [] {
     GST_DEBUG_CATEGORY_INIT(agora_rtmp_debug, "agorartmp", 0, "RTMP connections of the elements");
