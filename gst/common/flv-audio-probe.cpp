@@ -17,7 +17,9 @@ void filter_buffer (GstBuffer *buffer, FlvAudioFilter &filter, std::vector<std::
   gst_buffer_unmap(buffer, &map);
 }
 
-GstPadProbeReturn filter_data (GstPadProbeInfo *info, FlvAudioFilter &filter) {
+}  // namespace
+
+GstPadProbeReturn filter_flv_audio (GstPadProbeInfo *info, FlvAudioFilter &filter) {
   std::vector<std::uint8_t> out;
   GstBuffer *first = GST_PAD_PROBE_INFO_BUFFER(info);
   if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER_LIST) {
@@ -49,11 +51,13 @@ GstPadProbeReturn filter_data (GstPadProbeInfo *info, FlvAudioFilter &filter) {
   return GST_PAD_PROBE_OK;
 }
 
+namespace {
+
 GstPadProbeReturn on_demuxer_input (GstPad *, GstPadProbeInfo *info, gpointer data) {
   FlvAudioFilter &filter = **static_cast<FilterPtr *>(data);
   const GstPadProbeType type = GST_PAD_PROBE_INFO_TYPE(info);
   if (type & (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST))
-    return filter_data(info, filter);
+    return filter_flv_audio(info, filter);
   const GstEventType event = GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info));
   if (event == GST_EVENT_SEEK)
     return GST_PAD_PROBE_DROP;

@@ -14,4 +14,7 @@ namespace agora {
 // those that the demuxer counted.
 std::shared_ptr<FlvAudioFilter> add_flv_audio_probe (GstPad *pad);
 
+// For a probe that does more besides: puts what the filter lets through in the place of the data.
+GstPadProbeReturn filter_flv_audio (GstPadProbeInfo *info, FlvAudioFilter &filter);
+
 }  // namespace agora

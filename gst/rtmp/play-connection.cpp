@@ -5,11 +5,10 @@
 
 #include <atomic>
 #include <utility>
-#include <vector>
 
 #include "gst/common/aac-format.hpp"
 #include "gst/common/codecs.hpp"
-#include "gst/common/flv-audio-filter.hpp"
+#include "gst/common/flv-audio-probe.hpp"
 #include "gst/common/gst-ptr.hpp"
 #include "gst/common/to-floats.hpp"
 #include "gst/rtmp/rtmp-connection.hpp"
@@ -97,7 +96,6 @@ class ElementConnection final : public PlayConnection {
   bool decoded_ = false;                               // what comes reaches the end
   GstClockTime frame_duration_ = GST_CLOCK_TIME_NONE;  // of AAC
   FlvAudioFilter filter_;
-  std::vector<std::uint8_t> audio_;  // what it let through of the last tag
   ToFloats floats_;
 };
 
@@ -161,21 +159,11 @@ GstPadProbeReturn ElementConnection::received(GstPad *, GstPadProbeInfo *info, g
       self->watcher_->ended(*self);
     return GST_PAD_PROBE_OK;
   }
-  GstBuffer *whole = GST_PAD_PROBE_INFO_BUFFER(info);
-  GstMapInfo map;
-  if (!gst_buffer_map(whole, &map, GST_MAP_READ))
-    return GST_PAD_PROBE_DROP;
-  self->audio_.clear();
-  self->filter_.push({map.data, map.size}, self->audio_);
-  gst_buffer_unmap(whole, &map);
+  const GstPadProbeReturn result = filter_flv_audio(info, self->filter_);
   const FlvAudioFilter::Counts &counts = self->filter_.counts();
   self->unconfigured_ = counts.without_config;
   self->unknown_ = counts.unknown_codec;
-  if (self->audio_.empty())
-    return GST_PAD_PROBE_DROP;
-  gst_buffer_unref(whole);
-  GST_PAD_PROBE_INFO_DATA(info) = gst_buffer_new_memdup(self->audio_.data(), self->audio_.size());
-  return GST_PAD_PROBE_OK;
+  return result;
 }
 
 void ElementConnection::pad_added(GstElement *, GstPad *pad, gpointer self) {

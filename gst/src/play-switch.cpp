@@ -95,7 +95,7 @@ bool PlaySwitch::in_use(const PlayConnection &from) const {
   return current_.get() == &from;
 }
 
-// Whether this session is the one in use. A new one takes over at its first frame; from one that
+// Whether this connection is the one in use. A new one takes over at its first frame; from one that
 // still plays, not before its decoder has settled, so that the move is not heard.
 bool PlaySwitch::take_over(PlayConnection &from) {
   {
