@@ -37,6 +37,8 @@ AROUND_THEM = ('signaling/gateway/http/', 'signaling/gateway/options/', *RULES_O
 ARROWS = (
     ('signaling/support/', ()),
     ('signaling/protocol/', ('signaling/support/',)),
+    ('signaling/relay/rtmp/', ('signaling/support/',)),
+    ('signaling/relay/', ('signaling/relay/rtmp/', *PURE)),
     ('signaling/client/', ('signaling/agora-', *PURE)),
     ('signaling/gateway/channel/', PURE),
     ('signaling/gateway/options/', RULES_OF_A_CHANNEL),
