@@ -100,7 +100,7 @@ void Front::route(const char *path, const char *http_method) {
 
 void Front::start() {
   auto *server = server_.get();
-  bound_bodies(server, body_limit);
+  bound_requests(server, body_limit);
   auto not_found = [] (SoupServer *, SoupServerMessage *message, const char *, GHashTable *,
                        gpointer) {
     respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "Not found\n");
@@ -236,12 +236,7 @@ Front::Authority Front::authority(SoupServerMessage *message) const {
 void Front::choose(SoupServerMessage *message) {
   protocol::ChooseAnswer answer;
   guint status = SOUP_STATUS_OK;
-  auto body = body_of(message);
-  if (!body) {
-    respond(message, SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE, "text/plain", "The body is too long\n");
-    return;
-  }
-  auto request = protocol::decode_choose_request(*body);
+  auto request = protocol::decode_choose_request(body_of(message));
   if (auto *error = std::get_if<protocol::DecodeError>(&request)) {
     g_message("Choosing a server, from %s: %s", address_of(message).c_str(), error->reason.c_str());
     answer.code = error->code;

@@ -6,7 +6,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <utility>
+
 #include "signaling/gateway/channel/media-url.hpp"
+#include "signaling/gateway/http/acceptor.hpp"
+#include "signaling/gateway/http/linger.hpp"
+#include "signaling/support/network.hpp"
 
 namespace agora::gateway {
 
@@ -14,23 +19,75 @@ namespace {
 
 constexpr int backlog = 4096;
 constexpr const char *body_key = "agora-body";
+// Each piece is work, however short it is.
+constexpr unsigned most_pieces = 256;
 
 struct Body {
   std::string text;
   std::size_t limit;
-  bool too_long = false;
+  unsigned pieces = 0;
+  bool refused = false;
 };
 
-void on_chunk (SoupServerMessage *, GBytes *chunk, gpointer data) {
+// Answers at once and ends the connection: libsoup would read the body to its end before anything
+// is answered.
+void end_with_413 (SoupServerMessage *message, std::size_t limit) {
+  auto *socket = Acceptor::socket_of(message);
+  ObjectPtr<GIOStream> stream(soup_server_message_steal_connection(message));
+  if (!stream)
+    return;
+  const std::string text =
+      R"({"status":"error","message":"the body is too long: expected at most )" +
+      std::to_string(limit) + " bytes in " + std::to_string(most_pieces) + " pieces\"}\n";
+  const std::string answer =
+      "HTTP/1.1 413 Payload Too Large\r\nServer: agora-gateway\r\nConnection: close\r\n"
+      "Content-Type: application/json\r\nContent-Length: " +
+      std::to_string(text.size()) + "\r\n\r\n" + text;
+  // Nothing was written before, so that there is room for it.
+  g_pollable_output_stream_write_nonblocking(
+      G_POLLABLE_OUTPUT_STREAM(g_io_stream_get_output_stream(stream.get())), answer.data(),
+      answer.size(), nullptr, nullptr);
+  linger(g_socket_get_fd(socket));
+  g_socket_close(socket, nullptr);
+}
+
+void refuse_body (SoupServerMessage *message, Body &body) {
+  if (std::exchange(body.refused, true))
+    return;
+  body.text.clear();
+  g_message("A request from %s was refused: its body is too long",
+            plain_address(peer_address(Acceptor::socket_of(message))).c_str());
+  // Later: libsoup is in the middle of reading.
+  soup_server_message_pause(message);
+  auto later = [] (gpointer data) -> gboolean {
+    auto *refused = SOUP_SERVER_MESSAGE(data);
+    end_with_413(refused,
+                 static_cast<Body *>(g_object_get_data(G_OBJECT(refused), body_key))->limit);
+    return G_SOURCE_REMOVE;
+  };
+  g_idle_add_full(G_PRIORITY_DEFAULT, later, g_object_ref(message), g_object_unref);
+}
+
+void on_headers (SoupServerMessage *message, gpointer data) {
+  auto *body = static_cast<Body *>(data);
+  auto *headers = soup_server_message_get_request_headers(message);
+  // libsoup would serve ranges of every answer, as many and as large as are asked for.
+  soup_message_headers_remove(headers, "Range");
+  if (soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH &&
+      soup_message_headers_get_content_length(headers) > static_cast<goffset>(body->limit))
+    refuse_body(message, *body);
+}
+
+void on_chunk (SoupServerMessage *message, GBytes *chunk, gpointer data) {
   auto *body = static_cast<Body *>(data);
   gsize size = 0;
   const auto *bytes = static_cast<const char *>(g_bytes_get_data(chunk, &size));
-  if (body->too_long || size > body->limit - body->text.size()) {
-    body->too_long = true;
-    body->text.clear();
+  if (body->refused)
     return;
-  }
-  body->text.append(bytes, size);
+  if (size > body->limit - body->text.size() || ++body->pieces > most_pieces)
+    refuse_body(message, *body);
+  else
+    body->text.append(bytes, size);
 }
 
 void on_request_started (SoupServer *, SoupServerMessage *message, gpointer limit) {
@@ -38,6 +95,7 @@ void on_request_started (SoupServer *, SoupServerMessage *message, gpointer limi
   auto *body = new Body{"", GPOINTER_TO_SIZE(limit)};
   g_object_set_data_full(G_OBJECT(message), body_key, body,
                          [] (gpointer data) { delete static_cast<Body *>(data); });
+  g_signal_connect(message, "got-headers", G_CALLBACK(on_headers), body);
   g_signal_connect(message, "got-chunk", G_CALLBACK(on_chunk), body);
 }
 
@@ -79,16 +137,14 @@ std::string peer_address (GSocket *socket) {
   return inet_ntop(peer.ss_family, address, text, sizeof text);
 }
 
-void bound_bodies (SoupServer *server, std::size_t limit) {
+void bound_requests (SoupServer *server, std::size_t limit) {
   g_signal_connect(server, "request-started", G_CALLBACK(on_request_started),
                    GSIZE_TO_POINTER(limit));
 }
 
-std::optional<std::string_view> body_of (SoupServerMessage *message) {
+std::string_view body_of (SoupServerMessage *message) {
   const auto *body = static_cast<Body *>(g_object_get_data(G_OBJECT(message), body_key));
-  if (body == nullptr || body->too_long)
-    return {};
-  return body->text;
+  return body != nullptr ? std::string_view(body->text) : std::string_view();
 }
 
 void respond (SoupServerMessage *message, guint status, const char *type, std::string_view body) {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What both HTTP listeners share: sockets with a backlog of their own, and bodies with a bound.
+// What both HTTP listeners share: sockets with a backlog of their own, and requests with bounds.
 #pragma once
 
 #include <libsoup/soup.h>
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,10 +19,10 @@ std::uint16_t port_of (GSocket *socket);
 // Without a port; "" where there is none.
 std::string peer_address (GSocket *socket);
 
-// Bounds request bodies: libsoup itself would keep them, however long.
-void bound_bodies (SoupServer *server, std::size_t limit);
-// Nothing: it was longer than the limit.
-std::optional<std::string_view> body_of (SoupServerMessage *message);
+// Bounds what requests cost. A body over `limit`, or in very many pieces, is answered with 413 and
+// not read on: no handler sees it. Range is ignored.
+void bound_requests (SoupServer *server, std::size_t limit);
+std::string_view body_of (SoupServerMessage *message);
 
 void respond (SoupServerMessage *message, guint status, const char *type, std::string_view body);
 

@@ -39,7 +39,7 @@ std::variant<std::unique_ptr<HookListener>, std::string> HookListener::make(
     return "--hook-listen=" + to_string(endpoint) + ": " + error->message;
   listener->endpoint_ = {endpoint.address, port_of(socket.get())};
   listener->secret_ = secret.empty() ? draw_secret() : std::move(secret);
-  bound_bodies(listener->server_.get(), form_limit);
+  bound_requests(listener->server_.get(), form_limit);
   soup_server_add_handler(listener->server_.get(), nullptr, on_request, listener.get(), nullptr);
   // No bound: the media server opens many connections from one address, and strangers cost little:
   // a request without the secret gets an empty 404.
@@ -71,10 +71,7 @@ void HookListener::answer(SoupServerMessage *message, std::string_view path) {
     g_message("A hook was refused: %s", why);
     respond(message, SOUP_STATUS_FORBIDDEN, "text/plain", "");
   };
-  auto body = body_of(message);
-  if (!body)
-    return refuse("its form is too long");
-  auto form = parse_hook_form(*body);
+  auto form = parse_hook_form(body_of(message));
   if (auto *refusal = std::get_if<HookRefusal>(&form))
     return refuse(refusal->reason.c_str());
   const auto &request = std::get<HookRequest>(form);
