@@ -190,6 +190,7 @@ void FlvAudioFilter::end_tag(std::vector<std::uint8_t> &out) {
     counts_.passed++;
     count_stamp();
   }
+  out.reserve(out.size() + audio_header.size() + head_.size() + body_.size() + trailer_bytes);
   if (!wrote_header_)
     out.insert(out.end(), audio_header.begin(), audio_header.end());
   wrote_header_ = true;

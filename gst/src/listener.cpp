@@ -37,6 +37,9 @@ constexpr GstClockTime kPlayOut = 2 * GST_SECOND;
 constexpr GstClockTime kUnheard = 5 * GST_SECOND;
 constexpr GstClockTime kLook = 500 * GST_MSECOND;
 
+// Faults are told after 300 ms at the earliest: no need to look for them at each block.
+constexpr GstClockTime kWatch = 50 * GST_MSECOND;
+
 const char *why_mute (Mute mute) {
   switch (mute) {
     case Mute::no_configuration:
@@ -316,9 +319,22 @@ void Listener::end() {
 }
 
 void Listener::tick(GstClockTime now) {
+  if (options_.expose)
+    for (std::uint32_t uid : uids())
+      if (const auto heard = find(uid); heard && !GST_CLOCK_TIME_IS_VALID(heard->left_at))
+        if (const auto pad = heard->branch->pad())
+          pad->tick(now);
   const GstClockTime monotonic = gst_util_get_timestamp();
+  if (monotonic < next_watch_)
+    return;
+  next_watch_ = monotonic + kWatch;
+  watch(monotonic);
+}
+
+// Who is lost, back, or gone.
+void Listener::watch(GstClockTime monotonic) {
   std::vector<SpeakerFaults::Seen> seen;
-  std::vector<std::pair<std::uint32_t, std::shared_ptr<SpeakerPad>>> pads;
+  std::vector<std::pair<std::uint32_t, bool>> exposed;  // and whether it has its pad
   std::vector<std::uint32_t> finished;
   {
     std::lock_guard lock(mutex_);
@@ -330,22 +346,20 @@ void Listener::tick(GstClockTime now) {
         finished.push_back(uid);
       heard.ending = heard.ending || (!finished.empty() && finished.back() == uid);
       if (options_.expose && !left)
-        pads.emplace_back(uid, heard.branch->pad());
+        exposed.emplace_back(uid, heard.branch->pad() != nullptr);
     }
   }
   announce(faults_.check(monotonic, seen));
   for (std::uint32_t uid : finished)
     session_->run(this, [this, uid] { finish(uid); });
   const auto away = faults_.lost_for(monotonic, options_.speaker_timeout);
-  for (const auto &[uid, pad] : pads) {
-    if (pad)
-      pad->tick(now);
-    if (pad && away.contains(uid))
+  for (const auto &[uid, has_pad] : exposed) {
+    if (has_pad && away.contains(uid))
       session_->run(this, [this, uid = uid] {
         if (const auto heard = find(uid))
           unexpose(heard->branch);
       });
-    else if (!pad && !faults_.lost(uid) && !ending_pads_->contains(uid))
+    else if (!has_pad && !faults_.lost(uid) && !ending_pads_->contains(uid))
       session_->run(this, [this, uid = uid] { expose(uid); });
   }
   if (!mixer_->take_finished().empty())

@@ -93,6 +93,7 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
   void finish (std::uint32_t uid);
   void leave (std::uint32_t uid);
   bool last_words_are_here (const Heard &heard, GstClockTime monotonic) const;
+  void watch (GstClockTime monotonic);
   void look_whether_played (GstClockTime monotonic);
   void unplayable (std::uint32_t uid, const Unplayable &what);
   void announce (const SpeakerFaults::Notices &notices);
@@ -109,6 +110,7 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
   std::atomic<GstClockTime> pipeline_latency_;
   SpeakerFaults faults_;
   const std::shared_ptr<EndingPads> ending_pads_ = std::make_shared<EndingPads>();
+  GstClockTime next_watch_ = 0;  // the mix's streaming thread
 
   mutable std::mutex mutex_;  // guards what follows, not the speakers; taken before a speaker's
   std::map<std::uint32_t, Heard> heard_;

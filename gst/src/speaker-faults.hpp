@@ -31,7 +31,7 @@ class SpeakerFaults {
   };
   using Notices = std::vector<Notice>;
 
-  // To be called every few milliseconds, with all speakers that are to be heard.
+  // To be called several times a second, with all speakers that are to be heard.
   Notices check (GstClockTime now, const std::vector<Seen> &speakers);
   // This speaker is no longer to be heard.
   Notices gone (std::uint32_t uid, GstClockTime now);
