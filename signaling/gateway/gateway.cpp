@@ -54,15 +54,6 @@ std::variant<std::unique_ptr<Gateway>, std::string> Gateway::make(const Options 
 }
 
 std::string Gateway::open(const Options &options) {
-  std::string secret;
-  Endpoint hook_endpoint{"127.0.0.1", 0};
-  if (!options.rtmp.empty()) {
-    auto read = read_secret("hook-secret-file", options.hook_secret_file, SecretKind::plain);
-    if (auto *error = std::get_if<SecretFileError>(&read))
-      return error->reason;
-    secret = std::get<std::string>(read);
-    hook_endpoint = options.hook_listen;
-  }
   std::string admin_token;
   if (!options.admin_token_file.empty()) {
     auto read = read_secret("admin-token-file", options.admin_token_file, SecretKind::printable);
@@ -82,20 +73,10 @@ std::string Gateway::open(const Options &options) {
   if (auto *problem = std::get_if<std::string>(&front))
     return *problem;
   front_ = std::move(std::get<0>(front));
-  auto hooks = HookListener::make(hook_endpoint, secret);
-  if (auto *problem = std::get_if<std::string>(&hooks))
+  auto media = options.rtmp.empty() ? NginxServer::make(options) : ExternalServer::make(options);
+  if (auto *problem = std::get_if<std::string>(&media))
     return *problem;
-  hooks_ = std::move(std::get<0>(hooks));
-  if (options.rtmp.empty()) {
-    auto media = NginxServer::make(options);
-    if (auto *problem = std::get_if<std::string>(&media))
-      return *problem;
-    media_ = std::move(std::get<0>(media));
-  } else {
-    media_ = std::make_unique<ExternalServer>(options);
-    g_message("Hooks of %s are answered at http://%s/SECRET/on_publish and so on",
-              options.rtmp.c_str(), to_string(hooks_->endpoint()).c_str());
-  }
+  media_ = std::move(std::get<0>(media));
 
   Config config;
   for (const auto &app : options.apps)
@@ -114,10 +95,11 @@ std::string Gateway::open(const Options &options) {
 
 void Gateway::start() {
   pulse();
-  hooks_->set_handler([this] (const HookRequest &request, HookListener::Reply reply) {
-    on_hook(request, std::move(reply));
-  });
   MediaServer::Callbacks callbacks;
+  callbacks.admit = [this] (const HookRequest &request, MediaServer::Reply reply) {
+    admit(request, std::move(reply));
+  };
+  callbacks.ended = [this] (const HookRequest &request) { ended(request); };
   callbacks.ready = [this] {
     front_->start();
     state_ = State::serving;
@@ -137,7 +119,7 @@ void Gateway::start() {
     media_stopped_ = true;
     maybe_stopped();
   };
-  media_->start(hooks_->url(), std::move(callbacks));
+  media_->start(std::move(callbacks));
 }
 
 void Gateway::pulse() {
@@ -236,26 +218,20 @@ AdminAnswer Gateway::administer(const AdminRequest &asked) {
   return answer;
 }
 
-void Gateway::on_hook(const HookRequest &request, HookListener::Reply reply) {
-  switch (request.call) {
-    case HookCall::publish_done:
-    case HookCall::play_done:
-      metrics_.hook(request.call, true);
-      run(request.call == HookCall::publish_done ? book_->on_publish_done(request, now())
-                                                 : book_->on_play_done(request, now()));
-      reply(true);
-      return;
-    case HookCall::publish:
-    case HookCall::play:
-      break;
-  }
+void Gateway::admit(const HookRequest &request, MediaServer::Reply reply) {
   bool push = request.call == HookCall::publish;
   auto answer = push ? book_->on_publish(request, now()) : book_->on_play(request, now());
   metrics_.hook(request.call, answer.allow);
   if (!answer.allow)
     g_message("Refused a %s from %s: %s", push ? "push" : "play", request.address.c_str(),
               answer.reason.c_str());
-  run(answer.commands, [reply = std::move(reply), allow = answer.allow] { reply(allow); });
+  run(answer.commands, [reply = std::move(reply), refusal = answer.reason] { reply(refusal); });
+}
+
+void Gateway::ended(const HookRequest &request) {
+  metrics_.hook(request.call, true);
+  run(request.call == HookCall::publish_done ? book_->on_publish_done(request, now())
+                                             : book_->on_play_done(request, now()));
 }
 
 // `done` is called when all sessions to be dropped have ended.

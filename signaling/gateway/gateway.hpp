@@ -12,7 +12,6 @@
 #include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/gateway/front/front.hpp"
 #include "signaling/gateway/front/member-socket.hpp"
-#include "signaling/gateway/media/hook-listener.hpp"
 #include "signaling/gateway/media/media-server.hpp"
 #include "signaling/gateway/operator/admin-routes.hpp"
 #include "signaling/gateway/operator/metrics.hpp"
@@ -57,7 +56,8 @@ class Gateway : public FrontHandler {
   std::string open (const Options &options);
   void received (SessionId id, std::string_view text);
   void closed (SessionId id);
-  void on_hook (const HookRequest &request, HookListener::Reply reply);
+  void admit (const HookRequest &request, MediaServer::Reply reply);
+  void ended (const HookRequest &request);
   void run (const Commands &commands, std::function<void()> done);
   void run (const Commands &commands);
   void arm ();
@@ -73,7 +73,6 @@ class Gateway : public FrontHandler {
   Callbacks callbacks_;
   State state_ = State::starting;
   std::unique_ptr<MediaServer> media_;
-  std::unique_ptr<HookListener> hooks_;
   std::unique_ptr<ChannelBook> book_;
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<Webhooks> webhooks_;  // null: nobody is told

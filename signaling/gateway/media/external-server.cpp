@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#define G_LOG_DOMAIN "agora-gateway"
 #include "signaling/gateway/media/external-server.hpp"
 
 #include <utility>
+
+#include "signaling/gateway/options/secrets.hpp"
 
 namespace agora::gateway {
 
@@ -21,14 +24,30 @@ MediaAddress parse (const std::string &url) {
 
 }  // namespace
 
+std::variant<std::unique_ptr<MediaServer>, std::string> ExternalServer::make(
+    const Options &options) {
+  auto secret = read_secret("hook-secret-file", options.hook_secret_file, SecretKind::plain);
+  if (auto *error = std::get_if<SecretFileError>(&secret))
+    return error->reason;
+  auto hooks = HookListener::make(options.hook_listen, std::get<std::string>(secret));
+  if (auto *problem = std::get_if<std::string>(&hooks))
+    return *problem;
+  auto server = std::unique_ptr<ExternalServer>(new ExternalServer(options));
+  server->hooks_ = std::move(std::get<0>(hooks));
+  g_message("Hooks of %s are answered at http://%s/SECRET/on_publish and so on",
+            options.rtmp.c_str(), to_string(server->hooks_->endpoint()).c_str());
+  return server;
+}
+
 ExternalServer::ExternalServer(const Options &options)
     : address_(parse(options.public_rtmp.empty() ? options.rtmp : options.public_rtmp)) {
   if (!options.rtmp_control.empty())
     control_ = std::make_unique<MediaControl>(options.rtmp_control, parse(options.rtmp).app, "");
 }
 
-void ExternalServer::start(const std::string &, Callbacks callbacks) {
+void ExternalServer::start(Callbacks callbacks) {
   callbacks_ = std::move(callbacks);
+  hooks_->answer_by(callbacks_);
   callbacks_.ready();
 }
 

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // RTMP servers that someone else runs: we answer their hooks and cut sessions, no more.
+// Main loop only.
 #pragma once
 
 #include <memory>
+#include <string>
+#include <variant>
 
+#include "signaling/gateway/media/hook-listener.hpp"
 #include "signaling/gateway/media/media-control.hpp"
 #include "signaling/gateway/media/media-server.hpp"
 #include "signaling/gateway/options/options.hpp"
@@ -12,18 +16,22 @@ namespace agora::gateway {
 
 class ExternalServer : public MediaServer {
  public:
-  explicit ExternalServer(const Options &options);
+  // Its hooks are listened for already when it returns; an error is a sentence for the operator.
+  static std::variant<std::unique_ptr<MediaServer>, std::string> make (const Options &options);
 
   MediaAddress address () const override { return address_; }
-  void start (const std::string &hooks, Callbacks callbacks) override;
+  void start (Callbacks callbacks) override;
   void stop () override { callbacks_.stopped(); }
   void drop (const DropMedia &what, std::function<void()> done) override;
   bool alive () const override { return true; }
   unsigned restarts () const override { return 0; }
 
  private:
+  explicit ExternalServer(const Options &options);
+
   MediaAddress address_;
   std::unique_ptr<MediaControl> control_;  // null: without --rtmp-control
+  std::unique_ptr<HookListener> hooks_;
   Callbacks callbacks_;
 };
 

@@ -75,8 +75,13 @@ void HookListener::answer(SoupServerMessage *message, std::string_view path) {
   if (auto *refusal = std::get_if<HookRefusal>(&form))
     return refuse(refusal->reason.c_str());
   const auto &request = std::get<HookRequest>(form);
-  if (request.call != *call || !handler_)
+  if (request.call != *call || !callbacks_.admit)
     return refuse("its form is for another call than its path");
+  if (request.call == HookCall::publish_done || request.call == HookCall::play_done) {
+    callbacks_.ended(request);
+    respond(message, SOUP_STATUS_OK, "text/plain", "");
+    return;
+  }
 
   struct Waiting {
     ObjectPtr<SoupServerMessage> message;
@@ -84,11 +89,11 @@ void HookListener::answer(SoupServerMessage *message, std::string_view path) {
     bool answered = false;
   };
   auto waiting = std::make_shared<Waiting>(Waiting{share(message)});
-  handler_(request, [waiting] (bool allow) {
+  callbacks_.admit(request, [waiting] (const std::string &refusal) {
     if (std::exchange(waiting->answered, true))
       return;
     auto *reply = waiting->message.get();
-    respond(reply, allow ? SOUP_STATUS_OK : SOUP_STATUS_FORBIDDEN, "text/plain", "");
+    respond(reply, refusal.empty() ? SOUP_STATUS_OK : SOUP_STATUS_FORBIDDEN, "text/plain", "");
     if (waiting->paused)
       soup_server_message_unpause(reply);
   });

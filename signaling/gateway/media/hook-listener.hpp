@@ -5,13 +5,12 @@
 
 #include <libsoup/soup.h>
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <variant>
 
-#include "signaling/gateway/channel/hook-form.hpp"
 #include "signaling/gateway/http/acceptor.hpp"
+#include "signaling/gateway/media/media-server.hpp"
 #include "signaling/gateway/options/options.hpp"
 #include "signaling/support/glib-ptr.hpp"
 
@@ -19,10 +18,6 @@ namespace agora::gateway {
 
 class HookListener {
  public:
-  using Reply = std::function<void(bool allow)>;
-  // The reply may come later; the media server waits for it.
-  using Handler = std::function<void(const HookRequest &request, Reply reply)>;
-
   // Listens when it returns; an error is a sentence for the operator. If `secret` is empty, a
   // random one is made.
   static std::variant<std::unique_ptr<HookListener>, std::string> make (const Endpoint &endpoint,
@@ -31,7 +26,8 @@ class HookListener {
   HookListener(const HookListener &) = delete;
   HookListener &operator=(const HookListener &) = delete;
 
-  void set_handler (Handler handler) { handler_ = std::move(handler); }
+  // By admit and ended; until then every hook is refused.
+  void answer_by (MediaServer::Callbacks callbacks) { callbacks_ = std::move(callbacks); }
   // Ends in the secret.
   std::string url () const { return "http://" + to_string(endpoint_) + "/" + secret_; }
   const Endpoint &endpoint () const { return endpoint_; }
@@ -44,7 +40,7 @@ class HookListener {
 
   Endpoint endpoint_;
   std::string secret_;
-  Handler handler_;
+  MediaServer::Callbacks callbacks_;
   ObjectPtr<SoupServer> server_;
   std::unique_ptr<Acceptor> acceptor_;
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "signaling/gateway/channel/commands.hpp"
+#include "signaling/gateway/channel/hook-form.hpp"
 
 namespace agora::gateway {
 
@@ -20,7 +21,13 @@ struct MediaAddress {
 
 class MediaServer {
  public:
+  // "": yes. Else why not, for the peer. It may come later; the session waits for it.
+  using Reply = std::function<void(const std::string &refusal)>;
   struct Callbacks {
+    // May this session push or play?
+    std::function<void(const HookRequest &request, Reply reply)> admit;
+    // A session that was asked for has ended.
+    std::function<void(const HookRequest &request)> ended;
     // It serves for the first time. `failed`: it can't serve at all; final.
     std::function<void()> ready;
     std::function<void(const std::string &reason)> failed;
@@ -41,8 +48,7 @@ class MediaServer {
   virtual ~MediaServer() = default;
 
   virtual MediaAddress address () const = 0;
-  // `hooks`: the URL below which its hooks are to go; it ends in the secret.
-  virtual void start (const std::string &hooks, Callbacks callbacks) = 0;
+  virtual void start (Callbacks callbacks) = 0;
   // Ends with `stopped`, within a second and a half.
   virtual void stop () = 0;
   // `done` is called when the sessions are cut, have ended already, or can't be reached.

@@ -199,6 +199,10 @@ std::variant<std::unique_ptr<MediaServer>, std::string> NginxServer::make(const 
       !g_socket_set_option(server->socket_.get(), SOL_SOCKET, SO_RCVBUF, receive_buffer, &error))
     return "--rtmp-listen=" + to_string(options.rtmp_listen) + ": " + error->message;
 
+  auto hooks = HookListener::make({"127.0.0.1", 0}, "");
+  if (auto *problem = std::get_if<std::string>(&hooks))
+    return *problem;
+  server->hooks_ = std::move(std::get<0>(hooks));
   server->longest_outage_us_ = std::int64_t{options.outage_seconds} * G_USEC_PER_SEC;
   auto port = port_of(server->socket_.get());
   server->address_ = {options.public_host, port, "live"};
@@ -224,9 +228,10 @@ NginxServer::~NginxServer() {
   }
 }
 
-void NginxServer::start(const std::string &hooks, Callbacks callbacks) {
+void NginxServer::start(Callbacks callbacks) {
   callbacks_ = std::move(callbacks);
-  config_.hooks = hooks;
+  hooks_->answer_by(callbacks_);
+  config_.hooks = hooks_->url();
   control_ =
       std::make_unique<MediaControl>("http://localhost/control", config_.app, config_.socket);
   watch_ = std::make_unique<MediaControl>("", config_.app, config_.socket);

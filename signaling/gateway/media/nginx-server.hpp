@@ -8,6 +8,7 @@
 #include <string>
 #include <variant>
 
+#include "signaling/gateway/media/hook-listener.hpp"
 #include "signaling/gateway/media/media-control.hpp"
 #include "signaling/gateway/media/media-server.hpp"
 #include "signaling/gateway/media/nginx-folder.hpp"
@@ -22,7 +23,7 @@ class NginxServer : public MediaServer {
   ~NginxServer() override;
 
   MediaAddress address () const override { return address_; }
-  void start (const std::string &hooks, Callbacks callbacks) override;
+  void start (Callbacks callbacks) override;
   void stop () override;
   void drop (const DropMedia &what, std::function<void()> done) override;
   bool alive () const override { return state_ == State::serving && !told_away_; }
@@ -47,6 +48,7 @@ class NginxServer : public MediaServer {
   void on_timer ();
   void failed (const std::string &reason);
 
+  std::unique_ptr<HookListener> hooks_;
   std::unique_ptr<NginxFolder> folder_;
   NginxConfig config_;
   MediaAddress address_;
