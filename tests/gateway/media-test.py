@@ -243,7 +243,7 @@ class Hooks(MediaCase):
         self.quiet(self.listener, 'stream-added')
         self.assertEqual(self.post(f'{self.hooks}/on_play', form), 403)
         self.assertEqual(self.post(f'{self.hooks}/on_publish', 'nonsense'), 403)
-        self.assertEqual(self.post(f'{self.hooks}/on_publish', 'x' * 100000), 403)
+        self.assertEqual(self.post(f'{self.hooks}/on_publish', 'x' * 100000), 413)
         self.assertEqual(self.post(f'{self.hooks}/on_publish', form), 200)
         self.listener.wait_event('stream-added', uid=8)
 
