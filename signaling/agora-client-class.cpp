@@ -72,15 +72,31 @@ void install_properties (GObjectClass *klass) {
       "retry-first-join", "Retry first join",
       "Whether a first join, too, is tried until reconnect-timeout is over", FALSE, settable);
   /**
+   * AgoraClient:ca-file:
+   *
+   * A file of PEM certificates: the only authorities that are trusted for wss:// and https://, and,
+   * by elements that use this client, for rtmps://. Unset: the environment variable AGORA_CA_FILE,
+   * then the system's. Heeded at the next connecting.
+   *
+   * Since: 0.2
+   */
+  properties[prop_ca_file] =
+      g_param_spec_string("ca-file", "CA file",
+                          "PEM file of the authorities that are trusted for wss://, https:// and "
+                          "rtmps:// (unset: AGORA_CA_FILE, or else the system's)",
+                          nullptr, settable);
+  /**
    * AgoraClient:tls-ca-file:
    *
-   * A file of PEM certificates: the only authorities that are trusted for wss:// and https://.
-   * Unset: the system's.
+   * The former name of [property@AgoraSignaling.Client:ca-file].
    *
    * Since: 0.1
+   *
+   * Deprecated: 0.2: use [property@AgoraSignaling.Client:ca-file].
    */
   properties[prop_tls_ca_file] = g_param_spec_string(
-      "tls-ca-file", "TLS CA file", "Trusted authorities (PEM)", nullptr, settable);
+      "tls-ca-file", "TLS CA file", "The former name of ca-file", nullptr,
+      static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_DEPRECATED));
   /**
    * AgoraClient:state:
    *

@@ -53,7 +53,8 @@ void agora_client_publish_async (AgoraClient *self, GCancellable *cancellable,
  *
  * Ends [method@AgoraSignaling.Client.publish_async].
  *
- * Returns: (transfer full): an rtmp:// URL for this member alone; %NULL where it failed.
+ * Returns: (transfer full): an rtmp:// or rtmps:// URL for this member alone; %NULL where it
+ * failed.
  *
  * Since: 0.1
  */
@@ -132,7 +133,8 @@ void agora_client_update_push_url_async (AgoraClient *self, GCancellable *cancel
  *
  * Ends [method@AgoraSignaling.Client.update_push_url_async].
  *
- * Returns: (transfer full): an rtmp:// URL for this member alone; %NULL where it failed.
+ * Returns: (transfer full): an rtmp:// or rtmps:// URL for this member alone; %NULL where it
+ * failed.
  *
  * Since: 0.1
  */
@@ -176,7 +178,8 @@ void agora_client_subscribe_async (AgoraClient *self, guint uid, GCancellable *c
  *
  * Ends [method@AgoraSignaling.Client.subscribe_async].
  *
- * Returns: (transfer full): an rtmp:// URL for this member alone; %NULL where it failed.
+ * Returns: (transfer full): an rtmp:// or rtmps:// URL for this member alone; %NULL where it
+ * failed.
  *
  * Since: 0.1
  */

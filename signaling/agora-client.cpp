@@ -149,6 +149,11 @@ static std::string text_of (const GValue *value) {
   return text == nullptr ? std::string() : std::string(text);
 }
 
+static std::string default_ca_file () {
+  const char *set = g_getenv("AGORA_CA_FILE");
+  return set != nullptr ? set : "";
+}
+
 static std::string default_gateway () {
   const char *set = g_getenv("AGORA_GATEWAY");
   return set != nullptr && *set != '\0' ? set : "ws://127.0.0.1:8080/api";
@@ -175,8 +180,11 @@ static void agora_client_set_property (GObject *object, guint id, const GValue *
     case agora::client::prop_retry_first_join:
       core.limits().retry_first_join = g_value_get_boolean(value) != FALSE;
       break;
+    case agora::client::prop_ca_file:
     case agora::client::prop_tls_ca_file:
-      core.destination.tls_ca_file = text_of(value);
+      core.destination.ca_file = text_of(value);
+      if (core.destination.ca_file.empty())
+        core.destination.ca_file = default_ca_file();
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
@@ -206,8 +214,9 @@ static void agora_client_get_property (GObject *object, guint id, GValue *value,
     case agora::client::prop_retry_first_join:
       g_value_set_boolean(value, core.limits().retry_first_join);
       break;
+    case agora::client::prop_ca_file:
     case agora::client::prop_tls_ca_file:
-      set_text(core.destination.tls_ca_file);
+      set_text(core.destination.ca_file);
       break;
     case agora::client::prop_state:
       g_value_set_enum(value, agora_client_get_state(self));

@@ -71,6 +71,7 @@ bool is_final (AgoraError code) {
     case AGORA_ERROR_BAD_ROLE_OR_UID:
     case AGORA_ERROR_REPLACED:
     case AGORA_ERROR_BANNED:
+    case AGORA_ERROR_UNTRUSTED:
     // The same arguments in the same order will not do any better.
     case AGORA_ERROR_INVALID_ARGUMENT:
     case AGORA_ERROR_INVALID_ORDER:
@@ -112,8 +113,8 @@ GQuark agora_error_quark () noexcept {
  * @error: an error of any domain.
  *
  * Tells whether doing the same again can only fail the same way: a refused app, token, uid, role or
- * argument, a ban, or another device that took this one's place. What isn't final may pass: waiting
- * and trying again is worth it.
+ * argument, a ban, a certificate that isn't trusted, or another device that took this one's place.
+ * What isn't final may pass: waiting and trying again is worth it.
  *
  * Returns: whether @error is of the domain of this library, and final.
  *

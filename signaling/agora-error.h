@@ -45,6 +45,8 @@ G_BEGIN_DECLS
  * @AGORA_ERROR_TIMEOUT: no answer in time (903).
  * @AGORA_ERROR_SOCKET_GONE: the connection to the gateway was lost (904).
  * @AGORA_ERROR_UNREACHABLE: no server could be reached, or what answered is no gateway (905).
+ * @AGORA_ERROR_UNTRUSTED: the TLS certificate of a gateway or a media server is refused; the
+ * message says why. Final. Since: 0.2
  *
  * Errors of the library.
  *
@@ -72,6 +74,7 @@ typedef enum {
   AGORA_ERROR_TIMEOUT,
   AGORA_ERROR_SOCKET_GONE,
   AGORA_ERROR_UNREACHABLE,
+  AGORA_ERROR_UNTRUSTED,
 } AgoraError;
 
 AGORA_API

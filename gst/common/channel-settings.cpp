@@ -16,6 +16,11 @@ const char *default_gateway () {
   return env && *env ? env : "ws://127.0.0.1:8080/api";
 }
 
+const char *default_ca_file () {
+  const char *env = g_getenv("AGORA_CA_FILE");
+  return env ? env : "";
+}
+
 std::string text (const GValue *value) {
   const char *s = g_value_get_string(value);
   return s ? s : "";
@@ -44,6 +49,9 @@ bool ChannelSettingsStore::set(GObject *element, guint id, const GValue *value) 
       return true;
     case kApUrl:
       settings_.ap_url = text(value);
+      return true;
+    case kCaFile:
+      settings_.ca_file = text(value);
       return true;
     case kAppId:
       settings_.app_id = text(value);
@@ -85,6 +93,10 @@ bool ChannelSettingsStore::get(GObject *element, guint id, GValue *value) const 
     case kApUrl:
       g_value_set_string(value, settings_.ap_url.c_str());
       return true;
+    case kCaFile:
+      g_value_set_string(value,
+                         settings_.ca_file.empty() ? default_ca_file() : settings_.ca_file.c_str());
+      return true;
     case kAppId:
       g_value_set_string(value, settings_.app_id.c_str());
       return true;
@@ -116,6 +128,9 @@ ChannelSettings ChannelSettingsStore::copy(GObject *element) const {
   ChannelSettings settings = settings_;
   if (settings.gateway.empty())
     settings.gateway = default_gateway();
+  // The application's client has its own.
+  if (settings.ca_file.empty() && !settings.client)
+    settings.ca_file = default_ca_file();
   if (settings.client)
     g_object_ref(settings.client);
   return settings;
@@ -180,6 +195,7 @@ bool ChannelSettingsStore::set_uri(GObject *element, const char *uri, GError **e
   // What the URI leaves out, too: another's secret is not for this host.
   settings_.token = argument("token") ? argument("token") : "";
   settings_.ap_url.clear();
+  // Not ca-file: whom this machine trusts is not for a URI to say, which may come from anywhere.
   return true;
 }
 
@@ -240,6 +256,22 @@ void install_settings (GObjectClass *klass) {
       g_param_spec_string("ap-url", "Access point URL",
                           "http:// or https:// URL of a server that names a gateway; used instead "
                           "of the property gateway",
+                          nullptr, readwrite));
+  /**
+   * GstAgoraSrc:ca-file:
+   *
+   * A PEM file: the only authorities whose certificates are trusted, of gateways (`wss://`,
+   * `https://`) and of media servers (`rtmps://`). Unset: that of the environment variable
+   * `AGORA_CA_FILE`, or else the system's authorities; with #GstAgoraSrc:client, the client's.
+   *
+   * Since: 0.2
+   */
+  g_object_class_install_property(
+      klass, kCaFile,
+      g_param_spec_string("ca-file", "CA file",
+                          "PEM file of the only authorities that are trusted for wss://, https:// "
+                          "and rtmps:// (unset: that of the environment variable AGORA_CA_FILE, or "
+                          "else the system's; with client, the client's)",
                           nullptr, readwrite));
   /**
    * GstAgoraSrc:app-id:

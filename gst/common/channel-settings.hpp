@@ -17,6 +17,7 @@ namespace agora {
 struct ChannelSettings {
   std::string gateway;
   std::string ap_url;
+  std::string ca_file;  // whose certificates count, of gateway and media servers; "": the system's
   std::string app_id;
   std::string channel;
   std::string token;
@@ -32,6 +33,7 @@ enum SettingsProperty : guint {
   kSettingsNone,
   kGateway,
   kApUrl,
+  kCaFile,
   kAppId,
   kChannel,
   kToken,

@@ -59,6 +59,10 @@ Advice advice_for (const GError &error) {
           "Ask the operator of the channel to let it in again, or wait until the ban is over; then "
           "start anew.",
           true};
+    case AGORA_ERROR_UNTRUSTED:
+      return {GST_RESOURCE_ERROR_NOT_AUTHORIZED,
+              "Whoever runs the server has to renew its certificate, or ca-file has to name its "
+              "authority."};
     case AGORA_ERROR_TOO_MANY:
       return {GST_RESOURCE_ERROR_NO_SPACE_LEFT, "Try again later."};
     case AGORA_ERROR_INVALID_ORDER:

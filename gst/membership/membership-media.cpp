@@ -60,6 +60,25 @@ void SharedMembership::play_broke(std::uint32_t uid) {
   });
 }
 
+void SharedMembership::play_untrusted(const GError &error) {
+  post(context_, [self = shared_from_this(),
+                  copy = std::shared_ptr<GError>(g_error_copy(&error), g_error_free)] {
+    self->tell([&] (Member &m) { m.failed(*copy); }, &kListener);
+  });
+}
+
+void SharedMembership::push_untrusted(Member *, const GError &error) {
+  post(context_, [self = shared_from_this(),
+                  copy = std::shared_ptr<GError>(g_error_copy(&error), g_error_free)] {
+    self->fail_host(*copy);
+  });
+}
+
+AuthoritiesPtr SharedMembership::authorities() const {
+  std::lock_guard lock(mutex_);
+  return authorities_;
+}
+
 void SharedMembership::speaker_is_heard(std::uint32_t uid, bool is_heard) {
   {
     std::lock_guard lock(mutex_);

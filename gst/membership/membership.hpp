@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 
+#include "gst/common/authorities.hpp"
 #include "gst/common/channel-settings.hpp"
 
 namespace agora {
@@ -87,6 +88,12 @@ class Membership {
   // The RTMP session from a speaker's play URL broke: asks for another one, and answers every
   // listener through speaker_url() or speaker_removed().
   virtual void play_broke (std::uint32_t) {}
+  // The server of a play URL isn't trusted (AGORA_ERROR_UNTRUSTED): every listener failed().
+  virtual void play_untrusted (const GError &) {}
+  // The same of the push URL, and the host failed().
+  virtual void push_untrusted (Member *, const GError &) {}
+  // Whose certificates of media servers count; nullptr: the system's authorities'.
+  virtual AuthoritiesPtr authorities () const { return nullptr; }
   // Whether sound of this speaker comes, as it begins and ends; one call for each.
   virtual void speaker_is_heard (std::uint32_t, bool) {}
   // What the listeners of this membership have in common, for as long as one of them holds it:

@@ -62,7 +62,8 @@ bool SharedMembership::fits(const ChannelSettings &s) const {
   if (s.client || !own_client_)
     return s.client && s.client == shared_;
   return s.gateway == settings_.gateway && s.ap_url == settings_.ap_url &&
-         s.app_id == settings_.app_id && s.channel == settings_.channel &&
+         s.ca_file == settings_.ca_file && s.app_id == settings_.app_id &&
+         s.channel == settings_.channel &&
          (s.uid == 0 || s.uid == settings_.uid || s.uid == uid_) &&
          (s.token.empty() || s.token == settings_.token);
 }
@@ -253,8 +254,26 @@ void SharedMembership::finished(GObject *, GAsyncResult *result, gpointer data) 
   (*done)(result);
 }
 
+// For the media. The element's own, or else that of the application's client.
+bool SharedMembership::read_ca_file() {
+  g_autofree char *of_client = nullptr;
+  if (!own_client_ && settings_.ca_file.empty())
+    g_object_get(client_, "ca-file", &of_client, nullptr);
+  g_autoptr(GError) error = nullptr;
+  auto authorities = read_authorities(of_client ? of_client : settings_.ca_file, &error);
+  if (error) {
+    fail(*error);
+    return false;
+  }
+  std::lock_guard lock(mutex_);
+  authorities_ = std::move(authorities);
+  return true;
+}
+
 void SharedMembership::begin() {
   began_ = true;
+  if (!read_ca_file())
+    return;
   if (!own_client_) {
     connect_signals();
     on_state(client_, nullptr, this);
@@ -262,11 +281,12 @@ void SharedMembership::begin() {
       on_joined();
     return;
   }
-  client_ = AGORA_CLIENT(
-      g_object_new(AGORA_TYPE_CLIENT, "gateway", settings_.gateway.c_str(), "ap-url",
-                   settings_.ap_url.empty() ? nullptr : settings_.ap_url.c_str(), "connect-timeout",
-                   settings_.connect_timeout_ms, "reconnect-timeout", settings_.reconnect_timeout_s,
-                   "retry-first-join", settings_.retry_first_join, nullptr));
+  client_ = AGORA_CLIENT(g_object_new(
+      AGORA_TYPE_CLIENT, "gateway", settings_.gateway.c_str(), "ap-url",
+      settings_.ap_url.empty() ? nullptr : settings_.ap_url.c_str(), "ca-file",
+      settings_.ca_file.empty() ? nullptr : settings_.ca_file.c_str(), "connect-timeout",
+      settings_.connect_timeout_ms, "reconnect-timeout", settings_.reconnect_timeout_s,
+      "retry-first-join", settings_.retry_first_join, nullptr));
   connect_signals();
   agora_client_init_async(client_, settings_.app_id.c_str(), cancellable_, finished,
                           call([this] (GAsyncResult *result) {

@@ -35,6 +35,9 @@ class SharedMembership final : public Membership,
   void push_broke (Member *member) override;
   void update_push_url (Member *member) override;
   void play_broke (std::uint32_t uid) override;
+  void play_untrusted (const GError &error) override;
+  void push_untrusted (Member *member, const GError &error) override;
+  AuthoritiesPtr authorities () const override;
   void speaker_is_heard (std::uint32_t uid, bool is_heard) override;
   std::shared_ptr<SharedByListeners> shared_by_listeners (
       const std::function<std::shared_ptr<SharedByListeners>()> &make) override;
@@ -70,6 +73,7 @@ class SharedMembership final : public Membership,
 
   // All below: the context's thread alone.
   void begin ();
+  bool read_ca_file ();
   void join ();
   void welcome (Member *member);
   void on_joined ();
@@ -140,6 +144,7 @@ class SharedMembership final : public Membership,
   std::vector<Entry> entries_;
   std::map<std::uint32_t, int> heard_;  // sessions that sound comes from
   std::weak_ptr<SharedByListeners> shared_by_listeners_;
+  AuthoritiesPtr authorities_;
   bool host_ended_ = false;  // it said goodbye before it left
   bool dead_ = false;
   bool left_ = false;

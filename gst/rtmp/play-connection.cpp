@@ -12,6 +12,7 @@
 #include "gst/common/gst-ptr.hpp"
 #include "gst/common/to-floats.hpp"
 #include "gst/rtmp/rtmp-connection.hpp"
+#include "signaling/agora-error.h"
 
 namespace agora {
 namespace {
@@ -62,7 +63,7 @@ GstElement *make_nowhere () {
 
 class ElementConnection final : public PlayConnection {
  public:
-  ElementConnection(const std::string &url, Watcher *watcher);
+  ElementConnection(const std::string &url, Watcher *watcher, AuthoritiesPtr authorities);
   ~ElementConnection() override { close(told_by()); }
 
   void open () override;
@@ -83,6 +84,7 @@ class ElementConnection final : public PlayConnection {
   void link_audio (GstPad *pad, GstCaps *caps);
 
   Watcher *const watcher_;
+  const AuthoritiesPtr authorities_;
   ObjectPtr<GstElement> bin_;
   ObjectPtr<GstPad> end_;
   std::unique_ptr<RtmpConnection> connection_;
@@ -99,8 +101,11 @@ class ElementConnection final : public PlayConnection {
   ToFloats floats_;
 };
 
-ElementConnection::ElementConnection(const std::string &url, Watcher *watcher)
-    : watcher_(watcher), bin_(sink_ref(gst_bin_new(nullptr))) {
+ElementConnection::ElementConnection(const std::string &url, Watcher *watcher,
+                                     AuthoritiesPtr authorities)
+    : watcher_(watcher),
+      authorities_(std::move(authorities)),
+      bin_(sink_ref(gst_bin_new(nullptr))) {
   end_ = sink_ref(gst_pad_new_from_static_template(&end_template, "sound"));
   gst_pad_set_element_private(end_.get(), this);
   gst_pad_set_chain_function(end_.get(), chain);
@@ -120,14 +125,18 @@ ElementConnection::ElementConnection(const std::string &url, Watcher *watcher)
                                                    GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM),
                       received, this, nullptr);
   }
-  connection_ =
-      std::make_unique<RtmpConnection>(complete_ ? session.get() : bin_.get(), bin_.get(),
-                                       [this] (const GError &) { watcher_->ended(*this); });
+  connection_ = std::make_unique<RtmpConnection>(
+      complete_ ? session.get() : bin_.get(), bin_.get(), [this] (const GError &error) {
+        if (g_error_matches(&error, AGORA_ERROR, AGORA_ERROR_UNTRUSTED))
+          watcher_->untrusted(*this, error);
+        else
+          watcher_->ended(*this);
+      });
 }
 
 void ElementConnection::open() {
   gst_pad_set_active(end_.get(), TRUE);
-  if (!complete_ || !connection_->open())
+  if (!complete_ || !connection_->open(authorities_))
     watcher_->ended(*this);
 }
 
@@ -299,8 +308,9 @@ gboolean ElementConnection::event(GstPad *pad, GstObject *parent, GstEvent *even
 }  // namespace
 
 std::shared_ptr<PlayConnection> make_play_connection (const std::string &url,
-                                                      PlayConnection::Watcher *watcher) {
-  return std::make_shared<ElementConnection>(url, watcher);
+                                                      PlayConnection::Watcher *watcher,
+                                                      AuthoritiesPtr authorities) {
+  return std::make_shared<ElementConnection>(url, watcher, std::move(authorities));
 }
 
 }  // namespace agora

@@ -56,6 +56,8 @@ class PlayConnection {
     virtual void unplayable (PlayConnection &from, const Unplayable &what) = 0;
     // The session ended or failed.
     virtual void ended (PlayConnection &from) = 0;
+    // The same, and the next one would fail alike: the server isn't trusted.
+    virtual void untrusted (PlayConnection &from, const GError &) { ended(from); }
   };
 
   virtual ~PlayConnection() = default;
@@ -78,7 +80,9 @@ using MakePlayConnection = std::function<std::shared_ptr<PlayConnection>(
     const std::string &url, PlayConnection::Watcher *watcher)>;
 
 // Over GStreamer's elements. `watcher` must outlive it, or its close().
+// `authorities`: of rtmps://.
 std::shared_ptr<PlayConnection> make_play_connection (const std::string &url,
-                                                      PlayConnection::Watcher *watcher);
+                                                      PlayConnection::Watcher *watcher,
+                                                      AuthoritiesPtr authorities = nullptr);
 
 }  // namespace agora

@@ -12,7 +12,7 @@ constexpr unsigned chunk_bytes = 4096;
 }  // namespace
 
 std::shared_ptr<PushConnection> PushConnection::make(GstBin *bin, const std::string &url,
-                                                     GError **error) {
+                                                     AuthoritiesPtr authorities, GError **error) {
   ObjectPtr<GstElement> sink = sink_ref(gst_element_factory_make("rtmp2sink", nullptr));
   if (!sink) {
     g_set_error_literal(error, GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN,
@@ -22,11 +22,13 @@ std::shared_ptr<PushConnection> PushConnection::make(GstBin *bin, const std::str
   }
   if (!gst_uri_handler_set_uri(GST_URI_HANDLER(sink.get()), url.c_str(), error))
     return nullptr;
-  return std::shared_ptr<PushConnection>(new PushConnection(bin, url, std::move(sink)));
+  return std::shared_ptr<PushConnection>(
+      new PushConnection(bin, url, std::move(authorities), std::move(sink)));
 }
 
-PushConnection::PushConnection(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink)
-    : bin_(bin), url_(url), sink_(std::move(sink)) {
+PushConnection::PushConnection(GstBin *bin, const std::string &url, AuthoritiesPtr authorities,
+                               ObjectPtr<GstElement> sink)
+    : bin_(bin), url_(url), authorities_(std::move(authorities)), sink_(std::move(sink)) {
   mark_private_part(sink_.get());
   g_object_set(sink_.get(), "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, "qos",
                FALSE, "chunk-size", chunk_bytes, nullptr);
@@ -40,7 +42,7 @@ PushConnection::PushConnection(GstBin *bin, const std::string &url, ObjectPtr<Gs
 }
 
 void PushConnection::open() {
-  options_.apply(sink_.get());
+  options_.apply(sink_.get(), authorities_);
   gst_element_set_state(sink_.get(), GST_STATE_PLAYING);
 }
 

@@ -18,7 +18,9 @@ namespace agora {
 class PushConnection {
  public:
   // nullptr, and `error` says what is missing.
-  static std::shared_ptr<PushConnection> make (GstBin *bin, const std::string &url, GError **error);
+  // `authorities`: of rtmps://.
+  static std::shared_ptr<PushConnection> make (GstBin *bin, const std::string &url,
+                                               AuthoritiesPtr authorities, GError **error);
   ~PushConnection();
   PushConnection(const PushConnection &) = delete;
   PushConnection &operator=(const PushConnection &) = delete;
@@ -35,6 +37,8 @@ class PushConnection {
   // The server has admitted the push.
   bool accepted () const;
   guint64 sent_bytes () const;
+  // As of RtmpSocket.
+  ErrorPtr refusal () const { return options_.refusal(); }
   // What has been sent, and how far the server's kernel has taken it.
   std::optional<Sending> sending () const { return options_.sending(); }
   // Makes the server's end of a session that it hasn't admitted yet. Waits for nothing.
@@ -57,11 +61,13 @@ class PushConnection {
   const GError *cause () const { return cause_.get(); }
 
  private:
-  PushConnection(GstBin *bin, const std::string &url, ObjectPtr<GstElement> sink);
+  PushConnection(GstBin *bin, const std::string &url, AuthoritiesPtr authorities,
+                 ObjectPtr<GstElement> sink);
   void introduce (GstCaps *caps, std::uint32_t stamp);
 
   GstBin *bin_;
   std::string url_;
+  const AuthoritiesPtr authorities_;
   RtmpSocket options_;
   ObjectPtr<GstElement> sink_;
   ObjectPtr<GstPad> pad_;

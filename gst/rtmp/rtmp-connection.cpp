@@ -37,15 +37,16 @@ GstBusSyncReply RtmpConnection::message(GstBus *, GstMessage *message, gpointer 
     gst_message_parse_error(message, &error, &debug);
     GST_INFO_OBJECT(self->whole_.get(), "%s: %s (%s)", GST_MESSAGE_SRC_NAME(message),
                     error->message, debug);
+    const ErrorPtr refusal = self->socket_.refusal();
     if (!self->ending_)
-      self->failed_(*error);
+      self->failed_(refusal ? *refusal : *error);
   }
   gst_message_unref(message);
   return GST_BUS_DROP;
 }
 
-bool RtmpConnection::open() {
-  socket_.apply(session_.get());
+bool RtmpConnection::open(AuthoritiesPtr authorities) {
+  socket_.apply(session_.get(), std::move(authorities));
   opened_ = true;
   return gst_element_set_state(whole_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
 }

@@ -18,8 +18,9 @@ namespace agora {
 // Thread-safe.
 class RtmpConnection {
  public:
-  // An ERROR of one of its elements, with the text for a person. On the thread that posts it, with
-  // no lock of ours held; none comes after close() has returned.
+  // An ERROR of one of its elements, with the text for a person; where RtmpSocket::refusal() says
+  // why, that. On the thread that posts it, with no lock of ours held; none comes after close() has
+  // returned.
   using Failed = std::function<void(const GError &error)>;
 
   // `session`: the rtmp2sink or rtmp2src; `whole`: the bin that holds it.
@@ -29,7 +30,7 @@ class RtmpConnection {
   RtmpConnection &operator=(const RtmpConnection &) = delete;
 
   // Begins to connect. False where the elements can't start.
-  bool open ();
+  bool open (AuthoritiesPtr authorities = nullptr);
   // The server has admitted it.
   bool accepted () const;
   // Makes the server's end of what it hasn't admitted yet; what it has goes on until close(). Waits

@@ -7,6 +7,8 @@
 //
 // The way out. This file can go when rtmp2sink and rtmp2src have
 //   - their GSocket, or properties for TCP_NODELAY, SO_SNDBUF and TCP_USER_TIMEOUT,
+//   - a property for the certificate database of rtmps, and the flags of a certificate that failed
+//     in their error,
 //   - what of the sent is acknowledged, in `stats`,
 //   - a stop that closes the connection whatever state it is in (see RtmpSocket::cut()).
 #include "gst/rtmp/rtmp-socket.hpp"
@@ -30,6 +32,8 @@
 
 #include "gst/common/gst-ptr.hpp"
 #include "gst/common/handoff.hpp"
+#include "signaling/agora-error.h"
+#include "signaling/support/certificate.hpp"
 
 namespace agora {
 
@@ -63,6 +67,8 @@ class WeakSocket {
 struct Connection {
   std::string host;  // where its element connects to
   guint port = 0;
+  AuthoritiesPtr authorities;
+  ErrorPtr refusal;
   bool taken = false;           // its client is known
   ContextPtr context;           // of its element's loop; none before the name is resolved
   std::list<WeakSocket> tried;  // one for each address of the host
@@ -147,6 +153,39 @@ void connected (guint mark, GSocket *socket) {
     g_socket_shutdown(socket, TRUE, TRUE, nullptr);
 }
 
+// The element's thread. GIO says of a certificate that it is unacceptable, and no more.
+gboolean refused (GTlsConnection *, GTlsCertificate *certificate, GTlsCertificateFlags flags,
+                  gpointer mark) {
+  Connections &all = connections();
+  std::lock_guard lock(all.mutex);
+  const auto it = all.known.find(GPOINTER_TO_UINT(mark));
+  if (it == all.known.end())
+    return FALSE;
+  Connection &mine = it->second;
+  const std::string why =
+      why_untrusted(certificate, flags, mine.host, mine.authorities ? mine.authorities->file : "");
+  mine.refusal.reset(
+      g_error_new(AGORA_ERROR, AGORA_ERROR_UNTRUSTED,
+                  "rtmps://%s:%u: the certificate of the media server is not trusted "
+                  "here: %s",
+                  mine.host.c_str(), mine.port, why.c_str()));
+  return FALSE;
+}
+
+// TCP is there, and TLS is about to begin.
+void securing (guint mark, GTlsConnection *connection) {
+  AuthoritiesPtr authorities;
+  {
+    Connections &all = connections();
+    std::lock_guard lock(all.mutex);
+    if (const auto it = all.known.find(mark); it != all.known.end())
+      authorities = it->second.authorities;
+  }
+  if (authorities)
+    g_tls_connection_set_database(connection, authorities->database.get());
+  g_signal_connect(connection, "accept-certificate", G_CALLBACK(refused), GUINT_TO_POINTER(mark));
+}
+
 // Thread of the element's loop, or of whoever lets go of the loop's context.
 void told (gpointer mark) {
   Connections &all = connections();
@@ -196,6 +235,8 @@ gboolean on_event (GSignalInvocationHint *, guint n_values, const GValue *values
     connecting(mark, socket);
   else if (event == G_SOCKET_CLIENT_CONNECTED && socket)
     connected(mark, socket);
+  else if (event == G_SOCKET_CLIENT_TLS_HANDSHAKING && G_IS_TLS_CONNECTION(connection))
+    securing(mark, G_TLS_CONNECTION(connection));
   else if (event == G_SOCKET_CLIENT_COMPLETE)
     complete(mark, socket);
   return TRUE;
@@ -238,19 +279,36 @@ RtmpSocket::~RtmpSocket() {
   lock.unlock();
 }
 
-void RtmpSocket::apply(GstElement *element) {
+void RtmpSocket::apply(GstElement *element, AuthoritiesPtr authorities) {
   g_autofree char *host = nullptr;
+  g_autofree char *location = nullptr;
   guint port = 0;
-  g_object_get(element, "host", &host, "port", &port, nullptr);
+  g_object_get(element, "host", &host, "port", &port, "location", &location, nullptr);
+  const bool secure = location && g_str_has_prefix(location, "rtmps://");
+  ErrorPtr refusal;
+  if (secure && !g_tls_backend_supports_tls(g_tls_backend_get_default()))
+    refusal.reset(g_error_new(AGORA_ERROR, AGORA_ERROR_UNTRUSTED,
+                              "rtmps://%s:%u: this machine has no TLS: it comes with the Debian "
+                              "package glib-networking",
+                              host, port));
   {
     Connections &all = connections();
     std::lock_guard lock(all.mutex);
     Connection &mine = all.known[mark_];
     mine.host = host ? host : "";
     mine.port = port;
+    mine.authorities = std::move(authorities);
+    mine.refusal = std::move(refusal);
     mine.trying = true;
   }
   g_object_set(element, "timeout", mark_, nullptr);
+}
+
+ErrorPtr RtmpSocket::refusal() const {
+  Connections &all = connections();
+  std::lock_guard lock(all.mutex);
+  const ErrorPtr &refusal = all.known[mark_].refusal;
+  return ErrorPtr(refusal ? g_error_copy(refusal.get()) : nullptr);
 }
 
 std::optional<Sending> RtmpSocket::sending() const {

@@ -2,7 +2,8 @@
 // Copyright (C) 2026 the agora developers
 // The socket that an rtmp2sink or rtmp2src opens, to which neither gives access: no Nagle (it costs
 // over 100 ms at the start), a small send buffer (the kernel's would hide a stalled peer for
-// minutes), a limit for unacknowledged data; what it has taken; and a way to end it.
+// minutes), a limit for unacknowledged data; what it has taken; and a way to end it. With rtmps://
+// also whose certificates count, and why one was refused.
 #pragma once
 
 #include <gst/gst.h>
@@ -10,6 +11,9 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+
+#include "gst/common/authorities.hpp"
+#include "gst/common/gst-ptr.hpp"
 
 namespace agora {
 
@@ -36,8 +40,13 @@ class RtmpSocket {
   RtmpSocket &operator=(const RtmpSocket &) = delete;
 
   // Right before it is started, with its location set: it is this element's connection from then
-  // on.
-  void apply (GstElement *element);
+  // on. `authorities` count for rtmps:// alone.
+  void apply (GstElement *element, AuthoritiesPtr authorities = nullptr);
+
+  // That no TLS is to be had with this server, for good: a certificate that isn't trusted, as an
+  // AGORA_ERROR_UNTRUSTED that says why, or no TLS on this machine. nullptr: nothing of the kind.
+  // What the element says of it itself is less.
+  ErrorPtr refusal () const;
 
   // Nothing before it is connected.
   std::optional<Sending> sending () const;

@@ -350,7 +350,8 @@ void Publisher::joined(std::uint32_t uid) {
 }
 
 void Publisher::push_url(const std::string &url) {
-  connections_.connect(url);
+  const std::shared_ptr<Membership> channel = session();
+  connections_.connect(url, channel ? channel->authorities() : nullptr);
   connections_.moved();
 }
 
@@ -498,6 +499,11 @@ void Publisher::connection_broke(const GError &cause) {
     give_up = reconnect_timeout_s_ >= 0 &&
               Clock::now() - down_since_ >= std::chrono::seconds(reconnect_timeout_s_);
     channel = session_;
+  }
+  if (g_error_matches(&cause, AGORA_ERROR, AGORA_ERROR_UNTRUSTED)) {
+    if (channel)
+      channel->push_untrusted(this, cause);
+    return;
   }
   if (give_up) {
     GST_ELEMENT_ERROR(bin_, RESOURCE, WRITE,

@@ -135,7 +135,7 @@ void PushSwitch::pushed(const ConnectionPtr &connection, gsize bytes) {
   owner_.connection_works();
 }
 
-void PushSwitch::connect(const std::string &url) {
+void PushSwitch::connect(const std::string &url, AuthoritiesPtr authorities) {
   ConnectionPtr old;
   bool wait = false;
   guint run = 0;
@@ -156,7 +156,7 @@ void PushSwitch::connect(const std::string &url) {
     retire(std::move(old), false);
 
   g_autoptr(GError) error = nullptr;
-  ConnectionPtr connection = PushConnection::make(bin_, url, &error);
+  ConnectionPtr connection = PushConnection::make(bin_, url, std::move(authorities), &error);
   if (!connection) {
     owner_.connection_broke(*error);
     return;
@@ -281,7 +281,9 @@ void PushSwitch::outlast(const ConnectionPtr &connection) {
   } while (!changed_.wait_for(lock, drain_poll, gone));
 }
 
-void PushSwitch::broke(const ConnectionPtr &connection, const GError &cause) {
+void PushSwitch::broke(const ConnectionPtr &connection, const GError &error) {
+  const ErrorPtr refusal = connection->refusal();
+  const GError &cause = refusal ? *refusal : error;
   bool tell = false;
   {
     std::lock_guard lock(mutex_);

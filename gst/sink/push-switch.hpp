@@ -46,7 +46,8 @@ class PushSwitch {
   void stop ();
 
   // Replaces the session, before the old one is broken if it still works.
-  void connect (const std::string &url);
+  // `authorities`: of rtmps://.
+  void connect (const std::string &url, AuthoritiesPtr authorities = nullptr);
   // Ends all sessions, and waits for another connect().
   void disconnect ();
   // A message of a session: true when it was one, and must not go further.
@@ -88,7 +89,7 @@ class PushSwitch {
   void promote (ConnectionPtr connection, guint run);
   void retire (ConnectionPtr connection, bool graceful);
   void outlast (const ConnectionPtr &connection);
-  void broke (const ConnectionPtr &connection, const GError &cause);
+  void broke (const ConnectionPtr &connection, const GError &error);
 
   GstBin *bin_;
   Owner &owner_;

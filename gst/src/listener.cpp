@@ -467,7 +467,10 @@ void Listener::unplayable(std::uint32_t uid, const Unplayable &what) {
   });
 }
 
+// Once: a media server that isn't trusted is that of every speaker.
 void Listener::failed(const GError &error) {
+  if (std::exchange(failed_, true))
+    return;
   post_late_failure(GST_ELEMENT(element_), error);
 }
 

@@ -108,6 +108,7 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
   const Options options_;
   std::atomic<GstClockTime> latency_;
   std::atomic<GstClockTime> pipeline_latency_;
+  bool failed_ = false;  // signalling thread
   SpeakerFaults faults_;
   const std::shared_ptr<EndingPads> ending_pads_ = std::make_shared<EndingPads>();
   GstClockTime next_watch_ = 0;  // the mix's streaming thread

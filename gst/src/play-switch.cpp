@@ -135,22 +135,29 @@ void PlaySwitch::unplayable(PlayConnection &, const Unplayable &what) {
   output_->unplayable(what);
 }
 
-void PlaySwitch::ended(PlayConnection &from) {
-  {
-    std::lock_guard lock(mutex_);
-    // While another one is on its way, the end of this one is no news.
-    if (from.ending())
-      return;
-    if (current_.get() == &from) {
-      over_ = true;
-      if (next_)
-        return;
-    } else if (next_.get() == &from) {
-      replaced_.push_back(std::move(next_));
-    } else {
-      return;
-    }
+// Whether the end of this connection is news. While another one is on its way it isn't.
+bool PlaySwitch::take_end(const PlayConnection &from) {
+  std::lock_guard lock(mutex_);
+  if (from.ending())
+    return false;
+  if (current_.get() == &from) {
+    over_ = true;
+    return !next_;
   }
+  if (next_.get() != &from)
+    return false;
+  replaced_.push_back(std::move(next_));
+  return true;
+}
+
+void PlaySwitch::untrusted(PlayConnection &from, const GError &error) {
+  if (take_end(from))
+    output_->untrusted(error);
+}
+
+void PlaySwitch::ended(PlayConnection &from) {
+  if (!take_end(from))
+    return;
   // Mostly it had been silent for a while before that showed.
   output_->broke(std::min(gst_util_get_timestamp(), last_frame_.load()));
 }

@@ -34,9 +34,11 @@ class PlaySwitch final : private PlayConnection::Watcher {
     // The session in use ended or failed, and was silent from `since` on (of
     // gst_util_get_timestamp()): play() another.
     virtual void broke (GstClockTime since) = 0;
+    // The same, and another one would fail alike: the server isn't trusted.
+    virtual void untrusted (const GError &) {}
   };
 
-  explicit PlaySwitch(Output *output, MakePlayConnection make = make_play_connection);
+  PlaySwitch(Output *output, MakePlayConnection make);
   // Only after stop().
   ~PlaySwitch() override;
   PlaySwitch(const PlaySwitch &) = delete;
@@ -66,6 +68,8 @@ class PlaySwitch final : private PlayConnection::Watcher {
   void sound (PlayConnection &from, const DecodedSound &sound) override;
   void unplayable (PlayConnection &from, const Unplayable &what) override;
   void ended (PlayConnection &from) override;
+  void untrusted (PlayConnection &from, const GError &error) override;
+  bool take_end (const PlayConnection &from);
   bool take_over (PlayConnection &from);
   bool in_use (const PlayConnection &from) const;
   std::vector<Connection> all () const;

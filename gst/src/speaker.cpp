@@ -88,6 +88,13 @@ void Speaker::broke(GstClockTime since) {
   events_.broke();
 }
 
+void Speaker::untrusted(const GError &error) {
+  broke_since_ = gst_util_get_timestamp();
+  if (!switch_.busy())
+    set_heard(false);
+  events_.untrusted(error);
+}
+
 Speakers::Speakers(std::weak_ptr<Membership> membership) : membership_(std::move(membership)) {
 }
 
@@ -107,6 +114,10 @@ std::shared_ptr<Speaker> Speakers::make(std::uint32_t uid) {
     if (auto to = membership.lock())
       to->speaker_is_heard(uid, is_heard);
   };
+  events.untrusted = [membership = membership_] (const GError &error) {
+    if (auto to = membership.lock())
+      to->play_untrusted(error);
+  };
   auto slot = std::make_shared<std::weak_ptr<Speaker>>();
   events.heard = [membership = membership_, slot] {
     if (auto to = membership.lock())
@@ -115,7 +126,12 @@ std::shared_ptr<Speaker> Speakers::make(std::uint32_t uid) {
           speaker->tidy();
       });
   };
-  auto speaker = std::make_shared<Speaker>(std::move(events));
+  auto speaker = std::make_shared<Speaker>(
+      std::move(events),
+      [membership = membership_] (const std::string &url, PlayConnection::Watcher *watcher) {
+        const auto to = membership.lock();
+        return make_play_connection(url, watcher, to ? to->authorities() : nullptr);
+      });
   *slot = speaker;
   return speaker;
 }

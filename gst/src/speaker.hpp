@@ -27,9 +27,10 @@ class Speaker final : private PlaySwitch::Output {
     std::function<void()> broke;         // asks for another URL, which comes by play()
     std::function<void()> heard;         // from another session than before: tidy() is to be called
     std::function<void(bool)> is_heard;  // whether a session plays, whenever that changes
+    std::function<void(const GError &)> untrusted;  // its server isn't, so that no URL is of use
   };
 
-  explicit Speaker(Events events, MakePlayConnection make = make_play_connection);
+  Speaker(Events events, MakePlayConnection make);
   // Only after stop().
   ~Speaker() override;
 
@@ -62,6 +63,7 @@ class Speaker final : private PlaySwitch::Output {
   void moved () override;
   void heard () override;
   void broke (GstClockTime since) override;
+  void untrusted (const GError &error) override;
   std::shared_ptr<const Branches> branches () const;
   void set_heard (bool is_heard);
 

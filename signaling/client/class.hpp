@@ -12,6 +12,7 @@ enum Property : guint {
   prop_connect_timeout,
   prop_reconnect_timeout,
   prop_retry_first_join,
+  prop_ca_file,
   prop_tls_ca_file,
   prop_state,
   prop_uid,

@@ -24,7 +24,7 @@ Trouble bad_url (const char *name, const std::string &url, const char *expected)
 }
 
 Trouble connect_trouble (const std::string &url, const char *what, const GError &error,
-                         unsigned status) {
+                         unsigned status, const std::string &untrusted) {
   auto say = [&] (const std::string &text) {
     return Trouble{AGORA_ERROR_UNREACHABLE, url + ": " + text + " (" + error.message + ")"};
   };
@@ -41,8 +41,9 @@ Trouble connect_trouble (const std::string &url, const char *what, const GError 
   if (error.domain == G_RESOLVER_ERROR)
     return say("the host name cannot be resolved");
   if (g_error_matches(&error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE))
-    return say("the certificate of " + it +
-               " is not trusted here: expected one of a known authority");
+    return {AGORA_ERROR_UNTRUSTED,
+            url + ": the certificate of " + it + " is not trusted here" +
+                (untrusted.empty() ? " (" + std::string(error.message) + ")" : ": " + untrusted)};
   if (error.domain == G_TLS_ERROR)
     return say("no secure connection to " + it + speaks_tls);
   if (g_error_matches(&error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))

@@ -9,6 +9,7 @@
 #include "signaling/client/transport-errors.hpp"
 #include "signaling/client/transport.hpp"
 #include "signaling/protocol/argument-checks.hpp"
+#include "signaling/support/certificate.hpp"
 #include "signaling/support/glib-ptr.hpp"
 #include "signaling/support/guarded.hpp"
 
@@ -76,7 +77,8 @@ class SoupTransport final : public Transport {
                           gpointer data) noexcept;
   static void on_closed (SoupWebsocketConnection *connection, gpointer data) noexcept;
   static void on_error (SoupWebsocketConnection *connection, GError *error, gpointer data) noexcept;
-  static Trouble trouble_with (const Attempt &attempt, const GError &error, const char *what);
+  Trouble trouble_with (const Attempt &attempt, const GError &error, const char *what) const;
+  std::string why_refused (SoupMessage *message) const;
 
   ContextPtr context_;
   Listener *listener_;
@@ -90,6 +92,7 @@ class SoupTransport final : public Transport {
   std::vector<std::string> servers_;  // still to be tried, the next one last
   std::string vid_;
   std::string failures_;
+  AgoraError failure_ = AGORA_ERROR_UNTRUSTED;  // what they come to; while there is none, this
 };
 
 void SoupTransport::open(const Destination &destination) {
@@ -97,6 +100,7 @@ void SoupTransport::open(const Destination &destination) {
   destination_ = destination;
   vid_.clear();
   failures_.clear();
+  failure_ = AGORA_ERROR_UNTRUSTED;
   servers_.clear();
   ThreadDefault scope(context_.get());
   if (!make_session())
@@ -142,15 +146,14 @@ void SoupTransport::close() {
 bool SoupTransport::make_session() {
   // A new one each time: a session remembers which addresses a name had.
   session_.reset(soup_session_new());
-  if (destination_.tls_ca_file.empty())
+  if (destination_.ca_file.empty())
     return true;
   g_autoptr(GError) error = nullptr;
-  g_autoptr(GTlsDatabase) database =
-      g_tls_file_database_new(destination_.tls_ca_file.c_str(), &error);
+  g_autoptr(GTlsDatabase) database = g_tls_file_database_new(destination_.ca_file.c_str(), &error);
   if (database == nullptr) {
     session_.reset();
     fail_soon({AGORA_ERROR_INVALID_ARGUMENT,
-               "tls-ca-file " + protocol::quoted(destination_.tls_ca_file) +
+               "ca-file " + protocol::quoted(destination_.ca_file) +
                    ": expected a file of PEM certificates: " + error->message});
     return false;
   }
@@ -219,7 +222,7 @@ void SoupTransport::on_choose_answer(GObject *source, GAsyncResult *result,
     return;
   guint status = soup_message_get_status(attempt.message.get());
   if (stream == nullptr) {
-    attempt.self->choice_failed(trouble_with(attempt, *error, chooser));
+    attempt.self->choice_failed(attempt.self->trouble_with(attempt, *error, chooser));
   } else if (status != SOUP_STATUS_OK) {
     attempt.self->choice_failed(
         {AGORA_ERROR_NO_SERVER, attempt.url + ": HTTP " + std::to_string(status) +
@@ -245,7 +248,7 @@ void SoupTransport::on_choose_body(GObject *source, GAsyncResult *result, gpoint
     if (read)
       attempt.self->chosen({attempt.body.data(), size});
     else
-      attempt.self->choice_failed(trouble_with(attempt, *error, chooser));
+      attempt.self->choice_failed(attempt.self->trouble_with(attempt, *error, chooser));
   });
 }
 
@@ -317,7 +320,7 @@ void SoupTransport::on_connected(GObject *source, GAsyncResult *result, gpointer
   if (self == nullptr)
     return;
   if (connection == nullptr) {
-    Trouble trouble = trouble_with(attempt, *error, "the gateway");
+    const Trouble trouble = self->trouble_with(attempt, *error, "the gateway");
     self->end_attempt();
     self->peer_failed(trouble);
     return;
@@ -342,9 +345,12 @@ void SoupTransport::peer_failed(const Trouble &trouble) {
     return;
   }
   failures_ += (failures_.empty() ? "" : "; ") + trouble.text;
+  // One that may be back keeps all of them worth another try.
+  if (trouble.code != AGORA_ERROR_UNTRUSTED)
+    failure_ = AGORA_ERROR_UNREACHABLE;
   if (servers_.empty()) {
     listener_->open_failed(
-        {AGORA_ERROR_UNREACHABLE, "none of the chosen gateways could be reached: " + failures_});
+        {failure_, "none of the chosen gateways could be reached: " + failures_});
     return;
   }
   try_next_server();
@@ -391,11 +397,24 @@ void SoupTransport::on_closed(SoupWebsocketConnection *connection, gpointer data
   self->listener_->closed(why);
 }
 
-Trouble SoupTransport::trouble_with(const Attempt &attempt, const GError &error, const char *what) {
+// What is wrong with the peer's certificate, where something is.
+std::string SoupTransport::why_refused(SoupMessage *message) const {
+  GTlsCertificate *certificate = soup_message_get_tls_peer_certificate(message);
+  const GTlsCertificateFlags flags = soup_message_get_tls_peer_certificate_errors(message);
+  if (certificate == nullptr || flags == 0)
+    return {};
+  return why_untrusted(certificate, flags, g_uri_get_host(soup_message_get_uri(message)),
+                       destination_.ca_file);
+}
+
+Trouble SoupTransport::trouble_with(const Attempt &attempt, const GError &error,
+                                    const char *what) const {
   if (attempt.timed_out)
     return {AGORA_ERROR_UNREACHABLE, attempt.url + ": " + what + " does not answer: no reply in " +
                                          std::to_string(now_ms() - attempt.since) + " ms"};
-  return connect_trouble(attempt.url, what, error, soup_message_get_status(attempt.message.get()));
+  SoupMessage *message = attempt.message.get();
+  return connect_trouble(attempt.url, what, error, soup_message_get_status(message),
+                         why_refused(message));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace agora::client {
 struct Destination {
   std::string gateway;  // ws:// or wss://
   std::string ap_url;   // where not empty: ask there, instead of gateway
-  std::string tls_ca_file;
+  std::string ca_file;  // the authorities that count for wss:// and https://; empty: the system's
   unsigned connect_timeout_ms = 10'000;  // each peer
   unsigned server_timeout_ms = 5'000;    // each of the chosen servers
   protocol::ChooseRequest choose;

@@ -82,6 +82,7 @@ std::string Gateway::open(const Options &options) {
   for (const auto &app : options.apps)
     config.apps[app.id] = app.certificate;
   auto address = media_->address();
+  config.rtmp_scheme = address.scheme;
   config.rtmp_host = address.host;
   config.rtmp_port = address.port;
   config.rtmp_app = address.app;
@@ -106,7 +107,8 @@ void Gateway::start() {
     auto media = media_->address();
     auto host = own_host(options_.rtmp_listen, media.host);
     callbacks_.ready("ready ws=" + front_->ws_url() + " http=" + front_->http_url() +
-                     " rtmp=rtmp://" + host + ":" + std::to_string(media.port) + "/" + media.app);
+                     " rtmp=" + media.scheme + "://" + host + ":" + std::to_string(media.port) +
+                     "/" + media.app);
   };
   callbacks.failed = [this] (const std::string &reason) { callbacks_.failed(reason); };
   callbacks.lost = [this] { run(book_->media_server_lost(now())); };

@@ -18,8 +18,10 @@ MediaAddress parse (const std::string &url) {
     host = "[" + host + "]";
   int port = g_uri_get_port(uri);
   std::string_view path = g_uri_get_path(uri);
-  return {host, static_cast<std::uint16_t>(port > 0 ? port : 1935),
-          std::string(path.substr(path.find_first_not_of('/')))};
+  std::string scheme = g_uri_get_scheme(uri);
+  const int usual = scheme == "rtmps" ? 443 : 1935;
+  return {host, static_cast<std::uint16_t>(port > 0 ? port : usual),
+          std::string(path.substr(path.find_first_not_of('/'))), std::move(scheme)};
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ struct MediaAddress {
   std::string host;  // "": by the name under which they reach the gateway
   std::uint16_t port = 1935;
   std::string app = "live";
+  std::string scheme = "rtmp";  // or "rtmps"
 };
 
 class MediaServer {

@@ -34,10 +34,10 @@ Setting endpoint (const char *name, Endpoint Options::*member, const char *help)
             return set_endpoint(options.*member, text);
           }};
 }
-Setting url (const char *name, std::string Options::*member, const char *scheme, bool needs_path,
-             const char *help) {
+Setting url (const char *name, std::string Options::*member,
+             const std::vector<std::string> &schemes, bool needs_path, const char *help) {
   return {name, "URL", help, [=] (Options &options, std::string_view text) {
-            return set_url(options.*member, text, scheme, needs_path);
+            return set_url(options.*member, text, schemes, needs_path);
           }};
 }
 
@@ -60,11 +60,11 @@ const std::vector<Setting> &settings () {
        [] (Options &o, std::string_view text) { return set_host(o.public_host, text); }},
       file("nginx", &Options::nginx, "The nginx program (default: looked for)"),
       file("rtmp-module", &Options::rtmp_module, "ngx_rtmp_module.so (default: looked for)"),
-      url("rtmp", &Options::rtmp, "rtmp", true,
+      url("rtmp", &Options::rtmp, {"rtmp", "rtmps"}, true,
           "Use RTMP servers that run elsewhere, at this URL, instead of the embedded nginx-rtmp"),
-      url("public-rtmp", &Options::public_rtmp, "rtmp", true,
-          "How clients reach --rtmp (default: the same URL)"),
-      url("rtmp-control", &Options::rtmp_control, "http", false,
+      url("public-rtmp", &Options::public_rtmp, {"rtmp", "rtmps"}, true,
+          "How clients reach --rtmp, rtmp or rtmps (default: the same URL)"),
+      url("rtmp-control", &Options::rtmp_control, {"http"}, false,
           "Control module of --rtmp, to cut sessions, such as http://10.0.0.5:8081/control"),
       endpoint("hook-listen", &Options::hook_listen,
                "Where --rtmp's on_publish and on_play reach the gateway (127.0.0.1:0)"),

@@ -89,11 +89,16 @@ Problem set_host (std::string &host, std::string_view text) {
   return {};
 }
 
-Problem set_url (std::string &url, std::string_view text, const char *scheme, bool needs_path) {
+Problem set_url (std::string &url, std::string_view text, const std::vector<std::string> &schemes,
+                 bool needs_path) {
   std::string copy(text);
   g_autoptr(GUri) uri = g_uri_parse(copy.c_str(), G_URI_FLAGS_NONE, nullptr);
-  std::string expected = std::string(scheme) + "://HOST[:PORT]" + (needs_path ? "/APP" : "/PATH");
-  if (uri == nullptr || g_strcmp0(g_uri_get_scheme(uri), scheme) != 0 ||
+  std::string expected;
+  for (const auto &scheme : schemes)
+    expected += (expected.empty() ? "" : " or ") + scheme + "://HOST[:PORT]" +
+                (needs_path ? "/APP" : "/PATH");
+  if (uri == nullptr ||
+      std::find(schemes.begin(), schemes.end(), g_uri_get_scheme(uri)) == schemes.end() ||
       g_uri_get_host(uri) == nullptr || *g_uri_get_host(uri) == '\0' ||
       g_uri_get_query(uri) != nullptr)
     return expected;

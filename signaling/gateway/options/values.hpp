@@ -30,7 +30,9 @@ Problem set_endpoint (Endpoint &endpoint, std::string_view text);
 Problem add_app (std::vector<AppOption> &apps, std::string_view text);
 Problem add_origin (std::vector<std::string> &origins, std::string_view text);
 Problem set_host (std::string &host, std::string_view text);
-Problem set_url (std::string &url, std::string_view text, const char *scheme, bool needs_path);
+// `schemes`: those that will do, the usual one first.
+Problem set_url (std::string &url, std::string_view text, const std::vector<std::string> &schemes,
+                 bool needs_path);
 Problem set_webhook (std::string &url, std::string_view text);
 Problem set_bound (unsigned &bound, std::string_view text, unsigned low, unsigned high);
 Problem set_file (std::string &file, std::string_view text);

@@ -325,12 +325,13 @@ void trusts_its_authority_alone () {
     Gateway gateway(certificate);
     Client client(gateway.url("/api", "wss"));
     Outcome outcome = client.join();
-    g_assert_true(outcome.is(AGORA_ERROR_UNREACHABLE));
-    g_assert_nonnull(strstr(outcome.text.c_str(), "is not trusted here"));
-    g_object_set(client.object, "tls-ca-file", chain.c_str(), nullptr);
+    g_assert_true(outcome.is(AGORA_ERROR_UNTRUSTED));
+    g_assert_nonnull(strstr(outcome.text.c_str(),
+                            "is not trusted here: its issuer, CN=localhost, is no authority"));
+    g_object_set(client.object, "ca-file", chain.c_str(), nullptr);
     g_assert_true(client.join().is_well());
     g_assert_true(client.leave().is_well());
-    g_object_set(client.object, "tls-ca-file", (chain + ".none").c_str(), nullptr);
+    g_object_set(client.object, "ca-file", (chain + ".none").c_str(), nullptr);
     outcome = client.join();
     g_assert_true(outcome.is(AGORA_ERROR_INVALID_ARGUMENT));
     g_assert_nonnull(strstr(outcome.text.c_str(), "chain.pem.none"));

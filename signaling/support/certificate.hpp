@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Why a peer's TLS certificate is refused, as a sentence: GIO itself says that it is unacceptable.
+#pragma once
+
+#include <gio/gio.h>
+
+#include <string>
+
+namespace agora {
+
+// `flags`: what the check found, at least one. `host`: the name or address that was connected to;
+// `ca_file`: the authorities that were given for it, or empty where the system's count.
+std::string why_untrusted (GTlsCertificate *certificate, GTlsCertificateFlags flags,
+                           const std::string &host, const std::string &ca_file);
+
+}  // namespace agora
