@@ -3,10 +3,12 @@
 #include <glib-unix.h>
 #include <sys/resource.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 
 #include "signaling/gateway/gateway.hpp"
+#include "signaling/gateway/log.hpp"
 #include "signaling/gateway/operator/token-command.hpp"
 #include "signaling/gateway/options/options.hpp"
 
@@ -36,6 +38,12 @@ void raise_file_limit () {
   }
 }
 
+// The same, where the gateway runs already: standard error may not be read.
+int fail (const std::string &reason) {
+  log_bare_line(std::string(g_get_prgname()) + ": " + reason);
+  return 1;
+}
+
 int serve (const Options &options) {
   g_autoptr(GMainLoop) loop = g_main_loop_new(nullptr, FALSE);
   int status = 0;
@@ -46,7 +54,7 @@ int serve (const Options &options) {
   };
   std::unique_ptr<Gateway> gateway;
   callbacks.failed = [&] (const std::string &reason) {
-    status = complain(reason);
+    status = fail(reason);
     gateway->stop();
   };
   bool stopped = false;
@@ -57,7 +65,7 @@ int serve (const Options &options) {
 
   auto made = Gateway::make(options, std::move(callbacks));
   if (auto *problem = std::get_if<std::string>(&made))
-    return complain(*problem);
+    return fail(*problem);
   gateway = std::move(std::get<0>(made));
   auto on_signal = [] (gpointer data) -> gboolean {
     static_cast<Gateway *>(data)->stop();
@@ -90,5 +98,11 @@ int main (int argc, char **argv) {
   auto parsed = parse_options(argc, argv);
   if (const auto *exit = std::get_if<OptionsExit>(&parsed))
     return leave(*exit);
-  return serve(std::get<Options>(parsed));
+  const auto &options = std::get<Options>(parsed);
+  // A peer that is gone is no reason to end; nor is a reader of the log.
+  signal(SIGPIPE, SIG_IGN);
+  open_log(options.log_format);
+  const int status = serve(options);
+  close_log();
+  return status;
 }

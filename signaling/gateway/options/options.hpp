@@ -18,6 +18,8 @@ struct FrameLimits {
   unsigned queue_bytes = 256 * 1024;
 };
 
+enum class LogFormat { text, json };
+
 struct Options {
   std::vector<AppOption> apps;
   Endpoint listen{"127.0.0.1", 8080};
@@ -39,6 +41,7 @@ struct Options {
   unsigned admin_requests = 20;  // a second
   std::string webhook_url;       // "": nobody is told
   std::string webhook_secret_file;
+  LogFormat log_format = LogFormat::text;
   FrameLimits frames;
   Limits limits;
   unsigned join_seconds = 10;    // from connecting to a successful join

@@ -87,6 +87,13 @@ const std::vector<Setting> &settings () {
        [] (Options &o, std::string_view text) { return set_webhook(o.webhook_url, text); }},
       file("webhook-secret-file", &Options::webhook_secret_file,
            "The first line is the key that signs what --webhook-url is sent"),
+      {"log-format", "FORMAT", "How the log on standard error is written: text or json (text)",
+       [] (Options &o, std::string_view text) -> Problem {
+         if (text != "text" && text != "json")
+           return "text or json";
+         o.log_format = text == "json" ? LogFormat::json : LogFormat::text;
+         return {};
+       }},
       bound("max-frame-bytes", &Options::frames, &FrameLimits::bytes, 1024, 16 * 1024 * 1024,
             "Longest WebSocket frame from a client (65536)"),
       bound("max-frame-depth", &Options::frames, &FrameLimits::depth, 4, 1000,
