@@ -8,6 +8,7 @@
 #include "signaling/gateway/http/http.hpp"
 #include "signaling/gateway/media/external-server.hpp"
 #include "signaling/gateway/media/nginx-server.hpp"
+#include "signaling/gateway/media/relay-server.hpp"
 #include "signaling/gateway/options/secrets.hpp"
 #include "signaling/protocol/codec.hpp"
 #include "signaling/support/secret.hpp"
@@ -73,7 +74,9 @@ std::string Gateway::open(const Options &options) {
   if (auto *problem = std::get_if<std::string>(&front))
     return *problem;
   front_ = std::move(std::get<0>(front));
-  auto media = options.rtmp.empty() ? NginxServer::make(options) : ExternalServer::make(options);
+  auto media = !options.rtmp.empty()   ? ExternalServer::make(options)
+               : options.relay.empty() ? NginxServer::make(options)
+                                       : RelayServer::make(options);
   if (auto *problem = std::get_if<std::string>(&media))
     return *problem;
   media_ = std::move(std::get<0>(media));
@@ -143,6 +146,7 @@ std::string Gateway::metrics() const {
   }
   snapshot.media_up = media_->alive();
   snapshot.media_restarts = media_->restarts();
+  snapshot.relay = media_->counters();
   if (webhooks_)
     snapshot.webhooks = webhooks_->counts();
   return metrics_.text(snapshot);

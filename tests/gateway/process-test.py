@@ -112,7 +112,7 @@ class Start(ProcessCase):
         self.assertEqual(set(re.findall(r'--([a-z-]+)[=" ,\n]', manual)) & options, options)
         example = (docs / 'agora-gateway.conf').read_text()
         keys = set(re.findall(r'^#?([a-z-]+)=', example, re.M))
-        self.assertEqual(options - keys, {'config', 'help', 'version', 'nginx', 'rtmp-module'})
+        self.assertEqual(options - keys, {'config', 'help', 'version', 'nginx', 'relay', 'rtmp-module'})
         # As it stands, but for the ports, it works.
         config = self.tmp / 'example.conf'
         config.write_text(example)

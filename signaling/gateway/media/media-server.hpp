@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "signaling/gateway/channel/commands.hpp"
 #include "signaling/gateway/channel/hook-form.hpp"
+#include "signaling/protocol/relay-line.hpp"
 
 namespace agora::gateway {
 
@@ -58,6 +60,8 @@ class MediaServer {
   virtual unsigned restarts () const = 0;
   // While it is down: the pause before it is started again. Else 0.
   virtual unsigned pause_ms () const { return 0; }
+  // Of the embedded one.
+  virtual std::optional<relay_line::Counters> counters () const { return {}; }
 };
 
 }  // namespace agora::gateway

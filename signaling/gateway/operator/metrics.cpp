@@ -57,6 +57,24 @@ void by_code (Text &text, const std::map<int, std::uint64_t> &counts) {
     text.value(count, "code=\"" + std::to_string(code) + "\"");
 }
 
+void relay_counts (Text &text, const relay_line::Counters &relay) {
+  text.one("agora_relay_connections", "gauge", "RTMP connections, strangers included.",
+           relay.connections);
+  text.one("agora_relay_pushes", "gauge", "RTMP sessions that push.", relay.pushes);
+  text.one("agora_relay_listeners", "gauge", "RTMP sessions that play.", relay.listeners);
+  text.one("agora_relay_received_bytes_total", "counter", "From RTMP connections.", relay.bytes_in);
+  text.one("agora_relay_sent_bytes_total", "counter", "To RTMP connections.", relay.bytes_out);
+  text.one("agora_relay_dropped_frames_total", "counter",
+           "Left out for listeners that fell behind.", relay.dropped_frames);
+  text.describe("agora_relay_refused_total", "counter", "RTMP connections turned away, by reason.");
+  for (std::size_t i = 0; i < relay_line::refusals; i++)
+    text.value(relay.refused[i],
+               "reason=\"" + std::string(to_string(static_cast<relay_line::Refusal>(i))) + "\"");
+  text.one("agora_relay_loop_lag_seconds", "gauge", "Longest turn of the relay's loop, lately.",
+           static_cast<double>(relay.lag_ms) / 1000);
+  text.one("agora_relay_descriptors", "gauge", "File descriptors that the relay uses.", relay.fds);
+}
+
 }  // namespace
 
 std::string Metrics::text(const Snapshot &now) const {
@@ -92,6 +110,8 @@ std::string Metrics::text(const Snapshot &now) const {
   text.one("agora_media_up", "gauge", "Whether the media server serves.", now.media_up ? 1 : 0);
   text.one("agora_media_restarts_total", "counter", "Restarts of the embedded media server.",
            now.media_restarts);
+  if (now.relay)
+    relay_counts(text, *now.relay);
   if (now.webhooks) {
     text.describe("agora_webhooks_total", "counter", "Events for the receiver, by how they fared.");
     text.value(now.webhooks->delivered, "result=\"delivered\"");

@@ -12,6 +12,7 @@
 
 #include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/gateway/operator/webhooks.hpp"
+#include "signaling/protocol/relay-line.hpp"
 
 namespace agora::gateway {
 
@@ -25,7 +26,8 @@ class Metrics {
     std::size_t queue_bytes_max = 0;  // of the one with most
     bool media_up = false;
     unsigned media_restarts = 0;
-    std::optional<WebhookCounts> webhooks;  // nothing: nobody is told
+    std::optional<relay_line::Counters> relay;  // nothing: the media server is someone else's
+    std::optional<WebhookCounts> webhooks;      // nothing: nobody is told
   };
 
   void received (std::size_t bytes) {

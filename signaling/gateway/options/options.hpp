@@ -8,6 +8,7 @@
 
 #include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/gateway/options/values.hpp"
+#include "signaling/protocol/relay-line.hpp"
 
 namespace agora::gateway {
 
@@ -27,6 +28,7 @@ struct Options {
   // Web pages that may connect, by the Origin that browsers send; "*": all. Programs send none.
   std::vector<std::string> allow_origins{"https://servicewechat.com"};
   std::string public_host;  // "": the name that the client used
+  std::string relay;        // "": look in the usual places
   std::string nginx;        // "": look in the usual places
   std::string rtmp_module;
   // A media server that runs elsewhere; all empty: the embedded one.
@@ -44,6 +46,7 @@ struct Options {
   LogFormat log_format = LogFormat::text;
   FrameLimits frames;
   Limits limits;
+  relay_line::Limits media;      // what the embedded relay holds sessions to
   unsigned join_seconds = 10;    // from connecting to a successful join
   unsigned drain_seconds = 0;    // for members to move, from SIGTERM to the end
   unsigned outage_seconds = 60;  // of the media server, until members are sent elsewhere

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#define G_LOG_DOMAIN "agora-gateway"
+#include "signaling/gateway/media/relay-server.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "signaling/gateway/http/http.hpp"
+#include "signaling/gateway/media/relay-program.hpp"
+
+namespace agora::gateway {
+
+namespace {
+
+constexpr unsigned ping_ms = 500;
+constexpr std::int64_t start_limit_us = 10 * G_USEC_PER_SEC;
+// With the time until the next ping, three seconds at most.
+constexpr std::int64_t frozen_us = 2'300'000;
+// If a ping is this late, the gateway stood still, not the relay.
+constexpr std::int64_t stall_us = G_USEC_PER_SEC / 2;
+constexpr unsigned stop_limit_ms = 1000;
+// After a relay that lived this long, the pauses begin anew with the shortest.
+constexpr std::int64_t long_life_us = 10 * G_USEC_PER_SEC;
+constexpr unsigned longest_pause_ms = 10'000;
+// After an outage, a relay that lived this long counts as back.
+constexpr std::int64_t settled_us = 3 * G_USEC_PER_SEC;
+// Receive buffer of accepted sockets, which inherit it. Small, so that a publisher soon notices a
+// relay that stands still.
+constexpr int receive_buffer = 16 * 1024;
+constexpr std::int64_t port_wait_us = G_USEC_PER_SEC / 2;
+
+// Until whoever listens there has ended, for a moment at most: a connection to it ends with it.
+void await_end_at (const Endpoint &endpoint) {
+  ObjectPtr<GSocketAddress> address(
+      g_inet_socket_address_new_from_string(endpoint.address.c_str(), endpoint.port));
+  ObjectPtr<GSocket> socket(g_socket_new(g_socket_address_get_family(address.get()),
+                                         G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, nullptr));
+  if (!socket)
+    return;
+  g_socket_set_blocking(socket.get(), FALSE);
+  g_socket_connect(socket.get(), address.get(), nullptr, nullptr);
+  g_socket_condition_timed_wait(socket.get(), G_IO_IN, port_wait_us, nullptr, nullptr);
+}
+
+// The relay of a gateway that was killed ends with it, but may hold the port a moment longer.
+ObjectPtr<GSocket> listen_for_media (const Endpoint &endpoint, GError **error) {
+  g_autoptr(GError) first = nullptr;
+  if (auto socket = listen_tcp(endpoint, &first))
+    return socket;
+  if (g_error_matches(first, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE))
+    await_end_at(endpoint);
+  return listen_tcp(endpoint, error);
+}
+
+std::uint64_t relay_line::Counters::*const growing[] = {&relay_line::Counters::bytes_in,
+                                                        &relay_line::Counters::bytes_out,
+                                                        &relay_line::Counters::dropped_frames};
+
+// What only grows, of both; the rest is `now`'s.
+relay_line::Counters sum (const relay_line::Counters &before, relay_line::Counters now) {
+  for (const auto member : growing)
+    now.*member += before.*member;
+  for (std::size_t i = 0; i < relay_line::refusals; i++)
+    now.refused[i] += before.refused[i];
+  return now;
+}
+
+}  // namespace
+
+std::variant<std::unique_ptr<MediaServer>, std::string> RelayServer::make(const Options &options) {
+  auto program = find_relay(options.relay);
+  if (auto *problem = std::get_if<RelayMissing>(&program))
+    return problem->reason;
+  auto server = std::unique_ptr<RelayServer>(new RelayServer);
+  server->program_ = std::get<std::string>(program);
+  g_autoptr(GError) error = nullptr;
+  server->socket_ = listen_for_media(options.rtmp_listen, &error);
+  if (!server->socket_ ||
+      !g_socket_set_option(server->socket_.get(), SOL_SOCKET, SO_RCVBUF, receive_buffer, &error))
+    return "--rtmp-listen=" + to_string(options.rtmp_listen) + ": " + error->message;
+  server->longest_outage_us_ = std::int64_t{options.outage_seconds} * G_USEC_PER_SEC;
+  server->address_ = {options.public_host, port_of(server->socket_.get()), "live"};
+  server->configuration_.app = server->address_.app;
+  server->configuration_.limits = options.media;
+  return server;
+}
+
+RelayServer::RelayServer()
+    : timer_([this] { on_timer(); }), force_([this] {
+        if (relay_)
+          relay_->kill();
+      }) {
+}
+
+RelayServer::~RelayServer() {
+  if (relay_) {
+    relay_->forget();
+    relay_->kill();
+  }
+}
+
+void RelayServer::start(Callbacks callbacks) {
+  callbacks_ = std::move(callbacks);
+  spawn();
+}
+
+void RelayServer::spawn() {
+  state_ = State::starting;
+  started_ = heard_ = g_get_monotonic_time();
+  counters_ = {};
+  g_autoptr(GError) error = nullptr;
+  reserve_.release();
+  relay_ = RelayProcess::spawn(program_, {{"rtmp", socket_.get()}}, &error);
+  reserve_.fill();
+  if (!relay_) {
+    on_gone(error->message);
+    return;
+  }
+  RelayProcess::Callbacks callbacks;
+  callbacks.message = [this] (const relay_line::ToGateway &message) {
+    std::visit([this] (const auto &each) { told(each); }, message);
+  };
+  callbacks.gone = [this] (const std::string &last_words) { on_gone(last_words); };
+  relay_->watch(std::move(callbacks));
+  relay_->send(configuration_);
+  ping();
+}
+
+void RelayServer::ping() {
+  relay_->send(relay_line::Ping{++pings_});
+  watch_due_ = g_get_monotonic_time() + std::int64_t{1000} * ping_ms;
+  timer_.at(watch_due_);
+}
+
+void RelayServer::watch() {
+  const auto now = g_get_monotonic_time();
+  if (now - watch_due_ > stall_us) {
+    heard_ = now;
+    list_sessions();
+  }
+  // A pong that lies unread is no silence.
+  relay_->read();
+  if (state_ != State::starting && state_ != State::serving)
+    return;
+  if (now - heard_ > (state_ == State::starting ? start_limit_us : frozen_us)) {
+    g_warning("agora-relay doesn't answer; ending it");
+    relay_->kill();
+    return;
+  }
+  reserve_.fill();
+  ping();
+}
+
+// Nothing is lost on the line; this finds what a fault of either side has made differ.
+void RelayServer::list_sessions() {
+  if (state_ != State::serving)
+    return;
+  asked_[++lists_].at = g_get_monotonic_time();
+  relay_->send(relay_line::ListSessions{lists_});
+}
+
+void RelayServer::told(const relay_line::Ready &message) {
+  if (state_ != State::starting)
+    return;
+  g_info("agora-relay %s serves", message.version.c_str());
+  state_ = State::serving;
+  if (!std::exchange(was_ready_, true))
+    callbacks_.ready();
+  else
+    g_message("agora-relay serves again");
+}
+
+void RelayServer::told(const relay_line::Ask &message) {
+  HookRequest request;
+  request.call = message.side == relay_line::Side::push ? HookCall::publish : HookCall::play;
+  request.app = message.app;
+  request.stream = message.stream;
+  request.args = message.args;
+  request.address = message.address;
+  request.client_id = message.id;
+  // A later relay numbers its sessions anew.
+  std::weak_ptr<RelayProcess> asking = relay_;
+  callbacks_.admit(request, [asking, id = message.id] (const std::string &refusal) {
+    if (const auto relay = asking.lock())
+      relay->send(relay_line::Answer{id, refusal.empty(), refusal});
+  });
+}
+
+void RelayServer::told(const relay_line::Done &message) {
+  HookRequest request;
+  request.call =
+      message.side == relay_line::Side::push ? HookCall::publish_done : HookCall::play_done;
+  request.stream = message.stream;
+  request.client_id = message.id;
+  callbacks_.ended(request);
+}
+
+void RelayServer::told(const relay_line::Pong &message) {
+  heard_ = g_get_monotonic_time();
+  counters_ = message.counters;
+  if (state_ == State::serving && heard_ - started_ > settled_us)
+    lasted();
+}
+
+void RelayServer::told(const relay_line::Sessions &message) {
+  const auto found = asked_.find(message.n);
+  if (found == asked_.end())
+    return;
+  auto &ids = found->second.ids;
+  ids.insert(ids.end(), message.ids.begin(), message.ids.end());
+  if (!message.last && ids.size() <= configuration_.limits.sessions)
+    return;
+  const Asked whole = std::move(found->second);
+  asked_.erase(found);
+  callbacks_.sessions(whole.ids, whole.at);
+}
+
+void RelayServer::told(const relay_line::Dropped &message) {
+  const auto found = drops_.find(message.ticket);
+  if (found == drops_.end())
+    return;
+  const auto done = std::move(found->second);
+  drops_.erase(found);
+  done();
+}
+
+// Only when it has served for a while: one that keeps dying is not back.
+void RelayServer::lasted() {
+  away_since_ = 0;
+  if (std::exchange(told_away_, false))
+    callbacks_.back();
+}
+
+void RelayServer::look_at_outage() {
+  if (away_since_ == 0 || told_away_ || state_ == State::serving ||
+      g_get_monotonic_time() - away_since_ < longest_outage_us_)
+    return;
+  told_away_ = true;
+  g_warning("agora-relay is away for %" G_GINT64_FORMAT " s: sending members elsewhere",
+            (g_get_monotonic_time() - away_since_) / G_USEC_PER_SEC);
+  callbacks_.away();
+}
+
+void RelayServer::on_gone(const std::string &last_words) {
+  relay_.reset();
+  timer_.stop();
+  force_.stop();
+  asked_.clear();
+  before_ = sum(before_, std::exchange(counters_, {}));
+  if (state_ == State::stopping) {
+    state_ = State::stopped;
+    forget_drops();
+    callbacks_.stopped();
+    return;
+  }
+  if (!was_ready_) {
+    failed("agora-relay did not start: " + (last_words.empty() ? "it gave no reason" : last_words));
+    return;
+  }
+  const bool lived_long = g_get_monotonic_time() - started_ > long_life_us;
+  state_ = State::pausing;
+  if (away_since_ == 0)
+    away_since_ = g_get_monotonic_time();
+  pause_ms_ = lived_long ? 0 : std::clamp(2 * pause_ms_, 100U, longest_pause_ms);
+  g_warning("agora-relay ended%s%s; starting it again in %u ms", last_words.empty() ? "" : ": ",
+            last_words.c_str(), pause_ms_);
+  timer_.in(pause_ms_);
+  // Before the next one runs: it numbers its sessions anew.
+  callbacks_.lost();
+  forget_drops();
+}
+
+// Their sessions have ended with the relay.
+void RelayServer::forget_drops() {
+  for (const auto &[ticket, done] : std::exchange(drops_, {}))
+    done();
+}
+
+void RelayServer::on_timer() {
+  look_at_outage();
+  if (state_ == State::pausing) {
+    restarts_++;
+    spawn();
+  } else {
+    watch();
+  }
+}
+
+void RelayServer::failed(const std::string &reason) {
+  state_ = State::stopped;
+  callbacks_.failed(reason);
+}
+
+void RelayServer::stop() {
+  timer_.stop();
+  if (!relay_) {
+    state_ = State::stopped;
+    callbacks_.stopped();
+    return;
+  }
+  state_ = State::stopping;
+  relay_->terminate();
+  force_.in(stop_limit_ms);
+}
+
+void RelayServer::drop(const DropMedia &what, std::function<void()> done) {
+  if (!relay_ || state_ != State::serving) {
+    done();
+    return;
+  }
+  drops_[++tickets_] = std::move(done);
+  const auto side =
+      what.direction == Direction::push ? relay_line::Side::push : relay_line::Side::play;
+  relay_->send(relay_line::Drop{tickets_, side, what.stream, what.client_id});
+}
+
+std::optional<relay_line::Counters> RelayServer::counters() const {
+  return sum(before_, counters_);
+}
+
+}  // namespace agora::gateway
