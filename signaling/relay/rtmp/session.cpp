@@ -1,58 +1,301 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/relay/rtmp/session.hpp"
 
+#include <algorithm>
 #include <utility>
+
+#include "signaling/relay/rtmp/bytes.hpp"
+#include "signaling/relay/rtmp/data-message.hpp"
+#include "signaling/relay/rtmp/session-state.hpp"
 
 namespace agora::relay::rtmp {
 
-struct Session::State {
-  std::string output;
-  std::string reason;
-};
-
-Session::Session(const Limits & /*limits*/, std::uint64_t /*seed*/, std::uint32_t /*ms*/)
-    : state_(std::make_unique<State>()) {
+bool Session::State::fail(const char *why) {
+  broken = true;
+  reason = why;
+  return false;
 }
+
+Session::State::MessageStream *Session::State::find(std::uint32_t id) {
+  for (MessageStream &stream : streams) {
+    if (stream.id == id)
+      return &stream;
+  }
+  return nullptr;
+}
+
+void Session::State::send(Type type, std::uint32_t stream, std::string_view payload) {
+  append_message(output, type, stream, 0, as_bytes(payload), out_chunk_size);
+}
+
+void Session::State::send_u32(Type type, std::uint32_t value) {
+  std::string payload;
+  append_u32(payload, value);
+  send(type, 0, payload);
+}
+
+void Session::State::send_user_control(UserControl event, std::uint32_t value) {
+  std::string payload;
+  append_u16(payload, static_cast<std::uint16_t>(event));
+  append_u32(payload, value);
+  send(Type::user_control, 0, payload);
+}
+
+bool Session::State::feed(Bytes bytes, Events &events) {
+  if (broken)
+    return false;
+  bytes_in += bytes.size();
+  if (held.empty() && !waiting())
+    return read(bytes, events);
+  if (bytes.size() > limits.held_bytes || held.size() > limits.held_bytes - bytes.size())
+    return fail("too many bytes before a publish or play was answered");
+  held.insert(held.end(), bytes.begin(), bytes.end());
+  if (waiting())
+    return true;
+  const std::vector<std::uint8_t> all = std::exchange(held, {});
+  return read(all, events);
+}
+
+bool Session::State::read(Bytes bytes, Events &events) {
+  if (!read_all(bytes, events))
+    return false;
+  if (bytes.size() > limits.held_bytes)
+    return fail("too many bytes before a publish or play was answered");
+  held.assign(bytes.begin(), bytes.end());
+  if (window > 0 && bytes_in - acknowledged >= window) {
+    acknowledged = bytes_in;
+    send_u32(Type::acknowledgement, static_cast<std::uint32_t>(bytes_in));
+  }
+  return true;
+}
+
+// Until nothing is left, or what is left has to wait for an answer.
+bool Session::State::read_all(Bytes &bytes, Events &events) {
+  if (handshake) {
+    switch (handshake->feed(bytes, output, seed, ms)) {
+      case Handshake::Step::broken:
+        return fail(handshake->reason());
+      case Handshake::Step::more:
+        return true;
+      case Handshake::Step::done:
+        handshake.reset();
+        break;
+    }
+  }
+  while (!waiting()) {
+    Message message;
+    switch (reader.next(bytes, message)) {
+      case ChunkReader::Step::broken:
+        return fail(reader.reason());
+      case ChunkReader::Step::more:
+        return true;
+      case ChunkReader::Step::message:
+        break;
+    }
+    if (!take(message, events))
+      return false;
+    if (output.size() > limits.output_bytes)
+      return fail("asks for more answers than it takes");
+  }
+  return true;
+}
+
+bool Session::State::take(const Message &message, Events &events) {
+  switch (message.type) {
+    case Type::set_chunk_size:
+    case Type::abort:
+    case Type::acknowledgement:
+    case Type::user_control:
+    case Type::window_acknowledgement_size:
+    case Type::set_peer_bandwidth:
+      return take_control(message, events);
+    case Type::command:
+    case Type::command_amf3:
+      return take_command(message, events);
+    default:
+      break;
+  }
+  if (!connected)
+    return fail("a message that is neither protocol control nor a command comes before connect");
+  switch (message.type) {
+    case Type::audio:
+    case Type::video:
+    case Type::data:
+    case Type::data_amf3:
+    case Type::aggregate:
+      return take_media(message, events);
+    default:
+      // Shared objects are no business of a relay; what is unknown may be news to us only.
+      return true;
+  }
+}
+
+bool Session::State::take_control(const Message &message, Events &events) {
+  if (message.payload.size() < 4)
+    return fail("a protocol control message is too short");
+  const std::uint32_t value = read_u32(message.payload.data());
+  switch (message.type) {
+    case Type::set_chunk_size:
+      return reader.set_chunk_size(value) || fail("a chunk size of 0, or of 2^31 and more");
+    case Type::abort:
+      reader.abort(value);
+      return true;
+    case Type::window_acknowledgement_size:
+      window = value;
+      return true;
+    case Type::set_peer_bandwidth:
+      // It asks to hear of our window, if that changes by it (5.4.5). It never does.
+      return true;
+    case Type::user_control:
+      return take_user_control(message, events);
+    default:
+      // Acknowledgement: nothing waits for it here, TCP has windows of its own.
+      return true;
+  }
+}
+
+bool Session::State::take_user_control(const Message &message, Events &events) {
+  // Events with less than four bytes of data are none of the specification's.
+  if (message.payload.size() < 6)
+    return true;
+  const std::uint32_t value = read_u32(&message.payload[2]);
+  switch (static_cast<UserControl>(read_u16(message.payload.data()))) {
+    case UserControl::ping_request:
+      send_user_control(UserControl::ping_response, value);
+      break;
+    case UserControl::ping_response:
+      events.on_pong(value);
+      break;
+    default:
+      break;
+  }
+  return true;
+}
+
+bool Session::State::take_media(const Message &message, Events &events) {
+  const MessageStream *stream = find(message.stream);
+  if (!stream || stream->use == Use::ended) {
+    // What was under way when the stream ended does no harm.
+    if (message.stream == 0 || message.stream > last_stream)
+      return fail("media of a message stream that createStream did not make");
+    return true;
+  }
+  if (stream->use != Use::publishing)
+    return fail("media of a message stream that doesn't publish");
+  if (message.type == Type::aggregate)
+    return take_aggregate(message, events);
+  if (message.type == Type::audio || message.type == Type::video) {
+    events.on_media(message.stream, {message.type, message.timestamp, message.payload});
+    return true;
+  }
+  // What can't be read is left out: the push sounds without it.
+  if (const auto data = read_data(message.payload, message.type == Type::data_amf3))
+    events.on_media(message.stream, {Type::data, message.timestamp, *data});
+  return true;
+}
+
+// Messages in the form of FLV's tags, whose timestamps go on from the aggregate's (7.1.6).
+bool Session::State::take_aggregate(const Message &message, Events &events) {
+  constexpr std::size_t head = 11;
+  constexpr std::size_t tail = 4;
+  Bytes rest = message.payload;
+  std::uint32_t first = 0;
+  while (!rest.empty()) {
+    if (rest.size() < head)
+      return fail("an aggregate message is cut off");
+    const std::size_t size = read_u24(&rest[1]);
+    if (rest.size() - head < size)
+      return fail("an aggregate message is cut off");
+    const std::uint32_t time = read_u24(&rest[4]) | static_cast<std::uint32_t>(rest[7]) << 24;
+    if (rest.data() == message.payload.data())
+      first = time;
+    Message part{static_cast<Type>(rest[0]), message.stream, message.timestamp + (time - first),
+                 rest.subspan(head, size)};
+    switch (part.type) {
+      case Type::audio:
+      case Type::video:
+      case Type::data:
+      case Type::data_amf3:
+        if (!take_media(part, events))
+          return false;
+        break;
+      default:
+        break;
+    }
+    rest = rest.subspan(head + size);
+    // Some leave out the last one's size behind it.
+    rest = rest.subspan(std::min(tail, rest.size()));
+  }
+  return true;
+}
+
+Session::Session(const Limits &limits, std::uint64_t seed, std::uint32_t ms)
+    : state_(std::make_unique<State>(limits, seed, ms)) {
+}
+
 Session::~Session() = default;
 
-bool Session::feed(Bytes /*bytes*/, Events & /*events*/) {
-  state_->reason = "the session can't read yet";
-  return false;
+bool Session::feed(Bytes bytes, Events &events) {
+  return state_->feed(bytes, events);
 }
+
 bool Session::waiting() const {
-  return false;
+  return state_->waiting();
 }
+
 const std::string &Session::reason() const {
   return state_->reason;
 }
+
 std::string Session::take_output() {
   return std::exchange(state_->output, {});
 }
+
 bool Session::has_output() const {
   return !state_->output.empty();
 }
-void Session::accept(std::uint32_t /*stream*/) {
+
+void Session::accept(std::uint32_t stream) {
+  state_->accept(stream);
 }
-void Session::refuse(std::uint32_t /*stream*/, std::string_view /*code*/,
-                     std::string_view /*text*/) {
+
+void Session::refuse(std::uint32_t stream, std::string_view code, std::string_view text) {
+  state_->refuse(stream, code, text);
 }
-void Session::push_began(std::uint32_t /*stream*/) {
+
+void Session::push_began(std::uint32_t stream) {
+  const State::MessageStream *found = state_->find(stream);
+  if (found && found->use == State::Use::playing)
+    state_->send_user_control(UserControl::stream_begin, stream);
 }
-void Session::push_ended(std::uint32_t /*stream*/) {
+
+void Session::push_ended(std::uint32_t stream) {
+  const State::MessageStream *found = state_->find(stream);
+  if (found && found->use == State::Use::playing)
+    state_->send_user_control(UserControl::stream_eof, stream);
 }
-void Session::ping(std::uint32_t /*ms*/) {
+
+void Session::ping(std::uint32_t ms) {
+  if (state_->connected)
+    state_->send_user_control(UserControl::ping_request, ms);
 }
+
 bool Session::connected() const {
-  return false;
+  return state_->connected;
 }
+
 std::uint64_t Session::bytes_in() const {
-  return 0;
+  return state_->bytes_in;
 }
+
 std::size_t Session::held_memory() const {
-  return 0;
-}
-std::string_view data_name (Bytes /*payload*/) {
-  return {};
+  const State &state = *state_;
+  std::size_t sum = sizeof state + state.reader.memory() + state.held.capacity();
+  sum += state.output.capacity() + state.app.capacity() + state.args.capacity();
+  sum += state.streams.capacity() * sizeof(State::MessageStream);
+  if (state.handshake)
+    sum += sizeof *state.handshake + state.handshake->memory();
+  return sum;
 }
 
 }  // namespace agora::relay::rtmp

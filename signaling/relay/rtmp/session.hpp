@@ -33,9 +33,9 @@ class Session {
     // Of an accepted publish. The payload is valid until it returns. Data is readable AMF0, no
     // deeper than 8, its "@setDataFrame" taken off. Aggregates come as their parts.
     virtual void on_media (std::uint32_t stream, const MediaMessage &message) = 0;
-    // The peer has ended a publish or play that was asked for (answered or not): deleteStream,
-    // closeStream, FCUnpublish, publish or play of false, or another play on the same stream.
-    // Refused ones don't come here, and neither does the end of the connection.
+    // The peer has ended an accepted publish or play: deleteStream, closeStream, FCUnpublish,
+    // publish or play of false, or another play on the same stream. The end of the connection
+    // doesn't come here. While one is unanswered its end is held, as everything is.
     virtual void on_closed (std::uint32_t stream) = 0;
     // Of an accepted play.
     virtual void on_pause (std::uint32_t /*stream*/, bool /*paused*/) {}
