@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/sink/flv-muxer.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "gst/common/failures.hpp"
 #include "gst/rtmp/flv-tag.hpp"
 
+GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
+#define GST_CAT_DEFAULT agora_sink_debug
+
 namespace agora {
+
+namespace {
+
+// Ten seconds and more. A muxer that gives nothing at all isn't waited for.
+constexpr std::size_t most_under_way = 512;
+
+}  // namespace
 
 FlvMuxer::FlvMuxer(GstBin *bin, Taker &taker) : bin_(bin), taker_(taker) {
   feed_ = sink_ref(gst_pad_new("feed", GST_PAD_SRC));
@@ -105,9 +116,13 @@ GstFlowReturn FlvMuxer::send(GstBuffer *frame, GstCaps *caps,
   const std::uint64_t ms = stream_ms(GST_BUFFER_PTS(frame));
   {
     std::lock_guard lock(mutex_);
-    sent_.push_back({ms, GST_BUFFER_DURATION(frame), expires});
+    sent_.push_back({GST_BUFFER_PTS(frame), ms, GST_BUFFER_DURATION(frame), expires});
+    under_way_++;
+    if (sent_.size() > most_under_way) {
+      sent_.pop_front();
+      under_way_--;
+    }
   }
-  under_way_++;
   return gst_pad_push(feed_.get(), gst_buffer_ref(frame));
 }
 
@@ -119,20 +134,41 @@ GstFlowReturn FlvMuxer::on_buffer(GstPad *pad, GstObject *, GstBuffer *buffer) {
   return static_cast<FlvMuxer *>(gst_pad_get_element_private(pad))->muxed(BufferPtr(buffer));
 }
 
-// One pad, and so one tag a frame, in the same order. Headers are in the caps.
+// The frame whose tag has this time. Those before it have no tag: the muxer keeps their order, and
+// left them out. Nothing where no frame has it.
+std::optional<FlvMuxer::Sent> FlvMuxer::find_sent(GstClockTime time) {
+  std::lock_guard lock(mutex_);
+  const auto is_it = [time] (const Sent &each) { return each.time == time; };
+  const auto found = std::find_if(sent_.begin(), sent_.end(), is_it);
+  if (found == sent_.end())
+    return std::nullopt;
+  const Sent sent = *found;
+  under_way_ -= static_cast<std::size_t>(found - sent_.begin());
+  sent_.erase(sent_.begin(), found + 1);
+  return sent;
+}
+
+// Whatever is still thought to be under way has no tag.
+void FlvMuxer::no_more() {
+  std::lock_guard lock(mutex_);
+  under_way_ -= sent_.size();
+  sent_.clear();
+}
+
+// The muxer gives each tag the PTS of its frame. Headers are in the caps.
 GstFlowReturn FlvMuxer::muxed(BufferPtr buffer) {
   if (!is_flv_frame(buffer.get()))
     return GST_FLOW_OK;
-  FlvTag tag;
-  {
-    std::lock_guard lock(mutex_);
-    if (sent_.empty())
-      return GST_FLOW_OK;
-    tag.ms = sent_.front().ms;
-    tag.duration = sent_.front().duration;
-    tag.expires = sent_.front().expires;
-    sent_.pop_front();
+  const std::optional<Sent> sent = find_sent(GST_BUFFER_PTS(buffer.get()));
+  if (!sent) {
+    GST_WARNING_OBJECT(bin_, "a tag of %" GST_TIME_FORMAT " that no frame was sent for: left out",
+                       GST_TIME_ARGS(GST_BUFFER_PTS(buffer.get())));
+    return GST_FLOW_OK;
   }
+  FlvTag tag;
+  tag.ms = sent->ms;
+  tag.duration = sent->duration;
+  tag.expires = sent->expires;
   tag.buffer = std::move(buffer);
   tag.caps = muxed_.get();
   const GstFlowReturn flow = taker_.take_tag(tag);
@@ -150,6 +186,7 @@ gboolean FlvMuxer::on_event(GstPad *pad, GstObject *, GstEvent *event) {
       break;
     }
     case GST_EVENT_EOS:
+      self->no_more();
       self->taker_.tags_end();
       break;
     default:

@@ -56,6 +56,7 @@ class FlvMuxer {
 
  private:
   struct Sent {
+    GstClockTime time;  // its PTS, by which its tag is known
     std::uint64_t ms;
     GstClockTime duration;
     std::chrono::steady_clock::time_point expires;
@@ -66,6 +67,8 @@ class FlvMuxer {
   static gboolean on_feed_query (GstPad *pad, GstObject *parent, GstQuery *query);
   static gboolean on_gate_query (GstPad *pad, GstObject *parent, GstQuery *query);
   GstFlowReturn muxed (BufferPtr buffer);
+  std::optional<Sent> find_sent (GstClockTime time);
+  void no_more ();
   std::uint64_t stream_ms (GstClockTime time);
 
   GstBin *bin_;
@@ -78,8 +81,9 @@ class FlvMuxer {
   CapsPtr muxed_;                      // of the tags; the muxer's thread
 
   std::atomic<bool> running_ = false;
-  std::atomic<unsigned> under_way_ = 0;  // frames that were sent and not yet taken
-  // Guards what comes out of the muxer next, in order; a leaf: nothing else is taken under it.
+  std::atomic<std::size_t> under_way_ = 0;  // frames that were sent and not yet taken
+  // Guards what is still to come out of the muxer, in order; a leaf: nothing else is taken under
+  // it.
   std::mutex mutex_;
   std::deque<Sent> sent_;
 };
