@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/rtmp/push-connection.hpp"
 
-#include "gst/common/private-part.hpp"
+#include <utility>
+
 #include "gst/rtmp/flv-tag.hpp"
 
 namespace agora {
@@ -11,8 +12,9 @@ namespace {
 constexpr unsigned chunk_bytes = 4096;
 }  // namespace
 
-std::shared_ptr<PushConnection> PushConnection::make(GstBin *bin, const std::string &url,
-                                                     AuthoritiesPtr authorities, GError **error) {
+std::shared_ptr<PushConnection> PushConnection::make(const std::string &url,
+                                                     AuthoritiesPtr authorities, Failed failed,
+                                                     GError **error) {
   ObjectPtr<GstElement> sink = sink_ref(gst_element_factory_make("rtmp2sink", nullptr));
   if (!sink) {
     g_set_error_literal(error, GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN,
@@ -23,27 +25,23 @@ std::shared_ptr<PushConnection> PushConnection::make(GstBin *bin, const std::str
   if (!gst_uri_handler_set_uri(GST_URI_HANDLER(sink.get()), url.c_str(), error))
     return nullptr;
   return std::shared_ptr<PushConnection>(
-      new PushConnection(bin, url, std::move(authorities), std::move(sink)));
+      new PushConnection(url, std::move(authorities), std::move(sink), std::move(failed)));
 }
 
-PushConnection::PushConnection(GstBin *bin, const std::string &url, AuthoritiesPtr authorities,
-                               ObjectPtr<GstElement> sink)
-    : bin_(bin), url_(url), authorities_(std::move(authorities)), sink_(std::move(sink)) {
-  mark_private_part(sink_.get());
+PushConnection::PushConnection(const std::string &url, AuthoritiesPtr authorities,
+                               ObjectPtr<GstElement> sink, Failed failed)
+    : url_(url),
+      authorities_(std::move(authorities)),
+      failed_(std::move(failed)),
+      sink_(std::move(sink)),
+      connection_(sink_.get(), sink_.get(),
+                  [this] (const GError &error) { failed_(*this, error); }) {
   g_object_set(sink_.get(), "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, "qos",
                FALSE, "chunk-size", chunk_bytes, nullptr);
   pad_ = sink_ref(gst_pad_new("leg", GST_PAD_SRC));
   ObjectPtr<GstPad> peer(gst_element_get_static_pad(sink_.get(), "sink"));
   gst_pad_set_active(pad_.get(), TRUE);
-  // It lives by its own rules: the session stays up while the pipeline is paused.
-  gst_element_set_locked_state(sink_.get(), TRUE);
-  gst_bin_add(bin_, sink_.get());
   gst_pad_link(pad_.get(), peer.get());
-}
-
-void PushConnection::open() {
-  options_.apply(sink_.get(), authorities_);
-  gst_element_set_state(sink_.get(), GST_STATE_PLAYING);
 }
 
 PushConnection::~PushConnection() {
@@ -78,28 +76,13 @@ void PushConnection::end() {
   gst_pad_push_event(pad_.get(), gst_event_new_eos());
 }
 
-bool PushConnection::accepted() const {
-  return stat_of(sink_.get(), "in-bytes-total") > 0;
-}
-
 guint64 PushConnection::sent_bytes() const {
   return stat_of(sink_.get(), "out-bytes-total");
 }
 
-void PushConnection::cut() {
-  // What the server has taken on still goes out.
-  if (!accepted())
-    options_.cut();
-}
-
 void PushConnection::close(Deadline until) {
-  cut();
-  options_.await_told(until);
-  gst_element_set_state(sink_.get(), GST_STATE_NULL);
+  connection_.close(until);
   gst_pad_set_active(pad_.get(), FALSE);
-  ObjectPtr<GstObject> parent(gst_element_get_parent(sink_.get()));
-  if (parent)
-    gst_bin_remove(bin_, sink_.get());
 }
 
 }  // namespace agora

@@ -5,44 +5,47 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "gst/common/gst-ptr.hpp"
-#include "gst/rtmp/rtmp-socket.hpp"
+#include "gst/rtmp/rtmp-connection.hpp"
 
 namespace agora {
 
 // push() and end() belong to the muxer's thread, the rest may be called from any.
-class PushConnection {
+class PushConnection : public std::enable_shared_from_this<PushConnection> {
  public:
-  // nullptr, and `error` says what is missing.
-  // `authorities`: of rtmps://.
-  static std::shared_ptr<PushConnection> make (GstBin *bin, const std::string &url,
-                                               AuthoritiesPtr authorities, GError **error);
+  // As RtmpConnection::Failed.
+  using Failed = std::function<void(PushConnection &from, const GError &error)>;
+
+  // nullptr, and `error` says what is missing. `authorities`: of rtmps://.
+  static std::shared_ptr<PushConnection> make (const std::string &url, AuthoritiesPtr authorities,
+                                               Failed failed, GError **error);
   ~PushConnection();
   PushConnection(const PushConnection &) = delete;
   PushConnection &operator=(const PushConnection &) = delete;
 
-  GstElement *element () const { return sink_.get(); }
   const std::string &url () const { return url_; }
 
-  // Begins to connect. Messages come from here on.
-  void open ();
+  // Begins to connect.
+  void open () { connection_.open(authorities_); }
   // One FLV tag of a stream with these caps, `ms` after its beginning. Waits while the session is
   // being made or the network doesn't take more, until close().
   GstFlowReturn push (GstBuffer *tag, GstCaps *caps, std::uint64_t ms);
   void end ();
   // The server has admitted the push.
-  bool accepted () const;
+  bool accepted () const { return connection_.accepted(); }
   guint64 sent_bytes () const;
   // As of RtmpSocket.
-  ErrorPtr refusal () const { return options_.refusal(); }
+  ErrorPtr refusal () const { return connection_.refusal(); }
   // What has been sent, and how far the server's kernel has taken it.
-  std::optional<Sending> sending () const { return options_.sending(); }
-  // Makes the server's end of a session that it hasn't admitted yet. Waits for nothing.
-  void cut ();
+  std::optional<Sending> sending () const { return connection_.sending(); }
+  // Makes the server's end of a session that it hasn't admitted yet; what it has taken on still
+  // goes out. Waits for nothing. What the session says from now on is no news.
+  void cut () { connection_.cut(); }
   // Ends the session; a push() that waits returns. A few milliseconds, and more where it was still
   // connecting: until `until` at the most.
   void close (Deadline until = told_by());
@@ -61,14 +64,13 @@ class PushConnection {
   const GError *cause () const { return cause_.get(); }
 
  private:
-  PushConnection(GstBin *bin, const std::string &url, AuthoritiesPtr authorities,
-                 ObjectPtr<GstElement> sink);
+  PushConnection(const std::string &url, AuthoritiesPtr authorities, ObjectPtr<GstElement> sink,
+                 Failed failed);
   void introduce (GstCaps *caps, std::uint32_t stamp);
 
-  GstBin *bin_;
-  std::string url_;
+  const std::string url_;
   const AuthoritiesPtr authorities_;
-  RtmpSocket options_;
+  const Failed failed_;
   ObjectPtr<GstElement> sink_;
   ObjectPtr<GstPad> pad_;
   // The muxer's thread.
@@ -76,6 +78,7 @@ class PushConnection {
   std::optional<std::uint64_t> base_;  // where in the stream the session's time is 0
   std::atomic<bool> broken_ = false;
   ErrorPtr cause_;
+  RtmpConnection connection_;  // ends before all that its threads use
 };
 
 }  // namespace agora

@@ -61,14 +61,16 @@ void RtmpConnection::cut() {
     socket_.cut();
 }
 
+// Whoever comes second waits in the state change until the first one is through.
 void RtmpConnection::close(Deadline until) {
-  if (!opened_.exchange(false))
+  if (!opened_ || closed_)
     return;
   ending_ = true;
   if (!accepted())
     socket_.cut();
   socket_.await_told(until);
   gst_element_set_state(whole_.get(), GST_STATE_NULL);
+  closed_ = true;
 }
 
 }  // namespace agora

@@ -37,13 +37,15 @@ class RtmpConnection {
   // for nothing. What the connection says from now on is no news.
   void cut ();
   bool ending () const { return ending_; }
-  // Ends it; its threads are over when this returns. A few milliseconds, and more where it was
-  // still connecting: until `until` at the most. Never from a thread of its own, nor with a lock
-  // held that such a thread takes.
+  // Ends it; its threads are over when this returns, also where another thread closes it. A few
+  // milliseconds, and more where it was still connecting: until `until` at the most. Never from a
+  // thread of its own, nor with a lock held that such a thread takes.
   void close (Deadline until);
 
   // What has been sent, and how far the server's kernel has taken it.
   std::optional<Sending> sending () const { return socket_.sending(); }
+  // As of RtmpSocket.
+  ErrorPtr refusal () const { return socket_.refusal(); }
 
  private:
   static GstBusSyncReply message (GstBus *bus, GstMessage *message, gpointer self);
@@ -55,6 +57,7 @@ class RtmpConnection {
   const Failed failed_;
   std::atomic<bool> opened_ = false;
   std::atomic<bool> ending_ = false;
+  std::atomic<bool> closed_ = false;
 };
 
 }  // namespace agora

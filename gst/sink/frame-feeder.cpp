@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "gst/common/capture-stamp.hpp"
-#include "gst/sink/publisher.hpp"
+#include "gst/sink/publication.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
 #define GST_CAT_DEFAULT agora_sink_debug
@@ -29,23 +29,18 @@ GstClockTime elapsed (Clock::time_point since, Clock::time_point now) {
 
 }  // namespace
 
-milliseconds Publisher::gap_timeout() const {
-  std::lock_guard lock(mutex_);
-  return milliseconds(settings_.gap_timeout_ms);
-}
-
-std::optional<Clock::time_point> Publisher::next_filler() const {
+std::optional<Clock::time_point> Publication::next_filler(const GapFilling &filling) const {
   if (filling_until_)
     return filling_until_;
   if (last_sent_ == Clock::time_point())
     return std::nullopt;
-  return last_sent_ + gap_timeout();
+  return last_sent_ + filling.timeout;
 }
 
 // Whether PLAYING is asked for. A bin leaves a child alone that waits for its first frame: so this
 // element doesn't hear of it, and looks at the pipeline's own.
-bool Publisher::shall_play() const {
-  if (playing_)
+bool Publication::shall_play() const {
+  if (air_.playing)
     return true;
   ObjectPtr<GstObject> top(GST_OBJECT(gst_object_ref(bin_)));
   while (GstObject *parent = gst_object_get_parent(top.get()))
@@ -56,16 +51,17 @@ bool Publisher::shall_play() const {
   return asked;
 }
 
-Clock::time_point Publisher::feed_deadline() {
+Clock::time_point Publication::feed_deadline() {
   const bool plays = shall_play();
+  const GapFilling filling = owner_.gap_filling();
   std::lock_guard lock(feed_mutex_);
   // Before PLAYING nothing is missed yet.
   if (plays && last_sent_ == Clock::time_point())
     last_sent_ = Clock::now();
-  return next_filler().value_or(Clock::now() + gap_timeout());
+  return next_filler(filling).value_or(Clock::now() + filling.timeout);
 }
 
-void Publisher::feed() {
+void Publication::feed() {
   for (;;) {
     const Clock::time_point deadline = feed_deadline();
     switch (backlog_.wait(&deadline)) {
@@ -84,27 +80,37 @@ void Publisher::feed() {
   }
 }
 
-void Publisher::feed_end() {
+void Publication::feed_end() {
   std::lock_guard lock(feed_mutex_);
   muxer_.send_end();
 }
 
 // Taken under the lock, so that no newer frame goes before it.
-void Publisher::feed_next() {
-  std::lock_guard lock(feed_mutex_);
-  Frame frame;
-  if (backlog_.take(frame)) {
-    feed_frame(std::move(frame));
-    return;
+void Publication::feed_next() {
+  const GapFilling filling = owner_.gap_filling();
+  {
+    std::lock_guard lock(feed_mutex_);
+    Frame frame;
+    if (backlog_.take(frame)) {
+      feed_frame(std::move(frame));
+      return;
+    }
+    // Frames that did not come by the feeder have moved it.
+    const std::optional<Clock::time_point> deadline = next_filler(filling);
+    if (!deadline || *deadline > Clock::now())
+      return;
+    if (air_.silenced || filling.on_gap != OnGap::end || !sent_caps_) {
+      feed_filler(filling);
+      return;
+    }
+    last_sent_ = Clock::now() + std::chrono::hours(24);
   }
-  // Frames that did not come by the feeder have moved it.
-  const std::optional<Clock::time_point> deadline = next_filler();
-  if (deadline && *deadline <= Clock::now())
-    feed_filler();
+  GST_INFO_OBJECT(bin_, "no sound for too long: this ends the stream");
+  owner_.gap_is_the_end();
 }
 
 // A muxer that is idle takes a frame without waiting.
-bool Publisher::feed_now(Frame &frame) {
+bool Publication::feed_now(Frame &frame) {
   std::unique_lock lock(feed_mutex_, std::try_to_lock);
   if (!lock || !backlog_.idle() || !muxer_.idle())
     return false;
@@ -112,7 +118,7 @@ bool Publisher::feed_now(Frame &frame) {
   return true;
 }
 
-GstFlowReturn Publisher::take_tag(const FlvTag &tag) {
+GstFlowReturn Publication::take_tag(const FlvTag &tag) {
   switch (connections_.push(tag)) {
     case PushSwitch::Outcome::sent:
       break;
@@ -127,25 +133,25 @@ GstFlowReturn Publisher::take_tag(const FlvTag &tag) {
 
 // The network's troubles are repaired behind the muxer; what comes back from it is its own, and
 // ends this.
-void Publisher::check_flow(GstFlowReturn flow) {
+void Publication::check_flow(GstFlowReturn flow) {
   if (flow == GST_FLOW_OK)
     return;
   backlog_.stop();
-  failed_ = flow != GST_FLOW_FLUSHING && !stopping_;
+  failed_ = flow != GST_FLOW_FLUSHING && !over_;
   if (failed_)
     GST_ELEMENT_ERROR(
         bin_, STREAM, MUX, ("This sound could not be put into FLV."),
         ("flvmux returned %s for %" GST_PTR_FORMAT, gst_flow_get_name(flow), sent_caps_.get()));
 }
 
-void Publisher::feed_frame(Frame frame) {
+void Publication::feed_frame(Frame frame) {
   const Clock::time_point now = Clock::now();
-  if (silenced_) {
+  if (air_.silenced) {
     last_sent_ = now;
     filling_until_.reset();
     return;
   }
-  if (resumed_.exchange(false))
+  if (air_.resumed.exchange(false))
     timeline_.paused();
   const std::optional<GstClockTime> place =
       timeline_.place(frame.time, frame.duration, frame.fresh, elapsed(last_sent_, now));
@@ -158,7 +164,7 @@ void Publisher::feed_frame(Frame frame) {
   filling_until_.reset();
   last_sent_ = now;
   BufferPtr payload;
-  if (muted_) {
+  if (air_.muted) {
     payload = silent_frame(frame.format);
     // A layout that has no silence of its own is silent by its absence.
     if (!payload)
@@ -174,9 +180,9 @@ void Publisher::feed_frame(Frame frame) {
 }
 
 // With the wall clock of the moment at which the frame's first sample was at the sink pad.
-BufferPtr Publisher::stamped(BufferPtr payload, const Frame &frame) {
+BufferPtr Publication::stamped(BufferPtr payload, const Frame &frame) {
   ObjectPtr<GstClock> clock(gst_element_get_clock(GST_ELEMENT(bin_)));
-  if (!clock || !playing_)
+  if (!clock || !air_.playing)
     return payload;
   const GstClockTimeDiff running =
       GST_CLOCK_DIFF(gst_element_get_base_time(GST_ELEMENT(bin_)), gst_clock_get_time(clock.get()));
@@ -186,8 +192,8 @@ BufferPtr Publisher::stamped(BufferPtr payload, const Frame &frame) {
   return stamp_frame(payload.get(), g_get_real_time() - age);
 }
 
-GstFlowReturn Publisher::send(BufferPtr payload, const CapsPtr &caps, GstClockTime time,
-                              GstClockTime duration, Clock::time_point arrival) {
+GstFlowReturn Publication::send(BufferPtr payload, const CapsPtr &caps, GstClockTime time,
+                                GstClockTime duration, Clock::time_point arrival) {
   BufferPtr out(gst_buffer_make_writable(payload.release()));
   GST_BUFFER_PTS(out.get()) = GST_BUFFER_DTS(out.get()) = time;
   GST_BUFFER_DURATION(out.get()) = duration;
@@ -197,37 +203,23 @@ GstFlowReturn Publisher::send(BufferPtr payload, const CapsPtr &caps, GstClockTi
   return muxer_.send(out.get(), caps.get(), arrival + limit);
 }
 
-void Publisher::feed_filler() {
+void Publication::feed_filler(const GapFilling &filling) {
   const Clock::time_point now = Clock::now();
-  if (silenced_) {
+  // What has not begun doesn't end.
+  if (air_.silenced || filling.on_gap == OnGap::end) {
     last_sent_ = now;
     filling_until_.reset();
     return;
   }
-  OnGap on_gap;
   const BufferPtr *piece = nullptr;
   CapsPtr caps;
-  {
-    std::lock_guard lock(mutex_);
-    on_gap = settings_.on_gap;
-    if (on_gap == OnGap::file && !clip_.frames.empty()) {
-      piece = &clip_.frames[clip_position_++ % clip_.frames.size()];
-      caps = share(clip_.caps.get());
-    }
-  }
-  if (on_gap == OnGap::end && !sent_caps_) {
-    // What has not begun doesn't end.
-    last_sent_ = now;
-    return;
-  }
-  if (on_gap == OnGap::end) {
-    GST_INFO_OBJECT(bin_, "no sound for too long: this ends the stream");
-    last_sent_ = Clock::now() + std::chrono::hours(24);
-    end_of_stream(gst_util_seqnum_next());
-    return;
-  }
-  if (!caps)
+  if (filling.clip) {
+    const GapClip &clip = *filling.clip;
+    piece = &clip.frames[clip_position_++ % clip.frames.size()];
+    caps = share(clip.caps.get());
+  } else {
     caps = sent_caps_ ? share(sent_caps_.get()) : default_aac_caps();
+  }
   const AacFormat format = AacFormat::of(caps.get());
   const GstClockTime duration = format.frame_duration();
   const GstClockTime time = timeline_.fill(duration, elapsed(last_sent_, now));
@@ -235,8 +227,8 @@ void Publisher::feed_filler() {
   const Clock::time_point due = filling_until_.value_or(now);
   filling_until_ = std::max(due, now - milliseconds(100)) + nanoseconds(duration);
   last_sent_ = now;
-  filled_ += duration;
-  BufferPtr payload = piece && !muted_ ? share(piece->get()) : silent_frame(format);
+  air_.filled += duration;
+  BufferPtr payload = piece && !air_.muted ? share(piece->get()) : silent_frame(format);
   if (payload)
     check_flow(send(std::move(payload), caps, time, duration, now));
 }

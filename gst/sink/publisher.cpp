@@ -17,14 +17,6 @@ namespace agora {
 
 namespace {
 
-using std::chrono::duration_cast;
-using std::chrono::milliseconds;
-
-// At the end what is queued is still to be sent: as long as it moves, but for a network that stands
-// still nobody waits.
-constexpr milliseconds drain_quiet(450);
-constexpr milliseconds drain_most(5000);
-
 // What every AAC encoder still does, in bits per second.
 constexpr unsigned least_bitrate = 8'000;
 
@@ -34,9 +26,7 @@ Publisher::Publisher(GstBin *bin, GstPad *pad)
     : bin_(bin),
       pad_(pad),
       frame_sink_(sink_ref(make_frame_sink(this))),
-      front_(bin, pad, frame_sink_.get()),
-      muxer_(bin, *this),
-      connections_(bin, *this) {
+      front_(bin, pad, frame_sink_.get()) {
   gst_bin_add(bin_, frame_sink_.get());
 }
 
@@ -44,7 +34,7 @@ Publisher::Publisher(GstBin *bin, GstPad *pad)
 // see on Debian: it sees what the locks settle.
 Publisher::~Publisher() {
   abandon_frame_sink(frame_sink_.get());
-  std::scoped_lock lock(feed_mutex_, mutex_);
+  std::lock_guard lock(mutex_);
 }
 
 bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settings) {
@@ -55,9 +45,7 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
     client_ = channel.client;
     settings_ = settings;
     reconnect_timeout_s_ = channel.reconnect_timeout_s;
-    media_down_ = signalling_down_ = false;
-    reconnects_ = 0;
-    clip_ = {};
+    clip_.reset();
     clip_over_ = clip_over;
   }
   if (settings.on_gap == OnGap::file && settings.gap_location.empty()) {
@@ -72,14 +60,22 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
                       (nullptr));
     return false;
   }
-  stopping_ = silenced_ = false;
-  ended_ = playing_ = resumed_ = false;
-  filled_ = 0;
+  outage_.reset();
+  air_.silenced = air_.playing = air_.resumed = false;
+  air_.filled = 0;
   uid_ = 0;
   caps_.reset();
   fresh_ = true;
   front_.set_bitrate(settings.bitrate);
-  if (!begin_feeding())
+  const auto first = make_publication();
+  {
+    std::lock_guard lock(mutex_);
+    publication_ = first;
+    end_posted_ = false;
+  }
+  published_ = true;
+  stopping_ = false;
+  if (!first->start())
     return false;
 
   g_autoptr(GError) error = nullptr;
@@ -105,57 +101,39 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
   return true;
 }
 
-bool Publisher::begin_feeding() {
-  {
-    std::lock_guard lock(mutex_);
-    end_over_ = std::make_shared<std::atomic<bool>>(false);
-    drained_ = false;
-  }
-  backlog_.start();
-  if (!connections_.start() || !muxer_.start())
-    return false;
-  {
-    std::lock_guard lock(feed_mutex_);
-    timeline_.reset();
-    sent_caps_.reset();
-    filling_until_.reset();
-    last_sent_ = last_stamp_ = {};
-  }
-  failed_ = false;
-  feeder_ = g_thread_new(
-      "agorasink:feed",
-      [] (gpointer self) noexcept -> gpointer {
-        static_cast<Publisher *>(self)->feed();
-        return nullptr;
-      },
-      this);
-  return true;
-}
-
-void Publisher::end_feeding() {
-  {
-    std::lock_guard lock(mutex_);
-    if (end_over_)
-      *end_over_ = true;
-  }
-  connections_.stop();
-  muxer_.stop();
-  backlog_.stop();
-  if (feeder_)
-    g_thread_join(std::exchange(feeder_, nullptr));
-}
-
-// Sound goes on after its end (a seek, another stream): as another publication, for the last one is
-// over. The streaming thread.
+// Sound goes on after its end (a seek, another stream): as another publication. The streaming
+// thread, which waits for nothing: the old one is ended elsewhere.
 void Publisher::revive() {
-  if (!ended_ || stopping_)
+  const PublicationPtr old = publication();
+  if (!old || !old->ended() || stopping_)
     return;
-  end_feeding();
-  ended_ = false;
-  if (!begin_feeding())
+  const auto young = make_publication();
+  if (!young->start()) {
+    young->stop();
     return;
-  if (const std::shared_ptr<Membership> channel = session())
-    channel->republish(this);
+  }
+  {
+    std::lock_guard lock(mutex_);
+    retired_.push_back(old);
+    publication_ = young;
+    end_posted_ = false;
+    published_ = true;
+  }
+  // What was set meanwhile went to the old one.
+  young->limit_changed();
+  run_async(GST_ELEMENT(bin_), [this, old] { retire(old); });
+}
+
+// The new one is told of when the old one's session is gone: a server may refuse a second one.
+void Publisher::retire(const PublicationPtr &old) {
+  old->stop();
+  {
+    std::lock_guard lock(mutex_);
+    // Otherwise the element was stopped meanwhile.
+    if (std::erase(retired_, old) == 0)
+      return;
+  }
+  tell_published();
 }
 
 void Publisher::load_clip(const Token &over) {
@@ -164,15 +142,15 @@ void Publisher::load_clip(const Token &over) {
     std::lock_guard lock(mutex_);
     path = settings_.gap_location;
   }
-  GapClip clip;
+  const auto clip = std::make_shared<GapClip>();
   g_autoptr(GError) error = nullptr;
-  const bool loaded = GapClip::load(path, *over, clip, &error);
+  const bool loaded = GapClip::load(path, *over, *clip, &error);
   {
     std::lock_guard lock(mutex_);
     if (*over)
       return;
     if (loaded)
-      clip_ = std::move(clip);
+      clip_ = clip;
   }
   if (loaded)
     return;
@@ -185,10 +163,11 @@ void Publisher::load_clip(const Token &over) {
 
 void Publisher::set_playing(bool playing) {
   if (playing)
-    resumed_ = true;
-  playing_ = playing;
+    air_.resumed = true;
+  air_.playing = playing;
   // The feeder counts the time without sound from here.
-  backlog_.wake();
+  if (const PublicationPtr to = publication())
+    to->wake();
 }
 
 void Publisher::stop() {
@@ -197,14 +176,20 @@ void Publisher::stop() {
   quiet_frame_sink(frame_sink_.get());
   std::shared_ptr<Membership> session;
   AgoraClient *client = nullptr;
+  std::vector<PublicationPtr> all;
   {
     std::lock_guard lock(mutex_);
     if (clip_over_)
       *clip_over_ = true;
     session = std::exchange(session_, nullptr);
     client = std::exchange(client_, nullptr);
+    all.swap(retired_);
+    // It stays for its statistics.
+    if (publication_)
+      all.push_back(publication_);
   }
-  end_feeding();
+  for (const PublicationPtr &each : all)
+    each->stop();
   if (session)
     session->leave(this, kLeaveBudget);
   g_clear_object(&client);
@@ -217,6 +202,21 @@ void Publisher::stopped() {
 std::shared_ptr<Membership> Publisher::session() const {
   std::lock_guard lock(mutex_);
   return session_;
+}
+
+Publisher::PublicationPtr Publisher::make_publication() {
+  Publication::Owner &owner = *this;
+  return std::make_shared<Publication>(bin_, owner, air_);
+}
+
+Publisher::PublicationPtr Publisher::publication() const {
+  std::lock_guard lock(mutex_);
+  return publication_;
+}
+
+bool Publisher::is_current(const Publication &one) const {
+  std::lock_guard lock(mutex_);
+  return !stopping_ && publication_.get() == &one;
 }
 
 // --- What comes in
@@ -233,9 +233,12 @@ GstClockTime Publisher::frames_are(GstCaps *caps) {
 }
 
 GstFlowReturn Publisher::take_frame(GstBuffer *buffer, GstClockTime time) {
-  if (ended_)
+  const PublicationPtr to = publication();
+  if (!to || stopping_)
+    return GST_FLOW_FLUSHING;
+  if (to->ended())
     return GST_FLOW_EOS;
-  if (failed_)
+  if (to->failed())
     return GST_FLOW_ERROR;
   front_.taken();
   Frame frame;
@@ -248,15 +251,18 @@ GstFlowReturn Publisher::take_frame(GstBuffer *buffer, GstClockTime time) {
     frame.lookahead = gst_util_uint64_scale_int(front_.priming(), GST_SECOND, format_.rate);
   frame.fresh = std::exchange(fresh_, false);
   frame.arrival = Clock::now();
-  const bool dropped = !feed_now(frame) && !backlog_.put(std::move(frame));
-  if ((connections_.stands_still() || dropped) && connections_.stalled())
-    connection_stalled();
+  if (to->take(std::move(frame))) {
+    g_autoptr(GError) cause = g_error_new_literal(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE,
+                                                  "The media server takes no more sound");
+    announce_outage(Outage::Of::media, *cause);
+  }
   return GST_FLOW_OK;
 }
 
 void Publisher::flushed() {
-  backlog_.clear();
   fresh_ = true;
+  if (const PublicationPtr to = publication(); to && !to->ended())
+    to->clear();
   revive();
 }
 
@@ -272,67 +278,80 @@ bool Publisher::send_event(GstEvent *event) {
 // wait, in PAUSED for as long as that lasts: so a thread of GStreamer's pool takes it there.
 bool Publisher::send_end(GstEvent *event) {
   const std::shared_ptr<GstEvent> end(event, gst_event_unref);
-  Token over;
-  {
-    std::lock_guard lock(mutex_);
-    over = end_over_;
-  }
-  if (!over || *over)
+  const PublicationPtr of = publication();
+  if (!of || stopping_)
     return false;
-  run_async(GST_ELEMENT(bin_), [this, end, over] {
+  run_async(GST_ELEMENT(bin_), [this, end, of] {
     // Held from here on, so that no other start comes between: stopping the pad takes it.
     GST_PAD_STREAM_LOCK(pad_);
-    if (!*over)
+    if (is_current(*of))
       gst_pad_send_event(pad_, gst_event_ref(end.get()));
     GST_PAD_STREAM_UNLOCK(pad_);
   });
   return true;
 }
 
-void Publisher::end_of_stream(guint32 seqnum) {
-  if (ended_.exchange(true)) {
-    // A sink that has ended says so again when it goes from PAUSED to PLAYING.
-    bool again = false;
-    {
-      std::lock_guard lock(mutex_);
-      again = drained_;
-    }
-    if (again)
-      post_end(seqnum);
-    return;
-  }
-  backlog_.end();
-  Token over;
-  {
-    std::lock_guard lock(mutex_);
-    over = end_over_;
-  }
-  run_async(GST_ELEMENT(bin_), [this, seqnum, over] { finish(seqnum, over); });
+void Publisher::gap_is_the_end() {
+  end_of_stream(gst_util_seqnum_next());
 }
 
-void Publisher::finish(guint32 seqnum, const Token &over) {
-  if (!connections_.drain(drain_quiet, drain_most))
-    GST_INFO_OBJECT(bin_, "not all that was queued could be sent");
-  std::shared_ptr<Membership> channel;
+void Publisher::end_of_stream(guint32 seqnum) {
+  const PublicationPtr ending = publication();
+  if (!ending || stopping_)
+    return;
+  if (ending->end()) {
+    run_async(GST_ELEMENT(bin_), [this, seqnum, ending] { finish(seqnum, ending); });
+    return;
+  }
+  // A sink that has ended says so again when it goes from PAUSED to PLAYING.
+  bool again = false;
   {
     std::lock_guard lock(mutex_);
-    if (*over)
-      return;
-    channel = session_;
+    again = end_posted_ && publication_ == ending;
   }
-  if (channel)
-    channel->unpublish(this);
-  bool goes_on = false;
-  {
-    std::lock_guard lock(mutex_);
-    drained_ = !*over;
-    goes_on = *over && session_ && !ended_;
-  }
-  // It was revived meanwhile: that is the last word, whichever came first.
-  if (goes_on)
-    channel->republish(this);
-  else if (!*over)
+  if (again)
     post_end(seqnum);
+}
+
+// A thread of GStreamer's pool.
+void Publisher::finish(guint32 seqnum, const PublicationPtr &ended) {
+  if (!ended->drain())
+    GST_INFO_OBJECT(bin_, "not all that was queued could be sent");
+  {
+    std::lock_guard lock(mutex_);
+    // Stopped or revived meanwhile: then this is no end.
+    if (stopping_ || publication_ != ended)
+      return;
+    published_ = false;
+  }
+  tell_published();
+  // As a GstBaseSink posts it: under the lock that a flush or another stream takes, so that neither
+  // comes between the look and the message.
+  GST_PAD_STREAM_LOCK(pad_);
+  bool ends = false;
+  {
+    std::lock_guard lock(mutex_);
+    ends = !stopping_ && publication_ == ended;
+    end_posted_ |= ends;
+  }
+  if (ends)
+    post_end(seqnum);
+  GST_PAD_STREAM_UNLOCK(pad_);
+}
+
+// Whoever tells last tells what is so, whichever thread changed it.
+void Publisher::tell_published() {
+  const std::shared_ptr<Membership> channel = session();
+  if (!channel)
+    return;
+  bool told = false;
+  do {
+    told = published_;
+    if (told)
+      channel->republish(this);
+    else
+      channel->unpublish(this);
+  } while (told != published_);
 }
 
 void Publisher::post_end(guint32 seqnum) {
@@ -345,24 +364,29 @@ void Publisher::post_end(guint32 seqnum) {
 
 void Publisher::joined(std::uint32_t uid) {
   uid_ = uid;
-  connections_.moved();
+  if (const PublicationPtr to = publication())
+    to->moved();
   g_object_notify(G_OBJECT(bin_), "uid");
 }
 
 void Publisher::push_url(const std::string &url) {
   const std::shared_ptr<Membership> channel = session();
-  connections_.connect(url, channel ? channel->authorities() : nullptr);
-  connections_.moved();
+  if (const PublicationPtr to = publication()) {
+    to->connect(url, channel ? channel->authorities() : nullptr);
+    to->moved();
+  }
 }
 
 // A state, not an end: what comes in is let fall until the gateway gives another push URL.
 void Publisher::silenced(bool silenced) {
-  silenced_ = silenced;
+  air_.silenced = silenced;
   if (!silenced)
     return;
-  connections_.disconnect();
-  connections_.moved();
-  connection_works();
+  if (const PublicationPtr to = publication()) {
+    to->disconnect();
+    to->moved();
+  }
+  announce_end_of_outage(Outage::Of::media);
 }
 
 void Publisher::channel_event(const char *name, std::uint32_t uid) {
@@ -381,7 +405,7 @@ void Publisher::failed(const GError &error) {
 }
 
 void Publisher::set_muted(bool muted) {
-  if (muted_.exchange(muted) == muted)
+  if (air_.muted.exchange(muted) == muted)
     return;
   if (const std::shared_ptr<Membership> channel = session())
     tell_muted(*channel);
@@ -391,9 +415,9 @@ void Publisher::set_muted(bool muted) {
 void Publisher::tell_muted(Membership &channel) {
   bool told = false;
   do {
-    told = muted_;
+    told = air_.muted;
     channel.mute_local(this, told);
-  } while (told != muted_);
+  } while (told != air_.muted);
 }
 
 void Publisher::renew_token(const std::string &token) {
@@ -418,98 +442,67 @@ void Publisher::token_refused(const GError &error) {
 }
 
 void Publisher::set_max_backlog(unsigned ms) {
-  backlog_.set_limit(ms * GST_MSECOND);
+  air_.max_backlog = ms * GST_MSECOND;
+  if (const PublicationPtr to = publication())
+    to->limit_changed();
 }
 
 unsigned Publisher::max_backlog() const {
-  return static_cast<unsigned>(backlog_.limit() / GST_MSECOND);
+  return static_cast<unsigned>(air_.max_backlog / GST_MSECOND);
 }
 
 // --- Trouble
 
+void Publisher::announce_outage(Outage::Of what, const GError &cause) {
+  if (outage_.begin(what, Clock::now()))
+    announce_reconnecting(GST_ELEMENT(bin_), cause);
+}
+
+void Publisher::announce_end_of_outage(Outage::Of what) {
+  if (const auto lasted = outage_.end(what, Clock::now()))
+    announce_reconnected(GST_ELEMENT(bin_),
+                         static_cast<GstClockTime>(std::chrono::nanoseconds(*lasted).count()));
+}
+
 void Publisher::reconnecting(const GError &error) {
-  {
-    std::lock_guard lock(mutex_);
-    if (std::exchange(signalling_down_, true) || media_down_)
-      return;
-    down_since_ = Clock::now();
-    reconnects_++;
-  }
-  announce_reconnecting(GST_ELEMENT(bin_), error);
+  announce_outage(Outage::Of::signalling, error);
 }
 
 void Publisher::reconnected(GstClockTime) {
-  GstClockTime duration = 0;
-  {
-    std::lock_guard lock(mutex_);
-    if (!std::exchange(signalling_down_, false) || media_down_)
-      return;
-    duration = static_cast<GstClockTime>((Clock::now() - down_since_).count());
-  }
-  announce_reconnected(GST_ELEMENT(bin_), duration);
+  announce_end_of_outage(Outage::Of::signalling);
 }
 
 void Publisher::connection_taken() {
   g_object_notify(G_OBJECT(bin_), "push-url");
 }
 
-void Publisher::connection_works() {
-  GstClockTime duration = 0;
-  {
-    std::lock_guard lock(mutex_);
-    if (!std::exchange(media_down_, false) || signalling_down_)
-      return;
-    duration = static_cast<GstClockTime>((Clock::now() - down_since_).count());
-  }
-  announce_reconnected(GST_ELEMENT(bin_), duration);
+void Publisher::connection_works(const Publication &from) {
+  if (is_current(from))
+    announce_end_of_outage(Outage::Of::media);
 }
 
-// Under the lock. True when the application doesn't know of any trouble yet.
-bool Publisher::media_down() {
-  const bool news = !media_down_ && !signalling_down_;
-  media_down_ = true;
-  if (news) {
-    down_since_ = Clock::now();
-    reconnects_++;
-  }
-  return news;
-}
-
-// The streaming thread: the session is up, but has taken nothing for longer than the backlog lasts.
-void Publisher::connection_stalled() {
-  {
-    std::lock_guard lock(mutex_);
-    if (!media_down())
-      return;
-  }
-  g_autoptr(GError) cause = g_error_new_literal(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE,
-                                                "The media server takes no more sound");
-  announce_reconnecting(GST_ELEMENT(bin_), *cause);
-}
-
-void Publisher::connection_broke(const GError &cause) {
-  bool tell = false;
-  bool give_up = false;
+void Publisher::connection_broke(const Publication &from, const GError &cause) {
   std::shared_ptr<Membership> channel;
+  int timeout_s = 0;
   {
     std::lock_guard lock(mutex_);
-    if (stopping_ || silenced_)
+    if (stopping_ || air_.silenced || publication_.get() != &from)
       return;
-    tell = media_down();
-    give_up = reconnect_timeout_s_ >= 0 &&
-              Clock::now() - down_since_ >= std::chrono::seconds(reconnect_timeout_s_);
+    timeout_s = reconnect_timeout_s_;
     channel = session_;
   }
+  const auto now = Clock::now();
+  const bool tell = outage_.begin(Outage::Of::media, now);
   if (g_error_matches(&cause, AGORA_ERROR, AGORA_ERROR_UNTRUSTED)) {
     if (channel)
       channel->push_untrusted(this, cause);
     return;
   }
-  if (give_up) {
+  if (timeout_s >= 0 && outage_.lasted(now) >= std::chrono::seconds(timeout_s)) {
     GST_ELEMENT_ERROR(bin_, RESOURCE, WRITE,
                       ("The media server could not be reached again within %d s: %s. Check the "
                        "gateway's RTMP server and the way to it, or raise reconnect-timeout.",
-                       reconnect_timeout_s_, cause.message),
+                       timeout_s, cause.message),
                       (nullptr));
     return;
   }
@@ -520,6 +513,13 @@ void Publisher::connection_broke(const GError &cause) {
     channel->push_broke(this);
 }
 
+GapFilling Publisher::gap_filling() const {
+  std::lock_guard lock(mutex_);
+  return {.on_gap = settings_.on_gap,
+          .timeout = std::chrono::milliseconds(settings_.gap_timeout_ms),
+          .clip = clip_};
+}
+
 bool Publisher::swallow(GstMessage *message) {
   if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS &&
       GST_MESSAGE_SRC(message) == GST_OBJECT(frame_sink_.get())) {
@@ -527,29 +527,26 @@ bool Publisher::swallow(GstMessage *message) {
     end_of_stream(gst_message_get_seqnum(message));
     return true;
   }
-  return connections_.swallow(message) || front_.explain(message);
+  return front_.explain(message);
 }
 
 // --- Telling
 
 GstStructure *Publisher::stats() const {
-  const FrameQueue::Totals totals = backlog_.totals();
-  guint reconnects = 0;
-  {
-    std::lock_guard lock(mutex_);
-    reconnects = reconnects_;
-  }
+  const PublicationPtr of = publication();
+  const FrameQueue::Totals totals = of ? of->totals() : FrameQueue::Totals();
   return gst_structure_new(
-      "agorasink-stats", "sent-bytes", G_TYPE_UINT64, connections_.sent_bytes(), "queued-ms",
-      G_TYPE_UINT64, static_cast<guint64>(totals.queued / GST_MSECOND), "dropped-ms", G_TYPE_UINT64,
-      static_cast<guint64>(totals.dropped / GST_MSECOND), "dropped-frames", G_TYPE_UINT64,
-      static_cast<guint64>(totals.dropped_frames), "filled-ms", G_TYPE_UINT64,
-      static_cast<guint64>(filled_ / GST_MSECOND), "sessions", G_TYPE_UINT, connections_.sessions(),
-      "reconnects", G_TYPE_UINT, reconnects, nullptr);
+      "agorasink-stats", "sent-bytes", G_TYPE_UINT64, of ? of->sent_bytes() : guint64{0},
+      "queued-ms", G_TYPE_UINT64, static_cast<guint64>(totals.queued / GST_MSECOND), "dropped-ms",
+      G_TYPE_UINT64, static_cast<guint64>(totals.dropped / GST_MSECOND), "dropped-frames",
+      G_TYPE_UINT64, static_cast<guint64>(totals.dropped_frames), "filled-ms", G_TYPE_UINT64,
+      static_cast<guint64>(air_.filled / GST_MSECOND), "sessions", G_TYPE_UINT,
+      of ? of->sessions() : 0U, "reconnects", G_TYPE_UINT, outage_.times(), nullptr);
 }
 
 std::string Publisher::push_url() const {
-  return connections_.url();
+  const PublicationPtr of = publication();
+  return of ? of->url() : std::string();
 }
 
 const char *Publisher::connection_state() const {

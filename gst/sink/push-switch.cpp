@@ -2,7 +2,6 @@
 #include "gst/sink/push-switch.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "gst/common/failures.hpp"
@@ -61,7 +60,6 @@ void PushSwitch::stop() {
   {
     std::lock_guard lock(mutex_);
     running_ = false;
-    // Until they are closed what they say is known for theirs.
     connections = connections_;
     current_.reset();
     next_.reset();
@@ -156,7 +154,14 @@ void PushSwitch::connect(const std::string &url, AuthoritiesPtr authorities) {
     retire(std::move(old), false);
 
   g_autoptr(GError) error = nullptr;
-  ConnectionPtr connection = PushConnection::make(bin_, url, std::move(authorities), &error);
+  ConnectionPtr connection = PushConnection::make(
+      url, std::move(authorities),
+      [this] (PushConnection &from, const GError &cause) {
+        // Nobody is there to be told of one that is being given up.
+        if (const ConnectionPtr held = from.weak_from_this().lock())
+          broke(held, cause);
+      },
+      &error);
   if (!connection) {
     owner_.connection_broke(*error);
     return;
@@ -172,7 +177,7 @@ void PushSwitch::connect(const std::string &url, AuthoritiesPtr authorities) {
   }
   connection->open();
   if (wait)
-    run_async(GST_ELEMENT(bin_), [this, connection, run] { promote(connection, run); });
+    run_held([this, connection, run] { promote(connection, run); });
   else
     install(connection, run, false);
 }
@@ -248,8 +253,12 @@ void PushSwitch::install(const ConnectionPtr &connection, guint run, bool promot
     broke(connection, *connection->cause());
 }
 
+void PushSwitch::run_held(std::function<void()> what) {
+  run_async(GST_ELEMENT(bin_), [held = owner_.hold(), what = std::move(what)] { what(); });
+}
+
 void PushSwitch::retire(ConnectionPtr connection, bool graceful) {
-  run_async(GST_ELEMENT(bin_), [this, connection = std::move(connection), graceful] {
+  run_held([this, connection = std::move(connection), graceful] {
     if (graceful)
       outlast(connection);
     connection->close();
@@ -305,29 +314,6 @@ void PushSwitch::broke(const ConnectionPtr &connection, const GError &error) {
 bool PushSwitch::stalled() {
   std::lock_guard lock(mutex_);
   return current_ && works_.exchange(false);
-}
-
-bool PushSwitch::swallow(GstMessage *message) {
-  ConnectionPtr connection;
-  {
-    std::lock_guard lock(mutex_);
-    const auto it = std::find_if(connections_.begin(), connections_.end(),
-                                 [message] (const ConnectionPtr &known) {
-                                   return GST_MESSAGE_SRC(message) == GST_OBJECT(known->element());
-                                 });
-    if (it != connections_.end())
-      connection = *it;
-  }
-  const GstMessageType type = GST_MESSAGE_TYPE(message);
-  if (connection && type == GST_MESSAGE_ERROR) {
-    g_autoptr(GError) error = nullptr;
-    g_autofree char *debug = nullptr;
-    gst_message_parse_error(message, &error, &debug);
-    GST_INFO_OBJECT(bin_, "%s (%s)", error->message, debug);
-    broke(connection, *error);
-    return true;
-  }
-  return connection && (type == GST_MESSAGE_EOS || type == GST_MESSAGE_WARNING);
 }
 
 void PushSwitch::end() {

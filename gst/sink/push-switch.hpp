@@ -11,6 +11,8 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -26,6 +28,8 @@ class PushSwitch {
   class Owner {
    public:
     virtual ~Owner() = default;
+    // Keeps the owner, and with it the push switch, for work on another thread.
+    virtual std::shared_ptr<void> hold () = 0;
     // The session's end, from its thread: never waits, never touches the session.
     virtual void connection_broke (const GError &cause) = 0;
     // Another session is in use, and so another URL.
@@ -50,8 +54,6 @@ class PushSwitch {
   void connect (const std::string &url, AuthoritiesPtr authorities = nullptr);
   // Ends all sessions, and waits for another connect().
   void disconnect ();
-  // A message of a session: true when it was one, and must not go further.
-  bool swallow (GstMessage *message);
 
   // The muxer's thread. Waits for a session that takes it.
   Outcome push (const FlvTag &tag);
@@ -90,6 +92,7 @@ class PushSwitch {
   void retire (ConnectionPtr connection, bool graceful);
   void outlast (const ConnectionPtr &connection);
   void broke (const ConnectionPtr &connection, const GError &error);
+  void run_held (std::function<void()> what);
 
   GstBin *bin_;
   Owner &owner_;

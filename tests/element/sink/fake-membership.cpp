@@ -100,6 +100,8 @@ class FakeMembership final : public Membership,
   void update_push_url (Member *) override {}
   void unpublish (Member *) override {
     note([] { script->unpublished = true; });
+    if (script->while_unpublishing)
+      script->while_unpublishing();
   }
   void republish (Member *) override {
     note([] { script->republished++; });

@@ -22,6 +22,8 @@ struct Script {
   std::string next_url;
   // Called inside of join(), on the thread that starts the element.
   std::function<void(GstElement *)> while_joining;
+  // Called inside of unpublish(), on the thread that ends the stream.
+  std::function<void()> while_unpublishing;
 
   std::mutex mutex;  // guards all below
   std::condition_variable changed;

@@ -163,6 +163,8 @@ void test_bases () {
 
 class NoOwner final : public PushSwitch::Owner {
  public:
+  // Nothing is left to other threads here.
+  std::shared_ptr<void> hold () override { return nullptr; }
   void connection_broke (const GError &cause) override { g_error("broke: %s", cause.message); }
   void connection_taken () override {}
   void connection_works () override {}
