@@ -206,7 +206,7 @@ class Process:
 class Gateway(Process):
     """agora-gateway on free ports, serving app `demo` unless `options` name one."""
 
-    READY = r'^ready ws=(?P<ws>\S+) http=(?P<http>\S+) rtmp=(?P<rtmp>\S+)$'
+    READY = r'^ready ws=(?P<ws>\S+) http=(?P<http>\S+) rtmp=(?P<rtmp>\S+)( rtmps=(?P<rtmps>\S+))?$'
 
     def __init__(self, *options, binary=None, defaults=True, ready_timeout=10, **keywords):
         binary = binary or os.environ.get('AGORA_GATEWAY_BIN')
@@ -224,7 +224,8 @@ class Gateway(Process):
         except BaseException:  # a signal's, too
             self.stop()
             raise
-        self.ws, self.http, self.rtmp = ready['ws'], ready['http'], ready['rtmp']
+        self.ws, self.http = ready['ws'], ready['http']
+        self.rtmp, self.rtmps = ready['rtmp'], ready['rtmps']
 
 
 class Case(unittest.TestCase):

@@ -108,10 +108,17 @@ void Gateway::start() {
     front_->start();
     state_ = State::serving;
     auto media = media_->address();
-    auto host = own_host(options_.rtmp_listen, media.host);
-    callbacks_.ready("ready ws=" + front_->ws_url() + " http=" + front_->http_url() +
-                     " rtmp=" + media.scheme + "://" + host + ":" + std::to_string(media.port) +
-                     "/" + media.app);
+    const bool by_tls = options_.public_rtmp == "rtmps";
+    auto url = [&] (const std::string &scheme, const Endpoint &listen, std::uint16_t port) {
+      return scheme + "://" + own_host(listen, media.host) + ":" + std::to_string(port) + "/" +
+             media.app;
+    };
+    std::string text =
+        "ready ws=" + front_->ws_url() + " http=" + front_->http_url() + " rtmp=" +
+        url(media.scheme, by_tls ? *options_.rtmps_listen : options_.rtmp_listen, media.port);
+    if (options_.rtmps_listen)
+      text += " rtmps=" + url("rtmps", *options_.rtmps_listen, media_->rtmps_port());
+    callbacks_.ready(text);
   };
   callbacks.failed = [this] (const std::string &reason) { callbacks_.failed(reason); };
   callbacks.lost = [this] { run(book_->media_server_lost(now())); };

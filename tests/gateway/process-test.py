@@ -227,7 +227,13 @@ class Refusal(ProcessCase):
                 (('--app=demo', '--max-queue-bytes=many'), 'many'),
                 (('--app=demo', '--rtmp=http://x/live'), 'rtmp://HOST'),
                 (('--app=demo', '--rtmp=rtmp://x/live'), '--hook-secret-file'),
-                (('--app=demo', '--public-rtmp=rtmp://x/live'), '--rtmp=URL'),
+                (('--app=demo', '--public-rtmp=tls'), 'rtmps, rtmp://HOST[:PORT]/APP or rtmps://'),
+                (('--app=demo', '--public-rtmp=rtmps'), '--rtmps-listen'),
+                (('--app=demo', '--rtmps-listen=127.0.0.1:0'), '--tls-certificate'),
+                (('--app=demo', '--rtmps-listen=here'), '--rtmps-listen=here'),
+                (('--app=demo', '--rtmp=rtmp://x/live', '--hook-secret-file=/x',
+                  '--rtmps-listen=127.0.0.1:0', '--tls-certificate=/x', '--tls-key=/x'),
+                 "doesn't go with --rtmp"),
                 (('--app=demo', '--tls-key=/x'), '--tls-certificate'),
                 (('--app=demo', '--config=/nowhere'), '/nowhere')):
             with self.subTest(options):

@@ -8,24 +8,6 @@
 
 namespace agora::gateway {
 
-namespace {
-
-// Both were checked when the options were read.
-MediaAddress parse (const std::string &url) {
-  g_autoptr(GUri) uri = g_uri_parse(url.c_str(), G_URI_FLAGS_NONE, nullptr);
-  std::string host = g_uri_get_host(uri);
-  if (host.find(':') != std::string::npos)
-    host = "[" + host + "]";
-  int port = g_uri_get_port(uri);
-  std::string_view path = g_uri_get_path(uri);
-  std::string scheme = g_uri_get_scheme(uri);
-  const int usual = scheme == "rtmps" ? 443 : 1935;
-  return {host, static_cast<std::uint16_t>(port > 0 ? port : usual),
-          std::string(path.substr(path.find_first_not_of('/'))), std::move(scheme)};
-}
-
-}  // namespace
-
 std::variant<std::unique_ptr<MediaServer>, std::string> ExternalServer::make(
     const Options &options) {
   auto secret = read_secret("hook-secret-file", options.hook_secret_file, SecretKind::plain);
@@ -42,9 +24,10 @@ std::variant<std::unique_ptr<MediaServer>, std::string> ExternalServer::make(
 }
 
 ExternalServer::ExternalServer(const Options &options)
-    : address_(parse(options.public_rtmp.empty() ? options.rtmp : options.public_rtmp)) {
+    : address_(parse_media_url(options.public_rtmp.empty() ? options.rtmp : options.public_rtmp)) {
   if (!options.rtmp_control.empty())
-    control_ = std::make_unique<MediaControl>(options.rtmp_control, parse(options.rtmp).app, "");
+    control_ =
+        std::make_unique<MediaControl>(options.rtmp_control, parse_media_url(options.rtmp).app, "");
 }
 
 void ExternalServer::start(Callbacks callbacks) {

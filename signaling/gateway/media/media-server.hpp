@@ -10,17 +10,10 @@
 
 #include "signaling/gateway/channel/commands.hpp"
 #include "signaling/gateway/channel/hook-form.hpp"
+#include "signaling/gateway/media/media-address.hpp"
 #include "signaling/protocol/relay-line.hpp"
 
 namespace agora::gateway {
-
-// How clients reach it.
-struct MediaAddress {
-  std::string host;  // "": by the name under which they reach the gateway
-  std::uint16_t port = 1935;
-  std::string app = "live";
-  std::string scheme = "rtmp";  // or "rtmps"
-};
 
 class MediaServer {
  public:
@@ -51,6 +44,10 @@ class MediaServer {
   virtual ~MediaServer() = default;
 
   virtual MediaAddress address () const = 0;
+  // Where the embedded one speaks RTMPS; 0: nowhere.
+  virtual std::uint16_t rtmps_port () const { return 0; }
+  // Another certificate for it, and its key (PEM); sessions go on with the one they have.
+  virtual void set_certificate (const std::string &, const std::string &) {}
   virtual void start (Callbacks callbacks) = 0;
   // Ends with `stopped`, within a second and a half.
   virtual void stop () = 0;

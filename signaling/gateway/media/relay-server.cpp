@@ -30,6 +30,8 @@ constexpr std::int64_t settled_us = 3 * G_USEC_PER_SEC;
 // relay that stands still.
 constexpr int receive_buffer = 16 * 1024;
 constexpr std::int64_t port_wait_us = G_USEC_PER_SEC / 2;
+// Of a certificate chain, and of a key: both fit one packet of the line.
+constexpr gsize most_pem_bytes = 24 * 1024;
 
 // Until whoever listens there has ended, for a moment at most: a connection to it ends with it.
 void await_end_at (const Endpoint &endpoint) {
@@ -54,6 +56,27 @@ ObjectPtr<GSocket> listen_for_media (const Endpoint &endpoint, GError **error) {
   return listen_tcp(endpoint, error);
 }
 
+std::string listen_by (const char *name, const Endpoint &endpoint, ObjectPtr<GSocket> &socket) {
+  g_autoptr(GError) error = nullptr;
+  socket = listen_for_media(endpoint, &error);
+  if (socket && g_socket_set_option(socket.get(), SOL_SOCKET, SO_RCVBUF, receive_buffer, &error))
+    return {};
+  return std::string("--") + name + "=" + to_string(endpoint) + ": " + error->message;
+}
+
+std::string read_pem (const char *name, const std::string &file, std::string &pem) {
+  g_autoptr(GError) error = nullptr;
+  g_autofree char *text = nullptr;
+  gsize size = 0;
+  if (!g_file_get_contents(file.c_str(), &text, &size, &error))
+    return std::string("--") + name + "=" + file + ": " + error->message;
+  if (size > most_pem_bytes)
+    return std::string("--") + name + "=" + file + ": expected " + std::to_string(most_pem_bytes) +
+           " bytes at most";
+  pem.assign(text, size);
+  return {};
+}
+
 std::uint64_t relay_line::Counters::*const growing[] = {&relay_line::Counters::bytes_in,
                                                         &relay_line::Counters::bytes_out,
                                                         &relay_line::Counters::dropped_frames};
@@ -75,15 +98,30 @@ std::variant<std::unique_ptr<MediaServer>, std::string> RelayServer::make(const 
     return problem->reason;
   auto server = std::unique_ptr<RelayServer>(new RelayServer);
   server->program_ = std::get<std::string>(program);
-  g_autoptr(GError) error = nullptr;
-  server->socket_ = listen_for_media(options.rtmp_listen, &error);
-  if (!server->socket_ ||
-      !g_socket_set_option(server->socket_.get(), SOL_SOCKET, SO_RCVBUF, receive_buffer, &error))
-    return "--rtmp-listen=" + to_string(options.rtmp_listen) + ": " + error->message;
+  if (auto problem = listen_by("rtmp-listen", options.rtmp_listen, server->socket_);
+      !problem.empty())
+    return problem;
+  auto &configuration = server->configuration_;
+  if (options.rtmps_listen) {
+    if (auto problem = listen_by("rtmps-listen", *options.rtmps_listen, server->tls_socket_);
+        !problem.empty())
+      return problem;
+    if (auto problem =
+            read_pem("tls-certificate", options.tls_certificate, configuration.certificate);
+        !problem.empty())
+      return problem;
+    if (auto problem = read_pem("tls-key", options.tls_key, configuration.key); !problem.empty())
+      return problem;
+  }
   server->longest_outage_us_ = std::int64_t{options.outage_seconds} * G_USEC_PER_SEC;
-  server->address_ = {options.public_host, port_of(server->socket_.get()), "live"};
-  server->configuration_.app = server->address_.app;
-  server->configuration_.limits = options.media;
+  if (options.public_rtmp.empty())
+    server->address_ = {options.public_host, port_of(server->socket_.get())};
+  else if (options.public_rtmp == "rtmps")
+    server->address_ = {options.public_host, server->rtmps_port(), "live", "rtmps"};
+  else
+    server->address_ = parse_media_url(options.public_rtmp);
+  configuration.app = server->address_.app;
+  configuration.limits = options.media;
   return server;
 }
 
@@ -101,6 +139,19 @@ RelayServer::~RelayServer() {
   }
 }
 
+std::uint16_t RelayServer::rtmps_port() const {
+  return tls_socket_ ? port_of(tls_socket_.get()) : 0;
+}
+
+void RelayServer::set_certificate(const std::string &certificate, const std::string &key) {
+  if (!tls_socket_ || certificate.size() > most_pem_bytes || key.size() > most_pem_bytes)
+    return;
+  configuration_.certificate = certificate;
+  configuration_.key = key;
+  if (relay_)
+    relay_->send(configuration_);
+}
+
 void RelayServer::start(Callbacks callbacks) {
   callbacks_ = std::move(callbacks);
   spawn();
@@ -112,7 +163,10 @@ void RelayServer::spawn() {
   counters_ = {};
   g_autoptr(GError) error = nullptr;
   reserve_.release();
-  relay_ = RelayProcess::spawn(program_, {{"rtmp", socket_.get()}}, &error);
+  std::vector<RelaySocket> sockets = {{"rtmp", socket_.get()}};
+  if (tls_socket_)
+    sockets.push_back({"rtmps", tls_socket_.get()});
+  relay_ = RelayProcess::spawn(program_, sockets, &error);
   reserve_.fill();
   if (!relay_) {
     on_gone(error->message);

@@ -28,6 +28,8 @@ class RelayServer : public MediaServer {
   ~RelayServer() override;
 
   MediaAddress address () const override { return address_; }
+  std::uint16_t rtmps_port () const override;
+  void set_certificate (const std::string &certificate, const std::string &key) override;
   void start (Callbacks callbacks) override;
   void stop () override;
   void drop (const DropMedia &what, std::function<void()> done) override;
@@ -67,6 +69,7 @@ class RelayServer : public MediaServer {
   relay_line::Configure configuration_;
   MediaAddress address_;
   ObjectPtr<GSocket> socket_;
+  ObjectPtr<GSocket> tls_socket_;  // of RTMPS; none without
   DescriptorReserve reserve_;
   std::shared_ptr<RelayProcess> relay_;
   Callbacks callbacks_;

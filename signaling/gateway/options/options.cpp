@@ -40,9 +40,14 @@ Problem check (const Options &options) {
     return "--tls-certificate and --tls-key go together: only one was given";
   if (options.webhook_url.empty() != options.webhook_secret_file.empty())
     return "--webhook-url and --webhook-secret-file go together: only one was given";
+  if (options.rtmps_listen && options.tls_certificate.empty())
+    return "--rtmps-listen needs --tls-certificate=FILE and --tls-key=FILE";
+  if (options.public_rtmp == "rtmps" && !options.rtmps_listen)
+    return "--public-rtmp=rtmps needs --rtmps-listen=ADDR:PORT";
+  if (options.rtmps_listen && !options.rtmp.empty())
+    return "--rtmps-listen is of the embedded server: it doesn't go with --rtmp";
   if (options.rtmp.empty()) {
     const std::pair<const char *, bool> needing[] = {
-        {"--public-rtmp", !options.public_rtmp.empty()},
         {"--rtmp-control", !options.rtmp_control.empty()},
         {"--hook-secret-file", !options.hook_secret_file.empty()}};
     for (auto [name, given] : needing)

@@ -2,6 +2,7 @@
 // The gateway's options, out of the command line and the key file of --config.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -25,14 +26,17 @@ struct Options {
   std::vector<AppOption> apps;
   Endpoint listen{"127.0.0.1", 8080};
   Endpoint rtmp_listen{"127.0.0.1", 1935};
+  std::optional<Endpoint> rtmps_listen;  // of the relay; nothing: nowhere
   // Web pages that may connect, by the Origin that browsers send; "*": all. Programs send none.
   std::vector<std::string> allow_origins{"https://servicewechat.com"};
   std::string public_host;  // "": the name that the client used
   std::string relay;        // "": look in the usual places
   std::string nginx;        // "": look in the usual places
   std::string rtmp_module;
-  // A media server that runs elsewhere; all empty: the embedded one.
+  // A media server that runs elsewhere; "": the embedded one.
   std::string rtmp;
+  // How clients reach the media server: a URL, or "rtmps": by --rtmps-listen; "": by --rtmp, or
+  // else by --rtmp-listen.
   std::string public_rtmp;
   std::string rtmp_control;
   Endpoint hook_listen{"127.0.0.1", 0};

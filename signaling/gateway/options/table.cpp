@@ -56,6 +56,11 @@ const std::vector<Setting> &settings () {
                "Where HTTP and WebSocket are served (127.0.0.1:8080; port 0: a free one)"),
       endpoint("rtmp-listen", &Options::rtmp_listen,
                "Where the embedded nginx-rtmp listens (127.0.0.1:1935; port 0: a free one)"),
+      {"rtmps-listen", "ADDR:PORT",
+       "Where the relay takes RTMPS, with --tls-certificate (nowhere; port 0: a free one)",
+       [] (Options &o, std::string_view text) {
+         return set_endpoint(o.rtmps_listen.emplace(), text);
+       }},
       {"public-host", "HOST", "The host name in URLs (default: the one that the client used)",
        [] (Options &o, std::string_view text) { return set_host(o.public_host, text); }},
       file("relay", &Options::relay, "The program agora-relay (default: looked for)"),
@@ -76,8 +81,17 @@ const std::vector<Setting> &settings () {
       file("rtmp-module", &Options::rtmp_module, "ngx_rtmp_module.so (default: looked for)"),
       url("rtmp", &Options::rtmp, {"rtmp", "rtmps"}, true,
           "Use RTMP servers that run elsewhere, at this URL, instead of the embedded nginx-rtmp"),
-      url("public-rtmp", &Options::public_rtmp, {"rtmp", "rtmps"}, true,
-          "How clients reach --rtmp, rtmp or rtmps (default: the same URL)"),
+      {"public-rtmp", "URL",
+       "How clients reach the RTMP server: a URL, rtmp or rtmps, or the word rtmps for "
+       "--rtmps-listen (default: --rtmp, or else --rtmp-listen)",
+       [] (Options &o, std::string_view text) -> Problem {
+         if (text != "rtmps") {
+           auto problem = set_url(o.public_rtmp, text, {"rtmp", "rtmps"}, true);
+           return problem ? "rtmps, " + *problem : problem;
+         }
+         o.public_rtmp = text;
+         return {};
+       }},
       url("rtmp-control", &Options::rtmp_control, {"http"}, false,
           "Control module of --rtmp, to cut sessions, such as http://10.0.0.5:8081/control"),
       endpoint("hook-listen", &Options::hook_listen,
