@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One RTMP connection: its socket, its protocol, what it has still to send, and what it pushes and
+// plays. Made to be small: nothing of it is a buffer while nothing waits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "signaling/relay/admission.hpp"
+#include "signaling/relay/media-session.hpp"
+#include "signaling/relay/poller.hpp"
+#include "signaling/relay/rtmp/session.hpp"
+#include "signaling/relay/send-queue.hpp"
+
+namespace agora::relay {
+
+class Server;
+
+class Connection final : public Ready, private rtmp::Session::Events {
+ public:
+  // Owns the descriptor.
+  Connection(Server &server, int fd);
+  ~Connection() override;
+
+  bool start ();
+  void on_ready (std::uint32_t events) override;
+
+  // Of one of its sessions. `reason`: for the peer's eyes.
+  void answer (MediaSession &session, bool allow, const std::string &reason);
+  // Ends it at once. `discard`: listeners don't hear what of its push is unsent. Never from within
+  // the hub's calls: those doom() it.
+  void end (bool discard = false);
+  bool ended () const { return fd_ < 0; }
+
+  // From the hub.
+  void send (PlaySession &to, std::span<const PacketRef> packets);
+  void push_began (PlaySession &to);
+  void push_ended (PlaySession &to, bool discard);
+
+  // The peer's, for the gateway and the log.
+  std::string address () const;
+  Admission::Place place;
+  bool doomed = false;  // ends with this turn of the loop
+
+ private:
+  void on_publish (const rtmp::Opened &opened) override;
+  void on_play (const rtmp::Opened &opened) override;
+  void on_media (std::uint32_t stream, const rtmp::MediaMessage &message) override;
+  void on_closed (std::uint32_t stream) override;
+  void on_pause (std::uint32_t stream, bool paused) override;
+  void on_receive_audio (std::uint32_t stream, bool wanted) override;
+  void on_receive_video (std::uint32_t stream, bool wanted) override;
+
+  void read ();
+  void feed (rtmp::Bytes bytes);
+  void open (std::unique_ptr<MediaSession> session, const rtmp::Opened &opened);
+  void refuse (MediaSession &session, const char *code, const std::string &text);
+  void forget (std::size_t index, bool discard);
+  std::size_t index_of (std::uint32_t stream) const;
+  PlaySession *play_of (std::uint32_t stream) const;
+
+  void write_answers ();
+  void queue (std::span<const PacketRef> packets);
+  void lost (const SendQueue::Loss &loss);
+  std::size_t write_now (std::span<const PacketRef> packets);
+  void flush ();
+  void watch ();
+
+  Server &server_;
+  int fd_;
+  std::uint32_t watched_ = 0;
+  bool finishing_ = false;  // what is unsent goes out, then it ends
+  bool shut_ = false;       // that has gone out
+  rtmp::Session session_;
+  SendQueue queue_;
+  std::vector<std::unique_ptr<MediaSession>> media_;
+};
+
+}  // namespace agora::relay

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "signaling/relay/hub.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "signaling/relay/rtmp/chunk-writer.hpp"
+
+namespace agora::relay {
+
+namespace {
+
+// So many messages are gathered at most.
+constexpr std::size_t most_gathered = 64;
+// Headers and metadata that are kept for late joiners: of so many tracks, so many bytes in all.
+constexpr std::size_t most_headers = 16;
+constexpr std::size_t most_header_bytes = 64 * 1024;
+
+struct Header {
+  MediaKind kind;
+  std::uint8_t track;
+  rtmp::Type type;
+  std::string payload;
+};
+
+// The listeners that call the stream by one id. Nearly always there is one lane.
+struct Lane {
+  std::uint32_t id;
+  std::vector<Listener *> listeners;
+  std::vector<PacketRef> gathered;
+};
+
+bool is_kept (MediaKind kind) {
+  return kind == MediaKind::audio_header || kind == MediaKind::video_header ||
+         kind == MediaKind::metadata;
+}
+
+}  // namespace
+
+class HubStream {
+ public:
+  explicit HubStream(std::string_view of) : name(of) {}
+
+  Lane &lane_of (std::uint32_t id) {
+    auto found =
+        std::find_if(lanes.begin(), lanes.end(), [id] (const Lane &lane) { return lane.id == id; });
+    return found != lanes.end() ? *found : lanes.emplace_back(Lane{id, {}, {}});
+  }
+
+  void keep (const MediaClass &found, const rtmp::MediaMessage &message) {
+    auto same = std::find_if(headers.begin(), headers.end(), [&] (const Header &each) {
+      return each.kind == found.kind && each.track == found.track;
+    });
+    std::size_t bytes = message.payload.size();
+    for (auto each = headers.begin(); each != headers.end(); ++each)
+      bytes += each != same ? each->payload.size() : 0;
+    // One that isn't kept must not leave an older one, which would be wrong.
+    if (bytes > most_header_bytes || (same == headers.end() && headers.size() >= most_headers)) {
+      if (same != headers.end())
+        headers.erase(same);
+      return;
+    }
+    if (same == headers.end())
+      same = headers.insert(headers.end(), Header{found.kind, found.track, message.type, {}});
+    same->type = message.type;
+    same->payload.assign(message.payload.begin(), message.payload.end());
+  }
+
+  const std::string name;
+  Publisher *publisher = nullptr;
+  std::vector<Lane> lanes;
+  bool began = false;           // listeners were told of the push
+  std::uint32_t timestamp = 0;  // of the last message
+  std::size_t gathered = 0;     // messages, in each lane
+  bool gathered_video = false;  // some of them are video
+  std::vector<Header> headers;  // in the order they came
+};
+
+Hub::Hub() = default;
+Hub::~Hub() = default;
+
+HubStream &Hub::stream_of(std::string_view name) {
+  auto found = streams_.find(name);
+  if (found == streams_.end())
+    found = streams_.emplace(std::string(name), std::make_unique<HubStream>(name)).first;
+  return *found->second;
+}
+
+void Hub::let_go(HubStream &stream) {
+  if (stream.publisher == nullptr && stream.lanes.empty())
+    streams_.erase(stream.name);
+}
+
+bool Hub::publish(std::string_view name, Publisher &publisher) {
+  HubStream &stream = stream_of(name);
+  if (stream.publisher != nullptr)
+    return false;
+  stream.publisher = &publisher;
+  publisher.stream_ = &stream;
+  pushes_++;
+  return true;
+}
+
+void Hub::unpublish(Publisher &publisher, bool discard) {
+  HubStream *stream = publisher.stream_;
+  if (stream == nullptr)
+    return;
+  if (!discard)
+    flush(*stream);
+  publisher.stream_ = nullptr;
+  stream->publisher = nullptr;
+  pushes_--;
+  for (Lane &lane : stream->lanes) {
+    lane.gathered.clear();
+    for (Listener *listener : lane.listeners) {
+      listener->waits_for_key_ = true;
+      if (stream->began)
+        listener->push_ended(discard);
+    }
+  }
+  stream->gathered = 0;
+  stream->gathered_video = false;
+  stream->began = false;
+  stream->headers.clear();
+  let_go(*stream);
+}
+
+void Hub::play(std::string_view name, Listener &listener) {
+  HubStream &stream = stream_of(name);
+  // What was gathered is for those who were there.
+  flush(stream);
+  Lane &lane = stream.lane_of(listener.stream_id_);
+  listener.stream_ = &stream;
+  listener.index_ = lane.listeners.size();
+  lane.listeners.push_back(&listener);
+  listeners_++;
+  if (stream.began)
+    welcome(stream, listener);
+}
+
+void Hub::welcome(HubStream &stream, Listener &listener) {
+  listener.push_began();
+  std::vector<PacketRef> packets;
+  packets.reserve(stream.headers.size());
+  for (const Header &header : stream.headers) {
+    const std::span bytes(reinterpret_cast<const std::uint8_t *>(header.payload.data()),
+                          header.payload.size());
+    packets.push_back(PacketRef::make(
+        rtmp::encode_media({header.type, stream.timestamp, bytes}, listener.stream_id_),
+        header.kind, stream.timestamp, listener.stream_id_));
+  }
+  if (!packets.empty())
+    listener.send(packets);
+}
+
+void Hub::leave(Listener &listener) {
+  HubStream *stream = listener.stream_;
+  if (stream == nullptr)
+    return;
+  listener.stream_ = nullptr;
+  listeners_--;
+  Lane &lane = stream->lane_of(listener.stream_id_);
+  Listener *last = lane.listeners.back();
+  lane.listeners[listener.index_] = last;
+  last->index_ = listener.index_;
+  lane.listeners.pop_back();
+  if (lane.listeners.empty())
+    stream->lanes.erase(stream->lanes.begin() + (&lane - stream->lanes.data()));
+  let_go(*stream);
+}
+
+void Hub::message(Publisher &publisher, const rtmp::MediaMessage &message) {
+  HubStream *stream = publisher.stream_;
+  if (stream == nullptr)
+    return;
+  const MediaClass found = classify(message);
+  if (!stream->began) {
+    stream->began = true;
+    for (const Lane &lane : stream->lanes)
+      for (Listener *listener : lane.listeners)
+        listener->push_began();
+  }
+  stream->timestamp = message.timestamp;
+  if (is_kept(found.kind))
+    stream->keep(found, message);
+  for (Lane &lane : stream->lanes)
+    lane.gathered.push_back(PacketRef::make(rtmp::encode_media(message, lane.id), found.kind,
+                                            message.timestamp, lane.id));
+  stream->gathered++;
+  stream->gathered_video |= found.kind == MediaKind::video || found.kind == MediaKind::video_key;
+  if (stream->gathered >= most_gathered)
+    flush(*stream);
+}
+
+void Hub::flush(Publisher &publisher) {
+  if (publisher.stream_ != nullptr)
+    flush(*publisher.stream_);
+}
+
+void Hub::flush(HubStream &stream) {
+  if (stream.gathered == 0)
+    return;
+  std::vector<PacketRef> from_key;
+  for (Lane &lane : stream.lanes) {
+    for (Listener *listener : lane.listeners) {
+      if (!stream.gathered_video || !listener->waits_for_key_) {
+        listener->send(lane.gathered);
+        continue;
+      }
+      from_key.clear();
+      for (const PacketRef &packet : lane.gathered) {
+        if (packet->kind == MediaKind::video_key)
+          listener->waits_for_key_ = false;
+        if (packet->kind != MediaKind::video || !listener->waits_for_key_)
+          from_key.push_back(packet);
+      }
+      if (!from_key.empty())
+        listener->send(from_key);
+    }
+    lane.gathered.clear();
+  }
+  stream.gathered = 0;
+  stream.gathered_video = false;
+}
+
+Publisher *Hub::publisher_of(std::string_view name) const {
+  auto found = streams_.find(name);
+  return found != streams_.end() ? found->second->publisher : nullptr;
+}
+
+std::vector<Listener *> Hub::listeners_of(std::string_view name) const {
+  std::vector<Listener *> all;
+  auto found = streams_.find(name);
+  if (found != streams_.end())
+    for (const Lane &lane : found->second->lanes)
+      all.insert(all.end(), lane.listeners.begin(), lane.listeners.end());
+  return all;
+}
+
+}  // namespace agora::relay

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Who pushes what, who plays it, and what each listener gets: from its beginning the metadata and
+// the codecs' last headers, sound at once, video from a key frame. Pure: no socket, no clock.
+//
+// Messages of one push are gathered until flush(), so that a listener gets all that came in one
+// read by one write.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "signaling/relay/packet.hpp"
+#include "signaling/relay/rtmp/message.hpp"
+
+namespace agora::relay {
+
+class HubStream;
+
+// One play. Its owner takes it off the hub before it ends.
+class Listener {
+ public:
+  // `stream_id`: what its connection calls the stream.
+  explicit Listener(std::uint32_t stream_id) : stream_id_(stream_id) {}
+  Listener(const Listener &) = delete;
+  Listener &operator=(const Listener &) = delete;
+  virtual ~Listener() = default;
+
+  // Called by the hub; none of them may change what the hub holds.
+  // To go out in this order, after what went before.
+  virtual void send (std::span<const PacketRef> packets) = 0;
+  // A push of the name began; or ended, and `discard`: at once, what is unsent is not to be heard.
+  virtual void push_began () = 0;
+  virtual void push_ended (bool discard) = 0;
+
+  // It lost a video frame: none goes to it before the next key frame.
+  void lost_video () { waits_for_key_ = true; }
+  std::uint32_t stream_id () const { return stream_id_; }
+
+ private:
+  friend class Hub;
+  const std::uint32_t stream_id_;
+  bool waits_for_key_ = true;
+  HubStream *stream_ = nullptr;
+  std::size_t index_ = 0;  // in the stream's list
+};
+
+// One push.
+class Publisher {
+ public:
+  Publisher() = default;
+  Publisher(const Publisher &) = delete;
+  Publisher &operator=(const Publisher &) = delete;
+  virtual ~Publisher() = default;
+
+ private:
+  friend class Hub;
+  HubStream *stream_ = nullptr;
+};
+
+class Hub {
+ public:
+  Hub();
+  ~Hub();
+  Hub(const Hub &) = delete;
+  Hub &operator=(const Hub &) = delete;
+
+  // False: another one pushes this name.
+  bool publish (std::string_view name, Publisher &publisher);
+  void unpublish (Publisher &publisher, bool discard = false);
+  void play (std::string_view name, Listener &listener);
+  void leave (Listener &listener);
+
+  // A message of a push. It goes out at flush() at the latest.
+  void message (Publisher &publisher, const rtmp::MediaMessage &message);
+  void flush (Publisher &publisher);
+
+  Publisher *publisher_of (std::string_view name) const;
+  std::vector<Listener *> listeners_of (std::string_view name) const;
+
+  std::size_t pushes () const { return pushes_; }
+  std::size_t listeners () const { return listeners_; }
+
+ private:
+  HubStream &stream_of (std::string_view name);
+  void let_go (HubStream &stream);
+  void welcome (HubStream &stream, Listener &listener);
+  void flush (HubStream &stream);
+
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+  std::unordered_map<std::string, std::unique_ptr<HubStream>, Hash, std::equal_to<>> streams_;
+  std::size_t pushes_ = 0;
+  std::size_t listeners_ = 0;
+};
+
+}  // namespace agora::relay

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One publish or play of a connection. Its number is what the gateway knows it by.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "signaling/protocol/relay-line.hpp"
+#include "signaling/relay/hub.hpp"
+
+namespace agora::relay {
+
+class Connection;
+
+// How much a push may send: a rate, and what it may save up of it. Tiny messages are charged for
+// more than they are, since each costs a write to each listener.
+class PushRate {
+ public:
+  explicit PushRate(std::int64_t now) : at_ms_(now) {}
+
+  // False: more than `kbps` over the window.
+  bool charge (std::size_t bytes, std::uint32_t kbps, std::int64_t now) {
+    const std::int64_t elapsed = std::clamp<std::int64_t>(now - at_ms_, 0, window_ms);
+    at_ms_ = now;
+    // 1 kbit/s is 1/8 byte a millisecond; counted in eighths.
+    used_ = std::max<std::int64_t>(used_ - elapsed * kbps, 0);
+    used_ += 8 * static_cast<std::int64_t>(bytes + message_cost);
+    return used_ <= window_ms * kbps;
+  }
+
+  static constexpr std::int64_t window_ms = 5000;
+  static constexpr std::size_t message_cost = 64;
+
+ private:
+  std::int64_t at_ms_;
+  std::int64_t used_ = 0;
+};
+
+struct MediaSession {
+  MediaSession(Connection &of, std::uint64_t with_number, relay_line::Side which,
+               std::uint32_t on_stream, std::string called)
+      : connection(of),
+        number(with_number),
+        side(which),
+        stream(on_stream),
+        name(std::move(called)) {}
+  virtual ~MediaSession() = default;
+
+  Connection &connection;
+  const std::uint64_t number;
+  const relay_line::Side side;
+  const std::uint32_t stream;  // message stream id
+  const std::string name;
+  bool admitted = false;
+};
+
+struct PushSession final : MediaSession, Publisher {
+  PushSession(Connection &of, std::uint64_t with_number, std::uint32_t on_stream,
+              std::string called, std::int64_t now)
+      : MediaSession(of, with_number, relay_line::Side::push, on_stream, std::move(called)),
+        rate(now),
+        heard_ms(now) {}
+
+  PushRate rate;
+  std::int64_t heard_ms;  // its last message, or when it was admitted
+  std::size_t index = 0;  // among all pushes
+};
+
+struct PlaySession final : MediaSession, Listener {
+  PlaySession(Connection &of, std::uint64_t with_number, std::uint32_t on_stream,
+              std::string called)
+      : MediaSession(of, with_number, relay_line::Side::play, on_stream, std::move(called)),
+        Listener(on_stream) {}
+
+  void send (std::span<const PacketRef> packets) override;
+  void push_began () override;
+  void push_ended (bool discard) override;
+
+  bool paused = false;
+  bool no_audio = false;
+  bool no_video = false;
+};
+
+}  // namespace agora::relay

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a process gives up that reads what strangers write.
+#pragma once
+
+namespace agora::relay {
+
+// As many descriptors as the hard limit allows. Before anything is opened.
+void raise_descriptor_limit ();
+
+// Afterwards the process can open no file, connect nowhere, start nothing; it ends with `parent`,
+// writes no core, and is nobody where it was root. False: the parent has ended already.
+bool enter_sandbox (int parent);
+
+}  // namespace agora::relay

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "signaling/relay/server.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <variant>
+
+#include "agora-config.h"
+
+namespace agora::relay {
+
+namespace {
+
+using relay_line::Level;
+using relay_line::Refusal;
+using relay_line::Side;
+
+constexpr std::size_t read_buffer_bytes = 64 * 1024;
+constexpr int tick_ms = 100;
+constexpr int idle_tick_ms = 1000;  // without connections
+// Connections that one door lets in during one turn.
+constexpr int most_accepted = 64;
+// Questions that the gateway has not answered.
+constexpr std::size_t most_asked = 256;
+// Descriptors that connections may not take: the line, the doors, epoll, and what libraries open.
+constexpr std::size_t kept_descriptors = 16;
+// Strangers are a part of all connections.
+constexpr std::size_t stranger_share = 4;
+
+// A player that takes nothing for so long is gone, or as good as: it may stand still for a minute.
+constexpr unsigned player_timeout_ms = 90'000;
+constexpr int keepalive_idle_s = 30;
+constexpr int keepalive_interval_s = 10;
+// Unsent bytes that the kernel takes for one connection: what it has can't be left out any more.
+constexpr int unsent_bytes = 4096;
+
+void set (int fd, int level, int name, int value) {
+  setsockopt(fd, level, name, &value, sizeof value);
+}
+
+Network network_of (const sockaddr_storage &peer) {
+  Network network;
+  if (peer.ss_family == AF_INET) {
+    const auto &ip = reinterpret_cast<const sockaddr_in &>(peer).sin_addr;
+    network.bytes[10] = network.bytes[11] = 0xff;
+    std::memcpy(network.bytes.data() + 12, &ip, 4);
+  } else if (peer.ss_family == AF_INET6) {
+    const auto &ip = reinterpret_cast<const sockaddr_in6 &>(peer).sin6_addr;
+    std::memcpy(network.bytes.data(), &ip, IN6_IS_ADDR_V4MAPPED(&ip) ? 16 : 8);
+  }
+  return network;
+}
+
+Connection &connection_of (Admission::Place &place) {
+  return *static_cast<Connection *>(place.owner);
+}
+
+std::size_t most_descriptors () {
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  return std::max<std::size_t>(files.rlim_cur, 2 * kept_descriptors);
+}
+
+}  // namespace
+
+// A listening socket.
+class Door final : public Ready {
+ public:
+  Door(Server &server, int fd) : server_(server), fd_(fd), spare_(dup(fd)) {
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    // Accepted sockets inherit all of these.
+    set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive_idle_s);
+    set(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_s);
+    set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, player_timeout_ms);
+    set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent_bytes);
+    server_.poller().add(fd_, EPOLLIN, *this);
+  }
+  ~Door() override {
+    close(fd_);
+    close(spare_);
+  }
+
+  void on_ready (std::uint32_t) override {
+    for (int i = 0; i < most_accepted; i++) {
+      sockaddr_storage peer{};
+      socklen_t size = sizeof peer;
+      const int fd =
+          accept4(fd_, reinterpret_cast<sockaddr *>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) {
+        server_.welcome(fd, network_of(peer));
+        continue;
+      }
+      if (errno == EMFILE || errno == ENFILE) {
+        turn_away();
+        return;
+      }
+      if (errno != EINTR && errno != ECONNABORTED)
+        return;
+    }
+  }
+
+ private:
+  // Out of descriptors, of this process or of the machine. The spare one serves to say so: one that
+  // isn't taken would wait, and wake the loop for ever.
+  void turn_away () {
+    close(spare_);
+    const int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd >= 0)
+      close(fd);
+    spare_ = dup(fd_);
+    server_.counters.refused[static_cast<std::size_t>(Refusal::full)]++;
+  }
+
+  Server &server_;
+  const int fd_;
+  int spare_;
+};
+
+Server::Server(const Sockets &sockets)
+    : line_(
+          poller_, sockets.line, [this] (const relay_line::ToRelay &message) { on_line(message); },
+          [this] { over_ = true; }),
+      read_buffer_(read_buffer_bytes),
+      descriptors_(most_descriptors()) {
+  for (const int fd : sockets.rtmp)
+    doors_.push_back(std::make_unique<Door>(*this, fd));
+  told(relay_line::Configure{});
+  line_.send(relay_line::Ready{AGORA_VERSION});
+}
+
+Server::~Server() {
+  while (!connections_.empty())
+    connections_.begin()->first->end();
+}
+
+void Server::run() {
+  while (!over_) {
+    const bool idle = connections_.empty();
+    poller_.turn(idle ? idle_tick_ms : tick_ms);
+    if (now() >= next_tick_) {
+      next_tick_ = now() + tick_ms;
+      tick();
+    }
+    end_turn();
+  }
+}
+
+void Server::end_turn() {
+  while (!doomed_.empty()) {
+    Connection *next = doomed_.back();
+    doomed_.pop_back();
+    next->end();
+  }
+  buried_.clear();
+  counters.lag_ms = std::max(counters.lag_ms, static_cast<std::uint64_t>(monotonic_ms() - now()));
+}
+
+void Server::tick() {
+  while (auto *place = admission_.overdue(now())) {
+    Connection &late = connection_of(*place);
+    refused(Refusal::deadline, late, "neither published nor played in time");
+    late.end();
+  }
+  const std::int64_t idle_since = now() - limits_.idle_push_ms;
+  for (std::size_t i = pushes_.size(); i-- > 0;) {
+    if (i >= pushes_.size() || pushes_[i]->heard_ms > idle_since)
+      continue;
+    line_.log(Level::info, "RTMP: a push of " + pushes_[i]->connection.address() +
+                               " sent nothing for " + std::to_string(limits_.idle_push_ms) +
+                               " ms; ending it");
+    pushes_[i]->connection.end();
+  }
+  line_.tick(now());
+}
+
+void Server::welcome(int fd, const Network &network) {
+  const Admission::Come come = admission_.ask(network);
+  const Refusal why = come.of_address ? Refusal::address : Refusal::full;
+  if (come.verdict == Admission::Verdict::refused) {
+    close(fd);
+    counters.refused[static_cast<std::size_t>(why)]++;
+    return;
+  }
+  if (come.verdict == Admission::Verdict::welcome_for) {
+    Connection &oldest = connection_of(*come.instead);
+    refused(why, oldest,
+            come.of_address ? "too many connections of its address" : "too many connections");
+    oldest.end();
+  }
+  auto connection = std::make_unique<Connection>(*this, fd);
+  Connection &one = *connection;
+  admission_.come(one.place, network, now());
+  connections_.emplace(&one, std::move(connection));
+  if (!one.start())
+    one.end();
+}
+
+void Server::doom(Connection &connection) {
+  if (!std::exchange(connection.doomed, true))
+    doomed_.push_back(&connection);
+}
+
+void Server::bury(Connection &connection) {
+  std::erase(doomed_, &connection);
+  admission_.go(connection.place);
+  auto found = connections_.find(&connection);
+  buried_.push_back(std::move(found->second));
+  connections_.erase(found);
+}
+
+void Server::refused(Refusal why, const Connection &whose, const std::string &text) {
+  counters.refused[static_cast<std::size_t>(why)]++;
+  line_.log(Level::info, "RTMP: " + whose.address() + " refused: " + text);
+}
+
+bool Server::ask(MediaSession &session, const rtmp::Opened &opened) {
+  relay_line::Ask ask{session.number, session.side, opened.app,
+                      opened.name,    opened.args,  session.connection.address()};
+  sessions_.emplace(session.number, &session);
+  if (asked_.size() >= most_asked) {
+    unasked_.push_back(std::move(ask));
+    return true;
+  }
+  if (!line_.send(ask)) {
+    sessions_.erase(session.number);
+    return false;
+  }
+  asked_.insert(session.number);
+  return true;
+}
+
+void Server::ask_next() {
+  while (!unasked_.empty() && asked_.size() < most_asked) {
+    const relay_line::Ask ask = std::move(unasked_.front());
+    unasked_.pop_front();
+    const auto found = sessions_.find(ask.id);
+    if (found == sessions_.end())
+      continue;
+    MediaSession &session = *found->second;
+    if (line_.send(ask))
+      asked_.insert(ask.id);
+    else
+      session.connection.answer(session, false, "not a name of this server");
+  }
+}
+
+void Server::admitted(MediaSession &session) {
+  if (session.side == Side::play)
+    return;
+  auto &push = static_cast<PushSession &>(session);
+  push.heard_ms = now();
+  push.index = pushes_.size();
+  pushes_.push_back(&push);
+}
+
+void Server::done(MediaSession &session) {
+  if (sessions_.erase(session.number) == 0)
+    return;
+  if (session.admitted && session.side == Side::push) {
+    auto &push = static_cast<PushSession &>(session);
+    pushes_[push.index] = pushes_.back();
+    pushes_[push.index]->index = push.index;
+    pushes_.pop_back();
+  }
+  // One that the gateway was never asked for, it is not told of.
+  const auto waits = std::find_if(unasked_.begin(), unasked_.end(),
+                                  [&] (const auto &each) { return each.id == session.number; });
+  if (waits != unasked_.end()) {
+    unasked_.erase(waits);
+    return;
+  }
+  line_.send(relay_line::Done{session.number, session.side, session.name});
+}
+
+void Server::on_line(const relay_line::ToRelay &message) {
+  std::visit([this] (const auto &each) { told(each); }, message);
+}
+
+void Server::told(const relay_line::Configure &message) {
+  limits_ = message.limits;
+  send_limits_.lag_ms = limits_.listener_lag_ms;
+  // What a push may send in that time, and a frame more.
+  send_limits_.media_bytes =
+      std::size_t{limits_.push_kbps} * limits_.listener_lag_ms / 8 + rtmp_limits_.media_bytes;
+  send_limits_.most_bytes = 2 * send_limits_.media_bytes;
+  const std::size_t most = std::min<std::size_t>(limits_.sessions, descriptors_ - kept_descriptors);
+  admission_.set_limits({most, std::max<std::size_t>(most / stranger_share, 1),
+                         limits_.sessions_per_address, limits_.strangers_per_address,
+                         limits_.opening_ms});
+}
+
+void Server::told(const relay_line::Answer &message) {
+  if (asked_.erase(message.id) == 0)
+    return;
+  const auto found = sessions_.find(message.id);
+  if (found != sessions_.end()) {
+    MediaSession &session = *found->second;
+    if (!message.allow)
+      sessions_.erase(found);
+    session.connection.answer(session, message.allow, message.reason);
+  }
+  ask_next();
+}
+
+void Server::told(const relay_line::Drop &message) {
+  std::vector<Connection *> all;
+  auto matches = [&] (const MediaSession &session) {
+    return message.id == 0 || session.number == message.id;
+  };
+  if (message.side == Side::push) {
+    if (auto *push = static_cast<PushSession *>(hub_.publisher_of(message.stream)))
+      if (matches(*push))
+        all.push_back(&push->connection);
+  } else {
+    for (Listener *each : hub_.listeners_of(message.stream)) {
+      auto *play = static_cast<PlaySession *>(each);
+      if (matches(*play))
+        all.push_back(&play->connection);
+    }
+  }
+  for (Connection *each : all)
+    each->end(true);
+  line_.send(relay_line::Dropped{message.ticket});
+}
+
+void Server::told(const relay_line::Ping &message) {
+  counters.connections = connections_.size();
+  counters.pushes = hub_.pushes();
+  counters.listeners = hub_.listeners();
+  counters.fds = connections_.size() + 2 * doors_.size() + 5;
+  line_.send(relay_line::Pong{message.n, counters});
+  counters.lag_ms = 0;
+}
+
+void Server::told(const relay_line::ListSessions &message) {
+  relay_line::Sessions list{message.n, {}, false};
+  for (const auto &[number, session] : sessions_) {
+    if (!session->admitted)
+      continue;
+    if (list.ids.size() == relay_line::max_ids) {
+      line_.send(list);
+      list.ids.clear();
+    }
+    list.ids.push_back(number);
+  }
+  list.last = true;
+  line_.send(list);
+}
+
+}  // namespace agora::relay

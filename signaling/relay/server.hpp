@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The relay as a whole: listening sockets, connections, the hub, the line to the gateway. Decides
+// nothing: the gateway is asked. One thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "signaling/relay/admission.hpp"
+#include "signaling/relay/connection.hpp"
+#include "signaling/relay/hub.hpp"
+#include "signaling/relay/line.hpp"
+#include "signaling/relay/poller.hpp"
+
+namespace agora::relay {
+
+class Door;
+
+class Server {
+ public:
+  struct Sockets {
+    int line = 3;
+    std::vector<int> rtmp;
+  };
+  explicit Server(const Sockets &sockets);
+  ~Server();
+  Server(const Server &) = delete;
+  Server &operator=(const Server &) = delete;
+
+  // Until the line ends or `stop` is told by a signal.
+  void run ();
+  void stop () { over_ = true; }
+  Poller &poller () { return poller_; }
+
+  // For connections.
+  Hub &hub () { return hub_; }
+  std::int64_t now () const { return poller_.now(); }
+  const relay_line::Limits &limits () const { return limits_; }
+  const SendLimits &send_limits () const { return send_limits_; }
+  const rtmp::Limits &rtmp_limits () const { return rtmp_limits_; }
+  // One buffer for what all of them read.
+  std::span<std::uint8_t> read_buffer () { return read_buffer_; }
+  std::uint64_t next_number () { return ++last_number_; }
+  bool ask (MediaSession &session, const rtmp::Opened &opened);
+  void admitted (MediaSession &session);
+  void done (MediaSession &session);
+  void refused (relay_line::Refusal why, const Connection &whose, const std::string &text);
+  void doom (Connection &connection);
+  void bury (Connection &connection);
+  Admission &admission () { return admission_; }
+  relay_line::Counters counters;
+
+ private:
+  friend class Door;
+  void on_line (const relay_line::ToRelay &message);
+  void told (const relay_line::Configure &message);
+  void told (const relay_line::Answer &message);
+  void told (const relay_line::Drop &message);
+  void told (const relay_line::Ping &message);
+  void told (const relay_line::ListSessions &message);
+  void ask_next ();
+  void welcome (int fd, const Network &network);
+  void tick ();
+  void end_turn ();
+
+  Poller poller_;
+  Line line_;
+  Hub hub_;
+  Admission admission_;
+  relay_line::Limits limits_;
+  SendLimits send_limits_;
+  rtmp::Limits rtmp_limits_;
+  std::vector<std::uint8_t> read_buffer_;
+  const std::size_t descriptors_;  // as many as this process may have
+  std::vector<std::unique_ptr<Door>> doors_;
+  std::unordered_map<Connection *, std::unique_ptr<Connection>> connections_;
+  std::unordered_map<std::uint64_t, MediaSession *> sessions_;
+  std::vector<PushSession *> pushes_;  // admitted ones
+  // Asked and not answered; the others wait their turn.
+  std::unordered_set<std::uint64_t> asked_;
+  std::deque<relay_line::Ask> unasked_;
+  std::vector<Connection *> doomed_;
+  std::vector<std::unique_ptr<Connection>> buried_;
+  std::uint64_t last_number_ = 0;
+  std::int64_t next_tick_ = 0;
+  bool over_ = false;
+};
+
+}  // namespace agora::relay

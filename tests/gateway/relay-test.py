@@ -1,0 +1,451 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""agora-relay alone: who hears what and when, what strangers get, and what of it the gateway is told."""
+
+import os
+import signal
+import socket
+import time
+
+import tap
+from harness import SCALE, wait_until
+from relayrig import DATA, RelayCase, pause, relay_binary
+
+AAC_HEADER = b'\xaf\x00\x11\x88'
+OPUS_HEADER = b'\x90Opus' + b'OpusHead' + bytes(11)
+FRAME_S = 0.02
+
+
+def speak(push, begin, count, stamp=0):
+    """Frames of 20 ms, in time from `begin` on; their timestamps are their times."""
+    for i in range(count):
+        pause(begin + i * FRAME_S - time.monotonic())
+        push.frame(stamp + int(i * FRAME_S * 1000))
+
+
+class Programs(RelayCase):
+    """ffmpeg and GStreamer from one end to the other."""
+
+    def ffmpeg_push(self, url, *codec, seconds=30, video=False):
+        inputs = ['-re', '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000']
+        if video:
+            inputs += ['-re', '-f', 'lavfi', '-i', 'testsrc=size=160x120:rate=25', '-c:v', 'flv', '-g', '25']
+        return self.start('ffmpeg', '-nostdin', '-loglevel', 'error', *inputs,
+                          *(codec or ('-c:a', 'aac', '-b:a', '48k')), '-t', str(seconds), '-f', 'flv', url,
+                          quiet_errors=True)
+
+    def ffmpeg_play(self, url, *more, seconds=1):
+        return self.start('ffmpeg', '-nostdin', '-loglevel', 'error', '-probesize', '2048',
+                          '-analyzeduration', '100000', '-i', url, '-t', str(seconds), *more,
+                          '-f', 'null', '-', quiet_errors=True)
+
+    def test_ffmpeg(self):
+        relay = self.relay()
+        push = self.ffmpeg_push(relay.url + '/voice?a=b&c=d')
+        ask = relay.wait_told('ask', side='push')
+        self.assertEqual((ask['app'], ask['stream'], ask['args'], ask['address']),
+                         ('live', 'voice', 'a=b&c=d', '127.0.0.1'))
+        play = self.ffmpeg_play(relay.url + '/voice')
+        self.assertEqual(play.wait(20), 0)
+        copy = self.ffmpeg_play(relay.url + '/voice', '-c', 'copy')
+        self.assertEqual(copy.wait(20), 0)
+        relay.wait_told('done', side='play')
+        push.terminate()
+        relay.wait_told('done', side='push', id=ask['id'])
+        self.assertEqual(relay.sessions(), [])
+
+    def test_video_beside(self):
+        relay = self.relay()
+        self.ffmpeg_push(relay.url + '/voice', video=True)
+        relay.wait_told('ask', side='push')
+        # It comes between two key frames.
+        pause(1.5)
+        play = self.start('ffmpeg', '-nostdin', '-loglevel', 'error', '-analyzeduration', '3000000', '-i',
+                          relay.url + '/voice', '-t', '2', '-map', '0:a', '-map', '0:v', '-f', 'null', '-',
+                          quiet_errors=True)
+        self.assertEqual(play.wait(20), 0)
+        self.assertEqual(play.output('err'), '')
+
+    def test_elements(self):
+        relay = self.relay()
+        self.launch('audiotestsrc is-live=true ! avenc_aac ! aacparse ! flvmux streamable=true ! '
+                    f'rtmp2sink location={relay.url}/voice', '-q')
+        relay.wait_told('ask', side='push')
+        play = self.launch(f'rtmp2src location={relay.url}/voice num-buffers=50 ! flvdemux ! aacparse ! '
+                           'avdec_aac ! fakesink', '-q')
+        self.assertEqual(play.wait(20), 0)
+
+    def test_ipv6(self):
+        try:
+            relay = self.relay(host='::1')
+        except OSError as error:
+            self.skipTest(f'no IPv6 here: {error}')
+        self.ffmpeg_push(relay.url + '/voice')
+        self.assertEqual(relay.wait_told('ask', side='push')['address'], '::1')
+        self.assertEqual(self.ffmpeg_play(relay.url + '/voice').wait(20), 0)
+
+
+class Hearing(RelayCase):
+    def test_late_joiner(self):
+        for header in (AAC_HEADER, OPUS_HEADER):
+            with self.subTest(header[:5]):
+                relay = self.relay()
+                push = self.push(relay)
+                push.frame(0, header)
+                for stamp in range(0, 1000, 20):
+                    push.frame(stamp)
+                late = self.play(relay)
+                push.frame(1000)
+                late.wait(lambda: len(late.media()) >= 2)
+                (_, first_stamp, first), (_, stamp, _) = late.media()[:2]
+                self.assertEqual(first, header)
+                self.assertEqual((first_stamp, stamp), (980, 1000))
+
+    def test_before_the_push(self):
+        relay = self.relay()
+        early = self.play(relay)
+        self.assertEqual(early.read(0.2).media(), [])
+        push = self.push(relay)
+        push.frame(0, AAC_HEADER)
+        push.frame(20)
+        early.wait(lambda: len(early.media()) == 2)
+        # Gone and back.
+        push.close()
+        relay.wait_told('done', side='push')
+        push = self.push(relay)
+        push.frame(0, AAC_HEADER)
+        push.frame(20)
+        early.wait(lambda: len(early.media()) == 4)
+        self.assertEqual(relay.ping()['listeners'], 1)
+
+    def test_busy_name(self):
+        relay = self.relay()
+        first = self.push(relay)
+        second = self.peer(relay)
+        self.assertEqual(second.open('publish', 'voice'), 'NetStream.Publish.BadName')
+        self.assertTrue(second.closed())
+        # The first one is none the worse.
+        listener = self.play(relay)
+        first.frame(0)
+        listener.wait(lambda: listener.media())
+        done = relay.wait_told('done', side='push')
+        self.assertEqual(done['id'], relay.all_told('ask', side='push')[1]['id'])
+
+    def test_refused(self):
+        relay = self.relay(allow=lambda ask: 'not a URL of this gateway')
+        for call, code in (('publish', 'NetStream.Publish.Denied'), ('play', 'NetStream.Play.Failed')):
+            peer = self.peer(relay)
+            self.assertEqual(peer.open(call, 'voice'), code)
+            self.assertTrue(peer.closed())
+        self.assertEqual(relay.ping()['refused']['denied'], 2)
+        self.assertEqual(relay.all_told('done'), [])
+
+    def test_kick(self):
+        """Nothing is heard of a push 50 ms after the gateway's word, nor by a player that is cut."""
+        relay = self.relay()
+        push, other = self.push(relay), self.push(relay, 'other')
+        listener, cut = self.play(relay), self.play(relay, 'other')
+        for stamp in range(0, 200, 20):
+            push.frame(stamp)
+            other.frame(stamp)
+        listener.wait(lambda: len(listener.media()) == 10)
+        cut.wait(lambda: len(cut.media()) == 10)
+        at = time.monotonic()
+        relay.drop('push', 'voice')
+        self.assertLess(time.monotonic() - at, 0.05 * SCALE)
+        try:
+            for stamp in range(200, 2000, 20):
+                push.frame(stamp)
+        except ConnectionError:
+            pass
+        self.assertTrue(push.closed())
+        self.assertEqual(len(listener.read(0.3).media()), 10)
+        number = relay.all_told('ask', side='play', stream='other')[0]['id']
+        relay.drop('play', 'other', number + 1)
+        self.assertIn(number, relay.sessions())
+        at = time.monotonic()
+        relay.drop('play', 'other', number)
+        self.assertTrue(cut.closed(0.05))
+        relay.wait_told('done', id=number)
+
+    def test_silent_push_ends(self):
+        relay = self.relay(limits={'idle_push_ms': 500})
+        push = self.push(relay)
+        listener = self.play(relay)
+        speak(push, time.monotonic(), 50)
+        self.assertTrue(push.closed(1.5))
+        relay.wait_told('done', side='push')
+        # Who listens stays.
+        self.assertEqual(relay.ping()['listeners'], 1)
+        self.assertEqual(len(listener.read(0.1).media()), 50)
+
+    def test_bit_rate(self):
+        relay = self.relay(limits={'push_kbps': 256})
+        push = self.push(relay)
+        with self.assertRaises(ConnectionError):
+            for stamp in range(0, 60000, 20):  # 1.2 Mbit/s if it were in time, and it comes faster
+                push.frame(stamp, b'\xaf\x01' + bytes(3000))
+        counters = wait_until(lambda: (now := relay.ping())['refused']['rate'] and now)
+        self.assertLess(counters['bytes_in'], 256_000 / 8 * 5 * 3)
+        # As much as it may is let through.
+        good = self.push(relay)
+        speak(good, time.monotonic(), 50)
+        self.assertEqual(relay.ping()['pushes'], 1)
+
+
+class Freeze(RelayCase):
+    SECONDS = float(os.environ.get('AGORA_FREEZE_SECONDS', '8'))
+
+    def test_frozen_listener(self):
+        """One that stood still is on time again within a second, and others never noticed."""
+        relay = self.relay()
+        push = self.push(relay)
+        push.frame(0, AAC_HEADER)
+        # So that what its own kernel keeps is little of it.
+        frozen = self.play(relay, receive_buffer=4096)
+        awake = self.play(relay)
+        begin = time.monotonic()
+        count = int((self.SECONDS + 3) / FRAME_S)
+        sent = 0
+        while sent < count:
+            pause(begin + sent * FRAME_S - time.monotonic())
+            # 24 kbit/s of frames, as a voice has; bigger ones fill the kernel sooner.
+            push.frame(int(sent * FRAME_S * 1000), b'\xaf\x01' + bytes(240))
+            sent += 1
+            awake.read()
+            if time.monotonic() - begin > self.SECONDS + 1:
+                frozen.read()
+        awake.read(0.1)
+        frozen.read(0.1)
+
+        def lateness(peer):
+            # Of each frame: when it came, and how much later than it was sent.
+            return [(at - begin, at - begin - stamp / 1000) for at, stamp, body in peer.media()[1:]]
+        self.assertLess(max(late for _, late in lateness(awake)), 0.5 * SCALE)
+        self.assertEqual(len(awake.media()), count + 1)
+        late = [late for at, late in lateness(frozen) if at > self.SECONDS + 2]
+        self.assertGreater(len(late), 20)
+        self.assertLess(max(late), 0.2 * SCALE)
+        dropped = relay.ping()['dropped_frames']
+        self.assertGreater(dropped, 0)
+        self.assertEqual(len(frozen.media()) + dropped, count + 1)
+        # What it got is whole, in order.
+        stamps = [stamp for _, stamp, _ in frozen.media()[1:]]
+        self.assertEqual(stamps, sorted(stamps))
+
+
+class Strangers(RelayCase):
+    def witness(self, relay):
+        """A push and a listener; what it returns checks that all of it was heard."""
+        push = self.push(relay, 'witness')
+        listener = self.play(relay, 'witness')
+        sent = []
+
+        def beat(count=25):
+            worst = 0.0
+            for _ in range(count):
+                push.frame(20 * len(sent))
+                sent.append(time.monotonic())
+                listener.wait(lambda: len(listener.media()) == len(sent))
+                worst = max(worst, time.monotonic() - sent[-1])
+            return worst
+        return beat
+
+    def raw(self, relay, data=b'', **keywords):
+        peer = self.peer(relay, **keywords)
+        if data:
+            peer.send(data)
+        return peer
+
+    def test_order(self):
+        """37 bytes: metadata before connect."""
+        relay = self.relay()
+        beat = self.witness(relay)
+        for name in ('onMetaData', '@setDataFrame'):
+            for _ in range(20):
+                peer = self.peer(relay).greet()
+                try:
+                    peer.send(peer.message(DATA, b'\2\0' + bytes([len(name)]) + name.encode(), channel=3))
+                except ConnectionError:
+                    pass
+                self.assertTrue(peer.closed())
+        self.assertLess(beat(), 0.1 * SCALE)
+        self.assertEqual(relay.ping()['refused']['protocol'], 40)
+        self.assertTrue(relay.running())
+
+    def test_depth(self):
+        relay = self.relay()
+        beat = self.witness(relay)
+        peer = self.peer(relay).greet()
+        deep = b'\2\0\7connect' + b'\0' + bytes(8) + b'\3\0\1a' * 10000
+        peer.send(peer.message(20, deep))
+        self.assertTrue(peer.closed())
+        self.assertLess(beat(), 0.1 * SCALE)
+
+    def test_long_message(self):
+        """A long message that never ends holds next to nothing, and not for ever."""
+        relay = self.relay(limits={'opening_ms': 1500})
+        before = relay.memory()
+        peers = []
+        for _ in range(50):
+            peer = self.peer(relay).greet()
+            head = bytes([3, 0, 0, 0]) + (0xfffff0).to_bytes(3, 'big') + bytes([20]) + bytes(4)
+            try:
+                peer.send(head + bytes(60000))
+            except ConnectionError:
+                pass
+            peers.append(peer)
+        self.assertLess(relay.memory() - before, 50 * 64 * 1024)
+        wait_until(lambda: relay.ping()['connections'] == 0, 5)
+        for peer in peers:
+            self.assertTrue(peer.closed())
+
+    def test_deadline(self):
+        """Each step before a push or play has its time; the whole has one, too."""
+        relay = self.relay(limits={'opening_ms': 800})
+        peers = [self.raw(relay), self.raw(relay, b'\3' + bytes(100)), self.peer(relay).greet(),
+                 self.peer(relay).greet().connect()]
+        slow = self.raw(relay, b'\3')
+        at = time.monotonic()
+        try:
+            while time.monotonic() - at < 5:
+                slow.send(b'\0')
+                pause(0.05)
+        except ConnectionError:
+            pass
+        self.assertLess(time.monotonic() - at, 2 * SCALE)
+        for peer in peers:
+            self.assertTrue(peer.closed(1))
+        self.assertEqual(relay.ping()['refused']['deadline'], 5)
+
+    def test_many_of_one_address(self):
+        relay = self.relay(limits={'strangers_per_address': 20, 'sessions_per_address': 50})
+        beat = self.witness(relay)
+        peers = [self.raw(relay) for _ in range(200)]
+        wait_until(lambda: relay.ping()['refused']['address'] >= 180, 5)
+        self.assertLessEqual(relay.ping()['connections'], 22)
+        # The newest are there; another one comes in all the same.
+        self.assertFalse(peers[-1].closed(0.1))
+        self.assertTrue(peers[0].closed())
+        self.assertLess(beat(), 0.1 * SCALE)
+        self.play(relay, 'witness')
+        # Sessions have a bound, too. Of another address nobody is refused.
+        for _ in range(47):
+            self.play(relay, 'witness')
+        self.assertEqual(relay.ping()['listeners'], 49)
+        wait_until(lambda: relay.ping()['connections'] == 50)
+        self.assertTrue(self.raw(relay).closed())
+        self.assertEqual(self.peer(relay, source='127.0.0.2').open('play', 'witness'), 'NetStream.Play.Start')
+
+    def test_out_of_descriptors(self):
+        """Full is said, at once, and room that is made is used."""
+        relay = self.relay(wrap=('prlimit', '--nofile=64:64'))
+        beat = self.witness(relay)
+        listeners = []
+        for i in range(60):
+            peer = self.peer(relay)
+            listeners.append(peer)
+            try:
+                peer.open('play', 'witness')
+            except (ConnectionError, AssertionError):
+                break
+        self.assertGreater(i, 30)
+        self.assertLess(beat(), 0.1 * SCALE)
+        at = time.monotonic()
+        for _ in range(20):
+            self.assertTrue(self.raw(relay).closed())
+        self.assertLess(time.monotonic() - at, 2 * SCALE)
+        self.assertGreaterEqual(relay.ping()['refused']['full'], 20)
+        self.assertLessEqual(relay.descriptors(), 64)
+        used = relay.cpu()
+        pause(0.5)
+        self.assertLess(relay.cpu() - used, 0.2)
+        for peer in listeners[:5]:
+            peer.close()
+        wait_until(lambda: relay.ping()['connections'] < 48)
+        self.play(relay, 'witness')
+
+    def test_really_out_of_descriptors(self):
+        """Where the bound in all doesn't help: each one more is taken by the spare descriptor, and closed."""
+        # So many that somebody else left open.
+        relay = self.relay(wrap=('prlimit', '--nofile=64:64'), env={'RELAY_SPOIL': '45'})
+        beat = self.witness(relay)
+        peers = [self.raw(relay) for _ in range(40)]
+        self.assertGreater(sum(peer.closed(0.2) for peer in peers), 10)
+        self.assertEqual(relay.descriptors(), 64)
+        self.assertLess(beat(), 0.1 * SCALE)
+        self.assertGreaterEqual(relay.ping()['refused']['full'], 10)
+        used = relay.cpu()
+        pause(0.5)
+        self.assertLess(relay.cpu() - used, 0.2)
+
+    def test_idle_crowd(self):
+        """Thousands that say nothing, of many addresses."""
+        relay = self.relay()
+        beat = self.witness(relay)
+        crowd = []
+        for i in range(3000):
+            client = socket.socket()
+            client.bind((f'127.0.{1 + i // 250}.1', 0))
+            client.connect(('127.0.0.1', relay.port))
+            crowd.append(client)
+            if i % 100 == 0:
+                self.assertLess(beat(1), 0.1 * SCALE)
+        self.assertLess(beat(), 0.1 * SCALE)
+        memory = relay.memory()
+        self.assertLess(memory, 64 << 20)
+        for client in crowd:
+            client.close()
+
+
+class Line(RelayCase):
+    def test_slow_gateway(self):
+        """Questions that nobody answers hold up nothing else, and end with their time."""
+        waiting = []
+        relay = self.relay(limits={'opening_ms': 1000, 'strangers_per_address': 4096},
+                           allow=lambda ask: True if 'witness' in ask['stream'] else waiting.append(ask))
+        push = self.push(relay, 'witness')
+        peers = []
+        for i in range(300):
+            peer = self.peer(relay)
+            peer.greet().connect()
+            peer.send(peer.command('play', 3, None, f'other{i}', stream=1))
+            peers.append(peer)
+            push.frame(20 * i)
+        self.assertLessEqual(len(waiting), 256)
+        wait_until(lambda: relay.ping()['connections'] == 1, 5)
+        for ask in waiting:
+            relay.say(op='answer', id=ask['id'], allow=True, reason='')
+        self.assertTrue(all(peer.closed() for peer in peers))
+        self.assertEqual(len(relay.all_told('done')), len(waiting))
+        self.play(relay, 'witness')
+
+    def test_end_with_the_line(self):
+        relay = self.relay()
+        push = self.push(relay)
+        relay.line.shutdown(socket.SHUT_RDWR)
+        self.assertEqual(relay.wait(2), 0)
+        self.assertTrue(push.closed())
+
+    def test_end_by_signal(self):
+        relay = self.relay()
+        self.push(relay)
+        relay.signal(signal.SIGTERM)
+        self.assertEqual(relay.wait(2), 0)
+
+    def test_alone(self):
+        told = self.start(relay_binary(), quiet_errors=True)
+        self.assertEqual(told.wait(5), 2)
+        self.assertIn('started by agora-gateway', told.output('err'))
+
+    def test_nothing_to_open(self):
+        relay = self.relay()
+        status = open(f'/proc/{relay.pid}/status', encoding='utf-8').read()
+        self.assertIn('NoNewPrivs:\t1', status)
+        if os.environ.get('AGORA_SANITIZE', 'none') == 'none':
+            if os.geteuid() == 0:
+                self.assertIn('Uid:\t65534\t65534\t65534\t65534', status)
+            self.assertIn('Seccomp:\t2', status)
+
+
+if __name__ == '__main__':
+    tap.main()
