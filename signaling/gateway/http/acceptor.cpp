@@ -4,18 +4,22 @@
 
 #include <glib-unix.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <list>
 #include <map>
 #include <mutex>
 #include <string_view>
 #include <utility>
 
 #include "signaling/gateway/http/http.hpp"
+#include "signaling/gateway/http/linger.hpp"
+#include "signaling/gateway/http/tls-stream.hpp"
 #include "signaling/support/network.hpp"
 #include "signaling/support/timer-queue.hpp"
 
@@ -23,16 +27,22 @@ namespace agora::gateway {
 
 namespace {
 
+// Time from accepting a connection to the end of its TLS handshake.
+constexpr unsigned handshake_s = 10;
 // Time from accepting a connection to its whole request, TLS handshake included. The answer may
 // take longer, but not stand still for so long. There is one request a connection: libsoup closes
 // those that don't come from its own listener after the first.
 constexpr unsigned request_s = 30;
 // At a time, so that members' messages are served in between.
 constexpr int most_looked_at = 64;
+// The same, where each look may be the arithmetic of a handshake.
+constexpr int most_handshakes_at_once = 8;
 // The kernel's queue has to be emptied faster than a storm of reconnecting members fills it:
 // whoever finds it full tries again only after a second.
 constexpr int most_at_once = 512;
 constexpr unsigned out_of_files_ms = 200;
+// Descriptors that no connection gets: for webhooks, files, the media server.
+constexpr rlim_t most_reserved = 64;
 constexpr const char *socket_key = "agora-socket";
 constexpr const char *connection_key = "agora-connection";
 
@@ -61,23 +71,27 @@ bool watch (int epoll, int fd) {
 }  // namespace
 
 struct Acceptor::Book {
-  // A connection may end on the thread that did its TLS handshake.
+  // Guards all of it: libsoup may give up its last reference to a connection on any thread.
   std::mutex lock;
   std::map<std::string, unsigned> counts;  // by networks
   TimerQueue<Connection *> ends;
+  std::list<Connection *> strangers;  // the oldest first
 };
 
 // What goes with an accepted socket.
 struct Acceptor::Connection {
-  Connection(std::shared_ptr<Book> kept, std::string from)
+  Connection(std::shared_ptr<Book> kept, std::string from, GSocket *of)
       : book(std::move(kept)), network(std::move(from)) {
-    g_weak_ref_init(&socket, nullptr);
+    g_weak_ref_init(&socket, of);
+    const std::lock_guard guard(book->lock);
+    place = book->strangers.insert(book->strangers.end(), this);
   }
   ~Connection() {
     {
       const std::lock_guard guard(book->lock);
-      if (limited)
-        book->ends.cancel(this);
+      book->ends.cancel(this);
+      if (stranger)
+        book->strangers.erase(place);
       auto found = book->counts.find(network);
       if (--found->second == 0)
         book->counts.erase(found);
@@ -93,15 +107,19 @@ struct Acceptor::Connection {
 
   const std::shared_ptr<Book> book;
   const std::string network;
-  bool limited = false;
-  GWeakRef socket{};  // once it is limited
+  const std::int64_t since = g_get_monotonic_time();
+  bool stranger = true;
+  std::list<Connection *>::iterator place;
+  GWeakRef socket{};
 };
 
-Acceptor::Acceptor(SoupServer *server, GSocket *socket, GTlsCertificate *certificate,
-                   unsigned connections_per_address, Opener opener)
+Acceptor::Acceptor(SoupServer *server, GSocket *socket, TlsIdentity::Ptr identity, Bounds bounds,
+                   Opener opener)
     : server_(share(server)),
       socket_(share(socket)),
-      connections_per_address_(connections_per_address),
+      identity_(std::move(identity)),
+      tls_(identity_ != nullptr),
+      bounds_(bounds),
       opener_(std::move(opener)),
       book_(std::make_shared<Book>()),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
@@ -109,8 +127,6 @@ Acceptor::Acceptor(SoupServer *server, GSocket *socket, GTlsCertificate *certifi
       again_([this] { start(); }) {
   if (epoll_ < 0)
     g_error("epoll_create1: %s", g_strerror(errno));
-  if (certificate != nullptr)
-    certificate_ = share(certificate);
   auto *on_request_read =
       +[] (SoupServer *, SoupServerMessage *message, gpointer) { release(socket_of(message)); };
   g_signal_connect(server, "request-read", G_CALLBACK(on_request_read), nullptr);
@@ -135,19 +151,20 @@ void Acceptor::stop() {
   ready_.reset();
   again_.stop();
   end_.stop();
-  silent_.clear();
+  waiting_.clear();
   g_socket_close(socket_.get(), nullptr);
 }
 
 gboolean Acceptor::on_ready(gint, GIOCondition, gpointer data) {
   auto *self = static_cast<Acceptor *>(data);
   std::array<epoll_event, most_looked_at> events{};
-  const int count = epoll_wait(self->epoll_, events.data(), events.size(), 0);
+  const int most = self->tls_ ? most_handshakes_at_once : most_looked_at;
+  const int count = epoll_wait(self->epoll_, events.data(), most, 0);
   for (int i = 0; i < count; i++) {
     const int fd = events[static_cast<std::size_t>(i)].data.fd;
     if (fd == g_socket_get_fd(self->socket_.get()))
       self->accept();
-    else if (self->silent_.contains(fd))
+    else if (self->waiting_.contains(fd))
       self->look(self->forget(fd));
   }
   return G_SOURCE_CONTINUE;
@@ -159,12 +176,12 @@ void Acceptor::accept() {
     g_autoptr(GError) error = nullptr;
     ObjectPtr<GSocket> socket(g_socket_accept(socket_.get(), nullptr, &error));
     if (socket) {
-      if (!count_in(socket.get()))
+      if (!make_room(g_socket_get_fd(socket.get())) || !count_in(socket.get()))
         continue;
-      if (i < most_looked_at)
-        look(std::move(socket));
+      if (i < most_looked_at && !tls_)
+        look({std::move(socket), nullptr});
       else
-        wait(std::move(socket));
+        wait({std::move(socket), nullptr});
       continue;
     }
     if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK) &&
@@ -177,6 +194,45 @@ void Acceptor::accept() {
   }
 }
 
+// For a connection whose descriptor is `fd`: it has the lowest number that was free. False: there is
+// no room.
+bool Acceptor::make_room(int fd) {
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  const rlim_t reserve = std::min(most_reserved, files.rlim_cur / 4);
+  const auto above = static_cast<rlim_t>(fd) + reserve;
+  const bool scarce = above >= files.rlim_cur;
+  ObjectPtr<GSocket> oldest;  // released after the lock, which ~Connection() takes
+  {
+    const std::lock_guard guard(book_->lock);
+    if (!scarce && book_->strangers.size() < bounds_.strangers)
+      return true;
+    if (!book_->strangers.empty()) {
+      auto *connection = book_->strangers.front();
+      book_->strangers.pop_front();
+      connection->stranger = false;
+      oldest.reset(static_cast<GSocket *>(g_weak_ref_get(&connection->socket)));
+    }
+  }
+  if (scarce)
+    g_warning("Out of file descriptors: of %" G_GUINT64_FORMAT
+              " at most %" G_GUINT64_FORMAT
+              " are for connections. For a new one, the oldest that has not joined is closed",
+              static_cast<guint64>(files.rlim_cur), static_cast<guint64>(files.rlim_cur - reserve));
+  else
+    g_warning("%u connections have not joined: for a new one, the oldest is closed",
+              bounds_.strangers);
+  if (oldest) {
+    const int old = g_socket_get_fd(oldest.get());
+    shutdown(old, SHUT_RDWR);
+    // What libsoup has, it closes when it reads the end.
+    if (waiting_.contains(old))
+      forget(old);
+  }
+  // The reserve lends some, for as long as that takes.
+  return oldest && static_cast<rlim_t>(fd) + reserve / 2 < files.rlim_cur;
+}
+
 // Whether there is room for it.
 bool Acceptor::count_in(GSocket *socket) {
   const auto address = peer_address(socket);
@@ -187,69 +243,89 @@ bool Acceptor::count_in(GSocket *socket) {
   {
     const std::lock_guard guard(book_->lock);
     auto &count = book_->counts[network];
-    if (count >= connections_per_address_)
+    if (count >= bounds_.per_address)
       return false;
     count++;
   }
   g_object_set_data_full(G_OBJECT(socket), connection_key,
-                         new Connection(book_, std::move(network)),
+                         new Connection(book_, std::move(network), socket),
                          [] (gpointer data) { delete static_cast<Connection *>(data); });
   g_socket_set_timeout(socket, request_s);
   return true;
 }
 
 // Closes what is no HTTP at once: libsoup would wait for a whole request until the deadline.
-void Acceptor::look(ObjectPtr<GSocket> socket) {
-  // TLS itself refuses what is no TLS.
-  if (certificate_)
-    return serve(socket.get());
-  const int fd = g_socket_get_fd(socket.get());
+void Acceptor::look(Waiting waiting) {
+  if (tls_)
+    return look_at_handshake(std::move(waiting));
+  auto *socket = waiting.socket.get();
+  const int fd = g_socket_get_fd(socket);
   char begin[4096];
   const auto size = recv(fd, begin, sizeof begin, MSG_PEEK | MSG_DONTWAIT);
   const std::string_view seen(begin, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
   if (size > 0 && may_be_http(seen)) {
-    if (!opener_ || !opener_(socket.get(), seen))
-      serve(socket.get());
+    if (!opener_ || !opener_(socket, seen))
+      serve(socket, nullptr);
   } else if (size > 0) {
     g_info("Closed a connection that began with something else than HTTP");
     // Unread data would turn the close into a reset.
     recv(fd, begin, sizeof begin, MSG_DONTWAIT);
   } else if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
-    wait(std::move(socket));
+    wait(std::move(waiting));
   }
 }
 
-// Waits for the first bytes, until the deadline.
-void Acceptor::wait(ObjectPtr<GSocket> socket) {
-  const int fd = g_socket_get_fd(socket.get());
+void Acceptor::look_at_handshake(Waiting waiting) {
+  auto *socket = waiting.socket.get();
+  if (!waiting.tls)
+    waiting.tls = tls_stream_new(socket, identity_);
+  switch (tls_stream_handshake(waiting.tls.get())) {
+    case TlsStep::more:
+      return wait(std::move(waiting));
+    case TlsStep::established:
+      return serve(socket, waiting.tls.get());
+    case TlsStep::failed:
+      const auto reason = tls_stream_reason(waiting.tls.get());
+      g_info("A TLS handshake failed: %s", reason.empty() ? "the peer went away" : reason.c_str());
+      // So that the alert arrives.
+      linger(g_socket_get_fd(socket));
+      return;
+  }
+}
+
+// Waits for the next bytes, until the deadline.
+void Acceptor::wait(Waiting waiting) {
+  const int fd = g_socket_get_fd(waiting.socket.get());
   if (!watch(epoll_, fd))
     return;
-  limit(socket.get());
-  silent_[fd] = std::move(socket);
+  limit(waiting.socket.get(), tls_ ? handshake_s : request_s);
+  waiting_[fd] = std::move(waiting);
 }
 
-ObjectPtr<GSocket> Acceptor::forget(int fd) {
+Acceptor::Waiting Acceptor::forget(int fd) {
   epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
-  return std::move(silent_.extract(fd).mapped());
+  return std::move(waiting_.extract(fd).mapped());
 }
 
-// Sets the deadline once for each connection: further bytes don't move it.
-void Acceptor::limit(GSocket *socket) {
+// From when it was accepted: further bytes don't move the deadline.
+void Acceptor::limit(GSocket *socket, unsigned seconds) {
   auto *connection = Connection::of(socket);
-  if (std::exchange(connection->limited, true))
-    return;
-  g_weak_ref_set(&connection->socket, socket);
   const std::lock_guard guard(book_->lock);
-  book_->ends.set(connection, g_get_monotonic_time() + std::int64_t{G_USEC_PER_SEC} * request_s);
+  book_->ends.set(connection, connection->since + std::int64_t{G_USEC_PER_SEC} * seconds);
   end_.at(*book_->ends.next());
 }
 
 void Acceptor::release(GSocket *socket) {
   auto *connection = Connection::of(socket);
-  if (!connection->limited)
-    return;
   const std::lock_guard guard(connection->book->lock);
   connection->book->ends.cancel(connection);
+}
+
+void Acceptor::admit(GSocket *socket) {
+  auto *connection = Connection::of(socket);
+  const std::lock_guard guard(connection->book->lock);
+  if (std::exchange(connection->stranger, false))
+    connection->book->strangers.erase(connection->place);
 }
 
 // Shuts down the connections whose deadline has passed; we or libsoup then read the end.
@@ -270,19 +346,21 @@ void Acceptor::end_slow() {
     end_.at(*next);
 }
 
-void Acceptor::serve(GSocket *socket) {
+// `stream`: with TLS; null without.
+void Acceptor::serve(GSocket *socket, GIOStream *stream) {
   ObjectPtr<GSocketAddress> remote(g_socket_get_remote_address(socket, nullptr));
   ObjectPtr<GSocketAddress> local(g_socket_get_local_address(socket, nullptr));
   if (!remote || !local)
     return;
-  limit(socket);
+  limit(socket, request_s);
   g_object_set_data_full(G_OBJECT(remote.get()), socket_key, g_object_ref(socket), g_object_unref);
-  ObjectPtr<GIOStream> stream(G_IO_STREAM(g_socket_connection_factory_create_connection(socket)));
+  ObjectPtr<GIOStream> plain;
+  if (stream == nullptr) {
+    plain.reset(G_IO_STREAM(g_socket_connection_factory_create_connection(socket)));
+    stream = plain.get();
+  }
   g_autoptr(GError) error = nullptr;
-  if (certificate_)
-    stream.reset(g_tls_server_connection_new(stream.get(), certificate_.get(), &error));
-  if (!stream ||
-      !soup_server_accept_iostream(server_.get(), stream.get(), local.get(), remote.get(), &error))
+  if (!soup_server_accept_iostream(server_.get(), stream, local.get(), remote.get(), &error))
     g_warning("Could not serve a connection: %s", error->message);
 }
 
