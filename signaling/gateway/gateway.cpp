@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "signaling/gateway/http/acceptor.hpp"
 #include "signaling/gateway/http/http.hpp"
 #include "signaling/gateway/media/external-server.hpp"
 #include "signaling/gateway/media/nginx-server.hpp"
@@ -205,10 +206,21 @@ void Gateway::received(SessionId id, std::string_view text) {
   metrics_.received(text.size());
   auto message = protocol::decode_client(
       text, protocol::DecodeLimits{options_.frames.bytes, options_.frames.depth});
-  if (auto *error = std::get_if<protocol::DecodeError>(&message))
+  if (auto *error = std::get_if<protocol::DecodeError>(&message)) {
     run(book_->malformed(id, *error, now()));
-  else
-    run(book_->received(id, std::get<protocol::ClientMessage>(message), now()));
+    return;
+  }
+  const auto &asked = std::get<protocol::ClientMessage>(message);
+  run(book_->received(id, asked, now()));
+  if (std::holds_alternative<protocol::Join>(asked.request))
+    admit(id);
+}
+
+// Who has joined makes room for nobody any more.
+void Gateway::admit(SessionId id) {
+  const auto found = sockets_.find(id);
+  if (found != sockets_.end() && book_->joined(id))
+    Acceptor::admit(found->second->socket());
 }
 
 void Gateway::closed(SessionId id) {

@@ -56,6 +56,7 @@ class Gateway : public FrontHandler {
   std::string open (const Options &options);
   void received (SessionId id, std::string_view text);
   void closed (SessionId id);
+  void admit (SessionId id);
   void admit (const HookRequest &request, MediaServer::Reply reply);
   void ended (const HookRequest &request);
   void run (const Commands &commands, std::function<void()> done);

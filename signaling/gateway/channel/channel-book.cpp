@@ -64,6 +64,11 @@ Commands ChannelBook::connected(SessionId id, std::string_view address, std::str
   return std::move(step.out);
 }
 
+bool ChannelBook::joined(SessionId id) const {
+  const auto found = sessions_.find(id);
+  return found != sessions_.end() && found->second->member != nullptr;
+}
+
 Commands ChannelBook::received(SessionId id, const protocol::ClientMessage &message, Now now) {
   Step step{now, {}};
   Session *from = session(id);

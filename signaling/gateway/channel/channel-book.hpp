@@ -177,6 +177,8 @@ class ChannelBook {
   // Tells every member to move on, closes every socket, lets none in any more.
   Commands close_all (Now now);
 
+  // Whether its member is in a channel.
+  bool joined (SessionId session) const;
   bool serves (std::string_view app_id) const { return config_.apps.contains(app_id); }
   std::vector<ChannelInfo> channels (std::string_view app_id) const;
   // Nothing: no such channel.

@@ -44,30 +44,47 @@ void refuse_page (SoupServerMessage *message) {
 
 }  // namespace
 
+std::variant<TlsIdentity::Ptr, std::string> Front::read_identity(const Options &options) {
+  if (options.tls_certificate.empty())
+    return TlsIdentity::Ptr();
+  const std::string where =
+      "--tls-certificate=" + options.tls_certificate + " --tls-key=" + options.tls_key + ": ";
+  std::string pem[2];
+  const std::string files[] = {options.tls_certificate, options.tls_key};
+  for (std::size_t i = 0; i < 2; i++) {
+    g_autofree char *text = nullptr;
+    gsize size = 0;
+    g_autoptr(GError) error = nullptr;
+    if (!g_file_get_contents(files[i].c_str(), &text, &size, &error))
+      return where + error->message;
+    pem[i].assign(text, size);
+  }
+  auto made = TlsIdentity::make(pem[0], pem[1]);
+  if (auto *problem = std::get_if<std::string>(&made))
+    return where + *problem;
+  return std::get<0>(std::move(made));
+}
+
 std::variant<std::unique_ptr<Front>, std::string> Front::make(const Options &options,
                                                               FrontHandler &handler) {
   auto front = std::unique_ptr<Front>(new Front(options, handler));
   front->server_.reset(
       soup_server_new("server-header", "agora-gateway ", "raw-paths", TRUE, nullptr));
   g_autoptr(GError) error = nullptr;
-  ObjectPtr<GTlsCertificate> certificate;
-  if (front->tls()) {
-    certificate.reset(g_tls_certificate_new_from_files(options.tls_certificate.c_str(),
-                                                       options.tls_key.c_str(), &error));
-    if (!certificate)
-      return "--tls-certificate=" + options.tls_certificate + " --tls-key=" + options.tls_key +
-             ": " + error->message;
-  }
+  auto identity = read_identity(options);
+  if (auto *problem = std::get_if<std::string>(&identity))
+    return *problem;
   auto socket = listen_tcp(options.listen, &error);
   if (!socket)
     return "--listen=" + to_string(options.listen) + ": " + error->message;
   front->endpoint_ = {options.listen.address, port_of(socket.get())};
-  front->acceptor_ =
-      std::make_unique<Acceptor>(front->server_.get(), socket.get(), certificate.get(),
-                                 options.limits.sockets_per_address + spare_connections,
-                                 [self = front.get()] (GSocket *client, std::string_view begin) {
-                                   return self->take(client, begin);
-                                 });
+  front->acceptor_ = std::make_unique<Acceptor>(
+      front->server_.get(), socket.get(), std::move(std::get<0>(identity)),
+      Acceptor::Bounds{options.limits.sockets_per_address + spare_connections,
+                       options.waiting_sockets},
+      [self = front.get()] (GSocket *client, std::string_view begin) {
+        return self->take(client, begin);
+      });
   return front;
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "signaling/gateway/front/readiness.hpp"
@@ -46,12 +47,16 @@ class Front {
   // Listens, but serves only after start(); an error is a sentence for the operator.
   static std::variant<std::unique_ptr<Front>, std::string> make (const Options &options,
                                                                  FrontHandler &handler);
+  // Null without TLS; or a sentence that says what is wrong.
+  static std::variant<TlsIdentity::Ptr, std::string> read_identity (const Options &options);
   ~Front();
   Front(const Front &) = delete;
   Front &operator=(const Front &) = delete;
 
   void start ();
   void stop ();
+  // Another certificate, for connections from now on.
+  void set_identity (TlsIdentity::Ptr identity) { acceptor_->set_identity(std::move(identity)); }
   // As operators reach it, without a path: for the ready line.
   std::string http_url () const;
   std::string ws_url () const;

@@ -47,6 +47,7 @@ class MemberSocket {
   void send (const TextFrame &frame);
   // After the frames sent before. `closed` follows within two seconds, whatever the peer does.
   void close (unsigned short code, const std::string &reason);
+  GSocket *socket () const { return socket_.get(); }
   std::size_t queued_bytes () const { return queued_; }
 
  private:

@@ -19,7 +19,6 @@
 
 #include "signaling/gateway/http/http.hpp"
 #include "signaling/gateway/http/linger.hpp"
-#include "signaling/gateway/http/tls-stream.hpp"
 #include "signaling/support/network.hpp"
 #include "signaling/support/timer-queue.hpp"
 
@@ -76,6 +75,7 @@ struct Acceptor::Book {
   std::map<std::string, unsigned> counts;  // by networks
   TimerQueue<Connection *> ends;
   std::list<Connection *> strangers;  // the oldest first
+  std::size_t open = 0;
 };
 
 // What goes with an accepted socket.
@@ -85,10 +85,12 @@ struct Acceptor::Connection {
     g_weak_ref_init(&socket, of);
     const std::lock_guard guard(book->lock);
     place = book->strangers.insert(book->strangers.end(), this);
+    book->open++;
   }
   ~Connection() {
     {
       const std::lock_guard guard(book->lock);
+      book->open--;
       book->ends.cancel(this);
       if (stranger)
         book->strangers.erase(place);
@@ -176,12 +178,16 @@ void Acceptor::accept() {
     g_autoptr(GError) error = nullptr;
     ObjectPtr<GSocket> socket(g_socket_accept(socket_.get(), nullptr, &error));
     if (socket) {
-      if (!make_room(g_socket_get_fd(socket.get())) || !count_in(socket.get()))
-        continue;
-      if (i < most_looked_at && !tls_)
-        look({std::move(socket), nullptr});
-      else
-        wait({std::move(socket), nullptr});
+      const auto room = make_room(g_socket_get_fd(socket.get()));
+      if (room != Room::none && count_in(socket.get())) {
+        if (i < most_looked_at && !tls_)
+          look({std::move(socket), nullptr});
+        else
+          wait({std::move(socket), nullptr});
+      }
+      // Those that made room end in the next turn of the loop: it goes on here in the one after.
+      if (room != Room::free)
+        return;
       continue;
     }
     if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK) &&
@@ -194,19 +200,22 @@ void Acceptor::accept() {
   }
 }
 
-// For a connection whose descriptor is `fd`: it has the lowest number that was free. False: there is
-// no room.
-bool Acceptor::make_room(int fd) {
+// For a connection whose descriptor is `fd`: it has the lowest number that was free.
+Acceptor::Room Acceptor::make_room(int fd) {
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   const rlim_t reserve = std::min(most_reserved, files.rlim_cur / 4);
-  const auto above = static_cast<rlim_t>(fd) + reserve;
-  const bool scarce = above >= files.rlim_cur;
+  bool scarce = false;
   ObjectPtr<GSocket> oldest;  // released after the lock, which ~Connection() takes
   {
     const std::lock_guard guard(book_->lock);
+    // That this number was the lowest one tells that all below are in use, and so how many
+    // connections there is room for beside what else is open.
+    if (static_cast<rlim_t>(fd) + reserve >= files.rlim_cur)
+      capacity_ = std::min(capacity_, book_->open);
+    scarce = book_->open >= capacity_;
     if (!scarce && book_->strangers.size() < bounds_.strangers)
-      return true;
+      return Room::free;
     if (!book_->strangers.empty()) {
       auto *connection = book_->strangers.front();
       book_->strangers.pop_front();
@@ -215,8 +224,7 @@ bool Acceptor::make_room(int fd) {
     }
   }
   if (scarce)
-    g_warning("Out of file descriptors: of %" G_GUINT64_FORMAT
-              " at most %" G_GUINT64_FORMAT
+    g_warning("Out of file descriptors: of %" G_GUINT64_FORMAT " at most %" G_GUINT64_FORMAT
               " are for connections. For a new one, the oldest that has not joined is closed",
               static_cast<guint64>(files.rlim_cur), static_cast<guint64>(files.rlim_cur - reserve));
   else
@@ -230,7 +238,7 @@ bool Acceptor::make_room(int fd) {
       forget(old);
   }
   // The reserve lends some, for as long as that takes.
-  return oldest && static_cast<rlim_t>(fd) + reserve / 2 < files.rlim_cur;
+  return oldest && static_cast<rlim_t>(fd) + reserve / 2 < files.rlim_cur ? Room::made : Room::none;
 }
 
 // Whether there is room for it.

@@ -20,9 +20,9 @@
 #include <unordered_map>
 #include <utility>
 
+#include "signaling/gateway/http/tls-stream.hpp"
 #include "signaling/support/glib-ptr.hpp"
 #include "signaling/support/timer.hpp"
-#include "signaling/support/tls.hpp"
 
 namespace agora::gateway {
 
@@ -68,7 +68,8 @@ class Acceptor {
   static gboolean on_ready (gint, GIOCondition, gpointer self);
   void accept ();
   bool count_in (GSocket *socket);
-  bool make_room (int fd);
+  enum class Room { free, made, none };
+  Room make_room (int fd);
   void look (Waiting waiting);
   void look_at_handshake (Waiting waiting);
   void wait (Waiting waiting);
@@ -82,6 +83,8 @@ class Acceptor {
   TlsIdentity::Ptr identity_;
   const bool tls_;
   const Bounds bounds_;
+  // Connections that there are descriptors for; learned when they first run out.
+  std::size_t capacity_ = std::numeric_limits<std::size_t>::max();
   Opener opener_;
   // Shared with each connection, which takes itself out at its end.
   const std::shared_ptr<Book> book_;

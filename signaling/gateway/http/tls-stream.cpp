@@ -12,8 +12,8 @@
 
 using agora::ObjectPtr;
 using agora::SourcePtr;
-using agora::Tls;
-using agora::TlsIdentity;
+using agora::gateway::TlsIdentity;
+using agora::relay::Tls;
 
 namespace {
 
@@ -32,7 +32,7 @@ GError *io_error (GIOErrorEnum code, const std::string &text) {
 // One connection.
 class Link {
  public:
-  Link (GSocket *socket, TlsIdentity::Ptr identity)
+  Link(GSocket *socket, TlsIdentity::Ptr identity)
       : socket_(agora::share(socket)), tls_(std::move(identity)) {}
 
   GSocket *socket () const { return socket_.get(); }
@@ -242,8 +242,7 @@ static gssize agora_tls_output_write_nonblocking (GPollableOutputStream *self, c
 
 static gboolean agora_tls_output_is_writable (GPollableOutputStream *self) {
   auto *link = reinterpret_cast<AgoraTlsOutput *>(self)->link;
-  return link->over() ||
-         (link->flush() && g_socket_condition_check(link->socket(), G_IO_OUT) != 0);
+  return link->over() || (link->flush() && g_socket_condition_check(link->socket(), G_IO_OUT) != 0);
 }
 
 static GSource *agora_tls_output_create_source (GPollableOutputStream *self,

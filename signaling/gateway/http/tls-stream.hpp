@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The server's end of a TLS connection, as a stream for libsoup. Why it exists: GIO's own makes each
-// handshake in a thread of a bounded pool, where a peer that says nothing holds a thread until its
-// deadline, and others wait for it. Here nothing waits: a handshake costs a socket and its memory.
+// The server's end of a TLS connection, as a stream for libsoup. Why it exists: GIO's own makes
+// each handshake in a thread of a bounded pool, where a peer that says nothing holds a thread until
+// its deadline, and others wait for it. Here nothing waits: a handshake costs a socket and its
+// memory.
 #pragma once
 
 #include <gio/gio.h>
 
 #include <string>
 
+#include "signaling/relay/tls.hpp"
 #include "signaling/support/glib-ptr.hpp"
-#include "signaling/support/tls.hpp"
 
 namespace agora::gateway {
+
+using relay::TlsIdentity;
 
 // Main thread only; reads and writes never block.
 ObjectPtr<GIOStream> tls_stream_new (GSocket *socket, TlsIdentity::Ptr identity);

@@ -43,9 +43,8 @@ std::variant<std::unique_ptr<HookListener>, std::string> HookListener::make(
   soup_server_add_handler(listener->server_.get(), nullptr, on_request, listener.get(), nullptr);
   // No bound: the media server opens many connections from one address, and strangers cost little:
   // a request without the secret gets an empty 404.
-  constexpr auto any_number = std::numeric_limits<unsigned>::max();
-  listener->acceptor_ =
-      std::make_unique<Acceptor>(listener->server_.get(), socket.get(), nullptr, any_number);
+  listener->acceptor_ = std::make_unique<Acceptor>(listener->server_.get(), socket.get(), nullptr,
+                                                   Acceptor::Bounds());
   listener->acceptor_->start();
   return listener;
 }

@@ -50,7 +50,9 @@ struct Options {
   LogFormat log_format = LogFormat::text;
   FrameLimits frames;
   Limits limits;
-  relay_line::Limits media;      // what the embedded relay holds sessions to
+  relay_line::Limits media;  // what the embedded relay holds sessions to
+  // Connections, of all addresses together, that have not joined.
+  unsigned waiting_sockets = 32'768;
   unsigned join_seconds = 10;    // from connecting to a successful join
   unsigned drain_seconds = 0;    // for members to move, from SIGTERM to the end
   unsigned outage_seconds = 60;  // of the media server, until members are sent elsewhere

@@ -134,6 +134,11 @@ const std::vector<Setting> &settings () {
             "Channels per app (10000)"),
       bound("max-sockets-per-address", &Options::limits, &Limits::sockets_per_address, 1, 10000000,
             "Connections from one address (1000)"),
+      {"max-waiting-sockets", "N",
+       "Connections in all that have not joined; for one more, the oldest is closed (32768)",
+       [] (Options &o, std::string_view text) {
+         return set_bound(o.waiting_sockets, text, 1, 10'000'000);
+       }},
       {"max-join-seconds", "N", "Time from connecting to a successful join (10)",
        [] (Options &o, std::string_view text) { return set_bound(o.join_seconds, text, 1, 3600); }},
       {"max-outage-seconds", "N",
