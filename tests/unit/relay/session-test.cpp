@@ -333,7 +333,8 @@ void recorded () {
       {"vlc-play", "play 1 live long \n", "", 0},
   };
   for (const auto &each : table) {
-    g_autofree char *path = g_test_build_filename(G_TEST_DIST, each.name, nullptr);
+    const std::string file = std::string(each.name) + ".bin";
+    g_autofree char *path = g_test_build_filename(G_TEST_DIST, file.c_str(), nullptr);
     g_autofree char *text = nullptr;
     gsize size = 0;
     g_autoptr(GError) error = nullptr;
