@@ -7,8 +7,6 @@
 //
 // After that each line on standard input is a command, answered with one line of JSON:
 //   heard SECONDS       waits that long at most, until each has got some sound from now on
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,21 +23,22 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/bench/rtmp-words.hpp"
+
 namespace {
+
+using bench::greeting;
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 // Of those who connect, at each turn; fewer than any server lets wait.
 constexpr std::size_t at_once = 64;
-// A handshake's half.
-constexpr std::size_t greeting = 1536;
 // Far more than answers take, far less than a second of sound.
 constexpr std::size_t some_sound = 2000;
 
 struct Player {
-  std::string host, app, stream;
-  int port = 0;
+  bench::Url url;
   int fd = -1;
   std::size_t got = 0;
   bool asked = false;
@@ -47,87 +46,6 @@ struct Player {
 };
 
 constexpr std::uint32_t commands_id = UINT32_MAX;
-
-bool read_url (const std::string &line, Player &player) {
-  char host[64], app[64];
-  int size = 0;
-  if (std::sscanf(line.c_str(), "rtmp://%63[^:/]:%d/%63[^/]/%n", host, &player.port, app, &size) !=
-          3 ||
-      size == 0)
-    return false;
-  player.host = host;
-  player.app = app;
-  player.stream = line.substr(static_cast<std::size_t>(size));
-  return true;
-}
-
-// The little of AMF that three commands take.
-std::string amf_number (double value) {
-  std::uint64_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  std::string text(1, '\0');
-  for (int shift = 56; shift >= 0; shift -= 8)
-    text += static_cast<char>(bits >> shift);
-  return text;
-}
-
-std::string amf_bare (std::string_view text) {
-  std::string all;
-  all += static_cast<char>(text.size() >> 8);
-  all += static_cast<char>(text.size());
-  return all.append(text);
-}
-
-std::string amf_text (std::string_view text) {
-  return '\2' + amf_bare(text);
-}
-
-const std::string amf_null = "\5";
-
-std::string chunk (int type, int stream, const std::string &payload) {
-  std::string text = {'\3', 0, 0, 0};
-  text += static_cast<char>(payload.size() >> 16);
-  text += static_cast<char>(payload.size() >> 8);
-  text += static_cast<char>(payload.size());
-  text += static_cast<char>(type);
-  text += static_cast<char>(stream);
-  return text.append(3, '\0') + payload;
-}
-
-// All that a listener ever says after the handshake. nginx-rtmp's first stream is always 1, so that
-// nothing of it has to wait for an answer.
-std::string requests (const Player &player) {
-  constexpr int set_chunk_size = 1, command = 20;
-  const auto url = "rtmp://" + player.host + ":" + std::to_string(player.port) + "/" + player.app;
-  return chunk(set_chunk_size, 0, std::string{0, 0, 0x10, 0}) +
-         chunk(command, 0,
-               amf_text("connect") + amf_number(1) + '\3' + amf_bare("app") + amf_text(player.app) +
-                   amf_bare("tcUrl") + amf_text(url) + amf_bare("") + '\t') +
-         chunk(command, 0, amf_text("createStream") + amf_number(2) + amf_null) +
-         chunk(command, 1, amf_text("play") + amf_number(3) + amf_null + amf_text(player.stream));
-}
-
-void say (const Player &player, const std::string &text) {
-  if (send(player.fd, text.data(), text.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(text.size())) {
-    std::fprintf(stderr, "players: send: %s\n", std::strerror(errno));
-    std::exit(1);
-  }
-}
-
-void start (Player &player) {
-  sockaddr_in server{};
-  server.sin_family = AF_INET;
-  server.sin_port = htons(static_cast<std::uint16_t>(player.port));
-  inet_pton(AF_INET, player.host.c_str(), &server.sin_addr);
-  player.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (player.fd < 0 ||
-      connect(player.fd, reinterpret_cast<sockaddr *>(&server), sizeof server) != 0) {
-    std::fprintf(stderr, "players: connect: %s\n", std::strerror(errno));
-    std::exit(1);
-  }
-  say(player, '\3' + std::string(greeting, '\0'));
-}
 
 void look (Player &player) {
   char data[16384];
@@ -143,7 +61,7 @@ void look (Player &player) {
     player.since_mark += static_cast<std::size_t>(size);
   if (!player.asked && player.got >= 1 + 2 * greeting) {
     player.asked = true;
-    say(player, std::string(greeting, '\0') + requests(player));
+    bench::say(player.fd, std::string(greeting, '\0') + bench::requests(player.url, "play"));
   }
 }
 
@@ -170,7 +88,7 @@ class Crowd {
 
   void turn (int longest_ms) {
     for (std::size_t i = 0; i < at_once && started_ < players_.size(); i++, started_++) {
-      start(players_[started_]);
+      players_[started_].fd = bench::dial(players_[started_].url);
       watch(players_[started_].fd, static_cast<std::uint32_t>(started_));
     }
     epoll_event events[256];
@@ -232,7 +150,7 @@ int main () {
   setvbuf(stdin, nullptr, _IONBF, 0);
   while (std::getline(std::cin, line) && !line.empty()) {
     Player player;
-    if (!read_url(line, player)) {
+    if (!player.url.read(line)) {
       std::fprintf(stderr, "players: no URL: %s\n", line.c_str());
       return 2;
     }

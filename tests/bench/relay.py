@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""agora-relay beside nginx-rtmp: what a listener and a pusher cost, in CPU and memory, and how long
+a message takes through it. Both are alone, without a gateway, and have the same load in turn."""
+
+import json
+import resource
+import socket
+import subprocess
+import threading
+
+from gateway import PROGRAMS
+from harness import Process, wait_until
+from relayrig import Relay
+from rig import PlainNginx
+
+
+class Load:
+    """tests/bench/relayed.cpp at work."""
+
+    def __init__(self, url, pushers, listeners):
+        lines = [f'push {url}/bench{number}' for number in range(pushers)]
+        lines += [f'play {url}/bench{number % pushers}' for number in range(pushers * listeners)]
+        self.process = Process([PROGRAMS / 'relayed'], stdin=subprocess.PIPE)
+        self.say('\n'.join(lines) + '\n')
+        self.process.wait_line('^ready$', 60)
+
+    def say(self, text):
+        self.process.popen.stdin.write((text + '\n').encode())
+        self.process.popen.stdin.flush()
+
+    def measure(self, seconds):
+        mark = self.process.mark()
+        self.say(f'measure {seconds}')
+        return json.loads(self.process.wait_line('^{.*}$', seconds + 10, since=mark)[0])
+
+    def stop(self):
+        self.process.popen.stdin.close()
+        self.process.wait(10)
+        self.process.stop()
+
+
+class Nginx(PlainNginx):
+    @property
+    def pid(self):
+        return wait_until(self.worker, 5, "nginx's worker")
+
+
+def used(pid):
+    """Milliseconds of CPU of its one thread."""
+    with open(f'/proc/{pid}/schedstat', encoding='ascii') as file:
+        return int(file.read().split()[0]) / 1e6
+
+
+def memory(pid):
+    """KiB that are its own."""
+    with open(f'/proc/{pid}/smaps_rollup', encoding='ascii') as file:
+        for line in file:
+            if line.startswith('Pss_Anon:'):
+                return int(line.split()[1])
+    raise AssertionError('no Pss_Anon')
+
+
+def under_load(make, pushers, listeners, seconds):
+    server = make()
+    try:
+        pid = server.pid
+        empty = memory(pid)
+        load = Load(server.url, pushers, listeners)
+        try:
+            load.measure(1)  # until what the beginning took is over
+            before = used(pid)
+            found = load.measure(seconds)
+            found['cpu'] = (used(pid) - before) / seconds
+            found['memory'] = (memory(pid) - empty) / (pushers * (1 + listeners))
+            return found
+        finally:
+            load.stop()
+    finally:
+        server.stop()
+
+
+def side_by_side(rounds, pushers, listeners, seconds):
+    found = {'ours': [], 'nginx': []}
+    for _ in range(rounds):
+        for name, make in (('ours', Relay), ('nginx', Nginx)):
+            found[name].append(under_load(make, pushers, listeners, seconds))
+    return found
+
+
+def row(report, found, name, unit, key, **more):
+    ours, nginx = ([each[key] for each in found[who]] for who in ('ours', 'nginx'))
+    report.row('relay', name, unit, ours, {'nginx-rtmp': nginx}, **more)
+
+
+def strangers(report, count):
+    """Connections that say nothing, while one listener plays."""
+    relay = Relay()
+    load = Load(relay.url, 1, 1)
+    there = []
+    try:
+        over = threading.Event()
+
+        def come():
+            for _ in range(count):
+                if over.is_set():
+                    return
+                try:
+                    there.append(socket.create_connection(('127.0.0.1', relay.port), timeout=5))
+                except OSError:
+                    return
+
+        coming = threading.Thread(target=come)
+        coming.start()
+        try:
+            gap = load.measure(10)['gap_ms']
+        finally:
+            over.set()
+            coming.join()
+        report.row('relay', f'longest gap of a listener while {len(there)} idle strangers come',
+                   'ms', gap, asked=100)
+    finally:
+        for one in there:
+            one.close()
+        load.stop()
+        relay.stop()
+
+
+def run(report, quick):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        rounds, seconds = (1, 3) if quick else (5, 5)
+        for listeners in (1, 100, 2000):
+            found = side_by_side(rounds, 1, listeners, seconds)
+            of = f'{listeners} listeners of one pusher' if listeners > 1 else 'a listener, a pusher'
+            row(report, found, f'CPU, {of}', 'ms/s', 'cpu', asked=1)
+            row(report, found, f'packet in to packet out, median, {of}', 'us', 'median_us', asked=1)
+            row(report, found, f'the same, 99th percentile, {of}', 'us', 'p99_us', asked=1)
+            if listeners == 2000:
+                row(report, found, 'memory of a listener', 'KiB', 'memory', asked=8 / 12)
+        found = side_by_side(rounds, 300, 10, seconds)
+        row(report, found, 'CPU, 300 pushers with 10 listeners each', 'ms/s', 'cpu', asked=1)
+        row(report, found, 'packet in to packet out, median, of these', 'us', 'median_us', asked=1)
+        row(report, found, 'the same, 99th percentile', 'us', 'p99_us', asked=1)
+        found = side_by_side(rounds, 300, 0, seconds)
+        row(report, found, 'memory of a pusher', 'KiB', 'memory', asked=24 / 150)
+        strangers(report, 2000 if quick else 16384)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

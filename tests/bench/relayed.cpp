@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Pushers and listeners of an RTMP server in one process and on one clock. Each message carries the
+// time at which it was sent, so that whoever gets it knows how long it took.
+//
+//   relayed < LINES     `push URL` or `play URL` a line, until an empty one; says `ready` when all
+//                       of them are at it
+//
+// After that each line on standard input is a command, answered with one line of JSON:
+//   measure SECONDS     what came in that time: messages, how long they took (us), and the longest
+//                       time that a listener was without one (ms)
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/bench/rtmp-words.hpp"
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::microseconds;
+using std::chrono::nanoseconds;
+
+// AAC-LC of 48 kbit/s at 48 kHz.
+constexpr nanoseconds frame_time{21'333'333};
+constexpr std::size_t frame_bytes = 128;
+constexpr std::string_view mark = "AGORAnow";
+constexpr std::size_t marked = mark.size() + sizeof(std::uint64_t);
+constexpr std::string_view published = "NetStream.Publish.Start";
+constexpr std::size_t at_once = 32;
+constexpr std::uint32_t commands_id = UINT32_MAX;
+
+std::uint64_t now () {
+  return static_cast<std::uint64_t>(Clock::now().time_since_epoch().count());
+}
+
+struct Peer {
+  bench::Url url;
+  bool pushes = false;
+  int fd = -1;
+  std::size_t got = 0;
+  bool asked = false;
+  bool at_it = false;  // is published, or has got a message
+  std::uint32_t stamp = 0;
+  std::uint64_t last = 0;
+  std::string tail;  // what may be the beginning of a mark
+};
+
+class Crowd {
+ public:
+  explicit Crowd(std::vector<Peer> peers) : peers_(std::move(peers)), epoll_(epoll_create1(0)) {
+    watch(STDIN_FILENO, commands_id);
+    for (std::size_t i = 0; i < peers_.size(); i++)
+      if (peers_[i].pushes)
+        pushers_.push_back(i);
+    due_ = now();
+  }
+
+  int run () {
+    while (!over_)
+      turn();
+    return 0;
+  }
+
+ private:
+  void watch (int fd, std::uint32_t id) const {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u32 = id;
+    epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+  }
+
+  void turn () {
+    for (std::size_t i = 0; i < at_once && started_ < peers_.size(); i++, started_++) {
+      peers_[started_].fd = bench::dial(peers_[started_].url);
+      watch(peers_[started_].fd, static_cast<std::uint32_t>(started_));
+    }
+    push();
+    epoll_event events[256];
+    const std::uint64_t at = now();
+    const timespec wait = {0, static_cast<long>(due_ > at ? due_ - at : 0)};
+    const int count = epoll_pwait2(epoll_, events, 256, &wait, nullptr);
+    for (int i = 0; i < count; i++) {
+      if (events[i].data.u32 == commands_id)
+        read_commands();
+      else
+        read_from(peers_[events[i].data.u32]);
+    }
+    if (ends_ && now() >= ends_)
+      answer();
+  }
+
+  // One pusher after the other, each of them once a frame's time.
+  void push () {
+    const auto step =
+        static_cast<std::uint64_t>(frame_time.count()) / std::max<std::size_t>(pushers_.size(), 1);
+    for (; !pushers_.empty() && now() >= due_; due_ += step) {
+      Peer &peer = peers_[pushers_[turn_++ % pushers_.size()]];
+      if (peer.at_it)
+        send_frame(peer);
+    }
+    if (pushers_.empty())
+      due_ = now() + static_cast<std::uint64_t>(frame_time.count());
+  }
+
+  static void send_frame (Peer &peer) {
+    std::string frame = "\xaf\1";
+    frame.append(mark);
+    const std::uint64_t at = now();
+    frame.append(reinterpret_cast<const char *>(&at), sizeof at);
+    frame.resize(frame_bytes, '\x55');
+    peer.stamp += 21;
+    bench::say(peer.fd, bench::chunk(bench::audio, 1, frame, peer.stamp));
+  }
+
+  void read_from (Peer &peer) {
+    char data[16384];
+    const auto size = recv(peer.fd, data, sizeof data, MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+      return;
+    if (size <= 0) {
+      std::fprintf(stderr, "relayed: lost a %s after %zu bytes\n",
+                   peer.pushes ? "pusher" : "listener", peer.got);
+      std::exit(1);
+    }
+    peer.got += static_cast<std::size_t>(size);
+    if (!peer.asked) {
+      if (peer.got < 1 + 2 * bench::greeting)
+        return;
+      peer.asked = true;
+      bench::say(peer.fd, std::string(bench::greeting, '\0') +
+                              bench::requests(peer.url, peer.pushes ? "publish" : "play"));
+      return;
+    }
+    peer.tail.append(data, static_cast<std::size_t>(size));
+    if (peer.pushes)
+      look_whether_published(peer);
+    else
+      look_for_marks(peer);
+  }
+
+  void look_whether_published (Peer &peer) {
+    if (!peer.at_it && peer.tail.find(published) != std::string::npos) {
+      // An AudioSpecificConfig of AAC-LC, 48 kHz, one channel.
+      bench::say(peer.fd, bench::chunk(bench::audio, 1, std::string("\xaf\0\x11\x88", 4)));
+      is_at_it(peer);
+    }
+    keep(peer, published.size());
+  }
+
+  void look_for_marks (Peer &peer) {
+    const std::uint64_t at = now();
+    std::size_t from = 0;
+    for (std::size_t found; (found = peer.tail.find(mark, from)) != std::string::npos &&
+                            found + marked <= peer.tail.size();
+         from = found + marked) {
+      std::uint64_t sent;
+      std::memcpy(&sent, peer.tail.data() + found + mark.size(), sizeof sent);
+      if (!peer.at_it)
+        is_at_it(peer);
+      if (ends_) {
+        took_us_.push_back(static_cast<std::uint32_t>((at - sent) / 1000));
+        longest_gap_ = std::max(longest_gap_, at - std::max(peer.last, began_));
+      }
+      peer.last = at;
+    }
+    peer.tail.erase(0, from);
+    keep(peer, marked);
+  }
+
+  static void keep (Peer &peer, std::size_t bytes) {
+    if (peer.tail.size() >= bytes)
+      peer.tail.erase(0, peer.tail.size() - bytes + 1);
+  }
+
+  void is_at_it (Peer &peer) {
+    peer.at_it = true;
+    if (++busy_ == peers_.size()) {
+      std::puts("ready");
+      std::fflush(stdout);
+    }
+  }
+
+  void read_commands () {
+    char data[256];
+    const auto size = read(STDIN_FILENO, data, sizeof data);
+    over_ = size <= 0;
+    commands_.append(data, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    for (std::size_t end; (end = commands_.find('\n')) != std::string::npos;) {
+      double seconds = 0;
+      if (std::sscanf(commands_.c_str(), "measure %lf", &seconds) == 1) {
+        took_us_.clear();
+        longest_gap_ = 0;
+        began_ = now();
+        ends_ = began_ + static_cast<std::uint64_t>(seconds * 1e9);
+      }
+      commands_.erase(0, end + 1);
+    }
+  }
+
+  void answer () {
+    for (const Peer &peer : peers_)
+      if (!peer.pushes)
+        longest_gap_ = std::max(longest_gap_, ends_ - std::max(peer.last, began_));
+    ends_ = 0;
+    std::sort(took_us_.begin(), took_us_.end());
+    const auto at = [this] (double part) {
+      return took_us_.empty() ? 0
+                              : took_us_[static_cast<std::size_t>(
+                                    part * static_cast<double>(took_us_.size() - 1))];
+    };
+    std::printf("{\"messages\": %zu, \"median_us\": %u, \"p99_us\": %u, \"gap_ms\": %.1f}\n",
+                took_us_.size(), at(0.5), at(0.99), static_cast<double>(longest_gap_) / 1e6);
+    std::fflush(stdout);
+  }
+
+  std::vector<Peer> peers_;
+  std::vector<std::size_t> pushers_;
+  const int epoll_;
+  std::size_t started_ = 0;
+  std::size_t busy_ = 0;
+  std::size_t turn_ = 0;
+  std::uint64_t due_ = 0;
+  std::uint64_t began_ = 0;
+  std::uint64_t ends_ = 0;  // of what is measured; 0: nothing is
+  std::uint64_t longest_gap_ = 0;
+  std::vector<std::uint32_t> took_us_;
+  std::string commands_;
+  bool over_ = false;
+};
+
+}  // namespace
+
+int main () {
+  std::vector<Peer> peers;
+  std::string line;
+  // No buffer may keep what belongs to the commands.
+  setvbuf(stdin, nullptr, _IONBF, 0);
+  while (std::getline(std::cin, line) && !line.empty()) {
+    Peer peer;
+    peer.pushes = line.starts_with("push ");
+    if ((!peer.pushes && !line.starts_with("play ")) || !peer.url.read(line.substr(5))) {
+      std::fprintf(stderr, "relayed: expected `push URL` or `play URL`: %s\n", line.c_str());
+      return 2;
+    }
+    peers.push_back(std::move(peer));
+  }
+  return Crowd(std::move(peers)).run();
+}
