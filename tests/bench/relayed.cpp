@@ -211,7 +211,7 @@ class Crowd {
   void answer () {
     for (const Peer &peer : peers_)
       if (!peer.pushes)
-        longest_gap_ = std::max(longest_gap_, ends_ - std::max(peer.last, began_));
+        longest_gap_ = std::max(longest_gap_, ends_ - std::clamp(peer.last, began_, ends_));
     ends_ = 0;
     std::sort(took_us_.begin(), took_us_.end());
     const auto at = [this] (double part) {
