@@ -213,8 +213,8 @@ void Machine::on(const Opened &opened, Millis now) {
   else
     join.known_speakers = known_;
   // A rejoin that the gateway refuses would be worse than a few that it doesn't account for.
-  if (join.known_speakers && join.known_speakers->size() > protocol::max_known_speakers)
-    join.known_speakers->resize(protocol::max_known_speakers);
+  if (join.known_speakers && join.known_speakers->size() > protocol::max_uids)
+    join.known_speakers->resize(protocol::max_uids);
   if (!join.known_speakers)
     join.vid = vid_;
   describe_client(join);

@@ -87,9 +87,6 @@ Request read_join (Fields &fields) {
     join.custom_audio_codec = fields.text("customAudioCodec", Need::required);
   if (fields.has("known_speakers"))
     join.known_speakers = fields.uids("known_speakers");
-  if (join.known_speakers && join.known_speakers->size() > max_known_speakers)
-    fields.fail("known_speakers", "at most " + std::to_string(max_known_speakers) + " uids, not " +
-                                      std::to_string(join.known_speakers->size()));
   join.features = read_features(fields);
   return join;
 }
@@ -179,16 +176,20 @@ Envelope read_envelope (Fields &fields) {
   return envelope;
 }
 
-// The id of a frame that is no JSON (a text with \u0000, a stray byte), so that whoever sent it is
-// answered all the same: a number behind the name "requestId" in the outermost object. 0 where
-// there is none.
-std::int64_t guess_request_id (std::string_view text) {
+// The ids of a frame that is no JSON (a text with \u0000, a stray byte, a name that stands twice),
+// so that whoever sent it is answered all the same: the numbers behind the name "requestId" in the
+// outermost object. `found` is told each of them.
+template <typename Found>
+void find_request_ids (std::string_view text, Found found) {
   constexpr std::string_view name = "\"requestId\"";
   constexpr std::size_t most_digits = 18;
   int depth = 0;
   for (std::size_t at = 0; at < text.size(); at++) {
     const char c = text[at];
     depth += c == '{' || c == '[' ? 1 : c == '}' || c == ']' ? -1 : 0;
+    // What comes behind the object is another one.
+    if (depth == 0 && c == '}')
+      return;
     if (c != '"')
       continue;
     const bool named = depth == 1 && text.substr(at, name.size()) == name;
@@ -204,12 +205,26 @@ std::int64_t guess_request_id (std::string_view text) {
     // A number that goes on otherwise (1.5, 1e9) is no id.
     if (begin == std::string_view::npos || end == std::string_view::npos || end == begin ||
         end - begin > most_digits || !std::strchr(",} \t\r\n", text[end]) || text[end] == '\0')
-      return 0;
+      continue;
     std::int64_t id = 0;
     std::from_chars(text.data() + begin, text.data() + end, id);
-    return id;
+    if (id > 0)
+      found(id);
   }
-  return 0;
+}
+
+// For a frame that could not be parsed.
+DecodeError unreadable (const Failure &failure, std::string_view text, const DecodeLimits &limits) {
+  DecodeError error = to_error(failure);
+  if (text.size() > limits.max_bytes)
+    return error;
+  find_request_ids(text, [&] (std::int64_t id) {
+    if (error.request_id == 0)
+      error.request_id = id;
+    else if (id != error.request_id)
+      error.last_request_id = id;
+  });
+  return error;
 }
 
 Decoded<ServerMessage> read_answer (Fields &frame, Failure &failure) {
@@ -235,25 +250,25 @@ Decoded<ServerMessage> read_answer (Fields &frame, Failure &failure) {
   return ServerMessage(std::move(answer));
 }
 
-Decoded<ServerMessage> read_status (Fields &frame, Failure &failure) {
+Decoded<ServerMessage> read_status (Fields &frame, Failure &failure, std::int64_t request_id) {
   if (frame.has("code")) {
     ErrorEvent event;
     event.code = static_cast<Code>(frame.integer("code", Need::required, G_MININT32, G_MAXINT32));
     event.reason = frame.text("reason", Need::optional);
     if (failure)
-      return to_error(failure);
+      return to_error(failure, request_id);
     return ServerMessage(std::move(event));
   }
   std::optional<Fields> fields = frame.object("serverStatus", Need::required);
   if (!fields)
-    return to_error(failure);
+    return to_error(failure, request_id);
   std::string action = fields->text("action", Need::required);
   const auto *known = std::find_if(event_names.begin(), event_names.end(),
                                    [&] (const auto &row) { return row.second == action; });
   if (known == event_names.end())
     fields->fail("action", "a known event, not " + quoted(action));
   if (failure)
-    return to_error(failure);
+    return to_error(failure, request_id);
 
   Event event;
   event.kind = known->first;
@@ -267,7 +282,7 @@ Decoded<ServerMessage> read_status (Fields &frame, Failure &failure) {
   if (event.kind == EventKind::audio_mute || event.kind == EventKind::video_mute)
     event.mute = fields->boolean("mute", Need::required, true);
   if (failure)
-    return to_error(failure);
+    return to_error(failure, request_id);
   return ServerMessage(std::move(event));
 }
 
@@ -277,7 +292,7 @@ Decoded<ClientMessage> decode_client (std::string_view text, const DecodeLimits 
   Failure failure;
   JsonDocumentPtr root = parse_object(text, limits.max_bytes, limits.max_depth, failure.reason);
   if (!root)
-    return to_error(failure, text.size() > limits.max_bytes ? 0 : guess_request_id(text));
+    return unreadable(failure, text, limits);
   Fields frame(root->root(), "", failure);
 
   // Before anything can fail: the id, so that the refusal can be an answer.
@@ -319,23 +334,33 @@ Decoded<ServerMessage> decode_server (std::string_view text, const DecodeLimits 
   Failure failure;
   JsonDocumentPtr root = parse_object(text, limits.max_bytes, limits.max_depth, failure.reason);
   if (!root)
-    return to_error(failure);
+    return unreadable(failure, text, limits);
   Fields frame(root->root(), "", failure);
+  // As above: whoever waits for the answer is told at once that it makes no sense.
+  Failure without_id;
+  const std::int64_t request_id =
+      Fields(root->root(), "", without_id).integer("requestId", Need::optional, 1, max_integer);
   std::string command = frame.text("command", Need::required);
   if (failure)
-    return to_error(failure);
+    return to_error(failure, request_id);
   if (command == "serverResponse")
     return read_answer(frame, failure);
   if (command == "serverStatus")
-    return read_status(frame, failure);
+    return read_status(frame, failure, request_id);
   if (command == "pong") {
     Pong pong{frame.integer("requestId", Need::required, 1, max_integer)};
     if (failure)
-      return to_error(failure);
+      return to_error(failure, request_id);
     return ServerMessage(pong);
   }
   frame.fail("command", "\"serverResponse\", \"serverStatus\" or \"pong\", not " + quoted(command));
-  return to_error(failure);
+  return to_error(failure, request_id);
+}
+
+std::int64_t request_id_of (std::string_view text) {
+  std::int64_t first = 0;
+  find_request_ids(text, [&] (std::int64_t id) { first = first == 0 ? id : first; });
+  return first;
 }
 
 std::string_view to_string (EventKind kind) {

@@ -22,6 +22,8 @@ struct DecodeError {
   std::string reason;           // names the field and what was expected
   std::int64_t request_id = 0;  // 0: the frame had none, so that it can't be answered
   bool is_join = false;         // the frame was meant as a join
+  // Where the frame had several ids: the last one, as most readers of JSON take it; 0: no other.
+  std::int64_t last_request_id = 0;
 };
 
 template <typename Message>
@@ -31,6 +33,8 @@ Decoded<ClientMessage> decode_client (std::string_view text, const DecodeLimits 
 Decoded<ServerMessage> decode_server (std::string_view text, const DecodeLimits &limits = {});
 std::string encode (const ClientMessage &message);
 std::string encode (const ServerMessage &message);
+// The id of a frame that isn't worth reading, to refuse it by; 0: it has none.
+std::int64_t request_id_of (std::string_view text);
 // An event's name on the wire.
 std::string_view to_string (EventKind kind);
 

@@ -93,18 +93,27 @@ std::vector<Uid> Fields::uids(const char *name) {
   if (node == nullptr)
     return {};
   std::vector<Uid> list;
+  // Stops at the first that is wrong: a long list must not cost a sentence for each.
   auto add = [&] (const JsonNode *item) {
-    if (std::optional<Uid> value = uid_of(item))
+    const std::optional<Uid> value = uid_of(item);
+    if (value)
       list.push_back(*value);
     else
       fail(name, std::string("a list of uids, each ") + a_uid);
+    return value.has_value();
   };
   if (node->kind != JsonKind::list) {
     add(node);
     return list;
   }
-  for (const auto *item = node->begin(); item != node->end(); item = item->next())
-    add(item);
+  for (const auto *item = node->begin(); item != node->end(); item = item->next()) {
+    if (list.size() >= max_uids) {
+      fail(name, "at most " + std::to_string(max_uids) + " uids");
+      break;
+    }
+    if (!add(item))
+      break;
+  }
   return list;
 }
 

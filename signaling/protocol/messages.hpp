@@ -67,8 +67,8 @@ using Features = std::vector<std::string>;
 // Names in one join; more are an error.
 constexpr std::size_t max_features = 32;
 
-// What one join may ask to be accounted for.
-constexpr std::size_t max_known_speakers = 1024;
+// In one list: of speakers that a join is to account for, or to unsubscribe from.
+constexpr std::size_t max_uids = 1024;
 
 struct Join {
   Role role = Role::audience;

@@ -35,7 +35,8 @@ struct Parsed {
   std::map<std::uint16_t, std::string> extra;
 };
 
-bool parse (std::string_view body, Parsed &parsed) {
+// What the signature needs; what else is granted is read once that is known to be good.
+bool open (std::string_view body, Parsed &parsed) {
   auto unpacked = token_unbase64(body);
   if (!unpacked)
     return false;
@@ -48,6 +49,11 @@ bool parse (std::string_view body, Parsed &parsed) {
   parsed.salt = reader.u32();
   parsed.token_ends_at = reader.u32();
   parsed.raw_extra = reader.rest();
+  return reader.ok();
+}
+
+bool read_extra (Parsed &parsed) {
+  TokenReader reader(parsed.raw_extra);
   parsed.extra = reader.texts();
   return reader.ok() && reader.at_end();
 }
@@ -80,7 +86,7 @@ bool is_for_a_channel (const Parsed &parsed) {
 
 TokenVerdict verify_005 (std::string_view body, const TokenRequest &request, std::int64_t now) {
   Parsed parsed;
-  if (!parse(body, parsed))
+  if (!open(body, parsed))
     return token_invalid(damaged);
   if (parsed.app_id != token_unhex(request.app_id))
     return token_invalid("the token is for another app id");
@@ -93,21 +99,28 @@ TokenVerdict verify_005 (std::string_view body, const TokenRequest &request, std
   if (std::from_chars(request.uid.data(), end, uid).ptr != end)
     uid = 0;
   bool signature_fits = false;
+  bool binds_uid = true;
   for (std::uint32_t candidate : std::array<std::uint32_t, 2>{uid, 0}) {
     std::string expected = sign(request.certificate, parsed, request.channel, candidate);
-    signature_fits = same_secret(parsed.signature, expected) || signature_fits;
+    const bool fits = same_secret(parsed.signature, expected);
+    signature_fits = fits || signature_fits;
+    binds_uid = binds_uid && !(fits && candidate == 0);
   }
   if (!signature_fits)
     return token_invalid(
         "the token's signature doesn't match the app's certificate, the channel and the uid");
+  if (!read_extra(parsed))
+    return token_invalid(damaged);
   if (!is_for_a_channel(parsed))
     return token_invalid("the token is for another service: expected a media channel key");
-  return checked_grant(grant_of(parsed), now);
+  Grant grant = grant_of(parsed);
+  grant.binds_uid = binds_uid;
+  return checked_grant(grant, now);
 }
 
 TokenReading read_005 (std::string_view body) {
   Parsed parsed;
-  if (!parse(body, parsed))
+  if (!open(body, parsed) || !read_extra(parsed))
     return token_invalid(damaged);
   TokenContent content{
       .kind = TokenKind::channel_key_005,

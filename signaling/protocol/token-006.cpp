@@ -29,7 +29,8 @@ struct Parsed {
   Privileges privileges;
 };
 
-bool parse (std::string_view base64, Parsed &parsed) {
+// What the signature needs; the message is read once that is known to be good.
+bool open (std::string_view base64, Parsed &parsed) {
   auto unpacked = token_unbase64(base64);
   if (!unpacked)
     return false;
@@ -39,12 +40,15 @@ bool parse (std::string_view base64, Parsed &parsed) {
   parsed.channel_crc = reader.u32();
   parsed.uid_crc = reader.u32();
   parsed.message = reader.string();
+  return reader.ok() && reader.at_end() && parsed.signature.size() == signature_size;
+}
+
+bool read_message (Parsed &parsed) {
   TokenReader message(parsed.message);
   parsed.salt = message.u32();
   parsed.token_ends_at = message.u32();
   parsed.privileges = message.numbers();
-  return reader.ok() && reader.at_end() && message.ok() && message.at_end() &&
-         parsed.signature.size() == signature_size;
+  return message.ok() && message.at_end();
 }
 
 std::string sign (std::string_view certificate, std::string_view app_id, std::string_view channel,
@@ -70,7 +74,7 @@ TokenVerdict verify_006 (std::string_view body, const TokenRequest &request, std
   if (!body.starts_with(request.app_id))
     return token_invalid("the token is for another app id");
   Parsed parsed;
-  if (!parse(body.substr(request.app_id.size()), parsed))
+  if (!open(body.substr(request.app_id.size()), parsed))
     return token_invalid(damaged);
   if (parsed.channel_crc != token_crc32(request.channel))
     return token_invalid("the token is for another channel");
@@ -79,19 +83,26 @@ TokenVerdict verify_006 (std::string_view body, const TokenRequest &request, std
   // stand for any.
   bool uid_fits = false;
   bool signature_fits = false;
+  bool binds_uid = true;
   for (std::string_view uid : std::array<std::string_view, 3>{request.uid, "", "0"}) {
     if (parsed.uid_crc != token_crc32(uid))
       continue;
     uid_fits = true;
     std::string expected =
         sign(request.certificate, request.app_id, request.channel, uid, parsed.message);
-    signature_fits = same_secret(parsed.signature, expected) || signature_fits;
+    const bool fits = same_secret(parsed.signature, expected);
+    signature_fits = fits || signature_fits;
+    binds_uid = binds_uid && !(fits && binds_any_uid(uid));
   }
   if (!uid_fits)
     return token_invalid("the token is for another uid");
   if (!signature_fits)
     return token_invalid("the token's signature doesn't match the app's certificate");
-  return checked_grant(grant_of(parsed), now);
+  if (!read_message(parsed))
+    return token_invalid(damaged);
+  Grant grant = grant_of(parsed);
+  grant.binds_uid = binds_uid;
+  return checked_grant(grant, now);
 }
 
 TokenReading read_006 (std::string_view body) {
@@ -99,10 +110,13 @@ TokenReading read_006 (std::string_view body) {
   // the first split behind which everything fits is taken.
   Parsed parsed;
   std::size_t split = vendor_app_id_size;
-  bool found = body.size() > split && parse(body.substr(split), parsed);
+  const auto parse = [&] (std::string_view base64) {
+    return open(base64, parsed) && read_message(parsed);
+  };
+  bool found = body.size() > split && parse(body.substr(split));
   for (std::size_t at = 1; !found && at < body.size() && at <= 256; at++) {
     split = at;
-    found = parse(body.substr(at), parsed);
+    found = parse(body.substr(at));
   }
   if (!found)
     return token_invalid(damaged);

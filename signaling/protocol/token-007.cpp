@@ -11,8 +11,12 @@ namespace agora::protocol {
 
 namespace {
 
-// The vendor's packer stops at 64 KiB; tokens that its generators make are under 1 KiB.
-constexpr std::size_t max_unpacked = 64 * 1024;
+// Tokens that the vendor's generators make are under 1 KiB and have at most seven services. A
+// stranger's token costs no more than that to look at.
+constexpr std::size_t max_unpacked = 4 * 1024;
+constexpr unsigned max_services = 32;
+
+constexpr char damaged[] = "the token is damaged: expected 007 and base64 of a zlib stream";
 
 enum Service : std::uint16_t {
   service_rtc = 1,
@@ -40,6 +44,7 @@ struct Parsed {
   std::uint32_t issued_at = 0;
   std::uint32_t lifetime = 0;
   std::uint32_t salt = 0;
+  TokenReader rest{{}};  // at the services, which are read once the signature is known to be good
   std::vector<Rtc> services;
 };
 
@@ -69,7 +74,8 @@ bool skip_service (TokenReader &reader, std::uint16_t type) {
   return true;
 }
 
-bool parse (std::string_view body, Parsed &parsed) {
+// Up to where the services begin: what the signature needs.
+bool open (std::string_view body, Parsed &parsed) {
   auto packed = token_unbase64(body);
   if (!packed)
     return false;
@@ -85,7 +91,16 @@ bool parse (std::string_view body, Parsed &parsed) {
   parsed.issued_at = reader.u32();
   parsed.lifetime = reader.u32();
   parsed.salt = reader.u32();
-  for (unsigned left = reader.u16(); left > 0 && reader.ok(); left--) {
+  parsed.rest = reader;
+  return reader.ok();
+}
+
+bool read_services (Parsed &parsed) {
+  TokenReader &reader = parsed.rest;
+  unsigned left = reader.u16();
+  if (left > max_services)
+    return false;
+  for (; left > 0 && reader.ok(); left--) {
     std::uint16_t type = reader.u16();
     Privileges privileges = reader.numbers();
     if (type == service_rtc) {
@@ -125,21 +140,26 @@ Grant grant_of (const Parsed &parsed, const Privileges &privileges) {
 
 TokenVerdict verify_007 (std::string_view body, const TokenRequest &request, std::int64_t now) {
   Parsed parsed;
-  if (!parse(body, parsed))
-    return token_invalid("the token is damaged: expected 007 and base64 of a zlib stream");
+  if (!open(body, parsed))
+    return token_invalid(damaged);
   if (parsed.app_id != request.app_id)
     return token_invalid("the token is for another app id");
   if (!same_secret(parsed.signature,
                    sign(request.certificate, parsed.issued_at, parsed.salt, parsed.signed_part)))
     return token_invalid("the token's signature doesn't match the app's certificate");
+  if (!read_services(parsed))
+    return token_invalid(damaged);
 
   bool channel_fits = false;
   for (const Rtc &rtc : parsed.services) {
     if (rtc.channel != request.channel)
       continue;
     channel_fits = true;
-    if (binds_any_uid(rtc.uid) || rtc.uid == request.uid)
-      return checked_grant(grant_of(parsed, rtc.privileges), now);
+    if (!binds_any_uid(rtc.uid) && rtc.uid != request.uid)
+      continue;
+    Grant grant = grant_of(parsed, rtc.privileges);
+    grant.binds_uid = !binds_any_uid(rtc.uid);
+    return checked_grant(grant, now);
   }
   if (parsed.services.empty())
     return token_invalid("the token is for another service: expected one for a channel");
@@ -149,8 +169,8 @@ TokenVerdict verify_007 (std::string_view body, const TokenRequest &request, std
 
 TokenReading read_007 (std::string_view body) {
   Parsed parsed;
-  if (!parse(body, parsed))
-    return token_invalid("the token is damaged: expected 007 and base64 of a zlib stream");
+  if (!open(body, parsed) || !read_services(parsed))
+    return token_invalid(damaged);
   TokenContent content{.kind = TokenKind::access_token_007,
                        .app_id = std::string(parsed.app_id),
                        .channel = {},

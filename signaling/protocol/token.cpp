@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t version_size = 3;
 // Above what any generator makes, below what is worth unpacking for a stranger.
-constexpr std::size_t max_token = 16 * 1024;
+constexpr std::size_t max_token = 8 * 1024;
 constexpr std::int64_t max_time = std::numeric_limits<std::uint32_t>::max();
 
 constexpr char expected_kinds[] = "expected a token that begins with 007, 006 or 005";
@@ -78,6 +78,25 @@ std::int64_t Grant::membership_ends_at() const {
   return std::min(join, token_ends_at);
 }
 
+std::string_view version_of (TokenKind kind) {
+  switch (kind) {
+    case TokenKind::access_token_007:
+      return "007";
+    case TokenKind::access_token_006:
+      return "006";
+    case TokenKind::channel_key_005:
+      break;
+  }
+  return "005";
+}
+
+std::optional<TokenKind> kind_of (std::string_view token) {
+  for (TokenKind kind : token_kinds)
+    if (token.substr(0, version_size) == version_of(kind))
+      return kind;
+  return std::nullopt;
+}
+
 TokenError token_invalid (std::string reason) {
   return {Code::token_invalid, std::move(reason)};
 }
@@ -100,27 +119,37 @@ std::variant<Grant, TokenError> verify_token (std::string_view token, const Toke
   // An HMAC with an empty key would be anybody's.
   if (request.certificate.empty())
     return token_invalid("the app has no certificate to check a token with");
-  std::string_view version = token.substr(0, version_size);
-  if (version == "007")
-    return verify_007(token.substr(version_size), request, now);
-  if (version == "006")
-    return verify_006(token.substr(version_size), request, now);
-  if (version == "005")
-    return verify_005(token.substr(version_size), request, now);
-  return token_invalid(expected_kinds);
+  const auto kind = kind_of(token);
+  if (!kind)
+    return token_invalid(expected_kinds);
+  const std::string_view body = token.substr(version_size);
+  switch (*kind) {
+    case TokenKind::access_token_007:
+      return verify_007(body, request, now);
+    case TokenKind::access_token_006:
+      return verify_006(body, request, now);
+    case TokenKind::channel_key_005:
+      break;
+  }
+  return verify_005(body, request, now);
 }
 
 std::variant<TokenContent, TokenError> read_token (std::string_view token) {
   if (auto error = check_size(token))
     return *error;
-  std::string_view version = token.substr(0, version_size);
-  if (version == "007")
-    return read_007(token.substr(version_size));
-  if (version == "006")
-    return read_006(token.substr(version_size));
-  if (version == "005")
-    return read_005(token.substr(version_size));
-  return token_invalid(expected_kinds);
+  const auto kind = kind_of(token);
+  if (!kind)
+    return token_invalid(expected_kinds);
+  const std::string_view body = token.substr(version_size);
+  switch (*kind) {
+    case TokenKind::access_token_007:
+      return read_007(body);
+    case TokenKind::access_token_006:
+      return read_006(body);
+    case TokenKind::channel_key_005:
+      break;
+  }
+  return read_005(body);
 }
 
 std::variant<std::string, TokenError> build_token (const TokenSpec &spec) {

@@ -16,6 +16,12 @@ namespace agora::protocol {
 
 enum class Privilege { join_channel = 1, publish_audio = 2, publish_video = 3, publish_data = 4 };
 enum class TokenKind { access_token_007, access_token_006, channel_key_005 };
+inline constexpr std::array token_kinds{TokenKind::access_token_007, TokenKind::access_token_006,
+                                        TokenKind::channel_key_005};
+// The three digits that a token of that kind begins with.
+std::string_view version_of (TokenKind kind);
+// By its first three digits alone; nothing: no kind that is known.
+std::optional<TokenKind> kind_of (std::string_view token);
 
 // What a verified token allows. Times are seconds since the epoch; 0 means: never ends.
 struct Grant {
@@ -25,6 +31,7 @@ struct Grant {
   };
   std::array<Item, 5> privileges{};  // indexed by Privilege
   std::int64_t token_ends_at = 0;
+  bool binds_uid = false;  // it is for the one uid or account that was asked for, not for any
 
   const Item &operator[](Privilege which) const { return privileges[static_cast<int>(which)]; }
   Item &operator[](Privilege which) { return privileges[static_cast<int>(which)]; }

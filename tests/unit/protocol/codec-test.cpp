@@ -400,6 +400,13 @@ void lying_servers () {
       {R"({"command":"serverStatus","code":true})", "code", 0},
       {R"({"command":"pong"})", "requestId", 0},
       {R"({"command":"hello"})", "\"hello\"", 0},
+      {R"({"command":"hello","requestId":4})", "\"hello\"", 4},
+      {R"({"requestId":5,"code":200})", "command", 5},
+      {R"({"command":"serverResponse","requestId":6,"code":200,"reason":"\u0000"})", "NUL", 6},
+      {R"({"command":"serverResponse","requestId":7,"code":200,)", "cut", 7},
+      {R"({"command":"serverResponse","code":200,"code":200,"requestId":8})", "twice", 8},
+      {R"({"command":"serverStatus","serverStatus":{"action":"rain"},"requestId":9})", "\"rain\"",
+       9},
       {R"({"hello":1})", "command", 0},
       {"HTTP/1.1 200 OK", "object", 0},
   };

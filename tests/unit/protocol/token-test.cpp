@@ -305,6 +305,8 @@ void test_bombs () {
   std::string bomb = token_deflate(zeros);
   g_assert_cmpuint(bomb.size(), <, 12 << 10);
   g_assert_false(token_inflate(bomb, 64 << 10).has_value());
+  assert_refused("007" + token_base64(bomb), request_of(), Code::token_invalid, "at most 8192");
+  bomb = token_deflate(std::string(4 << 20, '\0'));
   assert_refused("007" + token_base64(bomb), request_of(), Code::token_invalid, "damaged");
   assert_refused("007" + std::string(1 << 20, 'A'), request_of(), Code::token_invalid,
                  "expected at most");
@@ -321,12 +323,57 @@ void test_bombs () {
   writer.string(std::string(32, 's')).string(app_id).u32(1).u32(1).u32(1).u16(0xffff);
   for (int i = 0; i < 100; i++)
     writer.u16(1).u16(0xffff);
-  assert_refused("007" + token_base64(token_deflate(writer.bytes())), request_of(),
-                 Code::token_invalid, "damaged");
+  const std::string greedy_007 = "007" + token_base64(token_deflate(writer.bytes()));
   writer = TokenWriter();
-  writer.u16(1).string("x").string("y").u32(1).u32(1).u32(1).u16(0xffff).u16(1);
-  assert_refused("005" + token_base64(writer.bytes()), request_of(), Code::token_invalid,
-                 "damaged");
+  writer.u16(1).string("x").string(token_unhex(app_id)).u32(1).u32(1).u32(1).u16(0xffff).u16(1);
+  const std::string greedy_005 = "005" + token_base64(writer.bytes());
+  // The signature is looked at before what it signs is read.
+  for (const std::string &greedy : {greedy_007, greedy_005}) {
+    assert_refused(greedy, request_of(), Code::token_invalid, "signature");
+    g_assert_true(std::holds_alternative<TokenError>(read_token(greedy)));
+  }
+}
+
+// A token of so many services, each for the channel and the uid, signed as it should be.
+std::string many_services (unsigned count) {
+  TokenWriter body;
+  body.string(app_id).u32(issued).u32(600).u32(1).u16(static_cast<std::uint16_t>(count));
+  for (unsigned i = 0; i < count; i++)
+    body.u16(1).numbers({{1, 600}}).string(channel).string("8");
+  std::string key = token_hmac(G_CHECKSUM_SHA256, TokenWriter().u32(issued).bytes(), certificate);
+  key = token_hmac(G_CHECKSUM_SHA256, TokenWriter().u32(1).bytes(), key);
+  const std::string signature = token_hmac(G_CHECKSUM_SHA256, key, body.bytes());
+  return "007" +
+         token_base64(token_deflate(TokenWriter().string(signature).raw(body.bytes()).bytes()));
+}
+
+void test_services () {
+  granted(many_services(1), request_of());
+  granted(many_services(32), request_of());
+  assert_refused(many_services(33), request_of(), Code::token_invalid, "damaged");
+  assert_refused(many_services(8100), request_of(), Code::token_invalid, "damaged");
+}
+
+// Whether a token is for one, who then can't choose what to be.
+void test_binds_uid () {
+  for (TokenKind kind : kinds) {
+    TokenSpec spec = spec_of(kind);
+    g_assert_true(granted(built(spec), request_of()).binds_uid);
+    for (const char *any : {"", "0"}) {
+      spec.uid = any;
+      for (const char *who : {"8", "", "0"})
+        g_assert_false(granted(built(spec), request_of(who)).binds_uid);
+    }
+  }
+}
+
+void test_versions () {
+  for (TokenKind kind : kinds) {
+    g_assert_true(kind_of(built(spec_of(kind))) == kind);
+    g_assert_true(kind_of(version_of(kind)) == kind);
+  }
+  for (const char *text : {"", "00", "008", "07", "demo"})
+    g_assert_false(kind_of(text).has_value());
 }
 
 void test_garbage () {
@@ -501,6 +548,9 @@ int main (int argc, char **argv) {
   g_test_add_func("/token/flipped", test_flipped);
   g_test_add_func("/token/flipped-inside", test_flipped_inside);
   g_test_add_func("/token/bombs", test_bombs);
+  g_test_add_func("/token/services", test_services);
+  g_test_add_func("/token/binds-uid", test_binds_uid);
+  g_test_add_func("/token/versions", test_versions);
   g_test_add_func("/token/garbage", test_garbage);
   g_test_add_func("/token/odd-ids", test_odd_ids);
   g_test_add_func("/token/any-uid", test_any_uid);
