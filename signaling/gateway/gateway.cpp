@@ -11,6 +11,7 @@
 #include "signaling/gateway/media/nginx-server.hpp"
 #include "signaling/gateway/media/relay-server.hpp"
 #include "signaling/gateway/options/secrets.hpp"
+#include "signaling/protocol/argument-checks.hpp"
 #include "signaling/protocol/codec.hpp"
 #include "signaling/support/secret.hpp"
 
@@ -91,6 +92,7 @@ std::string Gateway::open(const Options &options) {
   config.rtmp_port = address.port;
   config.rtmp_app = address.app;
   config.limits = options.limits;
+  config.token_kinds = options.token_kinds;
   config.times.join_ms = std::int64_t{1000} * options.join_seconds;
   config.secret = draw_secret();
   book_ = std::make_unique<ChannelBook>(std::move(config));
@@ -204,6 +206,10 @@ void Gateway::opened(SoupWebsocketConnection *connection, GSocket *socket, std::
 
 void Gateway::received(SessionId id, std::string_view text) {
   metrics_.received(text.size());
+  if (!book_->affords(id, text.size(), now())) {
+    run(book_->refuse_frame(id, protocol::request_id_of(text), now()));
+    return;
+  }
   auto message = protocol::decode_client(
       text, protocol::DecodeLimits{options_.frames.bytes, options_.frames.depth});
   if (auto *error = std::get_if<protocol::DecodeError>(&message)) {
@@ -358,6 +364,14 @@ const char *words_of (NoticeKind kind) {
 }
 
 }  // namespace
+
+void Gateway::perform(const OldToken &token) {
+  const std::string version(protocol::version_of(token.kind));
+  g_message(
+      "App %s is still used with tokens of version %s, which bind less than those of 007: see "
+      "--token-versions",
+      protocol::quoted(token.app_id).c_str(), version.c_str());
+}
 
 void Gateway::perform(const Notice &notice) {
   if (webhooks_)

@@ -69,6 +69,7 @@ class Gateway : public FrontHandler {
   void perform (const Send &send);
   void perform (const Close &close);
   void perform (const Notice &notice);
+  void perform (const OldToken &token);
 
   Options options_;
   Callbacks callbacks_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 namespace agora {
@@ -22,12 +23,32 @@ class TokenBucket {
     return true;
   }
 
-  // Takes one token in any case; false: it was not there. What is asked beyond the limit counts as
-  // a debt, so that a flood can be told from a hasty client.
-  bool charge (std::int64_t mono_ms) {
+  // Takes as many tokens in any case; false: they were not there. What is asked beyond the limit
+  // counts as a debt, so that a flood can be told from a hasty client.
+  bool charge (std::int64_t mono_ms, std::size_t tokens = 1) {
     fill(mono_ms);
-    level_ -= one;
+    level_ -= one * static_cast<std::int64_t>(tokens);
     return level_ >= 0;
+  }
+
+  // Whether take() would succeed.
+  bool has_one (std::int64_t mono_ms) {
+    fill(mono_ms);
+    return level_ >= one;
+  }
+
+  // Whether nothing is owed: one more charge, of any size, is in order.
+  bool is_paid (std::int64_t mono_ms) {
+    fill(mono_ms);
+    return level_ >= 0;
+  }
+  bool is_full (std::int64_t mono_ms) {
+    fill(mono_ms);
+    return level_ >= full_;
+  }
+  // Until nothing is owed any more.
+  std::int64_t owed_ms () const {
+    return level_ >= 0 || rate_ == 0 ? 0 : (-level_ + rate_ - 1) / rate_;
   }
 
   // Whether the debt is more than `bursts` times the burst.

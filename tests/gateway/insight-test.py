@@ -102,12 +102,15 @@ class Tls(Case):
         return self.gateway(*options, f'--tls-certificate={self.certificate}', f'--tls-key={self.key}')
 
     def test_bursts_come_whole_and_in_order(self):
-        gateway = self.serve('--max-requests-per-second=100000', '--max-queue-bytes=4096')
-        plain = self.gateway('--max-requests-per-second=100000', '--max-queue-bytes=4096')
+        options = ('--max-requests-per-second=100000', '--max-changes-per-second=100000',
+                   '--max-queue-bytes=4096')
+        gateway = self.serve(*options)
+        plain = self.gateway(*options)
         for ws in (gateway.ws, plain.ws):
             with self.subTest(ws[:4]):
                 listener = Member(ws, uid=1, cafile=self.certificate).join()
                 speaker = Member(ws, uid=2, cafile=self.certificate).join()
+                speaker.publish()
                 # One write: the gateway finds them all in few turns of its loop.
                 hold, whole = speaker.send_raw, []
                 speaker.send_raw = whole.append
@@ -131,6 +134,7 @@ class Tls(Case):
             self.assertEqual(answer.status, 200)
         one = Member(gateway.ws, uid=1, cafile=self.certificate).join()
         two = Member(gateway.ws, uid=2, cafile=self.certificate).join()
+        two.publish()
         two.must('mute_local', uid=2, target='audio', mute=True)
         one.wait_event('audio-mute', uid=2)
         # Endless pings are bounded here as well.

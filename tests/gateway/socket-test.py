@@ -48,11 +48,15 @@ class SocketCase(Case):
         super().setUp()
         # Freed memory that a sanitiser keeps to itself would count as ours.
         quiet = os.environ.get('ASAN_OPTIONS', '') + ':quarantine_size_mb=1'
-        self.served = self.gateway(*self.options, env={'ASAN_OPTIONS': quiet})
+        # The two mute and unmute after each blow.
+        self.served = self.gateway('--max-changes-per-second=1000', *self.options,
+                                   env={'ASAN_OPTIONS': quiet})
         self.host = urlsplit(self.served.http).netloc
         # Whatever a test does to its own socket, these two must not notice.
         self.witness = self.member(uid=1).join()
         self.other = self.member(uid=2).join()
+        # How one is muted who won't be heard is told to nobody.
+        self.other.publish()
 
     def member(self, **keywords):
         member = Member(self.served.ws, **keywords)
@@ -528,7 +532,8 @@ class Limits(SocketCase):
 
 
 class Queue(SocketCase):
-    options = ('--max-requests-per-second=1000000', '--max-queue-bytes=4096')
+    options = ('--max-requests-per-second=1000000', '--max-queue-bytes=4096',
+               '--max-changes-per-second=1000000')
 
     def test_reader_that_does_not_read(self):
         # Small enough that the kernel can't take it all.

@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "signaling/gateway/channel/channel-book.hpp"
+#include "signaling/protocol/argument-checks.hpp"
+#include "signaling/support/network.hpp"
 
 namespace agora::gateway {
 
@@ -12,26 +14,44 @@ namespace {
 // A wall clock that was set wrong and is put right must not make a rule outlast its end by much.
 constexpr std::int64_t look_again_s = 60;
 
-bool matches (const Rule &rule, std::string_view app_id, std::string_view channel, Uid uid,
-              std::string_view address) {
-  return rule.app_id == app_id && (rule.channel.empty() || rule.channel == channel) &&
-         (!rule.uid || rule.uid == uid) && (rule.address.empty() || rule.address == address) &&
-         (!rule.channel.empty() || rule.uid || !rule.address.empty());
-}
-
 }  // namespace
 
-bool ChannelBook::forbidden(std::string_view app_id, std::string_view channel, Uid uid,
-                            std::string_view address, std::int64_t wall_s, bool Rule::*what) const {
-  for (const auto &[id, rule] : rules_)
-    if (rule.*what && rule.ends_at > wall_s && matches(rule, app_id, channel, uid, address))
-      return true;
-  return false;
+ChannelBook::Whom ChannelBook::whom(const Member &member) {
+  return {member.channel->app_id, member.channel->name, member.uid, member.account, member.network};
+}
+
+// A rule for a uid holds for the person, whatever it comes as: an account counts as the uid that it
+// spells, as the one that it has in the channel while nobody else holds that one, and as the one
+// that it had when the rule hit it.
+ChannelBook::Suspect::Suspect(const Whom &whom) : Whom(whom) {
+  if (account.empty())
+    return;
+  spelled = protocol::parse_uid(account).value_or(0);
+  own = account_uid(app_id, channel, account);
+}
+
+bool ChannelBook::matches(const Rule &rule, const Suspect &who) {
+  const bool is_uid = !rule.uid || rule.uid == who.uid || rule.uid == who.spelled ||
+                      rule.uid == who.own ||
+                      (!who.account.empty() && rule.accounts.contains(who.account));
+  return is_uid && rule.app_id == who.app_id &&
+         (rule.channel.empty() || rule.channel == who.channel) &&
+         (rule.network.empty() || rule.network == who.network) &&
+         (!rule.channel.empty() || rule.uid || !rule.network.empty());
+}
+
+bool ChannelBook::forbidden(const Whom &whom, std::int64_t wall_s, bool Rule::*what) const {
+  if (rules_.empty())
+    return false;
+  const Suspect who(whom);
+  return std::any_of(rules_.begin(), rules_.end(), [&] (const auto &each) {
+    const Rule &rule = each.second;
+    return rule.*what && rule.ends_at > wall_s && matches(rule, who);
+  });
 }
 
 bool ChannelBook::silenced(const Member &member, Now now) const {
-  return forbidden(member.channel->app_id, member.channel->name, member.uid, member.address,
-                   now.wall_s, &Rule::publish_audio);
+  return forbidden(whom(member), now.wall_s, &Rule::publish_audio);
 }
 
 void ChannelBook::ban(Step &step, Member &member) {
@@ -49,12 +69,18 @@ Commands ChannelBook::add_rule(Rule &rule, Now now) {
       0)
     update_silences(step);
   rule.id = next_rule_++;
-  if (rule.ends_at > step.now.wall_s)
-    rules_[rule.id] = rule;
+  // An IPv6 address stands for its /64: whoever has one has them all.
+  rule.network = network_of(rule.address);
   std::vector<MemberId> hit;
   for (const auto &[id, who] : members_)
-    if (matches(rule, who->channel->app_id, who->channel->name, who->uid, who->address))
+    if (matches(rule, Suspect(whom(*who))))
       hit.push_back(id);
+  if (rule.uid)
+    for (MemberId id : hit)
+      if (const std::string &account = member(id)->account; !account.empty())
+        rule.accounts.insert(account);
+  if (rule.ends_at > step.now.wall_s)
+    rules_[rule.id] = rule;
   for (MemberId id : hit) {
     Member &who = *member(id);
     if (rule.join_channel)

@@ -45,16 +45,16 @@ Commands ChannelBook::connected(SessionId id, std::string_view address, std::str
   };
   if (closed_)
     return refuse_socket(CloseCode::going_away, "the gateway is shutting down");
-  std::string network = network_of(std::string(address));
-  unsigned &open = sockets_[network];
-  if (config_.limits.sockets_per_address && open >= config_.limits.sockets_per_address)
+  std::string name = network_of(std::string(address));
+  Network &from = network(name, step.now);
+  if (config_.limits.sockets_per_address && from.sockets >= config_.limits.sockets_per_address)
     return refuse_socket(CloseCode::try_later, "too many sockets from one address");
-  open++;
+  from.sockets++;
 
   auto fresh = std::make_unique<Session>();
   fresh->id = id;
   fresh->address = address;
-  fresh->network = std::move(network);
+  fresh->network = std::move(name);
   fresh->host = url_host(host);
   fresh->heard_ms = step.now.mono_ms;
   fresh->join_by_ms = step.now.mono_ms + config_.times.join_ms;
@@ -76,12 +76,6 @@ Commands ChannelBook::received(SessionId id, const protocol::ClientMessage &mess
     return std::move(step.out);
   from->heard_ms = step.now.mono_ms;
   const Asked asked{*from, message.envelope.request_id};
-  if (!spend_request(*from, step.now)) {
-    refuse(step, asked, Code::too_many, "too many requests, slow down");
-    if (is_flood(*from))
-      close(step, *from, CloseCode::policy, "flood of requests");
-    return std::move(step.out);
-  }
   // The envelope names an app, a channel and a uid as well, but only the socket tells who asks.
   std::visit(
       [&] (const auto &request) {
@@ -109,17 +103,14 @@ Commands ChannelBook::malformed(SessionId id, const protocol::DecodeError &error
   if (!from)
     return std::move(step.out);
   from->heard_ms = step.now.mono_ms;
-  const bool affordable = spend_request(*from, step.now);
-  const Code code = affordable ? error.code : Code::too_many;
-  const std::string reason = affordable ? error.reason : "too many requests, slow down";
   if (error.is_join)
-    totals_.joins[static_cast<int>(code)]++;
-  if (error.request_id)
-    refuse(step, Asked{*from, error.request_id}, code, reason);
-  else
-    step.out.push_back(Send{{id}, protocol::ErrorEvent{code, reason}});
-  if (is_flood(*from))
-    close(step, *from, CloseCode::policy, "flood of requests");
+    totals_.joins[static_cast<int>(error.code)]++;
+  // Where a frame has several ids, its sender may wait for any of them.
+  for (std::int64_t request_id : {error.request_id, error.last_request_id})
+    if (request_id)
+      refuse(step, Asked{*from, request_id}, error.code, error.reason);
+  if (!error.request_id)
+    step.out.push_back(Send{{id}, protocol::ErrorEvent{error.code, error.reason}});
   return std::move(step.out);
 }
 
@@ -139,6 +130,10 @@ Commands ChannelBook::tick(Now now) {
     }
     if (due->kind == Deadline::rule) {
       check_rule(step, due->id);
+      continue;
+    }
+    if (due->kind == Deadline::tell) {
+      check_telling(step, due->id);
       continue;
     }
     if (due->kind == Deadline::session) {
@@ -183,18 +178,6 @@ void ChannelBook::tell(Step &step, const Member &member, protocol::Event event) 
   step.out.push_back(Send{{member.session->id}, std::move(event)});
 }
 
-void ChannelBook::tell_others(Step &step, const Member &member, const protocol::Event &event) {
-  std::vector<SessionId> to;
-  to.reserve(member.channel->members.size());
-  for (const auto &[uid, other] : member.channel->members)
-    if (other != &member && other->session)
-      to.push_back(other->session->id);
-  if (to.empty())
-    return;
-  totals_.events += to.size();
-  step.out.push_back(Send{std::move(to), event});
-}
-
 void ChannelBook::notice(Step &step, const Member &member, NoticeKind kind, LeaveReason reason) {
   step.out.push_back(Notice{kind, member.channel->app_id, member.channel->name, member.uid,
                             member.account, member.role, member.platform, reason, step.now.wall_s,
@@ -207,23 +190,13 @@ void ChannelBook::end_session(Step &step, Session &session) {
     deadlines_.set({Deadline::grace, left->id}, step.now.mono_ms + config_.times.grace_ms);
   }
   deadlines_.cancel({Deadline::session, session.id});
-  const auto open = sockets_.find(session.network);
-  if (open != sockets_.end() && --open->second == 0)
-    sockets_.erase(open);
+  leave_network(session.network, step.now);
   sessions_.erase(session.id);
 }
 
 void ChannelBook::close(Step &step, Session &session, CloseCode code, std::string reason) {
   step.out.push_back(Close{session.id, code, std::move(reason)});
   end_session(step, session);
-}
-
-bool ChannelBook::is_flood(const Session &session) const {
-  return session.requests.owes_more_than(4);
-}
-
-bool ChannelBook::spend_request(Session &session, Now now) {
-  return !config_.limits.requests_per_second || session.requests.charge(now.mono_ms);
 }
 
 void ChannelBook::watch_session(Session &session) {
@@ -265,6 +238,8 @@ Channel &ChannelBook::make_channel(Step &step, const protocol::Join &join) {
     slot->key = channel_key(join.app_id, join.channel);
     slot->app_id = join.app_id;
     slot->name = join.channel;
+    slot->id = next_channel_++;
+    slot->events = {config_.limits.events_per_second, config_.limits.events_per_second};
     channels_of_app_[join.app_id]++;
     notice_channel(step, *slot, NoticeKind::channel_created);
   }

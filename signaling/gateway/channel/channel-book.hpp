@@ -6,6 +6,8 @@
 //   join.cpp          join, rejoin, replacing, adopting
 //   requests.cpp      what a member asks for
 //   members.cpp       how a member and its streams come and go, tokens while they last
+//   telling.cpp       what the others hear of that, and how often
+//   costs.cpp         what a socket and an address may ask for
 //   media-hooks.cpp   the media server's hooks
 //   bans.cpp          removing and silencing from outside
 //   shutdown.cpp      when the media server, or the gateway, comes to its end
@@ -17,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -51,7 +54,13 @@ struct Times {
 struct Limits {
   unsigned requests_per_second = 50;
   unsigned request_burst = 100;
+  unsigned unjoined_per_second = 500;  // requests from one address, of sockets that haven't joined
   unsigned sockets_per_address = 1'000;
+  // What the members of one channel are told of each other, one event per receiver; bursts of as
+  // many pass. Beyond it, changes of one member are folded into the last.
+  unsigned events_per_second = 25'000;
+  // And of one member: streams that come and go, mutes. Bursts of eight times as many pass.
+  unsigned changes_per_second = 1;
   unsigned members_per_channel = 20'000;
   unsigned channels_per_app = 10'000;
   unsigned members = 0;  // of all channels together; beyond it the gateway is overloaded
@@ -73,6 +82,9 @@ struct Config {
   std::string secret;        // signs URLs; at least 32 bytes
   Random random;             // cryptographically strong; unset: the kernel's
   VerifyToken verify_token;  // unset: protocol::verify_token
+  // Kinds of tokens that let in.
+  std::vector<protocol::TokenKind> token_kinds{protocol::token_kinds.begin(),
+                                               protocol::token_kinds.end()};
 };
 
 // An answer to a hook. What `commands` drop must be gone before the media server gets the answer,
@@ -123,6 +135,10 @@ struct Rule {
   bool publish_audio = false;  // may stay, but not publish
   bool publish_video = false;
   std::int64_t ends_at = 0;  // wall clock, seconds; not later than now: done once and not kept
+  // Filled in by the channel book: what the address counts as, and the accounts of members that the
+  // rule has hit by their uid, which they might not get again.
+  std::string network;
+  std::set<std::string, std::less<>> accounts;
 };
 
 // One call into the channel book: its moment, and what it orders.
@@ -146,6 +162,10 @@ class ChannelBook {
   // `address`: the peer's, without port. `host`: by which the client reached the gateway, without
   // port (an IPv6 literal with or without brackets).
   Commands connected (SessionId session, std::string_view address, std::string_view host, Now now);
+  // First of all, before a frame of so many bytes is read: whether its sender may ask for that. If
+  // not, it is only refused, by the id that it seems to have (0: none).
+  bool affords (SessionId session, std::size_t bytes, Now now);
+  Commands refuse_frame (SessionId session, std::int64_t request_id, Now now);
   Commands received (SessionId session, const protocol::ClientMessage &message, Now now);
   // A frame that the codec refused.
   Commands malformed (SessionId session, const protocol::DecodeError &error, Now now);
@@ -196,10 +216,10 @@ class ChannelBook {
   std::optional<Commands> lift_rule (std::uint64_t id, Now now);
 
  private:
-  enum class Deadline { session, grace, token, hold, previous, old_player, drain, rule };
+  enum class Deadline { session, grace, token, hold, previous, old_player, drain, rule, tell };
   struct DeadlineKey {
     Deadline kind = Deadline::session;
-    std::uint64_t id = 0;  // of the session or the rule, else of the member
+    std::uint64_t id = 0;  // of the session, the rule or the channel, else of the member
     auto operator<=>(const DeadlineKey &) const = default;
   };
   // Sessions at the media server, and since when.
@@ -220,18 +240,35 @@ class ChannelBook {
   void answer (Step &step, const Asked &asked, protocol::Answer answer = {});
   void refuse (Step &step, const Asked &asked, protocol::Code code, std::string reason);
   void tell (Step &step, const Member &member, protocol::Event event);
-  void tell_others (Step &step, const Member &member, const protocol::Event &event);
   void notice (Step &step, const Member &member, NoticeKind kind,
                LeaveReason reason = LeaveReason::other);
   // Forgets the socket; its member, if it has one, goes into grace.
   void end_session (Step &step, Session &session);
   void close (Step &step, Session &session, CloseCode code, std::string reason);
-  bool spend_request (Session &session, Now now);
-  bool is_flood (const Session &session) const;
   void watch_session (Session &session);
   void check_session (Step &step, Session &session);
   Session *session (SessionId id);
   Member *member (MemberId id);
+
+  // telling.cpp
+  // Something of that member has changed, or it has gone: the others are told, now or soon.
+  void changed (Step &step, Channel &channel, Uid uid);
+  bool is_told (const Channel &channel, Uid uid, const Told &told) const;
+  void stop_waiting (Channel &channel, Told &told);
+  void tell_changes (Step &step, Channel &channel);
+  void tell_change (Step &step, Channel &channel, Uid uid);
+  void tell_others (Step &step, Channel &channel, Uid uid, protocol::Event event);
+  void check_telling (Step &step, std::uint64_t id);
+
+  // costs.cpp
+  // What sockets from one network have in common.
+  struct Network {
+    unsigned sockets = 0;
+    TokenBucket unjoined{0, 0};  // set from the limits
+  };
+  Network &network (const std::string &name, Now now);
+  void leave_network (const std::string &name, Now now);
+  void charge_join (Session &session, std::size_t events, Now now);
 
   // join.cpp
   struct Identity {
@@ -243,9 +280,15 @@ class ChannelBook {
   std::optional<std::pair<protocol::Code, std::string>> check_join (
       Step &step, const Session &session, const protocol::Join &join, Identity &identity,
       std::optional<protocol::Grant> &grant);
+  struct Claim {
+    std::string_view app_id;
+    std::string_view channel;
+    std::string_view uid;
+    bool is_account = false;
+    std::string_view token;
+  };
   std::optional<std::pair<protocol::Code, std::string>> check_token (
-      std::string_view app_id, std::string_view channel, std::string_view uid,
-      std::string_view token, std::int64_t wall_s, std::optional<protocol::Grant> &grant) const;
+      Step &step, const Claim &claim, std::optional<protocol::Grant> &grant);
   void join_again (Step &step, const Asked &asked, const protocol::Join &join,
                    const std::optional<protocol::Grant> &grant);
   void enter (Step &step, const Asked &asked, Member &member, const protocol::Join &join);
@@ -306,8 +349,22 @@ class ChannelBook {
   void play_ended (std::uint64_t client);
 
   // bans.cpp
-  bool forbidden (std::string_view app_id, std::string_view channel, Uid uid,
-                  std::string_view address, std::int64_t wall_s, bool Rule::*what) const;
+  struct Whom {
+    std::string_view app_id;
+    std::string_view channel;
+    Uid uid = 0;
+    std::string_view account;
+    std::string_view network;
+  };
+  // With all that their account may count as, worked out once for many rules.
+  struct Suspect : Whom {
+    explicit Suspect(const Whom &whom);
+    Uid spelled = 0;  // 0: not digits alone, or no account
+    Uid own = 0;      // in the channel while nobody else holds that one
+  };
+  static Whom whom (const Member &member);
+  static bool matches (const Rule &rule, const Suspect &who);
+  bool forbidden (const Whom &whom, std::int64_t wall_s, bool Rule::*what) const;
   bool silenced (const Member &member, Now now) const;
   void watch_rule (Step &step, const Rule &rule);
   void check_rule (Step &step, std::uint64_t id);
@@ -331,13 +388,16 @@ class ChannelBook {
   bool service_lost_ = false;
 
   std::unordered_map<SessionId, std::unique_ptr<Session>> sessions_;
-  std::unordered_map<std::string, unsigned> sockets_;  // by network
+  std::unordered_map<std::string, Network> networks_;
   std::unordered_map<MemberId, std::unique_ptr<Member>> members_;
   std::unordered_map<std::string, std::unique_ptr<Channel>> channels_;
   std::map<std::string, unsigned, std::less<>> channels_of_app_;
-  std::unordered_map<std::string, MemberId> streams_;   // name -> who may push to it
-  std::unordered_map<std::uint64_t, Pushing> pushing_;  // by the media server's session
-  std::unordered_map<std::uint64_t, Playing> playing_;  // the same
+  std::unordered_map<std::string, MemberId> streams_;     // name -> who may push to it
+  std::unordered_map<std::uint64_t, Pushing> pushing_;    // by the media server's session
+  std::unordered_map<std::uint64_t, Playing> playing_;    // the same
+  std::unordered_map<std::uint64_t, Channel *> telling_;  // those with Deadline::tell
+  std::uint64_t next_channel_ = 1;
+  std::set<std::pair<std::string, protocol::TokenKind>> old_tokens_;  // those that were noted
   std::map<std::uint64_t, Rule> rules_;
   std::uint64_t next_rule_ = 1;
   TimerQueue<DeadlineKey> deadlines_;

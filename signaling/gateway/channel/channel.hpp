@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -55,6 +56,7 @@ struct Member {
   protocol::Role role = protocol::Role::audience;
   std::string platform;
   std::string address;
+  std::string network;  // as rules and limits count it
   std::string host;
   std::int64_t joined_at = 0;            // wall clock, seconds
   std::optional<protocol::Grant> grant;  // nothing: the app has no certificate
@@ -63,6 +65,10 @@ struct Member {
   bool video_muted = false;
   bool knows_silence = false;  // named the feature
   bool silenced = false;       // by a rule of the operator's, as was last told
+  // The number of what is published, among all of the channel: a stream that went and came again is
+  // another one.
+  std::uint64_t publication = 0;
+  TokenBucket changes{0, 0};  // of what the others are told of it: set from the limits
   // Announced to the others: admitted once, and not given up since. Without a client it is held.
   std::optional<PublishedStream> live;
   // Handed out, and not pushed to so far. Replaces `live` once it is.
@@ -73,7 +79,16 @@ struct Member {
   std::unordered_set<MemberId> listeners;
 };
 
+// What the whole channel was last told of one member, those who came later included.
+struct Told {
+  std::uint64_t publication = 0;  // 0: no stream
+  bool audio_muted = false;
+  bool video_muted = false;
+  std::uint64_t waits = 0;  // its place among those that the channel is yet to be told of; 0: none
+};
+
 struct Channel {
+  std::uint64_t id = 0;  // for timers
   std::string key;
   std::string app_id;
   std::string name;
@@ -81,7 +96,19 @@ struct Channel {
   std::unordered_map<std::string, Uid> accounts;
   std::map<Uid, Member *> speakers;  // those with `live`
   std::size_t broadcasters = 0;
+  std::map<Uid, Told> told;
+  // Members of whom there is something to tell, in their order, and those who change so often that
+  // theirs is told once a second.
+  std::map<std::uint64_t, Uid> changed;
+  std::map<std::uint64_t, Uid> hasty;
+  std::int64_t hasty_at_ms = 0;
+  std::uint64_t places = 0;
+  std::uint64_t publications = 0;
+  TokenBucket events{0, 0};  // one per receiver: set from the limits
 };
+
+// The uid that an account has in a channel, unless another member holds that one.
+Uid account_uid (std::string_view app_id, std::string_view channel, std::string_view account);
 
 struct Session {
   SessionId id = 0;
@@ -92,6 +119,7 @@ struct Session {
   std::int64_t heard_ms = 0;
   std::int64_t join_by_ms = 0;
   TokenBucket requests{0, 0};  // what it may ask: set from the limits
+  unsigned unjoined_frames = 0;
 };
 
 }  // namespace agora::gateway

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "signaling/protocol/messages.hpp"
+#include "signaling/protocol/token.hpp"
 
 namespace agora::gateway {
 
@@ -83,7 +84,13 @@ struct Notice {
   std::int64_t joined_at = 0;               // wall clock, seconds
 };
 
-using Command = std::variant<Send, Close, DropMedia, Notice>;
+// An app was let in by a token of an old kind, for the first time.
+struct OldToken {
+  std::string app_id;
+  protocol::TokenKind kind = protocol::TokenKind::access_token_006;
+};
+
+using Command = std::variant<Send, Close, DropMedia, Notice, OldToken>;
 using Commands = std::vector<Command>;
 
 }  // namespace agora::gateway

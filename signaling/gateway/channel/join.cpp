@@ -18,16 +18,23 @@ namespace {
 
 constexpr std::size_t max_platform = 64;
 constexpr int uid_type_account = 1;
+// People with quick fingers, and a start that fails a few times.
+constexpr unsigned changes_at_once = 8;
+
+bool is_all_digits (std::string_view text) {
+  return text.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 struct ChecksumFree {
   void operator()(GChecksum *checksum) const { g_checksum_free(checksum); }
 };
 
-// The same account gets the same uid in the same channel, after a restart as well.
-Uid account_uid (const Channel &channel, std::string_view account) {
+}  // namespace
+
+// The same in the same channel, after a restart as well.
+Uid account_uid (std::string_view app_id, std::string_view channel, std::string_view account) {
   std::unique_ptr<GChecksum, ChecksumFree> sum(g_checksum_new(G_CHECKSUM_SHA256));
-  for (std::string_view part :
-       {std::string_view(channel.app_id), std::string_view(channel.name), account}) {
+  for (std::string_view part : {app_id, channel, account}) {
     const std::string sized = std::to_string(part.size()) + ':' + std::string(part);
     g_checksum_update(sum.get(), reinterpret_cast<const guchar *>(sized.data()),
                       static_cast<gssize>(sized.size()));
@@ -35,17 +42,17 @@ Uid account_uid (const Channel &channel, std::string_view account) {
   guint8 digest[32];
   gsize length = sizeof digest;
   g_checksum_get_digest(sum.get(), digest, &length);
-  return Uid{digest[0]} << 24 | Uid{digest[1]} << 16 | Uid{digest[2]} << 8 | Uid{digest[3]};
+  const Uid uid =
+      Uid{digest[0]} << 24 | Uid{digest[1]} << 16 | Uid{digest[2]} << 8 | Uid{digest[3]};
+  return std::max(uid, Uid{1});
 }
 
-}  // namespace
-
 std::optional<std::pair<Code, std::string>> ChannelBook::check_token(
-    std::string_view app_id, std::string_view channel, std::string_view uid, std::string_view token,
-    std::int64_t wall_s, std::optional<protocol::Grant> &grant) const {
-  const auto app = config_.apps.find(app_id);
+    Step &step, const Claim &claim, std::optional<protocol::Grant> &grant) {
+  const auto app = config_.apps.find(claim.app_id);
+  const std::int64_t wall_s = step.now.wall_s;
   // Clients without a token send the app id in its place.
-  const bool given = !token.empty() && token != app_id;
+  const bool given = !claim.token.empty() && claim.token != claim.app_id;
   if (app == config_.apps.end())
     return {{Code::app_invalid, "unknown app id"}};
   if (app->second.empty()) {
@@ -56,7 +63,13 @@ std::optional<std::pair<Code, std::string>> ChannelBook::check_token(
   }
   if (!given)
     return {{Code::token_missing, "the app has a certificate, but no token was given"}};
-  auto verified = config_.verify_token(token, {app_id, app->second, channel, uid}, wall_s);
+  const auto kind = protocol::kind_of(claim.token);
+  const auto &taken = config_.token_kinds;
+  if (kind && std::find(taken.begin(), taken.end(), *kind) == taken.end())
+    return {{Code::token_invalid, "a token of version " + std::string(version_of(*kind)) +
+                                      ": expected one of the versions that the gateway takes"}};
+  auto verified = config_.verify_token(
+      claim.token, {claim.app_id, app->second, claim.channel, claim.uid}, wall_s);
   if (const auto *error = std::get_if<protocol::TokenError>(&verified))
     return {{error->code, error->reason}};
   grant = std::get<protocol::Grant>(verified);
@@ -64,6 +77,15 @@ std::optional<std::pair<Code, std::string>> ChannelBook::check_token(
     return {{Code::token_invalid, "the token doesn't allow joining a channel"}};
   if (!grant->allows(Privilege::join_channel, wall_s))
     return {{Code::token_expired, "the token's privilege to join has ended"}};
+  // A token for 8 doesn't say whether that is a uid or an account: the bearer must not have the
+  // choice, and be two.
+  if (claim.is_account && grant->binds_uid && is_all_digits(claim.uid))
+    return {{Code::bad_role_or_uid, "account " + protocol::quoted(claim.uid) +
+                                        ": expected it as an integer uid (uidType 0), as the token "
+                                        "is for one uid"}};
+  if (kind && kind != protocol::TokenKind::access_token_007 &&
+      old_tokens_.emplace(claim.app_id, *kind).second)
+    step.out.push_back(OldToken{std::string(claim.app_id), *kind});
   return {};
 }
 
@@ -75,8 +97,9 @@ std::optional<std::pair<Code, std::string>> ChannelBook::check_join(
   if (const auto number = protocol::parse_uid(join.uid);
       number && join.uid_type != uid_type_account)
     named = std::to_string(*number);
-  if (auto wrong =
-          check_token(join.app_id, join.channel, named, join.token, step.now.wall_s, grant))
+  const Claim claim{join.app_id, join.channel, named, join.uid_type == uid_type_account,
+                    join.token};
+  if (auto wrong = check_token(step, claim, grant))
     return wrong;
   if (auto wrong = protocol::check_channel(join.channel))
     return {{Code::bad_request, *wrong}};
@@ -142,8 +165,8 @@ void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &joi
   nowhere.app_id = join.app_id;
   nowhere.name = join.channel;
   const Uid uid = pick_uid(there ? *there : nowhere, identity);
-  if (forbidden(join.app_id, join.channel, uid, asked.session.address, step.now.wall_s,
-                &Rule::join_channel)) {
+  if (forbidden({join.app_id, join.channel, uid, identity.account, asked.session.network},
+                step.now.wall_s, &Rule::join_channel)) {
     totals_.joins[static_cast<int>(Code::bad_request)]++;
     refuse(step, asked, Code::bad_request, "banned from the channel by its operator");
     step.out.push_back(Send{{asked.session.id}, protocol::Event{EventKind::banned}});
@@ -154,7 +177,8 @@ void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &joi
   const auto held = channel.members.find(uid);
   if (held != channel.members.end()) {
     Member &older = *held->second;
-    const bool adopts = join.known_speakers.has_value();
+    // Not what belongs to an account whose uid someone else has come by.
+    const bool adopts = join.known_speakers.has_value() && older.account == identity.account;
     if (older.session) {
       Session &loser = *older.session;
       step.out.push_back(Send{
@@ -182,6 +206,8 @@ void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &joi
   if (member.platform.size() > max_platform)
     member.platform.clear();
   member.joined_at = step.now.wall_s;
+  member.changes = {config_.limits.changes_per_second,
+                    changes_at_once * config_.limits.changes_per_second};
   members_[member.id] = std::move(fresh);
   channel.members[uid] = &member;
   if (!member.account.empty())
@@ -198,6 +224,10 @@ void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &joi
 void ChannelBook::join_again(Step &step, const Asked &asked, const protocol::Join &join,
                              const std::optional<protocol::Grant> &grant) {
   Member &self = *asked.session.member;
+  charge_join(
+      asked.session,
+      self.channel->speakers.size() + (join.known_speakers ? join.known_speakers->size() : 0),
+      step.now);
   enter(step, asked, self, join);
   set_grant(step, self, grant);
 }
@@ -205,6 +235,7 @@ void ChannelBook::join_again(Step &step, const Asked &asked, const protocol::Joi
 void ChannelBook::take_over(Member &member, Session &session) {
   member.session = &session;
   member.address = session.address;
+  member.network = session.network;
   member.host = session.host;
   session.member = &member;
   deadlines_.cancel({Deadline::grace, member.id});
@@ -242,22 +273,25 @@ void ChannelBook::enter(Step &step, const Asked &asked, Member &member,
 }
 
 void ChannelBook::tell_streams(Step &step, const Member &member, const protocol::Join &join) {
-  const auto &speakers = member.channel->speakers;
-  for (const auto &[uid, speaker] : speakers) {
-    if (speaker == &member)
+  // What the others know, too: whatever is yet to be told, all are told together.
+  const auto &all = member.channel->told;
+  for (const auto &[uid, told] : all) {
+    if (uid == member.uid || !told.publication)
       continue;
     tell(step, member, {EventKind::stream_added, uid});
-    if (speaker->audio_muted)
+    if (told.audio_muted)
       tell(step, member, {EventKind::audio_mute, uid, "", 0, true});
-    if (speaker->video_muted)
+    if (told.video_muted)
       tell(step, member, {EventKind::video_mute, uid, "", 0, true});
   }
   if (!join.known_speakers)
     return;
   const std::set<Uid> known(join.known_speakers->begin(), join.known_speakers->end());
-  for (Uid uid : known)
-    if (uid != member.uid && !speakers.contains(uid))
+  for (Uid uid : known) {
+    const auto found = all.find(uid);
+    if (uid != member.uid && (found == all.end() || !found->second.publication))
       tell(step, member, {EventKind::stream_removed, uid});
+  }
 }
 
 Uid ChannelBook::pick_uid(const Channel &channel, const Identity &identity) const {
@@ -265,7 +299,7 @@ Uid ChannelBook::pick_uid(const Channel &channel, const Identity &identity) cons
     const auto known = channel.accounts.find(identity.account);
     if (known != channel.accounts.end())
       return known->second;
-    Uid uid = account_uid(channel, identity.account);
+    Uid uid = account_uid(channel.app_id, channel.name, identity.account);
     while (uid == 0 || channel.members.contains(uid))
       uid++;
     return uid;

@@ -73,12 +73,10 @@ void ChannelBook::set_role(Step &step, Member &member, Role role) {
 }
 
 void ChannelBook::announce(Step &step, Member &member) {
-  member.channel->speakers[member.uid] = &member;
-  tell_others(step, member, {EventKind::stream_added, member.uid});
-  if (member.audio_muted)
-    tell_others(step, member, {EventKind::audio_mute, member.uid, "", 0, true});
-  if (member.video_muted)
-    tell_others(step, member, {EventKind::video_mute, member.uid, "", 0, true});
+  Channel &channel = *member.channel;
+  channel.speakers[member.uid] = &member;
+  member.publication = ++channel.publications;
+  changed(step, channel, member.uid);
   notice(step, member, NoticeKind::stream_added);
 }
 
@@ -156,7 +154,9 @@ void ChannelBook::withdraw(Step &step, Member &member) {
   deadlines_.cancel({Deadline::previous, member.id});
   forget_stream(step, member.previous);
   member.channel->speakers.erase(member.uid);
-  tell_others(step, member, {EventKind::stream_removed, member.uid});
+  // Before the sessions of its listeners end.
+  member.publication = 0;
+  changed(step, *member.channel, member.uid);
   notice(step, member, NoticeKind::stream_removed);
   drop_listeners(step, member);
   if (!member.next && !member.live->client)
@@ -182,6 +182,8 @@ void ChannelBook::unsubscribe(Step &step, Member &member, Uid uid) {
 void ChannelBook::move_listeners(Step &step, Member &speaker) {
   deadlines_.set({Deadline::old_player, speaker.id},
                  step.now.mono_ms + config_.times.old_player_ms);
+  if (!speaker.listeners.empty())
+    speaker.changes.take(step.now.mono_ms);
   for (MemberId id : speaker.listeners) {
     Member *listener = member(id);
     Subscription &subscription = listener->subscriptions.at(speaker.uid);
@@ -220,6 +222,7 @@ void ChannelBook::remove(Step &step, Member &member, LeaveReason reason, bool ke
   if (member.role == Role::broadcaster)
     channel.broadcasters--;
   channel.members.erase(member.uid);
+  changed(step, channel, member.uid);
   if (!member.account.empty())
     channel.accounts.erase(member.account);
   members_.erase(member.id);
@@ -243,6 +246,8 @@ void ChannelBook::destroy_if_empty(Step &step, Channel &channel) {
   const auto count = channels_of_app_.find(channel.app_id);
   if (--count->second == 0)
     channels_of_app_.erase(count);
+  telling_.erase(channel.id);
+  deadlines_.cancel({Deadline::tell, channel.id});
   const std::string key = channel.key;
   channels_.erase(key);
 }

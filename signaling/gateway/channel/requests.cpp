@@ -7,7 +7,6 @@
 namespace agora::gateway {
 
 using protocol::Code;
-using protocol::EventKind;
 using protocol::Privilege;
 using protocol::Role;
 using protocol::Target;
@@ -46,6 +45,11 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
 }
 
 void ChannelBook::hand_out_push_url(Step &step, const Asked &asked, Member &member) {
+  // All who listen are told of a move, each its own URL.
+  if (config_.limits.changes_per_second && member.live && !member.listeners.empty() &&
+      !member.changes.has_one(step.now.mono_ms))
+    return refuse(step, asked, Code::too_many,
+                  "what is published has moved too often, try again in a few seconds");
   forget_stream(step, member.next);
   PublishedStream fresh;
   fresh.stream = random_stream(config_.random);
@@ -131,13 +135,11 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
   if (!is_own_uid(step, asked, member, request.uid, "mute_local"))
     return;
   answer(step, asked);
-  // Only what changes is told: a channel hears each request of one member.
-  if (request.target != Target::video &&
-      std::exchange(member.audio_muted, request.mute) != request.mute)
-    tell_others(step, member, {EventKind::audio_mute, member.uid, "", 0, request.mute});
-  if (request.target != Target::audio &&
-      std::exchange(member.video_muted, request.mute) != request.mute)
-    tell_others(step, member, {EventKind::video_mute, member.uid, "", 0, request.mute});
+  if (request.target != Target::video)
+    member.audio_muted = request.mute;
+  if (request.target != Target::audio)
+    member.video_muted = request.mute;
+  changed(step, *member.channel, member.uid);
 }
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &,
@@ -149,8 +151,9 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
                          const protocol::UpdateKey &request) {
   const std::string uid = member.account.empty() ? std::to_string(member.uid) : member.account;
   std::optional<protocol::Grant> grant;
-  if (auto wrong = check_token(member.channel->app_id, member.channel->name, uid, request.token,
-                               step.now.wall_s, grant))
+  const Claim claim{member.channel->app_id, member.channel->name, uid, !member.account.empty(),
+                    request.token};
+  if (auto wrong = check_token(step, claim, grant))
     return refuse(step, asked, wrong->first, std::move(wrong->second));
   answer(step, asked);
   set_grant(step, member, grant);

@@ -54,7 +54,8 @@ Commands ChannelBook::close_all(Now now) {
   for (SessionId id : all)
     step.out.push_back(Close{id, CloseCode::going_away, "the gateway is shutting down"});
   sessions_.clear();
-  sockets_.clear();
+  networks_.clear();
+  telling_.clear();
   members_.clear();
   channels_.clear();
   channels_of_app_.clear();

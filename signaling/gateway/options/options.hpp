@@ -48,6 +48,8 @@ struct Options {
   std::string webhook_url;       // "": nobody is told
   std::string webhook_secret_file;
   LogFormat log_format = LogFormat::text;
+  std::vector<protocol::TokenKind> token_kinds{protocol::token_kinds.begin(),
+                                               protocol::token_kinds.end()};
   FrameLimits frames;
   Limits limits;
   relay_line::Limits media;  // what the embedded relay holds sessions to

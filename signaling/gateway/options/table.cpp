@@ -103,6 +103,9 @@ const std::vector<Setting> &settings () {
       file("tls-key", &Options::tls_key, "The certificate's private key, PEM"),
       file("admin-token-file", &Options::admin_token_file,
            "The first line is what callers of /dev/v1 must show; without it, those are off"),
+      {"token-versions", "VERSIONS",
+       "Kinds of tokens to take, such as 007; 006 and 005 bind less (007,006,005)",
+       [] (Options &o, std::string_view text) { return set_token_kinds(o.token_kinds, text); }},
       {"max-admin-requests-per-second", "N", "Requests to /dev/v1 per second (20)",
        [] (Options &o, std::string_view text) {
          return set_bound(o.admin_requests, text, 1, 1000000);
@@ -128,6 +131,12 @@ const std::vector<Setting> &settings () {
             "Deepest nesting of a frame (16)"),
       bound("max-requests-per-second", &Options::limits, &Limits::requests_per_second, 1, 1000000,
             "Requests per second and member; bursts of twice as many pass (50)"),
+      bound("max-joins-per-second", &Options::limits, &Limits::unjoined_per_second, 1, 1000000,
+            "Requests per second from one address, of sockets that haven't joined (500)"),
+      bound("max-events-per-second", &Options::limits, &Limits::events_per_second, 1, 100000000,
+            "What a channel's members are told of each other; more is summed up (25000)"),
+      bound("max-changes-per-second", &Options::limits, &Limits::changes_per_second, 1, 1000000,
+            "Streams and mutes of one member that the others are told of (1)"),
       bound("max-members-per-channel", &Options::limits, &Limits::members_per_channel, 1, 10000000,
             "Members per channel (20000)"),
       bound("max-channels-per-app", &Options::limits, &Limits::channels_per_app, 1, 10000000,

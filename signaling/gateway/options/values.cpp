@@ -131,6 +131,22 @@ Problem set_bound (unsigned &bound, std::string_view text, unsigned low, unsigne
   return {};
 }
 
+// Their versions, separated by commas.
+Problem set_token_kinds (std::vector<protocol::TokenKind> &kinds, std::string_view text) {
+  constexpr std::size_t digits = 3;
+  std::vector<protocol::TokenKind> named;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    const auto kind = protocol::kind_of(text.substr(at, end - at));
+    if (end - at != digits || !kind)
+      return "some of 007, 006 and 005, separated by commas";
+    named.push_back(*kind);
+    at = end + 1;
+  }
+  kinds = std::move(named);
+  return {};
+}
+
 Problem set_file (std::string &file, std::string_view text) {
   if (text.empty())
     return "the path of a file";

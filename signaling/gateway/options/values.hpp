@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "signaling/protocol/token.hpp"
+
 namespace agora::gateway {
 
 struct AppOption {
@@ -35,6 +37,7 @@ Problem set_url (std::string &url, std::string_view text, const std::vector<std:
                  bool needs_path);
 Problem set_webhook (std::string &url, std::string_view text);
 Problem set_bound (unsigned &bound, std::string_view text, unsigned low, unsigned high);
+Problem set_token_kinds (std::vector<protocol::TokenKind> &kinds, std::string_view text);
 Problem set_file (std::string &file, std::string_view text);
 
 }  // namespace agora::gateway

@@ -278,6 +278,109 @@ void the_banned_in_grace_are_out () {
   g_assert_cmpuint(scene.sends().size(), ==, 0);
 }
 
+agora::protocol::Join as_account (const std::string &account, const std::string &channel = "room") {
+  agora::protocol::Join join = join_as(account, Role::audience, channel);
+  join.uid_type = 1;
+  return join;
+}
+
+Rule ban_of (Scene &scene, Rule rule) {
+  rule.app_id = open_app;
+  rule.ends_at = scene.now.wall_s + 60;
+  scene.last = scene.book.add_rule(rule, scene.now);
+  return rule;
+}
+
+// A person is not another one by another spelling.
+void a_uid_is_banned_as_whatever_it_comes () {
+  Scene scene;
+  ban_of(scene, {.channel = "room", .uid = 8});
+  SessionId id = 0;
+  for (const char *spelling : {"8", "08", "0000000000008"}) {
+    scene.connect(++id);
+    g_assert_true(scene.code(id, join_as(spelling)) == Code::bad_request);
+    scene.connect(++id);
+    g_assert_true(scene.code(id, as_account(spelling)) == Code::bad_request);
+  }
+  for (const char *another : {"80", "8a", "alice"}) {
+    scene.connect(++id);
+    g_assert_true(scene.code(id, as_account(another)) == Code::ok);
+  }
+}
+
+void an_account_is_banned_wherever_its_uid_is_taken () {
+  for (const bool is_there : {true, false}) {
+    Scene scene;
+    scene.connect(1);
+    const Uid alice = scene.ask(1, as_account("alice")).uid.value();
+    scene.connect(2);
+    const Uid elsewhere = scene.ask(2, as_account("alice", "hall")).uid.value();
+    g_assert_cmpuint(elsewhere, !=, alice);
+    if (!is_there)
+      scene.ask(1, Leave{alice});
+    ban_of(scene, {.channel = "room", .uid = alice});
+    // Somebody else has come by that uid: the account's would be the next one.
+    scene.book.lift_rule(1, scene.now);
+    scene.connect(3);
+    g_assert_true(scene.code(3, join_as(std::to_string(alice))) == Code::ok);
+    ban_of(scene, {.channel = "room", .uid = alice});
+    g_assert_true(scene.told(3) == "banned");
+    scene.connect(4);
+    g_assert_true(scene.code(4, as_account("alice")) == Code::bad_request);
+    // In one channel alone.
+    scene.connect(5);
+    g_assert_true(scene.code(5, as_account("alice", "hall")) == Code::ok);
+  }
+  // Without a channel it holds in all, where the account has other uids.
+  Scene scene;
+  scene.connect(1);
+  const Uid alice = scene.ask(1, as_account("alice")).uid.value();
+  ban_of(scene, {.uid = alice});
+  g_assert_true(scene.told(1) == "banned");
+  scene.connect(2);
+  g_assert_true(scene.code(2, as_account("alice", "hall")) == Code::bad_request);
+}
+
+void the_silenced_account_stays_silent () {
+  Scene scene;
+  Rule rule{.uid = 8, .join_channel = false, .publish_audio = true};
+  ban_of(scene, rule);
+  scene.connect(1);
+  agora::protocol::Join join = as_account("08");
+  join.role = Role::broadcaster;
+  const Uid uid = scene.ask(1, join).uid.value();
+  g_assert_cmpuint(uid, !=, 8);
+  g_assert_true(scene.code(1, Publish{uid}) == Code::not_permitted);
+}
+
+void an_ipv6_address_stands_for_its_64 () {
+  Scene scene;
+  scene.connect(1, "2001:db8:1:2::5");
+  scene.ask(1, join_as("10"));
+  ban_of(scene, {.address = "2001:db8:1:2:aaaa::1"});
+  g_assert_true(scene.told(1) == "banned");
+  scene.connect(2, "2001:db8:1:2:ffff:1:2:3");
+  g_assert_true(scene.code(2, join_as("20")) == Code::bad_request);
+  scene.connect(3, "2001:db8:1:3::5");
+  g_assert_true(scene.code(3, join_as("30")) == Code::ok);
+}
+
+// Who comes by an account's uid doesn't get what is the account's.
+void streams_are_not_adopted_by_number () {
+  Scene scene;
+  scene.connect(1);
+  agora::protocol::Join join = as_account("alice");
+  join.role = Role::broadcaster;
+  const Uid alice = scene.ask(1, join).uid.value();
+  const std::string push = scene.publish(1, alice);
+  g_assert_true(scene.push(push, 100));
+  scene.disconnect(1);
+  scene.connect(2);
+  g_assert_true(scene.code(2, rejoin_as(std::to_string(alice), Role::broadcaster, {})) == Code::ok);
+  g_assert_true(scene.dropped() == "push 100");
+  g_assert_false(scene.push(push, 101));
+}
+
 void questions_are_answered () {
   Scene scene;
   scene.connect(1, "192.0.2.7");
@@ -326,6 +429,11 @@ int main (int argc, char **argv) {
       {"silence-unknown", the_others_meet_nothing_new},
       {"kept", rules_are_kept},
       {"grace", the_banned_in_grace_are_out},
+      {"spellings", a_uid_is_banned_as_whatever_it_comes},
+      {"accounts", an_account_is_banned_wherever_its_uid_is_taken},
+      {"account-silenced", the_silenced_account_stays_silent},
+      {"ipv6", an_ipv6_address_stands_for_its_64},
+      {"adopting", streams_are_not_adopted_by_number},
       {"questions", questions_are_answered},
   };
   for (const auto &test : tests)

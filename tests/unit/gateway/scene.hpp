@@ -69,11 +69,15 @@ class Scene {
     open_.erase(id);
     take(book.disconnected(id, now));
   }
+  std::size_t bytes = 300;  // of each frame
   void say (SessionId id, protocol::Request request) {
     protocol::ClientMessage message;
     message.envelope.request_id = ++request_id_;
     message.request = std::move(request);
-    take(book.received(id, message, now));
+    if (book.affords(id, bytes, now))
+      take(book.received(id, message, now));
+    else
+      take(book.refuse_frame(id, request_id_, now));
   }
   // The one answer to it.
   Answer ask (SessionId id, protocol::Request request) {

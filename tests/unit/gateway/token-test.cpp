@@ -100,6 +100,72 @@ void accounts_have_tokens_too () {
   g_assert_true(scene.code(2, join) == Code::token_invalid);
 }
 
+// What a token binds is one person: not the uid and an account that is spelled the same.
+void an_account_of_digits_needs_a_token_for_any () {
+  for (TokenKind kind : token_kinds) {
+    Scene scene;
+    Join join = join_by(make_token(scene, {kind}), "10");
+    join.uid_type = 1;
+    for (const char *account : {"10", "010"}) {
+      join.uid = account;
+      scene.connect(1);
+      const Code code = scene.code(1, join);
+      g_assert_true(code == Code::bad_role_or_uid || code == Code::token_invalid);
+      scene.disconnect(1);
+    }
+    join.token = make_token(scene, {.kind = kind, .uid = ""});
+    scene.connect(2);
+    const Uid uid = scene.ask(2, join).uid.value();
+    g_assert_cmpuint(uid, !=, 10);
+    // Nor by a later token.
+    g_assert_true(scene.code(2, UpdateKey{make_token(scene, {kind, "010"})}) != Code::ok);
+    g_assert_true(scene.code(2, UpdateKey{join.token}) == Code::ok);
+    if (kind == TokenKind::channel_key_005)
+      continue;
+    join.token = make_token(scene, {kind, "10b"});
+    join.uid = "10b";
+    scene.connect(3);
+    g_assert_true(scene.code(3, join) == Code::ok);
+  }
+}
+
+void kinds_are_narrowed () {
+  Config config = plain_config();
+  config.token_kinds = {TokenKind::access_token_007};
+  Scene scene(config);
+  SessionId id = 0;
+  for (TokenKind kind : token_kinds) {
+    scene.connect(++id);
+    const Answer answer = scene.ask(id, join_by(make_token(scene, {kind}), "10"));
+    const bool good = kind == TokenKind::access_token_007;
+    g_assert_true(answer.code == (good ? Code::ok : Code::token_invalid));
+    if (!good)
+      g_assert_true(answer.reason.find(version_of(kind)) != std::string::npos);
+  }
+}
+
+// Once for each app and kind, and only by who was let in.
+void old_kinds_are_noted () {
+  Scene scene;
+  std::vector<TokenKind> noted;
+  for (SessionId id = 1; id <= 9; id++) {
+    const TokenKind kind = token_kinds[id % 3];
+    scene.connect(id);
+    const std::string wrong = make_token(scene, {.kind = kind, .certificate = "another"});
+    scene.ask(id, join_by(wrong, "10"));
+    for (const Command &command : scene.last)
+      g_assert_false(std::holds_alternative<OldToken>(command));
+    scene.ask(id, join_by(make_token(scene, {kind}), "10"));
+    for (const Command &command : scene.last)
+      if (const auto *old = std::get_if<OldToken>(&command)) {
+        g_assert_true(old->app_id == closed_app);
+        noted.push_back(old->kind);
+      }
+  }
+  std::sort(noted.begin(), noted.end());
+  g_assert_true((noted == std::vector{TokenKind::access_token_006, TokenKind::channel_key_005}));
+}
+
 // Grants as no builder makes them, by name.
 struct Granted {
   Grant::Item join{true, 0};
@@ -306,6 +372,9 @@ int main (int argc, char **argv) {
     const char *name;
     void (*test)();
   } tests[] = {
+      {"digits", an_account_of_digits_needs_a_token_for_any},
+      {"kinds", kinds_are_narrowed},
+      {"old-kinds", old_kinds_are_noted},
       {"join", only_good_tokens_get_in},
       {"accounts", accounts_have_tokens_too},
       {"privileges", privileges_are_asked_for},
