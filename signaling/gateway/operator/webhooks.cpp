@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t queue_limit = 10'000;
 constexpr unsigned at_once = 8;
+// Of one channel, so that there is a place for another one's.
+constexpr unsigned at_once_of_one = 6;
 constexpr unsigned timeout_s = 10;
 // Pauses of 0.5, 1, 2, 4, 8, 16, 32, 60, 60 s: three minutes in all.
 constexpr unsigned tries_limit = 10;
@@ -50,6 +52,19 @@ int event_type (const Notice &notice) {
       break;
   }
   return 0;
+}
+
+// What the event tells the last of, where an older one is worth nothing any more.
+std::string state_of (const Notice &notice) {
+  switch (notice.kind) {
+    case NoticeKind::role_changed:
+      return "role " + std::to_string(notice.uid);
+    case NoticeKind::member_silenced:
+    case NoticeKind::member_unsilenced:
+      return "silence " + std::to_string(notice.uid);
+    default:
+      return "";
+  }
 }
 
 std::string body_of (const Notice &notice, int type, const std::string &id) {
@@ -96,6 +111,7 @@ Webhooks::Webhooks(std::string url, std::string secret, std::function<void()> id
                                              "max-conns-per-host", at_once, "user-agent",
                                              "agora-gateway ", nullptr)),
       cancellable_(g_cancellable_new()),
+      queue_(queue_limit, at_once_of_one),
       timer_([this] { wake(); }) {
 }
 
@@ -109,28 +125,35 @@ void Webhooks::tell(const Notice &notice) {
   int type = event_type(notice);
   if (type == 0)
     return;
-  if (counts().queued >= queue_limit) {
-    counts_.dropped++;
-    if (!std::exchange(complained_, true))
-      g_warning("Webhooks: %zu events wait for the receiver; new ones are dropped", queue_limit);
-    return;
-  }
   auto id = prefix_ + ":" + std::to_string(++last_id_) + ":" + std::to_string(type);
-  due_.push_back({id, body_of(notice, type, id)});
+  const bool all = queue_.push(
+      {notice.app_id + '\0' + notice.channel, state_of(notice), id, body_of(notice, type, id), 0});
+  if (!all)
+    complain_of_drops();
   send_due();
+}
+
+void Webhooks::complain_of_drops() {
+  counts_.dropped++;
+  if (!std::exchange(complained_, true))
+    g_warning(
+        "Webhooks: %zu events wait for the receiver; those of the channel with most are "
+        "dropped",
+        queue_limit);
 }
 
 WebhookCounts Webhooks::counts() const {
   auto counts = counts_;
-  counts.queued = due_.size() + resting_.size() + under_way_;
+  counts.queued = queue_.size();
   return counts;
 }
 
 void Webhooks::send_due() {
-  while (under_way_ < at_once && !due_.empty()) {
-    auto event = std::move(due_.front());
-    due_.pop_front();
-    send(std::move(event));
+  while (under_way_ < at_once) {
+    auto event = queue_.pop();
+    if (!event)
+      return;
+    send(std::move(*event));
   }
 }
 
@@ -189,10 +212,12 @@ void Webhooks::on_body(GObject *stream, GAsyncResult *result, gpointer data) {
 void Webhooks::ended(Event event, bool taken, const std::string &why) {
   under_way_--;
   if (taken) {
+    queue_.done(event);
     counts_.delivered++;
     if (std::exchange(complained_, false))
       g_message("Webhooks: the receiver takes events again");
   } else if (event.tries >= tries_limit) {
+    queue_.done(event);
     counts_.dropped++;
     g_warning("Webhooks: event %s is dropped after %u tries: %s", event.id.c_str(), event.tries,
               why.c_str());
@@ -200,8 +225,9 @@ void Webhooks::ended(Event event, bool taken, const std::string &why) {
     counts_.retried++;
     if (!std::exchange(complained_, true))
       g_warning("Webhooks: the receiver didn't take an event, it gets it again: %s", why.c_str());
-    resting_.emplace(g_get_monotonic_time() + pause_after(event.tries), std::move(event));
-    timer_.at(resting_.begin()->first);
+    const auto until = g_get_monotonic_time() + pause_after(event.tries);
+    queue_.rest(std::move(event), until);
+    timer_.at(*queue_.next_wake());
   }
   send_due();
   if (idle())
@@ -209,11 +235,9 @@ void Webhooks::ended(Event event, bool taken, const std::string &why) {
 }
 
 void Webhooks::wake() {
-  auto now = g_get_monotonic_time();
-  while (!resting_.empty() && resting_.begin()->first <= now)
-    due_.push_back(std::move(resting_.extract(resting_.begin()).mapped()));
-  if (!resting_.empty())
-    timer_.at(resting_.begin()->first);
+  queue_.wake(g_get_monotonic_time());
+  if (const auto next = queue_.next_wake())
+    timer_.at(*next);
   send_due();
 }
 

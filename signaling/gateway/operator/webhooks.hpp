@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Tells the operator's receiver what happens in the channels. Events are signed, are sent again
-// when the receiver didn't take them, and delay nobody. Main loop only.
+// when the receiver didn't take them, and delay nobody: see webhook-queue.hpp for who waits for
+// whom. Main loop only.
 #pragma once
 
 #include <libsoup/soup.h>
 
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 
 #include "signaling/gateway/channel/commands.hpp"
+#include "signaling/gateway/operator/webhook-queue.hpp"
 #include "signaling/support/glib-ptr.hpp"
 #include "signaling/support/timer.hpp"
 
@@ -34,15 +34,11 @@ class Webhooks {
   Webhooks &operator=(const Webhooks &) = delete;
 
   void tell (const Notice &notice);
-  bool idle () const { return due_.empty() && under_way_ == 0; }
+  bool idle () const { return !queue_.has_due() && under_way_ == 0; }
   WebhookCounts counts () const;
 
  private:
-  struct Event {
-    std::string id;
-    std::string body;
-    unsigned tries = 0;
-  };
+  using Event = WebhookQueue::Event;
   struct Try;
 
   void send_due ();
@@ -51,6 +47,7 @@ class Webhooks {
   static void on_body (GObject *stream, GAsyncResult *result, gpointer data);
   void ended (Event event, bool taken, const std::string &why);
   void wake ();
+  void complain_of_drops ();
   std::string sign (GChecksumType type, const std::string &body) const;
 
   const std::string url_;
@@ -59,8 +56,7 @@ class Webhooks {
   std::function<void()> idle_;
   ObjectPtr<SoupSession> session_;
   ObjectPtr<GCancellable> cancellable_;
-  std::deque<Event> due_;
-  std::multimap<std::int64_t, Event> resting_;  // by the time of the next try: monotonic, us
+  WebhookQueue queue_;  // times are monotonic, in us
   unsigned under_way_ = 0;
   std::uint64_t last_id_ = 0;
   WebhookCounts counts_;
