@@ -27,12 +27,16 @@ class AdminCase(Case):
         self.addCleanup(member.close)
         return member
 
-    def call(self, method, path, body=None, authorization=f'Bearer {TOKEN}', served=None):
+    def call(self, method, path, body=None, authorization=f'Bearer {TOKEN}', served=None,
+             more=None):
         """Status, JSON body, headers."""
         connection = http.client.HTTPConnection(urlsplit((served or self.served).http).netloc,
                                                 timeout=5)
         self.addCleanup(connection.close)
         headers = {'Authorization': authorization} if authorization else {}
+        if body is not None:
+            headers['Content-Type'] = 'application/json'
+        headers.update(more or {})
         if body is not None and not isinstance(body, (bytes, str)):
             body = json.dumps(body)
         connection.request(method, path, body, headers)
@@ -380,6 +384,59 @@ class Token(AdminCase):
             self.assertNotEqual(process.wait(), 0)
             self.assertIn(f'--admin-token-file={file}', process.output('err'))
             self.assertEqual(len(process.output('err').splitlines()), 1)
+
+
+class Pages(AdminCase):
+    """What a page that the operator happens to look at can make of the password in the browser."""
+
+    BODY = {'appid': 'demo', 'cname': 'room', 'time': 60}
+    BASIC = 'Basic ' + base64.b64encode(f'x:{TOKEN}'.encode()).decode()
+
+    def ask(self, method='POST', path='/dev/v1/kicking-rule', body=BODY, **more):
+        headers = {name.replace('_', '-'): value for name, value in more.items()}
+        return self.call(method, path, body, self.BASIC, more=headers)[0]
+
+    def test_forms(self):
+        for kind in ('text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x',
+                     'application/jsonp', 'text/plain; application/json', 'application/json, text/plain',
+                     ''):
+            for method in ('POST', 'PUT', 'DELETE'):
+                with self.subTest((kind, method)):
+                    self.assertEqual(self.ask(method, Content_Type=kind), 415)
+        self.assertEqual(self.rules(), [])
+        for kind in ('application/json', 'Application/JSON', 'application/json; charset=utf-8',
+                     'application/json ;charset=utf-8'):
+            with self.subTest(kind):
+                self.assertEqual(self.ask(Content_Type=kind), 200)
+
+    def test_other_sites(self):
+        own = self.served.http
+        rows = (({'Origin': 'https://evil.example'}, 403),
+                ({'Origin': 'null'}, 403),
+                ({'Origin': own.replace('http', 'https')}, 403),
+                ({'Origin': own.rsplit(':', 1)[0]}, 403),
+                ({'Origin': own + '.evil.example'}, 403),
+                ({'Sec-Fetch-Site': 'cross-site'}, 403),
+                ({'Sec-Fetch-Site': 'same-site'}, 403),
+                ({'Sec-Fetch-Site': 'cross-site', 'Origin': own}, 403),
+                ({'Origin': own}, 200),
+                ({'Sec-Fetch-Site': 'none'}, 200),
+                # Behind a proxy, which the gateway doesn't know the name of.
+                ({'Sec-Fetch-Site': 'same-origin', 'Origin': 'https://voice.example'}, 200))
+        for headers, status in rows:
+            with self.subTest(headers):
+                before = len(self.rules())
+                self.assertEqual(self.call('POST', '/dev/v1/kicking-rule', self.BODY, self.BASIC,
+                                           more=headers)[0], status)
+                self.assertEqual(len(self.rules()) - before, 1 if status == 200 else 0)
+                self.assertEqual(self.call('GET', '/dev/v1/channel/demo', None, self.BASIC,
+                                           more=headers)[0], status)
+        # Asked for before a page may say JSON to another site: nobody is told that it may.
+        status, _, headers = self.call('OPTIONS', '/dev/v1/kicking-rule', authorization=None,
+                                       more={'Origin': 'https://evil.example',
+                                             'Access-Control-Request-Method': 'POST'})
+        self.assertNotEqual(status, 200)
+        self.assertNotIn('Access-Control-Allow-Origin', headers)
 
 
 if __name__ == '__main__':

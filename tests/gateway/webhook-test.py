@@ -107,7 +107,8 @@ class Events(WebhookCase):
         listener.must('leave', uid=9)
         urllib.request.urlopen(urllib.request.Request(
             self.served.http + '/dev/v1/kicking-rule', b'{"appid":"demo","uid":8,"time":0}',
-            {'Authorization': 'Bearer 0123456789abcdef'}), timeout=5).close()
+            {'Authorization': 'Bearer 0123456789abcdef', 'Content-Type': 'application/json'}),
+            timeout=5).close()
         speaker.wait_event('client-is-banned-by-server')
         events = self.receiver.wait(8)
         self.assertEqual([event['eventType'] for event in events],

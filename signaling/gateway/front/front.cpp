@@ -303,9 +303,17 @@ void Front::administer(SoupServerMessage *message, const char *path, GHashTable 
     while (g_hash_table_iter_next(&each, &name, &value))
       request.query.emplace(static_cast<char *>(name), static_cast<char *>(value));
   }
-  const char *authorization = soup_message_headers_get_one(
-      soup_server_message_get_request_headers(message), "Authorization");
-  request.authorization = authorization != nullptr ? authorization : "";
+  auto *told = soup_server_message_get_request_headers(message);
+  // Several of one name come as one text, which is then none that is expected.
+  auto header = [told] (const char *which) {
+    const char *text = soup_message_headers_get_list(told, which);
+    return std::string(text != nullptr ? text : "");
+  };
+  request.authorization = header("Authorization");
+  request.content_type = header("Content-Type");
+  request.origin = header("Origin");
+  request.fetch_site = header("Sec-Fetch-Site");
+  request.own_origin = std::string(tls() ? "https://" : "http://") + authority(message).host_port;
   request.body = body_of(message);
   auto answer = handler_.administer(request);
   if (answer.status != SOUP_STATUS_OK)

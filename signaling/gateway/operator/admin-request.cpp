@@ -28,6 +28,28 @@ AdminAnswer admin_failure (unsigned status, std::string_view message, std::strin
   return {status, text.finish(), "", {}};
 }
 
+bool is_cross_site (const AdminRequest &request) {
+  // What the browser itself knows about it is worth most: behind a proxy, our own name may be
+  // another one than the page's.
+  if (!request.fetch_site.empty())
+    return request.fetch_site != "same-origin" && request.fetch_site != "none";
+  std::string own = request.own_origin;
+  // Browsers leave the usual port out.
+  for (std::string_view usual : {"http:80", "https:443"}) {
+    const auto colon = usual.find(':');
+    const auto scheme = std::string(usual.substr(0, colon)) + "://";
+    if (own.starts_with(scheme) && own.ends_with(usual.substr(colon)))
+      own.resize(own.size() - usual.size() + colon);
+  }
+  return !request.origin.empty() && g_ascii_strcasecmp(request.origin.c_str(), own.c_str()) != 0;
+}
+
+bool says_json (std::string_view content_type) {
+  std::string type(content_type.substr(0, content_type.find(';')));
+  g_strstrip(type.data());
+  return g_ascii_strcasecmp(type.c_str(), "application/json") == 0;
+}
+
 bool shows_token (std::string_view header, std::string_view token) {
   auto space = header.find(' ');
   if (token.empty() || space == std::string_view::npos)

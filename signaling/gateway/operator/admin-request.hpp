@@ -21,7 +21,11 @@ struct AdminRequest {
   std::string method;
   std::string path;  // still percent-encoded: a channel's name may hold a slash
   std::map<std::string, std::string, std::less<>> query;
-  std::string authorization;             // the header
+  std::string authorization;  // the header
+  std::string content_type;   // and these, which browsers write for pages
+  std::string origin;
+  std::string fetch_site;
+  std::string own_origin;                // as the caller reached us: http://HOST:PORT
   std::optional<std::string_view> body;  // nothing: it was too long
   Now now;
 };
@@ -34,6 +38,12 @@ struct AdminAnswer {
 };
 
 AdminAnswer admin_failure (unsigned status, std::string_view message, std::string_view field = {});
+
+// Whether it is a page of another site that lets a browser ask, with the operator's password. A
+// page can't write these headers itself, and programs send none.
+bool is_cross_site (const AdminRequest &request);
+// Whether a body is said to be JSON. A page's form can't say that.
+bool says_json (std::string_view content_type);
 
 // Whether the Authorization `header` shows `token`: as a Bearer token, or as the password of Basic.
 bool shows_token (std::string_view header, std::string_view token);

@@ -116,6 +116,8 @@ AdminAnswer Admin::answer(const AdminRequest &request) {
   if (token_.empty())
     return admin_failure(403,
                          "administration is off: start the gateway with --admin-token-file=FILE");
+  if (is_cross_site(request))
+    return admin_failure(403, "Origin, Sec-Fetch-Site: expected no page of another site");
   if (!shows_token(request.authorization, token_))
     return admin_failure(401,
                          "Authorization: expected the admin token, as \"Bearer TOKEN\", or as the "
@@ -126,6 +128,8 @@ AdminAnswer Admin::answer(const AdminRequest &request) {
   if (!request.body)
     return admin_failure(413, "the body is too long: expected at most " +
                                   std::to_string(kAdminBodyBytes) + " bytes");
+  if (!request.body->empty() && !says_json(request.content_type))
+    return admin_failure(415, "Content-Type: expected application/json");
   if (request.path == "/dev/v1/kicking-rule")
     return rule(request);
 
