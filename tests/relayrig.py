@@ -21,7 +21,7 @@ AUDIO, VIDEO, DATA, COMMAND = 8, 9, 18, 20
 # Puts the sockets where the relay looks for them.
 STARTER = ('import os, sys; line, *doors = map(int, sys.argv[2].split(","));'
            'spare = [os.dup2(fd, 50 + i) for i, fd in enumerate([line, *doors])];'
-           '[os.dup2(fd, 3 + i) for i, fd in enumerate(spare)]; os.closerange(5, 60);'
+           '[os.dup2(fd, 3 + i) for i, fd in enumerate(spare)]; os.closerange(3 + len(spare), 60);'
            '[os.dup2(4, 10 + i) for i in range(int(os.environ.get("RELAY_SPOIL", 0)))];'
            'os.execv(sys.argv[1], sys.argv[1:2] + sys.argv[3:])')
 
@@ -37,7 +37,9 @@ def relay_binary():
 class Relay(Process):
     """One relay, with what it asked and said. `allow(ask)`: a truth, or a text that says why not."""
 
-    def __init__(self, host='127.0.0.1', limits=None, app='live', allow=lambda ask: True, wrap=(), **keywords):
+    def __init__(self, host='127.0.0.1', limits=None, app='live', allow=lambda ask: True, wrap=(), tls=None,
+                 **keywords):
+        """`tls`: the texts of a certificate and its key; then `tls_port` is one for RTMPS."""
         family = socket.AF_INET6 if ':' in host else socket.AF_INET
         self.listening = socket.create_server((host, 0), family=family, backlog=511)
         self.port = self.listening.getsockname()[1]
@@ -47,9 +49,15 @@ class Relay(Process):
         self.told = []  # what the relay said
         self.news = threading.Condition()
         self.count = 0
-        fds = (theirs.fileno(), self.listening.fileno())
+        fds, names = [theirs.fileno(), self.listening.fileno()], '--fds=rtmp=4'
+        self.tls = tls or ('', '')
+        if tls:
+            self.listening_tls = socket.create_server((host, 0), family=family, backlog=511)
+            self.tls_port = self.listening_tls.getsockname()[1]
+            fds.append(self.listening_tls.fileno())
+            names += ',rtmps=5'
         super().__init__([*wrap, sys.executable, '-S', '-c', STARTER, relay_binary(),
-                          ','.join(map(str, fds)), '--fds=rtmp=4'], pass_fds=fds, **keywords)
+                          ','.join(map(str, fds)), names], pass_fds=fds, **keywords)
         self.name = 'agora-relay'
         theirs.close()
         self.configure(app, limits or {})
@@ -61,7 +69,7 @@ class Relay(Process):
         self.say(op='configure', app=app, limits={
             'listener_lag_ms': 1000, 'push_kbps': 4096, 'sessions': 16384,
             'sessions_per_address': 4096, 'strangers_per_address': 256, 'opening_ms': 10000, 'idle_push_ms': 4000,
-            **(limits or {})}, certificate='', key='')
+            **(limits or {})}, certificate=self.tls[0], key=self.tls[1])
 
     def say(self, **message):
         self.line.send(json.dumps(message).encode())
@@ -127,6 +135,8 @@ class Relay(Process):
         super().stop()
         self.line.close()
         self.listening.close()
+        if self.tls[0]:
+            self.listening_tls.close()
 
 
 _tick = threading.Event()
@@ -153,7 +163,8 @@ def amf(value):
 class Peer:
     """One RTMP connection that is looked after by hand."""
 
-    def __init__(self, relay, host='127.0.0.1', receive_buffer=None, source=None):
+    def __init__(self, relay, host='127.0.0.1', receive_buffer=None, source=None, tls=None):
+        """`tls`: an ssl.SSLContext, for RTMPS."""
         self.relay = relay
         self.socket = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET)
         if receive_buffer:
@@ -161,8 +172,10 @@ class Peer:
         if source:
             self.socket.bind((source, 0))
         self.socket.settimeout(5 * SCALE)
-        self.socket.connect((host, relay.port))
+        self.socket.connect((host, relay.tls_port if tls else relay.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname='localhost')
         self.received = b''
         self.chunk_in = 128
         self.partial = {}  # chunk stream -> its message under way
@@ -335,8 +348,8 @@ class RelayCase(Case):
         self.addCleanup(peer.close)
         return peer
 
-    def push(self, relay, name='voice'):
-        peer = self.peer(relay)
+    def push(self, relay, name='voice', **keywords):
+        peer = self.peer(relay, **keywords)
         self.assertEqual(peer.open('publish', name), 'NetStream.Publish.Start')
         return peer
 

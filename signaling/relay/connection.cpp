@@ -45,9 +45,10 @@ void PlaySession::push_ended(bool discard) {
   connection.push_ended(*this, discard);
 }
 
-Connection::Connection(Server &server, int fd)
+Connection::Connection(Server &server, int fd, const TlsIdentity::Ptr &identity)
     : server_(server),
       fd_(fd),
+      tls_(identity ? std::make_unique<Tls>(identity) : nullptr),
       session_(server.rtmp_limits(), draw_seed(), static_cast<std::uint32_t>(server.now())) {
   place.owner = this;
 }
@@ -96,13 +97,35 @@ void Connection::read() {
     return;
   }
   server_.counters.bytes_in += static_cast<std::uint64_t>(size);
-  // Of one that is refused nothing more is wanted. It is read so that its kernel doesn't throw the
-  // refusal away.
-  if (!finishing_)
-    feed({buffer.data(), static_cast<std::size_t>(size)});
+  const rtmp::Bytes bytes(buffer.data(), static_cast<std::size_t>(size));
+  if (tls_)
+    read_tls(bytes);
+  else
+    feed(bytes);
+}
+
+void Connection::read_tls(rtmp::Bytes ciphertext) {
+  std::array<std::uint8_t, Tls::record_bytes> plaintext;
+  tls_->feed(ciphertext);
+  while (const std::size_t size = tls_->read(plaintext)) {
+    feed({plaintext.data(), size});
+    if (ended() || doomed)
+      return;
+  }
+  // The handshake's part, or an alert.
+  flush();
+  if (ended() || doomed || !tls_->over())
+    return;
+  if (!tls_->established())
+    server_.refused(Refusal::tls, *this, tls_->reason());
+  end();
 }
 
 void Connection::feed(rtmp::Bytes bytes) {
+  // Of one that is refused nothing more is wanted. It is read so that its kernel doesn't throw the
+  // refusal away.
+  if (finishing_)
+    return;
   const bool good = session_.feed(bytes, *this);
   if (doomed)
     return;
@@ -123,7 +146,7 @@ void Connection::watch() {
   if (ended())
     return;
   std::uint32_t wanted = session_.waiting() && !finishing_ ? EPOLLRDHUP : EPOLLIN;
-  if (!queue_.empty())
+  if (!queue_.empty() || (tls_ && !tls_->output().empty()))
     wanted |= EPOLLOUT;
   if (std::exchange(watched_, wanted) != wanted)
     server_.poller().change(fd_, wanted, *this);
@@ -311,7 +334,7 @@ void Connection::send(PlaySession &to, std::span<const PacketRef> packets) {
 // Sends what the kernel takes, and keeps the rest.
 void Connection::queue(std::span<const PacketRef> packets) {
   std::size_t sent = 0;
-  if (queue_.empty())
+  if (queue_.empty() && !tls_)
     sent = write_now(packets);
   if (doomed)
     return;
@@ -324,7 +347,9 @@ void Connection::queue(std::span<const PacketRef> packets) {
     queue_.push(packet, sent);
     sent = 0;
   }
-  if (queue_.empty())
+  if (tls_)
+    flush_tls();
+  if (queue_.empty() || doomed)
     return;
   lost(queue_.trim(server_.send_limits()));
   if (queue_.bytes() > server_.send_limits().most_bytes)
@@ -356,40 +381,71 @@ std::size_t Connection::write_now(std::span<const PacketRef> packets) {
       parts[i] = {const_cast<char *>(packets[i]->bytes.data()), packets[i]->bytes.size()};
     size = sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   }
-  if (size < 0) {
-    if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS && errno != ENOMEM)
-      server_.doom(*this);
-    return 0;
+  return written(size) ? static_cast<std::size_t>(size) : 0;
+}
+
+// Whether something went; the connection is doomed where nothing ever will.
+bool Connection::written(ssize_t size) {
+  if (size > 0) {
+    server_.counters.bytes_out += static_cast<std::uint64_t>(size);
+    return true;
   }
-  server_.counters.bytes_out += static_cast<std::uint64_t>(size);
-  return static_cast<std::size_t>(size);
+  if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS && errno != ENOMEM)
+    server_.doom(*this);
+  return false;
+}
+
+void Connection::flush_plain() {
+  std::array<const Packet *, most_at_once> packets;
+  std::array<iovec, most_at_once> parts;
+  std::size_t from = 0;
+  const std::size_t count = queue_.peek(packets, from);
+  if (count == 0)
+    return;
+  for (std::size_t i = 0; i < count; i++) {
+    const std::string &bytes = packets[i]->bytes;
+    parts[i] = {const_cast<char *>(bytes.data()) + from, bytes.size() - from};
+    from = 0;
+  }
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = count;
+  const ssize_t size = sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (written(size))
+    queue_.advance(static_cast<std::size_t>(size));
+}
+
+// A record at a time, so that what the kernel doesn't take stays plain, and may be left out.
+void Connection::flush_tls() {
+  std::array<std::uint8_t, Tls::record_bytes> plaintext;
+  for (;;) {
+    while (!tls_->output().empty()) {
+      const std::string_view output = tls_->output();
+      const ssize_t size = ::send(fd_, output.data(), output.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (!written(size))
+        return;
+      tls_->sent(static_cast<std::size_t>(size));
+    }
+    const std::size_t gathered = queue_.copy(plaintext);
+    const std::size_t taken = gathered > 0 ? tls_->write({plaintext.data(), gathered}) : 0;
+    if (taken == 0)
+      return;
+    queue_.advance(taken);
+  }
 }
 
 void Connection::flush() {
-  std::array<const Packet *, most_at_once> packets;
-  std::size_t from = 0;
-  const std::size_t count = queue_.peek(packets, from);
-  if (count > 0) {
-    std::array<iovec, most_at_once> parts;
-    for (std::size_t i = 0; i < count; i++) {
-      const std::string &bytes = packets[i]->bytes;
-      parts[i] = {const_cast<char *>(bytes.data()) + from, bytes.size() - from};
-      from = 0;
+  if (tls_)
+    flush_tls();
+  else
+    flush_plain();
+  if (finishing_ && queue_.empty() && !std::exchange(shut_, true)) {
+    if (tls_) {
+      tls_->close();
+      flush_tls();
     }
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = count;
-    const ssize_t size = sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (size > 0) {
-      server_.counters.bytes_out += static_cast<std::uint64_t>(size);
-      queue_.advance(static_cast<std::size_t>(size));
-    } else if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS && errno != ENOMEM) {
-      server_.doom(*this);
-      return;
-    }
-  }
-  if (finishing_ && queue_.empty() && !std::exchange(shut_, true))
     shutdown(fd_, SHUT_WR);
+  }
   watch();
 }
 

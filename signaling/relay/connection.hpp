@@ -15,6 +15,7 @@
 #include "signaling/relay/poller.hpp"
 #include "signaling/relay/rtmp/session.hpp"
 #include "signaling/relay/send-queue.hpp"
+#include "signaling/relay/tls.hpp"
 
 namespace agora::relay {
 
@@ -22,8 +23,8 @@ class Server;
 
 class Connection final : public Ready, private rtmp::Session::Events {
  public:
-  // Owns the descriptor.
-  Connection(Server &server, int fd);
+  // Owns the descriptor. `identity`: of RTMPS; without one, plain RTMP.
+  Connection(Server &server, int fd, const TlsIdentity::Ptr &identity);
   ~Connection() override;
 
   bool start ();
@@ -56,6 +57,7 @@ class Connection final : public Ready, private rtmp::Session::Events {
   void on_receive_video (std::uint32_t stream, bool wanted) override;
 
   void read ();
+  void read_tls (rtmp::Bytes ciphertext);
   void feed (rtmp::Bytes bytes);
   void open (std::unique_ptr<MediaSession> session, const rtmp::Opened &opened);
   void refuse (MediaSession &session, const char *code, const std::string &text);
@@ -68,6 +70,9 @@ class Connection final : public Ready, private rtmp::Session::Events {
   void lost (const SendQueue::Loss &loss);
   std::size_t write_now (std::span<const PacketRef> packets);
   void flush ();
+  void flush_plain ();
+  void flush_tls ();
+  bool written (ssize_t size);
   void watch ();
 
   Server &server_;
@@ -75,6 +80,7 @@ class Connection final : public Ready, private rtmp::Session::Events {
   std::uint32_t watched_ = 0;
   bool finishing_ = false;  // what is unsent goes out, then it ends
   bool shut_ = false;       // that has gone out
+  std::unique_ptr<Tls> tls_;
   rtmp::Session session_;
   SendQueue queue_;
   std::vector<std::unique_ptr<MediaSession>> media_;

@@ -17,6 +17,7 @@
 #include "agora-config.h"
 #include "signaling/relay/sandbox.hpp"
 #include "signaling/relay/server.hpp"
+#include "signaling/relay/tls.hpp"
 
 using namespace agora::relay;
 
@@ -24,7 +25,7 @@ namespace {
 
 constexpr int failure = 2;
 
-// "rtmp=4,rtmp=5"
+// "rtmp=4,rtmps=5"
 std::optional<Server::Sockets> parse_sockets (std::string_view text) {
   Server::Sockets sockets;
   while (!text.empty()) {
@@ -38,10 +39,10 @@ std::optional<Server::Sockets> parse_sockets (std::string_view text) {
         std::from_chars(word.data() + equals + 1, word.data() + word.size(), fd);
     if (error != std::errc() || end != word.data() + word.size() || fd <= sockets.line)
       return {};
-    if (word.substr(0, equals) == "rtmp")
-      sockets.rtmp.push_back(fd);
-    else
+    const std::string_view name = word.substr(0, equals);
+    if (name != "rtmp" && name != "rtmps")
       return {};
+    (name == "rtmp" ? sockets.rtmp : sockets.rtmps).push_back(fd);
   }
   return sockets;
 }
@@ -91,6 +92,8 @@ int main (int count, char **words) {
     return failure;
   }
   raise_descriptor_limit();
+  if (!sockets->rtmps.empty())
+    init_tls();
   try {
     Server server(*sockets);
     Signals signals(server);

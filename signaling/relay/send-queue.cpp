@@ -2,6 +2,7 @@
 #include "signaling/relay/send-queue.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 namespace agora::relay {
 
@@ -98,6 +99,18 @@ std::size_t SendQueue::peek(std::span<const Packet *> packets, std::size_t &firs
     packets[i] = &*packets_[first_ + i];
   first_from = sent_;
   return count;
+}
+
+std::size_t SendQueue::copy(std::span<std::uint8_t> bytes) const {
+  std::size_t filled = 0;
+  for (std::size_t i = first_; i < packets_.size() && filled < bytes.size(); i++) {
+    const std::string_view from =
+        std::string_view(packets_[i]->bytes).substr(i == first_ ? sent_ : 0);
+    const std::size_t size = std::min(from.size(), bytes.size() - filled);
+    std::copy_n(from.begin(), size, bytes.begin() + static_cast<std::ptrdiff_t>(filled));
+    filled += size;
+  }
+  return filled;
 }
 
 void SendQueue::advance(std::size_t bytes) {

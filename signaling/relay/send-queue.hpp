@@ -39,6 +39,8 @@ class SendQueue {
 
   // What to send next: the bytes of up to `most` packets. The first one may begin in its middle.
   std::size_t peek (std::span<const Packet *> packets, std::size_t &first_from) const;
+  // The same as copied bytes, as many as fit. How many they are.
+  std::size_t copy (std::span<std::uint8_t> bytes) const;
   // So much was sent.
   void advance (std::size_t bytes);
 

@@ -76,7 +76,7 @@ std::size_t most_descriptors () {
 // A listening socket.
 class Door final : public Ready {
  public:
-  Door(Server &server, int fd) : server_(server), fd_(fd), spare_(dup(fd)) {
+  Door(Server &server, int fd, bool tls) : server_(server), fd_(fd), tls_(tls), spare_(dup(fd)) {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     // Accepted sockets inherit all of these.
     set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -99,7 +99,7 @@ class Door final : public Ready {
       const int fd =
           accept4(fd_, reinterpret_cast<sockaddr *>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
-        server_.welcome(fd, network_of(peer));
+        server_.welcome(fd, network_of(peer), tls_);
         continue;
       }
       if (errno == EMFILE || errno == ENFILE) {
@@ -125,6 +125,7 @@ class Door final : public Ready {
 
   Server &server_;
   const int fd_;
+  const bool tls_;
   int spare_;
 };
 
@@ -135,7 +136,9 @@ Server::Server(const Sockets &sockets)
       read_buffer_(read_buffer_bytes),
       descriptors_(most_descriptors()) {
   for (const int fd : sockets.rtmp)
-    doors_.push_back(std::make_unique<Door>(*this, fd));
+    doors_.push_back(std::make_unique<Door>(*this, fd, false));
+  for (const int fd : sockets.rtmps)
+    doors_.push_back(std::make_unique<Door>(*this, fd, true));
   told(relay_line::Configure{});
   line_.send(relay_line::Ready{AGORA_VERSION});
 }
@@ -185,7 +188,12 @@ void Server::tick() {
   line_.tick(now());
 }
 
-void Server::welcome(int fd, const Network &network) {
+void Server::welcome(int fd, const Network &network, bool tls) {
+  if (tls && !identity_) {
+    close(fd);
+    counters.refused[static_cast<std::size_t>(Refusal::tls)]++;
+    return;
+  }
   const Admission::Come come = admission_.ask(network);
   const Refusal why = come.of_address ? Refusal::address : Refusal::full;
   if (come.verdict == Admission::Verdict::refused) {
@@ -199,7 +207,7 @@ void Server::welcome(int fd, const Network &network) {
             come.of_address ? "too many connections of its address" : "too many connections");
     oldest.end();
   }
-  auto connection = std::make_unique<Connection>(*this, fd);
+  auto connection = std::make_unique<Connection>(*this, fd, tls ? identity_ : nullptr);
   Connection &one = *connection;
   admission_.come(one.place, network, now());
   connections_.emplace(&one, std::move(connection));
@@ -299,6 +307,13 @@ void Server::told(const relay_line::Configure &message) {
   admission_.set_limits({most, std::max<std::size_t>(most / stranger_share, 1),
                          limits_.sessions_per_address, limits_.strangers_per_address,
                          limits_.opening_ms});
+  if (message.certificate.empty())
+    return;
+  auto identity = TlsIdentity::make(message.certificate, message.key);
+  if (const auto *reason = std::get_if<std::string>(&identity))
+    line_.log(Level::warning, "RTMPS: " + *reason);
+  else
+    identity_ = std::get<TlsIdentity::Ptr>(std::move(identity));
 }
 
 void Server::told(const relay_line::Answer &message) {

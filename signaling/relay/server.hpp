@@ -18,6 +18,7 @@
 #include "signaling/relay/hub.hpp"
 #include "signaling/relay/line.hpp"
 #include "signaling/relay/poller.hpp"
+#include "signaling/relay/tls.hpp"
 
 namespace agora::relay {
 
@@ -28,6 +29,7 @@ class Server {
   struct Sockets {
     int line = 3;
     std::vector<int> rtmp;
+    std::vector<int> rtmps;
   };
   explicit Server(const Sockets &sockets);
   ~Server();
@@ -66,7 +68,7 @@ class Server {
   void told (const relay_line::Ping &message);
   void told (const relay_line::ListSessions &message);
   void ask_next ();
-  void welcome (int fd, const Network &network);
+  void welcome (int fd, const Network &network, bool tls);
   void tick ();
   void end_turn ();
 
@@ -77,6 +79,7 @@ class Server {
   relay_line::Limits limits_;
   SendLimits send_limits_;
   rtmp::Limits rtmp_limits_;
+  TlsIdentity::Ptr identity_;
   std::vector<std::uint8_t> read_buffer_;
   const std::size_t descriptors_;  // as many as this process may have
   std::vector<std::unique_ptr<Door>> doors_;

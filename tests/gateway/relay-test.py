@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """agora-relay alone: who hears what and when, what strangers get, and what of it the gateway is told."""
 
+import contextlib
 import os
 import signal
 import socket
+import ssl
 import time
 
 import tap
 from harness import SCALE, wait_until
 from relayrig import DATA, RelayCase, pause, relay_binary
+from tlsrig import Authority
 
 AAC_HEADER = b'\xaf\x00\x11\x88'
 OPUS_HEADER = b'\x90Opus' + b'OpusHead' + bytes(11)
@@ -395,6 +398,84 @@ class Strangers(RelayCase):
         self.assertLess(memory, 64 << 20)
         for client in crowd:
             client.close()
+
+
+class Tls(RelayCase):
+    def setUp(self):
+        super().setUp()
+        self.authority = Authority(self.tmp)
+        pair = self.authority.sign()
+        self.files = [file.read_text(encoding='ascii') for file in pair]
+        self.client = ssl.create_default_context(cafile=self.authority.file)
+
+    def test_push_and_play(self):
+        relay = self.relay(tls=self.files)
+        push = self.push(relay, tls=self.client)
+        push.frame(0, AAC_HEADER)
+        plain, secure = self.play(relay), self.play(relay, tls=self.client)
+        for stamp in range(20, 1020, 20):
+            push.frame(stamp)
+        push.frame(1020, b'\xaf\x01' + bytes(50000))
+        for listener in (plain, secure):
+            listener.wait(lambda who=listener: len(who.media()) == 52)
+            self.assertEqual([stamp for _, stamp, _ in listener.media()], list(range(0, 1040, 20)))
+        relay.drop('push', 'voice')
+        self.assertTrue(push.closed(0.5))
+
+    def test_refused(self):
+        relay = self.relay(tls=self.files, allow=lambda ask: 'no')
+        peer = self.peer(relay, tls=self.client)
+        self.assertEqual(peer.open('play', 'voice'), 'NetStream.Play.Failed')
+        self.assertTrue(peer.closed())
+
+    def test_strangers(self):
+        relay = self.relay(tls=self.files, limits={'opening_ms': 1000})
+        silent = socket.create_connection(('127.0.0.1', relay.tls_port))
+        wrong = socket.create_connection(('127.0.0.1', relay.tls_port))
+        wrong.sendall(b'\3' + bytes(1536))
+        half = socket.create_connection(('127.0.0.1', relay.tls_port))
+        half.sendall(bytes.fromhex('1603010200010001fc0303'))
+        push, listener = self.push(relay, tls=self.client), self.play(relay, tls=self.client)
+        push.frame(20)
+        listener.wait(lambda: listener.media())
+        for each in (silent, wrong, half):
+            each.settimeout(3 * SCALE)
+            with contextlib.suppress(ConnectionError):
+                while each.recv(4096):
+                    pass
+            each.close()
+        refused = relay.ping()['refused']
+        self.assertEqual((refused['tls'], refused['deadline']), (1, 2))
+
+    def test_frozen(self):
+        """Plain frames wait, not records: they are left out as without TLS."""
+        relay = self.relay(tls=self.files)
+        push = self.push(relay)
+        frozen = self.play(relay, tls=self.client, receive_buffer=4096)
+        for stamp in range(0, 60000, 20):
+            push.frame(stamp, b'\xaf\x01' + bytes(400))
+        wait_until(lambda: relay.ping()['dropped_frames'] > 1000)
+        push.frame(60000)
+        frozen.wait(lambda: frozen.media() and frozen.media()[-1][1] == 60000)
+        self.assertEqual(len(frozen.media()) + relay.ping()['dropped_frames'], 3001)
+
+    def test_another_certificate(self):
+        relay = self.relay(tls=self.files)
+        before = self.push(relay, tls=self.client)
+        other = Authority(self.tmp, 'other')
+        relay.tls = [file.read_text(encoding='ascii') for file in other.sign('another')]
+        relay.configure()
+        relay.ping()
+        with self.assertRaises(ssl.SSLError):
+            self.peer(relay, tls=self.client)
+        listener = self.play(relay, tls=ssl.create_default_context(cafile=other.file))
+        before.frame(20)
+        listener.wait(lambda: listener.media())
+        # A wrong one changes nothing.
+        relay.tls = ['no certificate', 'no key']
+        relay.configure()
+        relay.wait_told('log', level='warning')
+        self.play(relay, tls=ssl.create_default_context(cafile=other.file))
 
 
 class Line(RelayCase):

@@ -167,6 +167,9 @@ void test_pieces () {
       for (std::size_t i = 0; i < count; i++)
         chunk += i == 0 ? some[i]->bytes.substr(from) : some[i]->bytes;
       chunk.resize(std::min(chunk.size(), step));
+      std::array<std::uint8_t, 20> copied{};
+      const std::size_t size = queue.copy({copied.data(), step});
+      g_assert_true(size == chunk.size() && std::equal(chunk.begin(), chunk.end(), copied.begin()));
       all += chunk;
       queue.advance(chunk.size());
       g_assert_cmpuint(queue.bytes(), ==, expected.size() - all.size());
