@@ -136,7 +136,8 @@ const Case cases[] = {
     {"a difference of that kind", "04 000001 000001 08 01000000 af 84 ffffff 01000000 bf",
      "8/1@1 1:af 8/1@16777217 1:bf"},
     {"type 3 within a message repeats it",
-     "04 ffffff 000081 08 01000000 01000000 61*128 c4 01000000 62", "8/1@16777216 129:61616161…"},
+     "04 ffffff 000081 08 01000000 01000000 61*128 c4 01000000 62 06 000001 000001 09 01000000 17",
+     "8/1@16777216 129:61616161… 9/1@1 1:17"},
     {"type 3 within a message leaves it out, as some peers do",
      "04 ffffff 000085 08 01000000 01000000 61*128 c4 62*5", "8/1@16777216 133:61616161…"},
     {"left out, with less than four bytes to come",
@@ -147,8 +148,9 @@ const Case cases[] = {
      "04 ffffff 000081 08 01000000 01000000 61*128 c4 62 86 000017 63",
      "8/1@1 1:60 8/1@16777216 129:61616161… 8/1@24 1:63"},
     {"type 3 within a message has the message's time, not the difference",
-     "04 ffffff 000001 08 01000000 01000000 60 44 ffffff 000081 08 02000000 61*128 c4 03000000 62",
-     "8/1@16777216 1:60 8/1@50331648 129:61616161…"},
+     "04 ffffff 000001 08 01000000 01000000 60 44 ffffff 000081 08 02000000 61*128 c4 03000000 62 "
+     "06 000001 000001 09 01000000 17",
+     "8/1@16777216 1:60 8/1@50331648 129:61616161… 9/1@1 1:17"},
     {"type 3 begins a message and repeats it",
      "04 000001 000001 08 01000000 af 84 ffffff 01000000 bf c4 01000000 cf",
      "8/1@1 1:af 8/1@16777217 1:bf 8/1@33554433 1:cf"},
@@ -203,6 +205,16 @@ void bounds () {
   assert_same(read(bytes + more, 1000, limits, false).reason,
               "too many bytes of unfinished messages");
   g_assert_false(read(bytes + more, 1000, limits, true).broken);
+
+  // What was whole, or was given up, counts no more.
+  bytes.clear();
+  for (int i = 0; i < 600; ++i)
+    bytes += unhex("04 000000 000081 08 01000000 61*128 c4 62");
+  g_assert_false(read(bytes, 1000, limits, false).broken);
+  bytes.clear();
+  for (int i = 0; i < 600; ++i)
+    bytes += unhex("04 000000 000081 08 01000000 61*128 02 000000 000004 02 00000000 00000004");
+  g_assert_false(read(bytes, 1000, limits, false).broken);
 
   // After a push was accepted, each kind has its own.
   const struct {
