@@ -10,7 +10,6 @@
 #include "signaling/gateway/media/external-server.hpp"
 #include "signaling/gateway/media/nginx-server.hpp"
 #include "signaling/gateway/media/relay-server.hpp"
-#include "signaling/gateway/options/secrets.hpp"
 #include "signaling/protocol/argument-checks.hpp"
 #include "signaling/protocol/codec.hpp"
 #include "signaling/support/secret.hpp"
@@ -31,6 +30,13 @@ Now now () {
 }
 
 }  // namespace
+
+std::map<std::string, std::string, std::less<>> apps_of (const Options &options) {
+  std::map<std::string, std::string, std::less<>> apps;
+  for (const auto &app : options.apps)
+    apps[app.id] = app.certificate;
+  return apps;
+}
 
 Gateway::Gateway(const Options &options, Callbacks callbacks)
     : options_(options),
@@ -57,21 +63,13 @@ std::variant<std::unique_ptr<Gateway>, std::string> Gateway::make(const Options 
 }
 
 std::string Gateway::open(const Options &options) {
-  std::string admin_token;
-  if (!options.admin_token_file.empty()) {
-    auto read = read_secret("admin-token-file", options.admin_token_file, SecretKind::printable);
-    if (auto *error = std::get_if<SecretFileError>(&read))
-      return error->reason;
-    admin_token = std::get<std::string>(read);
-  }
-  if (!options.webhook_url.empty()) {
-    auto read =
-        read_secret("webhook-secret-file", options.webhook_secret_file, SecretKind::printable);
-    if (auto *error = std::get_if<SecretFileError>(&read))
-      return error->reason;
-    webhooks_ = std::make_unique<Webhooks>(options.webhook_url, std::get<std::string>(read),
+  auto secrets = read_secrets(options);
+  if (auto *problem = std::get_if<std::string>(&secrets))
+    return *problem;
+  auto &read = std::get<Secrets>(secrets);
+  if (!options.webhook_url.empty())
+    webhooks_ = std::make_unique<Webhooks>(options.webhook_url, std::move(read.webhook),
                                            [this] { maybe_stopped(); });
-  }
   auto front = Front::make(options, *this);
   if (auto *problem = std::get_if<std::string>(&front))
     return *problem;
@@ -84,8 +82,7 @@ std::string Gateway::open(const Options &options) {
   media_ = std::move(std::get<0>(media));
 
   Config config;
-  for (const auto &app : options.apps)
-    config.apps[app.id] = app.certificate;
+  config.apps = apps_of(options);
   auto address = media_->address();
   config.rtmp_scheme = address.scheme;
   config.rtmp_host = address.host;
@@ -96,7 +93,7 @@ std::string Gateway::open(const Options &options) {
   config.times.join_ms = std::int64_t{1000} * options.join_seconds;
   config.secret = draw_secret();
   book_ = std::make_unique<ChannelBook>(std::move(config));
-  admin_ = std::make_unique<Admin>(*book_, std::move(admin_token), options.admin_requests);
+  admin_ = std::make_unique<Admin>(*book_, std::move(read.admin), options.admin_requests);
   return "";
 }
 

@@ -21,6 +21,9 @@
 
 namespace agora::gateway {
 
+// By id, with their certificates.
+std::map<std::string, std::string, std::less<>> apps_of (const Options &options);
+
 class Gateway : public FrontHandler {
  public:
   struct Callbacks {
@@ -35,6 +38,9 @@ class Gateway : public FrontHandler {
   ~Gateway() override;
 
   void start ();
+  // Takes over the apps, the certificate and the secrets that the files hold now; members stay.
+  // What is wrong is said in the log, and then nothing changes.
+  void reload ();
   // Lets members move to another gateway, for --drain seconds at most, and stops. Without --drain,
   // or when it drains already, it stops at once.
   void drain ();
@@ -54,6 +60,13 @@ class Gateway : public FrontHandler {
 
   Gateway(const Options &options, Callbacks callbacks);
   std::string open (const Options &options);
+  // What is read from files, apart from the apps; or what is wrong with it.
+  struct Secrets {
+    std::string admin;
+    std::string webhook;
+    std::string hook;
+  };
+  static std::variant<Secrets, std::string> read_secrets (const Options &options);
   void received (SessionId id, std::string_view text);
   void closed (SessionId id);
   void admit (SessionId id);

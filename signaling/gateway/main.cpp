@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #define G_LOG_DOMAIN "agora-gateway"
+#include <fcntl.h>
 #include <glib-unix.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -27,6 +29,13 @@ int leave (const OptionsExit &exit) {
   else
     complain(exit.message);
   return exit.status;
+}
+
+bool has_terminal () {
+  const int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+  if (terminal >= 0)
+    close(terminal);
+  return terminal >= 0;
 }
 
 // Each member needs a file descriptor: raise the limit as far as the system allows.
@@ -75,9 +84,19 @@ int serve (const Options &options) {
     static_cast<Gateway *>(data)->drain();
     return G_SOURCE_CONTINUE;
   };
+  // From a terminal that has gone it means the end, as everywhere.
+  static const bool had_terminal = has_terminal();
+  auto on_hangup = [] (gpointer data) -> gboolean {
+    auto *running = static_cast<Gateway *>(data);
+    if (had_terminal && !has_terminal())
+      running->stop();
+    else
+      running->reload();
+    return G_SOURCE_CONTINUE;
+  };
   guint sources[] = {g_unix_signal_add(SIGTERM, on_terminate, gateway.get()),
                      g_unix_signal_add(SIGINT, on_signal, gateway.get()),
-                     g_unix_signal_add(SIGHUP, on_signal, gateway.get())};
+                     g_unix_signal_add(SIGHUP, on_hangup, gateway.get())};
   gateway->start();
   if (!stopped)
     g_main_loop_run(loop);

@@ -319,7 +319,7 @@ class Refusal(ProcessCase):
 
 class End(ProcessCase):
     def test_signals_end_it_and_leave_nothing(self):
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT):
             gateway = self.serve()
             pids = self.nginx(gateway)
             member = Member(gateway.ws).join()

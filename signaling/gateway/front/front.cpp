@@ -44,25 +44,26 @@ void refuse_page (SoupServerMessage *message) {
 
 }  // namespace
 
-std::variant<TlsIdentity::Ptr, std::string> Front::read_identity(const Options &options) {
+std::variant<Front::Certificate, std::string> Front::read_certificate(const Options &options) {
+  Certificate read;
   if (options.tls_certificate.empty())
-    return TlsIdentity::Ptr();
+    return read;
   const std::string where =
       "--tls-certificate=" + options.tls_certificate + " --tls-key=" + options.tls_key + ": ";
-  std::string pem[2];
-  const std::string files[] = {options.tls_certificate, options.tls_key};
-  for (std::size_t i = 0; i < 2; i++) {
+  for (auto [file, pem] : {std::pair(&options.tls_certificate, &read.certificate),
+                           std::pair(&options.tls_key, &read.key)}) {
     g_autofree char *text = nullptr;
     gsize size = 0;
     g_autoptr(GError) error = nullptr;
-    if (!g_file_get_contents(files[i].c_str(), &text, &size, &error))
+    if (!g_file_get_contents(file->c_str(), &text, &size, &error))
       return where + error->message;
-    pem[i].assign(text, size);
+    pem->assign(text, size);
   }
-  auto made = TlsIdentity::make(pem[0], pem[1]);
+  auto made = TlsIdentity::make(read.certificate, read.key);
   if (auto *problem = std::get_if<std::string>(&made))
     return where + *problem;
-  return std::get<0>(std::move(made));
+  read.identity = std::get<0>(std::move(made));
+  return read;
 }
 
 std::variant<std::unique_ptr<Front>, std::string> Front::make(const Options &options,
@@ -71,15 +72,15 @@ std::variant<std::unique_ptr<Front>, std::string> Front::make(const Options &opt
   front->server_.reset(
       soup_server_new("server-header", "agora-gateway ", "raw-paths", TRUE, nullptr));
   g_autoptr(GError) error = nullptr;
-  auto identity = read_identity(options);
-  if (auto *problem = std::get_if<std::string>(&identity))
+  auto read = read_certificate(options);
+  if (auto *problem = std::get_if<std::string>(&read))
     return *problem;
   auto socket = listen_tcp(options.listen, &error);
   if (!socket)
     return "--listen=" + to_string(options.listen) + ": " + error->message;
   front->endpoint_ = {options.listen.address, port_of(socket.get())};
   front->acceptor_ = std::make_unique<Acceptor>(
-      front->server_.get(), socket.get(), std::move(std::get<0>(identity)),
+      front->server_.get(), socket.get(), std::get<Certificate>(read).identity,
       Acceptor::Bounds{options.limits.sockets_per_address + spare_connections,
                        options.waiting_sockets},
       [self = front.get()] (GSocket *client, std::string_view begin) {

@@ -47,8 +47,14 @@ class Front {
   // Listens, but serves only after start(); an error is a sentence for the operator.
   static std::variant<std::unique_ptr<Front>, std::string> make (const Options &options,
                                                                  FrontHandler &handler);
-  // Null without TLS; or a sentence that says what is wrong.
-  static std::variant<TlsIdentity::Ptr, std::string> read_identity (const Options &options);
+  // The certificate in use and its key, in PEM; all empty without TLS.
+  struct Certificate {
+    TlsIdentity::Ptr identity;
+    std::string certificate;
+    std::string key;
+  };
+  // Or a sentence that says what is wrong.
+  static std::variant<Certificate, std::string> read_certificate (const Options &options);
   ~Front();
   Front(const Front &) = delete;
   Front &operator=(const Front &) = delete;

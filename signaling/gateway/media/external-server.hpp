@@ -20,6 +20,7 @@ class ExternalServer : public MediaServer {
   static std::variant<std::unique_ptr<MediaServer>, std::string> make (const Options &options);
 
   MediaAddress address () const override { return address_; }
+  void set_secret (const std::string &secret) override { hooks_->set_secret(secret); }
   void start (Callbacks callbacks) override;
   void stop () override { callbacks_.stopped(); }
   void drop (const DropMedia &what, std::function<void()> done) override;

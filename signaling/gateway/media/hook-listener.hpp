@@ -28,6 +28,7 @@ class HookListener {
 
   // By admit and ended; until then every hook is refused.
   void answer_by (MediaServer::Callbacks callbacks) { callbacks_ = std::move(callbacks); }
+  void set_secret (std::string secret) { secret_ = std::move(secret); }
   // Ends in the secret.
   std::string url () const { return "http://" + to_string(endpoint_) + "/" + secret_; }
   const Endpoint &endpoint () const { return endpoint_; }

@@ -48,6 +48,8 @@ class MediaServer {
   virtual std::uint16_t rtmps_port () const { return 0; }
   // Another certificate for it, and its key (PEM); sessions go on with the one they have.
   virtual void set_certificate (const std::string &, const std::string &) {}
+  // Another secret of its hooks.
+  virtual void set_secret (const std::string &) {}
   virtual void start (Callbacks callbacks) = 0;
   // Ends with `stopped`, within a second and a half.
   virtual void stop () = 0;

@@ -24,6 +24,7 @@ class Admin {
   Admin &operator=(const Admin &) = delete;
 
   AdminAnswer answer (const AdminRequest &request);
+  void set_token (std::string token) { token_ = std::move(token); }
 
  private:
   AdminAnswer rule (const AdminRequest &request);
@@ -35,7 +36,7 @@ class Admin {
   AdminAnswer users (std::string_view app_id, std::string_view channel, bool hosts_only);
   AdminAnswer property (std::string_view app_id, std::string_view uid, std::string_view channel);
   ChannelBook &book_;
-  const std::string token_;
+  std::string token_;
   TokenBucket allowance_;
 };
 

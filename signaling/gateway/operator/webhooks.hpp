@@ -34,6 +34,8 @@ class Webhooks {
   Webhooks &operator=(const Webhooks &) = delete;
 
   void tell (const Notice &notice);
+  // Signs what is sent from now on.
+  void set_secret (std::string secret) { secret_ = std::move(secret); }
   bool idle () const { return !queue_.has_due() && under_way_ == 0; }
   WebhookCounts counts () const;
 
@@ -51,7 +53,7 @@ class Webhooks {
   std::string sign (GChecksumType type, const std::string &body) const;
 
   const std::string url_;
-  const std::string secret_;
+  std::string secret_;
   const std::string prefix_;  // of the event ids: random, so that two runs share none
   std::function<void()> idle_;
   ObjectPtr<SoupSession> session_;

@@ -52,6 +52,7 @@ Problem read_config (const std::string &path, Options &options) {
     for (const auto &value : values)
       if (auto expected = setting->apply(options, value))
         return path + ": " + bad_value(*key, *setting, value, *expected);
+    options.given[*key] = std::move(values);
   }
   return {};
 }

@@ -12,11 +12,21 @@
 
 namespace agora::gateway {
 
-namespace {
-
 struct CommandLine {
+  std::string config;  // "": none
   std::vector<std::pair<const Setting *, std::string>> values;
 };
+
+namespace {
+
+// What a running gateway takes over at SIGHUP.
+constexpr std::string_view reloaded[] = {"app",
+                                         "app-file",
+                                         "tls-certificate",
+                                         "tls-key",
+                                         "admin-token-file",
+                                         "webhook-secret-file",
+                                         "hook-secret-file"};
 
 gboolean on_option (const gchar *name, const gchar *value, gpointer data, GError **error) {
   auto *line = static_cast<CommandLine *>(data);
@@ -57,6 +67,23 @@ Problem check (const Options &options) {
     return "--rtmp needs --hook-secret-file=FILE: without it, anyone could answer for it";
   }
   return {};
+}
+
+std::variant<Options, std::string> options_of (std::shared_ptr<const CommandLine> line) {
+  Options options;
+  if (!line->config.empty())
+    if (auto problem = read_config(line->config, options))
+      return *problem;
+  for (const auto &[setting, value] : line->values) {
+    if (auto expected = setting->apply(options, value))
+      return bad_value(std::string("--") + setting->name, *setting, value, *expected);
+    options.given[setting->name].push_back(value);
+  }
+  if (auto problem = check(options))
+    return *problem;
+  options.limits.request_burst = 2 * options.limits.requests_per_second;
+  options.line = std::move(line);
+  return options;
 }
 
 }  // namespace
@@ -102,18 +129,30 @@ std::variant<Options, OptionsExit> parse_options (int argc, char **argv) {
   if (argc > 1)
     return OptionsExit{2, "unexpected argument '" + unexpected + "'"};
 
-  Options options;
-  if (config != nullptr)
-    if (auto problem = read_config(config, options))
-      return OptionsExit{2, *problem};
-  for (const auto &[setting, value] : line.values)
-    if (auto expected = setting->apply(options, value))
-      return OptionsExit{2,
-                         bad_value(std::string("--") + setting->name, *setting, value, *expected)};
-  if (auto problem = check(options))
+  line.config = config != nullptr ? config : "";
+  auto read = options_of(std::make_shared<CommandLine>(std::move(line)));
+  if (auto *problem = std::get_if<std::string>(&read))
     return OptionsExit{2, *problem};
-  options.limits.request_burst = 2 * options.limits.requests_per_second;
-  return options;
+  return std::get<Options>(std::move(read));
+}
+
+std::variant<Options, std::string> reread_options (const Options &options) {
+  return options_of(options.line);
+}
+
+std::vector<std::string> unchangeable (const Options &now, const Options &then) {
+  std::vector<std::string> names;
+  for (const auto &setting : settings()) {
+    const std::string name = setting.name;
+    const auto was = now.given.find(name);
+    const auto is = then.given.find(name);
+    const bool same = was == now.given.end() || is == then.given.end()
+                          ? was == now.given.end() && is == then.given.end()
+                          : was->second == is->second;
+    if (!same && std::find(std::begin(reloaded), std::end(reloaded), name) == std::end(reloaded))
+      names.push_back(name);
+  }
+  return names;
 }
 
 }  // namespace agora::gateway

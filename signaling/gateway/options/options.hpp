@@ -2,6 +2,8 @@
 // The gateway's options, out of the command line and the key file of --config.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -21,6 +23,8 @@ struct FrameLimits {
 };
 
 enum class LogFormat { text, json };
+
+struct CommandLine;
 
 struct Options {
   std::vector<AppOption> apps;
@@ -58,6 +62,9 @@ struct Options {
   unsigned join_seconds = 10;    // from connecting to a successful join
   unsigned drain_seconds = 0;    // for members to move, from SIGTERM to the end
   unsigned outage_seconds = 60;  // of the media server, until members are sent elsewhere
+  // What was given, by options' names. May hold secrets.
+  std::map<std::string, std::vector<std::string>> given;
+  std::shared_ptr<const CommandLine> line;
 };
 
 struct OptionsExit {
@@ -67,5 +74,9 @@ struct OptionsExit {
 
 // Reads the command line, and the key file that it names. Command line beats file.
 std::variant<Options, OptionsExit> parse_options (int argc, char **argv);
+// The same command line once more, and what its files hold now; or what is wrong with them.
+std::variant<Options, std::string> reread_options (const Options &options);
+// The names of those that a running gateway doesn't take over, and that differ.
+std::vector<std::string> unchangeable (const Options &now, const Options &then);
 
 }  // namespace agora::gateway

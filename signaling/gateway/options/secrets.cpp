@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#define G_LOG_DOMAIN "agora-gateway"
 #include "signaling/gateway/options/secrets.hpp"
 
 #include <glib.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
@@ -27,6 +29,12 @@ std::variant<std::string, SecretFileError> read_secret (const char *option, cons
         where + "its first line must be 16 or more " +
         (plain ? "letters, digits, '-' or '_'" : "printable ASCII characters without spaces")};
   return secret;
+}
+
+void warn_if_others_read (const char *option, const std::string &file) {
+  struct stat status {};
+  if (!file.empty() && stat(file.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0)
+    g_warning("--%s=%s can be read by everyone on this machine: chmod o-r", option, file.c_str());
 }
 
 std::string without_certificate (const std::string &text) {

@@ -19,6 +19,9 @@ enum class SecretKind { plain, printable };
 std::variant<std::string, SecretFileError> read_secret (const char *option, const std::string &file,
                                                         SecretKind kind);
 
+// Warns where others than the owner and the group may read the file that `option` names.
+void warn_if_others_read (const char *option, const std::string &file);
+
 // `text` up to the first colon: `ID:CERTIFICATE` without its certificate.
 std::string without_certificate (const std::string &text);
 // Overwrites the certificates of a command line that has been read, so that `ps` doesn't show them.
