@@ -254,6 +254,10 @@ void bounded_stream_renew (GIOStream *stream, std::size_t size) {
   input->count -= std::min(input->count, size + headers + longest_ping);
 }
 
+bool bounded_stream_is_direct (GIOStream *stream) {
+  return reinterpret_cast<AgoraBoundedStream *>(stream)->socket != nullptr;
+}
+
 bool bounded_stream_write (GIOStream *stream, std::string_view data) {
   auto *socket = reinterpret_cast<AgoraBoundedStream *>(stream)->socket;
   return socket != nullptr && socket->write(data);

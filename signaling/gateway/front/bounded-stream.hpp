@@ -33,5 +33,7 @@ ObjectPtr<GIOStream> bounded_stream_new (GIOStream *base, std::size_t bound,
 void bounded_stream_renew (GIOStream *stream, std::size_t size);
 // Sends `data` past libsoup. False: nothing was sent, libsoup has to.
 bool bounded_stream_write (GIOStream *stream, std::string_view data);
+// Whether that can be at all: not with TLS.
+bool bounded_stream_is_direct (GIOStream *stream);
 
 }  // namespace agora::gateway

@@ -316,7 +316,15 @@ void Front::administer(SoupServerMessage *message, const char *path, GHashTable 
   request.fetch_site = header("Sec-Fetch-Site");
   request.own_origin = std::string(tls() ? "https://" : "http://") + authority(message).host_port;
   request.body = body_of(message);
-  auto answer = handler_.administer(request);
+  const auto network = network_of(address_of(message));
+  const auto at = g_get_monotonic_time() / 1000;
+  // Not looked at: else the answer would tell whether it was right.
+  auto answer = guesses_.may_try(network, at)
+                    ? handler_.administer(request)
+                    : admin_failure(too_many_requests,
+                                    "too many wrong tokens from this address: try again later");
+  if (answer.status == SOUP_STATUS_UNAUTHORIZED && !request.authorization.empty())
+    guesses_.wrong(network, at);
   if (answer.status != SOUP_STATUS_OK)
     g_message("Administration, %s %s from %s: refused with %u", request.method.c_str(), path,
               address_of(message).c_str(), answer.status);

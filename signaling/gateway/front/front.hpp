@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include "signaling/gateway/front/guesses.hpp"
 #include "signaling/gateway/front/readiness.hpp"
 #include "signaling/gateway/http/acceptor.hpp"
 #include "signaling/gateway/operator/admin-request.hpp"
@@ -96,6 +97,7 @@ class Front {
   // libsoup wants a URI for each connection, which is never looked at.
   UriPtr uri_{g_uri_build(G_URI_FLAGS_NONE, "ws", nullptr, "localhost", -1, "/", nullptr, nullptr)};
   std::unique_ptr<Acceptor> acceptor_;
+  Guesses guesses_;  // of the admin token
   std::shared_ptr<Readiness> readiness_ = std::make_shared<Readiness>();
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "signaling/gateway/front/bounded-stream.hpp"
+#include "signaling/gateway/http/linger.hpp"
 
 namespace agora::gateway {
 
@@ -86,12 +87,30 @@ void MemberSocket::on_message(SoupWebsocketConnection *, gint type, GBytes *mess
   self->callbacks_.text({text, size});
 }
 
-// libsoup has sent a close frame, and would wait for ever for a peer that goes on sending.
+// libsoup has sent a close frame, and would wait for ever for a peer that goes on sending. Where a
+// frame or message is too long, it breaks the connection instead, and says nothing.
 void MemberSocket::on_error(SoupWebsocketConnection *, GError *error, gpointer data) {
   auto *self = static_cast<MemberSocket *>(data);
   g_info("Closing a member: %s", error->message);
+  if (g_error_matches(error, SOUP_WEBSOCKET_ERROR, SOUP_WEBSOCKET_CLOSE_TOO_BIG) ||
+      g_error_matches(error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE))
+    self->say_too_big();
   self->closing_ = true;
   self->cut_.in(close_limit_ms);
+}
+
+void MemberSocket::say_too_big() {
+  if (soup_websocket_connection_get_state(connection_.get()) != SOUP_WEBSOCKET_STATE_OPEN ||
+      g_socket_is_closed(socket_.get()))
+    return;
+  constexpr std::string_view close_frame = "\x88\x02\x03\xf1";  // 1009
+  auto *stream = soup_websocket_connection_get_io_stream(connection_.get());
+  // False as well where a frame is half written, and no other can follow.
+  if (!bounded_stream_write(stream, close_frame) && !bounded_stream_is_direct(stream))
+    g_pollable_output_stream_write_nonblocking(
+        G_POLLABLE_OUTPUT_STREAM(g_io_stream_get_output_stream(stream)), close_frame.data(),
+        close_frame.size(), nullptr, nullptr);
+  linger(g_socket_get_fd(socket_.get()));
 }
 
 void MemberSocket::on_closed(SoupWebsocketConnection *, gpointer data) {

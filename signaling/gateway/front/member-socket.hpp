@@ -60,6 +60,7 @@ class MemberSocket {
   void wait_writable ();
   void flush ();
   void begin_close ();
+  void say_too_big ();
   void cut ();
 
   ObjectPtr<SoupWebsocketConnection> connection_;
