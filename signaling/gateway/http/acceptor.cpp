@@ -42,6 +42,9 @@ constexpr int most_at_once = 512;
 constexpr unsigned out_of_files_ms = 200;
 // Descriptors that no connection gets: for webhooks, files, the media server.
 constexpr rlim_t most_reserved = 64;
+// Until it is learned anew how many connections there are descriptors for: others may have taken
+// them for a while.
+constexpr std::int64_t capacity_holds_us = 10 * G_USEC_PER_SEC;
 constexpr const char *socket_key = "agora-socket";
 constexpr const char *connection_key = "agora-connection";
 
@@ -224,8 +227,13 @@ Acceptor::Room Acceptor::make_room(int fd) {
     const std::lock_guard guard(book_->lock);
     // That this number was the lowest one tells that all below are in use, and so how many
     // connections there is room for beside what else is open.
-    if (static_cast<rlim_t>(fd) + reserve >= files.rlim_cur)
+    const auto now = g_get_monotonic_time();
+    if (now >= capacity_until_)
+      capacity_ = std::numeric_limits<std::size_t>::max();
+    if (static_cast<rlim_t>(fd) + reserve >= files.rlim_cur) {
       capacity_ = std::min(capacity_, book_->open);
+      capacity_until_ = now + capacity_holds_us;
+    }
     scarce = book_->open >= capacity_;
     if (!scarce && book_->strangers.size() < bounds_.strangers)
       return Room::free;

@@ -85,6 +85,7 @@ class Acceptor {
   const Bounds bounds_;
   // Connections that there are descriptors for; learned when they first run out.
   std::size_t capacity_ = std::numeric_limits<std::size_t>::max();
+  std::int64_t capacity_until_ = 0;  // monotonic, us
   Opener opener_;
   // Shared with each connection, which takes itself out at its end.
   const std::shared_ptr<Book> book_;
