@@ -7,6 +7,7 @@ A player of RTMP that reads whole messages is here, too: it tells when each came
 import json
 import os
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -280,10 +281,10 @@ class Peer:
         """Whatever comes within that time; at least what is there already."""
         until = time.monotonic() + seconds
         while True:
-            self.socket.settimeout(max(until - time.monotonic(), 0.001))
+            self.socket.settimeout(max(until - time.monotonic(), 0))
             try:
                 self._receive()
-            except (TimeoutError, BlockingIOError):
+            except (TimeoutError, BlockingIOError, ssl.SSLWantReadError):
                 if time.monotonic() >= until:
                     break
             finally:

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/relay/connection.hpp"
 
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -24,6 +26,8 @@ using relay_line::Side;
 
 // Packets in one write.
 constexpr std::size_t most_at_once = 64;
+// Only what is well below a packet is held.
+constexpr std::size_t most_held = 1024;
 
 std::uint64_t draw_seed () {
   std::uint64_t seed = 0;
@@ -146,7 +150,7 @@ void Connection::watch() {
   if (ended())
     return;
   std::uint32_t wanted = session_.waiting() && !finishing_ ? EPOLLRDHUP : EPOLLIN;
-  if (!queue_.empty() || (tls_ && !tls_->output().empty()))
+  if ((!queue_.empty() && !held_) || (tls_ && !tls_->output().empty()))
     wanted |= EPOLLOUT;
   if (std::exchange(watched_, wanted) != wanted)
     server_.poller().change(fd_, wanted, *this);
@@ -319,7 +323,8 @@ void Connection::send(PlaySession &to, std::span<const PacketRef> packets) {
   if (ended() || doomed || to.paused)
     return;
   if (!to.no_audio && !to.no_video) {
-    queue(packets);
+    if (!hold(packets))
+      queue(packets);
     return;
   }
   std::vector<PacketRef> wanted;
@@ -331,8 +336,36 @@ void Connection::send(PlaySession &to, std::span<const PacketRef> packets) {
   queue(wanted);
 }
 
+bool Connection::unacknowledged() const {
+  int bytes = 0;
+  return ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes > 0;
+}
+
+// In a crowd each packet counts. A listener that hasn't acknowledged the last one yet, because its
+// way is long or it doesn't read at once, gets two frames in the next.
+bool Connection::hold(std::span<const PacketRef> packets) {
+  if (!server_.crowded() || !queue_.empty() || tls_)
+    return false;
+  std::size_t size = 0;
+  for (const PacketRef &packet : packets)
+    size += packet->bytes.size();
+  if (size > most_held || !unacknowledged())
+    return false;
+  for (const PacketRef &packet : packets)
+    queue_.push(packet);
+  held_ = true;
+  server_.hold(*this);
+  return true;
+}
+
+void Connection::release() {
+  if (std::exchange(held_, false) && !ended() && !doomed)
+    flush();
+}
+
 // Sends what the kernel takes, and keeps the rest.
 void Connection::queue(std::span<const PacketRef> packets) {
+  const bool held = std::exchange(held_, false);
   std::size_t sent = 0;
   if (queue_.empty() && !tls_)
     sent = write_now(packets);
@@ -349,6 +382,8 @@ void Connection::queue(std::span<const PacketRef> packets) {
   }
   if (tls_)
     flush_tls();
+  else if (held)
+    flush_plain();
   if (queue_.empty() || doomed)
     return;
   lost(queue_.trim(server_.send_limits()));

@@ -36,6 +36,8 @@ class Connection final : public Ready, private rtmp::Session::Events {
   // the hub's calls: those doom() it.
   void end (bool discard = false);
   bool ended () const { return fd_ < 0; }
+  // What Server::hold() was told of goes out.
+  void release ();
 
   // From the hub.
   void send (PlaySession &to, std::span<const PacketRef> packets);
@@ -65,6 +67,8 @@ class Connection final : public Ready, private rtmp::Session::Events {
   std::size_t index_of (std::uint32_t stream) const;
   PlaySession *play_of (std::uint32_t stream) const;
 
+  bool unacknowledged () const;
+  bool hold (std::span<const PacketRef> packets);
   void write_answers ();
   void queue (std::span<const PacketRef> packets);
   void lost (const SendQueue::Loss &loss);
@@ -80,6 +84,7 @@ class Connection final : public Ready, private rtmp::Session::Events {
   std::uint32_t watched_ = 0;
   bool finishing_ = false;  // what is unsent goes out, then it ends
   bool shut_ = false;       // that has gone out
+  bool held_ = false;       // what is unsent waits for the next frame, not for the kernel
   std::unique_ptr<Tls> tls_;
   rtmp::Session session_;
   SendQueue queue_;

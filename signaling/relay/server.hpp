@@ -54,6 +54,10 @@ class Server {
   void admitted (MediaSession &session);
   void done (MediaSession &session);
   void refused (relay_line::Refusal why, const Connection &whose, const std::string &text);
+  // With so many listeners, each packet that is saved counts.
+  bool crowded () const { return hub_.listeners() >= crowd; }
+  // Calls release() in a while; a frame may come before.
+  void hold (Connection &connection);
   void doom (Connection &connection);
   void bury (Connection &connection);
   Admission &admission () { return admission_; }
@@ -70,6 +74,7 @@ class Server {
   void ask_next ();
   void welcome (int fd, const Network &network, bool tls);
   void tick ();
+  void release_held ();
   void end_turn ();
 
   Poller poller_;
@@ -89,6 +94,9 @@ class Server {
   // Asked and not answered; the others wait their turn.
   std::unordered_set<std::uint64_t> asked_;
   std::deque<relay_line::Ask> unasked_;
+  static constexpr std::size_t crowd = 512;
+  std::vector<Connection *> held_;
+  std::int64_t held_until_ = 0;
   std::vector<Connection *> doomed_;
   std::vector<std::unique_ptr<Connection>> buried_;
   std::uint64_t last_number_ = 0;

@@ -170,6 +170,24 @@ class Hearing(RelayCase):
         self.assertTrue(cut.closed(0.05))
         relay.wait_told('done', id=number)
 
+    def test_crowd(self):
+        """With many listeners frames may come in pairs to those who don't read at once: all, in order, soon."""
+        relay = self.relay(limits={'strangers_per_address': 2000})
+        push = self.push(relay)
+        crowd = [self.play(relay) for _ in range(530)]
+        begin = time.monotonic()
+        for i in range(100):
+            pause(begin + i * FRAME_S - time.monotonic())
+            push.frame(i * 20)
+            for peer in crowd[:3]:
+                peer.read()
+        for peer in crowd:
+            peer.wait(lambda who=peer: len(who.media()) == 100)
+            self.assertEqual([stamp for _, stamp, _ in peer.media()], list(range(0, 2000, 20)))
+        # Those that were read all the time: when each came.
+        late = [at - begin - stamp / 1000 for peer in crowd[:3] for at, stamp, _ in peer.media()]
+        self.assertLess(sorted(late)[len(late) // 2], 0.1 * SCALE)
+
     def test_silent_push_ends(self):
         relay = self.relay(limits={'idle_push_ms': 500})
         push = self.push(relay)
