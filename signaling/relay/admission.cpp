@@ -29,39 +29,46 @@ Admission::Come Admission::ask(const Network &network) const {
   return {Verdict::welcome_for, strangers_.front(), false};
 }
 
-void Admission::stranger(Place &place, std::int64_t now) {
-  place.stranger = true;
+void Admission::become(Place &place, State state, std::int64_t now) {
+  if (place.state == State::stranger) {
+    strangers_.erase(place.at);
+    of_[place.network].strangers--;
+  } else if (place.state == State::asking) {
+    asking_.erase(place.at);
+  }
+  place.state = state;
   place.since = now;
-  place.at = strangers_.insert(strangers_.end(), &place);
-  of_[place.network].strangers++;
+  if (state == State::stranger) {
+    place.at = strangers_.insert(strangers_.end(), &place);
+    of_[place.network].strangers++;
+  } else if (state == State::asking) {
+    place.at = asking_.insert(asking_.end(), &place);
+  }
 }
 
 void Admission::come(Place &place, const Network &network, std::int64_t now) {
   place.network = network;
-  stranger(place, now);
   of_[network].all++;
   connections_++;
+  become(place, State::stranger, now);
 }
 
-void Admission::idle(Place &place, std::int64_t now) {
-  if (!place.stranger)
-    stranger(place, now);
-}
-
-void Admission::no_stranger(Place &place) {
-  if (!place.stranger)
-    return;
-  place.stranger = false;
-  strangers_.erase(place.at);
-  of_[place.network].strangers--;
+void Admission::asks(Place &place, std::int64_t now) {
+  if (place.state == State::stranger)
+    become(place, State::asking, now);
 }
 
 void Admission::admitted(Place &place) {
-  no_stranger(place);
+  become(place, State::admitted, place.since);
+}
+
+void Admission::idle(Place &place, std::int64_t now) {
+  if (place.state != State::stranger)
+    become(place, State::stranger, now);
 }
 
 void Admission::go(Place &place) {
-  no_stranger(place);
+  become(place, State::away, 0);
   const auto of = of_.find(place.network);
   if (--of->second.all == 0)
     of_.erase(of);
@@ -69,9 +76,10 @@ void Admission::go(Place &place) {
 }
 
 Admission::Place *Admission::overdue(std::int64_t now) const {
-  if (strangers_.empty() || now - strangers_.front()->since < limits_.opening_ms)
-    return nullptr;
-  return strangers_.front();
+  for (const auto *list : {&strangers_, &asking_})
+    if (!list->empty() && now - list->front()->since >= limits_.opening_ms)
+      return list->front();
+  return nullptr;
 }
 
 }  // namespace agora::relay

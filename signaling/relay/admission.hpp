@@ -28,12 +28,13 @@ class Admission {
     std::int64_t opening_ms = 10'000;
   };
   // A connection's place. Kept by it, from come() to go().
+  enum class State : std::uint8_t { away, stranger, asking, admitted };
   struct Place {
     Network network;
-    bool stranger = false;
+    State state = State::away;
     std::int64_t since = 0;
     void *owner = nullptr;
-    std::list<Place *>::iterator at;  // among the strangers, the oldest first
+    std::list<Place *>::iterator at;  // among those of its state, the oldest first
   };
   enum class Verdict { welcome, welcome_for, refused };
   struct Come {
@@ -48,27 +49,30 @@ class Admission {
   // Whether a new connection of this network may come.
   Come ask (const Network &network) const;
   void come (Place &place, const Network &network, std::int64_t now);
+  // The gateway was asked: it makes room for nobody until that answers, which it does soon.
+  void asks (Place &place, std::int64_t now);
   void admitted (Place &place);
-  // It neither pushes nor plays any longer.
+  // It was refused, or neither pushes nor plays any longer.
   void idle (Place &place, std::int64_t now);
   void go (Place &place);
 
-  // A stranger whose time is over, or null. To be asked again after it went.
+  // One that isn't admitted and whose time is over, or null. To be asked again after it went.
   Place *overdue (std::int64_t now) const;
 
   std::size_t connections () const { return connections_; }
   std::size_t strangers () const { return strangers_.size(); }
+  std::size_t asking () const { return asking_.size(); }
 
  private:
   struct Hash {
     std::size_t operator()(const Network &network) const;
   };
-  void stranger (Place &place, std::int64_t now);
-  void no_stranger (Place &place);
+  void become (Place &place, State state, std::int64_t now);
 
   Limits limits_;
   std::size_t connections_ = 0;
   std::list<Place *> strangers_;
+  std::list<Place *> asking_;
   struct Count {
     std::size_t all = 0;
     std::size_t strangers = 0;

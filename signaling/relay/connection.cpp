@@ -171,6 +171,7 @@ void Connection::open(std::unique_ptr<MediaSession> session, const rtmp::Opened 
   if (finishing_)
     return;
   media_.push_back(std::move(session));
+  server_.admission().asks(place, server_.now());
   if (!server_.ask(*media_.back(), opened))
     refuse(*media_.back(), nullptr, "not a name of this server");
 }
@@ -268,6 +269,7 @@ void Connection::refuse(MediaSession &session, const char *code, const std::stri
   const std::uint32_t stream = session.stream;
   media_.erase(media_.begin() + static_cast<std::ptrdiff_t>(index_of(stream)));
   finishing_ = true;
+  server_.admission().idle(place, server_.now());
   session_.refuse(stream, code, text);
   write_answers();
   flush();

@@ -31,7 +31,7 @@ constexpr int idle_tick_ms = 1000;  // without connections
 // Longer than the frames of voice that are usual, 20 and 21.3 ms.
 constexpr int hold_ms = 25;
 // Connections that one door lets in during one turn.
-constexpr int most_accepted = 64;
+constexpr int most_accepted = 32;
 // Questions that the gateway has not answered.
 constexpr std::size_t most_asked = 256;
 // Descriptors that connections may not take: the line, the doors, epoll, and what libraries open.
@@ -94,8 +94,17 @@ class Door final : public Ready {
     close(spare_);
   }
 
-  void on_ready (std::uint32_t) override {
+  // After all the others' turn, so that who is there comes on before who comes.
+  void on_ready (std::uint32_t) override { ready_ = true; }
+  void let_in () {
+    if (!std::exchange(ready_, false))
+      return;
     for (int i = 0; i < most_accepted; i++) {
+      if (server_.busy()) {
+        open_ = false;
+        server_.poller().change(fd_, 0, *this);
+        return;
+      }
       sockaddr_storage peer{};
       socklen_t size = sizeof peer;
       const int fd =
@@ -111,6 +120,11 @@ class Door final : public Ready {
       if (errno != EINTR && errno != ECONNABORTED)
         return;
     }
+  }
+
+  void open () {
+    if (!std::exchange(open_, true))
+      server_.poller().change(fd_, EPOLLIN, *this);
   }
 
  private:
@@ -129,6 +143,8 @@ class Door final : public Ready {
   const int fd_;
   const bool tls_;
   int spare_;
+  bool open_ = true;
+  bool ready_ = false;
 };
 
 Server::Server(const Sockets &sockets)
@@ -157,6 +173,8 @@ void Server::run() {
       timeout =
           static_cast<int>(std::clamp<std::int64_t>(held_until_ - monotonic_ms(), 0, tick_ms));
     poller_.turn(timeout);
+    for (auto &door : doors_)
+      door->let_in();
     if (!held_.empty() && now() >= held_until_)
       release_held();
     if (now() >= next_tick_) {
@@ -179,6 +197,12 @@ void Server::release_held() {
   held_.clear();
 }
 
+void Server::open_doors() {
+  if (!busy())
+    for (auto &door : doors_)
+      door->open();
+}
+
 void Server::end_turn() {
   while (!doomed_.empty()) {
     Connection *next = doomed_.back();
@@ -186,6 +210,7 @@ void Server::end_turn() {
     next->end();
   }
   buried_.clear();
+  open_doors();
   counters.lag_ms = std::max(counters.lag_ms, static_cast<std::uint64_t>(monotonic_ms() - now()));
 }
 
@@ -230,7 +255,10 @@ void Server::welcome(int fd, const Network &network, bool tls) {
   Connection &one = *connection;
   admission_.come(one.place, network, now());
   connections_.emplace(&one, std::move(connection));
-  if (!one.start())
+  // Its first words are often there already.
+  if (one.start())
+    one.on_ready(EPOLLIN);
+  else
     one.end();
 }
 

@@ -72,6 +72,9 @@ class Server {
   void told (const relay_line::Ping &message);
   void told (const relay_line::ListSessions &message);
   void ask_next ();
+  // So many wait for the gateway's word that others are better off in the kernel's queue.
+  bool busy () const { return admission_.asking() >= most_asking; }
+  void open_doors ();
   void welcome (int fd, const Network &network, bool tls);
   void tick ();
   void release_held ();
@@ -95,6 +98,7 @@ class Server {
   std::unordered_set<std::uint64_t> asked_;
   std::deque<relay_line::Ask> unasked_;
   static constexpr std::size_t crowd = 512;
+  static constexpr std::size_t most_asking = 512;
   std::vector<Connection *> held_;
   std::int64_t held_until_ = 0;
   std::vector<Connection *> doomed_;

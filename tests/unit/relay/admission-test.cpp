@@ -103,6 +103,31 @@ void test_full () {
   g_assert_cmpint(house.come(78, 21), ==, -1);
 }
 
+void test_asking () {
+  House house;
+  for (int i = 0; i < 3; i++)
+    house.come(1, 0);
+  for (int i = 0; i < 3; i++)
+    house.door.asks(*house.places[static_cast<std::size_t>(i)], 1000);
+  g_assert_cmpuint(house.door.asking(), ==, 3);
+  // It makes no room, and takes none of the strangers'.
+  g_assert_cmpint(house.come(1, 1001), ==, -1);
+  g_assert_cmpint(house.come(1, 1002), ==, -1);
+  g_assert_cmpint(house.come(1, 1003), ==, 3);
+  // Whoever asks for one more is still admitted.
+  house.door.admitted(*house.places[0]);
+  house.door.asks(*house.places[0], 1500);
+  g_assert_cmpuint(house.door.asking(), ==, 2);
+  // A refused one is a stranger again.
+  house.door.idle(*house.places[1], 2000);
+  g_assert_cmpuint(house.door.strangers(), ==, 3);
+  // An answer that doesn't come is no reason to stay.
+  house.leave(4);
+  house.leave(5);
+  g_assert_null(house.door.overdue(5999));
+  g_assert_true(house.door.overdue(6000) == house.places[2].get());
+}
+
 void test_overdue () {
   House house;
   house.come(1, 1000);
@@ -128,6 +153,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/admission/of-one", test_of_one);
   g_test_add_func("/admission/in-all", test_in_all);
   g_test_add_func("/admission/full", test_full);
+  g_test_add_func("/admission/asking", test_asking);
   g_test_add_func("/admission/overdue", test_overdue);
   return g_test_run();
 }
