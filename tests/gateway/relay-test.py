@@ -8,6 +8,8 @@ import socket
 import ssl
 import time
 
+import heard
+import numpy
 import tap
 from harness import SCALE, wait_until
 from relayrig import DATA, RelayCase, pause, relay_binary
@@ -55,6 +57,26 @@ class Programs(RelayCase):
         push.terminate()
         relay.wait_told('done', side='push', id=ask['id'])
         self.assertEqual(relay.sessions(), [])
+
+    def test_voice(self):
+        """A person's voice, from ffmpeg to ffmpeg, decoded and as it is: whole, without a gap."""
+        relay = self.relay()
+        voice = heard.voice('june', 6)
+        heard.write(self.tmp / 'voice.wav', numpy.concatenate([heard.silence(2), voice, heard.silence(2)]))
+        listeners = {self.tmp / 'decoded.wav': (), self.tmp / 'copied.flv': ('-c', 'copy')}
+        players = []
+        for file, codec in listeners.items():
+            # They wait for the push.
+            players.append(self.start('ffmpeg', '-nostdin', '-loglevel', 'error', '-i', relay.url + '/voice',
+                                      *codec, '-t', '9', str(file), quiet_errors=True))
+        wait_until(lambda: relay.ping()['listeners'] == 2)
+        self.start('ffmpeg', '-nostdin', '-loglevel', 'error', '-re', '-i', str(self.tmp / 'voice.wav'),
+                   '-c:a', 'aac', '-b:a', '96k', '-f', 'flv', relay.url + '/voice', quiet_errors=True)
+        for file, player in zip(listeners, players):
+            self.assertEqual(player.wait(30), 0)
+            sound = heard.read(file)
+            match = heard.match(voice, sound)
+            self.assertTrue(match.good(), (file.name, match))
 
     def test_video_beside(self):
         relay = self.relay()
