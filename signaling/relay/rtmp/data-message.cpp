@@ -15,7 +15,8 @@ std::optional<Bytes> read_data (Bytes payload, bool amf3) {
   if (!name || *name == "@clearDataFrame")
     return std::nullopt;
   const Bytes data = *name == "@setDataFrame" ? reader.rest() : payload;
-  if (data.empty())
+  // Behind it has to be a name again, which is what players go by.
+  if (!AmfReader(data).string())
     return std::nullopt;
   while (!reader.at_end()) {
     if (!reader.skip())

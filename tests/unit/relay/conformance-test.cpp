@@ -138,7 +138,7 @@ const Rule rules[] = {
      From::publishing,
      {"1/18: 'onMetaData' {a={b={c={d={e={f={g={h={i='deep'}}}}}}}}}", "1/18 hex: 02000161 03",
       "1/18 hex:", "1/18: 5", "1/15 hex: 00 02000161 11 0401", "1/18: '@setDataFrame'",
-      "1/18: '@clearDataFrame' 'onMetaData'", "1/8 hex: af01"},
+      "1/18: '@setDataFrame' 5 {}", "1/18: '@clearDataFrame' 'onMetaData'", "1/8 hex: af01"},
      "media 1/8@0: af01\n",
      ""},
     {"7.1.3",
