@@ -56,7 +56,7 @@ void simple () {
   for (std::size_t piece : pieces) {
     const std::string out = shake(bytes, piece, Handshake::Step::done);
     g_assert_cmpuint(out.size(), ==, 1 + 2 * kHandshakeBytes);
-    g_assert_cmpint(out[0], ==, 3);
+    g_assert_true(out[0] == 3);
     g_assert_true(out.substr(1, 8) == std::string("\1\2\3\4\0\0\0\0", 8));
     g_assert_true(std::ranges::equal(as_bytes(out).subspan(1 + kHandshakeBytes), c1));
   }

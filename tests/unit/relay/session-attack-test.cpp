@@ -158,8 +158,9 @@ void churn () {
     const std::string number = std::to_string(id);
     g_assert_true(scene.say(number + ": publish 0 null 'one'"));
     g_assert_true(scene.say(number + "/8 hex: af01"));
-    assert_same(scene.events(),
-                "publish " + number + " live one \nmedia " + number + "/8@0: af01\n");
+    const std::string events = scene.events();
+    g_assert_true(events.starts_with("publish " + number + " live one \n"));
+    g_assert_true(events.ends_with("\nmedia " + number + "/8@0: af01\n"));
     g_assert_true(scene.say("0: deleteStream 0 null " + number));
     assert_same(scene.events(), "closed " + number + "\n");
     scene.answers();
