@@ -323,6 +323,8 @@ void recorded () {
     unsigned media;
   } table[] = {
       {"ffmpeg-push", "publish 1 live ffmpeg token=a&b=c\n", "closed 1\n", 14},
+      // With timestamps beyond four and a half hours, and messages of several chunks.
+      {"ffmpeg-late-push", "publish 1 live late \n", "closed 1\n", 9},
       {"rtmp2sink-push", "publish 1 live rtmp2sink token=a\n", "closed 1\n", 13},
       {"librtmp-push", "publish 1 live rtmpsink token=a\n", "closed 1\n", 13},
       {"ffmpeg-play", "play 1 live long x=1\n", "closed 1\n", 0},
@@ -353,6 +355,8 @@ void recorded () {
         for (std::size_t at = 0; (at = events.find("\nmedia ", at)) != std::string::npos; ++at)
           ++media;
         g_assert_cmpuint(media, ==, each.media);
+        g_assert_true(!std::string_view(each.name).starts_with("ffmpeg-late") ||
+                      events.find("media 1/8@20000023: ") != std::string::npos);
         g_assert_true(media == 0 || events.find("@0: 'onMetaData' [") != std::string::npos ||
                       events.find("@0: 'onMetaData' {") != std::string::npos);
       }
