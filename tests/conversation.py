@@ -2,7 +2,7 @@
 """What tests/demo plays: a conversation of two people, and what a third one heard of it.
 
 Allison and Carlo speak in turns, then both at once, through agorasink; agorasrc listens. Beside
-them Allison's voice goes through plain rtmp2sink and rtmp2src and the same nginx, for comparison.
+them Allison's voice goes through plain rtmp2sink and rtmp2src and the same relay, for comparison.
 """
 
 import argparse
@@ -372,7 +372,7 @@ def main():
             alone = part(said['Allison'], START, TURN)
             match = heard.match(alone, plain)
             delay = match.shift / heard.RATE + (plain_begin - base) / Gst.SECOND - START
-            print(f'  rtmp2sink to rtmp2src through the same nginx, at the same time: '
+            print(f'  rtmp2sink to rtmp2src through the same relay, at the same time: '
                   f'{delay * 1000:.0f} ms ({match})')
             headroom = Gst.ElementFactory.make('agorasrc').get_property('latency')
             print(f"  What agorasrc takes more is part of its property `latency` ({headroom} ms by default): it\n"

@@ -8,7 +8,6 @@
 #include "signaling/gateway/http/acceptor.hpp"
 #include "signaling/gateway/http/http.hpp"
 #include "signaling/gateway/media/external-server.hpp"
-#include "signaling/gateway/media/nginx-server.hpp"
 #include "signaling/gateway/media/relay-server.hpp"
 #include "signaling/protocol/argument-checks.hpp"
 #include "signaling/protocol/codec.hpp"
@@ -74,9 +73,7 @@ std::string Gateway::open(const Options &options) {
   if (auto *problem = std::get_if<std::string>(&front))
     return *problem;
   front_ = std::move(std::get<0>(front));
-  auto media = !options.rtmp.empty()   ? ExternalServer::make(options)
-               : options.relay.empty() ? NginxServer::make(options)
-                                       : RelayServer::make(options);
+  auto media = options.rtmp.empty() ? RelayServer::make(options) : ExternalServer::make(options);
   if (auto *problem = std::get_if<std::string>(&media))
     return *problem;
   media_ = std::move(std::get<0>(media));

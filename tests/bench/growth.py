@@ -10,7 +10,7 @@ import time
 from gateway import PROGRAMS, cpu
 from harness import Process
 from rig import TONE, Rig, mic
-from stall import nginx_of
+from stall import relay_of
 from wsclient import Member
 
 
@@ -119,7 +119,7 @@ def work_of(workers, urls, windows):
 def listeners(report, rig, quick):
     rig.speak(rig.ours(mic(TONE), 'crowd', 8), rig.bare(mic(TONE), 'crowd'))
     rig.wait_streams(1)
-    workers = {'ours': nginx_of(rig.gateway), 'plain nginx': rig.nginx.worker()}
+    workers = {'ours': relay_of(rig.gateway), 'plain nginx': rig.nginx.worker()}
     ours, plain = workers
     for count in ((1, 100) if quick else (1, 20, 100, 500, 2000)):
         audience = Audience(rig.gateway.ws, count)

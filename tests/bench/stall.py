@@ -16,16 +16,13 @@ BEFORE, FROZEN, AFTER = 6, 3, 21
 LATENCY = 100
 
 
-def nginx_of(gateway):
-    """The worker of the nginx that is the gateway's child."""
-    def children(pid):
-        path = Path(f'/proc/{pid}/task/{pid}/children')
-        return [int(child) for child in path.read_text(encoding='ascii').split()]
-
-    masters = children(gateway.pid)
-    if not masters or not children(masters[0]):
-        raise AssertionError('the gateway has no nginx')
-    return children(masters[0])[0]
+def relay_of(gateway):
+    """The gateway's media server."""
+    path = Path(f'/proc/{gateway.pid}/task/{gateway.pid}/children')
+    relays = path.read_text(encoding='ascii').split()
+    if not relays:
+        raise AssertionError('the gateway has no relay')
+    return int(relays[0])
 
 
 def measure():
@@ -42,7 +39,7 @@ def measure():
                              f'agorasrc {rig.where("room")} latency={LATENCY} ! {ear}'),
                 'plain': ('plain', f'{rig.bare_source("room")} ! {ear}')}))
         media.wait_line('^playing$', 20)
-        workers = [rig.nginx.worker(), nginx_of(rig.gateway)]
+        workers = [rig.nginx.worker(), relay_of(rig.gateway)]
         pause = threading.Event()
         pause.wait(BEFORE)
         for pid in workers:

@@ -136,7 +136,7 @@ GatewayProcess::GatewayProcess(const std::string &app, std::vector<std::string> 
 
 GatewayProcess::~GatewayProcess() {
   signal(SIGCONT);
-  signal_nginx(SIGCONT);
+  signal_relay(SIGCONT);
   g_subprocess_send_signal(process_, SIGTERM);
   wait();
   g_object_unref(process_);
@@ -198,15 +198,9 @@ void GatewayProcess::signal(int number) {
   g_subprocess_send_signal(process_, number);
 }
 
-void GatewayProcess::signal_nginx(int number, bool master) {
-  for (const pid_t nginx : children_of(pid_of(process_))) {
-    const std::vector<pid_t> workers = children_of(nginx);
-    // The master first: it would replace a worker that died.
-    if (master)
-      ::kill(nginx, number);
-    for (const pid_t worker : workers)
-      ::kill(worker, number);
-  }
+void GatewayProcess::signal_relay(int number) {
+  for (const pid_t relay : children_of(pid_of(process_)))
+    ::kill(relay, number);
 }
 
 void GatewayProcess::kill() {

@@ -32,9 +32,9 @@ class GatewayProcess {
 
   const std::string &ws () const { return ws_; }
   const std::string &http () const { return http_; }
-  // To itself, or to the nginx that is its child: master and workers, or the workers alone.
+  // To itself, or to the relay that is its child.
   void signal (int number);
-  void signal_nginx (int number, bool master = true);
+  void signal_relay (int number);
   // As after a crash, and on the same ports again; as another one might be, with `app`.
   void kill ();
   void start ();

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A host and a listener in pipelines that play, what is heard of them, and what they tell."""
 
-import http.client
+import ctypes
 import os
 import re
 import socket
@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from harness import SCALE, Case
 
@@ -38,45 +39,54 @@ def alive(pid):
         return False
 
 
-class UnixHttp(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__('localhost', timeout=5)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
+PIDFD_GETFD = 438  # the same number on every architecture
 
 
-class Nginx:
-    """The gateway's media server, as its own control socket and /proc show it."""
+def sockets_to(pid, port):
+    """Copies of its TCP sockets that are connected to that port."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pidfd = os.pidfd_open(pid)
+    found = []
+    try:
+        for name in os.listdir(f'/proc/{pid}/fd'):
+            try:
+                if not os.readlink(f'/proc/{pid}/fd/{name}').startswith('socket:'):
+                    continue
+            except FileNotFoundError:
+                continue
+            copy = libc.syscall(PIDFD_GETFD, pidfd, int(name), 0)
+            if copy < 0:
+                raise OSError(ctypes.get_errno(), f'pidfd_getfd of {pid}')
+            end = socket.socket(fileno=copy)
+            try:
+                if end.getpeername()[1] == port:
+                    found.append(end)
+                    continue
+            except (OSError, IndexError):
+                pass
+            end.close()
+    finally:
+        os.close(pidfd)
+    return found
+
+
+class MediaServer:
+    """The gateway's relay."""
 
     def __init__(self, gateway):
-        self.master, = children(gateway.pid)
-        self.worker, = children(self.master)
-        words = Path(f'/proc/{self.master}/cmdline').read_bytes().replace(b'\0', b' ').decode()
-        self.socket = str(Path(re.search(r'-c (\S+)', words)[1]).parent / 'socket')
+        self.pid, = children(gateway.pid)
+        self.port = urlsplit(gateway.rtmp).port
 
-    def get(self, path):
-        connection = UnixHttp(self.socket)
-        try:
-            connection.request('GET', path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
-
-    def drop(self, kind):
-        """Cuts every session of the kind; there must be one."""
-        status, count = self.get(f'/control/drop/{kind}?app=live')
-        if (status, count) != (200, '1'):
-            raise AssertionError(f'{status}: dropped {count!r} sessions of kind {kind}, expected 1')
+    def drop(self, process):
+        """Ends the one RTMP session of a process, as a server does: both ends see the end."""
+        ends = sockets_to(process.pid, self.port)
+        if len(ends) != 1:
+            raise AssertionError(f'{len(ends)} RTMP sessions of {process.name}, expected 1')
+        with ends[0] as end:
+            end.shutdown(socket.SHUT_RDWR)
 
     def signal(self, number):
-        # The master first: it would replace a worker that died.
-        os.kill(self.master, number)
-        os.kill(self.worker, number)
+        os.kill(self.pid, number)
 
 
 class Relay:
@@ -189,7 +199,7 @@ class FaultCase(Case):
         self.levels = heard_levels(self.listener)
         self.steady()
         self.marks = {}
-        self.nginx = Nginx(self.gate)
+        self.media = MediaServer(self.gate)
 
     def speak(self):
         return self.launch(f'{self.sound} ! agorasink name=host {self.where} '

@@ -135,18 +135,18 @@ void test_stopped_media_server () {
     WAIT_UNTIL(pipeline.heard(7));
   }
   for (const unsigned moment : moments) {
-    gateway.signal_nginx(SIGCONT);
+    gateway.signal_relay(SIGCONT);
     Pipeline pipeline(both(gateway.ws()));
     pipeline.set_state(GST_STATE_PLAYING);
     let_pass(moment);
-    gateway.signal_nginx(SIGSTOP);
+    gateway.signal_relay(SIGSTOP);
     let_pass(20);
     pipeline.set_state(GST_STATE_NULL);
     pipeline.set_state(GST_STATE_PLAYING);
     let_pass(moment);
     pipeline.set_state(GST_STATE_NULL);
   }
-  gateway.signal_nginx(SIGCONT);
+  gateway.signal_relay(SIGCONT);
 }
 
 // EOS ends as soon when nothing moves.

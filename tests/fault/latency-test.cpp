@@ -69,10 +69,10 @@ void test_freeze (gconstpointer data) {
   const double seconds = *static_cast<const double *>(data);
   Channel channel;
   const double before = channel.settled_ms(1500);
-  channel.gateway.signal_nginx(SIGSTOP);
+  channel.gateway.signal_relay(SIGSTOP);
   let_pass(static_cast<unsigned>(seconds * 1000));
   // Where the gateway has replaced it meanwhile there is nothing to thaw.
-  channel.gateway.signal_nginx(SIGCONT);
+  channel.gateway.signal_relay(SIGCONT);
   let_pass(2000);
   WAIT_UNTIL(channel.listener.heard(host_uid));
   const double after = channel.settled_ms(1500);

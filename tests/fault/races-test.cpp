@@ -112,7 +112,7 @@ class Sequence {
         pipeline->read();
     }
     gateway_.signal(SIGCONT);
-    gateway_.signal_nginx(SIGCONT);
+    gateway_.signal_relay(SIGCONT);
   }
 
  private:
@@ -154,13 +154,13 @@ class Sequence {
   void break_something () {
     switch (draw(6)) {
       case 0:
-        gateway_.signal_nginx(SIGKILL, false);
+        gateway_.signal_relay(SIGKILL);
         break;
       case 1:
-        gateway_.signal_nginx(SIGSTOP);
+        gateway_.signal_relay(SIGSTOP);
         break;
       case 2:
-        gateway_.signal_nginx(SIGCONT);
+        gateway_.signal_relay(SIGCONT);
         break;
       case 3:
         gateway_.signal(SIGSTOP);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The URLs that the gateway hands out, at a real nginx-rtmp with real pushes and players; and what
-it didn't hand out, refused."""
+"""The URLs that the gateway hands out, at its relay and at an nginx-rtmp, with real pushes and
+players; and what it didn't hand out, refused."""
 
 import os
 import re
@@ -52,13 +52,6 @@ class MediaCase(Case):
         """No such event so far: an answered ping comes after whatever was sent before."""
         member.ping()
         self.assertFalse([event for event in member.events if event.get('action') == action])
-
-    def nginx_config(self):
-        master, = children(self.served.pid)
-        words = Path(f'/proc/{master}/cmdline').read_bytes().split(b'\0')
-        # The master rewrites its title, which keeps the arguments.
-        text = b' '.join(words).decode()
-        return Path(re.search(r'-c (\S+)', text)[1]).read_text()
 
 
 class Urls(MediaCase):
@@ -166,34 +159,68 @@ class Urls(MediaCase):
         self.listener.ping()
         self.listener.wait_event('stream-removed', uid=8, timeout=8)
 
-    def test_nginx_dies_and_the_push_returns(self):
+    def test_relay_dies_and_the_push_returns(self):
         url = self.speaker.publish()
         push = self.push(url)
         self.listener.wait_event('stream-added', uid=8, timeout=15)
-        master, = children(self.served.pid)
-        os.kill(master, signal.SIGKILL)
-        push.wait(10)
-        push_again = self.push(url)
-        self.assertEqual(self.play(self.listener.subscribe(8)).wait(20), 0)
-        self.assertTrue(push_again.running())
-
-    def test_a_worker_dies_and_the_push_is_back_before_anybody_noticed(self):
-        url = self.speaker.publish()
-        push = self.push(url)
-        self.listener.wait_event('stream-added', uid=8, timeout=15)
-        master, = children(self.served.pid)
-        worker, = children(master)
-        os.kill(worker, signal.SIGKILL)
+        relay, = children(self.served.pid)
+        os.kill(relay, signal.SIGKILL)
         push.wait(10)
         push_again = self.push(url)
         # Longer than a stream is held.
         self.assertEqual(self.play(self.listener.subscribe(8), 5).wait(20), 0)
         self.quiet(self.listener, 'stream-removed')
         self.assertTrue(push_again.running())
-        # One whose end nobody told is found out.
-        worker, = children(master)
-        os.kill(worker, signal.SIGKILL)
+        # One that doesn't return is told of.
+        relay, = children(self.served.pid)
+        os.kill(relay, signal.SIGKILL)
         self.listener.wait_event('stream-removed', uid=8, timeout=15)
+
+    def test_a_kick_is_silence(self):
+        """Whoever lost the right is cut at once, both ways."""
+        push = self.push(self.speaker.publish())
+        self.listener.wait_event('stream-added', uid=8, timeout=15)
+        player = self.play(self.listener.subscribe(8), 60)
+        self.until(lambda: self.metric('agora_relay_listeners') == 1, 'a listener')
+        self.listener.must('unsubscribe', uid=[8])
+        player.wait(5)
+        self.assertTrue(push.running())
+        self.speaker.must('unpublish', uid=8)
+        push.wait(5)
+        self.until(lambda: self.metric('agora_relay_pushes') == 0, 'the end of the push', 2)
+
+    def metric(self, name):
+        with urllib.request.urlopen(self.served.http + '/metrics', timeout=5) as answer:
+            return float(re.search(rf'^{name} (\S+)$', answer.read().decode(), re.M)[1])
+
+    def test_the_relay_counts(self):
+        self.push(self.speaker.publish())
+        self.listener.wait_event('stream-added', uid=8, timeout=15)
+        self.assertEqual(self.play(self.listener.subscribe(8)).wait(20), 0)
+        self.until(lambda: self.metric('agora_relay_pushes') == 1, 'a push')
+        for name in ('agora_relay_received_bytes_total', 'agora_relay_sent_bytes_total',
+                     'agora_relay_connections', 'agora_relay_descriptors'):
+            self.assertGreater(self.metric(name), 0, name)
+        before = self.metric('agora_relay_received_bytes_total')
+        self.refused(self.play(self.served.rtmp + '/nothing'))
+        self.until(lambda: self.metric('agora_relay_refused_total{reason="denied"}') == 1,
+                   'a refusal')
+        # What only grows does so over a restart, too.
+        relay, = children(self.served.pid)
+        os.kill(relay, signal.SIGKILL)
+        self.until(lambda: self.metric('agora_relay_pushes') == 0, 'another relay')
+        self.assertGreaterEqual(self.metric('agora_relay_received_bytes_total'), before)
+
+    def test_no_port_but_those_of_the_ready_line(self):
+        found = set()
+        for pid in (self.served.pid, *children(self.served.pid)):
+            sockets = {os.readlink(each) for each in Path(f'/proc/{pid}/fd').iterdir()}
+            for table in ('tcp', 'tcp6'):
+                for line in Path(f'/proc/{pid}/net/{table}').read_text().splitlines()[1:]:
+                    words = line.split()
+                    if f'socket:[{words[9]}]' in sockets and words[3] == '0A':
+                        found.add(int(words[1].rpartition(':')[2], 16))
+        self.assertEqual(found, {urlsplit(url).port for url in (self.served.http, self.served.rtmp)})
 
     def test_players_do_not_stay_where_nothing_comes_any_more(self):
         self.push(self.speaker.publish())
@@ -205,61 +232,6 @@ class Urls(MediaCase):
         self.assertEqual(self.play(url).wait(20), 0)
         for player in players:
             player.wait(15)
-
-
-class Hooks(MediaCase):
-    def setUp(self):
-        super().setUp()
-        config = self.nginx_config()
-        self.hooks = re.search(r'on_publish (http://\S+)/on_publish;', config)[1]
-
-    def post(self, url, body):
-        request = urllib.request.Request(url, body.encode(), method='POST')
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                return answer.status
-        except urllib.error.HTTPError as error:
-            error.close()
-            return error.code
-
-    def form(self, url, call='publish', client=99):
-        parts = urlsplit(url)
-        tail = 'type=live' if call == 'publish' else 'start=0&duration=0&reset=0'
-        return ('app=live&flashver=&swfurl=&tcurl=&pageurl=&addr=127.0.0.1&'
-                f'clientid={client}&call={call}&name={parts.path.rpartition("/")[2]}&{tail}&'
-                f'{parts.query}')
-
-    def test_only_who_knows_the_secret(self):
-        form = self.form(self.speaker.publish())
-        base, _, secret = self.hooks.rpartition('/')
-        self.assertGreaterEqual(len(secret), 32)
-        for url in (f'{base}/on_publish', f'{base}//on_publish', f'{base}/{secret[:-1]}/on_publish',
-                    f'{base}/{"0" * len(secret)}/on_publish', f'{base}/{secret}',
-                    f'{base}/{secret}/on_everything', f'{base}/{secret}/x/on_publish'):
-            with self.subTest(url):
-                self.assertEqual(self.post(url, form), 404)
-        # The members' listener knows nothing of hooks.
-        self.assertEqual(self.post(f'{self.served.http}/{secret}/on_publish', form), 404)
-        self.quiet(self.listener, 'stream-added')
-        self.assertEqual(self.post(f'{self.hooks}/on_play', form), 403)
-        self.assertEqual(self.post(f'{self.hooks}/on_publish', 'nonsense'), 403)
-        self.assertEqual(self.post(f'{self.hooks}/on_publish', 'x' * 100000), 413)
-        self.assertEqual(self.post(f'{self.hooks}/on_publish', form), 200)
-        self.listener.wait_event('stream-added', uid=8)
-
-    def test_secret_is_nowhere_to_be_seen(self):
-        secret = self.hooks.rpartition('/')[2]
-        self.push(self.speaker.publish())
-        self.listener.wait_event('stream-added', uid=8, timeout=15)
-        self.assertNotIn(secret, self.served.output())
-        for pid in (self.served.pid, *children(self.served.pid)):
-            self.assertNotIn(secret.encode(), Path(f'/proc/{pid}/cmdline').read_bytes())
-
-    def test_control_is_ours_alone(self):
-        # No TCP port but those of the ready line and the hooks'.
-        config = self.nginx_config()
-        self.assertEqual(len(re.findall(r'^\s*listen ', config, re.M)), 2)
-        self.assertIn('listen "unix:', config)
 
 
 class External(Case):
@@ -344,6 +316,45 @@ class External(Case):
             self.assertEqual(answer.status, 200)
         listener.wait_event('stream-added', uid=8)
         self.assertEqual(gateway.terminate(), 0)
+
+    def post(self, url, body):
+        request = urllib.request.Request(url, body.encode(), method='POST')
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+
+    def form(self, url, call='publish', client=99):
+        parts = urlsplit(url)
+        tail = 'type=live' if call == 'publish' else 'start=0&duration=0&reset=0'
+        return ('app=voice&flashver=&swfurl=&tcurl=&pageurl=&addr=127.0.0.1&'
+                f'clientid={client}&call={call}&name={parts.path.rpartition("/")[2]}&{tail}&'
+                f'{parts.query}')
+
+    def test_only_who_knows_the_secret(self):
+        gateway, hooks = self.serve('rtmp://127.0.0.1:19350/voice')
+        speaker, listener = self.members(gateway)
+        form = self.form(speaker.publish())
+        base, _, secret = hooks.rpartition('/')
+        for url in (f'{base}/on_publish', f'{base}//on_publish', f'{base}/{secret[:-1]}/on_publish',
+                    f'{base}/{"0" * len(secret)}/on_publish', f'{base}/{secret}',
+                    f'{base}/{secret}/on_everything', f'{base}/{secret}/x/on_publish'):
+            with self.subTest(url):
+                self.assertEqual(self.post(url, form), 404)
+        # The members' listener knows nothing of hooks.
+        self.assertEqual(self.post(f'{gateway.http}/{secret}/on_publish', form), 404)
+        listener.ping()
+        self.assertFalse([event for event in listener.events
+                          if event.get('action') == 'stream-added'])
+        self.assertEqual(self.post(f'{hooks}/on_play', form), 403)
+        self.assertEqual(self.post(f'{hooks}/on_publish', 'nonsense'), 403)
+        self.assertEqual(self.post(f'{hooks}/on_publish', 'x' * 100000), 413)
+        self.assertEqual(self.post(f'{hooks}/on_publish', form), 200)
+        listener.wait_event('stream-added', uid=8)
+        self.assertNotIn(secret, gateway.output())
+        self.assertNotIn(secret.encode(), Path(f'/proc/{gateway.pid}/cmdline').read_bytes())
 
     def test_bad_secret_file(self):
         for text in ('', 'short\n', 'with spaces in it, and more\n'):

@@ -27,7 +27,7 @@ ExternalServer::ExternalServer(const Options &options)
     : address_(parse_media_url(options.public_rtmp.empty() ? options.rtmp : options.public_rtmp)) {
   if (!options.rtmp_control.empty())
     control_ =
-        std::make_unique<MediaControl>(options.rtmp_control, parse_media_url(options.rtmp).app, "");
+        std::make_unique<MediaControl>(options.rtmp_control, parse_media_url(options.rtmp).app);
 }
 
 void ExternalServer::start(Callbacks callbacks) {

@@ -18,8 +18,7 @@ namespace agora::gateway {
 
 class HookListener {
  public:
-  // Listens when it returns; an error is a sentence for the operator. If `secret` is empty, a
-  // random one is made.
+  // Listens when it returns; an error is a sentence for the operator.
   static std::variant<std::unique_ptr<HookListener>, std::string> make (const Endpoint &endpoint,
                                                                         std::string secret);
   ~HookListener();

@@ -2,8 +2,6 @@
 #define G_LOG_DOMAIN "agora-gateway"
 #include "signaling/gateway/media/media-control.hpp"
 
-#include <gio/gunixsocketaddress.h>
-
 #include <utility>
 
 namespace agora::gateway {
@@ -23,15 +21,11 @@ struct MediaControl::Drop {
   int tries = 0;
 };
 
-MediaControl::MediaControl(std::string control_url, std::string app, const std::string &socket_path)
+MediaControl::MediaControl(std::string control_url, std::string app)
     : control_url_(std::move(control_url)),
       app_(std::move(app)),
+      session_(soup_session_new_with_options("timeout", timeout_s, nullptr)),
       cancellable_(g_cancellable_new()) {
-  ObjectPtr<GSocketAddress> address;
-  if (!socket_path.empty())
-    address.reset(g_unix_socket_address_new(socket_path.c_str()));
-  session_.reset(SOUP_SESSION(g_object_new(SOUP_TYPE_SESSION, "timeout", timeout_s,
-                                           "remote-connectable", address.get(), nullptr)));
 }
 
 MediaControl::~MediaControl() {

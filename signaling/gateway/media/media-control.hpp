@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The HTTP side of nginx-rtmp: its control module cuts sessions, its stat page shows that it is
-// alive.
+// The control module of an nginx-rtmp that runs elsewhere: cuts sessions by HTTP.
 #pragma once
 
 #include <libsoup/soup.h>
@@ -16,19 +15,18 @@ namespace agora::gateway {
 
 class MediaControl {
  public:
-  // `socket_path`: the unix socket to connect to; "": the URL's host.
-  MediaControl(std::string control_url, std::string app, const std::string &socket_path);
+  MediaControl(std::string control_url, std::string app);
   ~MediaControl();
   MediaControl(const MediaControl &) = delete;
   MediaControl &operator=(const MediaControl &) = delete;
 
   void drop (const DropMedia &what, std::function<void()> done);
-  using Answer = std::function<void(bool ok, std::string_view body)>;
-  // After it no callback is called.
-  void get (const std::string &url, Answer answer);
 
  private:
   struct Drop;
+  using Answer = std::function<void(bool ok, std::string_view body)>;
+  // After the end no callback is called.
+  void get (const std::string &url, Answer answer);
   void try_drop (const std::shared_ptr<Drop> &drop);
 
   std::string control_url_;

@@ -200,7 +200,9 @@ void RelayProcess::terminate() {
     g_subprocess_send_signal(process_.get(), SIGTERM);
 }
 
-void RelayProcess::kill() {
+void RelayProcess::kill(const char *why) {
+  if (why != nullptr)
+    last_words_ = why;
   if (!exited_)
     g_subprocess_force_exit(process_.get());
 }

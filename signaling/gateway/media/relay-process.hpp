@@ -51,7 +51,8 @@ class RelayProcess : public std::enable_shared_from_this<RelayProcess> {
   // Hands out what lies unread.
   void read ();
   void terminate ();
-  void kill ();
+  // `why`: what its last words are taken to be.
+  void kill (const char *why = nullptr);
 
  private:
   using Self = std::shared_ptr<RelayProcess>;

@@ -200,7 +200,7 @@ void RelayServer::watch() {
     return;
   if (now - heard_ > (state_ == State::starting ? start_limit_us : frozen_us)) {
     g_warning("agora-relay doesn't answer; ending it");
-    relay_->kill();
+    relay_->kill(state_ == State::starting ? "it did not serve within 10 s" : "frozen");
     return;
   }
   reserve_.fill();

@@ -62,7 +62,7 @@ Problem check (const Options &options) {
         {"--hook-secret-file", !options.hook_secret_file.empty()}};
     for (auto [name, given] : needing)
       if (given)
-        return std::string(name) + " needs --rtmp=URL: the embedded nginx-rtmp has its own";
+        return std::string(name) + " needs --rtmp=URL: the embedded relay has its own";
   } else if (options.hook_secret_file.empty()) {
     return "--rtmp needs --hook-secret-file=FILE: without it, anyone could answer for it";
   }
@@ -97,8 +97,9 @@ std::variant<Options, OptionsExit> parse_options (int argc, char **argv) {
   gboolean help = FALSE;
   std::vector<GOptionEntry> entries;
   for (const auto &setting : settings())
-    entries.push_back({setting.name, 0, 0, G_OPTION_ARG_CALLBACK,
-                       reinterpret_cast<gpointer>(on_option), setting.help, setting.argument});
+    entries.push_back({setting.name, 0, setting.gone ? G_OPTION_FLAG_HIDDEN : 0,
+                       G_OPTION_ARG_CALLBACK, reinterpret_cast<gpointer>(on_option), setting.help,
+                       setting.argument});
   entries.push_back({"config", 0, 0, G_OPTION_ARG_FILENAME, &config,
                      "Read options from this key file: group [gateway], the same names", "FILE"});
   entries.push_back({"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version", nullptr});

@@ -35,8 +35,6 @@ struct Options {
   std::vector<std::string> allow_origins{"https://servicewechat.com"};
   std::string public_host;  // "": the name that the client used
   std::string relay;        // "": look in the usual places
-  std::string nginx;        // "": look in the usual places
-  std::string rtmp_module;
   // A media server that runs elsewhere; "": the embedded one.
   std::string rtmp;
   // How clients reach the media server: a URL, or "rtmps": by --rtmps-listen; "": by --rtmp, or

@@ -41,6 +41,16 @@ Setting url (const char *name, std::string Options::*member,
           }};
 }
 
+// Of the gateways that ran an nginx.
+Setting gone (const char *name) {
+  Setting setting{name, "FILE", "", [] (Options &, std::string_view) -> Problem {
+                    return "no such option: the gateway brings agora-relay and runs no nginx any "
+                           "more. Leave it out, or name an nginx-rtmp of yours with --rtmp=URL";
+                  }};
+  setting.gone = true;
+  return setting;
+}
+
 }  // namespace
 
 const std::vector<Setting> &settings () {
@@ -55,7 +65,7 @@ const std::vector<Setting> &settings () {
       endpoint("listen", &Options::listen,
                "Where HTTP and WebSocket are served (127.0.0.1:8080; port 0: a free one)"),
       endpoint("rtmp-listen", &Options::rtmp_listen,
-               "Where the embedded nginx-rtmp listens (127.0.0.1:1935; port 0: a free one)"),
+               "Where the embedded relay listens (127.0.0.1:1935; port 0: a free one)"),
       {"rtmps-listen", "ADDR:PORT",
        "Where the relay takes RTMPS, with --tls-certificate (nowhere; port 0: a free one)",
        [] (Options &o, std::string_view text) {
@@ -77,10 +87,8 @@ const std::vector<Setting> &settings () {
       bound("max-rtmp-strangers-per-address", &Options::media,
             &relay_line::Limits::strangers_per_address, 1, 1'000'000,
             "RTMP connections of one address that neither push nor play yet (256)"),
-      file("nginx", &Options::nginx, "The nginx program (default: looked for)"),
-      file("rtmp-module", &Options::rtmp_module, "ngx_rtmp_module.so (default: looked for)"),
       url("rtmp", &Options::rtmp, {"rtmp", "rtmps"}, true,
-          "Use RTMP servers that run elsewhere, at this URL, instead of the embedded nginx-rtmp"),
+          "Use RTMP servers that run elsewhere, at this URL, instead of the embedded relay"),
       {"public-rtmp", "URL",
        "How clients reach the RTMP server: a URL, rtmp or rtmps, or the word rtmps for "
        "--rtmps-listen (default: --rtmp, or else --rtmp-listen)",
@@ -155,6 +163,8 @@ const std::vector<Setting> &settings () {
        [] (Options &o, std::string_view text) {
          return set_bound(o.outage_seconds, text, 1, 86400);
        }},
+      gone("nginx"),
+      gone("rtmp-module"),
       bound("max-queue-bytes", &Options::frames, &FrameLimits::queue_bytes, 4096, 256 * 1024 * 1024,
             "What may wait for a member that doesn't read, before it is closed (262144)"),
   };

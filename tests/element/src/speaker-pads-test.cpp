@@ -127,9 +127,9 @@ class Room {
 void test_kept () {
   Room room("speaker-timeout=20");
   const Taker::Counts before = room.taker.counts();
-  room.gateway.signal_nginx(SIGSTOP);
+  room.gateway.signal_relay(SIGSTOP);
   WAIT_UNTIL(room.taker.counts().gaps > before.gaps + 4);
-  room.gateway.signal_nginx(SIGCONT);
+  room.gateway.signal_relay(SIGCONT);
   room.wait_for_frames();
   const Taker::Counts after = room.taker.counts();
   g_assert_cmpint(after.pads, ==, 1);
@@ -157,11 +157,11 @@ void test_begins_anew () {
 // Away for too long: the pad ends and goes; with the sound comes another of its name.
 void test_timeout () {
   Room room("speaker-timeout=1");
-  room.gateway.signal_nginx(SIGSTOP);
+  room.gateway.signal_relay(SIGSTOP);
   WAIT_UNTIL(room.taker.counts().gone == 1);
   g_assert_cmpint(room.taker.counts().ends, ==, 1);
   g_assert_cmpint(room.taker.counts().pads, ==, 1);
-  room.gateway.signal_nginx(SIGCONT);
+  room.gateway.signal_relay(SIGCONT);
   WAIT_UNTIL(room.taker.counts().pads == 2);
   room.wait_for_frames();
   g_assert_cmpint(room.taker.counts().ends, ==, 1);
