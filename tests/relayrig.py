@@ -273,6 +273,12 @@ class Peer:
                 self.partial[channel] = body
                 continue
             self.partial.pop(channel, None)
+            if header['kind'] == 4 and body[:2] == b'\0\6':
+                # Whoever reads answers.
+                try:
+                    self.send(self.message(4, b'\0\7' + body[2:6], channel=2))
+                except ConnectionError:
+                    pass
             if header['kind'] == 1:
                 self.chunk_in = int.from_bytes(body[:4], 'big')
             self.messages.append((time.monotonic(), header['kind'], header['stamp'], body))

@@ -28,6 +28,10 @@ using relay_line::Side;
 constexpr std::size_t most_at_once = 64;
 // Only what is well below a packet is held.
 constexpr std::size_t most_held = 1024;
+// How often a player is pinged, and how long one that is known to answer may take.
+constexpr std::int64_t ping_ms = 1000;
+constexpr std::int64_t still_ms = 1500;
+constexpr std::int64_t most_still_ms = 90'000;  // then it is gone
 
 std::uint64_t draw_seed () {
   std::uint64_t seed = 0;
@@ -150,7 +154,7 @@ void Connection::watch() {
   if (ended())
     return;
   std::uint32_t wanted = session_.waiting() && !finishing_ ? EPOLLRDHUP : EPOLLIN;
-  if ((!queue_.empty() && !held_) || (tls_ && !tls_->output().empty()))
+  if ((!queue_.empty() && !held_ && !still_) || (tls_ && !tls_->output().empty()))
     wanted |= EPOLLOUT;
   if (std::exchange(watched_, wanted) != wanted)
     server_.poller().change(fd_, wanted, *this);
@@ -225,6 +229,13 @@ void Connection::on_pause(std::uint32_t stream, bool paused) {
   server_.hub().leave(*play);
   if (!paused)
     server_.hub().play(play->name, *play);
+}
+
+void Connection::on_pong(std::uint32_t) {
+  answers_pings_ = true;
+  pinged_ = 0;
+  if (std::exchange(still_, false))
+    flush();
 }
 
 void Connection::on_receive_audio(std::uint32_t stream, bool wanted) {
@@ -324,6 +335,7 @@ void Connection::write_answers() {
 void Connection::send(PlaySession &to, std::span<const PacketRef> packets) {
   if (ended() || doomed || to.paused)
     return;
+  ask_whether_it_reads();
   if (!to.no_audio && !to.no_video) {
     if (!hold(packets))
       queue(packets);
@@ -346,7 +358,7 @@ bool Connection::unacknowledged() const {
 // In a crowd each packet counts. A listener that hasn't acknowledged the last one yet, because its
 // way is long or it doesn't read at once, gets two frames in the next.
 bool Connection::hold(std::span<const PacketRef> packets) {
-  if (!server_.crowded() || !queue_.empty() || tls_)
+  if (!server_.crowded() || !queue_.empty() || tls_ || still_)
     return false;
   std::size_t size = 0;
   for (const PacketRef &packet : packets)
@@ -365,11 +377,31 @@ void Connection::release() {
     flush();
 }
 
+// A player's kernel takes ten seconds of voice and more for a program that stands still, and the
+// program hears all of that when it goes on. So players are asked, behind the sound, whether they
+// have read it. While one owes the answer, its sound waits here, where the oldest can be left out.
+void Connection::ask_whether_it_reads() {
+  const std::int64_t now = server_.now();
+  if (pinged_ != 0) {
+    still_ = answers_pings_ && now - pinged_ > still_ms;
+    if (still_ && now - pinged_ > most_still_ms)
+      server_.doom(*this);
+    return;
+  }
+  // Behind sound that waits here it would be late by our own doing.
+  if (now < next_ping_ || !queue_.empty())
+    return;
+  pinged_ = now;
+  next_ping_ = now + ping_ms;
+  session_.ping(static_cast<std::uint32_t>(now));
+  write_answers();
+}
+
 // Sends what the kernel takes, and keeps the rest.
 void Connection::queue(std::span<const PacketRef> packets) {
   const bool held = std::exchange(held_, false);
   std::size_t sent = 0;
-  if (queue_.empty() && !tls_)
+  if (queue_.empty() && !tls_ && !still_)
     sent = write_now(packets);
   if (doomed)
     return;
@@ -382,9 +414,9 @@ void Connection::queue(std::span<const PacketRef> packets) {
     queue_.push(packet, sent);
     sent = 0;
   }
-  if (tls_)
+  if (tls_ && !still_)
     flush_tls();
-  else if (held)
+  else if (held && !still_)
     flush_plain();
   if (queue_.empty() || doomed)
     return;

@@ -55,6 +55,7 @@ class Connection final : public Ready, private rtmp::Session::Events {
   void on_media (std::uint32_t stream, const rtmp::MediaMessage &message) override;
   void on_closed (std::uint32_t stream) override;
   void on_pause (std::uint32_t stream, bool paused) override;
+  void on_pong (std::uint32_t ms) override;
   void on_receive_audio (std::uint32_t stream, bool wanted) override;
   void on_receive_video (std::uint32_t stream, bool wanted) override;
 
@@ -68,6 +69,7 @@ class Connection final : public Ready, private rtmp::Session::Events {
   PlaySession *play_of (std::uint32_t stream) const;
 
   bool unacknowledged () const;
+  void ask_whether_it_reads ();
   bool hold (std::span<const PacketRef> packets);
   void write_answers ();
   void queue (std::span<const PacketRef> packets);
@@ -84,7 +86,12 @@ class Connection final : public Ready, private rtmp::Session::Events {
   std::uint32_t watched_ = 0;
   bool finishing_ = false;  // what is unsent goes out, then it ends
   bool shut_ = false;       // that has gone out
-  bool held_ = false;       // what is unsent waits for the next frame, not for the kernel
+  // A player that doesn't read: see ask_whether_it_reads().
+  bool still_ = false;
+  bool answers_pings_ = false;
+  std::int64_t pinged_ = 0;  // 0: no ping is unanswered
+  std::int64_t next_ping_ = 0;
+  bool held_ = false;  // what is unsent waits for the next frame, not for the kernel
   std::unique_ptr<Tls> tls_;
   rtmp::Session session_;
   SendQueue queue_;

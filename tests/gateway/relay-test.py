@@ -276,6 +276,40 @@ class Freeze(RelayCase):
         self.assertEqual(stamps, sorted(stamps))
 
 
+    def test_frozen_player(self):
+        """As a player is that plays what comes at its own pace: what its kernel kept for it, it hears
+        first, so that has to be little. Its kernel would take ten seconds."""
+        relay = self.relay()
+        push = self.push(relay)
+        push.frame(0, AAC_HEADER)
+        frozen, awake = self.play(relay), self.play(relay)
+        begin = time.monotonic()
+        sent = 0
+
+        def go_on(until, *readers):
+            nonlocal sent
+            while time.monotonic() - begin < until:
+                pause(begin + sent * FRAME_S - time.monotonic())
+                push.frame(int(sent * FRAME_S * 1000))
+                sent += 1
+                for reader in readers:
+                    reader.read()
+        go_on(3, frozen, awake)
+        heard_before = len(frozen.media())
+        go_on(3 + self.SECONDS, awake)
+        mark = time.monotonic()
+        frozen.read()
+        stale = [stamp for _, stamp, _ in frozen.media()[heard_before:]]
+        # What came before it was noticed.
+        self.assertLess(len(stale) * FRAME_S, 3.5)
+        go_on(mark - begin + 3, frozen, awake)
+        late = [at - begin - stamp / 1000 for at, stamp, _ in frozen.media() if at > mark + 0.5 * SCALE]
+        self.assertGreater(len(late), 20)
+        self.assertLess(max(late), 0.2 * SCALE)
+        # Who read all the time lost nothing.
+        awake.wait(lambda: len(awake.media()) == sent + 1)
+
+
 class Strangers(RelayCase):
     def witness(self, relay):
         """A push and a listener; what it returns checks that all of it was heard."""
