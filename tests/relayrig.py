@@ -364,3 +364,19 @@ class RelayCase(Case):
         peer = self.peer(relay, **keywords)
         self.assertEqual(peer.open('play', name), 'NetStream.Play.Start')
         return peer
+
+    def witness(self, relay):
+        """A push and a listener; what it returns checks that all of it was heard."""
+        push = self.push(relay, 'witness')
+        listener = self.play(relay, 'witness')
+        sent = []
+
+        def beat(count=25):
+            worst = 0.0
+            for _ in range(count):
+                push.frame(20 * len(sent))
+                sent.append(time.monotonic())
+                listener.wait(lambda: len(listener.media()) == len(sent))
+                worst = max(worst, time.monotonic() - sent[-1])
+            return worst
+        return beat
