@@ -22,6 +22,8 @@ constexpr GstClockTime kGap = 200 * GST_MSECOND;
 constexpr GstClockTime kTold = 5 * GST_MSECOND;
 // By so much may a frame's stamp overlap the one before.
 constexpr GstClockTime kCorrection = GST_MSECOND;
+// Frames that wait for the thread that sends: more than a moment's worth is lost.
+constexpr std::size_t kOutbox = 256;
 // Running time that goes back by more than this began anew: blocks of the mix follow each other.
 constexpr GstClockTime kAnew = 50 * GST_MSECOND;
 
@@ -78,27 +80,72 @@ gboolean SpeakerPad::query(GstPad *pad, GstObject *parent, GstQuery *query) {
 }
 
 // Stream start, caps and segment, in the order that GStreamer asks for; again for other caps.
-bool SpeakerPad::begin(GstCaps *caps) {
+void SpeakerPad::begin(GstCaps *caps) {
   if (caps_ && gst_caps_is_equal(caps, caps_))
-    return true;
+    return;
   if (!caps_) {
     const std::string id = "agora-speaker-" + std::to_string(uid_);
-    gst_pad_push_event(feeder_, gst_event_new_stream_start(id.c_str()));
+    queue(gst_event_new_stream_start(id.c_str()));
   }
-  gst_pad_push_event(feeder_, gst_event_new_caps(caps));
+  queue(gst_event_new_caps(caps));
   if (!caps_) {
     GstSegment segment;
     gst_segment_init(&segment, GST_FORMAT_TIME);
-    gst_pad_push_event(feeder_, gst_event_new_segment(&segment));
+    queue(gst_event_new_segment(&segment));
   }
   gst_caps_replace(&caps_, caps);
-  return true;
+}
+
+void SpeakerPad::queue(gpointer item) {
+  outbox_.emplace_back(GST_MINI_OBJECT(item));
+}
+
+// Whoever comes while another one sends leaves it to that one: so all of it stays in order, and
+// nobody waits.
+void SpeakerPad::send(Lock lock) {
+  if (std::exchange(sending_, true))
+    return;
+  while (!outbox_.empty()) {
+    Item item = std::move(outbox_.front());
+    outbox_.pop_front();
+    lock.unlock();
+    push_item(std::move(item));
+    lock.lock();
+  }
+  sending_ = false;
+}
+
+void SpeakerPad::push_item(Item item) {
+  GstMiniObject *what = item.release();
+  if (GST_IS_BUFFER(what)) {
+    gst_pad_push(feeder_, GST_BUFFER(what));
+    return;
+  }
+  const bool ends = GST_EVENT_TYPE(what) == GST_EVENT_EOS;
+  // Refused where downstream is over itself.
+  if (!gst_pad_push_event(feeder_, GST_EVENT(what)) && ends)
+    finish();
+}
+
+// EOS has left the pad, or nobody takes it.
+void SpeakerPad::finish() {
+  std::function<void()> done;
+  {
+    std::lock_guard lock(mutex_);
+    done.swap(done_);
+  }
+  if (done)
+    done();
 }
 
 void SpeakerPad::push(GstBuffer *buffer, GstCaps *caps, GstClockTime pts) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (ended_)
     return;
+  if (outbox_.size() >= kOutbox) {
+    moved_ = true;
+    return;
+  }
   bool moved = !caps_ || !GST_CLOCK_TIME_IS_VALID(until_);
   begin(caps);
   if (GST_CLOCK_TIME_IS_VALID(until_)) {
@@ -122,11 +169,12 @@ void SpeakerPad::push(GstBuffer *buffer, GstCaps *caps, GstClockTime pts) {
   const GstClockTime duration =
       GST_BUFFER_DURATION_IS_VALID(out) ? GST_BUFFER_DURATION(out) : 21 * GST_MSECOND;
   until_ = pts + duration;
-  gst_pad_push(feeder_, out);
+  queue(out);
+  send(std::move(lock));
 }
 
 void SpeakerPad::tick(GstClockTime now) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   // A flushing seek of a file in the same pipeline, for example.
   if (now + kAnew < ticked_)
     until_ = GST_CLOCK_TIME_NONE;
@@ -134,41 +182,39 @@ void SpeakerPad::tick(GstClockTime now) {
   if (ended_ || !caps_ || !GST_CLOCK_TIME_IS_VALID(until_) || now < until_ + 2 * kGap)
     return;
   const GstClockTime to = now - kGap;
-  gst_pad_push_event(feeder_, gst_event_new_gap(until_, to - until_));
+  if (outbox_.size() < kOutbox)
+    queue(gst_event_new_gap(until_, to - until_));
   until_ = to;
   moved_ = true;
+  send(std::move(lock));
 }
 
 GstPadProbeReturn SpeakerPad::passed(GstPad *, GstPadProbeInfo *info, gpointer data) {
   if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_EOS)
     return GST_PAD_PROBE_OK;
-  auto *self = static_cast<SpeakerPad *>(data);
-  if (self->done_)
-    std::exchange(self->done_, nullptr)();
+  static_cast<SpeakerPad *>(data)->finish();
   return GST_PAD_PROBE_REMOVE;
 }
 
 void SpeakerPad::end(std::function<void()> done) {
   bool listening = gst_pad_is_linked(ghost_);
-  std::function<void()> unheard;
   {
     std::lock_guard lock(mutex_);
-    if (ended_)
+    if (std::exchange(ended_, true))
       return;
-    ended_ = true;
     listening = listening && caps_;
-    if (listening) {
+    if (listening)
       done_ = std::move(done);
-      gst_pad_add_probe(ghost_, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, passed, this, nullptr);
-      // Refused where downstream is over itself.
-      if (!gst_pad_push_event(feeder_, gst_event_new_eos()))
-        unheard = std::exchange(done_, nullptr);
-    } else {
-      unheard = std::move(done);
-    }
   }
-  if (unheard)
-    unheard();
+  if (!listening) {
+    done();
+    return;
+  }
+  // Before the event that leads to it.
+  gst_pad_add_probe(ghost_, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, passed, this, nullptr);
+  Lock lock(mutex_);
+  queue(gst_event_new_eos());
+  send(std::move(lock));
 }
 
 GstClockTime SpeakerPad::sent_until() const {

@@ -9,7 +9,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 
 namespace agora {
@@ -38,7 +40,20 @@ class SpeakerPad {
   GstClockTime sent_until () const;
 
  private:
-  bool begin (GstCaps *caps);
+  // What goes downstream: a buffer or an event.
+  struct Free {
+    void operator()(GstMiniObject *item) const { gst_mini_object_unref(item); }
+  };
+  using Item = std::unique_ptr<GstMiniObject, Free>;
+  using Lock = std::unique_lock<std::mutex>;
+
+  // With the lock held.
+  void begin (GstCaps *caps);
+  void queue (gpointer item);
+  // Gives it back.
+  void send (Lock lock);
+  void push_item (Item item);
+  void finish ();
   static gboolean query (GstPad *pad, GstObject *parent, GstQuery *query);
   static GstPadProbeReturn passed (GstPad *pad, GstPadProbeInfo *info, gpointer self);
 
@@ -48,9 +63,13 @@ class SpeakerPad {
   GstPad *ghost_;
   std::uint32_t uid_;
   std::atomic<bool> closed_ = false;
-  std::function<void()> done_;  // set once, before the event that leads to it
 
-  mutable std::mutex mutex_;  // guards what follows, and the order of what is fed
+  mutable std::mutex mutex_;  // guards what follows; a leaf: nothing is sent under it
+  // What is to be sent, in order. One thread sends at a time; what others have meanwhile, it sends
+  // too.
+  std::deque<Item> outbox_;
+  bool sending_ = false;
+  std::function<void()> done_;  // until it is called
   GstCaps *caps_ = nullptr;
   bool ended_ = false;
   bool moved_ = false;  // what comes next doesn't go on from what was sent
