@@ -204,9 +204,7 @@ void SharedMembership::pursue() {
                                  if (url) {
                                    published_ = true;
                                    push_url_ = url;
-                                   if (muted_)
-                                     agora_client_mute_local_async(client_, AGORA_TARGET_AUDIO,
-                                                                   TRUE, nullptr, nullptr, nullptr);
+                                   tell_mute();
                                    tell([this] (Member &m) { m.push_url(push_url_); }, &kHost);
                                  }
                                  pursued(url != nullptr, error);
@@ -246,6 +244,21 @@ void SharedMembership::pursued(bool ok, GError *error) {
   }
   GST_INFO("will publish later: %s", error->message);
   retry_ = after(context_, kLastRetry / 2, [this] { pursue(); });
+}
+
+// What the others don't know yet, as soon as the gateway can be told; the last word counts.
+void SharedMembership::tell_mute() {
+  if (mute_asked_ || muted_ == told_muted_ || !joined_ || !published_ || !can_ask())
+    return;
+  mute_asked_ = true;
+  agora_client_mute_local_async(client_, AGORA_TARGET_AUDIO, muted_, cancellable_, finished,
+                                call([this, told = muted_] (GAsyncResult *result) {
+                                  mute_asked_ = false;
+                                  if (!agora_client_mute_local_finish(client_, result, nullptr))
+                                    return;
+                                  told_muted_ = told;
+                                  tell_mute();
+                                }));
 }
 
 void SharedMembership::ask_push_url() {

@@ -16,7 +16,7 @@ namespace {
 constexpr const char *kContextType = "agora.hub";
 
 struct Hub {
-  std::mutex mutex;
+  std::mutex mutex;  // guards the list; before a membership's
   std::vector<std::weak_ptr<SharedMembership>> sessions;
 };
 
@@ -104,14 +104,17 @@ std::shared_ptr<Membership> Membership::join(GstElement *element, const ChannelS
   if (!are_complete(settings, error))
     return nullptr;
   AgoraHubRef hub = ensure_hub(element);
+  // Let go of after the lock is: the last reference ends a membership.
+  std::vector<std::shared_ptr<SharedMembership>> seen;
   std::lock_guard lock(hub->mutex);
   std::erase_if(hub->sessions, [] (auto &weak) { return weak.expired(); });
   for (auto &weak : hub->sessions) {
-    auto session = weak.lock();
+    seen.push_back(weak.lock());
+    const auto &session = seen.back();
     if (session && session->fits(settings))
       return session->add(element, member, part, error) ? session : nullptr;
   }
-  auto session = std::make_shared<SharedMembership>(settings);
+  const auto &session = seen.emplace_back(std::make_shared<SharedMembership>(settings));
   session->add(element, member, part, error);
   hub->sessions.push_back(session);
   return session;

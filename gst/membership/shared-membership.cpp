@@ -82,6 +82,8 @@ bool SharedMembership::add(GstElement *element, Member *member, Part part, GErro
   if (part == Part::host)
     host_ended_ = false;
   entries_.push_back({element, member, part});
+  // Who waits for the goodbye needn't: there is none.
+  idle_.notify_all();
   return true;
 }
 
@@ -191,7 +193,7 @@ bool SharedMembership::leave(Member *member, GstClockTime budget) {
   lock.lock();
   // Never for the application's own loop, which may not run.
   if (last && quiet && own_client_ && !own_call)
-    said = idle_.wait_until(lock, until, [&] { return left_; });
+    said = idle_.wait_until(lock, until, [&] { return left_ || !entries_.empty(); });
   if (!said || (!quiet && !own_call))
     in_vain = steady_clock::now();
   return quiet;
@@ -205,11 +207,8 @@ void SharedMembership::hold(Member *member, std::shared_ptr<void> what) {
 
 void SharedMembership::mute_local(Member *, bool mute) {
   post(context_, [self = shared_from_this(), mute] {
-    if (std::exchange(self->muted_, mute) == mute)
-      return;
-    if (self->joined_ && self->published_)
-      agora_client_mute_local_async(self->client_, AGORA_TARGET_AUDIO, mute, nullptr, nullptr,
-                                    nullptr);
+    self->muted_ = mute;
+    self->tell_mute();
   });
 }
 
@@ -345,6 +344,7 @@ void SharedMembership::on_out() {
   if (!joined_)
     return;
   joined_ = busy_ = published_ = push_asked_ = push_wanted_ = silenced_ = false;
+  told_muted_ = mute_asked_ = false;
   stay_++;
   push_url_.clear();
   push_pace_ = {};
@@ -522,6 +522,7 @@ void SharedMembership::on_reconnected(AgoraClient *, guint ms, SharedMembership 
   self->came_back_ = g_get_monotonic_time();
   self->tell([&] (Member &m) { m.reconnected(ms * GST_MSECOND); });
   self->ask_again();
+  self->tell_mute();
   self->pursue();
 }
 

@@ -85,6 +85,7 @@ class SharedMembership final : public Membership,
   void pursue ();
   void pursued (bool ok, GError *error);
   void ask_push_url ();
+  void tell_mute ();
   void subscribe (std::uint32_t uid);
   void subscribed (std::uint32_t uid, GAsyncResult *result);
   void goodbye ();
@@ -130,7 +131,9 @@ class SharedMembership final : public Membership,
   bool published_ = false;
   bool push_asked_ = false;
   bool push_wanted_ = false;  // its URL broke while the gateway couldn't be asked
-  bool muted_ = false;
+  bool muted_ = false;        // what the host is
+  bool told_muted_ = false;   // what the gateway knows of it
+  bool mute_asked_ = false;
   bool silenced_ = false;  // by the operator
   unsigned stay_ = 0;      // counts the times that the application's client was in the channel
   std::string push_url_;

@@ -110,6 +110,31 @@ void test_end_of_waiting (gconstpointer launch) {
   g_assert_nonnull(strstr(refused->complaint().c_str(), "unknown app id"));
 }
 
+// What is muted while the gateway is away, the others hear of when it is back.
+void test_muted_meanwhile () {
+  GatewayProcess gateway;
+  Pipeline speaking("audiotestsrc is-live=true ! agorasink name=host" + in_room(gateway, "uid=7"));
+  Pipeline listening("agorasrc name=listener level-interval=50000000" + in_room(gateway) +
+                     "! fakesink sync=true");
+  listening.set_state(GST_STATE_PLAYING);
+  speaking.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(listening.heard(7));
+  g_autoptr(GstElement) host = speaking.get("host");
+  unsigned told = 0;
+  for (const bool mute : {true, false}) {
+    gateway.kill();
+    WAIT_UNTIL(speaking.told("agora-reconnecting") > told);
+    told++;
+    g_object_set(host, "muted", mute, nullptr);
+    gateway.start();
+    WAIT_UNTIL(speaking.told("agora-reconnected") == told);
+    if (mute)
+      WAIT_UNTIL(listening.told("agora-mute-audio") > 0);
+    else
+      WAIT_UNTIL(listening.told("agora-unmute-audio") > 0);
+  }
+}
+
 constexpr const char *kContextType = "agora.hub";
 
 // A pipeline of a listener, or of two, in a channel of a gateway that nobody needs to run. What its
@@ -321,6 +346,7 @@ int main (int argc, char **argv) {
   g_test_add_data_func("/membership/start-within-a-start/other-thread", "thread",
                        test_start_within_a_start);
   g_test_add_func("/membership/start-at-once", test_start_at_once);
+  g_test_add_func("/membership/muted-meanwhile", test_muted_meanwhile);
   g_test_add_func("/membership/stream-behind-another", test_stream_behind_another);
   return g_test_run();
 }
