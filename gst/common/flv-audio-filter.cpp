@@ -90,12 +90,16 @@ void FlvAudioFilter::push(std::span<const std::uint8_t> bytes, std::vector<std::
 // The signature or a tag's head is whole: what follows it.
 void FlvAudioFilter::begin_tag() {
   if (state_ == State::signature) {
-    const std::uint64_t offset = static_cast<std::uint64_t>(head_[5]) << 24 | read_24(&head_[6]);
-    if (head_[0] != 'F' || head_[1] != 'L' || head_[2] != 'V' || offset < signature_bytes) {
+    if (head_[0] != 'F' || head_[1] != 'L' || head_[2] != 'V') {
       state_ = State::not_flv;
       return;
     }
-    to_skip_ = offset - signature_bytes + trailer_bytes;
+    header_size_ = static_cast<std::uint32_t>(head_[5]) << 24 | read_24(&head_[6]);
+    if (header_size_ < signature_bytes || header_size_ > kMostHeader) {
+      state_ = State::not_flv;
+      return;
+    }
+    to_skip_ = header_size_ - signature_bytes + trailer_bytes;
     state_ = State::skip;
     return;
   }

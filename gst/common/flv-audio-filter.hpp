@@ -27,6 +27,9 @@ class FlvAudioFilter {
  public:
   // Bytes of a tag's body: half a second of PCM in stereo at 48 kHz. Longer ones are left out.
   static constexpr std::size_t kMostBody = 96'000;
+  // Bytes of the stream's own header, by its DataOffset; it is 9 in all that is known. What says
+  // more is taken for no FLV, or a broken one would be skipped for up to 4 GiB.
+  static constexpr std::uint32_t kMostHeader = 65'536;
   // Milliseconds.
   static constexpr std::int64_t kRewind = std::int64_t{1} << 30;
 
@@ -49,6 +52,8 @@ class FlvAudioFilter {
 
   // The stream doesn't begin as FLV does; nothing more comes out.
   bool is_flv () const { return state_ != State::not_flv; }
+  // The header's length as the stream says, once it has begun as FLV does; 0 before.
+  std::uint32_t header_size () const { return header_size_; }
   const Counts &counts () const { return counts_; }
   // The SoundFormat of what is handed on: 10 is AAC. Nothing before the first tag.
   std::optional<unsigned> codec () const { return codec_; }
@@ -70,6 +75,7 @@ class FlvAudioFilter {
   State state_ = State::signature;
   State after_skip_ = State::head;
   std::uint64_t to_skip_ = 0;
+  std::uint32_t header_size_ = 0;
   std::array<std::uint8_t, 11> head_ = {};
   std::size_t filled_ = 0;  // of the head or the signature
   std::vector<std::uint8_t> body_;

@@ -170,6 +170,9 @@ std::string InputChain::why_silent() const {
     return kind_ == Kind::unknown ? "nothing in it was recognised"
                                   : "what was made of it gave no sound";
   const FlvAudioFilter::Counts &counts = filter_->counts();
+  if (!filter_->is_flv() && filter_->header_size() > 0)
+    return "its FLV header says it is " + std::to_string(filter_->header_size()) +
+           " bytes long, where 9 to " + std::to_string(FlvAudioFilter::kMostHeader) + " are valid";
   if (!filter_->is_flv())
     return "it doesn't begin as FLV does";
   if (counts.passed > 0)

@@ -238,17 +238,30 @@ void test_reserved_bits () {
   g_assert_cmpuint(tags[0].type, ==, 8);
 }
 
-// A longer header is skipped, whatever the length it claims.
+// A longer header is skipped; one of a length that nobody has is no header.
 void test_long_header () {
   FlvAudioFilter filter;
   Bytes in = stream_of({config_at(0), frame_at(0)});
   in[8] = 20;
   in.insert(in.begin() + 9, 11, 0xee);
   g_assert_cmpuint(filtered(filter, in, 3).size(), ==, 2);
+  g_assert_cmpuint(filter.header_size(), ==, 20);
+  for (const std::size_t byte : {5, 6}) {
+    filter.reset();
+    Bytes far = in;
+    far[byte] = 0xff;
+    Bytes out;
+    filter.push(far, out);
+    g_assert_cmpuint(out.size(), ==, 0);
+    g_assert_false(filter.is_flv());
+    g_assert_cmpuint(filter.header_size(), >, FlvAudioFilter::kMostHeader);
+  }
+  // The longest that is believed.
+  in[6] = 1;
+  in[7] = in[8] = 0;
+  in.insert(in.begin() + 20, FlvAudioFilter::kMostHeader - 20, 0xee);
   filter.reset();
-  in[5] = 0xff;
-  g_assert_cmpuint(filtered(filter, in, 3).size(), ==, 0);
-  g_assert_true(filter.is_flv());
+  g_assert_cmpuint(filtered(filter, in, 4096).size(), ==, 2);
 }
 
 }  // namespace
