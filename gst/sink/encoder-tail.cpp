@@ -47,13 +47,29 @@ void push_silence (GstPad *pad, unsigned samples) {
   gst_pad_chain(pad, silence);
 }
 
+bool is_another_format (GstPad *pad, GstEvent *event) {
+  const CapsPtr now(gst_pad_get_current_caps(pad));
+  GstCaps *next = nullptr;
+  gst_event_parse_caps(event, &next);
+  return now && !gst_caps_is_equal(now.get(), next);
+}
+
 GstPadProbeReturn on_input (GstPad *pad, GstPadProbeInfo *info, gpointer data) {
   auto *tail = static_cast<Tail *>(data);
   if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
     tail->fed = true;
     return GST_PAD_PROBE_OK;
   }
-  switch (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info))) {
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_CAPS:
+      // Another rate, or other channels: the encoder begins anew, and takes what it
+      // holds for sound of the new kind.
+      if (tail->fed && is_another_format(pad, event)) {
+        push_silence(pad, tail->samples);
+        tail->fed = false;
+      }
+      break;
     case GST_EVENT_EOS:
       if (tail->fed)
         push_silence(pad, tail->samples);
@@ -70,7 +86,7 @@ GstPadProbeReturn on_input (GstPad *pad, GstPadProbeInfo *info, gpointer data) {
 
 }  // namespace
 
-void push_silence_before_eos (GstElement *encoder, unsigned lookahead) {
+void push_silence_before_ends (GstElement *encoder, unsigned lookahead) {
   ObjectPtr<GstPad> pad(gst_element_get_static_pad(encoder, "sink"));
   gst_pad_add_probe(
       pad.get(),

@@ -414,7 +414,7 @@ bool InputChain::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chai
       encoder_ = make_encoder();
       if (!encoder_)
         return false;
-      push_silence_before_eos(encoder_, priming_);
+      push_silence_before_ends(encoder_, priming_);
       chain.push_back(encoder_);
       return kind == Kind::raw || fit_decoded(caps);
     case Kind::none:
