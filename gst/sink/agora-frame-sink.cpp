@@ -33,15 +33,18 @@ static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
     "sink", GST_PAD_SINK, GST_PAD_ALWAYS,
     GST_STATIC_CAPS("audio/mpeg, mpegversion = (int) { 2, 4 }, stream-format = (string) raw"));
 
+// Later times than this (146 years) are none: running time is compared with signs, and wraps.
+static const GstClockTime latest = G_MAXINT64 / 2;
+
 // A frame without a timestamp follows the last one.
 static void gst_agora_frame_sink_get_times (GstBaseSink *base, GstBuffer *buffer,
                                             GstClockTime *start, GstClockTime *stop) noexcept {
   const GstAgoraFrameSink *self = GST_AGORA_FRAME_SINK(base);
   *start = GST_BUFFER_PTS(buffer);
-  if (!GST_CLOCK_TIME_IS_VALID(*start))
+  if (*start > latest)
     *start = gst_segment_position_from_running_time(&base->segment, GST_FORMAT_TIME, self->end);
-  if (!GST_CLOCK_TIME_IS_VALID(*start))
-    *start = base->segment.start;
+  if (*start > latest)
+    *start = std::min(base->segment.start, latest);
   *stop = *start + self->duration;
 }
 
@@ -56,6 +59,7 @@ static GstFlowReturn gst_agora_frame_sink_render (GstBaseSink *base, GstBuffer *
   if (gst_segment_to_running_time_full(&segment, GST_FORMAT_TIME, segment.rate < 0 ? stop : start,
                                        &time) <= 0)
     time = 0;
+  time = std::min<guint64>(time, latest);
   if (std::abs(segment.rate) > 1) {
     // More frames come than there is time for: those that don't fit are left out.
     if (time + self->duration / 2 < self->end)

@@ -118,6 +118,87 @@ void test_rate () {
   g_unlink(path.c_str());
 }
 
+// Another rate without a flush. What is sent goes on at the speed of time: twice as fast, half of
+// it is left out.
+void test_instant_rate () {
+  const std::string path = make_file(
+      "agora-sink-instant.mkv",
+      "audiotestsrc samplesperbuffer=480 num-buffers=6000 ! audio/x-raw,rate=48000 ! voaacenc ! "
+      "aacparse ! matroskamux");
+  Script script;
+  set_script(&script);
+  Run run("filesrc location=" + path + " ! matroskademux" + sink("max-backlog=60000"));
+  run.play();
+  run.await_stat("queued-ms", 500);
+  for (const double rate : {2.0, 0.5, 1.0}) {
+    GstEvent *instant = gst_event_new_seek(rate, GST_FORMAT_TIME, GST_SEEK_FLAG_INSTANT_RATE_CHANGE,
+                                           GST_SEEK_TYPE_NONE, 0, GST_SEEK_TYPE_NONE, 0);
+    g_assert_true(gst_element_send_event(run.pipeline(), instant));
+    // The change comes behind what is on its way.
+    let_pass(200 * GST_MSECOND);
+    const guint64 queued = run.stat("queued-ms");
+    const gint64 position = position_ms(run);
+    const gint64 begin = g_get_monotonic_time();
+    let_pass(2 * GST_SECOND);
+    const auto passed = static_cast<double>(g_get_monotonic_time() - begin) / 1000;
+    const auto sent = static_cast<double>(run.stat("queued-ms") - queued);
+    const auto moved = static_cast<double>(position_ms(run) - position);
+    g_test_message("rate %.1f: in %.0f ms, %.0f ms were sent and %.0f ms played", rate, passed,
+                   sent, moved);
+    g_assert_cmpfloat(sent, <, passed * std::min(rate, 1.0) + 150);
+    g_assert_cmpfloat(sent, >, passed * std::min(rate, 1.0) - 300);
+    g_assert_cmpfloat(moved, <, passed * rate + 200);
+    g_assert_cmpfloat(moved, >, passed * rate - 400);
+    g_assert_cmpuint(run.stat("dropped-ms"), ==, 0);
+  }
+  g_unlink(path.c_str());
+}
+
+// A step of half a second while paused, and one while it plays: what is stepped over isn't sent,
+// and the rest keeps its pace.
+void test_step () {
+  const std::string path = wav_file("agora-sink-step.wav", 60);
+  Script script;
+  set_script(&script);
+  Run run("filesrc location=" + path + " ! wavparse" + sink("max-backlog=60000"));
+  run.set_state(GST_STATE_PAUSED);
+  g_assert_cmpint(run.settle(), ==, GST_STATE_CHANGE_SUCCESS);
+  const auto step = [&] {
+    g_assert_true(gst_element_send_event(
+        run.get("sink").get(),
+        gst_event_new_step(GST_FORMAT_TIME, 500 * GST_MSECOND, 1, TRUE, FALSE)));
+    g_autoptr(GstMessage) done = run.await(GST_MESSAGE_STEP_DONE);
+    g_assert_nonnull(done);
+    guint64 amount = 0;
+    gst_message_parse_step_done(done, nullptr, &amount, nullptr, nullptr, nullptr, nullptr,
+                                nullptr);
+    g_assert_cmpuint(amount, >=, 450 * GST_MSECOND);
+  };
+  step();
+  g_assert_cmpint(run.settle(), ==, GST_STATE_CHANGE_SUCCESS);
+  g_assert_cmpuint(run.stat("queued-ms"), ==, 0);
+  g_assert_cmpint(position_ms(run), >=, 450);
+  g_assert_cmpint(position_ms(run), <, 600);
+  run.play();
+  run.await_stat("queued-ms", 300);
+  const gint64 before = position_ms(run);
+  const gint64 began = g_get_monotonic_time();
+  step();
+  const auto lasted = (g_get_monotonic_time() - began) / 1000;
+  g_assert_cmpint(position_ms(run) - before, >=, 400);
+  g_assert_cmpint(position_ms(run) - before, <, 700 + lasted);
+  const guint64 queued = run.stat("queued-ms");
+  const gint64 begin = g_get_monotonic_time();
+  let_pass(GST_SECOND);
+  const auto passed = static_cast<double>(g_get_monotonic_time() - begin) / 1000;
+  const auto sent = static_cast<double>(run.stat("queued-ms") - queued);
+  g_test_message("after a step: %.0f ms were sent in %.0f ms", sent, passed);
+  g_assert_cmpfloat(sent, <, passed + 150);
+  g_assert_cmpfloat(sent, >, passed - 250 * static_cast<double>(time_scale()));
+  g_assert_cmpuint(run.stat("dropped-ms"), ==, 0);
+  g_unlink(path.c_str());
+}
+
 // A part, over and over, without a gap.
 void test_segment_loop () {
   const std::string path = wav_file("agora-sink-loop.wav", 10);
@@ -181,6 +262,34 @@ void test_bytes () {
   g_assert_cmpint(position_ms(run), >, 480);
 }
 
+// Times that no clock ever has: such a frame follows the one before it.
+void test_times_without_end () {
+  Script script;
+  set_script(&script);
+  Run run("appsrc name=source format=time" + sink("sync=false max-backlog=60000"));
+  const ObjectPtr<GstElement> source = run.get("source");
+  gst_app_src_set_caps(GST_APP_SRC(source.get()), framed_caps().get());
+  run.play();
+  const GstClockTime times[] = {0,
+                                G_MAXUINT64 - 1,
+                                G_MAXUINT64 - 10 * GST_MSECOND,
+                                G_MAXINT64,
+                                static_cast<GstClockTime>(G_MAXINT64) + 1,
+                                G_MAXINT64 - 10 * GST_MSECOND,
+                                G_MAXINT64 / 2,
+                                GST_SECOND};
+  for (const GstClockTime time : times) {
+    BufferPtr frame = agora::silent_frame(agora::AacFormat());
+    GST_BUFFER_PTS(frame.get()) = time;
+    GST_BUFFER_DURATION(frame.get()) = 20 * GST_MSECOND;
+    g_assert_cmpint(gst_app_src_push_buffer(GST_APP_SRC(source.get()), frame.release()), ==,
+                    GST_FLOW_OK);
+  }
+  gst_app_src_end_of_stream(GST_APP_SRC(source.get()));
+  run.await_eos();
+  g_assert_cmpuint(run.stat("queued-ms"), >, 100);
+}
+
 // The frames of a whole list, and nothing has told yet what they are.
 void test_list () {
   GstBufferList *list = gst_buffer_list_new();
@@ -229,8 +338,11 @@ int main (int argc, char **argv) {
     g_test_add_func("/sink/seek/flush", test_flush);
     g_test_add_func("/sink/seek/flush-heard", test_flush_heard);
     g_test_add_func("/sink/seek/rate", test_rate);
+    g_test_add_func("/sink/seek/instant-rate", test_instant_rate);
+    g_test_add_func("/sink/seek/step", test_step);
     g_test_add_func("/sink/seek/segment-loop", test_segment_loop);
     g_test_add_func("/sink/stream/bytes", test_bytes);
+    g_test_add_func("/sink/stream/times-without-end", test_times_without_end);
     g_test_add_func("/sink/stream/list", test_list);
     g_test_add_func("/sink/stream/gapless", test_gapless);
   });
