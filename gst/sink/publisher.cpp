@@ -71,9 +71,10 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
   {
     std::lock_guard lock(mutex_);
     publication_ = first;
-    end_posted_ = false;
+    finished_ = end_posted_ = false;
+    // enter() is the first publication's.
+    wanted_ = told_ = revived_ = 1;
   }
-  published_ = true;
   stopping_ = false;
   if (!first->start())
     return false;
@@ -116,8 +117,7 @@ void Publisher::revive() {
     std::lock_guard lock(mutex_);
     retired_.push_back(old);
     publication_ = young;
-    end_posted_ = false;
-    published_ = true;
+    finished_ = end_posted_ = false;
   }
   // What was set meanwhile went to the old one.
   young->limit_changed();
@@ -132,6 +132,8 @@ void Publisher::retire(const PublicationPtr &old) {
     // Otherwise the element was stopped meanwhile.
     if (std::erase(retired_, old) == 0)
       return;
+    if (!finished_)
+      wanted_ = ++revived_;
   }
   tell_published();
 }
@@ -322,7 +324,8 @@ void Publisher::finish(guint32 seqnum, const PublicationPtr &ended) {
     // Stopped or revived meanwhile: then this is no end.
     if (stopping_ || publication_ != ended)
       return;
-    published_ = false;
+    finished_ = true;
+    wanted_ = 0;
   }
   tell_published();
   // As a GstBaseSink posts it: under the lock that a flush or another stream takes, so that neither
@@ -339,19 +342,27 @@ void Publisher::finish(guint32 seqnum, const PublicationPtr &ended) {
   GST_PAD_STREAM_UNLOCK(pad_);
 }
 
-// Whoever tells last tells what is so, whichever thread changed it.
+// Whoever comes while another thread tells leaves it to that one.
 void Publisher::tell_published() {
-  const std::shared_ptr<Membership> channel = session();
-  if (!channel)
-    return;
-  bool told = false;
-  do {
-    told = published_;
+  for (bool first = true;; first = false) {
+    std::shared_ptr<Membership> channel;
+    unsigned told = 0;
+    {
+      std::lock_guard lock(mutex_);
+      if (first && std::exchange(telling_, true))
+        return;
+      if (wanted_ == told_ || !session_) {
+        telling_ = false;
+        return;
+      }
+      told = told_ = wanted_;
+      channel = session_;
+    }
     if (told)
       channel->republish(this);
     else
       channel->unpublish(this);
-  } while (told != published_);
+  }
 }
 
 void Publisher::post_end(guint32 seqnum) {

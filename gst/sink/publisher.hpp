@@ -122,7 +122,6 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   bool fresh_ = true;
 
   std::atomic<bool> stopping_ = true;
-  std::atomic<bool> published_ = true;  // what the channel is to know; not whether it does
   std::atomic<guint32> uid_ = 0;
 
   mutable std::mutex mutex_;  // guards all below; no call leaves the object under it
@@ -135,7 +134,14 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   Token clip_over_;
   PublicationPtr publication_;           // takes the frames; nullptr: not started
   std::vector<PublicationPtr> retired_;  // those before it that aren't stopped yet
+  bool finished_ = false;                // publication_: the channel is told of its end
   bool end_posted_ = false;              // of publication_
+  // What the channel is to know and what it was told: the number of the publication that it is to
+  // have a push URL for, or 0 for none. One thread tells at a time.
+  unsigned wanted_ = 1;
+  unsigned told_ = 1;
+  unsigned revived_ = 1;
+  bool telling_ = false;
 };
 
 }  // namespace agora
