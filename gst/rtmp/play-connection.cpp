@@ -11,8 +11,12 @@
 #include "gst/common/flv-audio-probe.hpp"
 #include "gst/common/gst-ptr.hpp"
 #include "gst/common/to-floats.hpp"
+#include "gst/rtmp/media-url.hpp"
 #include "gst/rtmp/rtmp-connection.hpp"
 #include "signaling/agora-error.h"
+
+GST_DEBUG_CATEGORY_STATIC(agora_rtmp_debug);
+#define GST_CAT_DEFAULT agora_rtmp_debug
 
 namespace agora {
 namespace {
@@ -113,7 +117,11 @@ ElementConnection::ElementConnection(const std::string &url, Watcher *watcher,
 
   ObjectPtr<GstElement> session = sink_ref(gst_element_factory_make("rtmp2src", "session"));
   ObjectPtr<GstElement> demuxer = sink_ref(gst_element_factory_make("flvdemux", "demuxer"));
-  complete_ = session && demuxer;
+  GST_DEBUG_CATEGORY_GET(agora_rtmp_debug, "agorartmp");
+  g_autoptr(GError) fault = nullptr;
+  if (!check_media_url(url, &fault))
+    GST_WARNING("%s", fault->message);
+  complete_ = session && demuxer && !fault;
   if (complete_) {
     g_object_set(session.get(), "location", url.c_str(), "idle-timeout", kIdleSeconds, nullptr);
     gst_bin_add_many(GST_BIN(bin_.get()), session.get(), demuxer.get(), nullptr);

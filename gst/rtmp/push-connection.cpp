@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "gst/rtmp/flv-tag.hpp"
+#include "gst/rtmp/media-url.hpp"
 
 namespace agora {
 
@@ -22,6 +23,8 @@ std::shared_ptr<PushConnection> PushConnection::make(const std::string &url,
                         "Debian package gstreamer1.0-plugins-bad.");
     return nullptr;
   }
+  if (!check_media_url(url, error))
+    return nullptr;
   if (!gst_uri_handler_set_uri(GST_URI_HANDLER(sink.get()), url.c_str(), error))
     return nullptr;
   return std::shared_ptr<PushConnection>(
