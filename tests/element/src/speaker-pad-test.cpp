@@ -141,7 +141,7 @@ void test_order () {
   Rig rig;
   std::vector<std::thread> feeding;
   std::atomic<GstClockTime> now = 0;
-  constexpr int each = 3000;
+  constexpr int each = 1000;
   for (int i = 0; i < 3; i++)
     feeding.emplace_back([&, i] {
       for (int n = 0; n < each; n++) {
