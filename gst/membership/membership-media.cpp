@@ -42,63 +42,6 @@ void SharedMembership::update_push_url(Member *) {
   });
 }
 
-void SharedMembership::play_broke(std::uint32_t uid) {
-  post(context_, [self = shared_from_this(), uid] {
-    auto it = self->remotes_.find(uid);
-    if (it == self->remotes_.end() || it->second.asking || it->second.pace.timer)
-      return;
-    if (it->second.missing) {
-      self->removed(uid);
-      return;
-    }
-    if (!self->can_ask()) {
-      it->second.wanted = true;
-      return;
-    }
-    it->second.pace.timer = after(self->context_, it->second.pace.next_ms(),
-                                  [raw = self.get(), uid] { raw->subscribe(uid); });
-  });
-}
-
-void SharedMembership::play_untrusted(const GError &error) {
-  post(context_, [self = shared_from_this(),
-                  copy = std::shared_ptr<GError>(g_error_copy(&error), g_error_free)] {
-    self->tell([&] (Member &m) { m.failed(*copy); }, &kListener);
-  });
-}
-
-void SharedMembership::push_untrusted(Member *, const GError &error) {
-  post(context_, [self = shared_from_this(),
-                  copy = std::shared_ptr<GError>(g_error_copy(&error), g_error_free)] {
-    self->fail_host(*copy);
-  });
-}
-
-AuthoritiesPtr SharedMembership::authorities() const {
-  std::lock_guard lock(mutex_);
-  return authorities_;
-}
-
-void SharedMembership::speaker_is_heard(std::uint32_t uid, bool is_heard) {
-  {
-    std::lock_guard lock(mutex_);
-    if ((heard_[uid] += is_heard ? 1 : -1) != 0)
-      return;
-    heard_.erase(uid);
-  }
-  // Missing at this gateway, and now it doesn't play on from the other one either.
-  post(context_, [self = shared_from_this(), uid] {
-    auto it = self->remotes_.find(uid);
-    if (it != self->remotes_.end() && it->second.missing && !self->hears(uid))
-      self->removed(uid);
-  });
-}
-
-bool SharedMembership::hears(std::uint32_t uid) const {
-  std::lock_guard lock(mutex_);
-  return heard_.contains(uid);
-}
-
 std::shared_ptr<SharedByListeners> SharedMembership::shared_by_listeners(
     const std::function<std::shared_ptr<SharedByListeners>()> &make) {
   std::lock_guard lock(mutex_);
@@ -292,44 +235,6 @@ void SharedMembership::ask_push_url() {
                                    [this] { ask_push_url(); });
         }
       }));
-}
-
-void SharedMembership::subscribe(std::uint32_t uid) {
-  auto it = remotes_.find(uid);
-  if (it == remotes_.end() || it->second.asking || !joined_ || !client_ || !has(Part::listener))
-    return;
-  it->second.pace.timer.reset();
-  if (!can_ask()) {
-    it->second.wanted = true;
-    return;
-  }
-  it->second.asking = true;
-  agora_client_subscribe_async(
-      client_, uid, cancellable_, finished,
-      call([this, uid] (GAsyncResult *result) { subscribed(uid, result); }));
-}
-
-void SharedMembership::subscribed(std::uint32_t uid, GAsyncResult *result) {
-  g_autoptr(GError) error = nullptr;
-  g_autofree char *url = agora_client_subscribe_finish(client_, result, nullptr, &error);
-  auto it = remotes_.find(uid);
-  if (it == remotes_.end() || g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return;
-  it->second.asking = false;
-  if (url) {
-    it->second.url = url;
-    tell([&] (Member &m) { m.speaker_url(uid, url); }, &kListener);
-  } else if (g_error_matches(error, AGORA_ERROR, AGORA_ERROR_NOT_PUBLISHING)) {
-    // Its end comes as an event, or it is back and said so already.
-    GST_INFO("%s", error->message);
-    it->second.url.clear();
-  } else if (!can_ask()) {
-    it->second.wanted = true;
-  } else {
-    GST_INFO("will listen to %u later: %s", uid, error->message);
-    it->second.pace.timer = after(context_, std::max(kFirstRetry, it->second.pace.next_ms()),
-                                  [this, uid] { subscribe(uid); });
-  }
 }
 
 }  // namespace agora
