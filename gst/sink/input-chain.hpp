@@ -52,6 +52,10 @@ class InputChain {
   void reset ();
 
  private:
+  static constexpr const char *kExpected =
+      "Expected raw audio, AAC, Opus or FLV. Decode other formats "
+      "first, for example with decodebin.";
+
   enum class Kind { none, unknown, raw, aac, framed, coded, flv };
 
   static Kind kind_of (const GstCaps *caps);
