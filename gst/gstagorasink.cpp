@@ -30,6 +30,7 @@
 #include "gst/common/private-part.hpp"
 #include "gst/common/uri-handler.hpp"
 #include "gst/sink/publisher.hpp"
+#include "gst/sink/sink-settings.hpp"
 
 GST_DEBUG_CATEGORY(agora_sink_debug);
 #define GST_CAT_DEFAULT agora_sink_debug
@@ -39,49 +40,9 @@ struct _GstAgoraSink {
 
   GstPad *pad;
   agora::ChannelSettingsStore *channel;
-  agora::SinkSettings *settings;  // under the object lock
+  agora::SinkSettingsStore *settings;
   agora::Publisher *core;
 };
-
-enum {
-  PROP_BITRATE = agora::kSettingsEnd,
-  PROP_MUTED,
-  PROP_MAX_BACKLOG,
-  PROP_ON_GAP,
-  PROP_GAP_LOCATION,
-  PROP_GAP_TIMEOUT,
-  PROP_PUSH_URL,
-  // Those of GstBaseSink.
-  PROP_SYNC,
-  PROP_ASYNC,
-  PROP_QOS,
-  PROP_TS_OFFSET,
-  PROP_RENDER_DELAY,
-  PROP_MAX_LATENESS,
-};
-
-namespace {
-
-constexpr unsigned default_gap_ms = 1000;
-
-GType on_gap_type () {
-  static const GEnumValue values[] = {
-      {static_cast<int>(agora::OnGap::silence), "Send silence, so that the stream stays",
-       "silence"},
-      {static_cast<int>(agora::OnGap::file), "Send the file gap-location, over and over", "file"},
-      {static_cast<int>(agora::OnGap::end), "End the stream, as if upstream had ended it", "end"},
-      {0, nullptr, nullptr},
-  };
-  static const GType type = g_enum_register_static("GstAgoraSinkOnGap", values);
-  return type;
-}
-
-// Properties of the frame sink, under the same names.
-bool is_base_property (guint id) {
-  return id >= PROP_SYNC && id <= PROP_MAX_LATENESS;
-}
-
-}  // namespace
 
 static agora::ChannelSettingsStore &gst_agora_sink_settings (gpointer self) {
   return *GST_AGORA_SINK(self)->channel;
@@ -177,7 +138,7 @@ static void gst_agora_sink_init_parts (GstAgoraSink *self) noexcept {
   gst_element_add_pad(GST_ELEMENT(self), self->pad);
 
   self->channel = std::make_unique<agora::ChannelSettingsStore>().release();
-  self->settings = std::make_unique<agora::SinkSettings>().release();
+  self->settings = std::make_unique<agora::SinkSettingsStore>().release();
   self->core = std::make_unique<agora::Publisher>(GST_BIN(self), self->pad).release();
 }
 
@@ -212,57 +173,37 @@ static void gst_agora_sink_set_property (GObject *object, guint id, const GValue
     }
     return;
   }
-  if (is_base_property(id)) {
+  if (agora::is_base_property(id)) {
     g_object_set_property(G_OBJECT(self->core->frame_sink()), pspec->name, value);
     return;
   }
-  if (id == PROP_MUTED) {
+  if (id == agora::kMuted) {
     self->core->set_muted(g_value_get_boolean(value));
     return;
   }
-  if (id == PROP_MAX_BACKLOG) {
+  if (id == agora::kMaxBacklog) {
     self->core->set_max_backlog(g_value_get_uint(value));
     return;
   }
-  agora::SinkSettings &settings = *self->settings;
-  GST_OBJECT_LOCK(self);
-  switch (id) {
-    case PROP_BITRATE:
-      settings.bitrate = g_value_get_uint(value);
-      break;
-    case PROP_ON_GAP:
-      settings.on_gap = static_cast<agora::OnGap>(g_value_get_enum(value));
-      break;
-    case PROP_GAP_LOCATION: {
-      const char *path = g_value_get_string(value);
-      settings.gap_location = path ? path : "";
-      break;
-    }
-    case PROP_GAP_TIMEOUT:
-      settings.gap_timeout_ms = g_value_get_uint(value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-      break;
-  }
-  GST_OBJECT_UNLOCK(self);
+  if (!self->settings->set(object, id, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_agora_sink_get_property (GObject *object, guint id, GValue *value,
                                          GParamSpec *pspec) noexcept {
   GstAgoraSink *self = GST_AGORA_SINK(object);
-  if (is_base_property(id)) {
+  if (agora::is_base_property(id)) {
     g_object_get_property(G_OBJECT(self->core->frame_sink()), pspec->name, value);
     return;
   }
   switch (id) {
-    case PROP_MUTED:
+    case agora::kMuted:
       g_value_set_boolean(value, self->core->muted());
       return;
-    case PROP_MAX_BACKLOG:
+    case agora::kMaxBacklog:
       g_value_set_uint(value, self->core->max_backlog());
       return;
-    case PROP_PUSH_URL: {
+    case agora::kPushUrl: {
       const std::string url = self->core->push_url();
       g_value_set_string(value, url.empty() ? nullptr : url.c_str());
       return;
@@ -282,38 +223,15 @@ static void gst_agora_sink_get_property (GObject *object, guint id, GValue *valu
     default:
       break;
   }
-  if (self->channel->get(object, id, value))
-    return;
-  const agora::SinkSettings &settings = *self->settings;
-  GST_OBJECT_LOCK(self);
-  switch (id) {
-    case PROP_BITRATE:
-      g_value_set_uint(value, settings.bitrate);
-      break;
-    case PROP_ON_GAP:
-      g_value_set_enum(value, static_cast<int>(settings.on_gap));
-      break;
-    case PROP_GAP_LOCATION:
-      g_value_set_string(value,
-                         settings.gap_location.empty() ? nullptr : settings.gap_location.c_str());
-      break;
-    case PROP_GAP_TIMEOUT:
-      g_value_set_uint(value, settings.gap_timeout_ms);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-      break;
-  }
-  GST_OBJECT_UNLOCK(self);
+  if (!self->channel->get(object, id, value) && !self->settings->get(object, id, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static GstStateChangeReturn gst_agora_sink_change_state (GstElement *element,
                                                          GstStateChange transition) noexcept {
   GstAgoraSink *self = GST_AGORA_SINK(element);
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
-    GST_OBJECT_LOCK(self);
-    const agora::SinkSettings settings = *self->settings;
-    GST_OBJECT_UNLOCK(self);
+    const agora::SinkSettings settings = self->settings->copy(G_OBJECT(self));
     if (!self->core->start(self->channel->copy(G_OBJECT(self)), settings)) {
       self->core->stop();
       return GST_STATE_CHANGE_FAILURE;
@@ -395,151 +313,8 @@ static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {
   GST_BIN_CLASS(klass)->add_element = gst_agora_sink_add_element;
   GST_BIN_CLASS(klass)->handle_message = gst_agora_sink_handle_message;
 
-  const auto readable = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-  const auto settable = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                 GST_PARAM_MUTABLE_READY);
-  const auto live = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                             GST_PARAM_MUTABLE_PLAYING);
-  const auto install = [object_class] (guint id, GParamSpec *pspec) {
-    g_object_class_install_property(object_class, id, pspec);
-  };
   agora::install_settings(object_class);
-  /**
-   * GstAgoraSink:bitrate:
-   *
-   * Bits per second of the AAC encoder. 0 chooses 64000 for mono and 96000 for stereo; else it is
-   * 8000 at least, or the start fails. What comes as AAC isn't encoded, and keeps its own.
-   */
-  install(PROP_BITRATE,
-          g_param_spec_uint("bitrate", "Bit rate",
-                            "Bits per second of the AAC encoder, when it is needed (0: 64000 for "
-                            "mono, 96000 for stereo; else at least 8000)",
-                            0, 320'000, 0, settable));
-  /**
-   * GstAgoraSink:muted:
-   *
-   * Sends silence in place of the voice, so that the stream stays, and tells the others. May be
-   * changed at any time, from any thread.
-   */
-  install(PROP_MUTED, g_param_spec_boolean(
-                          "muted", "Muted",
-                          "Send silence in place of the voice, and tell the others", FALSE, live));
-  /**
-   * GstAgoraSink:max-backlog:
-   *
-   * How many milliseconds of sound wait for a network that doesn't take them. Beyond it the oldest
-   * frames are dropped; the newest always stays. May be changed at any time, from any thread.
-   */
-  install(PROP_MAX_BACKLOG,
-          g_param_spec_uint("max-backlog", "Maximum backlog",
-                            "Milliseconds of sound that wait for the network at most; beyond "
-                            "them the oldest frames are dropped",
-                            0, 60'000, 1000, live));
-  /**
-   * GstAgoraSink:on-gap:
-   *
-   * What is sent when nothing comes from upstream for #GstAgoraSink:gap-timeout though it hasn't
-   * ended. It begins once PLAYING is asked for, and goes on while the pipeline is paused after
-   * that.
-   */
-  install(PROP_ON_GAP,
-          g_param_spec_enum("on-gap", "On gap",
-                            "What to send when upstream delivers nothing for "
-                            "gap-timeout, without having ended",
-                            on_gap_type(), static_cast<int>(agora::OnGap::silence), settable));
-  /**
-   * GstAgoraSink:gap-location:
-   *
-   * Path of the sound file for #GstAgoraSink:on-gap `file`. Ten minutes of it at most are read.
-   */
-  install(PROP_GAP_LOCATION,
-          g_param_spec_string("gap-location", "Gap location",
-                              "Path of the sound file for on-gap=file", nullptr, settable));
-  /**
-   * GstAgoraSink:gap-timeout:
-   *
-   * How many milliseconds pass without sound from upstream before #GstAgoraSink:on-gap applies.
-   */
-  install(PROP_GAP_TIMEOUT,
-          g_param_spec_uint("gap-timeout", "Gap timeout",
-                            "Milliseconds without sound from upstream before on-gap applies", 100,
-                            600'000, default_gap_ms, settable));
-  /**
-   * GstAgoraSink:push-url:
-   *
-   * The temporary RTMP URL that the sound goes to, or %NULL while there is none. Whoever has it may
-   * push until it ends: don't log it. Notified on the signalling thread, or one of GStreamer's
-   * pool.
-   */
-  install(PROP_PUSH_URL,
-          g_param_spec_string("push-url", "Push URL",
-                              "The temporary URL that the sound is sent to, while there is one",
-                              nullptr, readable));
-  /**
-   * GstAgoraSink:sync:
-   *
-   * As #GstBaseSink:sync: each frame is sent when its running time has come on the pipeline's
-   * clock. Without it frames are sent as they come, but in PAUSED never.
-   */
-  install(PROP_SYNC, g_param_spec_boolean("sync", "Sync",
-                                          "Send each frame when its time has come on the clock; "
-                                          "without it, as it comes",
-                                          TRUE, live));
-  /**
-   * GstAgoraSink:async:
-   *
-   * As #GstBaseSink:async: PAUSED is reached with the first frame. Without it, at once.
-   *
-   * Since: 0.2
-   */
-  install(PROP_ASYNC, g_param_spec_boolean("async", "Async",
-                                           "Reach PAUSED when the first sound has come; without "
-                                           "it, at once",
-                                           TRUE, live));
-  /**
-   * GstAgoraSink:qos:
-   *
-   * As #GstBaseSink:qos: tells upstream by QOS events how late its frames are.
-   *
-   * Since: 0.2
-   */
-  install(PROP_QOS, g_param_spec_boolean("qos", "QoS", "Send QOS events upstream", FALSE, live));
-  /**
-   * GstAgoraSink:ts-offset:
-   *
-   * As #GstBaseSink:ts-offset: nanoseconds by which each frame is sent later than its time.
-   *
-   * Since: 0.2
-   */
-  install(PROP_TS_OFFSET,
-          g_param_spec_int64("ts-offset", "Timestamp offset",
-                             "Nanoseconds by which each frame is sent later (below 0: earlier)",
-                             G_MININT64, G_MAXINT64, 0, live));
-  /**
-   * GstAgoraSink:render-delay:
-   *
-   * As #GstBaseSink:render-delay: nanoseconds that what is sent takes on its way. Frames are sent
-   * that much earlier in a live pipeline, whose latency grows by it.
-   *
-   * Since: 0.2
-   */
-  install(PROP_RENDER_DELAY,
-          g_param_spec_uint64("render-delay", "Render delay",
-                              "Nanoseconds that the way to the listeners takes: added to the "
-                              "pipeline's latency, and frames are sent that much earlier",
-                              0, G_MAXUINT64, 0, live));
-  /**
-   * GstAgoraSink:max-lateness:
-   *
-   * As #GstBaseSink:max-lateness: frames that come later than this many nanoseconds after their
-   * time are dropped. -1: none are.
-   *
-   * Since: 0.2
-   */
-  install(PROP_MAX_LATENESS,
-          g_param_spec_int64("max-lateness", "Maximum lateness",
-                             "Nanoseconds after its time at which a frame is dropped (-1: never)",
-                             -1, G_MAXINT64, -1, live));
+  agora::install_sink_settings(object_class);
   agora::install_event_signals(object_class);
   /**
    * GstAgoraSink::update-push-url:
@@ -563,5 +338,5 @@ static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {
   gst_element_class_set_static_metadata(
       element_class, "Agora channel sink", "Sink/Network",
       "Publishes a voice in a channel: takes raw audio, AAC, Opus or FLV", "The agora developers");
-  gst_type_mark_as_plugin_api(on_gap_type(), static_cast<GstPluginAPIFlags>(0));
+  gst_type_mark_as_plugin_api(agora::on_gap_type(), static_cast<GstPluginAPIFlags>(0));
 }

@@ -19,10 +19,9 @@
 #include "gst/sink/push-switch.hpp"
 #include "gst/sink/send-timeline.hpp"
 #include "gst/sink/silence.hpp"
+#include "gst/sink/sink-settings.hpp"
 
 namespace agora {
-
-enum class OnGap { silence, file, end };
 
 // What is sent when nothing comes in.
 struct GapFilling {

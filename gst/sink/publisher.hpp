@@ -14,16 +14,9 @@
 #include "gst/sink/input-chain.hpp"
 #include "gst/sink/outage.hpp"
 #include "gst/sink/publication.hpp"
+#include "gst/sink/sink-settings.hpp"
 
 namespace agora {
-
-// What is read once, at the start.
-struct SinkSettings {
-  unsigned bitrate = 0;
-  unsigned gap_timeout_ms = 1000;
-  OnGap on_gap = OnGap::silence;
-  std::string gap_location;
-};
 
 // start() and stop() come from state changes, one at a time; see the comment at each other method.
 class Publisher final : public Member, private FrameTaker, private Publication::Owner {

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/sink/sink-settings.hpp"
+
+#include "gst/common/object-lock.hpp"
+
+namespace agora {
+
+namespace {
+constexpr unsigned default_gap_ms = 1000;
+}  // namespace
+
+GType on_gap_type () {
+  static const GEnumValue values[] = {
+      {static_cast<int>(OnGap::silence), "Send silence, so that the stream stays", "silence"},
+      {static_cast<int>(OnGap::file), "Send the file gap-location, over and over", "file"},
+      {static_cast<int>(OnGap::end), "End the stream, as if upstream had ended it", "end"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = g_enum_register_static("GstAgoraSinkOnGap", values);
+  return type;
+}
+
+bool SinkSettingsStore::set(GObject *element, guint id, const GValue *value) {
+  const ObjectLock lock(element);
+  switch (id) {
+    case kBitrate:
+      settings_.bitrate = g_value_get_uint(value);
+      return true;
+    case kOnGap:
+      settings_.on_gap = static_cast<OnGap>(g_value_get_enum(value));
+      return true;
+    case kGapLocation: {
+      const char *path = g_value_get_string(value);
+      settings_.gap_location = path ? path : "";
+      return true;
+    }
+    case kGapTimeout:
+      settings_.gap_timeout_ms = g_value_get_uint(value);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool SinkSettingsStore::get(GObject *element, guint id, GValue *value) const {
+  const ObjectLock lock(element);
+  switch (id) {
+    case kBitrate:
+      g_value_set_uint(value, settings_.bitrate);
+      return true;
+    case kOnGap:
+      g_value_set_enum(value, static_cast<int>(settings_.on_gap));
+      return true;
+    case kGapLocation:
+      g_value_set_string(value,
+                         settings_.gap_location.empty() ? nullptr : settings_.gap_location.c_str());
+      return true;
+    case kGapTimeout:
+      g_value_set_uint(value, settings_.gap_timeout_ms);
+      return true;
+    default:
+      return false;
+  }
+}
+
+SinkSettings SinkSettingsStore::copy(GObject *element) const {
+  const ObjectLock lock(element);
+  return settings_;
+}
+
+void install_sink_settings (GObjectClass *object_class) {
+  const auto readable = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  const auto settable = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                 GST_PARAM_MUTABLE_READY);
+  const auto live = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                             GST_PARAM_MUTABLE_PLAYING);
+  const auto install = [object_class] (guint id, GParamSpec *pspec) {
+    g_object_class_install_property(object_class, id, pspec);
+  };
+  /**
+   * GstAgoraSink:bitrate:
+   *
+   * Bits per second of the AAC encoder. 0 chooses 64000 for mono and 96000 for stereo; else it is
+   * 8000 at least, or the start fails. What comes as AAC isn't encoded, and keeps its own.
+   */
+  install(kBitrate,
+          g_param_spec_uint("bitrate", "Bit rate",
+                            "Bits per second of the AAC encoder, when it is needed (0: 64000 for "
+                            "mono, 96000 for stereo; else at least 8000)",
+                            0, 320'000, 0, settable));
+  /**
+   * GstAgoraSink:muted:
+   *
+   * Sends silence in place of the voice, so that the stream stays, and tells the others. May be
+   * changed at any time, from any thread.
+   */
+  install(kMuted, g_param_spec_boolean("muted", "Muted",
+                                       "Send silence in place of the voice, and tell the others",
+                                       FALSE, live));
+  /**
+   * GstAgoraSink:max-backlog:
+   *
+   * How many milliseconds of sound wait for a network that doesn't take them. Beyond it the oldest
+   * frames are dropped; the newest always stays. May be changed at any time, from any thread.
+   */
+  install(kMaxBacklog,
+          g_param_spec_uint("max-backlog", "Maximum backlog",
+                            "Milliseconds of sound that wait for the network at most; beyond "
+                            "them the oldest frames are dropped",
+                            0, 60'000, 1000, live));
+  /**
+   * GstAgoraSink:on-gap:
+   *
+   * What is sent when nothing comes from upstream for #GstAgoraSink:gap-timeout though it hasn't
+   * ended. It begins once PLAYING is asked for, and goes on while the pipeline is paused after
+   * that.
+   */
+  install(kOnGap,
+          g_param_spec_enum("on-gap", "On gap",
+                            "What to send when upstream delivers nothing for "
+                            "gap-timeout, without having ended",
+                            on_gap_type(), static_cast<int>(agora::OnGap::silence), settable));
+  /**
+   * GstAgoraSink:gap-location:
+   *
+   * Path of the sound file for #GstAgoraSink:on-gap `file`. Ten minutes of it at most are read.
+   */
+  install(kGapLocation,
+          g_param_spec_string("gap-location", "Gap location",
+                              "Path of the sound file for on-gap=file", nullptr, settable));
+  /**
+   * GstAgoraSink:gap-timeout:
+   *
+   * How many milliseconds pass without sound from upstream before #GstAgoraSink:on-gap applies.
+   */
+  install(kGapTimeout,
+          g_param_spec_uint("gap-timeout", "Gap timeout",
+                            "Milliseconds without sound from upstream before on-gap applies", 100,
+                            600'000, default_gap_ms, settable));
+  /**
+   * GstAgoraSink:push-url:
+   *
+   * The temporary RTMP URL that the sound goes to, or %NULL while there is none. Whoever has it may
+   * push until it ends: don't log it. Notified on the signalling thread, or one of GStreamer's
+   * pool.
+   */
+  install(kPushUrl,
+          g_param_spec_string("push-url", "Push URL",
+                              "The temporary URL that the sound is sent to, while there is one",
+                              nullptr, readable));
+  /**
+   * GstAgoraSink:sync:
+   *
+   * As #GstBaseSink:sync: each frame is sent when its running time has come on the pipeline's
+   * clock. Without it frames are sent as they come, but in PAUSED never.
+   */
+  install(kSync, g_param_spec_boolean("sync", "Sync",
+                                      "Send each frame when its time has come on the clock; "
+                                      "without it, as it comes",
+                                      TRUE, live));
+  /**
+   * GstAgoraSink:async:
+   *
+   * As #GstBaseSink:async: PAUSED is reached with the first frame. Without it, at once.
+   *
+   * Since: 0.2
+   */
+  install(kAsync, g_param_spec_boolean("async", "Async",
+                                       "Reach PAUSED when the first sound has come; without "
+                                       "it, at once",
+                                       TRUE, live));
+  /**
+   * GstAgoraSink:qos:
+   *
+   * As #GstBaseSink:qos: tells upstream by QOS events how late its frames are.
+   *
+   * Since: 0.2
+   */
+  install(kQos, g_param_spec_boolean("qos", "QoS", "Send QOS events upstream", FALSE, live));
+  /**
+   * GstAgoraSink:ts-offset:
+   *
+   * As #GstBaseSink:ts-offset: nanoseconds by which each frame is sent later than its time.
+   *
+   * Since: 0.2
+   */
+  install(kTsOffset,
+          g_param_spec_int64("ts-offset", "Timestamp offset",
+                             "Nanoseconds by which each frame is sent later (below 0: earlier)",
+                             G_MININT64, G_MAXINT64, 0, live));
+  /**
+   * GstAgoraSink:render-delay:
+   *
+   * As #GstBaseSink:render-delay: nanoseconds that what is sent takes on its way. Frames are sent
+   * that much earlier in a live pipeline, whose latency grows by it.
+   *
+   * Since: 0.2
+   */
+  install(kRenderDelay,
+          g_param_spec_uint64("render-delay", "Render delay",
+                              "Nanoseconds that the way to the listeners takes: added to the "
+                              "pipeline's latency, and frames are sent that much earlier",
+                              0, G_MAXUINT64, 0, live));
+  /**
+   * GstAgoraSink:max-lateness:
+   *
+   * As #GstBaseSink:max-lateness: frames that come later than this many nanoseconds after their
+   * time are dropped. -1: none are.
+   *
+   * Since: 0.2
+   */
+  install(kMaxLateness,
+          g_param_spec_int64("max-lateness", "Maximum lateness",
+                             "Nanoseconds after its time at which a frame is dropped (-1: never)",
+                             -1, G_MAXINT64, -1, live));
+}
+
+}  // namespace agora

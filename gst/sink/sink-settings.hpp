@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
+// The properties of agorasink that agorasrc doesn't have.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <string>
+
+#include "gst/common/channel-settings.hpp"
+
+namespace agora {
+
+enum class OnGap { silence, file, end };
+
+enum SinkProperty : guint {
+  kBitrate = kSettingsEnd,
+  kMuted,
+  kMaxBacklog,
+  kOnGap,
+  kGapLocation,
+  kGapTimeout,
+  kPushUrl,
+  // Those of GstBaseSink.
+  kSync,
+  kAsync,
+  kQos,
+  kTsOffset,
+  kRenderDelay,
+  kMaxLateness,
+};
+
+// Properties of the frame sink, under the same names.
+constexpr bool is_base_property (guint id) {
+  return id >= kSync && id <= kMaxLateness;
+}
+
+// What is read once, at the start.
+struct SinkSettings {
+  unsigned bitrate = 0;
+  unsigned gap_timeout_ms = 1000;
+  OnGap on_gap = OnGap::silence;
+  std::string gap_location;
+};
+
+// What the element keeps; its OBJECT_LOCK guards it.
+class SinkSettingsStore {
+ public:
+  // Whether `id` was one of ours.
+  bool set (GObject *element, guint id, const GValue *value);
+  bool get (GObject *element, guint id, GValue *value) const;
+  SinkSettings copy (GObject *element) const;
+
+ private:
+  SinkSettings settings_;
+};
+
+void install_sink_settings (GObjectClass *klass);
+GType on_gap_type ();
+
+}  // namespace agora
