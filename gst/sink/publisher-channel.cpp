@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// An agorasink's place in its channel: what it is told, what it tells, and how trouble reaches the
+// application.
+#include <utility>
+
+#include "gst/common/failures.hpp"
+#include "gst/common/messages.hpp"
+#include "gst/sink/publisher.hpp"
+#include "signaling/agora-client.h"
+
+namespace agora {
+
+void Publisher::joined(std::uint32_t uid) {
+  uid_ = uid;
+  if (const PublicationPtr to = publication())
+    to->moved();
+  g_object_notify(G_OBJECT(bin_), "uid");
+}
+
+void Publisher::push_url(const std::string &url) {
+  const std::shared_ptr<Membership> channel = session();
+  if (const PublicationPtr to = publication()) {
+    to->connect(url, channel ? channel->authorities() : nullptr);
+    to->moved();
+  }
+}
+
+// A state, not an end: what comes in is let fall until the gateway gives another push URL.
+void Publisher::silenced(bool silenced) {
+  air_.silenced = silenced;
+  if (!silenced)
+    return;
+  if (const PublicationPtr to = publication()) {
+    to->disconnect();
+    to->moved();
+  }
+  announce_end_of_outage(Outage::Of::media);
+}
+
+void Publisher::channel_event(const char *name, std::uint32_t uid) {
+  announce_event(GST_ELEMENT(bin_), name, uid);
+}
+
+void Publisher::failed(const GError &error) {
+  if (!g_error_matches(&error, AGORA_ERROR, AGORA_ERROR_REPLACED)) {
+    post_late_failure(GST_ELEMENT(bin_), error);
+    return;
+  }
+  g_autoptr(GError) named =
+      g_error_new(AGORA_ERROR, AGORA_ERROR_REPLACED, "uid %u is on the air elsewhere: %s",
+                  uid_.load(), error.message);
+  post_late_failure(GST_ELEMENT(bin_), *named);
+}
+
+void Publisher::set_muted(bool muted) {
+  if (air_.muted.exchange(muted) == muted)
+    return;
+  if (const std::shared_ptr<Membership> channel = session())
+    tell_muted(*channel);
+}
+
+// Whoever tells last tells what is so, whichever thread set it.
+void Publisher::tell_muted(Membership &channel) {
+  bool told = false;
+  do {
+    told = air_.muted;
+    channel.mute_local(this, told);
+  } while (told != air_.muted);
+}
+
+void Publisher::renew_token(const std::string &token) {
+  std::shared_ptr<Membership> channel;
+  {
+    std::lock_guard lock(mutex_);
+    channel = session_;
+    if (!channel)
+      early_token_ = token;
+  }
+  if (channel && !token.empty())
+    channel->renew_token(this, token);
+}
+
+void Publisher::update_push_url() {
+  if (const std::shared_ptr<Membership> channel = session())
+    channel->update_push_url(this);
+}
+
+void Publisher::token_refused(const GError &error) {
+  post_token_refused(GST_ELEMENT(bin_), error);
+}
+
+// Whoever comes while another thread tells leaves it to that one.
+void Publisher::tell_published() {
+  for (bool first = true;; first = false) {
+    std::shared_ptr<Membership> channel;
+    unsigned told = 0;
+    {
+      std::lock_guard lock(mutex_);
+      if (first && std::exchange(telling_, true))
+        return;
+      if (wanted_ == told_ || !session_) {
+        telling_ = false;
+        return;
+      }
+      told = told_ = wanted_;
+      channel = session_;
+    }
+    if (told)
+      channel->republish(this);
+    else
+      channel->unpublish(this);
+  }
+}
+
+// --- Trouble
+
+void Publisher::announce_outage(Outage::Of what, const GError &cause) {
+  if (outage_.begin(what, Clock::now()))
+    announce_reconnecting(GST_ELEMENT(bin_), cause);
+}
+
+void Publisher::announce_end_of_outage(Outage::Of what) {
+  if (const auto lasted = outage_.end(what, Clock::now()))
+    announce_reconnected(GST_ELEMENT(bin_),
+                         static_cast<GstClockTime>(std::chrono::nanoseconds(*lasted).count()));
+}
+
+void Publisher::reconnecting(const GError &error) {
+  announce_outage(Outage::Of::signalling, error);
+}
+
+void Publisher::reconnected(GstClockTime) {
+  announce_end_of_outage(Outage::Of::signalling);
+}
+
+void Publisher::connection_taken() {
+  g_object_notify(G_OBJECT(bin_), "push-url");
+}
+
+void Publisher::connection_works(const Publication &from) {
+  if (is_current(from))
+    announce_end_of_outage(Outage::Of::media);
+}
+
+void Publisher::connection_broke(const Publication &from, const GError &cause) {
+  std::shared_ptr<Membership> channel;
+  int timeout_s = 0;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_ || air_.silenced || publication_.get() != &from)
+      return;
+    timeout_s = reconnect_timeout_s_;
+    channel = session_;
+  }
+  const auto now = Clock::now();
+  const bool tell = outage_.begin(Outage::Of::media, now);
+  if (g_error_matches(&cause, AGORA_ERROR, AGORA_ERROR_UNTRUSTED)) {
+    if (channel)
+      channel->push_untrusted(this, cause);
+    return;
+  }
+  if (timeout_s >= 0 && outage_.lasted(now) >= std::chrono::seconds(timeout_s)) {
+    GST_ELEMENT_ERROR(bin_, RESOURCE, WRITE,
+                      ("The media server could not be reached again within %d s: %s. Check the "
+                       "gateway's RTMP server and the way to it, or raise reconnect-timeout.",
+                       timeout_s, cause.message),
+                      (nullptr));
+    return;
+  }
+  if (tell)
+    announce_reconnecting(GST_ELEMENT(bin_), cause);
+  // The gateway's answer decides between another try and the end.
+  if (channel)
+    channel->push_broke(this);
+}
+
+}  // namespace agora
