@@ -197,6 +197,8 @@ void SharedMembership::tell_mute() {
   agora_client_mute_local_async(client_, AGORA_TARGET_AUDIO, muted_, cancellable_, finished,
                                 call([this, told = muted_] (GAsyncResult *result) {
                                   mute_asked_ = false;
+                                  // Without an answer the gateway may know it, or not.
+                                  told_muted_.reset();
                                   if (!agora_client_mute_local_finish(client_, result, nullptr))
                                     return;
                                   told_muted_ = told;

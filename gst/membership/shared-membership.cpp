@@ -181,7 +181,8 @@ void SharedMembership::on_out() {
   if (!joined_)
     return;
   joined_ = busy_ = published_ = push_asked_ = push_wanted_ = silenced_ = false;
-  told_muted_ = mute_asked_ = false;
+  told_muted_ = false;
+  mute_asked_ = false;
   stay_++;
   push_url_.clear();
   push_pace_ = {};

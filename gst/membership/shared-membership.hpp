@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -132,7 +133,8 @@ class SharedMembership final : public Membership,
   bool push_asked_ = false;
   bool push_wanted_ = false;  // its URL broke while the gateway couldn't be asked
   bool muted_ = false;        // what the host is
-  bool told_muted_ = false;   // what the gateway knows of it
+  // What the gateway knows of it, as far as that is known.
+  std::optional<bool> told_muted_ = false;
   bool mute_asked_ = false;
   bool silenced_ = false;  // by the operator
   unsigned stay_ = 0;      // counts the times that the application's client was in the channel

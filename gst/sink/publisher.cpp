@@ -334,7 +334,9 @@ void Publisher::finish(guint32 seqnum, const PublicationPtr &ended) {
   bool ends = false;
   {
     std::lock_guard lock(mutex_);
-    ends = !stopping_ && publication_ == ended;
+    // Where a flush has begun, the stream isn't at its end any more: its EOS would be held back,
+    // and come after it.
+    ends = !stopping_ && publication_ == ended && !GST_PAD_IS_FLUSHING(pad_);
     end_posted_ |= ends;
   }
   if (ends)
