@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """agora-relay behind a real gateway, with programs of the field: each pushes a recorded voice, each records it.
 
---long: each pusher with each player.
+--long: each pusher with each player, and a reader that stands still for a minute.
 """
 
+import os
 import re
+import select
+import signal
 import sys
 import threading
 import time
@@ -18,7 +21,7 @@ import heard
 import programs
 import tap
 from harness import SCALE, Case
-from relayrig import DATA, VIDEO, Peer, Relay, relay_binary
+from relayrig import DATA, VIDEO, Peer, Relay, pause, relay_binary
 from wsclient import Member
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / 'field'))
@@ -133,6 +136,107 @@ class Voices(RelayCase):
         players = list(self.have(programs.PLAYERS))
         for pusher in self.have(programs.PUSHERS):
             self.rooms({f'room-{self.count}': (pusher, players)})
+
+
+class Ear:
+    """What a player gives, as it gives it, by a FIFO. ffmpeg does so as soon as it can, ffplay in the rhythm of sound."""
+
+    def __init__(self, case, url, player):
+        fifo = case.folder() / 'sound'
+        os.mkfifo(fifo)
+        # For writing, too: so that it neither waits for ffplay nor ends with it.
+        self.fifo = os.open(fifo, os.O_RDWR)
+        self.blocks = []  # (monotonic second at which it was played, samples)
+        self.over = False
+        self.thread = threading.Thread(target=self._listen, daemon=True)
+        self.thread.start()
+        _, words, environment = programs.PLAYERS[player]
+        words = words(url, fifo, None)
+        if player == 'ffmpeg':
+            words = [*programs.FFMPEG, '-y', '-i', url, '-f', 's16le', fifo]
+        self.process = case.start(*words, quiet_errors=True, env={key: value.format(out=fifo) for key, value in environment.items()})
+        case.addCleanup(self.stop)
+
+    def _listen(self):
+        while not self.over:
+            if select.select([self.fifo], [], [], 0.1)[0]:
+                data = os.read(self.fifo, 65536)
+                self.blocks.append((time.monotonic(), numpy.frombuffer(data, '<i2') / 32768))
+
+    def stop(self):
+        self.over = True
+        self.thread.join()
+        os.close(self.fifo)
+
+    def between(self, begin, end):
+        """When the first block came, and what was played from then on."""
+        blocks = [(at, block) for at, block in list(self.blocks) if begin <= at < end]
+        return blocks[0][0], numpy.concatenate([block for _, block in blocks])
+
+
+def talk(seconds):
+    """Talk in which no second sounds like another."""
+    sounds = [heard.read(path) for name in ('allison', 'carlo', 'june', 'alsa') for path in heard.VOICES[name]]
+    whole = numpy.concatenate(sounds)
+    if len(whole) < seconds * heard.RATE:
+        raise AssertionError('not enough talk')
+    return whole[:int(seconds * heard.RATE)]
+
+
+class Freeze(RelayCase):
+    """Readers as anybody starts them, with all that the kernel keeps for them, stand still for a while."""
+
+    def freeze(self, frozen, players):
+        """player -> by how much later it is afterwards than it was before, in seconds."""
+        before, after = 8, 6
+        sent = talk(before + frozen + after + 6)
+        wav = self.tmp / 'talk.wav'
+        heard.write(wav, sent)
+        host = self.member('room', 8)
+        begin = time.monotonic()
+        self.push('ffmpeg', wav, host.publish())
+        ears = {}
+        for number, player in enumerate(players):
+            guest = self.member('room', 9 + number, 'audience')
+            guest.wait_event('stream-added', uid=8, timeout=15)
+            ears[player] = Ear(self, guest.subscribe(8), player)
+        for ear in ears.values():
+            self.until(lambda ear=ear: len(ear.blocks) > 20, 'sound', 20)
+        pause(3)
+        at = time.monotonic()
+        for ear in ears.values():
+            os.kill(ear.process.pid, signal.SIGSTOP)
+        pause(frozen)
+        for ear in ears.values():
+            os.kill(ear.process.pid, signal.SIGCONT)
+        back = time.monotonic()
+        pause(after)
+        grown = {}
+        for player, ear in ears.items():
+            def late(first, last, ear=ear):
+                when, sound = ear.between(first, last)
+                match = heard.match(sound, sent)
+                return when - begin - match.shift / heard.RATE, match
+            usual, _ = late(at - 2, at)
+            again, match = late(back + 1, back + 4)
+            print(f'# {player}, frozen for {frozen} s: {usual:.2f} s late before, {again:.2f} s from 1 s after it on; {match}',
+                  file=sys.__stdout__, flush=True)
+            self.assertGreater(match.correlation, 0.95, match)  # no frame is torn
+            if player == 'ffmpeg':  # ffplay's SDL always warns of its driver
+                self.assertEqual(ear.process.output('err'), '')
+            grown[player] = again - usual
+        return grown
+
+    def test_for_15_seconds(self):
+        grown = self.freeze(15, ['ffmpeg', 'ffplay'])
+        self.assertLess(grown['ffmpeg'], 1)
+        # Its kernel took those 15 seconds while it stood still, and it plays them: the relay can't know.
+        self.assertLess(grown['ffplay'], 15 + 1)
+
+    def test_for_a_minute(self):
+        if not LONG:
+            self.skipTest('with --long')
+        self.assertLess(self.freeze(60, ['ffmpeg'])['ffmpeg'], 1)
 
 
 # What an encoder of each codec sends: its header, a key frame, another frame; of enhanced RTMP but for the first.
