@@ -211,6 +211,9 @@ class Freeze(RelayCase):
             os.kill(ear.process.pid, signal.SIGCONT)
         back = time.monotonic()
         pause(after)
+        # Before the push ends. ffplay's SDL always warns of its driver.
+        if 'ffmpeg' in ears:
+            self.assertEqual(ears['ffmpeg'].process.output('err'), '')
         grown = {}
         for player, ear in ears.items():
             def late(first, last, ear=ear):
@@ -222,8 +225,6 @@ class Freeze(RelayCase):
             print(f'# {player}, frozen for {frozen} s: {usual:.2f} s late before, {again:.2f} s from 1 s after it on; {match}',
                   file=sys.__stdout__, flush=True)
             self.assertGreater(match.correlation, 0.95, match)  # no frame is torn
-            if player == 'ffmpeg':  # ffplay's SDL always warns of its driver
-                self.assertEqual(ear.process.output('err'), '')
             grown[player] = again - usual
         return grown
 
