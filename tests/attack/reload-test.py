@@ -2,10 +2,13 @@
 """Certificates, apps and secrets that change while members are in."""
 
 import os
+import re
 import shutil
 import signal
+import socket
 import ssl
 import unittest
+from pathlib import Path
 
 import tap
 from kit import AttackCase, read_all, status_of
@@ -67,6 +70,31 @@ class Reload(AttackCase):
         self.assertEqual(joined.ping()['command'], 'pong')
         joined.publish()
         self.member(uid=4, cafile=str(self.pem)).join()
+
+    def test_the_relay_takes_it_as_well(self):
+        relay = Path(os.environ['AGORA_GATEWAY_BIN']).parent.parent / 'relay' / 'agora-relay'
+        self.served = self.gateway(f'--config={self.config}', f'--relay={relay}',
+                                   '--rtmps-listen=127.0.0.1:0')
+        port = int(re.search(r'rtmps=rtmps://127.0.0.1:(\d+)', self.served.output('out')).group(1))
+        kept = self.tmp / 'kept.pem'
+        shutil.copy(self.pem, kept)
+
+        def is_trusted(pem):
+            context = ssl.create_default_context(cafile=pem)
+            try:
+                with socket.create_connection(('127.0.0.1', port), 5) as plain, \
+                        context.wrap_socket(plain, server_hostname='127.0.0.1'):
+                    return True
+            except ssl.SSLCertVerificationError:
+                return False
+
+        self.assertTrue(is_trusted(kept))
+        second, key = self.certificate('second')
+        os.replace(second, self.pem)
+        os.replace(key, self.key)
+        self.reload()
+        self.until(lambda: is_trusted(self.pem), 'the new certificate')
+        self.assertFalse(is_trusted(kept))
 
     def test_new_apps(self):
         joined = self.member(uid=3, cafile=str(self.pem)).join()
