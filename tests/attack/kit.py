@@ -27,16 +27,21 @@ from wsclient import Closed, Member  # noqa: E402
 MOST = 1.0 * SCALE
 
 
+# Freed memory that a sanitiser keeps to itself would count as the gateway's.
+QUIET = {'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':quarantine_size_mb=1'}
+
+
 class AttackCase(Case):
     options = ()
 
     def setUp(self):
         super().setUp()
-        # Freed memory that a sanitiser keeps to itself would count as the gateway's.
-        quiet = os.environ.get('ASAN_OPTIONS', '') + ':quarantine_size_mb=1'
-        self.served = self.gateway(*self.options, env={'ASAN_OPTIONS': quiet})
+        self.served = self.gateway(*self.options)
         self.sockets = []
         self.addCleanup(self.hang_up)
+
+    def gateway(self, *options, env=None, **keywords):
+        return super().gateway(*options, env={**QUIET, **(env or {})}, **keywords)
 
     def hang_up(self):
         for each in self.sockets:

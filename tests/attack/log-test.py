@@ -8,7 +8,7 @@ import re
 
 import tap
 from harness import SCALE, Gateway
-from kit import AttackCase, read_all, status_of
+from kit import QUIET, AttackCase, read_all, status_of
 
 BAD = (b'POST /api/v1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2'
        b'\r\n\r\n[]')
@@ -45,7 +45,7 @@ class Flood(AttackCase):
 class Stalled(AttackCase):
     """Standard error is a pipe that is full, and that nobody reads for the time being."""
 
-    def start_stalled(self, *options, **keywords):
+    def start_stalled(self, *options, env=None):
         self.read_end, self.write_end = os.pipe()
         self.addCleanup(os.close, self.write_end)
         self.addCleanup(self.close_read_end)
@@ -53,7 +53,7 @@ class Stalled(AttackCase):
         served = self.keep(Gateway(
             *options, binary=['/bin/sh', '-c', f'exec "$0" "$@" 2>&{self.write_end}',
                               os.environ['AGORA_GATEWAY_BIN']],
-            pass_fds=(self.write_end, ), **keywords))
+            pass_fds=(self.write_end, ), env={**QUIET, **(env or {})}))
         # Filled after the start, so that nothing but the log is told.
         filler = os.open(f'/proc/self/fd/{self.write_end}', os.O_WRONLY | os.O_NONBLOCK)
         for size in (4096, 1):

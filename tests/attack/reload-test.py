@@ -11,6 +11,7 @@ import unittest
 from pathlib import Path
 
 import tap
+from harness import SCALE
 from kit import AttackCase, read_all, status_of
 
 OLD, NEW = 'an-old-and-long-token', 'a-new-and-long-token'
@@ -144,7 +145,7 @@ class Reload(AttackCase):
                 self.ask(OLD, self.pem)
                 self.hang_up()
             self.until(lambda: self.descriptors() <= descriptors + 4, 'the end of descriptors')
-        self.assertLess(self.resident() - before, 6 * 1024)
+        self.assertLess(self.resident() - before, 6 * 1024 * SCALE)
 
     def test_who_can_read_them(self):
         self.assertNotIn('can be read by everyone', self.served.output('err'))

@@ -6,7 +6,7 @@ import re
 
 import tap
 from harness import Gateway
-from kit import AttackCase, has_ended, opening_for, read_all, status_of
+from kit import QUIET, AttackCase, has_ended, opening_for, read_all, status_of
 
 HALF_A_REQUEST = b'GET /api HTTP/1.1\r\nHost: x\r\n'
 
@@ -16,12 +16,13 @@ class RoomCase(AttackCase):
     options = ('--max-join-seconds=3600', )
     files = None
 
-    def gateway(self, *options, **keywords):
+    def gateway(self, *options, env=None, **keywords):
         if self.files is None:
-            return super().gateway(*options, **keywords)
+            return super().gateway(*options, env=env, **keywords)
         return self.keep(Gateway(
             *options, binary=['/bin/sh', '-c', f'ulimit -n {self.files}; exec "$0" "$@"',
-                              os.environ['AGORA_GATEWAY_BIN']], **keywords))
+                              os.environ['AGORA_GATEWAY_BIN']],
+            env={**QUIET, **(env or {})}, **keywords))
 
     def crowd(self, count, begin, per_address=40):
         """Connections from many addresses, as if from as many networks."""
