@@ -164,8 +164,8 @@ def amf(value):
 class Peer:
     """One RTMP connection that is looked after by hand."""
 
-    def __init__(self, relay, host='127.0.0.1', receive_buffer=None, source=None, tls=None):
-        """`tls`: an ssl.SSLContext, for RTMPS."""
+    def __init__(self, relay, host='127.0.0.1', receive_buffer=None, source=None, tls=None, session=None):
+        """`tls`: an ssl.SSLContext, for RTMPS; `session`: to be gone on with."""
         self.relay = relay
         self.socket = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET)
         if receive_buffer:
@@ -176,7 +176,7 @@ class Peer:
         self.socket.connect((host, relay.tls_port if tls else relay.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
-            self.socket = tls.wrap_socket(self.socket, server_hostname='localhost')
+            self.socket = tls.wrap_socket(self.socket, server_hostname='localhost', session=session)
         self.received = b''
         self.chunk_in = 128
         self.partial = {}  # chunk stream -> its message under way

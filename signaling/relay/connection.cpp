@@ -32,6 +32,8 @@ constexpr std::size_t most_held = 1024;
 constexpr std::int64_t ping_ms = 1000;
 constexpr std::int64_t still_ms = 1500;
 constexpr std::int64_t most_still_ms = 90'000;  // then it is gone
+// Plaintext of one TLS record: what is sealed can't be left out any more. 0.7 s of a voice.
+constexpr std::size_t most_record_bytes = 4096;
 
 std::uint64_t draw_seed () {
   std::uint64_t seed = 0;
@@ -96,6 +98,9 @@ void Connection::on_ready(std::uint32_t events) {
 }
 
 void Connection::read() {
+  // A handshake costs as much as a thousand frames. The rest of them is for the loop's next turn.
+  if (tls_ && !tls_->established() && !server_.take_handshake())
+    return;
   const auto buffer = server_.read_buffer();
   const ssize_t size = recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (size < 0 && (errno == EAGAIN || errno == EINTR))
@@ -486,7 +491,7 @@ void Connection::flush_plain() {
 
 // A record at a time, so that what the kernel doesn't take stays plain, and may be left out.
 void Connection::flush_tls() {
-  std::array<std::uint8_t, Tls::record_bytes> plaintext;
+  std::array<std::uint8_t, most_record_bytes> plaintext;
   for (;;) {
     while (!tls_->output().empty()) {
       const std::string_view output = tls_->output();
@@ -508,7 +513,8 @@ void Connection::flush() {
     flush_tls();
   else
     flush_plain();
-  if (finishing_ && queue_.empty() && !std::exchange(shut_, true)) {
+  const bool all_sent = queue_.empty() && (!tls_ || tls_->output().empty());
+  if (finishing_ && all_sent && !std::exchange(shut_, true)) {
     if (tls_) {
       tls_->close();
       flush_tls();

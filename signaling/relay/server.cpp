@@ -32,6 +32,8 @@ constexpr int idle_tick_ms = 1000;  // without connections
 constexpr int hold_ms = 25;
 // Connections that one door lets in during one turn.
 constexpr int most_accepted = 32;
+// Steps of TLS handshakes in one turn. One with an RSA key takes half a millisecond.
+constexpr int handshakes_a_turn = 4;
 // Questions that the gateway has not answered.
 constexpr std::size_t most_asked = 256;
 // Descriptors that connections may not take: the line, the doors, epoll, and what libraries open.
@@ -168,6 +170,7 @@ Server::~Server() {
 
 void Server::run() {
   while (!over_) {
+    handshakes_left_ = handshakes_a_turn;
     int timeout = connections_.empty() ? idle_tick_ms : tick_ms;
     if (!held_.empty())
       timeout =
@@ -344,6 +347,21 @@ void Server::on_line(const relay_line::ToRelay &message) {
   std::visit([this] (const auto &each) { told(each); }, message);
 }
 
+// Those who are there go on with theirs. One of no use leaves the last one there.
+void Server::set_identity(const relay_line::Configure &message) {
+  if (message.certificate == certificate_ && message.key == key_)
+    return;
+  auto made = TlsIdentity::make(message.certificate, message.key);
+  if (const auto *reason = std::get_if<std::string>(&made)) {
+    line_.log(Level::warning,
+              "RTMPS: " + *reason + (identity_ ? "; the last certificate stays" : ""));
+    return;
+  }
+  identity_ = std::get<TlsIdentity::Ptr>(std::move(made));
+  certificate_ = message.certificate;
+  key_ = message.key;
+}
+
 void Server::told(const relay_line::Configure &message) {
   limits_ = message.limits;
   send_limits_.lag_ms = limits_.listener_lag_ms;
@@ -355,13 +373,7 @@ void Server::told(const relay_line::Configure &message) {
   admission_.set_limits({most, std::max<std::size_t>(most / stranger_share, 1),
                          limits_.sessions_per_address, limits_.strangers_per_address,
                          limits_.opening_ms});
-  if (message.certificate.empty())
-    return;
-  auto identity = TlsIdentity::make(message.certificate, message.key);
-  if (const auto *reason = std::get_if<std::string>(&identity))
-    line_.log(Level::warning, "RTMPS: " + *reason);
-  else
-    identity_ = std::get<TlsIdentity::Ptr>(std::move(identity));
+  set_identity(message);
 }
 
 void Server::told(const relay_line::Answer &message) {

@@ -50,6 +50,8 @@ class Server {
   // One buffer for what all of them read.
   std::span<std::uint8_t> read_buffer () { return read_buffer_; }
   std::uint64_t next_number () { return ++last_number_; }
+  // Whether one more step of a TLS handshake fits this turn of the loop.
+  bool take_handshake () { return handshakes_left_ > 0 && handshakes_left_-- > 0; }
   bool ask (MediaSession &session, const rtmp::Opened &opened);
   void admitted (MediaSession &session);
   void done (MediaSession &session);
@@ -75,6 +77,7 @@ class Server {
   // So many wait for the gateway's word that others are better off in the kernel's queue.
   bool busy () const { return admission_.asking() >= most_asking; }
   void open_doors ();
+  void set_identity (const relay_line::Configure &message);
   void welcome (int fd, const Network &network, bool tls);
   void tick ();
   void release_held ();
@@ -87,7 +90,9 @@ class Server {
   relay_line::Limits limits_;
   SendLimits send_limits_;
   rtmp::Limits rtmp_limits_;
-  TlsIdentity::Ptr identity_;
+  TlsIdentity::Ptr identity_;  // of RTMPS; nothing before it is told
+  std::string certificate_, key_;
+  int handshakes_left_ = 0;
   std::vector<std::uint8_t> read_buffer_;
   const std::size_t descriptors_;  // as many as this process may have
   std::vector<std::unique_ptr<Door>> doors_;

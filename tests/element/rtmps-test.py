@@ -5,19 +5,28 @@ behind a TLS endpoint, with the gateway as its --rtmp."""
 
 import os
 import re
+import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import tap
 from channel import ChannelCase
+from relayrig import pause, relay_binary
 from tlsrig import Authority, TlsFront
 
 SOURCE = 'audiotestsrc is-live=true ! '
 SINK = ' ! fakesink'
+# Louder than the silence of a channel without speakers.
+LOUD = r'peak=\(GValueArray\)< -\d\.'
 SECRET = '0123456789abcdef0123'
 MODULES = ('/usr/lib/nginx/modules/ngx_rtmp_module.so',
            '/usr/share/nginx/modules/ngx_rtmp_module.so')
+
+
+def children(pid):
+    return [int(each) for each in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
 
 
 class RtmpsTest(ChannelCase):
@@ -80,8 +89,7 @@ class RtmpsTest(ChannelCase):
         where = super().where()
         recorder = self.line(f'agorasrc {where} ! level ! fakesink', '-m', env=environment)
         speaker = self.line(f'{SOURCE}agorasink {where} uid=7', env=environment)
-        # Loud, and not the silence of a channel without speakers.
-        recorder.wait_line(r'peak=\(GValueArray\)< -\d\.', 15)
+        recorder.wait_line(LOUD, 15)
         self.assertEqual(speaker.interrupt(), 0, speaker.tail())
         self.assertEqual(recorder.interrupt(), 0, recorder.tail())
 
@@ -184,7 +192,7 @@ class RtmpsTest(ChannelCase):
         self.serve(front)
         speaker = self.line(f'{SOURCE}agorasink {self.where(7)}', '-m')
         recorder = self.line(f'agorasrc {self.where()} ! level ! fakesink', '-m')
-        recorder.wait_line(r'peak=\(GValueArray\)< -\d\.', 15)
+        recorder.wait_line(LOUD, 15)
         thaw = front.freeze()
         self.addCleanup(thaw)
         begin = time.monotonic()
@@ -196,6 +204,47 @@ class RtmpsTest(ChannelCase):
             self.assertEqual(process.interrupt(), 0, process.tail())
             self.assertLess(time.monotonic() - begin, 1.0)
         thaw()
+
+
+class RelayTest(ChannelCase):
+    """The same by the gateway's own relay."""
+
+    def setUp(self):
+        super(ChannelCase, self).setUp()
+        self.room = 'room'
+        self.authority = Authority(self.tmp)
+        certificate, key = self.authority.sign('gateway')
+        self.gate = self.gateway(f'--relay={relay_binary()}', '--rtmps-listen=127.0.0.1:0',
+                                 '--public-rtmp=rtmps', f'--tls-certificate={certificate}',
+                                 f'--tls-key={key}')
+        self.assertEqual(self.gate.rtmp, self.gate.rtmps)
+        self.assertTrue(self.gate.rtmps.startswith('rtmps://127.0.0.1:'), self.gate.rtmps)
+
+    def where(self, uid=None, room=None):
+        return f'{super().where(uid, room)} ca-file={self.authority.file}'
+
+    def test_a_voice_goes_over(self):
+        recorder = self.record()
+        voice, sent = self.speech('alsa', 5)
+        speaker = self.speak(self.wav('voice', sent), 72)
+        self.assertEqual(speaker.wait(30), 0, speaker.tail())
+        self.assert_heard(voice, self.stop_recording(recorder))
+
+    def test_a_relay_that_is_killed(self):
+        """The next one has the same port and certificate."""
+        speaker = self.line(f'{SOURCE}agorasink {self.where(7)}', '-m')
+        recorder = self.line(f'agorasrc {self.where()} ! level ! fakesink', '-m')
+        recorder.wait_line(LOUD, 15)
+        mark = speaker.mark()
+        relay, = children(self.gate.pid)
+        os.kill(relay, signal.SIGKILL)
+        # The listener tells of no break as short as this mostly is. What is heard a second later has
+        # come by the new one.
+        speaker.wait_line('agora-reconnected', 10, since=mark)
+        pause(1)
+        recorder.wait_line(LOUD, 10, since=recorder.mark())
+        for process in (speaker, recorder):
+            self.assertEqual(process.interrupt(), 0, process.tail())
 
 
 if __name__ == '__main__':
