@@ -6,12 +6,15 @@ import json
 import resource
 import socket
 import subprocess
+import tempfile
 import threading
+from pathlib import Path
 
 from gateway import PROGRAMS
 from harness import Process, wait_until
 from relayrig import Relay
 from rig import PlainNginx
+from tlsrig import Authority
 
 
 class Load:
@@ -45,9 +48,18 @@ class Nginx(PlainNginx):
         return wait_until(self.worker, 5, "nginx's worker")
 
 
-def relay():
+def relay(**more):
     # All of the load comes at once, from one address.
-    return Relay(limits={'strangers_per_address': 4096})
+    return Relay(limits={'strangers_per_address': 4096}, **more)
+
+
+def secure_relay():
+    """The same by RTMPS, all of it."""
+    with tempfile.TemporaryDirectory(prefix='agora-bench-') as folder:
+        pair = Authority(Path(folder)).sign()
+        server = relay(tls=[file.read_text(encoding='ascii') for file in pair])
+    server.url = f'rtmps://127.0.0.1:{server.tls_port}/live'
+    return server
 
 
 def used(pid):
@@ -90,6 +102,21 @@ def side_by_side(rounds, pushers, listeners, seconds):
         for name, make in (('ours', relay), ('nginx', Nginx)):
             found[name].append(under_load(make, pushers, listeners, seconds))
     return found
+
+
+def secure(report, rounds, seconds):
+    """What TLS costs, beside plain RTMP of ours."""
+    for listeners in (1, 100):
+        found = {'RTMPS': [], 'RTMP': []}
+        for _ in range(rounds):
+            for name, make in (('RTMPS', secure_relay), ('RTMP', relay)):
+                found[name].append(under_load(make, 1, listeners, seconds))
+        of = f'{listeners} listeners of one pusher' if listeners > 1 else 'a listener, a pusher'
+        for what, unit, key in (('CPU', 'ms/s', 'cpu'),
+                            ('memory of a connection', 'KiB', 'memory')):
+            ours, plain = ([each[key] for each in found[name]] for name in ('RTMPS', 'RTMP'))
+            report.row('relay', f'RTMPS: {what}, {of}', unit, ours, {'our RTMP': plain},
+                       compared=key == 'cpu')
 
 
 def row(report, found, name, unit, key, **more):
@@ -149,6 +176,7 @@ def run(report, quick):
         row(report, found, 'the same, 99th percentile', 'us', 'p99_us', asked=1)
         found = side_by_side(rounds, 300, 0, seconds)
         row(report, found, 'memory of a pusher', 'KiB', 'memory', asked=24 / 150)
+        secure(report, rounds, seconds)
         strangers(report, 2000 if quick else 16384)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

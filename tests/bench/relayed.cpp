@@ -3,11 +3,13 @@
 // time at which it was sent, so that whoever gets it knows how long it took.
 //
 //   relayed < LINES     `push URL` or `play URL` a line, until an empty one; says `ready` when all
-//                       of them are at it
+//                       of them are at it. Any certificate will do for rtmps
 //
 // After that each line on standard input is a command, answered with one line of JSON:
 //   measure SECONDS     what came in that time: messages, how long they took (us), and the longest
 //                       time that a listener was without one (ms)
+#include <fcntl.h>
+#include <openssl/ssl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -48,6 +50,7 @@ struct Peer {
   bench::Url url;
   bool pushes = false;
   int fd = -1;
+  SSL *tls = nullptr;
   std::size_t got = 0;
   bool asked = false;
   bool at_it = false;  // is published, or has got a message
@@ -55,6 +58,45 @@ struct Peer {
   std::uint64_t last = 0;
   std::string tail;  // what may be the beginning of a mark
 };
+
+// The connection, with its half of RTMP's handshake sent.
+void dial (Peer &peer) {
+  static SSL_CTX *const context = SSL_CTX_new(TLS_client_method());
+  if (!peer.url.secure) {
+    peer.fd = bench::dial(peer.url);
+    return;
+  }
+  peer.fd = bench::connect_to(peer.url);
+  peer.tls = SSL_new(context);
+  SSL_set_fd(peer.tls, peer.fd);
+  if (SSL_connect(peer.tls) != 1)
+    bench::give_up("TLS");
+  const std::string words = bench::first_words();
+  SSL_write(peer.tls, words.data(), static_cast<int>(words.size()));
+  fcntl(peer.fd, F_SETFL, O_NONBLOCK);
+}
+
+void say (const Peer &peer, const std::string &text) {
+  if (!peer.tls)
+    bench::say(peer.fd, text);
+  else if (SSL_write(peer.tls, text.data(), static_cast<int>(text.size())) !=
+           static_cast<int>(text.size()))
+    bench::give_up("TLS");
+}
+
+// As recv() that doesn't wait.
+ssize_t hear (const Peer &peer, char *data, std::size_t size) {
+  if (!peer.tls)
+    return recv(peer.fd, data, size, MSG_DONTWAIT);
+  std::size_t all = 0;
+  int got = 1;
+  while (all < size && (got = SSL_read(peer.tls, data + all, static_cast<int>(size - all))) > 0)
+    all += static_cast<std::size_t>(got);
+  if (all > 0)
+    return static_cast<ssize_t>(all);
+  errno = EAGAIN;
+  return SSL_get_error(peer.tls, got) == SSL_ERROR_WANT_READ ? -1 : 0;
+}
 
 class Crowd {
  public:
@@ -82,7 +124,7 @@ class Crowd {
 
   void turn () {
     for (std::size_t i = 0; i < at_once && started_ < peers_.size(); i++, started_++) {
-      peers_[started_].fd = bench::dial(peers_[started_].url);
+      dial(peers_[started_]);
       watch(peers_[started_].fd, static_cast<std::uint32_t>(started_));
     }
     push();
@@ -120,12 +162,12 @@ class Crowd {
     frame.append(reinterpret_cast<const char *>(&at), sizeof at);
     frame.resize(frame_bytes, '\x55');
     peer.stamp += 21;
-    bench::say(peer.fd, bench::chunk(bench::audio, 1, frame, peer.stamp));
+    say(peer, bench::chunk(bench::audio, 1, frame, peer.stamp));
   }
 
   void read_from (Peer &peer) {
     char data[16384];
-    const auto size = recv(peer.fd, data, sizeof data, MSG_DONTWAIT);
+    const auto size = hear(peer, data, sizeof data);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
       return;
     if (size <= 0) {
@@ -138,8 +180,8 @@ class Crowd {
       if (peer.got < 1 + 2 * bench::greeting)
         return;
       peer.asked = true;
-      bench::say(peer.fd, std::string(bench::greeting, '\0') +
-                              bench::requests(peer.url, peer.pushes ? "publish" : "play"));
+      say(peer, std::string(bench::greeting, '\0') +
+                    bench::requests(peer.url, peer.pushes ? "publish" : "play"));
       return;
     }
     peer.tail.append(data, static_cast<std::size_t>(size));
@@ -152,7 +194,7 @@ class Crowd {
   void look_whether_published (Peer &peer) {
     if (!peer.at_it && peer.tail.find(published) != std::string::npos) {
       // An AudioSpecificConfig of AAC-LC, 48 kHz, one channel.
-      bench::say(peer.fd, bench::chunk(bench::audio, 1, std::string("\xaf\0\x11\x88", 4)));
+      say(peer, bench::chunk(bench::audio, 1, std::string("\xaf\0\x11\x88", 4)));
       is_at_it(peer);
     }
     keep(peer, published.size());

@@ -22,10 +22,14 @@ constexpr std::size_t greeting = 1536;
 struct Url {
   std::string host, app, stream;
   int port = 0;
+  bool secure = false;  // rtmps
 
-  bool read (const std::string &text) {
+  bool read (std::string text) {
     char its_host[64], its_app[64];
     int size = 0;
+    secure = text.starts_with("rtmps://");
+    if (secure)
+      text.erase(4, 1);
     if (std::sscanf(text.c_str(), "rtmp://%63[^:/]:%d/%63[^/]/%n", its_host, &port, its_app,
                     &size) != 3 ||
         size == 0)
@@ -95,8 +99,12 @@ inline void say (int fd, const std::string &text) {
     give_up("send");
 }
 
-// A connection that has sent its half of the handshake.
-inline int dial (const Url &url) {
+// The client's first part of RTMP's handshake.
+inline std::string first_words () {
+  return '\3' + std::string(greeting, '\0');
+}
+
+inline int connect_to (const Url &url) {
   sockaddr_in server{};
   server.sin_family = AF_INET;
   server.sin_port = htons(static_cast<std::uint16_t>(url.port));
@@ -106,7 +114,13 @@ inline int dial (const Url &url) {
     give_up("connect");
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  say(fd, '\3' + std::string(greeting, '\0'));
+  return fd;
+}
+
+// A connection that has sent its half of the handshake.
+inline int dial (const Url &url) {
+  const int fd = connect_to(url);
+  say(fd, first_words());
   return fd;
 }
 
