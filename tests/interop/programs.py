@@ -13,6 +13,9 @@ from pathlib import Path
 OBS_PUSH = Path(__file__).with_name('obs-push.py')
 NOBODY = 65534
 FFMPEG = ['ffmpeg', '-v', 'error', '-nostdin']
+FFPLAY = ['ffplay', '-loglevel', 'error', '-nostats', '-nodisp', '-vn', '-autoexit']
+# Its sound goes to a file, in the rhythm of sound: 16 bits.
+SDL_FILE = {'SDL_AUDIODRIVER': 'disk', 'SDL_VIDEODRIVER': 'dummy', 'SDL_DISKAUDIOFILE': '{out}'}
 AAC = ['-c:a', 'aac', '-b:a', '64k']
 SPOKEN = 'filesrc location={wav} ! wavparse ! audioconvert ! audioresample ! identity sync=true'
 FLV = f'{SPOKEN} ! avenc_aac bitrate=64000 ! aacparse ! flvmux streamable=true'
@@ -66,8 +69,9 @@ PUSHERS = {
 PLAYERS = {
     'ffmpeg': ('ffmpeg', lambda url, out, folder: [*FFMPEG, '-i', url, '-vn', '-f', 'wav', out], {}),
     'ffmpeg -c copy': ('ffmpeg', lambda url, out, folder: [*FFMPEG, '-i', url, '-vn', '-c', 'copy', '-f', 'matroska', out], {}),
-    'ffplay': ('ffplay', lambda url, out, folder: ['ffplay', '-loglevel', 'error', '-nostats', '-nodisp', '-vn', '-autoexit', url],
-               {'SDL_AUDIODRIVER': 'disk', 'SDL_VIDEODRIVER': 'dummy', 'SDL_DISKAUDIOFILE': '{out}'}),
+    # Without these it is 5 s late, and what it hasn't read when it is cut is lost.
+    'ffplay, low delay': ('ffplay', lambda url, out, folder: [
+        *FFPLAY, '-fflags', 'nobuffer', '-flags', 'low_delay', '-probesize', '2048', '-analyzeduration', '100000', url], SDL_FILE),
     'rtmp2src': ('gst:rtmp2src', lambda url, out, folder: gst(f'rtmp2src location={url} ! {RECORDED}'.format(out=out)), {}),
     'rtmpsrc (librtmp)': ('gst:rtmpsrc', lambda url, out, folder: [
         'gst-launch-1.0', '-e', 'rtmpsrc', f'location={librtmp(url)}', *f'! {RECORDED}'.format(out=out).split()], {}),
