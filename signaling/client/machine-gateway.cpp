@@ -196,6 +196,13 @@ void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
     finish(pending.ticket, std::move(trouble));
     return;
   }
+  // What the member had is what it is to have again: a gateway that is slow or busy for a moment
+  // takes nothing of it.
+  if (trouble.code == AGORA_ERROR_TIMEOUT || trouble.code == AGORA_ERROR_TOO_MANY) {
+    act(Note{true, "another try in a second: " + trouble.text});
+    again_.push_back({pending.request, now + limits.first_retry});
+    return;
+  }
   // Nobody asked: tell by the means that the application has for it.
   if (const auto *subscribe = std::get_if<protocol::Subscribe>(&pending.request)) {
     if (trouble.code == AGORA_ERROR_NOT_PUBLISHING) {
@@ -210,6 +217,29 @@ void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
     published_ = false;
   }
   act(EmitError{std::move(trouble)});
+}
+
+// Whether the member is still to have what was to be made again.
+bool Machine::is_wanted(const protocol::Request &request) const {
+  const auto subscribed = [this] (Uid uid) {
+    const auto found = subscriptions_.find(uid);
+    return found == subscriptions_.end() ? nullptr : &found->second;
+  };
+  if (std::holds_alternative<protocol::Publish>(request))
+    return published_ && !silenced_;
+  if (const auto *local = std::get_if<protocol::MuteLocal>(&request))
+    return local->target == protocol::Target::audio ? local_audio_muted_ : local_video_muted_;
+  if (const auto *subscribe = std::get_if<protocol::Subscribe>(&request))
+    return subscribed(subscribe->uid) != nullptr;
+  if (const auto *mute = std::get_if<protocol::Mute>(&request)) {
+    const Subscription *of = subscribed(mute->uid);
+    return of && (mute->target == protocol::Target::audio ? of->audio_muted : of->video_muted);
+  }
+  if (const auto *type = std::get_if<protocol::SetRemoteStreamType>(&request)) {
+    const Subscription *of = subscribed(type->uid);
+    return of && of->stream_type == type->type;
+  }
+  return false;
 }
 
 // Makes again what the member had before it lost the gateway.

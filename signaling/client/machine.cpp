@@ -21,6 +21,8 @@ std::optional<Millis> Machine::next_tick() const {
     case Phase::joined:
       for (const auto &[id, pending] : pending_)
         at(pending.deadline);
+      for (const Again &again : again_)
+        at(again.at);
       at(next_ping_);
       at(heard_ + limits.silence);
       break;
@@ -306,6 +308,11 @@ void Machine::on(const Tick &, Millis now) {
              std::string(name_of(pending.request)) + ": no answer from the gateway in time"},
             now);
   }
+  for (Again &again : std::exchange(again_, {}))
+    if (now < again.at)
+      again_.push_back(std::move(again));
+    else if (is_wanted(again.request))
+      send(0, std::move(again.request), now, true);
   if (now >= next_ping_)
     ping(now);
 }
@@ -333,7 +340,9 @@ void Machine::finish(Ticket ticket, std::optional<Trouble> trouble) {
     act(Finish{ticket, std::move(trouble), uid_, {}, 0});
 }
 
+// Of a connection that is over: the next one begins with all that is to be made again.
 void Machine::finish_all(const Trouble &trouble) {
+  again_.clear();
   for (const auto &[id, pending] : std::exchange(pending_, {}))
     finish(pending.ticket, trouble);
 }

@@ -190,6 +190,7 @@ class Machine {
   void succeeded (const Pending &pending, const protocol::Answer &answer, Millis now);
   void refused (const Pending &pending, Trouble trouble, Millis now);
   void replay (Millis now);
+  bool is_wanted (const protocol::Request &request) const;
 
   void send (Ticket ticket, protocol::Request request, Millis now, bool replay = false);
   void ping (Millis now);
@@ -244,6 +245,12 @@ class Machine {
   Millis deadline_ = 0;  // joining, rejoining, leaving
   Millis heard_ = 0;
   Millis next_ping_ = 0;
+  // What was to be made again and found no answer, or the gateway too busy: for another try.
+  struct Again {
+    protocol::Request request;
+    Millis at = 0;
+  };
+  std::vector<Again> again_;
   std::vector<protocol::Event> early_;  // came before the answer to join
 
   // The way back, or to a first join.

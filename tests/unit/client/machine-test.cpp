@@ -200,6 +200,72 @@ void any_order () {
   }
 }
 
+bool publishes (const Rig &rig) {
+  const auto sent = rig.all<Send>();
+  return std::any_of(sent.begin(), sent.end(), [] (const Send &send) {
+    return std::holds_alternative<protocol::Publish>(send.message.request);
+  });
+}
+
+std::int64_t id_of_publish (const Rig &rig) {
+  std::int64_t id = 0;
+  for (const Send &send : rig.all<Send>())
+    if (std::holds_alternative<protocol::Publish>(send.message.request))
+      id = send.message.envelope.request_id;
+  g_assert_cmpint(id, !=, 0);
+  return id;
+}
+
+// Asked for by nobody but the machine, and refused for the moment: it is what the member has.
+void what_is_made_again_is_tried_again () {
+  for (const bool busy : {false, true}) {
+    Rig rig;
+    rig.bring_to(Phase::joined);
+    rig.request(protocol::SetRole{protocol::Role::broadcaster});
+    rig.answer(rig.sent_id());
+    rig.request(protocol::Publish{});
+    rig.answer(rig.sent_id(), Code::ok, {}, {}, "rtmp://h/one");
+    rig.step(Closed{"cut"});
+    rig.pass(1'000);
+    rig.step(Opened{"S2", "", rig.now});
+    rig.answer(rig.sent_id(), Code::ok, {}, 7);
+    // Thrice without an answer, or with one that says to come later.
+    for (int i = 0; i < 3; i++) {
+      const std::int64_t id = id_of_publish(rig);
+      if (busy)
+        rig.answer(id, Code::too_many, "slow down");
+      const Millis from = rig.now;
+      for (bool again = false; !again;) {
+        rig.step(Received{protocol::Pong{rig.now}});
+        g_assert_true(rig.all<EmitError>().empty());
+        rig.now = *rig.machine.next_tick();
+        rig.step(Tick{});
+        g_assert_true(rig.all<EmitError>().empty());
+        again = publishes(rig);
+      }
+      g_assert_cmpint(rig.now - from, >=, 200);
+      g_assert_cmpint(rig.now - from, <=, busy ? 2'000 : 12'000);
+    }
+    rig.answer(id_of_publish(rig), Code::ok, {}, {}, "rtmp://h/two");
+    g_assert_true(rig.all<Emit>().at(0).event.url == "rtmp://h/two");
+    // Nor is what was given up meanwhile.
+    rig.step(Closed{"cut"});
+    rig.pass(1'000);
+    rig.step(Opened{"S3", "", rig.now});
+    rig.answer(rig.sent_id(), Code::ok, {}, 7);
+    g_assert_true(publishes(rig));
+    rig.answer(id_of_publish(rig), Code::too_many, "slow down");
+    rig.request(protocol::Unpublish{});
+    rig.answer(rig.sent_id());
+    for (const Millis end = rig.now + 5'000; rig.now < end;) {
+      rig.step(Received{protocol::Pong{rig.now}});
+      rig.now = *rig.machine.next_tick();
+      rig.step(Tick{});
+      g_assert_false(publishes(rig));
+    }
+  }
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -208,5 +274,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/client-machine/first-join-again-meets-everything",
                   a_first_join_that_is_tried_again_meets_everything);
   g_test_add_func("/client-machine/any-order", any_order);
+  g_test_add_func("/client-machine/tried-again", what_is_made_again_is_tried_again);
   return g_test_run();
 }
