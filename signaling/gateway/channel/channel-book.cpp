@@ -187,6 +187,8 @@ void ChannelBook::notice(Step &step, const Member &member, NoticeKind kind, Leav
 void ChannelBook::end_session(Step &step, Session &session) {
   if (Member *left = session.member) {
     left->session = nullptr;
+    left->in_grace = true;
+    totals_.in_grace++;
     deadlines_.set({Deadline::grace, left->id}, step.now.mono_ms + config_.times.grace_ms);
   }
   deadlines_.cancel({Deadline::session, session.id});
@@ -262,10 +264,6 @@ Totals ChannelBook::totals() const {
   totals.sessions = sessions_.size();
   totals.members = members_.size();
   totals.channels = channels_.size();
-  for (const auto &[id, member] : members_)
-    totals.in_grace += member->session ? 0 : 1;
-  for (const auto &[key, channel] : channels_)
-    totals.streams += channel->speakers.size();
   return totals;
 }
 

@@ -297,6 +297,7 @@ class ChannelBook {
                    const std::optional<protocol::Grant> &grant);
   void enter (Step &step, const Asked &asked, Member &member, const protocol::Join &join);
   void take_over (Member &member, Session &session);
+  void leave_grace (Member &member);
   Channel &make_channel (Step &step, const protocol::Join &join);
   Uid pick_uid (const Channel &channel, const Identity &identity) const;
   void tell_streams (Step &step, const Member &member, const protocol::Join &join);

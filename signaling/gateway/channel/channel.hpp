@@ -51,6 +51,7 @@ struct Member {
   MemberId id = 0;
   Channel *channel = nullptr;
   Session *session = nullptr;  // none: in grace
+  bool in_grace = false;       // counted as such
   Uid uid = 0;
   std::string account;
   protocol::Role role = protocol::Role::audience;
@@ -120,6 +121,7 @@ struct Session {
   std::int64_t join_by_ms = 0;
   TokenBucket requests{0, 0};  // what it may ask: set from the limits
   unsigned unjoined_frames = 0;
+  bool has_joined = false;  // once, or more often
 };
 
 }  // namespace agora::gateway

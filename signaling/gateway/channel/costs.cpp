@@ -88,8 +88,7 @@ void ChannelBook::leave_network(const std::string &name, Now now) {
     networks_.erase(found);
 }
 
-// Being told of the streams that are there is what a join is for, but not what it may be repeated
-// for. It never makes a flood by itself.
+// What a repeated join makes. It is never a flood by itself.
 void ChannelBook::charge_join(Session &session, std::size_t events, Now now) {
   const std::size_t cost =
       std::min<std::size_t>(events / events_per_request, config_.limits.request_burst);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/protocol/argument-checks.hpp"
@@ -157,10 +158,15 @@ void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &joi
     totals_.joins[static_cast<int>(wrong->first)]++;
     return refuse(step, asked, wrong->first, std::move(wrong->second));
   }
+  const Channel *there = find_channel(join.app_id, join.channel);
+  // Who joins is told of all streams. Once on a socket that is what a join is for.
+  if (std::exchange(asked.session.has_joined, true))
+    charge_join(asked.session,
+                (there ? there->speakers.size() : 0) +
+                    (join.known_speakers ? join.known_speakers->size() : 0),
+                step.now);
   if (asked.session.member)
     return join_again(step, asked, join, grant);
-
-  const Channel *there = find_channel(join.app_id, join.channel);
   Channel nowhere;
   nowhere.app_id = join.app_id;
   nowhere.name = join.channel;
@@ -224,16 +230,20 @@ void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &joi
 void ChannelBook::join_again(Step &step, const Asked &asked, const protocol::Join &join,
                              const std::optional<protocol::Grant> &grant) {
   Member &self = *asked.session.member;
-  charge_join(
-      asked.session,
-      self.channel->speakers.size() + (join.known_speakers ? join.known_speakers->size() : 0),
-      step.now);
   enter(step, asked, self, join);
   set_grant(step, self, grant);
 }
 
+// Counted as they come and go: strangers may ask for the totals, and many members must not make
+// that dear.
+void ChannelBook::leave_grace(Member &member) {
+  if (std::exchange(member.in_grace, false))
+    totals_.in_grace--;
+}
+
 void ChannelBook::take_over(Member &member, Session &session) {
   member.session = &session;
+  leave_grace(member);
   member.address = session.address;
   member.network = session.network;
   member.host = session.host;

@@ -74,7 +74,7 @@ void ChannelBook::set_role(Step &step, Member &member, Role role) {
 
 void ChannelBook::announce(Step &step, Member &member) {
   Channel &channel = *member.channel;
-  channel.speakers[member.uid] = &member;
+  totals_.streams += channel.speakers.emplace(member.uid, &member).second ? 1 : 0;
   member.publication = ++channel.publications;
   changed(step, channel, member.uid);
   notice(step, member, NoticeKind::stream_added);
@@ -153,7 +153,7 @@ void ChannelBook::withdraw(Step &step, Member &member) {
   deadlines_.cancel({Deadline::old_player, member.id});
   deadlines_.cancel({Deadline::previous, member.id});
   forget_stream(step, member.previous);
-  member.channel->speakers.erase(member.uid);
+  totals_.streams -= member.channel->speakers.erase(member.uid);
   // Before the sessions of its listeners end.
   member.publication = 0;
   changed(step, *member.channel, member.uid);
@@ -217,6 +217,7 @@ void ChannelBook::remove(Step &step, Member &member, LeaveReason reason, bool ke
   }
   for (Deadline kind : {Deadline::grace, Deadline::token, Deadline::hold})
     deadlines_.cancel({kind, member.id});
+  leave_grace(member);
   notice(step, member, NoticeKind::member_out, reason);
   Channel &channel = *member.channel;
   if (member.role == Role::broadcaster)

@@ -57,6 +57,7 @@ Commands ChannelBook::close_all(Now now) {
   networks_.clear();
   telling_.clear();
   members_.clear();
+  totals_.in_grace = totals_.streams = 0;
   channels_.clear();
   channels_of_app_.clear();
   streams_.clear();

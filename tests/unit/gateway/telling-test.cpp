@@ -251,6 +251,57 @@ void joining_again_costs_what_it_tells () {
   g_assert_cmpuint(scene.book.totals().members, ==, 1);
 }
 
+// Leaving in between makes it no other thing.
+void coming_and_going_on_one_socket_costs_as_much () {
+  Config config = plain_config();
+  config.limits.events_per_second = 0;
+  Scene scene(config);
+  for (SessionId id = 1; id <= 160; id++)
+    scene.on_air(id, static_cast<Uid>(id), id);
+  scene.connect(900);
+  std::size_t told = 0;
+  int joins = 0;
+  for (int i = 0; i < 50; i++) {
+    const bool in = scene.code(900, join_as("900")) == Code::ok;
+    joins += in ? 1 : 0;
+    told += events_of(scene);
+    if (in)
+      scene.say(900, Leave{900});
+  }
+  g_assert_cmpint(joins, >=, 5);
+  g_assert_cmpuint(told, <=, 160 * 12);
+}
+
+void totals_are_what_there_is () {
+  Scene scene;
+  scene.on_air(1, 10, 100);
+  scene.on_air(2, 20, 200);
+  scene.join(3, "30");
+  scene.disconnect(1);
+  scene.disconnect(3);
+  const auto check = [&] (std::size_t in_grace, std::size_t streams) {
+    g_assert_cmpuint(scene.book.totals().in_grace, ==, in_grace);
+    g_assert_cmpuint(scene.book.totals().streams, ==, streams);
+  };
+  check(2, 2);
+  scene.connect(4);
+  scene.ask(4, rejoin_as("10", Role::broadcaster, {}));
+  check(1, 2);
+  scene.connect(5);
+  scene.ask(5, join_as("30"));  // anew
+  check(0, 2);
+  scene.ask(4, Unpublish{10});
+  check(0, 1);
+  scene.disconnect(2);
+  check(1, 1);
+  scene.pass(15'000);
+  check(0, 0);
+  scene.disconnect(4);
+  check(1, 0);
+  scene.last = scene.book.close_all(scene.now);
+  check(0, 0);
+}
+
 void both_ids_of_a_frame_are_answered () {
   Scene scene;
   scene.join(1, "10");
@@ -280,6 +331,8 @@ int main (int argc, char **argv) {
       {"bytes", long_frames_cost_more},
       {"strangers", strangers_share_what_their_address_may_ask},
       {"join-again", joining_again_costs_what_it_tells},
+      {"come-and-go", coming_and_going_on_one_socket_costs_as_much},
+      {"totals", totals_are_what_there_is},
       {"two-ids", both_ids_of_a_frame_are_answered},
   };
   for (const auto &test : tests)
