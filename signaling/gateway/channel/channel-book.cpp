@@ -241,7 +241,8 @@ Channel &ChannelBook::make_channel(Step &step, const protocol::Join &join) {
     slot->app_id = join.app_id;
     slot->name = join.channel;
     slot->id = next_channel_++;
-    slot->events = {config_.limits.events_per_second, config_.limits.events_per_second};
+    // Not many at once, however long it was quiet: others wait while they are sent.
+    slot->events = {config_.limits.events_per_second, config_.limits.events_per_second / 4};
     channels_of_app_[join.app_id]++;
     notice_channel(step, *slot, NoticeKind::channel_created);
   }

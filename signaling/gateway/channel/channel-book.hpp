@@ -56,8 +56,8 @@ struct Limits {
   unsigned request_burst = 100;
   unsigned unjoined_per_second = 500;  // requests from one address, of sockets that haven't joined
   unsigned sockets_per_address = 1'000;
-  // What the members of one channel are told of each other, one event per receiver; bursts of as
-  // many pass. Beyond it, changes of one member are folded into the last.
+  // What the members of one channel are told of each other, one event per receiver; bursts of a
+  // quarter pass. Beyond it, changes of one member are folded into the last.
   unsigned events_per_second = 25'000;
   // And of one member: streams that come and go, mutes. Bursts of eight times as many pass.
   unsigned changes_per_second = 1;
