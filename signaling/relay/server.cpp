@@ -307,11 +307,14 @@ void Server::ask_next() {
     const auto found = sessions_.find(ask.id);
     if (found == sessions_.end())
       continue;
-    MediaSession &session = *found->second;
-    if (line_.send(ask))
+    if (line_.send(ask)) {
       asked_.insert(ask.id);
-    else
-      session.connection.answer(session, false, "not a name of this server");
+      continue;
+    }
+    MediaSession &session = *found->second;
+    // Its refusal ends it, and the gateway was never asked about it.
+    sessions_.erase(found);
+    session.connection.answer(session, false, "not a name of this server");
   }
 }
 

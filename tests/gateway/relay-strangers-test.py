@@ -6,7 +6,7 @@ import time
 
 import tap
 from harness import SCALE, wait_until
-from relayrig import DATA, RelayCase, pause
+from relayrig import COMMAND, DATA, RelayCase, amf, pause
 
 
 class Strangers(RelayCase):
@@ -137,6 +137,25 @@ class Strangers(RelayCase):
         used = relay.cpu()
         pause(0.5)
         self.assertLess(relay.cpu() - used, 0.2)
+
+    def test_bad_name_that_waits_its_turn(self):
+        """A name that can't be asked about, behind as many questions as the gateway is asked at once."""
+        waiting = []
+        relay = self.relay(limits={'strangers_per_address': 4096}, allow=waiting.append)
+        for i in range(256):
+            peer = self.peer(relay).greet().connect()
+            peer.send(peer.command('play', 3, None, f'other{i}', stream=1))
+        wait_until(lambda: len(waiting) == 256)
+        bad = self.peer(relay).greet().connect()
+        bad.send(bad.message(COMMAND, amf('play') + amf(3) + amf(None) + b'\2\0\1\xff', stream=1))
+        # It is read by the time that the answer to a later one comes.
+        self.peer(relay).greet().connect()
+        relay.say(op='answer', id=waiting[0]['id'], allow=True, reason='')
+        self.assertEqual(bad.status(), 'NetStream.Play.Failed')
+        self.assertEqual(relay.sessions(), [waiting[0]['id']])
+        bad.close()
+        wait_until(lambda: relay.ping()['connections'] == 257)
+        self.assertEqual(relay.all_told('done'), [])
 
     def test_idle_crowd(self):
         """Thousands that say nothing, of many addresses."""
