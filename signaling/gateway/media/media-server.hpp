@@ -44,7 +44,7 @@ class MediaServer {
   virtual ~MediaServer() = default;
 
   virtual MediaAddress address () const = 0;
-  // Where the embedded one speaks RTMPS; 0: nowhere.
+  // Where agora-relay speaks RTMPS; 0: nowhere.
   virtual std::uint16_t rtmps_port () const { return 0; }
   // Another certificate for it, and its key (PEM); sessions go on with the one they have.
   virtual void set_certificate (const std::string &, const std::string &) {}
@@ -59,7 +59,7 @@ class MediaServer {
   virtual unsigned restarts () const = 0;
   // While it is down: the pause before it is started again. Else 0.
   virtual unsigned pause_ms () const { return 0; }
-  // Of the embedded one.
+  // Of agora-relay; nothing: the servers are someone else's.
   virtual std::optional<relay_line::Counters> counters () const { return {}; }
 };
 

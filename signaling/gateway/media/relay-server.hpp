@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The embedded media server: agora-relay in a child process. It is started again when it dies or no
+// agora-relay as the media server, in a child process. It is started again when it dies or no
 // longer answers; the listening socket is ours, so that the port stays the same. Main loop only.
 // Made on the main thread (relay-process.hpp).
 #pragma once

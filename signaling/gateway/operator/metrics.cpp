@@ -108,8 +108,7 @@ std::string Metrics::text(const Snapshot &now) const {
   text.one("agora_loop_lag_seconds", "gauge", "How late the main loop was, at worst in 15 s.",
            *std::max_element(lags_.begin(), lags_.end()));
   text.one("agora_media_up", "gauge", "Whether the media server serves.", now.media_up ? 1 : 0);
-  text.one("agora_media_restarts_total", "counter", "Restarts of the embedded media server.",
-           now.media_restarts);
+  text.one("agora_media_restarts_total", "counter", "Restarts of agora-relay.", now.media_restarts);
   if (now.relay)
     relay_counts(text, *now.relay);
   if (now.webhooks) {

@@ -55,14 +55,14 @@ Problem check (const Options &options) {
   if (options.public_rtmp == "rtmps" && !options.rtmps_listen)
     return "--public-rtmp=rtmps needs --rtmps-listen=ADDR:PORT";
   if (options.rtmps_listen && !options.rtmp.empty())
-    return "--rtmps-listen is of the embedded server: it doesn't go with --rtmp";
+    return "--rtmps-listen is agora-relay's: it doesn't go with --rtmp";
   if (options.rtmp.empty()) {
     const std::pair<const char *, bool> needing[] = {
         {"--rtmp-control", !options.rtmp_control.empty()},
         {"--hook-secret-file", !options.hook_secret_file.empty()}};
     for (auto [name, given] : needing)
       if (given)
-        return std::string(name) + " needs --rtmp=URL: the embedded relay has its own";
+        return std::string(name) + " needs --rtmp=URL: agora-relay needs none";
   } else if (options.hook_secret_file.empty()) {
     return "--rtmp needs --hook-secret-file=FILE: without it, anyone could answer for it";
   }

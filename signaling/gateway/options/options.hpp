@@ -35,7 +35,7 @@ struct Options {
   std::vector<std::string> allow_origins{"https://servicewechat.com"};
   std::string public_host;  // "": the name that the client used
   std::string relay;        // "": look in the usual places
-  // A media server that runs elsewhere; "": the embedded one.
+  // A media server that runs elsewhere; "": agora-relay.
   std::string rtmp;
   // How clients reach the media server: a URL, or "rtmps": by --rtmps-listen; "": by --rtmp, or
   // else by --rtmp-listen.
@@ -54,7 +54,7 @@ struct Options {
                                                protocol::token_kinds.end()};
   FrameLimits frames;
   Limits limits;
-  relay_line::Limits media;  // what the embedded relay holds sessions to
+  relay_line::Limits media;  // what agora-relay holds sessions to
   // Connections, of all addresses together, that have not joined.
   unsigned waiting_sockets = 32'768;
   unsigned join_seconds = 10;    // from connecting to a successful join

@@ -41,7 +41,7 @@ Setting url (const char *name, std::string Options::*member,
           }};
 }
 
-// Of the gateways that ran an nginx.
+// An option of earlier gateways, which ran an nginx.
 Setting gone (const char *name) {
   Setting setting{name, "FILE", "", [] (Options &, std::string_view) -> Problem {
                     return "no such option: the gateway brings agora-relay and runs no nginx any "
@@ -65,9 +65,9 @@ const std::vector<Setting> &settings () {
       endpoint("listen", &Options::listen,
                "Where HTTP and WebSocket are served (127.0.0.1:8080; port 0: a free one)"),
       endpoint("rtmp-listen", &Options::rtmp_listen,
-               "Where the embedded relay listens (127.0.0.1:1935; port 0: a free one)"),
+               "Where agora-relay listens for RTMP (127.0.0.1:1935; port 0: a free one)"),
       {"rtmps-listen", "ADDR:PORT",
-       "Where the relay takes RTMPS, with --tls-certificate (nowhere; port 0: a free one)",
+       "Where agora-relay listens for RTMPS, with --tls-certificate (nowhere; port 0: a free one)",
        [] (Options &o, std::string_view text) {
          return set_endpoint(o.rtmps_listen.emplace(), text);
        }},
@@ -88,7 +88,7 @@ const std::vector<Setting> &settings () {
             &relay_line::Limits::strangers_per_address, 1, 1'000'000,
             "RTMP connections of one address that neither push nor play yet (256)"),
       url("rtmp", &Options::rtmp, {"rtmp", "rtmps"}, true,
-          "Use RTMP servers that run elsewhere, at this URL, instead of the embedded relay"),
+          "Use RTMP servers that run elsewhere, at this URL, instead of agora-relay"),
       {"public-rtmp", "URL",
        "How clients reach the RTMP server: a URL, rtmp or rtmps, or the word rtmps for "
        "--rtmps-listen (default: --rtmp, or else --rtmp-listen)",
