@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A channel that grows: until one listener hears all of 1 to 16 speakers, and what nginx works for
-1 to 2000 listeners of one speaker."""
+"""A channel that grows: until one listener hears all of 1 to 16 speakers, and what the media server
+works for 1 to 2000 listeners of one speaker."""
 
 import json
 import subprocess
@@ -135,7 +135,7 @@ def listeners(report, rig, quick):
                     used[name] += found[name]
         finally:
             audience.close()
-        report.row('growth', f'CPU of nginx, {count} listeners of one speaker', 's/min',
+        report.row('growth', f'CPU of the media server, {count} listeners of one speaker', 's/min',
                    used[ours], {plain: used[plain]}, compared=count > 1)
 
 

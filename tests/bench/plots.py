@@ -85,7 +85,7 @@ def plot(last, path):
           'Gateway: fan-out to the last', 'ms', 'members')
     lines(next(places), series(rows, r'memory of an idle member, at (\d+)k members'),
           'Gateway: memory of an idle member', 'KiB', 'members')
-    lines(next(places), series(rows, r'CPU of nginx, (\d+) listeners of one speaker'),
-          'CPU of nginx for a listener', 's/min each', 'listeners', each=True)
+    lines(next(places), series(rows, r'CPU of the media server, (\d+) listeners of one speaker'),
+          'Media server: CPU for a listener', 's/min each', 'listeners', each=True)
     figure.tight_layout()
     figure.savefig(path, dpi=80, metadata={'Software': None})
