@@ -85,7 +85,7 @@ def main():
     if not display or not obs.obs_startup(b'en-US', None, None):
         raise SystemExit('no display')
     obs.obs_set_nix_platform_display(display)
-    settings = VideoSettings(b'libobs-opengl', 10, 1, (160, 120), (160, 120), I420, 0, False, 0, 0, 0)
+    settings = VideoSettings(b'libobs-opengl.so.1', 10, 1, (160, 120), (160, 120), I420, 0, False, 0, 0, 0)
     if obs.obs_reset_video(byref(settings)):
         raise SystemExit('no picture')
     for name in ('obs-outputs', 'obs-ffmpeg', 'obs-x264', 'rtmp-services'):
