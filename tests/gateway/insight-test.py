@@ -163,6 +163,7 @@ class Tls(Case):
     def test_bad_files(self):
         bad = self.tmp / 'bad.pem'
         bad.write_text('no certificate')
+        bad.chmod(0o600)  # else that is said as well
         for certificate, key in ((bad, self.key), (self.certificate, bad), ('/nowhere', self.key)):
             process = self.start(os.environ['AGORA_GATEWAY_BIN'], '--app=demo',
                                  '--listen=127.0.0.1:0', '--rtmp-listen=127.0.0.1:0',
