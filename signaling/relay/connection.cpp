@@ -25,7 +25,7 @@ using relay_line::Refusal;
 using relay_line::Side;
 
 // Packets in one write.
-constexpr std::size_t most_at_once = 64;
+constexpr std::size_t most_at_once = 256;
 // Only what is well below a packet is held.
 constexpr std::size_t most_held = 1024;
 // How often a player is pinged, and how long one that is known to answer may take.
@@ -34,6 +34,10 @@ constexpr std::int64_t still_ms = 1500;
 constexpr std::int64_t most_still_ms = 90'000;  // then it is gone
 // Plaintext of one TLS record: what is sealed can't be left out any more. 0.7 s of a voice.
 constexpr std::size_t most_record_bytes = 4096;
+
+// A play calls its stream by a number up to this: listeners that call it the same share each
+// message. Whoever makes that many streams connects anew.
+constexpr std::uint32_t most_play_stream = 32;
 
 std::uint64_t draw_seed () {
   std::uint64_t seed = 0;
@@ -180,6 +184,10 @@ void Connection::open(std::unique_ptr<MediaSession> session, const rtmp::Opened 
   if (finishing_)
     return;
   media_.push_back(std::move(session));
+  if (media_.back()->side == Side::play && opened.stream > most_play_stream) {
+    refuse(*media_.back(), nullptr, "too many streams of one connection; connect anew");
+    return;
+  }
   server_.admission().asks(place, server_.now());
   if (!server_.ask(*media_.back(), opened))
     refuse(*media_.back(), nullptr, "not a name of this server");
@@ -284,6 +292,9 @@ void Connection::refuse(MediaSession &session, const char *code, const std::stri
     code = session.side == Side::push ? "NetStream.Publish.Denied" : "NetStream.Play.Failed";
   const std::uint32_t stream = session.stream;
   media_.erase(media_.begin() + static_cast<std::ptrdiff_t>(index_of(stream)));
+  // Nothing may come behind the end that flush() sends.
+  while (!media_.empty())
+    forget(media_.size() - 1, false);
   finishing_ = true;
   server_.admission().idle(place, server_.now());
   session_.refuse(stream, code, text);
@@ -352,7 +363,8 @@ void Connection::send(PlaySession &to, std::span<const PacketRef> packets) {
         !(to.no_video &&
           (packet->kind == MediaKind::video || packet->kind == MediaKind::video_key)))
       wanted.push_back(packet);
-  queue(wanted);
+  if (!wanted.empty())
+    queue(wanted);
 }
 
 bool Connection::unacknowledged() const {
@@ -426,7 +438,7 @@ void Connection::queue(std::span<const PacketRef> packets) {
   if (queue_.empty() || doomed)
     return;
   lost(queue_.trim(server_.send_limits()));
-  if (queue_.bytes() > server_.send_limits().most_bytes)
+  if (queue_.kept() > server_.send_limits().most_kept)
     server_.doom(*this);
   else
     watch();
@@ -502,8 +514,12 @@ void Connection::flush_tls() {
     }
     const std::size_t gathered = queue_.copy(plaintext);
     const std::size_t taken = gathered > 0 ? tls_->write({plaintext.data(), gathered}) : 0;
-    if (taken == 0)
+    if (taken == 0) {
+      // What waits never goes, and the socket would go on to say that it can be written to.
+      if (gathered > 0 && tls_->over())
+        server_.doom(*this);
       return;
+    }
     queue_.advance(taken);
   }
 }

@@ -11,7 +11,7 @@ namespace agora::relay {
 namespace {
 
 // So many messages are gathered at most.
-constexpr std::size_t most_gathered = 64;
+constexpr std::size_t most_gathered = 256;
 // Headers and metadata that are kept for late joiners: of so many tracks, so many bytes in all.
 constexpr std::size_t most_headers = 16;
 constexpr std::size_t most_header_bytes = 64 * 1024;

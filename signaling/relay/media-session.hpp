@@ -13,28 +13,35 @@ namespace agora::relay {
 
 class Connection;
 
-// How much a push may send: a rate, and what it may save up of it. Tiny messages are charged for
-// more than they are, since each costs a write to each listener.
+// How much a push may send: a rate of bytes and one of messages, and what it may save up of each.
+// Each message costs every listener: a read may hold 30,000 of one byte.
 class PushRate {
  public:
   explicit PushRate(std::int64_t now) : at_ms_(now) {}
 
-  // False: more than `kbps` over the window.
+  // False: more than `kbps`, or more messages a second, over the window.
   bool charge (std::size_t bytes, std::uint32_t kbps, std::int64_t now) {
     const std::int64_t elapsed = std::clamp<std::int64_t>(now - at_ms_, 0, window_ms);
     at_ms_ = now;
     // 1 kbit/s is 1/8 byte a millisecond; counted in eighths.
     used_ = std::max<std::int64_t>(used_ - elapsed * kbps, 0);
     used_ += 8 * static_cast<std::int64_t>(bytes + message_cost);
-    return used_ <= window_ms * kbps;
+    // In thousandths of a message.
+    messages_ = std::max<std::int64_t>(messages_ - elapsed * messages_a_second, 0) + 1000;
+    return used_ <= window_ms * kbps && messages_ <= window_ms * messages_a_second;
   }
 
   static constexpr std::int64_t window_ms = 5000;
   static constexpr std::size_t message_cost = 64;
+  // Sound in frames of 2.5 ms, and video beside it.
+  static constexpr std::int64_t messages_a_second = 500;
+  // A push that is new has saved up less, so that nobody gains by beginning anew.
+  static constexpr std::int64_t saved_at_first_ms = 2000;
 
  private:
   std::int64_t at_ms_;
   std::int64_t used_ = 0;
+  std::int64_t messages_ = (window_ms - saved_at_first_ms) * messages_a_second;
 };
 
 struct MediaSession {

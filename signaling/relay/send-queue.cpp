@@ -8,13 +8,17 @@ namespace agora::relay {
 
 namespace {
 
-// Charged for each packet, so that many tiny ones are bounded, too.
-constexpr std::size_t packet_cost = 64;
+// Charged for each packet, so that many tiny ones are bounded, too, and what they cost to look at.
+constexpr std::size_t packet_cost = 512;
 
 // From one timestamp to another, whichever comes first. Both wrap.
 std::uint32_t distance (std::uint32_t from, std::uint32_t to) {
   const std::uint32_t forward = to - from;
   return std::min(forward, 0U - forward);
+}
+
+std::size_t kept_cost (const Packet &packet) {
+  return may_be_left_out(packet.kind) ? 0 : packet.bytes.size() + packet_cost;
 }
 
 bool is_video (MediaKind kind) {
@@ -27,6 +31,7 @@ void SendQueue::push(PacketRef packet, std::size_t sent) {
   if (packets_.empty())
     sent_ = sent;
   bytes_ += packet->bytes.size();
+  kept_ += kept_cost(*packet);
   packets_.push_back(std::move(packet));
 }
 
@@ -119,6 +124,7 @@ void SendQueue::advance(std::size_t bytes) {
     const std::size_t size = packets_[first_]->bytes.size();
     sent_ -= size;
     bytes_ -= size;
+    kept_ -= kept_cost(*packets_[first_]);
     packets_[first_] = PacketRef();
     first_++;
   }
@@ -132,7 +138,7 @@ void SendQueue::advance(std::size_t bytes) {
 
 void SendQueue::release() {
   std::vector<PacketRef>().swap(packets_);
-  first_ = sent_ = bytes_ = 0;
+  first_ = sent_ = bytes_ = kept_ = 0;
 }
 
 }  // namespace agora::relay

@@ -16,14 +16,17 @@ namespace agora::relay {
 struct SendLimits {
   std::uint32_t lag_ms = 1000;        // of media time between the oldest frame and the newest
   std::size_t media_bytes = 1 << 20;  // frames beyond this are left out
-  // With this much unsent after all frames were left out, the peer is to be given up.
-  std::size_t most_bytes = 2 << 20;
+  // With this much unsent that can't be left out, the peer is to be given up: headers, metadata,
+  // answers. A stream's own are 64 KiB at most.
+  std::size_t most_kept = 256 << 10;
 };
 
 class SendQueue {
  public:
   bool empty () const { return packets_.empty(); }
   std::size_t bytes () const { return bytes_ - sent_; }
+  // What can't be left out, by what it takes of memory.
+  std::size_t kept () const { return kept_; }
 
   // `sent`: so many bytes of it have gone already; only for the first one.
   void push (PacketRef packet, std::size_t sent = 0);
@@ -55,6 +58,7 @@ class SendQueue {
   std::size_t first_ = 0;  // those before it are gone
   std::size_t sent_ = 0;   // of the first one
   std::size_t bytes_ = 0;  // of all from the first one on
+  std::size_t kept_ = 0;
 };
 
 }  // namespace agora::relay

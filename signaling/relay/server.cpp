@@ -371,7 +371,6 @@ void Server::told(const relay_line::Configure &message) {
   // What a push may send in that time, and a frame more.
   send_limits_.media_bytes =
       std::size_t{limits_.push_kbps} * limits_.listener_lag_ms / 8 + rtmp_limits_.media_bytes;
-  send_limits_.most_bytes = 2 * send_limits_.media_bytes;
   const std::size_t most = std::min<std::size_t>(limits_.sessions, descriptors_ - kept_descriptors);
   admission_.set_limits({most, std::max<std::size_t>(most / stranger_share, 1),
                          limits_.sessions_per_address, limits_.strangers_per_address,

@@ -362,12 +362,12 @@ class Tls(RelayCase):
         relay = self.relay(tls=self.files)
         push = self.push(relay)
         frozen = self.play(relay, tls=self.client, receive_buffer=4096)
-        for stamp in range(0, 60000, 20):
-            push.frame(stamp, b'\xaf\x01' + bytes(400))
-        wait_until(lambda: relay.ping()['dropped_frames'] > 1000)
-        push.frame(60000)
-        frozen.wait(lambda: frozen.media() and frozen.media()[-1][1] == 60000)
-        self.assertEqual(len(frozen.media()) + relay.ping()['dropped_frames'], 3001)
+        for stamp in range(0, 18000, 20):
+            push.frame(stamp, b'\xaf\x01' + bytes(1400))
+        wait_until(lambda: relay.ping()['dropped_frames'] > 300)
+        push.frame(18000)
+        frozen.wait(lambda: frozen.media() and frozen.media()[-1][1] == 18000)
+        self.assertEqual(len(frozen.media()) + relay.ping()['dropped_frames'], 901)
 
     def test_another_certificate(self):
         relay = self.relay(tls=self.files)

@@ -135,6 +135,21 @@ void test_bytes () {
   drain(queue);
 }
 
+void test_kept () {
+  // What can't be left out is counted by what it takes, until it has gone.
+  SendQueue queue;
+  for (int i = 0; i < 100; i++) {
+    queue.push(packet('c', 0));
+    queue.push(packet('a', 0));
+    queue.trim(limits);
+  }
+  g_assert_cmpuint(queue.kept(), >, 100 * 500);
+  queue.clear_media(1);
+  g_assert_cmpuint(queue.kept(), >, 100 * 500);
+  drain(queue);
+  g_assert_cmpuint(queue.kept(), ==, 0);
+}
+
 void test_streams () {
   // The time of one stream says nothing about another's.
   SendQueue queue;
@@ -185,6 +200,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/send-queue/table", test_table);
   g_test_add_func("/send-queue/wrap", test_wrap);
   g_test_add_func("/send-queue/bytes", test_bytes);
+  g_test_add_func("/send-queue/kept", test_kept);
   g_test_add_func("/send-queue/streams", test_streams);
   g_test_add_func("/send-queue/pieces", test_pieces);
   return g_test_run();
