@@ -69,7 +69,11 @@ std::string Gateway::open(const Options &options) {
   if (!options.webhook_url.empty())
     webhooks_ = std::make_unique<Webhooks>(options.webhook_url, std::move(read.webhook),
                                            [this] { maybe_stopped(); });
-  auto front = Front::make(options, *this);
+  auto certificate = Front::read_certificate(options);
+  if (auto *problem = std::get_if<std::string>(&certificate))
+    return *problem;
+  const auto &pem = std::get<Front::Certificate>(certificate);
+  auto front = Front::make(options, pem.identity, *this);
   if (auto *problem = std::get_if<std::string>(&front))
     return *problem;
   front_ = std::move(std::get<0>(front));
@@ -77,6 +81,7 @@ std::string Gateway::open(const Options &options) {
   if (auto *problem = std::get_if<std::string>(&media))
     return *problem;
   media_ = std::move(std::get<0>(media));
+  media_->set_certificate(pem.certificate, pem.key);
 
   Config config;
   config.apps = apps_of(options);

@@ -72,6 +72,10 @@ class Reload(AttackCase):
         joined.publish()
         self.member(uid=4, cafile=str(self.pem)).join()
 
+    def test_a_certificate_that_is_too_long_for_the_relay(self):
+        self.write(self.pem, self.pem.read_text(encoding='ascii') + 25 * 1024 * '#')
+        self.reload('Nothing was reloaded.*bytes: expected 24576 at most')
+
     def test_the_relay_takes_it_as_well(self):
         relay = Path(os.environ['AGORA_GATEWAY_BIN']).parent.parent / 'relay' / 'agora-relay'
         self.served = self.gateway(f'--config={self.config}', f'--relay={relay}',

@@ -18,6 +18,8 @@ namespace agora::gateway {
 namespace {
 
 constexpr std::size_t body_limit = 16 * 1024;
+// Of a certificate chain, and of a key: agora-relay gets both in one packet of its line.
+constexpr gsize most_pem_bytes = 24 * 1024;
 constexpr const char *socket_path = "/api";
 // Above --max-sockets-per-address: a WebSocket too many is still told why, and operators get
 // through.
@@ -57,6 +59,9 @@ std::variant<Front::Certificate, std::string> Front::read_certificate(const Opti
     g_autoptr(GError) error = nullptr;
     if (!g_file_get_contents(file->c_str(), &text, &size, &error))
       return where + error->message;
+    if (size > most_pem_bytes)
+      return where + *file + " has " + std::to_string(size) + " bytes: expected " +
+             std::to_string(most_pem_bytes) + " at most";
     pem->assign(text, size);
   }
   auto made = TlsIdentity::make(read.certificate, read.key);
@@ -67,20 +72,18 @@ std::variant<Front::Certificate, std::string> Front::read_certificate(const Opti
 }
 
 std::variant<std::unique_ptr<Front>, std::string> Front::make(const Options &options,
+                                                              TlsIdentity::Ptr identity,
                                                               FrontHandler &handler) {
   auto front = std::unique_ptr<Front>(new Front(options, handler));
   front->server_.reset(
       soup_server_new("server-header", "agora-gateway ", "raw-paths", TRUE, nullptr));
   g_autoptr(GError) error = nullptr;
-  auto read = read_certificate(options);
-  if (auto *problem = std::get_if<std::string>(&read))
-    return *problem;
   auto socket = listen_tcp(options.listen, &error);
   if (!socket)
     return "--listen=" + to_string(options.listen) + ": " + error->message;
   front->endpoint_ = {options.listen.address, port_of(socket.get())};
   front->acceptor_ = std::make_unique<Acceptor>(
-      front->server_.get(), socket.get(), std::get<Certificate>(read).identity,
+      front->server_.get(), socket.get(), std::move(identity),
       Acceptor::Bounds{options.limits.sockets_per_address + spare_connections,
                        options.waiting_sockets},
       [self = front.get()] (GSocket *client, std::string_view begin) {

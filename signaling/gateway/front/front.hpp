@@ -45,8 +45,10 @@ class FrontHandler {
 
 class Front {
  public:
-  // Listens, but serves only after start(); an error is a sentence for the operator.
+  // Listens, but serves only after start(); an error is a sentence for the operator. `identity`:
+  // that of read_certificate().
   static std::variant<std::unique_ptr<Front>, std::string> make (const Options &options,
+                                                                 TlsIdentity::Ptr identity,
                                                                  FrontHandler &handler);
   // The certificate in use and its key, in PEM; all empty without TLS.
   struct Certificate {

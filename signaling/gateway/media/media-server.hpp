@@ -46,7 +46,8 @@ class MediaServer {
   virtual MediaAddress address () const = 0;
   // Where agora-relay speaks RTMPS; 0: nowhere.
   virtual std::uint16_t rtmps_port () const { return 0; }
-  // Another certificate for it, and its key (PEM); sessions go on with the one they have.
+  // The certificate for it, and its key (PEM, 24 KiB at most each): before start(), and another
+  // one at any time. Sessions go on with the one they have.
   virtual void set_certificate (const std::string &, const std::string &) {}
   // Another secret of its hooks.
   virtual void set_secret (const std::string &) {}

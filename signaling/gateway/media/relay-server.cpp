@@ -30,8 +30,6 @@ constexpr std::int64_t settled_us = 3 * G_USEC_PER_SEC;
 // relay that stands still.
 constexpr int receive_buffer = 16 * 1024;
 constexpr std::int64_t port_wait_us = G_USEC_PER_SEC / 2;
-// Of a certificate chain, and of a key: both fit one packet of the line.
-constexpr gsize most_pem_bytes = 24 * 1024;
 
 // Until whoever listens there has ended, for a moment at most: a connection to it ends with it.
 void await_end_at (const Endpoint &endpoint) {
@@ -64,19 +62,6 @@ std::string listen_by (const char *name, const Endpoint &endpoint, ObjectPtr<GSo
   return std::string("--") + name + "=" + to_string(endpoint) + ": " + error->message;
 }
 
-std::string read_pem (const char *name, const std::string &file, std::string &pem) {
-  g_autoptr(GError) error = nullptr;
-  g_autofree char *text = nullptr;
-  gsize size = 0;
-  if (!g_file_get_contents(file.c_str(), &text, &size, &error))
-    return std::string("--") + name + "=" + file + ": " + error->message;
-  if (size > most_pem_bytes)
-    return std::string("--") + name + "=" + file + ": expected " + std::to_string(most_pem_bytes) +
-           " bytes at most";
-  pem.assign(text, size);
-  return {};
-}
-
 std::uint64_t relay_line::Counters::*const growing[] = {&relay_line::Counters::bytes_in,
                                                         &relay_line::Counters::bytes_out,
                                                         &relay_line::Counters::dropped_frames};
@@ -102,17 +87,10 @@ std::variant<std::unique_ptr<MediaServer>, std::string> RelayServer::make(const 
       !problem.empty())
     return problem;
   auto &configuration = server->configuration_;
-  if (options.rtmps_listen) {
+  if (options.rtmps_listen)
     if (auto problem = listen_by("rtmps-listen", *options.rtmps_listen, server->tls_socket_);
         !problem.empty())
       return problem;
-    if (auto problem =
-            read_pem("tls-certificate", options.tls_certificate, configuration.certificate);
-        !problem.empty())
-      return problem;
-    if (auto problem = read_pem("tls-key", options.tls_key, configuration.key); !problem.empty())
-      return problem;
-  }
   server->longest_outage_us_ = std::int64_t{options.outage_seconds} * G_USEC_PER_SEC;
   if (options.public_rtmp.empty())
     server->address_ = {options.public_host, port_of(server->socket_.get())};
@@ -144,7 +122,7 @@ std::uint16_t RelayServer::rtmps_port() const {
 }
 
 void RelayServer::set_certificate(const std::string &certificate, const std::string &key) {
-  if (!tls_socket_ || certificate.size() > most_pem_bytes || key.size() > most_pem_bytes)
+  if (!tls_socket_)
     return;
   configuration_.certificate = certificate;
   configuration_.key = key;
