@@ -42,9 +42,7 @@ ARROWS = (
     ('signaling/client/', ('signaling/agora-', *PURE)),
     ('signaling/gateway/channel/', PURE),
     ('signaling/gateway/options/', RULES_OF_A_CHANNEL),
-    # TLS is one for both: relay/tls knows no socket.
-    ('signaling/gateway/http/', ('signaling/relay/tls.hpp', 'signaling/gateway/options/',
-                                 *RULES_OF_A_CHANNEL)),
+    ('signaling/gateway/http/', ('signaling/gateway/options/', *RULES_OF_A_CHANNEL)),
     ('signaling/gateway/media/', AROUND_THEM),
     ('signaling/gateway/operator/', AROUND_THEM),
     ('signaling/gateway/front/', ('signaling/gateway/operator/', *AROUND_THEM)),

@@ -15,7 +15,7 @@
 #include "signaling/relay/poller.hpp"
 #include "signaling/relay/rtmp/session.hpp"
 #include "signaling/relay/send-queue.hpp"
-#include "signaling/relay/tls.hpp"
+#include "signaling/support/tls.hpp"
 
 namespace agora::relay {
 

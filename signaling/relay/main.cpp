@@ -17,7 +17,7 @@
 #include "agora-config.h"
 #include "signaling/relay/sandbox.hpp"
 #include "signaling/relay/server.hpp"
-#include "signaling/relay/tls.hpp"
+#include "signaling/support/tls.hpp"
 
 using namespace agora::relay;
 
@@ -93,7 +93,7 @@ int main (int count, char **words) {
   }
   raise_descriptor_limit();
   if (!sockets->rtmps.empty())
-    init_tls();
+    agora::init_tls();
   try {
     Server server(*sockets);
     Signals signals(server);

@@ -18,7 +18,7 @@
 #include "signaling/relay/hub.hpp"
 #include "signaling/relay/line.hpp"
 #include "signaling/relay/poller.hpp"
-#include "signaling/relay/tls.hpp"
+#include "signaling/support/tls.hpp"
 
 namespace agora::relay {
 

@@ -12,8 +12,7 @@
 
 using agora::ObjectPtr;
 using agora::SourcePtr;
-using agora::gateway::TlsIdentity;
-using agora::relay::Tls;
+using agora::TlsIdentity;
 
 namespace {
 

@@ -9,12 +9,10 @@
 
 #include <string>
 
-#include "signaling/relay/tls.hpp"
 #include "signaling/support/glib-ptr.hpp"
+#include "signaling/support/tls.hpp"
 
 namespace agora::gateway {
-
-using relay::TlsIdentity;
 
 // Main thread only; reads and writes never block.
 ObjectPtr<GIOStream> tls_stream_new (GSocket *socket, TlsIdentity::Ptr identity);

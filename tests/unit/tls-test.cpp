@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The relay's TLS against OpenSSL's own client, both in memory: in pieces of every size, by every
 // version, with tickets, over a change of the certificate, and with peers that misbehave.
-#include "signaling/relay/tls.hpp"
+#include "signaling/support/tls.hpp"
 
 #include <glib.h>
 #include <malloc.h>
@@ -17,8 +17,8 @@
 
 namespace {
 
-using agora::relay::Tls;
-using agora::relay::TlsIdentity;
+using agora::Tls;
+using agora::TlsIdentity;
 
 std::string text_of (BIO *bio) {
   char *data = nullptr;
@@ -385,7 +385,7 @@ void test_memory () {
 }  // namespace
 
 int main (int argc, char **argv) {
-  agora::relay::init_tls();
+  agora::init_tls();
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/tls/both-ways", test_both_ways);
   g_test_add_func("/tls/old-versions", test_old_versions);

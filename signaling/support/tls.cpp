@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "signaling/relay/tls.hpp"
+#include "signaling/support/tls.hpp"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -11,7 +11,7 @@
 #include <cstring>
 #include <utility>
 
-namespace agora::relay {
+namespace agora {
 
 namespace {
 
@@ -231,4 +231,4 @@ void Tls::sent(std::size_t bytes) {
   output_.clear();
 }
 
-}  // namespace agora::relay
+}  // namespace agora

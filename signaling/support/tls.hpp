@@ -15,7 +15,7 @@
 struct ssl_ctx_st;
 struct ssl_st;
 
-namespace agora::relay {
+namespace agora {
 
 // OpenSSL's tables, and its configuration file: for a process that can open no files later.
 void init_tls ();
@@ -87,4 +87,4 @@ class Tls {
   std::string reason_;
 };
 
-}  // namespace agora::relay
+}  // namespace agora
