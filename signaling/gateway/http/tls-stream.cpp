@@ -12,6 +12,7 @@
 
 using agora::ObjectPtr;
 using agora::SourcePtr;
+using agora::Tls;
 using agora::TlsIdentity;
 
 namespace {
