@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/gateway/http/tls-stream.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -82,18 +81,18 @@ class Link {
   bool flush () {
     while (!tls_.output().empty() && !ended_) {
       const auto output = tls_.output();
-      const auto sent = send(g_socket_get_fd(socket_.get()), output.data(), output.size(),
-                             MSG_DONTWAIT | MSG_NOSIGNAL);
-      if (sent < 0 && errno == EINTR)
-        continue;
-      if (sent < 0 && errno == EAGAIN) {
+      g_autoptr(GError) error = nullptr;
+      // By GSocket, which knows whether the socket's timeout is over.
+      const auto sent = g_socket_send_with_blocking(socket_.get(), output.data(), output.size(),
+                                                    FALSE, nullptr, &error);
+      if (sent >= 0) {
+        tls_.sent(static_cast<std::size_t>(sent));
+      } else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)) {
         wait_writable();
         return false;
-      }
-      if (sent < 0)
+      } else {
         ended_ = true;
-      else
-        tls_.sent(static_cast<std::size_t>(sent));
+      }
     }
     writable_.reset();
     return !ended_;
@@ -130,11 +129,12 @@ class Link {
 
   void receive () {
     std::array<char, Tls::record_bytes> buffer;
-    const auto size =
-        recv(g_socket_get_fd(socket_.get()), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    g_autoptr(GError) error = nullptr;
+    const auto size = g_socket_receive_with_blocking(socket_.get(), buffer.data(), buffer.size(),
+                                                     FALSE, nullptr, &error);
     if (size > 0)
       cipher_.assign(buffer.data(), static_cast<std::size_t>(size));
-    else if (size == 0 || (errno != EAGAIN && errno != EINTR))
+    else if (size == 0 || !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
       ended_ = true;
     // It isn't copied: `cipher_` stays until all of it was read.
     tls_.feed({reinterpret_cast<const std::uint8_t *>(cipher_.data()), cipher_.size()});
@@ -164,9 +164,12 @@ class Link {
 
 }  // namespace
 
+// The stream and both of its halves have the connection: whoever holds one of them may use it.
+using LinkPtr = std::shared_ptr<Link>;
+
 struct AgoraTlsInput {
   GInputStream parent;
-  Link *link;  // the stream's
+  LinkPtr link;
 };
 struct AgoraTlsInputClass {
   GInputStreamClass parent_class;
@@ -189,13 +192,13 @@ static gssize agora_tls_input_read_nonblocking (GPollableInputStream *self, void
 }
 
 static gboolean agora_tls_input_is_readable (GPollableInputStream *self) {
-  auto *link = reinterpret_cast<AgoraTlsInput *>(self)->link;
+  const auto &link = reinterpret_cast<AgoraTlsInput *>(self)->link;
   return link->has_more() || g_socket_condition_check(link->socket(), G_IO_IN) != 0;
 }
 
 static GSource *agora_tls_input_create_source (GPollableInputStream *self,
                                                GCancellable *cancellable) {
-  auto *link = reinterpret_cast<AgoraTlsInput *>(self)->link;
+  const auto &link = reinterpret_cast<AgoraTlsInput *>(self)->link;
   GSource *base = link->has_more() ? g_timeout_source_new(0)
                                    : g_socket_create_source(link->socket(), G_IO_IN, nullptr);
   auto *source = g_pollable_source_new_full(self, base, cancellable);
@@ -209,16 +212,23 @@ static void agora_tls_input_pollable_init (GPollableInputStreamInterface *interf
   interface->read_nonblocking = agora_tls_input_read_nonblocking;
 }
 
+static void agora_tls_input_finalize (GObject *object) {
+  reinterpret_cast<AgoraTlsInput *>(object)->link.~LinkPtr();
+  G_OBJECT_CLASS(agora_tls_input_parent_class)->finalize(object);
+}
+
 static void agora_tls_input_class_init (AgoraTlsInputClass *klass) {
+  G_OBJECT_CLASS(klass)->finalize = agora_tls_input_finalize;
   G_INPUT_STREAM_CLASS(klass)->read_fn = agora_tls_input_read;
 }
 
-static void agora_tls_input_init (AgoraTlsInput *) {
+static void agora_tls_input_init (AgoraTlsInput *self) {
+  new (&self->link) LinkPtr();
 }
 
 struct AgoraTlsOutput {
   GOutputStream parent;
-  Link *link;  // the stream's
+  LinkPtr link;
 };
 struct AgoraTlsOutputClass {
   GOutputStreamClass parent_class;
@@ -241,7 +251,7 @@ static gssize agora_tls_output_write_nonblocking (GPollableOutputStream *self, c
 }
 
 static gboolean agora_tls_output_is_writable (GPollableOutputStream *self) {
-  auto *link = reinterpret_cast<AgoraTlsOutput *>(self)->link;
+  const auto &link = reinterpret_cast<AgoraTlsOutput *>(self)->link;
   return link->over() || (link->flush() && g_socket_condition_check(link->socket(), G_IO_OUT) != 0);
 }
 
@@ -260,16 +270,23 @@ static void agora_tls_output_pollable_init (GPollableOutputStreamInterface *inte
   interface->write_nonblocking = agora_tls_output_write_nonblocking;
 }
 
+static void agora_tls_output_finalize (GObject *object) {
+  reinterpret_cast<AgoraTlsOutput *>(object)->link.~LinkPtr();
+  G_OBJECT_CLASS(agora_tls_output_parent_class)->finalize(object);
+}
+
 static void agora_tls_output_class_init (AgoraTlsOutputClass *klass) {
+  G_OBJECT_CLASS(klass)->finalize = agora_tls_output_finalize;
   G_OUTPUT_STREAM_CLASS(klass)->write_fn = agora_tls_output_write;
 }
 
-static void agora_tls_output_init (AgoraTlsOutput *) {
+static void agora_tls_output_init (AgoraTlsOutput *self) {
+  new (&self->link) LinkPtr();
 }
 
 struct AgoraTlsStream {
   GIOStream parent;
-  Link *link;
+  LinkPtr link;
   GInputStream *input;
   GOutputStream *output;
 };
@@ -280,7 +297,7 @@ struct AgoraTlsStreamClass {
 G_DEFINE_TYPE(AgoraTlsStream, agora_tls_stream, G_TYPE_IO_STREAM)
 
 static Link *link_of (GIOStream *self) {
-  return reinterpret_cast<AgoraTlsStream *>(self)->link;
+  return reinterpret_cast<AgoraTlsStream *>(self)->link.get();
 }
 
 static GInputStream *agora_tls_stream_get_input (GIOStream *self) {
@@ -312,7 +329,7 @@ static void agora_tls_stream_finalize (GObject *object) {
   auto *self = reinterpret_cast<AgoraTlsStream *>(object);
   g_object_unref(self->input);
   g_object_unref(self->output);
-  delete self->link;
+  self->link.~LinkPtr();
   G_OBJECT_CLASS(agora_tls_stream_parent_class)->finalize(object);
 }
 
@@ -326,14 +343,15 @@ static void agora_tls_stream_class_init (AgoraTlsStreamClass *klass) {
   stream->close_finish = agora_tls_stream_close_finish;
 }
 
-static void agora_tls_stream_init (AgoraTlsStream *) {
+static void agora_tls_stream_init (AgoraTlsStream *self) {
+  new (&self->link) LinkPtr();
 }
 
 namespace agora::gateway {
 
 ObjectPtr<GIOStream> tls_stream_new (GSocket *socket, TlsIdentity::Ptr identity) {
   auto *stream = static_cast<AgoraTlsStream *>(g_object_new(agora_tls_stream_get_type(), nullptr));
-  stream->link = new Link(socket, std::move(identity));
+  stream->link = std::make_shared<Link>(socket, std::move(identity));
   stream->input = static_cast<GInputStream *>(g_object_new(agora_tls_input_get_type(), nullptr));
   reinterpret_cast<AgoraTlsInput *>(stream->input)->link = stream->link;
   stream->output = static_cast<GOutputStream *>(g_object_new(agora_tls_output_get_type(), nullptr));
