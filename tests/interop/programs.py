@@ -19,7 +19,7 @@ SDL_FILE = {'SDL_AUDIODRIVER': 'disk', 'SDL_VIDEODRIVER': 'dummy', 'SDL_DISKAUDI
 AAC = ['-c:a', 'aac', '-b:a', '64k']
 SPOKEN = 'filesrc location={wav} ! wavparse ! audioconvert ! audioresample ! identity sync=true'
 FLV = f'{SPOKEN} ! avenc_aac bitrate=64000 ! aacparse ! flvmux streamable=true'
-RECORDED = 'flvdemux ! decodebin ! audioconvert ! wavenc ! filesink location={out}'
+RECORDED = 'flvdemux name=flv flv.audio ! queue ! decodebin ! audioconvert ! wavenc ! filesink location={out}'
 VIDEO = ['-re', '-f', 'lavfi', '-i', 'testsrc=size=160x120:rate=10', '-shortest', '-c:v', 'libx264', '-preset', 'ultrafast', '-tune',
          'zerolatency', '-g', '10']
 

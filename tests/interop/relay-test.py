@@ -8,6 +8,7 @@ import os
 import re
 import select
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -88,9 +89,14 @@ class RelayCase(Case):
         return process
 
     def recorded(self, name, process):
+        """What was heard; of ffplay's raw file at each rate that it may have, which only the right one survives."""
         if not name.startswith('ffplay'):
-            return heard.read(process.path)
-        return numpy.frombuffer(process.path.read_bytes(), '<i2') / 32768
+            return [heard.read(process.path)]
+        rates = (heard.RATE, 44100)
+        raw = [*programs.FFMPEG, '-f', 's16le', '-ac', '1']
+        for rate in rates:
+            subprocess.run([*raw, '-ar', str(rate), '-i', process.path, f'{process.path}-{rate}.wav'], check=True, timeout=60)
+        return [heard.read(f'{process.path}-{rate}.wav') for rate in rates]
 
     def rooms(self, pairs):
         """{room: (pusher, [players])}: pushes all of them at once, and returns {(pusher, player): Match}."""
@@ -114,7 +120,7 @@ class RelayCase(Case):
             pair = (pairs[room][0], player)
             with self.subTest(f'{pair[0]} heard by {player}'):
                 play.wait(15)
-                match = heard.match(voice, self.recorded(player, play))
+                match = max((heard.match(voice, sound) for sound in self.recorded(player, play)), key=lambda each: each.correlation)
                 results[pair] = match
                 print(f'# {pair[0]} -> {player}: {match}', file=sys.__stdout__, flush=True)
                 self.assertTrue(match.good(), f'{pair}: {match}\n{play.tail()}')
@@ -135,7 +141,9 @@ class Voices(RelayCase):
             self.skipTest('with --long')
         players = list(self.have(programs.PLAYERS))
         for pusher in self.have(programs.PUSHERS):
-            self.rooms({f'room-{self.count}': (pusher, players)})
+            # flvdemux fails where a picture comes first that isn't linked: playbin3 is there for it.
+            able = [each for each in players if pusher != 'OBS' or not each.startswith('rtmp')]
+            self.rooms({f'room-{self.count}': (pusher, able)})
 
 
 class Ear:
@@ -346,7 +354,7 @@ class Bounds(RelayCase):
         self.assertEqual(good.wait(30), 0, good.tail())
         guest.must('leave', uid=9)
         play.wait(10)
-        match = heard.match(voice, self.recorded('ffmpeg', play))
+        match = heard.match(voice, *self.recorded('ffmpeg', play))
         self.assertTrue(match.good(), match)
 
 
