@@ -118,7 +118,15 @@ class Log {
   }
 
   void put (const Line &line) {
-    put_text(format_ == LogFormat::json ? json_of(line) : text_of(line));
+    if (format_ == LogFormat::text)
+      return put_text(text_of(line));
+    std::string json = json_of(line);
+    // The message is cut, since an object that is cut is none.
+    for (Line shorter = line; json.size() > longest_line && !shorter.text.empty();) {
+      shorter.text.resize(shorter.text.size() / 2);
+      json = json_of(shorter);
+    }
+    put_text(std::move(json));
   }
 
   std::string text_of (const Line &line) const {

@@ -41,6 +41,14 @@ class Flood(AttackCase):
         self.assertEqual((joined['app'], joined['channel'], joined['uid'], joined['level']),
                          ('demo', 'a "room"', '7', 'info'))
 
+    def test_json_of_a_long_path(self):
+        served = self.gateway('--log-format=json')
+        path = b'/dev/v1/' + b'"' * 6000
+        read_all(self.connect(b'GET ' + path + b' HTTP/1.1\r\nHost: x\r\n\r\n', served=served))
+        served.wait_line('Administration', which='err')
+        said = [json.loads(line)['message'] for line in served.output('err').splitlines()]
+        self.assertTrue(any(each.startswith('Administration, GET /dev/v1/"') for each in said), said)
+
 
 class Stalled(AttackCase):
     """Standard error is a pipe that is full, and that nobody reads for the time being."""
