@@ -39,6 +39,11 @@ constexpr std::size_t most_record_bytes = 4096;
 // message. Whoever makes that many streams connects anew.
 constexpr std::uint32_t most_play_stream = 32;
 
+// Each publish or play is work for the gateway, and each push that begins or ends a word to all
+// of its listeners.
+constexpr unsigned asks_a_second = 2;
+constexpr unsigned most_asks_at_once = 20;
+
 std::uint64_t draw_seed () {
   std::uint64_t seed = 0;
   // Nothing depends on it: it only fills the handshake.
@@ -63,7 +68,8 @@ Connection::Connection(Server &server, int fd, const TlsIdentity::Ptr &identity)
     : server_(server),
       fd_(fd),
       tls_(identity ? std::make_unique<Tls>(identity) : nullptr),
-      session_(server.rtmp_limits(), draw_seed(), static_cast<std::uint32_t>(server.now())) {
+      session_(server.rtmp_limits(), draw_seed(), static_cast<std::uint32_t>(server.now())),
+      asks_(asks_a_second, most_asks_at_once) {
   place.owner = this;
 }
 
@@ -186,6 +192,10 @@ void Connection::open(std::unique_ptr<MediaSession> session, const rtmp::Opened 
   media_.push_back(std::move(session));
   if (media_.back()->side == Side::play && opened.stream > most_play_stream) {
     refuse(*media_.back(), nullptr, "too many streams of one connection; connect anew");
+    return;
+  }
+  if (!asks_.take(server_.now())) {
+    refuse(*media_.back(), nullptr, "too many publishes and plays of one connection; connect anew");
     return;
   }
   server_.admission().asks(place, server_.now());

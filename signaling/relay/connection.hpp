@@ -16,6 +16,7 @@
 #include "signaling/relay/rtmp/session.hpp"
 #include "signaling/relay/send-queue.hpp"
 #include "signaling/support/tls.hpp"
+#include "signaling/support/token-bucket.hpp"
 
 namespace agora::relay {
 
@@ -96,6 +97,7 @@ class Connection final : public Ready, private rtmp::Session::Events {
   rtmp::Session session_;
   SendQueue queue_;
   std::vector<std::unique_ptr<MediaSession>> media_;
+  TokenBucket asks_;
 };
 
 }  // namespace agora::relay

@@ -28,6 +28,8 @@ using relay_line::Side;
 constexpr std::size_t read_buffer_bytes = 64 * 1024;
 constexpr int tick_ms = 100;
 constexpr int idle_tick_ms = 1000;  // without connections
+// If a tick comes so late, this process stood still, or its machine.
+constexpr std::int64_t stall_ms = 1500;
 // Longer than the frames of voice that are usual, 20 and 21.3 ms.
 constexpr int hold_ms = 25;
 // Connections that one door lets in during one turn.
@@ -181,6 +183,8 @@ void Server::run() {
     if (!held_.empty() && now() >= held_until_)
       release_held();
     if (now() >= next_tick_) {
+      if (next_tick_ != 0 && now() - next_tick_ > stall_ms)
+        stood_still();
       next_tick_ = now() + tick_ms;
       tick();
     }
@@ -215,6 +219,12 @@ void Server::end_turn() {
   buried_.clear();
   open_doors();
   counters.lag_ms = std::max(counters.lag_ms, static_cast<std::uint64_t>(monotonic_ms() - now()));
+}
+
+// What the pushes sent meanwhile is still to be read.
+void Server::stood_still() {
+  for (PushSession *push : pushes_)
+    push->heard_ms = now();
 }
 
 void Server::tick() {

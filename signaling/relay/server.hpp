@@ -80,6 +80,7 @@ class Server {
   void set_identity (const relay_line::Configure &message);
   void welcome (int fd, const Network &network, bool tls);
   void tick ();
+  void stood_still ();
   void release_held ();
   void end_turn ();
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What those try at agora-relay who may push and play: it costs themselves, and no one else."""
 
+import os
+import signal
 import socket
 import ssl
 import struct
@@ -98,6 +100,32 @@ class Members(RelayCase):
         listener.send(*(listener.command('pause', 0, None, paused, 0, stream=1)
                         for _ in range(20) for paused in (True, False)))
         wait_until(lambda: relay.ping()['listeners'] == 0, 5)
+
+    def test_asks_without_end(self):
+        """A connection that publishes and ends again and again is the gateway's and the listeners' work."""
+        relay = self.relay()
+        listener = self.play(relay)
+        push = self.peer(relay).greet().connect()
+        push.send(*(push.command(*words, stream=1) for _ in range(100)
+                    for words in (('publish', 0, None, 'voice', 'live'), ('closeStream', 0, None))))
+        self.assertTrue(push.closed())
+        self.assertLess(len(relay.all_told('ask', side='push')), 25)
+        self.assertEqual(relay.ping()['listeners'], 1)
+        listener.read(0.1)
+
+    def test_stood_still(self):
+        """After a pause of the whole machine no push ends that has sent all along."""
+        relay = self.relay(limits={'idle_push_ms': 1000})
+        pushes = [self.push(relay, f'voice{i}') for i in range(300)]
+        for stamp in range(0, 2400, 400):
+            for push in pushes:
+                push.frame(stamp)
+            if stamp == 400:
+                os.kill(relay.pid, signal.SIGSTOP)
+            pause(0.4)
+        os.kill(relay.pid, signal.SIGCONT)
+        pause(0.3)
+        self.assertEqual(relay.ping()['pushes'], 300)
 
 
 if __name__ == '__main__':
