@@ -38,11 +38,11 @@ class Link {
   const Tls &tls () const { return tls_; }
   bool over () const { return ended_ || tls_.over(); }
 
-  // What came with the end of the handshake is kept for read().
+  // What came with the end of the handshake is kept for read(): some of it, the rest waits.
   void shake_hands () {
     std::array<std::uint8_t, Tls::record_bytes> buffer;
     gssize size = 0;
-    while (!over() && (size = take(buffer)) > 0)
+    while (!over() && kept_.size() < Tls::record_bytes && (size = take(buffer)) > 0)
       kept_.append(reinterpret_cast<const char *>(buffer.data()), static_cast<std::size_t>(size));
   }
 
