@@ -162,7 +162,6 @@ Server::Server(const Sockets &sockets)
   for (const int fd : sockets.rtmps)
     doors_.push_back(std::make_unique<Door>(*this, fd, true));
   told(relay_line::Configure{});
-  line_.send(relay_line::Ready{AGORA_VERSION});
 }
 
 Server::~Server() {
@@ -171,6 +170,8 @@ Server::~Server() {
 }
 
 void Server::run() {
+  // Not before: main() gives up its rights between.
+  line_.send(relay_line::Ready{AGORA_VERSION});
   while (!over_) {
     handshakes_left_ = handshakes_a_turn;
     int timeout = connections_.empty() ? idle_tick_ms : tick_ms;
