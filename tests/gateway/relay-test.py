@@ -299,8 +299,8 @@ class Freeze(RelayCase):
         go_on(3 + self.SECONDS, awake)
         mark = time.monotonic()
         frozen.read()
-        stale = [stamp for _, stamp, _ in frozen.media()[heard_before:]]
-        # What came before it was noticed.
+        # What came before it was noticed. What the relay kept, the last second, may be there as well.
+        stale = [stamp for _, stamp, _ in frozen.media()[heard_before:] if mark - begin - stamp / 1000 > 1.1]
         self.assertLess(len(stale) * FRAME_S, 3.5)
         go_on(mark - begin + 3, frozen, awake)
         late = [at - begin - stamp / 1000 for at, stamp, _ in frozen.media() if at > mark + 0.5 * SCALE]
