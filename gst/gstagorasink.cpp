@@ -20,6 +20,8 @@
  * |[
  * gst-launch-1.0 autoaudiosrc ! agorasink gateway=ws://127.0.0.1:8080/api app-id=demo channel=room
  * ]|
+ *
+ * Since: 0.1
  */
 #include "gst/gstagorasink.h"
 
@@ -323,6 +325,8 @@ static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {
    * Action signal: asks the gateway for a new push URL. The session to it opens beside the old one,
    * and the listeners miss nothing. Returns at once; does nothing while the element isn't in a
    * channel. From any thread.
+   *
+   * Since: 0.1
    */
   g_signal_new_class_handler("update-push-url", GST_TYPE_AGORA_SINK,
                              static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),

@@ -82,6 +82,8 @@ void install_sink_settings (GObjectClass *object_class) {
    *
    * Bits per second of the AAC encoder. 0 chooses 64000 for mono and 96000 for stereo; else it is
    * 8000 at least, or the start fails. What comes as AAC isn't encoded, and keeps its own.
+   *
+   * Since: 0.1
    */
   install(kBitrate,
           g_param_spec_uint("bitrate", "Bit rate",
@@ -93,6 +95,8 @@ void install_sink_settings (GObjectClass *object_class) {
    *
    * Sends silence in place of the voice, so that the stream stays, and tells the others. May be
    * changed at any time, from any thread.
+   *
+   * Since: 0.1
    */
   install(kMuted, g_param_spec_boolean("muted", "Muted",
                                        "Send silence in place of the voice, and tell the others",
@@ -102,6 +106,8 @@ void install_sink_settings (GObjectClass *object_class) {
    *
    * How many milliseconds of sound wait for a network that doesn't take them. Beyond it the oldest
    * frames are dropped; the newest always stays. May be changed at any time, from any thread.
+   *
+   * Since: 0.1
    */
   install(kMaxBacklog,
           g_param_spec_uint("max-backlog", "Maximum backlog",
@@ -114,6 +120,8 @@ void install_sink_settings (GObjectClass *object_class) {
    * What is sent when nothing comes from upstream for #GstAgoraSink:gap-timeout though it hasn't
    * ended. It begins once PLAYING is asked for, and goes on while the pipeline is paused after
    * that.
+   *
+   * Since: 0.1
    */
   install(kOnGap,
           g_param_spec_enum("on-gap", "On gap",
@@ -124,6 +132,8 @@ void install_sink_settings (GObjectClass *object_class) {
    * GstAgoraSink:gap-location:
    *
    * Path of the sound file for #GstAgoraSink:on-gap `file`. Ten minutes of it at most are read.
+   *
+   * Since: 0.1
    */
   install(kGapLocation,
           g_param_spec_string("gap-location", "Gap location",
@@ -132,6 +142,8 @@ void install_sink_settings (GObjectClass *object_class) {
    * GstAgoraSink:gap-timeout:
    *
    * How many milliseconds pass without sound from upstream before #GstAgoraSink:on-gap applies.
+   *
+   * Since: 0.1
    */
   install(kGapTimeout,
           g_param_spec_uint("gap-timeout", "Gap timeout",
@@ -143,6 +155,8 @@ void install_sink_settings (GObjectClass *object_class) {
    * The temporary RTMP URL that the sound goes to, or %NULL while there is none. Whoever has it may
    * push until it ends: don't log it. Notified on the signalling thread, or one of GStreamer's
    * pool.
+   *
+   * Since: 0.1
    */
   install(kPushUrl,
           g_param_spec_string("push-url", "Push URL",
@@ -153,6 +167,8 @@ void install_sink_settings (GObjectClass *object_class) {
    *
    * As #GstBaseSink:sync: each frame is sent when its running time has come on the pipeline's
    * clock. Without it frames are sent as they come, but in PAUSED never.
+   *
+   * Since: 0.1
    */
   install(kSync, g_param_spec_boolean("sync", "Sync",
                                       "Send each frame when its time has come on the clock; "
