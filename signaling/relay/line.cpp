@@ -84,7 +84,7 @@ void Line::read() {
     const auto message =
         relay_line::decode_to_relay({packet.data(), static_cast<std::size_t>(size)});
     if (const auto *reason = std::get_if<std::string>(&message)) {
-      std::fprintf(stderr, "agora-relay: the gateway's message is wrong: %s\n", reason->c_str());
+      std::fprintf(stderr, "the gateway's message is wrong: %s\n", reason->c_str());
       over_();
       return;
     }

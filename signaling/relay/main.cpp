@@ -101,7 +101,7 @@ int main (int count, char **words) {
       return 0;
     server.run();
   } catch (const std::system_error &error) {
-    std::fprintf(stderr, "agora-relay: %s\n", error.what());
+    std::fprintf(stderr, "%s\n", error.what());
     return failure;
   }
   return 0;
