@@ -70,6 +70,9 @@ struct Member {
   // another one.
   std::uint64_t publication = 0;
   TokenBucket changes{0, 0};  // of what the others are told of it: set from the limits
+  // Sessions that push: the media server tells all who listen of each one's begin and end. A lossy
+  // network makes a few, a restart one.
+  TokenBucket pushes{1, 20};
   // Announced to the others: admitted once, and not given up since. Without a client it is held.
   std::optional<PublishedStream> live;
   // Handed out, and not pushed to so far. Replaces `live` once it is.

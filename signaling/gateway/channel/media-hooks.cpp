@@ -62,6 +62,8 @@ std::string ChannelBook::admit_push(Step &step, const HookRequest &request) {
   const auto busy = pushing_.find(request.client_id);
   if (busy != pushing_.end() && busy->second.speaker != speaker->id)
     return "the session pushes for another member already";
+  if (!speaker->pushes.take(step.now.mono_ms))
+    return "pushed anew too often, try again in a few seconds";
 
   if (which->client != request.client_id)
     drop_push(step, *which);

@@ -139,6 +139,21 @@ void urls_die_with_the_membership () {
   g_assert_false(scene.play(play_other, 204));
 }
 
+void pushes_without_end () {
+  Scene scene;
+  const std::string push = scene.on_air(1, 10, 100);
+  std::uint64_t client = 101;
+  while (client < 200 && scene.push(push, client))
+    client++;
+  g_assert_cmpuint(client, <, 130);
+  g_assert_cmpuint(scene.drops().size(), ==, 0);
+  scene.pass(1'000);
+  g_assert_true(scene.push(push, client));
+  g_assert_false(scene.push(push, client + 1));
+  // It is one's own doing.
+  scene.on_air(2, 20, 300);
+}
+
 void one_session_for_each_url () {
   Scene scene;
   const std::string push = scene.on_air(1, 10, 100);
@@ -391,6 +406,7 @@ int main (int argc, char **argv) {
       {"expire", urls_expire},
       {"die", urls_die_with_the_membership},
       {"one-session", one_session_for_each_url},
+      {"without-end", pushes_without_end},
       {"held", lost_pushes_are_held},
       {"moved", fresh_urls_move_the_stream},
       {"unpublish", unpublish_is_told_at_once},
