@@ -110,6 +110,7 @@ void Publisher::revive() {
     return;
   const auto young = make_publication();
   if (!young->start()) {
+    // Where even its elements are missing there are no threads to wait for.
     young->stop();
     return;
   }

@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstdio>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 
@@ -97,8 +98,11 @@ int main (int count, char **words) {
   try {
     Server server(*sockets);
     Signals signals(server);
-    if (!enter_sandbox(parent))
+    std::string kept;
+    if (!enter_sandbox(parent, kept))
       return 0;
+    if (!kept.empty())
+      server.warn("the sandbox: " + kept);
     server.run();
   } catch (const std::system_error &error) {
     std::fprintf(stderr, "%s\n", error.what());

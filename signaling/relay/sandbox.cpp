@@ -30,21 +30,18 @@ constexpr bool sanitized = false;
 // Distributions name this user differently; the number is the kernel's own.
 constexpr unsigned nobody = 65534;
 
-void become_nobody () {
-  if (geteuid() != 0)
-    return;
-  if (setgroups(0, nullptr) == 0 && setresgid(nobody, nobody, nobody) == 0 &&
-      setresuid(nobody, nobody, nobody) == 0)
-    return;
-  // In a user namespace that has no such user: it stays who it is, which is root there alone.
+// False in a user namespace that has no such user: it stays who it is, which is root there alone.
+bool become_nobody () {
+  return geteuid() != 0 || (setgroups(0, nullptr) == 0 && setresgid(nobody, nobody, nobody) == 0 &&
+                            setresuid(nobody, nobody, nobody) == 0);
 }
 
 #ifdef AGORA_HAVE_SECCOMP
-void filter_calls () {
+bool filter_calls () {
   // What isn't listed fails with EPERM, as if a right were missing.
   scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
   if (filter == nullptr)
-    return;
+    return false;
   for (const int call : {
            // sockets, and the loop
            SCMP_SYS(accept4),
@@ -89,8 +86,9 @@ void filter_calls () {
            SCMP_SYS(exit_group),
        })
     seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
-  seccomp_load(filter);
+  const bool loaded = seccomp_load(filter) == 0;
   seccomp_release(filter);
+  return loaded;
 }
 #endif
 
@@ -104,19 +102,19 @@ void raise_descriptor_limit () {
   setrlimit(RLIMIT_NOFILE, &files);
 }
 
-bool enter_sandbox (int parent) {
+bool enter_sandbox (int parent, std::string &kept) {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
-  if (!sanitized)
-    become_nobody();
+  if (!sanitized && !become_nobody())
+    kept = "it could not become nobody, and stays root";
   // After the change of user, which forgets it.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent)
     return false;
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 #ifdef AGORA_HAVE_SECCOMP
-  if (!sanitized)
-    filter_calls();
+  if (!sanitized && !filter_calls())
+    kept += std::string(kept.empty() ? "" : "; ") + "its system calls could not be filtered";
 #endif
   return true;
 }

@@ -2,13 +2,16 @@
 // What a process gives up that reads what strangers write.
 #pragma once
 
+#include <string>
+
 namespace agora::relay {
 
 // As many descriptors as the hard limit allows. Before anything is opened.
 void raise_descriptor_limit ();
 
 // Afterwards the process can open no file, connect nowhere, start nothing; it ends with `parent`,
-// writes no core, and is nobody where it was root. False: the parent has ended already.
-bool enter_sandbox (int parent);
+// writes no core, and is nobody where it was root. False: the parent has ended already. `kept`:
+// what could not be given up, a sentence for the operator; "" where all is.
+bool enter_sandbox (int parent, std::string &kept);
 
 }  // namespace agora::relay

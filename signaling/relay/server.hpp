@@ -61,6 +61,8 @@ class Server {
   // Calls release() in a while; a frame may come before.
   void hold (Connection &connection);
   void doom (Connection &connection);
+  // A line of the gateway's log.
+  void warn (std::string text) { line_.log(relay_line::Level::warning, std::move(text)); }
   void bury (Connection &connection);
   Admission &admission () { return admission_; }
   relay_line::Counters counters;

@@ -28,7 +28,8 @@ GError *io_error (GIOErrorEnum code, const std::string &text) {
   return g_error_new_literal(G_IO_ERROR, code, text.c_str());
 }
 
-// One connection.
+// One connection. Its streams are for those who poll: where a read or write would wait, it says
+// WOULD_BLOCK, as of a socket that never waits. libsoup's server asks in no other way.
 class Link {
  public:
   Link(GSocket *socket, TlsIdentity::Ptr identity)
