@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What a connection sends: at once where its socket takes it, else from a queue of which the oldest
 // sound is left out.
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -21,8 +19,6 @@ using relay_line::Side;
 
 // Packets in one write.
 constexpr std::size_t most_at_once = 256;
-// Only what is well below a packet is held.
-constexpr std::size_t most_held = 1024;
 // How often a player is pinged, and how long one that is known to answer may take.
 constexpr std::int64_t ping_ms = 1000;
 constexpr std::int64_t still_ms = 1500;
@@ -62,8 +58,7 @@ void Connection::send(PlaySession &to, std::span<const PacketRef> packets) {
     return;
   ask_whether_it_reads();
   if (!to.no_audio && !to.no_video) {
-    if (!hold(packets))
-      queue(packets);
+    queue(packets);
     return;
   }
   std::vector<PacketRef> wanted;
@@ -74,33 +69,6 @@ void Connection::send(PlaySession &to, std::span<const PacketRef> packets) {
       wanted.push_back(packet);
   if (!wanted.empty())
     queue(wanted);
-}
-
-bool Connection::unacknowledged() const {
-  int bytes = 0;
-  return ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes > 0;
-}
-
-// In a crowd each packet counts. A listener that hasn't acknowledged the last one yet, because its
-// way is long or it doesn't read at once, gets two frames in the next.
-bool Connection::hold(std::span<const PacketRef> packets) {
-  if (!server_.crowded() || !queue_.empty() || tls_ || still_)
-    return false;
-  std::size_t size = 0;
-  for (const PacketRef &packet : packets)
-    size += packet->bytes.size();
-  if (size > most_held || !unacknowledged())
-    return false;
-  for (const PacketRef &packet : packets)
-    queue_.push(packet);
-  held_ = true;
-  server_.hold(*this);
-  return true;
-}
-
-void Connection::release() {
-  if (std::exchange(held_, false) && !ended() && !doomed)
-    flush();
 }
 
 // A player's kernel takes ten seconds of voice and more for a program that stands still, and the
@@ -125,7 +93,6 @@ void Connection::ask_whether_it_reads() {
 
 // Sends what the kernel takes, and keeps the rest.
 void Connection::queue(std::span<const PacketRef> packets) {
-  const bool held = std::exchange(held_, false);
   std::size_t sent = 0;
   if (queue_.empty() && !tls_ && !still_)
     sent = write_now(packets);
@@ -142,8 +109,6 @@ void Connection::queue(std::span<const PacketRef> packets) {
   }
   if (tls_ && !still_)
     flush_tls();
-  else if (held && !still_)
-    flush_plain();
   if (queue_.empty() || doomed)
     return;
   lost(queue_.trim(server_.send_limits()));

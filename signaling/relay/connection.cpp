@@ -155,7 +155,7 @@ void Connection::watch() {
   if (ended())
     return;
   std::uint32_t wanted = session_.waiting() && !finishing_ ? EPOLLRDHUP : EPOLLIN;
-  if ((!queue_.empty() && !held_ && !still_) || (tls_ && !tls_->output().empty()))
+  if ((!queue_.empty() && !still_) || (tls_ && !tls_->output().empty()))
     wanted |= EPOLLOUT;
   if (std::exchange(watched_, wanted) != wanted)
     server_.poller().change(fd_, wanted, *this);

@@ -37,8 +37,6 @@ class Connection final : public Ready, private rtmp::Session::Events {
   // the hub's calls: those doom() it.
   void end (bool discard = false);
   bool ended () const { return fd_ < 0; }
-  // What Server::hold() was told of goes out.
-  void release ();
 
   // From the hub.
   void send (PlaySession &to, std::span<const PacketRef> packets);
@@ -69,9 +67,7 @@ class Connection final : public Ready, private rtmp::Session::Events {
   std::size_t index_of (std::uint32_t stream) const;
   PlaySession *play_of (std::uint32_t stream) const;
 
-  bool unacknowledged () const;
   void ask_whether_it_reads ();
-  bool hold (std::span<const PacketRef> packets);
   void write_answers ();
   void queue (std::span<const PacketRef> packets);
   void lost (const SendQueue::Loss &loss);
@@ -92,7 +88,6 @@ class Connection final : public Ready, private rtmp::Session::Events {
   bool answers_pings_ = false;
   std::int64_t pinged_ = 0;  // 0: no ping is unanswered
   std::int64_t next_ping_ = 0;
-  bool held_ = false;  // what is unsent waits for the next frame, not for the kernel
   std::unique_ptr<Tls> tls_;
   rtmp::Session session_;
   SendQueue queue_;

@@ -61,7 +61,6 @@ bool filter_calls () {
            SCMP_SYS(write),
            SCMP_SYS(close),
            SCMP_SYS(dup),
-           SCMP_SYS(ioctl),
            SCMP_SYS(fcntl),
            // memory
            SCMP_SYS(brk),

@@ -30,8 +30,6 @@ constexpr int tick_ms = 100;
 constexpr int idle_tick_ms = 1000;  // without connections
 // If a tick comes so late, this process stood still, or its machine.
 constexpr std::int64_t stall_ms = 1500;
-// Longer than the frames of voice that are usual, 20 and 21.3 ms.
-constexpr int hold_ms = 25;
 // Connections that one door lets in during one turn.
 constexpr int most_accepted = 32;
 // Steps of TLS handshakes in one turn. One with an RSA key takes half a millisecond.
@@ -174,15 +172,9 @@ void Server::run() {
   line_.send(relay_line::Ready{AGORA_VERSION});
   while (!over_) {
     handshakes_left_ = handshakes_a_turn;
-    int timeout = connections_.empty() ? idle_tick_ms : tick_ms;
-    if (!held_.empty())
-      timeout =
-          static_cast<int>(std::clamp<std::int64_t>(held_until_ - monotonic_ms(), 0, tick_ms));
-    poller_.turn(timeout);
+    poller_.turn(connections_.empty() ? idle_tick_ms : tick_ms);
     for (auto &door : doors_)
       door->let_in();
-    if (!held_.empty() && now() >= held_until_)
-      release_held();
     if (now() >= next_tick_) {
       if (next_tick_ != 0 && now() - next_tick_ > stall_ms)
         stood_still();
@@ -191,18 +183,6 @@ void Server::run() {
     }
     end_turn();
   }
-}
-
-void Server::hold(Connection &connection) {
-  if (held_.empty())
-    held_until_ = now() + hold_ms;
-  held_.push_back(&connection);
-}
-
-void Server::release_held() {
-  for (Connection *each : held_)
-    each->release();
-  held_.clear();
 }
 
 void Server::open_doors() {
@@ -283,7 +263,6 @@ void Server::doom(Connection &connection) {
 
 void Server::bury(Connection &connection) {
   std::erase(doomed_, &connection);
-  std::erase(held_, &connection);
   admission_.go(connection.place);
   auto found = connections_.find(&connection);
   buried_.push_back(std::move(found->second));

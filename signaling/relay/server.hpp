@@ -56,10 +56,6 @@ class Server {
   void admitted (MediaSession &session);
   void done (MediaSession &session);
   void refused (relay_line::Refusal why, const Connection &whose, const std::string &text);
-  // With so many listeners, each packet that is saved counts.
-  bool crowded () const { return hub_.listeners() >= crowd; }
-  // Calls release() in a while; a frame may come before.
-  void hold (Connection &connection);
   void doom (Connection &connection);
   // A line of the gateway's log.
   void warn (std::string text) { line_.log(relay_line::Level::warning, std::move(text)); }
@@ -83,7 +79,6 @@ class Server {
   void welcome (int fd, const Network &network, bool tls);
   void tick ();
   void stood_still ();
-  void release_held ();
   void end_turn ();
 
   Poller poller_;
@@ -105,10 +100,7 @@ class Server {
   // Asked and not answered; the others wait their turn.
   std::unordered_set<std::uint64_t> asked_;
   std::deque<relay_line::Ask> unasked_;
-  static constexpr std::size_t crowd = 512;
   static constexpr std::size_t most_asking = 512;
-  std::vector<Connection *> held_;
-  std::int64_t held_until_ = 0;
   std::vector<Connection *> doomed_;
   std::vector<std::unique_ptr<Connection>> buried_;
   std::uint64_t last_number_ = 0;

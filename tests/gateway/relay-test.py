@@ -193,7 +193,7 @@ class Hearing(RelayCase):
         relay.wait_told('done', id=number)
 
     def test_crowd(self):
-        """With many listeners frames may come in pairs to those who don't read at once: all, in order, soon."""
+        """Each of many listeners gets all frames, in order, soon, whether it reads at once or not."""
         relay = self.relay(limits={'strangers_per_address': 2000})
         push = self.push(relay)
         crowd = [self.play(relay) for _ in range(530)]
