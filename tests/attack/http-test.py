@@ -75,7 +75,7 @@ class Bodies(AttackCase):
         refuse(200)
         before = self.resident()
         refuse(1000)
-        self.assertLess(self.resident() - before, 2 * 1024 * SCALE)
+        self.assertLess(self.resident() - before, 2 * 1024 * SCALE ** 2)
         self.until(lambda: self.descriptors() <= descriptors, 'the end of all descriptors')
 
     def test_bodies_without_an_end(self):

@@ -127,7 +127,7 @@ class Stalled(AttackCase):
                     last = member.send_request('set_role', role=role)
                 member.wait_answer(last, 20)
                 member.answers.clear()
-        self.assertLess(self.resident(served) - before, 4 * 1024 * SCALE)
+        self.assertLess(self.resident(served) - before, 4 * 1024 * SCALE ** 2)
         log = ''
 
         def read():

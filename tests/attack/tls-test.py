@@ -152,7 +152,7 @@ class Established(TlsCase):
         cycle(150)
         before, descriptors = self.resident(), self.descriptors()
         cycle(300)
-        self.assertLess(self.resident() - before, 4 * 1024 * SCALE)
+        self.assertLess(self.resident() - before, 4 * 1024 * SCALE ** 2)
         self.until(lambda: self.descriptors() <= descriptors + 3, 'the end of all descriptors', 15)
 
 
