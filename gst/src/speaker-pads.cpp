@@ -204,7 +204,7 @@ void SpeakerPad::end(std::function<void()> done) {
       return;
     listening = listening && caps_;
     if (listening)
-      done_ = std::move(done);
+      done_.swap(done);
   }
   if (!listening) {
     done();

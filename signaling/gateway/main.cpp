@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 
 #include "signaling/gateway/gateway.hpp"
 #include "signaling/gateway/log.hpp"
@@ -49,7 +50,7 @@ void raise_file_limit () {
 
 // The same, where the gateway runs already: standard error may not be read.
 int fail (const std::string &reason) {
-  log_bare_line(std::string(g_get_prgname()) + ": " + reason);
+  log_bare_line("agora-gateway: " + reason);
   return 1;
 }
 
@@ -105,9 +106,7 @@ int serve (const Options &options) {
   return status;
 }
 
-}  // namespace
-
-int main (int argc, char **argv) {
+int run (int argc, char **argv) {
   // Standard output is for the ready line alone.
   g_log_writer_default_set_use_stderr(TRUE);
   g_set_prgname("agora-gateway");
@@ -124,4 +123,14 @@ int main (int argc, char **argv) {
   const int status = serve(options);
   close_log();
   return status;
+}
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception &error) {
+    return complain(error.what());
+  }
 }

@@ -59,9 +59,9 @@ def one_endless_tag(player):
 
 # rtmp2src (1.22) believes a message's length before it has come, in each of 65 599 chunk streams.
 def many_unfinished(player):
-    """A message of 16 MB begins in each of 200 chunk streams, and none of them ends."""
+    """A message of 16 MB begins in each of many chunk streams, and none of them ends."""
     player.admit()
-    for number in range(64, 264):
+    for number in range(64, 264 if SCALE == 1 else 84):
         head = b'\x01' + struct.pack('<H', number - 64) + bytes(3) + b'\xff\xff\xff' + bytes([AUDIO]) + struct.pack('<I', 1)
         player.connection.sendall(head + bytes(peers.CHUNK))
     threading.Event().wait(LASTS)

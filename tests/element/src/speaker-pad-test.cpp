@@ -139,10 +139,12 @@ void test_no_lock () {
 
 void test_order () {
   Rig rig;
+  constexpr int feeders = 3;
   std::vector<std::thread> feeding;
+  feeding.reserve(feeders);
   std::atomic<GstClockTime> now = 0;
   constexpr int each = 1000;
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < feeders; i++)
     feeding.emplace_back([&, i] {
       for (int n = 0; n < each; n++) {
         if (i < 2)
