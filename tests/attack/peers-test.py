@@ -5,6 +5,7 @@ import os
 import random
 import re
 import struct
+import sys
 import threading
 import time
 
@@ -13,6 +14,7 @@ import tap
 from harness import SCALE, Case
 from peers import AUDIO, COMMAND, SCRIPT
 
+LONG = '--long' in sys.argv
 SANITIZED = os.environ.get('AGORA_SANITIZE', 'none') != 'none'
 # What a process may hold at the most, and grow by from the second second of an attack on, in MB. A listener that decodes AAC
 # has 50 without any.
@@ -106,8 +108,10 @@ def control_messages(player):
         player.send(kind, number, body, stream=random.choice((0, 1, 7)), channel=random.choice((2, 3, 5)))
 
 
-ATTACKS = [garbage, no_handshake, endless_metadata, one_endless_tag, many_unfinished, many_configurations, jumping_stamps,
-           bad_frames, control_messages]
+ATTACKS = [endless_metadata, one_endless_tag, many_configurations, jumping_stamps, bad_frames, control_messages]
+# How much of what rtmp2src (1.22) reserves for them becomes memory differs from run to run, by a gigabyte.
+if LONG:
+    ATTACKS += [garbage, no_handshake, many_unfinished]
 
 
 def huge_frames(member, _):
