@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""From PLAYING to the first sound of a stream that is live already, and from a publisher's PLAYING
-until the media server has accepted it."""
+"""From PLAYING to the first sound of a stream that is live already."""
 
 from rig import EAR, TONE, Rig, mic
 
@@ -22,8 +21,5 @@ def run(report, quick):
                    {'rtmp2src': found['bare']})
         report.row('first-sound', 'the same at a synchronising sink, latency=20', 'ms',
                    found['ours rendered'], {'rtmp2src': found['bare rendered']})
-        found = rig.measure('accepted', rounds=rounds, kinds={
-            'ours': rig.ours(mic(TONE), 'push', 9),
-            'bare': rig.bare(mic(TONE), 'push-{round}')})
-        report.row('first-sound', 'publisher, PLAYING to accepted', 'ms', found['ours'],
-                   {'rtmp2sink': found['bare']}, asked=0.25)
+        # agorasink's session is no child of it any more, so that nobody but the server knows when it is.
+        report.skip('first-sound', 'publisher, PLAYING to accepted', 'nothing shows it from outside')

@@ -133,45 +133,6 @@ def first_sound(kinds, rounds, limit=10):
     return found
 
 
-def accepted(kinds, rounds, limit=10):
-    """Milliseconds from PLAYING until the media server has taken a publisher.
-
-    rtmp2sink says so by its count of received bytes, which stays 0 until then; agorasink has one
-    inside. Two kinds of one round never share a stream's name: `{round}` is put in.
-    """
-    found = {name: [] for name in kinds}
-    for number in range(rounds + 1):
-        for name, description in kinds.items():
-            pipeline = Pipeline(description.format(round=f'{name}{number}'.replace(' ', '')))
-            sinks = []
-
-            def added(_bin, _sub, element, sinks=sinks):
-                if element.get_factory().get_name() == 'rtmp2sink':
-                    sinks.append(element)
-
-            pipeline.pipeline.connect('deep-element-added', added)
-            inside = pipeline.pipeline.iterate_recurse()
-            inside.foreach(lambda element: added(None, None, element))
-            start = time.monotonic()
-            pipeline.play()
-            done = None
-            tick = threading.Event()
-            try:
-                while done is None:
-                    if any(sink.get_property('stats').get_value('in-bytes-total')
-                           for sink in sinks):
-                        done = time.monotonic()
-                    elif time.monotonic() > start + limit:
-                        raise Failed(f'{description}: not accepted within {limit} s')
-                    pipeline.check()
-                    tick.wait(0.0003)
-            finally:
-                pipeline.stop()
-            if number:
-                found[name].append((done - start) * 1000)
-    return found
-
-
 def watch_speakers(source, heard, count, everybody, at):
     """Notes when an agorasrc, whose decoders nobody can look at, has sound of all speakers."""
     while not everybody.wait(0.0005):
@@ -395,7 +356,7 @@ def main():
     thread = threading.Thread(target=loop.run)
     thread.start()
     asked = json.loads(sys.argv[1])
-    tasks = {'first_sound': first_sound, 'accepted': accepted, 'latency': latency, 'cost': cost,
+    tasks = {'first_sound': first_sound, 'latency': latency, 'cost': cost,
              'hear_all': hear_all, 'speak': speak}
     if asked['task'] == 'late':
         import late
