@@ -152,7 +152,7 @@ class Frames(AttackCase):
         self.assertLess(len(token), 1000)
         self.assertEqual(self.member(app='bank').ask('join', role='audience', appId='bank', key_vos=token,
                                                      channel_name='room', uid='8')['code'], 110)
-        self.assertLess(self.storm(self.join_with(key_vos=token)), 0.5)
+        self.assertLess(self.storm(self.join_with(key_vos=token)), 0.5 * SCALE)
 
     def test_long_lists(self):
         numbers = [str(number) for number in range(1000, 8000)]
@@ -160,7 +160,7 @@ class Frames(AttackCase):
         answer = member.ask('unsubscribe', uid=numbers)
         self.assertIn(answer['code'], (401, 429))
         # What comes in has to be read off the socket, whatever is made of it.
-        self.assertLess(self.storm(self.join_with(known_speakers=numbers)), 0.9)
+        self.assertLess(self.storm(self.join_with(known_speakers=numbers)), 0.9 * SCALE)
 
     def test_known_speakers(self):
         before = events_of(self)
