@@ -85,7 +85,7 @@ struct Ready {
   std::string version;
   bool operator==(const Ready &) const = default;
 };
-// May this session push or play? The id is the session's number, from 1, never used twice by one
+// May somebody push or play? The id is the session's number, from 1, never used twice by one
 // relay.
 struct Ask {
   std::uint64_t id = 0;

@@ -20,7 +20,7 @@ class MediaServer {
   // "": yes. Else why not, for the peer. It may come later; the session waits for it.
   using Reply = std::function<void(const std::string &refusal)>;
   struct Callbacks {
-    // May this session push or play?
+    // May it push or play?
     std::function<void(const HookRequest &request, Reply reply)> admit;
     // A session that was asked for has ended.
     std::function<void(const HookRequest &request)> ended;
