@@ -56,6 +56,7 @@ ARROWS = (
     # Its own GObjects are declared beside the elements.
     ('gst/src/', ('gst/gstagoramixsrc.h', 'gst/gstagoraspeaker.h', 'gst/mix/', 'gst/membership/',
                   'gst/rtmp/', 'gst/common/', *LIBRARY)),
+    ('gst/web/', ('gst/common/', 'signaling/protocol/', *LIBRARY)),
     ('gst/', LIBRARY),
 )
 
