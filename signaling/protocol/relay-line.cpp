@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/protocol/relay-line.hpp"
 
-#include <glib.h>
-
 #include <algorithm>
-#include <limits>
 #include <utility>
-
-#include "signaling/protocol/argument-checks.hpp"
-#include "signaling/protocol/json-writer.hpp"
-#include "signaling/protocol/json.hpp"
 
 namespace agora::relay_line {
 
 namespace {
 
-using protocol::Failure;
-using protocol::Fields;
-using protocol::JsonDocumentPtr;
+using line::Reader;
+using line::Writer;
 using protocol::JsonKind;
-using protocol::JsonWriter;
 using protocol::Need;
 
 constexpr unsigned max_depth = 2;
@@ -54,44 +45,6 @@ constexpr Counter counter_table[] = {
     {"listeners", &Counters::listeners},           {"bytes_in", &Counters::bytes_in},
     {"bytes_out", &Counters::bytes_out},           {"lag_ms", &Counters::lag_ms},
     {"dropped_frames", &Counters::dropped_frames}, {"fds", &Counters::fds},
-};
-
-// A packet under way. It remembers that a text can't travel.
-class Writer {
- public:
-  Writer &op (const char *name) {
-    json_.text("op", name);
-    return *this;
-  }
-  Writer &text (const char *name, std::string_view value, std::size_t max) {
-    // g_utf8_validate() with a length refuses NUL, too.
-    good_ = good_ && value.size() <= max &&
-            g_utf8_validate(value.data(), static_cast<gssize>(value.size()), nullptr);
-    if (good_)
-      json_.text(name, value);
-    return *this;
-  }
-  Writer &number (const char *name, std::uint64_t value) {
-    json_.integer(name, static_cast<std::int64_t>(std::min(value, max_number)));
-    return *this;
-  }
-  Writer &boolean (const char *name, bool value) {
-    json_.boolean(name, value);
-    return *this;
-  }
-  JsonWriter &json () { return json_; }
-  void spoil () { good_ = false; }
-
-  std::optional<std::string> finish (std::size_t max) {
-    std::string text = json_.finish();
-    if (!good_ || text.size() > max)
-      return {};
-    return text;
-  }
-
- private:
-  JsonWriter json_;
-  bool good_ = true;
 };
 
 const char *word_of (Side side) {
@@ -172,108 +125,61 @@ void fill (Writer &to, const Dropped &message) {
 }
 
 void fill (Writer &to, const Log &message) {
-  const std::string_view start = std::string_view(message.text).substr(0, max_text);
-  g_autofree char *text = g_utf8_make_valid(start.data(), static_cast<gssize>(start.size()));
-  // What is made valid may be longer: three bytes for each that is none.
-  std::string_view cut = text;
-  if (cut.size() > max_text) {
-    const char *end = g_utf8_find_prev_char(text, text + max_text);
-    cut = cut.substr(0, static_cast<std::size_t>(end - text));
-  }
   to.op("log").text("level", message.level == Level::info ? "info" : "warning", max_text);
-  to.text("text", cut, max_text);
+  to.text("text", line::fitting(message.text, max_text), max_text);
 }
 
-// A packet that was read.
-class Reader {
- public:
-  Reader(std::string_view packet, std::size_t max) {
-    std::string reason;
-    document_ = protocol::parse_object(packet, max, max_depth, reason);
-    if (document_ == nullptr)
-      failure_.set(protocol::Code::bad_request, std::move(reason));
-    else
-      fields_.emplace(document_->root(), "", failure_);
-  }
+Side read_side (Reader &from) {
+  const std::string word = from.text("side", max_text);
+  if (word != "push" && word != "play")
+    from.fail("side", "push or play");
+  return word == "push" ? Side::push : Side::play;
+}
 
-  bool good () const { return !failure_; }
-  const std::string &reason () const { return failure_.reason; }
-  void fail (const char *name, const std::string &expected) { fields_->fail(name, expected); }
-
-  std::string text (const char *name, std::size_t max) {
-    std::string value = fields_->text(name, Need::required);
-    if (value.size() > max)
-      fail(name, "at most " + std::to_string(max) + " bytes");
-    return value;
-  }
-  std::uint64_t number (const char *name, std::uint64_t min = 0) {
-    return number_of(*fields_, name, min);
-  }
-  bool boolean (const char *name) {
-    if (!fields_->has(name))
-      fail(name, "true or false, but it is absent");
-    return fields_->boolean(name, Need::required, false);
-  }
-  Side side () {
-    const std::string word = text("side", max_text);
-    if (word != "push" && word != "play")
-      fail("side", "push or play");
-    return word == "push" ? Side::push : Side::play;
-  }
-  std::vector<std::uint64_t> ids () {
-    std::vector<std::uint64_t> all;
-    const auto *list = fields_->array("ids", Need::required);
-    if (list == nullptr)
-      return all;
-    for (const auto *item = list->begin(); item != list->end(); item = item->next()) {
-      if (item->kind != JsonKind::integer || item->integer < 1 || all.size() == max_ids) {
-        fail("ids", "at most " + std::to_string(max_ids) + " whole numbers from 1");
-        return all;
-      }
-      all.push_back(static_cast<std::uint64_t>(item->integer));
-    }
+std::vector<std::uint64_t> read_ids (Reader &from) {
+  std::vector<std::uint64_t> all;
+  const auto *list = from.fields().array("ids", Need::required);
+  if (list == nullptr)
     return all;
+  for (const auto *item = list->begin(); item != list->end(); item = item->next()) {
+    if (item->kind != JsonKind::integer || item->integer < 1 || all.size() == max_ids) {
+      from.fail("ids", "at most " + std::to_string(max_ids) + " whole numbers from 1");
+      return all;
+    }
+    all.push_back(static_cast<std::uint64_t>(item->integer));
   }
-  Limits limits () {
-    Limits limits;
-    auto object = fields_->object("limits", Need::required);
-    for (const Limit &limit : limit_table)
-      if (object)
-        limits.*limit.value = static_cast<std::uint32_t>(
-            object->integer(limit.name, Need::required, limit.min, limit.max));
-    return limits;
-  }
-  Counters counters () {
-    Counters counters;
-    for (const Counter &counter : counter_table)
-      counters.*counter.value = number(counter.name);
-    auto object = fields_->object("refused", Need::required);
-    for (std::size_t i = 0; object && i < refusals; i++)
-      counters.refused[i] = number_of(*object, refusal_names[i], 0);
-    return counters;
-  }
+  return all;
+}
 
- private:
-  static std::uint64_t number_of (Fields &fields, const char *name, std::uint64_t min) {
-    return static_cast<std::uint64_t>(fields.integer(name, Need::required,
-                                                     static_cast<std::int64_t>(min),
-                                                     static_cast<std::int64_t>(max_number)));
-  }
+Limits read_limits (Reader &from) {
+  Limits limits;
+  auto object = from.fields().object("limits", Need::required);
+  for (const Limit &limit : limit_table)
+    if (object)
+      limits.*limit.value =
+          static_cast<std::uint32_t>(Reader::number_of(*object, limit.name, limit.min, limit.max));
+  return limits;
+}
 
-  JsonDocumentPtr document_;
-  Failure failure_;
-  std::optional<Fields> fields_;
-};
+Counters read_counters (Reader &from) {
+  Counters counters;
+  for (const Counter &counter : counter_table)
+    counters.*counter.value = from.number(counter.name);
+  auto object = from.fields().object("refused", Need::required);
+  for (std::size_t i = 0; object && i < refusals; i++)
+    counters.refused[i] = Reader::number_of(*object, refusal_names[i]);
+  return counters;
+}
 
 // Braces give the order of the calls.
 std::optional<ToRelay> to_relay (Reader &from, const std::string &op) {
   if (op == "configure")
-    return Configure{from.text("app", max_app), from.limits(), from.text("certificate", max_pem),
-                     from.text("key", max_pem)};
+    return Configure{from.text("app", max_app), read_limits(from),
+                     from.text("certificate", max_pem), from.text("key", max_pem)};
   if (op == "answer")
     return Answer{from.number("id", 1), from.boolean("allow"), from.text("reason", max_text)};
   if (op == "drop")
-    return Drop{from.number("ticket"), from.side(), from.text("stream", max_stream),
+    return Drop{from.number("ticket"), read_side(from), from.text("stream", max_stream),
                 from.number("id")};
   if (op == "ping")
     return Ping{from.number("n")};
@@ -286,15 +192,15 @@ std::optional<ToGateway> to_gateway (Reader &from, const std::string &op) {
   if (op == "ready")
     return Ready{from.text("version", max_text)};
   if (op == "ask")
-    return Ask{from.number("id", 1),        from.side(),
+    return Ask{from.number("id", 1),        read_side(from),
                from.text("app", max_app),   from.text("stream", max_stream),
                from.text("args", max_args), from.text("address", max_address)};
   if (op == "done")
-    return Done{from.number("id", 1), from.side(), from.text("stream", max_stream)};
+    return Done{from.number("id", 1), read_side(from), from.text("stream", max_stream)};
   if (op == "pong")
-    return Pong{from.number("n"), from.counters()};
+    return Pong{from.number("n"), read_counters(from)};
   if (op == "sessions")
-    return Sessions{from.number("n"), from.ids(), from.boolean("last")};
+    return Sessions{from.number("n"), read_ids(from), from.boolean("last")};
   if (op == "dropped")
     return Dropped{from.number("ticket")};
   if (op == "log") {
@@ -304,24 +210,6 @@ std::optional<ToGateway> to_gateway (Reader &from, const std::string &op) {
     return Log{level == "info" ? Level::info : Level::warning, from.text("text", max_text)};
   }
   return {};
-}
-
-template <typename Message>
-std::variant<Message, std::string> decode (std::string_view packet, std::size_t max,
-                                           std::optional<Message> (*read)(Reader &from,
-                                                                          const std::string &op)) {
-  Reader from(packet, max);
-  if (!from.good())
-    return from.reason();
-  const std::string op = from.text("op", max_text);
-  if (!from.good())
-    return from.reason();
-  std::optional<Message> message = read(from, op);
-  if (!message)
-    return "op: " + protocol::quoted(op) + " is none of this side's";
-  if (!from.good())
-    return op + ": " + from.reason();
-  return std::move(*message);
 }
 
 }  // namespace
@@ -343,11 +231,11 @@ std::optional<std::string> encode (const ToGateway &message) {
 }
 
 std::variant<ToRelay, std::string> decode_to_relay (std::string_view packet) {
-  return decode<ToRelay>(packet, max_to_relay, to_relay);
+  return line::decode<ToRelay>(packet, max_to_relay, max_depth, to_relay);
 }
 
 std::variant<ToGateway, std::string> decode_to_gateway (std::string_view packet) {
-  return decode<ToGateway>(packet, max_to_gateway, to_gateway);
+  return line::decode<ToGateway>(packet, max_to_gateway, max_depth, to_gateway);
 }
 
 }  // namespace agora::relay_line

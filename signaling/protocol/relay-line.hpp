@@ -12,6 +12,8 @@
 #include <variant>
 #include <vector>
 
+#include "signaling/protocol/line-packet.hpp"
+
 namespace agora::relay_line {
 
 // Longest packets, in bytes. The gateway's may hold a certificate chain and a key.
@@ -23,11 +25,10 @@ inline constexpr std::size_t max_stream = 256;
 inline constexpr std::size_t max_args = 1024;
 inline constexpr std::size_t max_address = 64;
 // Longest reason, version and line of the log. The latter is cut, not refused.
-inline constexpr std::size_t max_text = 512;
+using line::max_text;
 // So many ids fit one packet, whatever they are.
 inline constexpr std::size_t max_ids = 200;
-// The largest number that the line carries: 18 digits. Counters stay there.
-inline constexpr std::uint64_t max_number = 999'999'999'999'999'999;
+using line::max_number;
 
 enum class Side { push, play };
 
