@@ -39,6 +39,9 @@ class Refused(Exception):
 
 
 class WebSocket:
+    # A mask of zeros is as good as any to most servers.
+    mask = bytes(4)
+
     def __init__(self, url, timeout=5, host=None, cafile=None, receive_buffer=None,
                  origin=None):
         parts = urlsplit(url)
@@ -103,8 +106,11 @@ class WebSocket:
         else:
             head += struct.pack('!BQ', bit | 127, claimed)
         if masked:
-            # A mask of zeros is as good as any to a server.
-            head += b'\0\0\0\0'
+            head += self.mask
+            if any(self.mask):
+                words = (self.mask * (len(payload) // 4 + 1))[:len(payload)]
+                payload = (int.from_bytes(payload, 'big') ^ int.from_bytes(words, 'big')).to_bytes(
+                    len(payload), 'big')
         self.send_raw(head + payload)
 
     def send_text(self, text):
