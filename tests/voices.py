@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A member with a mouth or an ear whose times are known, as a process of its own.
+
+  voices.py mouth WAV AT agorasink…   speaks the file, its first sample at AT (CLOCK_MONOTONIC, seconds)
+  voices.py ear FILE agorasrc…        writes what a loudspeaker would play: floats at 48000 Hz, and to
+                                      FILE.json when; until SIGTERM or SIGINT
+
+Both print `playing` once they are, and end with 1 after an error of the pipeline. Speaker and Ear are
+these for a class of harness.Case.
+"""
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy
+
+import heard
+from browserpage import Recording
+
+MIC = 10  # ms a buffer, and so long a microphone needs before it can hand it on
+
+
+def run(description, prepare=None):
+    import gi
+    gi.require_version('Gst', '1.0')
+    from gi.repository import GLib, Gst
+    Gst.init(None)
+    pipeline = Gst.parse_launch(description)
+    pipeline.use_clock(Gst.SystemClock.obtain())
+    loop = GLib.MainLoop()
+    status = []
+
+    def message(_bus, one):
+        if one.type == Gst.MessageType.ERROR:
+            print('error', *one.parse_error(), flush=True)
+            status.append(1)
+            loop.quit()
+        elif one.type == Gst.MessageType.EOS:
+            loop.quit()
+        elif one.type == Gst.MessageType.LATENCY:
+            pipeline.recalculate_latency()
+
+    bus = pipeline.get_bus()
+    bus.add_signal_watch()
+    bus.connect('message', message)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, number, lambda: loop.quit() or True)
+    if prepare:
+        prepare(Gst, pipeline)
+    pipeline.set_state(Gst.State.PLAYING)
+    print('playing', flush=True)
+    loop.run()
+    pipeline.set_state(Gst.State.NULL)
+    return 1 if status else 0
+
+
+def mouth(wav, at, sink):
+    def prepare(Gst, pipeline):
+        pipeline.set_start_time(Gst.CLOCK_TIME_NONE)
+        pipeline.set_base_time(round(float(at) * Gst.SECOND))
+    return run(f'filesrc location="{wav}" ! wavparse ! audioconvert ! '
+               f'audiobuffersplit output-buffer-duration={MIC}/1000 ! '
+               f'identity sync=true ts-offset={MIC * 1000000} ! {sink}', prepare)
+
+
+def ear(path, source):
+    path = Path(path)
+    stamps = []  # (clock time, samples so far): the streaming thread's alone
+    with path.open('wb') as file:
+        def prepare(_gst, pipeline):
+            def sample(sink):
+                now = sink.get_clock().get_time() / 1e9
+                buffer = sink.emit('pull-sample').get_buffer()
+                stamps.append((now, file.tell() // 4))
+                file.write(buffer.extract_dup(0, buffer.get_size()))
+                file.flush()
+                return 0
+            pipeline.get_by_name('ear').connect('new-sample', sample)
+        status = run(f'{source} ! audioconvert ! audioresample ! '
+                     f'audio/x-raw,format=F32LE,rate={heard.RATE},channels=1 ! '
+                     'appsink name=ear sync=true emit-signals=true', prepare)
+    path.with_suffix('.json').write_text(json.dumps(stamps))
+    return status
+
+
+class Speaker:
+    """Speaks `sound` from `begin` on; a Recording as if it had been heard without any delay."""
+
+    def __init__(self, case, sound, sink, lead=2.0):
+        path = case.tmp / f'mouth-{time.monotonic_ns()}.wav'
+        heard.write(path, sound)
+        self.begin = time.monotonic() + lead
+        self.said = Recording(sound, self.begin, [])
+        self.process = case.foreign('/usr/bin/python3', __file__, 'mouth', path, self.begin, sink)
+        self.process.wait_line('^playing')
+
+    def stop(self):
+        self.process.terminate()
+
+
+class Ear:
+    """Notes what agorasrc plays, until taken."""
+
+    def __init__(self, case, source):
+        self.path = case.tmp / f'ear-{time.monotonic_ns()}.f32'
+        self.process = case.foreign('/usr/bin/python3', __file__, 'ear', self.path, source)
+        self.process.wait_line('^playing')
+
+    def sound(self):
+        """All so far, without its time."""
+        return numpy.frombuffer(self.path.read_bytes(), dtype='<f4').astype(numpy.float64)
+
+    def take(self):
+        """Ends it."""
+        if self.process.terminate(10):
+            raise AssertionError(self.process.tail())
+        stamps = numpy.array(json.loads(self.path.with_suffix('.json').read_text()))
+        if not len(stamps):
+            return Recording(numpy.zeros(0), time.monotonic(), [])
+        # A thread that woke late makes one block late, not the sound.
+        begin = numpy.median(stamps[:, 0] - stamps[:, 1] / heard.RATE)
+        return Recording(self.sound(), float(begin), list(map(tuple, stamps)))
+
+
+if __name__ == '__main__':
+    sys.exit({'mouth': mouth, 'ear': ear}[sys.argv[1]](*sys.argv[2:]))
