@@ -103,6 +103,10 @@ void fill (Writer &to, const End &message) {
   to.op("end").number("session", message.session);
 }
 
+void fill (Writer &to, const Listen &message) {
+  to.op("listen").number("session", message.session).boolean("on", message.on);
+}
+
 void fill (Writer &to, const Ping &message) {
   to.op("ping").number("n", message.n);
 }
@@ -259,6 +263,8 @@ std::optional<ToWorker> to_worker (Reader &from, const std::string &op) {
     return Call{from.number("session", 1), from.number("number"), from.text("text", max_call)};
   if (op == "end")
     return End{from.number("session", 1)};
+  if (op == "listen")
+    return Listen{from.number("session", 1), from.boolean("on")};
   if (op == "ping")
     return Ping{from.number("n")};
   return {};

@@ -109,11 +109,18 @@ struct End {
   std::uint64_t session = 0;
   bool operator==(const End &) const = default;
 };
+// Whether somebody reads the session's events. The others are told in any case; `levels`, ten a
+// second, only while it is so.
+struct Listen {
+  std::uint64_t session = 0;
+  bool on = false;
+  bool operator==(const Listen &) const = default;
+};
 struct Ping {
   std::uint64_t n = 0;
   bool operator==(const Ping &) const = default;
 };
-using ToWorker = std::variant<Configure, Offer, Trickle, Call, End, Ping>;
+using ToWorker = std::variant<Configure, Offer, Trickle, Call, End, Listen, Ping>;
 
 // Worker to gateway.
 

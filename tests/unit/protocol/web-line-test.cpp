@@ -40,6 +40,7 @@ void each_kind_has_its_text () {
       {Call{5, 2, R"({"call":"stats"})"},
        R"({"op":"call","session":5,"number":2,"text":"{\"call\":\"stats\"}"})"},
       {End{5}, R"({"op":"end","session":5})"},
+      {Listen{5, true}, R"({"op":"listen","session":5,"on":true})"},
       {Ping{max_number}, R"({"op":"ping","n":999999999999999999})"},
   };
   for (const auto &[message, text] : to_worker) {
