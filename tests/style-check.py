@@ -46,6 +46,7 @@ ARROWS = (
     ('signaling/gateway/media/', AROUND_THEM),
     ('signaling/gateway/operator/', AROUND_THEM),
     ('signaling/gateway/front/', ('signaling/gateway/operator/', *AROUND_THEM)),
+    ('signaling/gateway/web/', ('signaling/gateway/media/', *AROUND_THEM)),
     ('signaling/gateway/', PURE),
     ('signaling/agora-', ('signaling/client/', *PURE)),
     ('gst/common/', LIBRARY),

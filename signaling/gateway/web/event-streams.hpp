@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Event streams that are open, on connections that libsoup has given up: it has no bound for what
+// waits to be sent, and doesn't notice that a reader goes. Main loop only.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "signaling/gateway/web/peer-watch.hpp"
+#include "signaling/gateway/web/web-sessions.hpp"
+#include "signaling/support/glib-ptr.hpp"
+#include "signaling/support/timer.hpp"
+
+namespace agora::gateway {
+
+class EventStreams {
+ public:
+  // `closed`: the reader has gone, or reads too slowly. Not from within a call of ours.
+  EventStreams(PeerWatch &watch, std::function<void(EventSink &sink)> closed);
+  ~EventStreams();
+  EventStreams(const EventStreams &) = delete;
+  EventStreams &operator=(const EventStreams &) = delete;
+
+  // Sends `head`, the beginning of the answer. The sink lives until it is ended or closed.
+  EventSink &open (GIOStream *stream, GSocket *socket, const std::string &head);
+  std::size_t open_now () const { return streams_.size(); }
+
+ private:
+  class Stream;
+  void look_soon ();
+  void look ();
+
+  PeerWatch &watch_;
+  const std::function<void(EventSink &sink)> closed_;
+  std::unordered_map<EventSink *, std::unique_ptr<Stream>> streams_;
+  Timer pulse_;
+  bool soon_ = false;
+};
+
+}  // namespace agora::gateway

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What an event stream that opens is told first: how things stand for its session. Pure.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "signaling/protocol/messages.hpp"
+
+namespace agora::gateway {
+
+struct SessionEvent {
+  std::string name;
+  std::string data;  // JSON, one line
+  bool operator==(const SessionEvent &) const = default;
+};
+
+class SessionState {
+ public:
+  // Of more speakers in a channel, some are told of only as they come.
+  static constexpr std::size_t most_speakers = 1024;
+
+  void took_place (const SessionEvent &event);
+  // The events that lead to how things stand.
+  std::vector<SessionEvent> events () const;
+
+ private:
+  struct Speaker {
+    std::string added;  // data of the events; "" where they don't hold
+    std::string muted;
+  };
+  Speaker *speaker (std::string_view data, bool make);
+  void forget_if_nothing (std::string_view data);
+
+  std::string joined_;
+  std::map<protocol::Uid, Speaker> speakers_;
+  // Each by its event's name: data of what holds.
+  std::map<std::string, std::string, std::less<>> holds_;
+};
+
+}  // namespace agora::gateway

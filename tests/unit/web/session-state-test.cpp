@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "signaling/gateway/web/session-state.hpp"
+
+#include <glib.h>
+
+#include "same.hpp"
+
+using namespace agora::gateway;
+
+namespace {
+
+std::string told (const SessionState &state) {
+  std::string text;
+  for (const auto &[name, data] : state.events())
+    text += name + data + ' ';
+  return text;
+}
+
+void test_what_holds () {
+  SessionState state;
+  assert_same(told(state), "");
+  state.took_place({"joined", R"({"uid":7})"});
+  state.took_place({"levels", R"({"9":-20})"});
+  state.took_place({"stream-added", R"({"uid":9})"});
+  state.took_place({"stream-added", R"({"uid":8})"});
+  state.took_place({"mute-audio", R"({"uid":9})"});
+  state.took_place({"active", "{}"});
+  state.took_place({"silenced", "{}"});
+  assert_same(told(state),
+              "joined{\"uid\":7} stream-added{\"uid\":8} stream-added{\"uid\":9} "
+              "mute-audio{\"uid\":9} active{} silenced{} ");
+  state.took_place({"unmute-audio", R"({"uid":9})"});
+  state.took_place({"stream-removed", R"({"uid":8})"});
+  state.took_place({"unsilenced", "{}"});
+  assert_same(told(state), "joined{\"uid\":7} stream-added{\"uid\":9} active{} ");
+  state.took_place({"stream-removed", R"({"uid":9})"});
+  state.took_place({"inactive", "{}"});
+  // None began as inactive (draft-ietf-wish-whep).
+  assert_same(told(state), "joined{\"uid\":7} ");
+}
+
+void test_odd_data () {
+  SessionState state;
+  for (const char *data : {"", "[]", "{}", R"({"uid":"9"})", R"({"uid":-1})",
+                           R"({"uid":4294967296})", R"({"uid":1,"uid":2})", "{\"uid\":9"}) {
+    state.took_place({"stream-added", data});
+    state.took_place({"mute-audio", data});
+    state.took_place({"stream-removed", data});
+    state.took_place({"unmute-audio", data});
+  }
+  assert_same(told(state), "");
+}
+
+void test_bounded () {
+  SessionState state;
+  for (unsigned uid = 1; uid <= 3 * SessionState::most_speakers; uid++)
+    state.took_place({"stream-added", "{\"uid\":" + std::to_string(uid) + "}"});
+  g_assert_cmpuint(state.events().size(), ==, SessionState::most_speakers);
+  // Whoever is known goes, and makes room.
+  state.took_place({"stream-removed", R"({"uid":1})"});
+  state.took_place({"stream-added", R"({"uid":4000000000})"});
+  g_assert_cmpuint(state.events().size(), ==, SessionState::most_speakers);
+  assert_same(state.events().back().data, R"({"uid":4000000000})");
+}
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  g_test_init(&argc, &argv, nullptr);
+  g_test_add_func("/web/session-state/what-holds", test_what_holds);
+  g_test_add_func("/web/session-state/odd-data", test_odd_data);
+  g_test_add_func("/web/session-state/bounded", test_bounded);
+  return g_test_run();
+}
