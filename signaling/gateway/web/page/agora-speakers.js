@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Who is on air, and what this page wants to hear of each. Pure but for one timer: events go in,
+// the page's events and the calls that make its wishes true come out.
+import {AgoraError, Codes} from './agora-checks.js';
+
+// After `joined` the gateway tells who is there; whoever it hasn't named by then is gone.
+const PRESENT_WITHIN = 1000;
+
+const PLAIN = Object.freeze({volume: 1, mute: false, subscribed: true});
+
+export class Speakers {
+  #emit;
+  #call;
+  #auto;
+  #own = 0;
+  // By uid: whether it is on air, and whether it has muted itself.
+  #present = new Map();
+  // Named by this stay in the channel already.
+  #named = null;
+  #timer = null;
+  // By uid: what the page wants, what the gateway was told in this stay, and who waits for it.
+  #wishes = new Map();
+
+  // `autoSubscribe`: everybody is heard but those that the page has unsubscribed; else nobody but
+  // those that it has subscribed.
+  constructor(autoSubscribe, emit, call) {
+    this.#auto = autoSubscribe;
+    this.#emit = emit;
+    this.#call = call;
+  }
+
+  list() {
+    return [...this.#present].map(([uid, {muted}]) => {
+      const {volume, mute, subscribed} = this.#wishes.get(uid)?.want ?? this.#usual();
+      return {uid, muted, volume, mute, subscribed};
+    });
+  }
+
+  #usual() {
+    return {...PLAIN, subscribed: this.#auto};
+  }
+
+  // The page has left the channel.
+  clear() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#named = null;
+    this.#present.clear();
+    this.#wishes.clear();
+  }
+
+  // A stay begins: the first one, or one after a loss. Nothing that was told holds any more.
+  entered(own) {
+    this.#own = own;
+    this.#named = new Set();
+    for (const wish of this.#wishes.values())
+      wish.told = {...PLAIN};
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#settle(), PRESENT_WITHIN);
+  }
+
+  // The page shows these: whoever of them is gone will be told as removed.
+  expect(uids) {
+    for (const uid of uids)
+      if (!this.#present.has(uid))
+        this.#present.set(uid, {muted: false});
+  }
+
+  #settle() {
+    this.#timer = null;
+    const named = this.#named;
+    this.#named = null;
+    for (const uid of [...this.#present.keys()])
+      if (!named.has(uid))
+        this.#remove(uid);
+  }
+
+  event(name, data) {
+    if (name === 'levels')
+      this.#emit(name, data);
+    else if (name === 'stream-added')
+      this.#add(data.uid);
+    else if (name === 'stream-removed')
+      this.#remove(data.uid);
+    else if (name === 'mute-audio' || name === 'unmute-audio')
+      this.#setMuted(data.uid, name === 'mute-audio');
+  }
+
+  #add(uid) {
+    if (uid === this.#own)
+      return;
+    const known = this.#present.get(uid);
+    const first = this.#named !== null && !this.#named.has(uid);
+    this.#named?.add(uid);
+    if (known === undefined) {
+      this.#present.set(uid, {muted: false});
+      this.#emit('stream-added', {uid});
+    } else if (first) {
+      // It stayed while this page was away. Its mute is told right after, if it holds.
+      known.unsure = known.muted;
+      if (known.unsure)
+        setTimeout(() => known.unsure && this.#setMuted(uid, false), PRESENT_WITHIN);
+    }
+    if (!this.#wishes.has(uid) && !this.#auto)
+      this.#wish(uid);
+    this.#sync(uid).catch(() => {});
+  }
+
+  #remove(uid) {
+    this.#named?.delete(uid);
+    if (!this.#present.delete(uid))
+      return;
+    // Whoever comes again is heard as the page had wished: told anew, since it may be a new one there.
+    const wish = this.#wishes.get(uid);
+    if (wish)
+      wish.told = {...PLAIN};
+    this.#emit('stream-removed', {uid});
+  }
+
+  #setMuted(uid, muted) {
+    const known = this.#present.get(uid);
+    if (known === undefined)
+      return;
+    known.unsure = false;
+    if (known.muted === muted)
+      return;
+    known.muted = muted;
+    this.#emit(muted ? 'mute-audio' : 'unmute-audio', {uid});
+  }
+
+  #wish(uid) {
+    if (!this.#wishes.has(uid))
+      this.#wishes.set(uid, {want: this.#usual(), told: {...PLAIN}, busy: null});
+    return this.#wishes.get(uid);
+  }
+
+  // volume, mute: also of one that isn't there yet.
+  async set(uid, changes) {
+    Object.assign(this.#wish(uid).want, changes);
+    await this.#sync(uid);
+  }
+
+  async choose(uid, subscribed) {
+    if (!this.#present.has(uid))
+      throw new AgoraError(Codes.NOT_PUBLISHING, `uid ${uid} is not on air`, {kind: 'order'});
+    this.#wish(uid).want.subscribed = subscribed;
+    await this.#sync(uid);
+  }
+
+  // One call at a time for each speaker, and the latest wish alone: a slider makes many.
+  #sync(uid) {
+    const wish = this.#wishes.get(uid);
+    if (wish === undefined || !this.#present.has(uid))
+      return Promise.resolve();
+    wish.busy ??= this.#carryOut(uid, wish).finally(() => { wish.busy = null; });
+    return wish.busy;
+  }
+
+  async #carryOut(uid, wish) {
+    for (;;) {
+      const call = this.#nextCall(uid, wish);
+      if (call === null)
+        return;
+      const told = wish.told;
+      try {
+        await this.#call(call.body);
+      } catch (error) {
+        // The channel is being joined again, or the speaker has just gone: told when it is back.
+        if (error.kind === 'network' || error.status === 404 || error.code === Codes.NOT_PUBLISHING)
+          return;
+        Object.assign(wish.want, Object.fromEntries(
+          Object.keys(call.told).map((name) => [name, told[name]])));
+        throw error;
+      }
+      // Another stay may have begun meanwhile, and knows nothing of it.
+      if (told === wish.told)
+        Object.assign(told, call.told);
+    }
+  }
+
+  #nextCall(uid, {want, told}) {
+    if (want.subscribed !== told.subscribed)
+      return {
+        body: {call: want.subscribed ? 'subscribe' : 'unsubscribe', uid},
+        told: {subscribed: want.subscribed},
+      };
+    const changed = {};
+    if (want.volume !== told.volume)
+      changed.volume = want.volume;
+    if (want.mute !== told.mute)
+      changed.mute = want.mute;
+    return Object.keys(changed).length === 0 ? null
+      : {body: {call: 'speaker', uid, ...changed}, told: changed};
+  }
+}

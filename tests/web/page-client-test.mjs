@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// agora.js against a made-up gateway: the order of calls, what is checked, and how it comes back.
+import {assert, runAll, test, until} from './page-tap.mjs';
+import {FakePeer, FakeTrack, fakeBrowser} from './page-fakes.mjs';
+
+fakeBrowser();
+const {Client, Codes, AgoraError, getMicrophones} =
+  await import('../../signaling/gateway/web/page/agora.js');
+
+const server = 'http://gateway.example:8080/';
+
+function setUp(options = {}) {
+  const browser = fakeBrowser();
+  const client = new Client({server, ...options});
+  const events = [];
+  for (const name of ['stream-added', 'stream-removed', 'mute-audio', 'unmute-audio', 'levels', 'error',
+    'reconnecting', 'reconnected', 'ended', 'published', 'unpublished', 'client-banned',
+    'autoplay-refused', 'microphone-lost', 'microphone-changed', 'token-privilege-will-expire'])
+    client.on(name, (data) => events.push([name, data]));
+  return {...browser, browser, client, events, named: (name) => events.filter(([each]) => each === name)};
+}
+
+async function joined(options = {}) {
+  const rig = setUp(options);
+  await rig.client.init('app');
+  rig.uid = await rig.client.join(null, 'room', options.uid ?? null);
+  return rig;
+}
+
+async function speaking(options = {}) {
+  const rig = await joined(options);
+  await rig.client.setRole('broadcaster');
+  await rig.client.publish();
+  return rig;
+}
+
+const refusal = (code, kind, text) => (error) => {
+  assert.ok(error instanceof AgoraError, String(error.stack));
+  assert.deepEqual([error.code, error.kind], [code, kind], error.reason);
+  assert.match(error.reason, text);
+  return true;
+};
+
+test('arguments are refused before anything is sent', async () => {
+  const {client, gateway} = setUp();
+  for (const bad of ['', 'null', ' app', 'app ', null, 5, 'a\nb', 'half \ud800'])
+    await assert.rejects(client.init(bad), refusal(401, 'argument', /^app id /));
+  await client.init('app');
+  for (const bad of ['', 'null', null, 7, 'x'.repeat(129), 'ü'.repeat(65), 'a\0b'])
+    await assert.rejects(client.join(null, bad, 1), refusal(401, 'argument', /^channel /));
+  for (const bad of [-1, 1.5, 2 ** 32, NaN, 'x'.repeat(256), 'null', {}, true])
+    await assert.rejects(client.join(null, 'room', bad), refusal(431, 'argument', /^(uid|account) /));
+  for (const bad of ['null', 5, 'with blank', 'tab\t'])
+    await assert.rejects(client.join(bad, 'room', 1), (error) => {
+      assert.ok(!error.reason.includes('blank,'), error.reason);
+      return refusal(401, 'argument', /^token: /)(error);
+    });
+  for (const bad of ['host', '', null, 'admin'])
+    await assert.rejects(client.setRole(bad), refusal(431, 'argument', /^role /));
+  assert.throws(() => new Client({server: 'ws://x/'}), refusal(401, 'argument', /^server /));
+  assert.throws(() => new Client({server, latency: -1}), refusal(401, 'argument', /^latency /));
+  assert.throws(() => client.on('error'), refusal(401, 'argument', /^on: /));
+  await assert.rejects(client.muteLocal('voice'), refusal(401, 'argument', /^target /));
+  assert.equal(client.role, 'audience');
+  assert.equal(gateway.log.length, 0);
+});
+
+test('the longest names are taken, and no secret is shown', async () => {
+  const {client, gateway} = setUp();
+  await client.init('app');
+  await client.join('T'.repeat(300), 'ü'.repeat(64), 'x'.repeat(255));
+  assert.equal(gateway.log[0].headers.Authorization, `Bearer ${'T'.repeat(300)}`);
+  assert.equal(gateway.log[0].path, `/whep/app/${encodeURIComponent('ü'.repeat(64))}`);
+  assert.equal(gateway.log[0].query.account, 'x'.repeat(255));
+  assert.ok(!gateway.log.some(({path, query}) => (path + JSON.stringify(query)).includes('TTT')));
+});
+
+test('a wrong order is said', async () => {
+  const {client} = setUp();
+  await assert.rejects(client.join(null, 'room', 1), refusal(434, 'order', /init first/));
+  await client.init('app');
+  for (const verb of ['leave', 'publish', 'unpublish'])
+    await assert.rejects(client[verb](), refusal(434, 'order', new RegExp(`^${verb}: join`)));
+  for (const verb of ['mute', 'unmute', 'subscribe', 'unsubscribe'])
+    await assert.rejects(client[verb](5), refusal(434, 'order', new RegExp(`^${verb}: join`)));
+  await client.join(null, 'room', 1);
+  await assert.rejects(client.init('app'), refusal(434, 'order', /leave/));
+  await assert.rejects(client.join(null, 'room', 1), refusal(434, 'order', /leave/));
+  await assert.rejects(client.publish(), refusal(433, 'order', /audience/));
+  await assert.rejects(client.unpublish(), refusal(433, 'order', /audience/));
+  await client.setRole('broadcaster');
+  await client.publish();
+  await assert.rejects(client.publish(), refusal(430, 'order', /already/));
+  await assert.rejects(client.subscribe(77), refusal(432, 'order', /77/));
+  client.destroy();
+  await assert.rejects(client.init('app'), refusal(434, 'order', /destroyed/));
+});
+
+test('join, publish and leave go the way of WHEP and WHIP', async () => {
+  const {client, gateway, uid} = await speaking({latency: 80});
+  assert.equal(uid, 1001);
+  assert.equal(client.state, 'joined');
+  const [hear] = gateway.of('whep');
+  const [speak] = gateway.of('whip');
+  assert.equal(hear.query.latency, '80');
+  assert.equal(hear.query.uid, undefined);
+  assert.deepEqual(speak.channel, ['app', 'room']);
+  assert.equal(speak.query.member, [...gateway.sessions.keys()][0]);
+  assert.deepEqual(hear.calls, [{call: 'set-role', role: 'broadcaster'}]);
+  await until(() => gateway.requests(/^PATCH/).length === 2, 'both send their candidates');
+  const [patch] = gateway.requests(/^PATCH/);
+  assert.equal(patch.headers['If-Match'], '"1"');
+  assert.match(patch.body, /^a=ice-ufrag:u0\r\na=ice-pwd:.*\r\nm=audio .*\r\na=mid:0\r\na=candidate:.*\r\na=end-of-candidates\r\n$/);
+  await client.unpublish();
+  assert.equal(gateway.of('whip').length, 0);
+  assert.equal(gateway.of('whep').length, 1);
+  await client.leave();
+  assert.equal(gateway.sessions.size, 0);
+  assert.equal(client.state, 'ready');
+  assert.ok(FakePeer.all.every((peer) => peer.connectionState === 'closed'));
+  // And again.
+  await client.join(null, 'other', 9);
+  assert.equal(client.uid, 9);
+});
+
+test('the gateway\'s refusal is told with its code', async () => {
+  const {client, gateway} = setUp();
+  await client.init('app');
+  gateway.refuseNext(/POST .whep/, 401, 109, 'the token has expired');
+  await assert.rejects(client.join('T', 'room', 1), refusal(109, 'gateway', /has expired/));
+  assert.equal(client.state, 'ready');
+  gateway.refuseNext(/POST .whep/, 404, 0, '');
+  await assert.rejects(client.join('T', 'room', 1), refusal(101, 'gateway', /HTTP 404/));
+  gateway.refuseNext(/POST .whep/, 503, 502, 'too busy', {'Retry-After': '2'});
+  await assert.rejects(client.join('T', 'room', 1), (error) => error.retryAfter === 2);
+  gateway.up = false;
+  await assert.rejects(client.join('T', 'room', 1), refusal(905, 'network', /could not be reached/));
+  gateway.up = true;
+  await client.join('T', 'room', 1);
+});
+
+test('a join that is given up leaves nothing behind', async () => {
+  const {client, gateway} = setUp();
+  await client.init('app');
+  await client.setRole('broadcaster');
+  gateway.refuseNext(/call .*set-role/, 403, 433, 'an audience\'s token');
+  await assert.rejects(client.join('T', 'room', 1), refusal(433, 'gateway', /audience/));
+  await until(() => gateway.sessions.size === 0, 'the session is deleted');
+  assert.equal(client.state, 'ready');
+});
+
+test('ICE servers come out of the answer, and are known next time', async () => {
+  const {client, gateway} = setUp();
+  gateway.iceLinks = '<stun:s.example>; rel="ice-server", <turn:t.example:3478?transport=tcp>; ' +
+    'rel="ice-server"; username="a\\"b"; credential="c,d;e"; credential-type="password", ';
+  const servers = [{urls: 'stun:s.example'},
+    {urls: 'turn:t.example:3478?transport=tcp', username: 'a"b', credential: 'c,d;e'}];
+  await client.init('app');
+  await client.join(null, 'room', 1);
+  assert.deepEqual(FakePeer.all[0].configuration.iceServers, servers);
+  gateway.kill();
+  await until(() => FakePeer.all.length === 2 && client.state === 'joined', 'it is back');
+  assert.deepEqual(FakePeer.all[1].configuration.iceServers, servers);
+});
+
+test('a dead worker: back by itself, same uid, on air, muted as before', async () => {
+  const {client, gateway, events, named, uid, microphones} = await speaking();
+  await client.muteLocal();
+  assert.equal(microphones[0].enabled, false);
+  gateway.kill();
+  await until(() => named('published').length === 2, 'published again');
+  assert.deepEqual(events.map(([name]) => name),
+    ['published', 'reconnecting', 'reconnected', 'published']);
+  assert.equal(client.uid, uid);
+  const [hear] = gateway.of('whep');
+  assert.equal(hear.query.uid, String(uid));
+  assert.deepEqual(hear.calls, [{call: 'mute', audio: true}, {call: 'set-role', role: 'broadcaster'}]);
+  // The mute was told before the stream began, and the microphone never opened its mouth.
+  const at = (pattern) => gateway.log.findLastIndex((entry) =>
+    pattern.test(`${entry.method} ${entry.path} ${entry.body}`));
+  assert.ok(at(/"mute"/) < at(/POST .whip.app/));
+  assert.equal(microphones.length, 1);
+  assert.equal(microphones[0].enabled, false);
+  assert.equal(FakePeer.all.at(-1).sender.track, microphones[0]);
+  await client.unmuteLocal();
+  assert.equal(microphones[0].enabled, true);
+});
+
+test('a dead gateway: it is asked again until it is there', async () => {
+  const {client, gateway, named} = await speaking();
+  gateway.up = false;
+  gateway.kill();
+  await until(() => gateway.requests(/^POST .whep.app/).length >= 4, 'several tries');
+  assert.equal(client.state, 'reconnecting');
+  gateway.up = true;
+  await until(() => named('published').length === 2, 'published again');
+  assert.equal(named('reconnecting').length, 1);
+  assert.equal(named('reconnected').length, 1);
+});
+
+test('waits grow, and Retry-After is kept to', async () => {
+  const {client, gateway} = await joined();
+  gateway.refuseNext(/POST .whep.app/, 503, 501, 'starting', {'Retry-After': '1'});
+  const asked = () => gateway.requests(/^POST .whep.app/);
+  gateway.kill();
+  await until(() => asked().length === 3 && client.state === 'joined', 'it is back');
+  const wait = asked()[2].at - asked()[1].at;
+  assert.ok(wait >= 995 && wait < 3000, `${wait} ms`);
+});
+
+test('leave while coming back ends it', async () => {
+  const {client, gateway} = await speaking();
+  gateway.up = false;
+  gateway.kill();
+  await until(() => client.state === 'reconnecting', 'lost');
+  await client.leave();
+  assert.equal(client.state, 'ready');
+  gateway.up = true;
+  const asked = gateway.requests(/^POST .whep.app/).length;
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  assert.equal(gateway.requests(/^POST .whep.app/).length, asked);
+  assert.equal(gateway.sessions.size, 0);
+});
+
+test('a ban, another device and an expired token are final', async () => {
+  for (const [prelude, ended] of [
+    ['client-banned', {code: 433, reason: 'banned'}],
+    ['client-banned', {code: 501, reason: 'closed'}],
+    [null, {code: 431, reason: 'replaced by another device'}],
+    [null, {code: 109, reason: 'the token has expired'}]]) {
+    const {client, gateway, named, microphones} = await speaking();
+    if (prelude)
+      gateway.event(prelude, {});
+    gateway.event('ended', ended);
+    await until(() => named('ended').length === 1, 'ended');
+    assert.deepEqual(named('ended')[0][1], ended);
+    assert.deepEqual(named('error')[0][1], ended);
+    assert.equal(client.state, 'ready');
+    assert.equal(microphones[0].readyState, 'ended');
+    assert.equal(named('reconnecting').length, 0);
+    const asked = gateway.log.length;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.equal(gateway.requests(/^POST .whep.app/).length, 1, `${asked}`);
+  }
+});
+
+test('ended with 501 or 503: it comes again', async () => {
+  for (const code of [501, 502, 503, 500, 904]) {
+    const {client, gateway, named} = await joined();
+    gateway.event('ended', {code, reason: 'the worker was lost'});
+    await until(() => named('reconnected').length === 1, `back after ${code}`);
+    assert.equal(client.state, 'joined');
+  }
+});
+
+test('the way for sound is lost: back at once, or after a short patience', async () => {
+  const {client, named} = await speaking();
+  FakePeer.all[0].become('failed');
+  await until(() => named('published').length === 2, 'on air again');
+  const hear = FakePeer.all[2];
+  const lost = Date.now();
+  hear.become('disconnected');
+  await until(() => named('reconnecting').length === 2, 'taken for gone');
+  assert.ok(Date.now() - lost >= 1900);
+  await until(() => client.state === 'joined', 'back');
+});
+
+test('a short gap of the network is no loss', async () => {
+  const {client, named} = await joined();
+  await until(() => FakePeer.all[0].connectionState === 'connected', 'connected');
+  FakePeer.all[0].become('disconnected');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  FakePeer.all[0].become('connected');
+  await new Promise((resolve) => setTimeout(resolve, 2200));
+  assert.equal(named('reconnecting').length, 0);
+  assert.equal(client.state, 'joined');
+});
+
+test('the own direction alone is lost: it alone comes back', async () => {
+  const {gateway, named, client} = await speaking();
+  FakePeer.all[1].become('failed');
+  await until(() => named('published').length === 2, 'on air again');
+  assert.equal(named('reconnecting').length, 0);
+  assert.equal(client.state, 'joined');
+  await until(() => gateway.of('whip').length === 1, 'the old one is deleted');
+  assert.equal(gateway.of('whep').length, 1);
+});
+
+test('lost while it comes back: it tries again', async () => {
+  const {gateway, named, client} = await joined();
+  // The first try's way for sound is lost between `joined` and the last call.
+  const create = FakePeer.prototype.setRemoteDescription;
+  let broken = 0;
+  FakePeer.prototype.setRemoteDescription = async function (description) {
+    await create.call(this, description);
+    if (broken++ === 0)
+      queueMicrotask(() => this.become('failed'));
+  };
+  try {
+    await client.setRole('broadcaster');
+    gateway.kill();
+    await until(() => named('reconnected').length === 1 && broken === 2, 'back at the second try');
+    await until(() => FakePeer.all.at(-1).connectionState === 'connected', 'and it stands');
+  } finally {
+    FakePeer.prototype.setRemoteDescription = create;
+  }
+});
+
+test('publish is refused: the page is told, and the microphone is closed', async () => {
+  const {client, gateway, microphones, named} = await joined();
+  await client.setRole('broadcaster');
+  gateway.refuseNext(/POST .whip/, 403, 433, 'the token has no such privilege');
+  await assert.rejects(client.publish(), refusal(433, 'gateway', /privilege/));
+  assert.equal(client.published, false);
+  assert.equal(microphones[0].readyState, 'ended');
+  gateway.refuseNext(/POST .whip/, 503, 502, 'busy');
+  await assert.rejects(client.publish(), refusal(502, 'gateway', /busy/));
+  assert.equal(named('error').length, 0);
+  await client.publish();
+  assert.equal(microphones.at(-1).readyState, 'live');
+});
+
+test('publish while the channel is lost ends on air', async () => {
+  const {client, gateway, named} = await joined();
+  await client.setRole('broadcaster');
+  gateway.kill();
+  await until(() => client.state === 'reconnecting', 'lost');
+  await client.publish();
+  assert.equal(client.state, 'joined');
+  assert.equal(gateway.of('whip').length, 1);
+  assert.equal(named('published').length, 1);
+});
+
+test('taken back before it stands', async () => {
+  const {client, gateway, named} = await joined();
+  await client.setRole('broadcaster');
+  FakePeer.connects = false;
+  const publishing = assert.rejects(client.publish(), refusal(904, 'order', /taken back/));
+  await until(() => gateway.of('whip').length === 1, 'asked for');
+  await client.unpublish();
+  await publishing;
+  await until(() => gateway.of('whip').length === 0, 'deleted');
+  FakePeer.connects = true;
+  await client.publish();
+  assert.equal(named('published').length, 1);
+  await client.setRole('audience');
+  assert.equal(client.published, false);
+  assert.equal(gateway.of('whip').length, 0);
+});
+
+test('who is on air survives a reconnect without a word', async () => {
+  const {client, gateway, events, named} = setUp();
+  gateway.onAir.set(5, false).set(6, true).set(7, true);
+  await client.init('app');
+  await client.join(null, 'room', 1);
+  await until(() => named('mute-audio').length === 2, 'told');
+  assert.deepEqual(named('stream-added').map(([, {uid}]) => uid), [5, 6, 7]);
+  assert.deepEqual(client.speakers.map(({uid, muted}) => [uid, muted]), [[5, false], [6, true], [7, true]]);
+  events.length = 0;
+  gateway.onAir.delete(5);
+  gateway.onAir.set(7, false).set(8, false);
+  gateway.kill();
+  await until(() => named('stream-removed').length === 1 && named('unmute-audio').length === 1, 'settled');
+  assert.deepEqual(events.map(([name, data]) => `${name} ${data.uid ?? ''}`.trim()).sort(),
+    ['reconnected', 'reconnecting', 'stream-added 8', 'stream-removed 5', 'unmute-audio 7']);
+  assert.deepEqual(client.speakers.map(({uid, muted}) => [uid, muted]), [[6, true], [7, false], [8, false]]);
+});
+
+test('rejoin tells who of the known is gone', async () => {
+  const {client, gateway, named} = setUp();
+  gateway.onAir.set(5, false);
+  await client.init('app');
+  await client.rejoin(null, 'room', 1, [5, '6', 1]);
+  await until(() => named('stream-removed').length === 1, 'told');
+  assert.deepEqual(named('stream-removed')[0][1], {uid: 6});
+  assert.deepEqual(named('stream-added'), [['stream-added', {uid: 5}]]);
+});
+
+test('volume, mute and choice of a speaker outlive losses and its own coming and going', async () => {
+  const {client, gateway, named} = setUp();
+  gateway.onAir.set(5, false).set(6, false);
+  await client.init('app');
+  await client.join(null, 'room', 1);
+  await until(() => named('stream-added').length === 2, 'told');
+  await client.setSpeakerVolume(5, 0.3);
+  await client.mute(5);
+  await client.unsubscribe(6);
+  assert.deepEqual(gateway.of('whep')[0].calls, [{call: 'speaker', uid: 5, volume: 0.3},
+    {call: 'speaker', uid: 5, mute: true}, {call: 'unsubscribe', uid: 6}]);
+  const wished = [{call: 'speaker', uid: 5, volume: 0.3, mute: true}, {call: 'unsubscribe', uid: 6}];
+  gateway.kill();
+  await until(() => gateway.of('whep')[0]?.calls.length === 2, 'told again');
+  assert.deepEqual(gateway.of('whep')[0].calls, wished);
+  gateway.event('stream-removed', {uid: 5});
+  gateway.event('stream-added', {uid: 5});
+  await until(() => gateway.of('whep')[0].calls.length === 3, 'told the newcomer');
+  assert.deepEqual(gateway.of('whep')[0].calls[2], wished[0]);
+  await assert.rejects(client.setSpeakerVolume(5, 11), refusal(401, 'argument', /volume/));
+  await assert.rejects(client.setSpeakerVolume(0, 1), refusal(431, 'argument', /uid/));
+});
+
+test('a slider makes few calls, and the last one counts', async () => {
+  const {client, gateway, named} = setUp();
+  gateway.onAir.set(5, false);
+  await client.init('app');
+  await client.join(null, 'room', 1);
+  await until(() => named('stream-added').length === 1, 'told');
+  await Promise.all(Array.from({length: 50}, (_, at) => client.setSpeakerVolume(5, at / 10)));
+  const {calls} = gateway.of('whep')[0];
+  assert.ok(calls.length <= 3, `${calls.length} calls`);
+  assert.equal(calls.at(-1).volume, 4.9);
+});
+
+test('autoSubscribe: false hears nobody but those that are subscribed', async () => {
+  const {client, gateway, named} = setUp({autoSubscribe: false});
+  gateway.onAir.set(5, false);
+  await client.init('app');
+  await client.join(null, 'room', 1);
+  await until(() => gateway.of('whep')[0].calls.length === 1, 'told');
+  await client.subscribe(5);
+  assert.deepEqual(gateway.of('whep')[0].calls,
+    [{call: 'unsubscribe', uid: 5}, {call: 'subscribe', uid: 5}]);
+  assert.equal(named('stream-added').length, 1);
+});
+
+test('events of the own uid are not for the page', async () => {
+  const {gateway, named} = await joined({uid: 12});
+  gateway.event('stream-added', {uid: 12});
+  gateway.event('stream-added', {uid: 13});
+  await until(() => named('stream-added').length === 1, 'told');
+  assert.deepEqual(named('stream-added')[0][1], {uid: 13});
+});
+
+test('a page that listens badly stops nothing', async () => {
+  const {client, gateway, named} = await joined();
+  const told = [];
+  globalThis.reportError = (error) => told.push(error.message);
+  client.on('stream-added', () => { throw new Error('page fault'); });
+  client.on('stream-added', ({uid}) => told.push(uid));
+  gateway.event('stream-added', {uid: 3});
+  await until(() => told.length === 2, 'both');
+  assert.deepEqual(told, ['page fault', 3]);
+  client.off('stream-added');
+  gateway.event('stream-removed', {uid: 3});
+  await until(() => named('stream-removed').length === 1, 'still listens');
+});
+
+test('the microphone: refused, absent, insecure', async () => {
+  const rig = await joined();
+  const {client, mediaDevices} = rig;
+  await client.setRole('broadcaster');
+  for (const [name, code] of [['NotAllowedError', Codes.MICROPHONE_REFUSED],
+    ['NotFoundError', Codes.NO_MICROPHONE], ['NotReadableError', Codes.MICROPHONE_FAILED]]) {
+    mediaDevices.refuse = name;
+    await assert.rejects(client.publish(), refusal(code, 'microphone', /microphone/));
+    assert.equal(client.published, false);
+  }
+  mediaDevices.refuse = null;
+  globalThis.navigator = {};
+  globalThis.isSecureContext = false;
+  await assert.rejects(client.publish(), refusal(Codes.INSECURE_PAGE, 'microphone', /https/));
+});
+
+test('another microphone, without a gap in the session', async () => {
+  const {client, gateway, mediaDevices, microphones, named} = await speaking();
+  assert.deepEqual(mediaDevices.constraints[0], {echoCancellation: true, noiseSuppression: true,
+    autoGainControl: true, channelCount: 1});
+  await client.setMicrophone({deviceId: 'usb', echoCancellation: false});
+  assert.deepEqual(mediaDevices.constraints[1].deviceId, {exact: 'usb'});
+  assert.equal(mediaDevices.constraints[1].echoCancellation, false);
+  await until(() => named('microphone-changed').length === 1, 'told');
+  assert.equal(FakePeer.all[1].sender.track, microphones[1]);
+  assert.equal(microphones[0].readyState, 'ended');
+  // Unplugged: the system's own takes over.
+  await client.muteLocal();
+  microphones[1].unplug();
+  await until(() => named('microphone-changed').length === 2, 'told');
+  assert.equal(mediaDevices.constraints[2].deviceId, undefined);
+  assert.equal(microphones[2].enabled, false, 'muted stays muted');
+  mediaDevices.refuse = 'NotFoundError';
+  microphones[2].unplug();
+  await until(() => named('microphone-lost').length === 1, 'told');
+  assert.equal(named('microphone-lost')[0][1].code, Codes.NO_MICROPHONE);
+  await assert.rejects(client.setMicrophone({device: 'x'}), refusal(401, 'argument', /device/));
+  assert.equal(gateway.requests(/^POST .whip/).length, 1);
+  assert.deepEqual((await getMicrophones()).map(({deviceId}) => deviceId), ['a']);
+});
+
+test('a track of the page\'s own is not stopped', async () => {
+  const {client} = await joined();
+  await client.setRole('broadcaster');
+  const track = new FakeTrack('own');
+  await client.publish({track});
+  await client.unpublish();
+  assert.equal(track.readyState, 'live');
+});
+
+test('muted before join stays muted', async () => {
+  const {client, gateway, microphones} = setUp();
+  await client.init('app');
+  await client.muteLocal();
+  await client.setRole('broadcaster');
+  await client.join(null, 'room', 1);
+  await client.publish();
+  assert.equal(microphones[0].enabled, false);
+  assert.deepEqual(gateway.of('whep')[0].calls[0], {call: 'mute', audio: true});
+});
+
+test('autoplay refused is told, and a click resumes', async () => {
+  const {client, browser, named, players} = setUp();
+  browser.autoplayRefused = true;
+  await client.init('app');
+  await client.join(null, 'room', 1);
+  await until(() => named('autoplay-refused').length === 1, 'told');
+  await assert.rejects(client.resume(), refusal(430, 'order', /click/));
+  browser.autoplayRefused = false;
+  await client.resume();
+  assert.equal(players[0].paused, false);
+  assert.equal(players.length, 1);
+});
+
+test('a closed tab deletes, and one shown again comes back', async () => {
+  const {client, gateway, window, named} = await speaking();
+  window.dispatchEvent(new Event('pagehide'));
+  await until(() => gateway.requests(/^DELETE/).length === 1, 'deleted');
+  const [request] = gateway.requests(/^DELETE/);
+  assert.equal(request.keepalive, true);
+  assert.match(request.path, /^.whep.session/);
+  window.dispatchEvent(Object.assign(new Event('pageshow'), {persisted: true}));
+  await until(() => named('published').length === 2, 'on air again');
+  assert.equal(client.state, 'joined');
+});
+
+test('another network: the gateway is asked whether it is still there', async () => {
+  const {client, gateway, window, named} = await joined();
+  window.dispatchEvent(new Event('online'));
+  await until(() => gateway.of('whep')[0].calls.length === 1, 'asked');
+  assert.equal(named('reconnecting').length, 0);
+  gateway.up = false;
+  window.dispatchEvent(new Event('online'));
+  await until(() => client.state === 'reconnecting', 'lost');
+  await until(() => gateway.requests(/^POST .whep.app/).length >= 5, 'long waits by now');
+  gateway.up = true;
+  const now = Date.now();
+  window.dispatchEvent(new Event('online'));
+  await until(() => client.state === 'joined', 'back');
+  assert.ok(Date.now() - now < 300, 'at once');
+});
+
+test('a token is renewed, and used from then on', async () => {
+  const {client, gateway, named} = await joined();
+  gateway.event('token-privilege-will-expire', {});
+  await until(() => named('token-privilege-will-expire').length === 1, 'told');
+  await assert.rejects(client.renewToken(''), refusal(401, 'argument', /token/));
+  await client.renewToken('new-token');
+  assert.deepEqual(gateway.of('whep')[0].calls, [{call: 'renew-token', token: 'new-token'}]);
+  gateway.kill();
+  await until(() => named('reconnected').length === 1, 'back');
+  assert.equal(gateway.of('whep')[0].headers.Authorization, 'Bearer new-token');
+});
+
+await runAll();
