@@ -33,6 +33,7 @@ MOST_LINES = 600
 LIBRARY = ('signaling/agora-', 'signaling/support/')
 PURE = ('signaling/protocol/', 'signaling/support/')
 RULES_OF_A_CHANNEL = ('signaling/gateway/channel/', *PURE)
+KIT = ('signaling/gateway/process/',)
 AROUND_THEM = ('signaling/gateway/http/', 'signaling/gateway/options/', *RULES_OF_A_CHANNEL)
 ARROWS = (
     ('signaling/support/', ()),
@@ -43,7 +44,9 @@ ARROWS = (
     ('signaling/gateway/channel/', PURE),
     ('signaling/gateway/options/', RULES_OF_A_CHANNEL),
     ('signaling/gateway/http/', ('signaling/gateway/options/', *RULES_OF_A_CHANNEL)),
-    ('signaling/gateway/media/', AROUND_THEM),
+    ('signaling/gateway/process/', PURE),
+    ('signaling/gateway/media/', (*KIT, *AROUND_THEM)),
+    ('signaling/gateway/web/', (*KIT, *AROUND_THEM)),
     ('signaling/gateway/operator/', AROUND_THEM),
     ('signaling/gateway/front/', ('signaling/gateway/operator/', *AROUND_THEM)),
     ('signaling/gateway/web/', ('signaling/gateway/media/', *AROUND_THEM)),

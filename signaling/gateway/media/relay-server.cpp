@@ -8,22 +8,17 @@
 #include <utility>
 
 #include "signaling/gateway/http/http.hpp"
-#include "signaling/gateway/media/relay-program.hpp"
+#include "signaling/gateway/process/child-program.hpp"
 
 namespace agora::gateway {
 
 namespace {
 
-constexpr unsigned ping_ms = 500;
+constexpr std::int64_t ping_us = G_USEC_PER_SEC / 2;
 constexpr std::int64_t start_limit_us = 10 * G_USEC_PER_SEC;
 // With the time until the next ping, three seconds at most.
 constexpr std::int64_t frozen_us = 2'300'000;
-// If a ping is this late, the gateway stood still, not the relay.
-constexpr std::int64_t stall_us = G_USEC_PER_SEC / 2;
 constexpr unsigned stop_limit_ms = 1000;
-// After a relay that lived this long, the pauses begin anew with the shortest.
-constexpr std::int64_t long_life_us = 10 * G_USEC_PER_SEC;
-constexpr unsigned longest_pause_ms = 10'000;
 // After an outage, a relay that lived this long counts as back.
 constexpr std::int64_t settled_us = 3 * G_USEC_PER_SEC;
 // Receive buffer of accepted sockets, which inherit it. Small, so that a publisher soon notices a
@@ -75,11 +70,23 @@ relay_line::Counters sum (const relay_line::Counters &before, relay_line::Counte
   return now;
 }
 
+void send_to (const std::shared_ptr<ChildProcess> &relay, const relay_line::ToRelay &message) {
+  if (!relay)
+    return;
+  auto packet = relay_line::encode(message);
+  if (packet)
+    relay->send(std::move(*packet));
+  else
+    // What goes there was bounded before: options and what the relay itself asked for.
+    g_critical("A message for agora-relay doesn't fit its line");
+}
+
 }  // namespace
 
 std::variant<std::unique_ptr<MediaServer>, std::string> RelayServer::make(const Options &options) {
-  auto program = find_relay(options.relay);
-  if (auto *problem = std::get_if<RelayMissing>(&program))
+  auto program = find_program({"agora-relay", "relay", "../relay/agora-relay",
+                               "it is installed with agora-gateway", options.relay});
+  if (auto *problem = std::get_if<ProgramMissing>(&program))
     return problem->reason;
   auto server = std::unique_ptr<RelayServer>(new RelayServer);
   server->program_ = std::get<std::string>(program);
@@ -104,7 +111,7 @@ std::variant<std::unique_ptr<MediaServer>, std::string> RelayServer::make(const 
 }
 
 RelayServer::RelayServer()
-    : timer_([this] { on_timer(); }), force_([this] {
+    : timer_([this] { on_timer(); }), heartbeat_(ping_us, frozen_us), force_([this] {
         if (relay_)
           relay_->kill();
       }) {
@@ -126,8 +133,7 @@ void RelayServer::set_certificate(const std::string &certificate, const std::str
     return;
   configuration_.certificate = certificate;
   configuration_.key = key;
-  if (relay_)
-    relay_->send(configuration_);
+  send(configuration_);
 }
 
 void RelayServer::start(Callbacks callbacks) {
@@ -137,46 +143,52 @@ void RelayServer::start(Callbacks callbacks) {
 
 void RelayServer::spawn() {
   state_ = State::starting;
-  started_ = heard_ = g_get_monotonic_time();
+  started_ = g_get_monotonic_time();
+  heartbeat_.begin(started_);
   counters_ = {};
   g_autoptr(GError) error = nullptr;
   reserve_.release();
-  std::vector<RelaySocket> sockets = {{"rtmp", socket_.get()}};
+  ChildSetup setup{"agora-relay", program_, {{"rtmp", socket_.get()}}, relay_line::max_to_gateway};
   if (tls_socket_)
-    sockets.push_back({"rtmps", tls_socket_.get()});
-  relay_ = RelayProcess::spawn(program_, sockets, &error);
+    setup.sockets.push_back({"rtmps", tls_socket_.get()});
+  relay_ = ChildProcess::spawn(setup, &error);
   reserve_.fill();
   if (!relay_) {
     on_gone(error->message);
     return;
   }
-  RelayProcess::Callbacks callbacks;
-  callbacks.message = [this] (const relay_line::ToGateway &message) {
-    std::visit([this] (const auto &each) { told(each); }, message);
+  ChildProcess::Callbacks callbacks;
+  callbacks.packet = [this] (std::string_view packet) -> std::string {
+    auto decoded = relay_line::decode_to_gateway(packet);
+    if (const auto *reason = std::get_if<std::string>(&decoded))
+      return *reason;
+    std::visit([this] (const auto &each) { told(each); }, std::get<relay_line::ToGateway>(decoded));
+    return "";
   };
   callbacks.gone = [this] (const std::string &last_words) { on_gone(last_words); };
   relay_->watch(std::move(callbacks));
-  relay_->send(configuration_);
+  send(configuration_);
   ping();
 }
 
+void RelayServer::send(const relay_line::ToRelay &message) {
+  send_to(relay_, message);
+}
+
 void RelayServer::ping() {
-  relay_->send(relay_line::Ping{++pings_});
-  watch_due_ = g_get_monotonic_time() + std::int64_t{1000} * ping_ms;
-  timer_.at(watch_due_);
+  send(relay_line::Ping{++pings_});
+  timer_.at(heartbeat_.next(g_get_monotonic_time()));
 }
 
 void RelayServer::watch() {
   const auto now = g_get_monotonic_time();
-  if (now - watch_due_ > stall_us) {
-    heard_ = now;
+  if (heartbeat_.late(now))
     list_sessions();
-  }
   // A pong that lies unread is no silence.
   relay_->read();
   if (state_ != State::starting && state_ != State::serving)
     return;
-  if (now - heard_ > (state_ == State::starting ? start_limit_us : frozen_us)) {
+  if (state_ == State::starting ? heartbeat_.silent(now, start_limit_us) : heartbeat_.silent(now)) {
     g_warning("agora-relay doesn't answer; ending it");
     relay_->kill(state_ == State::starting ? "it did not serve within 10 s" : "frozen");
     return;
@@ -190,7 +202,7 @@ void RelayServer::list_sessions() {
   if (state_ != State::serving)
     return;
   asked_[++lists_].at = g_get_monotonic_time();
-  relay_->send(relay_line::ListSessions{lists_});
+  send(relay_line::ListSessions{lists_});
 }
 
 void RelayServer::told(const relay_line::Ready &message) {
@@ -213,10 +225,9 @@ void RelayServer::told(const relay_line::Ask &message) {
   request.address = message.address;
   request.client_id = message.id;
   // A later relay numbers its sessions anew.
-  std::weak_ptr<RelayProcess> asking = relay_;
+  std::weak_ptr<ChildProcess> asking = relay_;
   callbacks_.admit(request, [asking, id = message.id] (const std::string &refusal) {
-    if (const auto relay = asking.lock())
-      relay->send(relay_line::Answer{id, refusal.empty(), refusal});
+    send_to(asking.lock(), relay_line::Answer{id, refusal.empty(), refusal});
   });
 }
 
@@ -230,9 +241,10 @@ void RelayServer::told(const relay_line::Done &message) {
 }
 
 void RelayServer::told(const relay_line::Pong &message) {
-  heard_ = g_get_monotonic_time();
+  const auto now = g_get_monotonic_time();
+  heartbeat_.heard(now);
   counters_ = message.counters;
-  if (state_ == State::serving && heard_ - started_ > settled_us)
+  if (state_ == State::serving && now - started_ > settled_us)
     lasted();
 }
 
@@ -247,6 +259,15 @@ void RelayServer::told(const relay_line::Sessions &message) {
   const Asked whole = std::move(found->second);
   asked_.erase(found);
   callbacks_.sessions(whole.ids, whole.at);
+}
+
+void RelayServer::told(const relay_line::Log &message) {
+  if (message.level == relay_line::Level::warning) {
+    g_warning("agora-relay: %s", message.text.c_str());
+    relay_->set_last_words(message.text);
+  } else {
+    g_info("agora-relay: %s", message.text.c_str());
+  }
 }
 
 void RelayServer::told(const relay_line::Dropped &message) {
@@ -291,14 +312,13 @@ void RelayServer::on_gone(const std::string &last_words) {
     failed("agora-relay did not start: " + (last_words.empty() ? "it gave no reason" : last_words));
     return;
   }
-  const bool lived_long = g_get_monotonic_time() - started_ > long_life_us;
   state_ = State::pausing;
   if (away_since_ == 0)
     away_since_ = g_get_monotonic_time();
-  pause_ms_ = lived_long ? 0 : std::clamp(2 * pause_ms_, 100U, longest_pause_ms);
+  const unsigned pause_ms = pause_.after(g_get_monotonic_time() - started_);
   g_warning("agora-relay ended%s%s; starting it again in %u ms", last_words.empty() ? "" : ": ",
-            last_words.c_str(), pause_ms_);
-  timer_.in(pause_ms_);
+            last_words.c_str(), pause_ms);
+  timer_.in(pause_ms);
   // Before the next one runs: it numbers its sessions anew.
   callbacks_.lost();
   forget_drops();
@@ -345,7 +365,7 @@ void RelayServer::drop(const DropMedia &what, std::function<void()> done) {
   drops_[++tickets_] = std::move(done);
   const auto side =
       what.direction == Direction::push ? relay_line::Side::push : relay_line::Side::play;
-  relay_->send(relay_line::Drop{tickets_, side, what.stream, what.client_id});
+  send(relay_line::Drop{tickets_, side, what.stream, what.client_id});
 }
 
 std::optional<relay_line::Counters> RelayServer::counters() const {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // agora-relay as the media server, in a child process. It is started again when it dies or no
 // longer answers; the listening socket is ours, so that the port stays the same. Main loop only.
-// Made on the main thread (relay-process.hpp).
+// Made on the main thread (process/child-process.hpp).
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,11 @@
 #include <variant>
 #include <vector>
 
-#include "signaling/gateway/media/descriptor-reserve.hpp"
 #include "signaling/gateway/media/media-server.hpp"
-#include "signaling/gateway/media/relay-process.hpp"
 #include "signaling/gateway/options/options.hpp"
+#include "signaling/gateway/process/child-process.hpp"
+#include "signaling/gateway/process/descriptor-reserve.hpp"
+#include "signaling/gateway/process/heartbeat.hpp"
 #include "signaling/support/timer.hpp"
 
 namespace agora::gateway {
@@ -34,7 +35,7 @@ class RelayServer : public MediaServer {
   void stop () override;
   void drop (const DropMedia &what, std::function<void()> done) override;
   bool alive () const override { return state_ == State::serving && !told_away_; }
-  unsigned pause_ms () const override { return state_ == State::pausing ? pause_ms_ : 0; }
+  unsigned pause_ms () const override { return state_ == State::pausing ? pause_.ms() : 0; }
   unsigned restarts () const override { return restarts_; }
   std::optional<relay_line::Counters> counters () const override;
 
@@ -47,6 +48,7 @@ class RelayServer : public MediaServer {
 
   RelayServer();
   void spawn ();
+  void send (const relay_line::ToRelay &message);
   void watch ();
   void ping ();
   void list_sessions ();
@@ -63,7 +65,7 @@ class RelayServer : public MediaServer {
   void told (const relay_line::Pong &message);
   void told (const relay_line::Sessions &message);
   void told (const relay_line::Dropped &message);
-  void told (const relay_line::Log &) {}  // the process writes it
+  void told (const relay_line::Log &message);
 
   std::string program_;
   relay_line::Configure configuration_;
@@ -71,15 +73,15 @@ class RelayServer : public MediaServer {
   ObjectPtr<GSocket> socket_;
   ObjectPtr<GSocket> tls_socket_;  // of RTMPS; none without
   DescriptorReserve reserve_;
-  std::shared_ptr<RelayProcess> relay_;
+  std::shared_ptr<ChildProcess> relay_;
   Callbacks callbacks_;
   State state_ = State::idle;
   bool was_ready_ = false;
   Timer timer_;
-  Timer force_;                 // ends a relay that doesn't stop
-  std::int64_t started_ = 0;    // monotonic, us: this relay
-  std::int64_t heard_ = 0;      // its last sign of life
-  std::int64_t watch_due_ = 0;  // monotonic, us
+  Heartbeat heartbeat_;
+  RestartPause pause_;
+  Timer force_;               // ends a relay that doesn't stop
+  std::int64_t started_ = 0;  // monotonic, us: this relay
   std::uint64_t pings_ = 0;
   std::uint64_t lists_ = 0;
   std::map<std::uint64_t, Asked> asked_;  // questions for the sessions, by their number
@@ -90,7 +92,6 @@ class RelayServer : public MediaServer {
   std::int64_t away_since_ = 0;  // 0: it serves
   bool told_away_ = false;
   std::int64_t longest_outage_us_ = 0;
-  unsigned pause_ms_ = 0;
   unsigned restarts_ = 0;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "signaling/gateway/media/relay-program.hpp"
+#include "signaling/gateway/process/child-program.hpp"
 
 #include <gio/gio.h>
 
@@ -26,22 +26,23 @@ std::string own_folder () {
 
 }  // namespace
 
-std::variant<std::string, RelayMissing> find_relay (const std::string &given) {
-  if (!given.empty()) {
-    if (is_program(given))
-      return given;
-    return RelayMissing{"--relay=" + given + ": no such program"};
+std::variant<std::string, ProgramMissing> find_program (const WantedProgram &wanted) {
+  if (!wanted.given.empty()) {
+    if (is_program(wanted.given))
+      return wanted.given;
+    return ProgramMissing{std::string("--") + wanted.option + "=" + wanted.given +
+                          ": no such program"};
   }
   // In a build tree, installed beside it below another prefix, and where it was meant to be.
   const std::string folder = own_folder();
+  const std::string name = wanted.name;
+  const std::string meant = AGORA_LIBEXECDIR "/" + name;
   for (const std::string &place :
-       {folder + "/../relay/agora-relay", folder + "/../libexec/agora-relay",
-        std::string(AGORA_LIBEXECDIR "/agora-relay")})
+       {folder + "/" + wanted.built, folder + "/../libexec/" + name, meant})
     if (is_program(place))
       return place;
-  return RelayMissing{
-      "agora-relay was not found: it is installed with agora-gateway, as " AGORA_LIBEXECDIR
-      "/agora-relay; --relay=FILE names another place"};
+  return ProgramMissing{name + " was not found: " + wanted.installed + ", as " + meant + "; --" +
+                        wanted.option + "=FILE names another place"};
 }
 
 }  // namespace agora::gateway

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #define G_LOG_DOMAIN "agora-gateway"
-#include "signaling/gateway/media/relay-process.hpp"
+#include "signaling/gateway/process/child-process.hpp"
 
 #include <fcntl.h>
 #include <glib-unix.h>
@@ -23,6 +23,8 @@ constexpr int first_socket_fd = 4;
 constexpr unsigned packets_a_turn = 256;
 // What may wait for a relay that doesn't read. The drops of a full channel are far below it.
 constexpr std::size_t most_unsent_bytes = 16 * 1024 * 1024;
+// Of one line on its standard error; the rest is left out.
+constexpr std::size_t longest_log_line = 1024;
 
 gboolean set_error (GError **error, const char *what) {
   const int code = errno;
@@ -33,23 +35,23 @@ gboolean set_error (GError **error, const char *what) {
 
 }  // namespace
 
-std::shared_ptr<RelayProcess> RelayProcess::spawn(const std::string &program,
-                                                  const std::vector<RelaySocket> &sockets,
-                                                  GError **error) {
+std::shared_ptr<ChildProcess> ChildProcess::spawn(const ChildSetup &setup, GError **error) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     set_error(error, "socketpair");
     return nullptr;
   }
-  auto relay = std::make_shared<RelayProcess>();
-  relay->line_ = ends[0];
+  auto child = std::make_shared<ChildProcess>();
+  child->name_ = setup.name;
+  child->packet_.resize(setup.longest_packet);
+  child->line_ = ends[0];
   const auto flags = static_cast<GSubprocessFlags>(G_SUBPROCESS_FLAGS_STDERR_PIPE |
                                                    G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
   ObjectPtr<GSubprocessLauncher> launcher(g_subprocess_launcher_new(flags));
   g_subprocess_launcher_take_fd(launcher.get(), ends[1], line_fd);
   std::string names = "--fds=";
   int target = first_socket_fd;
-  for (const auto &[name, socket] : sockets) {
+  for (const auto &[name, socket] : setup.sockets) {
     const int fd = fcntl(g_socket_get_fd(socket), F_DUPFD_CLOEXEC, 0);
     if (fd < 0) {
       set_error(error, "dup");
@@ -60,19 +62,17 @@ std::shared_ptr<RelayProcess> RelayProcess::spawn(const std::string &program,
   }
   g_subprocess_launcher_set_child_setup(launcher.get(), in_child, GINT_TO_POINTER(getpid()),
                                         nullptr);
-  const char *arguments[] = {program.c_str(), names.c_str(), nullptr};
-  relay->process_.reset(g_subprocess_launcher_spawnv(launcher.get(), arguments, error));
-  if (!relay->process_)
-    return nullptr;
-  relay->lines_.reset(g_data_input_stream_new(g_subprocess_get_stderr_pipe(relay->process_.get())));
-  return relay;
+  const char *arguments[] = {setup.program.c_str(), setup.sockets.empty() ? nullptr : names.c_str(),
+                             nullptr};
+  child->process_.reset(g_subprocess_launcher_spawnv(launcher.get(), arguments, error));
+  return child->process_ ? child : nullptr;
 }
 
-RelayProcess::~RelayProcess() {
+ChildProcess::~ChildProcess() {
   close_line();
 }
 
-void RelayProcess::in_child(gpointer parent) {
+void ChildProcess::in_child(gpointer parent) {
   // A process group of its own: Ctrl-C in a terminal must reach the gateway alone.
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -80,22 +80,22 @@ void RelayProcess::in_child(gpointer parent) {
     _exit(1);
 }
 
-void RelayProcess::watch(Callbacks callbacks) {
+void ChildProcess::watch(Callbacks callbacks) {
   callbacks_ = std::move(callbacks);
   g_subprocess_wait_async(process_.get(), nullptr, on_exit, hold());
-  read_line();
+  read_text();
   readable_.reset(g_unix_fd_source_new(line_, G_IO_IN));
   g_source_set_callback(readable_.get(), G_SOURCE_FUNC(on_readable), this, nullptr);
   g_source_attach(readable_.get(), nullptr);
 }
 
-gboolean RelayProcess::on_readable(gint, GIOCondition, gpointer data) {
-  static_cast<RelayProcess *>(data)->read();
+gboolean ChildProcess::on_readable(gint, GIOCondition, gpointer data) {
+  static_cast<ChildProcess *>(data)->read();
   return G_SOURCE_CONTINUE;
 }
 
-gboolean RelayProcess::on_writable(gint, GIOCondition, gpointer data) {
-  auto self = static_cast<RelayProcess *>(data)->shared_from_this();
+gboolean ChildProcess::on_writable(gint, GIOCondition, gpointer data) {
+  auto self = static_cast<ChildProcess *>(data)->shared_from_this();
   while (!self->unsent_.empty() && self->send_now(self->unsent_.front())) {
     self->unsent_bytes_ -= self->unsent_.front().size();
     self->unsent_.pop_front();
@@ -105,12 +105,11 @@ gboolean RelayProcess::on_writable(gint, GIOCondition, gpointer data) {
   return G_SOURCE_CONTINUE;
 }
 
-void RelayProcess::read() {
+void ChildProcess::read() {
   // A callback may drop the owner's last reference.
   const auto self = shared_from_this();
-  std::array<char, relay_line::max_to_gateway> packet;
   for (unsigned count = 0; line_ >= 0 && count < packets_a_turn; count++) {
-    const ssize_t size = recv(line_, packet.data(), packet.size(), MSG_DONTWAIT | MSG_TRUNC);
+    const ssize_t size = recv(line_, packet_.data(), packet_.size(), MSG_DONTWAIT | MSG_TRUNC);
     if (size < 0 && errno == EINTR)
       continue;
     if (size < 0 && errno == EAGAIN)
@@ -121,51 +120,33 @@ void RelayProcess::read() {
       kill();
       return;
     }
-    if (static_cast<std::size_t>(size) > packet.size()) {
+    if (static_cast<std::size_t>(size) > packet_.size()) {
       broken("a packet of " + std::to_string(size) + " bytes");
       return;
     }
-    take({packet.data(), static_cast<std::size_t>(size)});
-  }
-}
-
-void RelayProcess::take(std::string_view packet) {
-  auto decoded = relay_line::decode_to_gateway(packet);
-  if (const auto *reason = std::get_if<std::string>(&decoded)) {
-    broken(*reason);
-    return;
-  }
-  auto &message = std::get<relay_line::ToGateway>(decoded);
-  if (const auto *log = std::get_if<relay_line::Log>(&message)) {
-    if (log->level == relay_line::Level::warning) {
-      g_warning("agora-relay: %s", log->text.c_str());
-      last_words_ = log->text;
-    } else {
-      g_info("agora-relay: %s", log->text.c_str());
+    // A copy: it may forget() itself.
+    const auto taker = callbacks_.packet;
+    if (!taker)
+      continue;
+    const std::string wrong = taker({packet_.data(), static_cast<std::size_t>(size)});
+    if (!wrong.empty()) {
+      broken(wrong);
+      return;
     }
-    return;
   }
-  if (callbacks_.message)
-    callbacks_.message(std::move(message));
 }
 
-void RelayProcess::broken(const std::string &how) {
-  g_warning("agora-relay breaks the rules of its line (%s); ending it", how.c_str());
+void ChildProcess::broken(const std::string &how) {
+  g_warning("%s breaks the rules of its line (%s); ending it", name_.c_str(), how.c_str());
   kill();
   close_line();
 }
 
-void RelayProcess::send(const relay_line::ToRelay &message) {
-  auto packet = relay_line::encode(message);
-  if (!packet) {
-    // What goes there was bounded before: options and what the relay itself asked for.
-    g_critical("A message for agora-relay doesn't fit its line");
+void ChildProcess::send(std::string packet) {
+  if (line_ < 0 || (unsent_.empty() && send_now(packet)))
     return;
-  }
-  if (line_ < 0 || (unsent_.empty() && send_now(*packet)))
-    return;
-  unsent_bytes_ += packet->size();
-  unsent_.push_back(std::move(*packet));
+  unsent_bytes_ += packet.size();
+  unsent_.push_back(std::move(packet));
   if (unsent_bytes_ > most_unsent_bytes) {
     broken("it doesn't read");
     return;
@@ -177,8 +158,8 @@ void RelayProcess::send(const relay_line::ToRelay &message) {
   }
 }
 
-// False: it is to be sent later. To a relay that ends, nothing is sent any more.
-bool RelayProcess::send_now(std::string_view packet) {
+// False: it is to be sent later. To a child that ends, nothing is sent any more.
+bool ChildProcess::send_now(std::string_view packet) {
   ssize_t size = 0;
   do {
     size = ::send(line_, packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -186,7 +167,7 @@ bool RelayProcess::send_now(std::string_view packet) {
   return size >= 0 || (errno != EAGAIN && errno != ENOBUFS);
 }
 
-void RelayProcess::close_line() {
+void ChildProcess::close_line() {
   readable_.reset();
   writable_.reset();
   unsent_.clear();
@@ -195,54 +176,88 @@ void RelayProcess::close_line() {
     close(std::exchange(line_, -1));
 }
 
-void RelayProcess::terminate() {
+void ChildProcess::terminate() {
   if (!exited_)
     g_subprocess_send_signal(process_.get(), SIGTERM);
 }
 
-void RelayProcess::kill(const char *why) {
+void ChildProcess::kill(const char *why) {
   if (why != nullptr)
     last_words_ = why;
   if (!exited_)
     g_subprocess_force_exit(process_.get());
 }
 
-void RelayProcess::on_exit(GObject *process, GAsyncResult *result, gpointer data) {
+void ChildProcess::on_exit(GObject *process, GAsyncResult *result, gpointer data) {
   std::unique_ptr<Self> self(static_cast<Self *>(data));
-  auto &relay = **self;
+  auto &child = **self;
   g_subprocess_wait_finish(G_SUBPROCESS(process), result, nullptr);
-  relay.exited_ = true;
+  child.exited_ = true;
   // What it said last.
-  relay.read();
-  relay.close_line();
-  if (relay.last_words_.empty() && g_subprocess_get_if_signaled(relay.process_.get()))
-    relay.last_words_ = g_strsignal(g_subprocess_get_term_sig(relay.process_.get()));
-  relay.report();
+  child.read();
+  child.close_line();
+  if (child.last_words_.empty() && g_subprocess_get_if_signaled(child.process_.get()))
+    child.last_words_ = g_strsignal(g_subprocess_get_term_sig(child.process_.get()));
+  child.report();
 }
 
-void RelayProcess::read_line() {
-  g_data_input_stream_read_line_async(lines_.get(), G_PRIORITY_DEFAULT, nullptr, on_line, hold());
+void ChildProcess::read_text() {
+  g_input_stream_read_async(g_subprocess_get_stderr_pipe(process_.get()), text_.data(),
+                            text_.size(), G_PRIORITY_DEFAULT, nullptr, on_text, hold());
 }
 
-void RelayProcess::on_line(GObject *stream, GAsyncResult *result, gpointer data) {
+void ChildProcess::on_text(GObject *stream, GAsyncResult *result, gpointer data) {
   std::unique_ptr<Self> self(static_cast<Self *>(data));
-  auto &relay = **self;
-  gsize size = 0;
-  CharPtr line(
-      g_data_input_stream_read_line_finish(G_DATA_INPUT_STREAM(stream), result, &size, nullptr));
-  if (!line) {
-    relay.at_end_ = true;
-    relay.report();
+  auto &child = **self;
+  const gssize size = g_input_stream_read_finish(G_INPUT_STREAM(stream), result, nullptr);
+  if (size > 0) {
+    child.take_text({child.text_.data(), static_cast<std::size_t>(size)});
+    child.read_text();
     return;
   }
-  // Nothing in its usual life: what it logs comes by the line. A sanitiser's report does.
-  CharPtr valid(g_utf8_make_valid(line.get(), static_cast<gssize>(size)));
-  g_warning("agora-relay: %s", valid.get());
-  relay.last_words_ = valid.get();
-  relay.read_line();
+  child.end_line();
+  child.at_end_ = true;
+  child.report();
 }
 
-void RelayProcess::report() {
+void ChildProcess::take_text(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::string_view part = text.substr(0, end);
+    log_line_ += part.substr(0, longest_log_line - log_line_.size());
+    if (end == std::string_view::npos)
+      return;
+    text.remove_prefix(end + 1);
+    end_line();
+  }
+}
+
+// A line may begin with its level, <N>, as systemd's journal knows it. Those without are warnings:
+// a sanitiser's or the loader's.
+void ChildProcess::end_line() {
+  std::string_view line = log_line_;
+  constexpr char least_warning = '4';
+  char level = least_warning;
+  constexpr std::size_t prefix = 3;
+  if (line.size() >= prefix && line[0] == '<' && g_ascii_isdigit(line[1]) && line[2] == '>') {
+    level = line[1];
+    line.remove_prefix(prefix);
+  }
+  if (!line.empty()) {
+    CharPtr valid(g_utf8_make_valid(line.data(), static_cast<gssize>(line.size())));
+    if (level <= least_warning) {
+      g_warning("%s: %s", name_.c_str(), valid.get());
+      last_words_ = valid.get();
+    } else if (level == '5') {
+      g_message("%s: %s", name_.c_str(), valid.get());
+    } else {
+      g_info("%s: %s", name_.c_str(), valid.get());
+    }
+  }
+  log_line_.clear();
+}
+
+void ChildProcess::report() {
   if (!exited_ || !at_end_)
     return;
   if (auto gone = std::exchange(callbacks_.gone, nullptr))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "signaling/gateway/media/descriptor-reserve.hpp"
+#include "signaling/gateway/process/descriptor-reserve.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
