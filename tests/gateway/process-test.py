@@ -119,7 +119,7 @@ class Start(ProcessCase):
         self.assertEqual(set(re.findall(r'--([a-z-]+)[=" ,\n]', manual)) & options, options)
         example = (docs / 'agora-gateway.conf').read_text()
         keys = set(re.findall(r'^#?([a-z-]+)=', example, re.M))
-        self.assertEqual(options - keys, {'config', 'help', 'version', 'relay'})
+        self.assertEqual(options - keys, {'config', 'help', 'version', 'relay', 'web-program'})
         # As it stands, but for the ports, it works.
         config = self.tmp / 'example.conf'
         config.write_text(example)
@@ -247,6 +247,22 @@ class Refusal(ProcessCase):
                   '--rtmps-listen=127.0.0.1:0', '--tls-certificate=/x', '--tls-key=/x'),
                  "doesn't go with --rtmp"),
                 (('--app=demo', '--tls-key=/x'), '--tls-certificate'),
+                *((('--app=demo', option), f'{option.split("=")[0]} needs --web') for option in (
+                    '--web-listen=127.0.0.1:0', '--web-program=/x', '--web-workers=2',
+                    '--ice-server=stun:x', '--rtp-ports=2000-3000', '--public-ip=192.0.2.1',
+                    '--max-web-sessions=5', '--max-web-sessions-per-address=5')),
+                (('--app=demo', '--web=yes'), 'true or false'),
+                (('--app=demo', '--web', '--web-workers=0'), '1 to 64'),
+                (('--app=demo', '--web', '--rtp-ports=2000'), 'LOW-HIGH'),
+                (('--app=demo', '--web', '--rtp-ports=2000-1999'), 'LOW-HIGH'),
+                (('--app=demo', '--web', '--rtp-ports=1000-1999'), '1024'),
+                (('--app=demo', '--web', '--rtp-ports=2000-65536'), '65535'),
+                (('--app=demo', '--web', '--public-ip=here'), '192.0.2.1'),
+                *((('--app=demo', '--web', f'--ice-server={url}'), 'turn:USER:PASSWORD@HOST')
+                  for url in ('stun', 'stun:', 'http://x', 'stun:a b', 'stun:x/y', 'turn:x',
+                              'turn:user@x', 'turn:user:@x', 'turn:a:b@', 'stun:a:b@x',
+                              'turn:a:b@x?transport=sctp', 'stun:x?transport=udp', 'stun:x:port')),
+                (('--app=demo', '--web', *(17 * ['--ice-server=stun:x'])), 'at most 16'),
                 (('--app=demo', '--config=/nowhere'), '/nowhere')):
             with self.subTest(options):
                 self.refused(*options, *(free if '--listen' not in str(options) else ()),
@@ -272,6 +288,7 @@ class Refusal(ProcessCase):
         for options, needle in ((('--app= demo:5ecret', ), '--app='),
                                 (('--apps=demo:5ecret', ), '--apps=demo'),
                                 (('--app=demo', 'demo:5ecret'), "'demo:"),
+                                (('--app=demo', '--web', '--ice-server=turn:5ecret@x'), 'turn:'),
                                 ((f'--app-file={config}', ), 'line 4'),
                                 ((f'--app-file={self.tmp}/nowhere', ), 'nowhere')):
             with self.subTest(options):

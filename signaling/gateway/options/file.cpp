@@ -57,20 +57,29 @@ Problem read_config (const std::string &path, Options &options) {
   return {};
 }
 
-std::variant<std::vector<AppOption>, std::string> read_apps (const std::string &file) {
+std::variant<std::vector<NumberedLine>, std::string> read_lines (const std::string &file) {
   g_autofree char *text = nullptr;
   g_autoptr(GError) error = nullptr;
   if (!g_file_get_contents(file.c_str(), &text, nullptr, &error))
     return std::string("a file that can be read: ") + error->message;
   g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-  std::vector<AppOption> apps;
-  for (int i = 0; lines[i] != nullptr; i++) {
+  std::vector<NumberedLine> read;
+  for (unsigned i = 0; lines[i] != nullptr; i++) {
     const char *line = g_strstrip(lines[i]);
-    if (*line == '\0' || *line == '#')
-      continue;
-    if (auto problem = add_app(apps, line))
-      return "lines of apps; line " + std::to_string(i + 1) + " is none: expected " + *problem;
+    if (*line != '\0' && *line != '#')
+      read.push_back({i + 1, line});
   }
+  return read;
+}
+
+std::variant<std::vector<AppOption>, std::string> read_apps (const std::string &file) {
+  auto lines = read_lines(file);
+  if (auto *problem = std::get_if<std::string>(&lines))
+    return *problem;
+  std::vector<AppOption> apps;
+  for (const auto &[number, line] : std::get<0>(lines))
+    if (auto problem = add_app(apps, line))
+      return "lines of apps; line " + std::to_string(number) + " is none: expected " + *problem;
   if (apps.empty())
     return "lines of apps, ID or ID:CERTIFICATE; there is none";
   return apps;

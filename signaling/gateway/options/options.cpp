@@ -37,8 +37,27 @@ gboolean on_option (const gchar *name, const gchar *value, gpointer data, GError
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "no option %s", name);
     return FALSE;
   }
-  line->values.emplace_back(setting, value);
+  // A flag stands alone.
+  line->values.emplace_back(setting, value != nullptr ? value : "true");
   return TRUE;
+}
+
+// What counts with --web alone.
+Problem check_web (const Options &options) {
+  const WebOptions &web = options.web;
+  const std::pair<const char *, bool> needing[] = {
+      {"--web-listen", web.listen.has_value()},
+      {"--web-program", !web.program.empty()},
+      {"--web-workers", web.workers != 0},
+      {"--ice-server", !web.ice_servers.empty()},
+      {"--rtp-ports", web.rtp_low != 0},
+      {"--public-ip", !web.public_ip.empty()},
+      {"--max-web-sessions", options.given.contains("max-web-sessions")},
+      {"--max-web-sessions-per-address", options.given.contains("max-web-sessions-per-address")}};
+  for (auto [name, given] : needing)
+    if (given && !web.on)
+      return std::string(name) + " needs --web";
+  return {};
 }
 
 // Options that need, or exclude, each other.
@@ -66,7 +85,7 @@ Problem check (const Options &options) {
   } else if (options.hook_secret_file.empty()) {
     return "--rtmp needs --hook-secret-file=FILE: without it, anyone could answer for it";
   }
-  return {};
+  return check_web(options);
 }
 
 std::variant<Options, std::string> options_of (std::shared_ptr<const CommandLine> line) {
@@ -97,7 +116,9 @@ std::variant<Options, OptionsExit> parse_options (int argc, char **argv) {
   gboolean help = FALSE;
   std::vector<GOptionEntry> entries;
   for (const auto &setting : settings())
-    entries.push_back({setting.name, 0, setting.gone ? G_OPTION_FLAG_HIDDEN : 0,
+    entries.push_back({setting.name, 0,
+                       (setting.gone ? G_OPTION_FLAG_HIDDEN : 0) |
+                           (setting.flag ? G_OPTION_FLAG_OPTIONAL_ARG : 0),
                        G_OPTION_ARG_CALLBACK, reinterpret_cast<gpointer>(on_option), setting.help,
                        setting.argument});
   entries.push_back({"config", 0, 0, G_OPTION_ARG_FILENAME, &config,

@@ -12,6 +12,7 @@
 #include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/gateway/options/values.hpp"
 #include "signaling/protocol/relay-line.hpp"
+#include "signaling/protocol/web-line.hpp"
 
 namespace agora::gateway {
 
@@ -23,6 +24,21 @@ struct FrameLimits {
 };
 
 enum class LogFormat { text, json };
+
+// Browsers as members: agora-web's.
+struct WebOptions {
+  bool on = false;
+  std::optional<Endpoint> listen;                // for pages, WHIP and WHEP; nothing: on --listen
+  std::string program;                           // "": look in the usual places
+  unsigned workers = 0;                          // 0: one for each core, four at most
+  std::vector<web_line::IceServer> ice_servers;  // with their secrets
+  std::uint16_t rtp_low = 0;                     // ports of media; 0 both: the system's choice
+  std::uint16_t rtp_high = 0;
+  std::string public_ip;  // by which browsers reach this machine; "": its own addresses
+  // Sessions, each one who speaks or one who hears.
+  unsigned sessions = 1000;
+  unsigned sessions_per_address = 100;
+};
 
 struct CommandLine;
 
@@ -54,6 +70,7 @@ struct Options {
                                                protocol::token_kinds.end()};
   FrameLimits frames;
   Limits limits;
+  WebOptions web;
   relay_line::Limits media;  // what agora-relay holds sessions to
   // Connections, of all addresses together, that have not joined.
   unsigned waiting_sockets = 32'768;

@@ -43,11 +43,11 @@ std::string without_certificate (const std::string &text) {
 }
 
 void hide_certificates (const std::vector<char *> &arguments) {
-  constexpr std::string_view name = "--app";
   bool follows = false;
   for (char *argument : arguments) {
     std::string_view text(argument);
-    if (std::exchange(follows, text == name) || text.starts_with("--app=")) {
+    const bool is_value = std::exchange(follows, text == "--app" || text == "--ice-server");
+    if (is_value || text.starts_with("--app=") || text.starts_with("--ice-server=")) {
       auto colon = text.find(':');
       if (colon != std::string_view::npos)
         std::fill(argument + colon + 1, argument + text.size(), '*');

@@ -24,7 +24,8 @@ void warn_if_others_read (const char *option, const std::string &file);
 
 // `text` up to the first colon: `ID:CERTIFICATE` without its certificate.
 std::string without_certificate (const std::string &text);
-// Overwrites the certificates of a command line that has been read, so that `ps` doesn't show them.
+// Overwrites the certificates of a command line that has been read, and the passwords of TURN, so
+// that `ps` doesn't show them.
 void hide_certificates (const std::vector<char *> &arguments);
 
 }  // namespace agora::gateway

@@ -41,6 +41,16 @@ Setting url (const char *name, std::string Options::*member,
           }};
 }
 
+Problem add_ice_servers (std::vector<web_line::IceServer> &servers, std::string_view file) {
+  auto read = read_lines(std::string(file));
+  if (auto *problem = std::get_if<std::string>(&read))
+    return *problem;
+  for (const auto &[number, line] : std::get<0>(read))
+    if (auto problem = add_ice_server(servers, line))
+      return "lines of servers; line " + std::to_string(number) + " is none: expected " + *problem;
+  return {};
+}
+
 // An option of earlier gateways, which ran an nginx.
 Setting gone (const char *name) {
   Setting setting{name, "FILE", "", [] (Options &, std::string_view) -> Problem {
@@ -106,6 +116,34 @@ const std::vector<Setting> &settings () {
                "Where --rtmp's on_publish and on_play reach the gateway (127.0.0.1:0)"),
       file("hook-secret-file", &Options::hook_secret_file,
            "The first line is the first path element of --rtmp's hook URLs"),
+      {"web", "true", "Let browsers in: WHIP, WHEP and a page at /web/, by agora-web",
+       [] (Options &o, std::string_view text) { return set_flag(o.web.on, text); }, false, false,
+       true},
+      {"web-listen", "ADDR:PORT",
+       "Where browsers are served (default: --listen; port 0: a free one)",
+       [] (Options &o, std::string_view text) {
+         return set_endpoint(o.web.listen.emplace(), text);
+       }},
+      {"web-program", "FILE", "The program agora-web (default: looked for)",
+       [] (Options &o, std::string_view text) { return set_file(o.web.program, text); }},
+      bound("web-workers", &Options::web, &WebOptions::workers, 1, 64,
+            "Processes of agora-web (one for each core, 4 at most)"),
+      {"ice-server", "URL",
+       "stun:HOST or turn:USER:PASSWORD@HOST, for browsers and agora-web; repeat for more",
+       [] (Options &o, std::string_view text) { return add_ice_server(o.web.ice_servers, text); },
+       true, true},
+      {"ice-server-file", "FILE", "The same from a file, a line each: passwords are secrets",
+       [] (Options &o, std::string_view text) { return add_ice_servers(o.web.ice_servers, text); }},
+      {"rtp-ports", "LOW-HIGH", "UDP ports for media of browsers (default: any)",
+       [] (Options &o, std::string_view text) {
+         return set_ports(o.web.rtp_low, o.web.rtp_high, text);
+       }},
+      {"public-ip", "ADDRESS", "By which browsers reach this machine, where that is not its own",
+       [] (Options &o, std::string_view text) { return set_address(o.web.public_ip, text); }},
+      bound("max-web-sessions", &Options::web, &WebOptions::sessions, 1, 1'000'000,
+            "Browsers' connections, one to speak and one to hear each (1000)"),
+      bound("max-web-sessions-per-address", &Options::web, &WebOptions::sessions_per_address, 1,
+            1'000'000, "The same of one address (100)"),
       file("tls-certificate", &Options::tls_certificate,
            "Serve https and wss with this PEM certificate chain"),
       file("tls-key", &Options::tls_key, "The certificate's private key, PEM"),

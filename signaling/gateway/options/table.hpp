@@ -18,6 +18,7 @@ struct Setting {
   std::function<Problem(Options &, std::string_view)> apply;
   bool repeats = false;
   bool secret = false;  // its value is never shown
+  bool flag = false;    // given without a value, it is true
   bool gone = false;    // there was one of that name: it is refused, with what to do
 };
 

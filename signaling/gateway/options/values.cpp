@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <utility>
 
 #include "signaling/protocol/argument-checks.hpp"
@@ -144,6 +145,84 @@ Problem set_token_kinds (std::vector<protocol::TokenKind> &kinds, std::string_vi
     at = end + 1;
   }
   kinds = std::move(named);
+  return {};
+}
+
+Problem set_flag (bool &flag, std::string_view text) {
+  if (text != "true" && text != "false")
+    return "true or false";
+  flag = text == "true";
+  return {};
+}
+
+Problem set_ports (std::uint16_t &low, std::uint16_t &high, std::string_view text) {
+  constexpr unsigned lowest = 1024;
+  unsigned from = 0;
+  unsigned to = 0;
+  const auto dash = text.find('-');
+  if (dash == std::string_view::npos || !to_number(text.substr(0, dash), from) ||
+      !to_number(text.substr(dash + 1), to) || from < lowest || from > to ||
+      to > std::numeric_limits<std::uint16_t>::max())
+    return "LOW-HIGH, ports from 1024 to 65535, such as 40000-40999";
+  low = static_cast<std::uint16_t>(from);
+  high = static_cast<std::uint16_t>(to);
+  return {};
+}
+
+Problem set_address (std::string &address, std::string_view text) {
+  address = text;
+  if (!g_hostname_is_ip_address(address.c_str()) || address.find('%') != std::string::npos)
+    return "an IPv4 or IPv6 address, such as 192.0.2.1";
+  return {};
+}
+
+Problem add_ice_server (std::vector<web_line::IceServer> &servers, std::string_view text) {
+  constexpr auto expected =
+      "stun:HOST[:PORT] or turn:USER:PASSWORD@HOST[:PORT][?transport=udp|tcp], also stuns and "
+      "turns, with %-escapes in user and password";
+  const std::string_view whole = text;
+  const auto colon = text.find(':');
+  const std::string scheme(text.substr(0, colon));
+  const bool turn = scheme == "turn" || scheme == "turns";
+  if (colon == std::string_view::npos || (!turn && scheme != "stun" && scheme != "stuns"))
+    return expected;
+  text.remove_prefix(colon + 1);
+  web_line::IceServer server;
+  if (const auto at = text.rfind('@'); at != std::string_view::npos) {
+    const auto between = text.substr(0, at).find(':');
+    if (!turn || between == std::string_view::npos)
+      return expected;
+    auto unescape = [] (std::string_view part) {
+      const CharPtr plain(g_uri_unescape_segment(part.data(), part.data() + part.size(), nullptr));
+      return std::string(plain ? plain.get() : "");
+    };
+    server.username = unescape(text.substr(0, between));
+    server.credential = unescape(text.substr(between + 1, at - between - 1));
+    text.remove_prefix(at + 1);
+  }
+  // TURN serves nobody without.
+  if (turn && (server.username.empty() || server.credential.empty()))
+    return expected;
+  for (const std::string &secret : {server.username, server.credential})
+    if (!line::is_text(secret, line::max_text))
+      return "a user and a password of UTF-8, of at most 512 bytes each";
+  const auto query = text.find('?');
+  if (query != std::string_view::npos &&
+      (!turn || (text.substr(query) != "?transport=udp" && text.substr(query) != "?transport=tcp")))
+    return expected;
+  const std::string_view authority = text.substr(0, query);
+  const auto host_end =
+      authority.find(':', authority.starts_with('[') ? authority.find(']') : std::size_t{0});
+  std::string host;
+  std::uint16_t port = 1;
+  if (whole.size() > web_line::max_url || set_host(host, authority.substr(0, host_end)) ||
+      (host_end != std::string_view::npos && !to_number(authority.substr(host_end + 1), port)) ||
+      port == 0)
+    return expected;
+  if (servers.size() == web_line::max_ice_servers)
+    return "at most " + std::to_string(web_line::max_ice_servers) + " servers";
+  server.url = scheme + ":" + std::string(text);
+  servers.push_back(std::move(server));
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "signaling/protocol/token.hpp"
+#include "signaling/protocol/web-line.hpp"
 
 namespace agora::gateway {
 
@@ -38,6 +39,12 @@ Problem set_url (std::string &url, std::string_view text, const std::vector<std:
 Problem set_webhook (std::string &url, std::string_view text);
 Problem set_bound (unsigned &bound, std::string_view text, unsigned low, unsigned high);
 Problem set_token_kinds (std::vector<protocol::TokenKind> &kinds, std::string_view text);
+Problem set_flag (bool &flag, std::string_view text);
+// LOW-HIGH.
+Problem set_ports (std::uint16_t &low, std::uint16_t &high, std::string_view text);
+Problem set_address (std::string &address, std::string_view text);
+// A URL of stun or turn (RFC 7064, 7065), before whose host USER:PASSWORD@ stands for turn.
+Problem add_ice_server (std::vector<web_line::IceServer> &servers, std::string_view text);
 Problem set_file (std::string &file, std::string_view text);
 
 }  // namespace agora::gateway
