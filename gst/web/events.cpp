@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/web/events.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "signaling/protocol/json-writer.hpp"
+
+namespace agora::web::events {
+
+namespace {
+
+constexpr double silence_dbfs = -100;
+
+// Tenths, whatever the locale's decimal point is.
+std::string one_decimal (double value) {
+  const long tenths = std::lround(value * 10);
+  const long whole = std::labs(tenths);
+  return (tenths < 0 ? "-" : "") + std::to_string(whole / 10) + "." + std::to_string(whole % 10);
+}
+
+}  // namespace
+
+std::string about (std::uint32_t uid) {
+  return protocol::JsonWriter().integer("uid", uid).finish();
+}
+
+std::string levels (const std::vector<Loudness> &speakers) {
+  std::string text = "{";
+  for (const Loudness &each : speakers) {
+    if (text.size() > 1)
+      text += ',';
+    text += '"' + std::to_string(each.uid) + "\":";
+    text += one_decimal(std::isfinite(each.dbfs) ? std::clamp(each.dbfs, silence_dbfs, 100.0)
+                                                 : silence_dbfs);
+  }
+  return text + "}";
+}
+
+std::string trouble (int code, std::string_view reason) {
+  return protocol::JsonWriter().integer("code", code).text("reason", reason).finish();
+}
+
+std::string cause (std::string_view text) {
+  return protocol::JsonWriter().text("cause", text).finish();
+}
+
+std::string after (std::uint64_t ms) {
+  return protocol::JsonWriter().integer("after", static_cast<std::int64_t>(ms)).finish();
+}
+
+}  // namespace agora::web::events

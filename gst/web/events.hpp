@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
+// The texts of the page's events and answers: JSON. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace agora::web::events {
+
+struct Loudness {
+  std::uint32_t uid = 0;
+  double dbfs = 0;
+};
+
+// {}
+inline std::string nothing () {
+  return "{}";
+}
+// {"uid":7}
+std::string about (std::uint32_t uid);
+// {"7":-23.5,"9":-100.0}; below -100 is silence.
+std::string levels (const std::vector<Loudness> &speakers);
+// {"code":110,"reason":"…"}
+std::string trouble (int code, std::string_view reason);
+// {"cause":"…"}
+std::string cause (std::string_view text);
+// {"after":1200}
+std::string after (std::uint64_t ms);
+
+}  // namespace agora::web::events

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
+// The worker's end of its line to the gateway: a socket of packets (signaling/protocol/web-line),
+// on the main loop. Never waits: what doesn't fit is kept, and what is kept is bounded.
+#pragma once
+
+#include <glib.h>
+
+#include <deque>
+#include <functional>
+#include <string>
+
+#include "signaling/protocol/web-line.hpp"
+#include "signaling/support/glib-ptr.hpp"
+
+namespace agora::web {
+
+class Line {
+ public:
+  using Told = std::function<void(const web_line::ToWorker &)>;
+
+  // `told`: each message of the gateway. `over`, once: the gateway is gone, broke the line's rules,
+  // or reads nothing any more; it may not destroy the Line.
+  Line(int fd, Told told, std::function<void()> over);
+  ~Line();
+  Line(const Line &) = delete;
+  Line &operator=(const Line &) = delete;
+
+  // False: the message can't travel (a text that is no UTF-8, say).
+  bool send (const web_line::ToGateway &message);
+  // The same for what is of no use later (levels): left out while the gateway is behind.
+  void send_if_prompt (const web_line::ToGateway &message);
+
+ private:
+  static gboolean on_readable (gint fd, GIOCondition condition, gpointer self);
+  static gboolean on_writable (gint fd, GIOCondition condition, gpointer self);
+  void read ();
+  void write ();
+  void end ();
+
+  const int fd_;
+  const Told told_;
+  const std::function<void()> over_;
+  SourcePtr reading_;
+  SourcePtr writing_;  // while something is unsent
+  std::deque<std::string> unsent_;
+  std::size_t unsent_bytes_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace agora::web

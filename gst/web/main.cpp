@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
+// agora-web: members with a browser, by WebRTC. A child process of agora-gateway, of no use
+// without: the gateway has the sockets that strangers reach by HTTP, and orders sessions over the
+// line.
+#include <glib-unix.h>
+#include <gst/gst.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "agora-config.h"
+#include "gst/web/start-up.hpp"
+#include "gst/web/worker.hpp"
+
+namespace {
+
+constexpr int wrong_use = 2;
+constexpr int incomplete = 3;  // something that it needs isn't installed
+
+bool is_packet_socket (int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+}
+
+// A session has some 20 descriptors.
+void raise_descriptor_limit () {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+gboolean quit (gpointer loop) {
+  g_main_loop_quit(static_cast<GMainLoop *>(loop));
+  return G_SOURCE_CONTINUE;
+}
+
+// Says whether all that it needs is installed.
+int check () {
+  std::string reason;
+  agora::web::register_elements();
+  if (agora::web::warm_up_all(reason))
+    return 0;
+  std::fprintf(stderr, "agora-web can't serve: %s\n", reason.c_str());
+  return incomplete;
+}
+
+int serve () {
+  using agora::web::Worker;
+  g_autoptr(GMainLoop) loop = g_main_loop_new(nullptr, FALSE);
+  const guint signals[] = {g_unix_signal_add(SIGTERM, quit, loop),
+                           g_unix_signal_add(SIGINT, quit, loop)};
+  // Without its gateway nobody is there to say goodbye to.
+  Worker worker(agora::web_line::worker_fd, [] { _exit(0); });
+  agora::web::register_elements();
+  std::string reason;
+  if (!agora::web::warm_up_all(reason)) {
+    std::fprintf(stderr, "agora-web can't serve: %s\n", reason.c_str());
+    worker.unable(reason);
+    return incomplete;
+  }
+  worker.ready();
+  g_main_loop_run(loop);
+  worker.stop();
+  for (const guint signal : signals)
+    g_source_remove(signal);
+  return 0;
+}
+
+}  // namespace
+
+int main (int count, char **words) {
+  const pid_t parent = getppid();
+  const std::string_view option = count == 2 ? words[1] : "";
+  if (option == "--version") {
+    std::puts("agora-web " AGORA_VERSION);
+    return 0;
+  }
+  const bool checks = option == "--check";
+  if (count != 1 && !checks) {
+    std::fputs("usage: agora-web [--version | --check]\n", stderr);
+    return wrong_use;
+  }
+  if (!checks && !is_packet_socket(agora::web_line::worker_fd)) {
+    std::fputs(
+        "agora-web is started by agora-gateway, which gives it its line as descriptor 3.\n"
+        "  agora-web --check    says whether all that it needs is installed\n",
+        stderr);
+    return wrong_use;
+  }
+  // Whatever becomes of the gateway.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (!checks && getppid() != parent)
+    return 0;
+  raise_descriptor_limit();
+  g_autoptr(GError) error = nullptr;
+  if (!gst_init_check(nullptr, nullptr, &error)) {
+    std::fprintf(stderr, "GStreamer doesn't start: %s\n", error->message);
+    return incomplete;
+  }
+  const int status = checks ? check() : serve();
+  gst_deinit();
+  return status;
+}
