@@ -387,14 +387,23 @@ test('volume, mute and choice of a speaker outlive losses and its own coming and
   await client.unsubscribe(6);
   assert.deepEqual(gateway.of('whep')[0].calls, [{call: 'speaker', uid: 5, volume: 0.3},
     {call: 'speaker', uid: 5, mute: true}, {call: 'unsubscribe', uid: 6}]);
-  const wished = [{call: 'speaker', uid: 5, volume: 0.3, mute: true}, {call: 'unsubscribe', uid: 6}];
+  gateway.event('stream-removed', {uid: 5});
+  gateway.event('stream-removed', {uid: 6});
+  await until(() => named('stream-removed').length === 2, 'told');
+  // Also while it is away, and before it is heard again.
+  await client.setSpeakerVolume(5, 0.5);
+  gateway.onAir.clear();
   gateway.kill();
   await until(() => gateway.of('whep')[0]?.calls.length === 2, 'told again');
-  assert.deepEqual(gateway.of('whep')[0].calls, wished);
-  gateway.event('stream-removed', {uid: 5});
+  assert.deepEqual(gateway.of('whep')[0].calls.sort((one, other) => one.uid - other.uid),
+    [{call: 'speaker', uid: 5, volume: 0.5, mute: true}, {call: 'unsubscribe', uid: 6}]);
   gateway.event('stream-added', {uid: 5});
-  await until(() => gateway.of('whep')[0].calls.length === 3, 'told the newcomer');
-  assert.deepEqual(gateway.of('whep')[0].calls[2], wished[0]);
+  await until(() => named('stream-added').length === 3, 'told');
+  assert.deepEqual(client.speakers, [{uid: 5, muted: false, volume: 0.5, mute: true, subscribed: true}]);
+  await client.unmute(5);
+  await client.setSpeakerVolume(5, 1);
+  assert.deepEqual(gateway.of('whep')[0].calls.slice(2),
+    [{call: 'speaker', uid: 5, mute: false}, {call: 'speaker', uid: 5, volume: 1}]);
   await assert.rejects(client.setSpeakerVolume(5, 11), refusal(401, 'argument', /volume/));
   await assert.rejects(client.setSpeakerVolume(0, 1), refusal(431, 'argument', /uid/));
 });

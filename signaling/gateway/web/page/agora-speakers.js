@@ -17,6 +17,7 @@ export class Speakers {
   #present = new Map();
   // Named by this stay in the channel already.
   #named = null;
+  #expected = [];
   #timer = null;
   // By uid: what the page wants, what the gateway was told in this stay, and who waits for it.
   #wishes = new Map();
@@ -45,6 +46,7 @@ export class Speakers {
     clearTimeout(this.#timer);
     this.#timer = null;
     this.#named = null;
+    this.#expected = [];
     this.#present.clear();
     this.#wishes.clear();
   }
@@ -53,17 +55,18 @@ export class Speakers {
   entered(own) {
     this.#own = own;
     this.#named = new Set();
-    for (const wish of this.#wishes.values())
+    for (const [uid, wish] of this.#wishes) {
       wish.told = {...PLAIN};
+      // Before anything of that speaker is heard.
+      this.#sync(uid).catch(() => {});
+    }
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#settle(), PRESENT_WITHIN);
   }
 
-  // The page shows these: whoever of them is gone will be told as removed.
+  // The page shows these: whoever of them isn't here will be told as removed.
   expect(uids) {
-    for (const uid of uids)
-      if (!this.#present.has(uid))
-        this.#present.set(uid, {muted: false});
+    this.#expected = uids;
   }
 
   #settle() {
@@ -73,6 +76,9 @@ export class Speakers {
     for (const uid of [...this.#present.keys()])
       if (!named.has(uid))
         this.#remove(uid);
+    for (const uid of this.#expected.splice(0))
+      if (!this.#present.has(uid))
+        this.#emit('stream-removed', {uid});
   }
 
   event(name, data) {
@@ -101,20 +107,17 @@ export class Speakers {
       if (known.unsure)
         setTimeout(() => known.unsure && this.#setMuted(uid, false), PRESENT_WITHIN);
     }
-    if (!this.#wishes.has(uid) && !this.#auto)
+    if (!this.#wishes.has(uid) && !this.#auto) {
       this.#wish(uid);
-    this.#sync(uid).catch(() => {});
+      this.#sync(uid).catch(() => {});
+    }
   }
 
   #remove(uid) {
     this.#named?.delete(uid);
-    if (!this.#present.delete(uid))
-      return;
-    // Whoever comes again is heard as the page had wished: told anew, since it may be a new one there.
-    const wish = this.#wishes.get(uid);
-    if (wish)
-      wish.told = {...PLAIN};
-    this.#emit('stream-removed', {uid});
+    // The wishes stay, here as at the gateway, for when it comes again.
+    if (this.#present.delete(uid))
+      this.#emit('stream-removed', {uid});
   }
 
   #setMuted(uid, muted) {
@@ -150,7 +153,7 @@ export class Speakers {
   // One call at a time for each speaker, and the latest wish alone: a slider makes many.
   #sync(uid) {
     const wish = this.#wishes.get(uid);
-    if (wish === undefined || !this.#present.has(uid))
+    if (wish === undefined)
       return Promise.resolve();
     wish.busy ??= this.#carryOut(uid, wish).finally(() => { wish.busy = null; });
     return wish.busy;
@@ -165,8 +168,8 @@ export class Speakers {
       try {
         await this.#call(call.body);
       } catch (error) {
-        // The channel is being joined again, or the speaker has just gone: told when it is back.
-        if (error.kind === 'network' || error.status === 404 || error.code === Codes.NOT_PUBLISHING)
+        // The channel is being joined again: told then.
+        if (error.kind === 'network' || error.status === 404)
           return;
         Object.assign(wish.want, Object.fromEntries(
           Object.keys(call.told).map((name) => [name, told[name]])));

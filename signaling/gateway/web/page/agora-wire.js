@@ -4,6 +4,8 @@ import {AgoraError, Codes, codeOfStatus} from './agora-checks.js';
 
 // The gateway itself gives up after 10 s.
 const ANSWER_TIMEOUT = 12000;
+// Something comes at least every 5 s, if only a comment. A path may be dead without a word.
+const SILENCE_TIMEOUT = 16000;
 const EVENTS = 'urn:ietf:params:whep:ext:core:server-sent-events';
 
 // fetch() that ends: by `signal`, or by its own time.
@@ -162,12 +164,22 @@ export class Resource {
     const reader = stream.body.getReader();
     const decoder = new TextDecoder();
     for (;;) {
-      const {done, value} = await reader.read();
+      const {done, value} = await soon(reader.read());
       if (done)
         return;
       parser.push(decoder.decode(value, {stream: true}));
     }
   }
+}
+
+// What `reading` gives, unless nothing comes for too long.
+function soon(reading) {
+  let timer;
+  const silence = new Promise((resolve, reject) => {
+    timer = setTimeout(() => reject(new AgoraError(Codes.CONNECTION_LOST,
+      'the gateway is silent', {kind: 'network'})), SILENCE_TIMEOUT);
+  });
+  return Promise.race([reading, silence]).finally(() => clearTimeout(timer));
 }
 
 // text/event-stream, as it comes in pieces.
