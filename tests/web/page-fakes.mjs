@@ -155,6 +155,10 @@ export class FakeGateway {
     if (method === 'DELETE') {
       session.close?.();
       this.sessions.delete(rest[1]);
+      // The end of what hears ends its member.
+      for (const [id, other] of this.sessions)
+        if (other.query.member === rest[1])
+          this.sessions.delete(id);
       return new Response('', {status: 200});
     }
     if (rest[2] === 'call') {
@@ -268,7 +272,17 @@ export function fakeBrowser() {
   put('MediaStream', FakeMediaStream);
   put('Audio', FakeAudio);
   put('window', window);
-  put('document', Object.assign(new EventTarget(), {visibilityState: 'visible'}));
+  const elements = new Map();
+  const element = () => ({
+    id: '',
+    append(child) { elements.set(child.id, child); },
+    remove() { elements.delete(this.id); },
+  });
+  put('document', Object.assign(new EventTarget(), {
+    visibilityState: 'visible',
+    createElement: element,
+    getElementById: (id) => elements.get(id) ?? (id === 'holder' ? element() : null),
+  }));
   put('navigator', {mediaDevices, connection: new EventTarget()});
   put('location', {origin: 'http://gateway.example'});
   put('isSecureContext', true);

@@ -161,6 +161,8 @@ export declare class Client {
     uids?: (number | string)[]): Promise<number>;
   /** Resolves when sound can travel. With a track of the page's own the microphone isn't opened. */
   publish(options?: {track?: MediaStreamTrack | null}): Promise<void>;
+  /** Another track takes over, without a gap in the session. */
+  replaceTrack(track: MediaStreamTrack): void;
   unpublish(): Promise<void>;
   subscribe(uid: number): Promise<void>;
   unsubscribe(uid: number): Promise<void>;

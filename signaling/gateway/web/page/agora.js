@@ -200,6 +200,16 @@ export class Client {
     }
   }
 
+  // Another track takes over, without a gap in the session.
+  replaceTrack(track) {
+    this.#usable('replaceTrack');
+    if (track?.kind !== 'audio')
+      throw new AgoraError(Codes.BAD_REQUEST, 'replaceTrack: expected an audio track', {kind: 'argument'});
+    if (!this.#publishing)
+      throw order('replaceTrack: publish first');
+    this.#microphone.use(track);
+  }
+
   async unpublish() {
     this.#inChannel('unpublish');
     if (this.#role !== 'broadcaster')
