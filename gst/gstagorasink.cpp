@@ -236,6 +236,7 @@ static GstStateChangeReturn gst_agora_sink_change_state (GstElement *element,
     const agora::SinkSettings settings = self->settings->copy(G_OBJECT(self));
     if (!self->core->start(self->channel->copy(G_OBJECT(self)), settings)) {
       self->core->stop();
+      self->core->stopped();
       return GST_STATE_CHANGE_FAILURE;
     }
   } else if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
@@ -249,10 +250,12 @@ static GstStateChangeReturn gst_agora_sink_change_state (GstElement *element,
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(gst_agora_sink_parent_class)->change_state(element, transition);
 
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
-    self->core->stopped();
-  else if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE)
+  const bool refused =
+      transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE;
+  if (refused)
     self->core->stop();
+  if (refused || transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    self->core->stopped();
   return result;
 }
 

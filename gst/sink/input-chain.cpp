@@ -70,6 +70,17 @@ InputChain::InputChain(GstBin *bin, GstPad *pad, GstElement *exit)
       on_exit, this, nullptr);
 }
 
+// While it is stopped the pad leads to the exit, so that nothing in here is unlinked: whoever makes
+// a bin of a description (gst_parse_bin_from_description()) takes any such pad for the bin's own.
+void InputChain::rest() {
+  ObjectPtr<GstPad> entry(gst_element_get_static_pad(exit_, "sink"));
+  gst_ghost_pad_set_target(GST_GHOST_PAD(pad_), entry.get());
+}
+
+void InputChain::begin() {
+  gst_ghost_pad_set_target(GST_GHOST_PAD(pad_), nullptr);
+}
+
 GstPadProbeReturn InputChain::on_exit(GstPad *, GstPadProbeInfo *info, gpointer data) {
   auto *self = static_cast<InputChain *>(data);
   if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
@@ -442,10 +453,15 @@ void InputChain::unplug() {
     gst_pad_send_event(target.get(), gst_event_new_eos());
     draining_ = false;
   }
-  reset();
+  clear();
 }
 
 void InputChain::reset() {
+  clear();
+  rest();
+}
+
+void InputChain::clear() {
   gst_ghost_pad_set_target(GST_GHOST_PAD(pad_), nullptr);
   std::vector<ObjectPtr<GstElement>> elements;
   {

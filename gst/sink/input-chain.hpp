@@ -48,6 +48,10 @@ class InputChain {
   bool explain (GstMessage *message);
   // Samples by which the encoder's frames are later than their timestamps say.
   unsigned priming () const { return priming_; }
+  // The exit is in the bin, and nothing plays: the pad leads to it.
+  void rest ();
+  // Nothing plays yet, and caps will come.
+  void begin ();
   // Everything out again, for the next start; the elements are stopped.
   void reset ();
 
@@ -61,6 +65,7 @@ class InputChain {
   static Kind kind_of (const GstCaps *caps);
   bool plug (Kind kind, GstCaps *caps);
   void unplug ();
+  void clear ();
   bool fit (const GstCaps *caps);
   bool fit_decoded (const GstCaps *caps);
   GstElement *make (const char *factory, const char *package);

@@ -28,6 +28,7 @@ Publisher::Publisher(GstBin *bin, GstPad *pad)
       frame_sink_(sink_ref(make_frame_sink(this))),
       front_(bin, pad, frame_sink_.get()) {
   gst_bin_add(bin_, frame_sink_.get());
+  front_.rest();
 }
 
 // Whose reference was the last one is settled by GObject's counter, which ThreadSanitizer doesn't
@@ -66,6 +67,7 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
   uid_ = 0;
   caps_.reset();
   fresh_ = true;
+  front_.begin();
   front_.set_bitrate(settings.bitrate);
   const auto first = make_publication();
   {

@@ -33,6 +33,43 @@ void refuses_uri (GstElement *element) {
   g_assert_true(uri_of(element) == before);
 }
 
+// Whoever makes a bin of a description, with pads of its own for those that are unlinked, gets the
+// element's, not one from its inside; so it is again after the element has played.
+void test_described_bin () {
+  GatewayProcess gateway;
+  for (const char *text :
+       {"agorasink name=us async=false", "queue ! agorasink name=us async=false"}) {
+    g_autoptr(GError) error = nullptr;
+    g_autoptr(GstElement) bin = gst_parse_bin_from_description(text, TRUE, &error);
+    g_assert_no_error(error);
+    gst_object_ref_sink(bin);
+    g_autoptr(GstElement) us = gst_bin_get_by_name(GST_BIN(bin), "us");
+    g_object_set(us, "gateway", gateway.ws().c_str(), "app-id", "demo", "channel", "room", nullptr);
+    g_autoptr(GstPad) pad = gst_element_get_static_pad(bin, "sink");
+    g_assert_nonnull(pad);
+    g_autoptr(GstPad) target = gst_ghost_pad_get_target(GST_GHOST_PAD(pad));
+    g_autoptr(GstObject) whose = gst_object_get_parent(GST_OBJECT(target));
+    g_autoptr(GstObject) around = gst_object_get_parent(whose);
+    g_assert_true(around == GST_OBJECT(bin));
+    for (int i = 0; i < 2; i++) {
+      // What plays has nothing in between until sound comes; what is stopped has nothing unlinked.
+      gst_element_set_state(bin, GST_STATE_PAUSED);
+      gst_element_set_state(bin, GST_STATE_READY);
+      g_autoptr(GstPad) unlinked = gst_bin_find_unlinked_pad(GST_BIN(us), GST_PAD_SINK);
+      g_assert_null(unlinked);
+    }
+    g_autoptr(GstElement) source = gst_element_factory_make("audiotestsrc", nullptr);
+    g_autoptr(GstElement) pipeline = gst_pipeline_new(nullptr);
+    gst_bin_add_many(GST_BIN(pipeline), GST_ELEMENT(gst_object_ref(source)),
+                     GST_ELEMENT(gst_object_ref(bin)), nullptr);
+    g_assert_true(gst_element_link(source, bin));
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    g_assert_cmpint(gst_element_get_state(pipeline, nullptr, nullptr, 10 * GST_SECOND), ==,
+                    GST_STATE_CHANGE_SUCCESS);
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+  }
+}
+
 // An element that is in a channel goes on with that one, whatever its properties say.
 void test_uri () {
   GatewayProcess gateway;
@@ -321,6 +358,7 @@ int main (int argc, char **argv) {
   gst_init(&argc, &argv);
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/manners/uri", test_uri);
+  g_test_add_func("/manners/described-bin", test_described_bin);
   g_test_add_func("/manners/time-limits", test_time_limits);
   g_test_add_func("/manners/for-ever", test_for_ever);
   g_test_add_func("/manners/limiter", test_limiter);
