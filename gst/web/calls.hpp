@@ -13,7 +13,7 @@ namespace agora::web::calls {
 
 // One's own microphone; the others are told.
 struct Mute {
-  bool audio = true;
+  bool audio = true;  // false: it is unmuted
   bool operator==(const Mute &) const = default;
 };
 struct SetRole {

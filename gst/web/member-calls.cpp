@@ -87,7 +87,7 @@ bool Member::can_hear(const Answer &answer) const {
 
 // agorasink sends silence and tells the others; without a voice there is nobody to tell.
 void Member::do_call(Session &, const calls::Mute &call, Answer &answer) {
-  own_muted_ = !call.audio;
+  own_muted_ = call.audio;
   if (speaking_)
     speaking_->set_muted(own_muted_);
   answer(200, events::nothing());
