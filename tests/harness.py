@@ -206,7 +206,7 @@ class Process:
 class Gateway(Process):
     """agora-gateway on free ports, serving app `demo` unless `options` name one."""
 
-    READY = r'^ready ws=(?P<ws>\S+) http=(?P<http>\S+) rtmp=(?P<rtmp>\S+)( rtmps=(?P<rtmps>\S+))?$'
+    READY = r'^ready ws=(?P<ws>\S+) http=(?P<http>\S+) rtmp=(?P<rtmp>\S+)( rtmps=(?P<rtmps>\S+))?( web=(?P<web>\S+))?$'
 
     def __init__(self, *options, binary=None, defaults=True, ready_timeout=10, **keywords):
         binary = binary or os.environ.get('AGORA_GATEWAY_BIN')
@@ -226,6 +226,7 @@ class Gateway(Process):
             raise
         self.ws, self.http = ready['ws'], ready['http']
         self.rtmp, self.rtmps = ready['rtmp'], ready['rtmps']
+        self.web = ready['web']  # the page; None without --web
 
 
 class Case(unittest.TestCase):

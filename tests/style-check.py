@@ -49,7 +49,6 @@ ARROWS = (
     ('signaling/gateway/web/', (*KIT, *AROUND_THEM)),
     ('signaling/gateway/operator/', AROUND_THEM),
     ('signaling/gateway/front/', ('signaling/gateway/operator/', *AROUND_THEM)),
-    ('signaling/gateway/web/', ('signaling/gateway/media/', *AROUND_THEM)),
     ('signaling/gateway/', PURE),
     ('signaling/agora-', ('signaling/client/', *PURE)),
     ('gst/common/', LIBRARY),

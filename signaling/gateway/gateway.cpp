@@ -24,6 +24,13 @@ constexpr std::int64_t pulse_us = G_USEC_PER_SEC;
 constexpr std::int64_t stall_us = 2 * G_USEC_PER_SEC;
 constexpr std::int64_t catch_up_us = G_USEC_PER_SEC / 2;
 
+// Until members of agora-web can come in.
+class ShutEntrance : public WorkerEntrance {
+ public:
+  std::string open_to_worker () override { return "ws://127.0.0.1:1/worker"; }
+  void shut_to_worker (const std::string &) override {}
+};
+
 Now now () {
   return {g_get_monotonic_time() / 1000, g_get_real_time() / G_USEC_PER_SEC};
 }
@@ -82,6 +89,16 @@ std::string Gateway::open(const Options &options) {
     return *problem;
   media_ = std::move(std::get<0>(media));
   media_->set_certificate(pem.certificate, pem.key);
+  if (options.web.on) {
+    entrance_ = std::make_unique<ShutEntrance>();
+    auto web = WebSide::make(
+        options, pem.identity, *entrance_,
+        {[this] (std::string_view app) { return serves(app); }, [this] { return draining(); }},
+        front_->share_listener(web_body_limit), front_->port());
+    if (auto *problem = std::get_if<std::string>(&web))
+      return *problem;
+    web_ = std::move(std::get<0>(web));
+  }
 
   Config config;
   config.apps = apps_of(options);
@@ -107,20 +124,8 @@ void Gateway::start() {
   };
   callbacks.ended = [this] (const HookRequest &request) { ended(request); };
   callbacks.ready = [this] {
-    front_->start();
-    state_ = State::serving;
-    auto media = media_->address();
-    const bool by_tls = options_.public_rtmp == "rtmps";
-    auto url = [&] (const std::string &scheme, const Endpoint &listen, std::uint16_t port) {
-      return scheme + "://" + own_host(listen, media.host) + ":" + std::to_string(port) + "/" +
-             media.app;
-    };
-    std::string text =
-        "ready ws=" + front_->ws_url() + " http=" + front_->http_url() + " rtmp=" +
-        url(media.scheme, by_tls ? *options_.rtmps_listen : options_.rtmp_listen, media.port);
-    if (options_.rtmps_listen)
-      text += " rtmps=" + url("rtmps", *options_.rtmps_listen, media_->rtmps_port());
-    callbacks_.ready(text);
+    media_ready_ = true;
+    maybe_ready();
   };
   callbacks.failed = [this] (const std::string &reason) { callbacks_.failed(reason); };
   callbacks.lost = [this] { run(book_->media_server_lost(now())); };
@@ -134,6 +139,37 @@ void Gateway::start() {
     maybe_stopped();
   };
   media_->start(std::move(callbacks));
+  if (web_)
+    web_->start({[this] {
+                   web_ready_ = true;
+                   maybe_ready();
+                 },
+                 [this] (const std::string &reason) { callbacks_.failed(reason); },
+                 [this] { maybe_stopped(); }});
+}
+
+// Once: whoever is lost later comes back by itself.
+void Gateway::maybe_ready() {
+  if (state_ != State::starting || !media_ready_ || (web_ && !web_ready_))
+    return;
+  front_->start();
+  if (web_)
+    web_->open();
+  state_ = State::serving;
+  auto media = media_->address();
+  const bool by_tls = options_.public_rtmp == "rtmps";
+  auto url = [&] (const std::string &scheme, const Endpoint &listen, std::uint16_t port) {
+    return scheme + "://" + own_host(listen, media.host) + ":" + std::to_string(port) + "/" +
+           media.app;
+  };
+  std::string text =
+      "ready ws=" + front_->ws_url() + " http=" + front_->http_url() + " rtmp=" +
+      url(media.scheme, by_tls ? *options_.rtmps_listen : options_.rtmp_listen, media.port);
+  if (options_.rtmps_listen)
+    text += " rtmps=" + url("rtmps", *options_.rtmps_listen, media_->rtmps_port());
+  if (web_)
+    text += " web=" + web_->url();
+  callbacks_.ready(text);
 }
 
 void Gateway::pulse() {
@@ -158,6 +194,10 @@ std::string Gateway::metrics() const {
   snapshot.relay = media_->counters();
   if (webhooks_)
     snapshot.webhooks = webhooks_->counts();
+  if (web_) {
+    auto web = web_->counts();
+    snapshot.web = {web.speak, web.hear, web.streams, std::move(web.offers)};
+  }
   return metrics_.text(snapshot);
 }
 
@@ -176,6 +216,8 @@ void Gateway::stop() {
   if (std::exchange(state_, State::stopping) == State::stopping)
     return;
   drained_.stop();
+  if (web_)
+    web_->stop();
   front_->stop();
   run(book_->close_all(now()));
   hurry_.in(farewell_ms);
@@ -183,8 +225,8 @@ void Gateway::stop() {
 }
 
 void Gateway::maybe_stopped() {
-  if (state_ != State::stopping || !media_stopped_ || !sockets_.empty() ||
-      (webhooks_ && !webhooks_->idle() && !hurried_))
+  if (state_ != State::stopping || !media_stopped_ || (web_ && !web_->stopped()) ||
+      !sockets_.empty() || (webhooks_ && !webhooks_->idle() && !hurried_))
     return;
   hurry_.stop();
   pulse_.stop();

@@ -17,6 +17,7 @@
 #include "signaling/gateway/operator/metrics.hpp"
 #include "signaling/gateway/operator/webhooks.hpp"
 #include "signaling/gateway/options/options.hpp"
+#include "signaling/gateway/web/web-side.hpp"
 #include "signaling/support/timer.hpp"
 
 namespace agora::gateway {
@@ -76,6 +77,7 @@ class Gateway : public FrontHandler {
   void run (const Commands &commands);
   void arm ();
   void on_deadline ();
+  void maybe_ready ();
   void maybe_stopped ();
   void pulse ();
 
@@ -92,6 +94,8 @@ class Gateway : public FrontHandler {
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<Webhooks> webhooks_;  // null: nobody is told
   std::unique_ptr<Front> front_;
+  std::unique_ptr<WorkerEntrance> entrance_;
+  std::unique_ptr<WebSide> web_;  // null: without --web
   std::unordered_map<SessionId, std::unique_ptr<MemberSocket>> sockets_;
   SessionId last_id_ = 0;
   Timer deadline_;
@@ -100,6 +104,8 @@ class Gateway : public FrontHandler {
   std::int64_t pulse_due_ = 0;     // monotonic, us
   std::int64_t deadline_due_ = 0;  // monotonic, us
   std::int64_t caught_up_ = 0;     // after a stall, when deadlines count again; else 0
+  bool media_ready_ = false;
+  bool web_ready_ = false;
   bool media_stopped_ = false;
   bool hurried_ = false;
   Timer hurry_;

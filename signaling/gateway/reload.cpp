@@ -60,6 +60,8 @@ void Gateway::reload() {
   if (tls) {
     const auto &pem = std::get<Front::Certificate>(certificate);
     front_->set_identity(pem.identity);
+    if (web_)
+      web_->set_identity(pem.identity);
     media_->set_certificate(pem.certificate, pem.key);
   }
   admin_->set_token(std::move(read.admin));

@@ -17,7 +17,6 @@ namespace agora::gateway {
 
 namespace {
 
-constexpr std::size_t body_limit = 16 * 1024;
 // Of a certificate chain, and of a key: agora-relay gets both in one packet of its line.
 constexpr gsize most_pem_bytes = 24 * 1024;
 constexpr const char *socket_path = "/api";
@@ -121,7 +120,7 @@ void Front::route(const char *path, const char *http_method) {
 
 void Front::start() {
   auto *server = server_.get();
-  bound_requests(server, body_limit);
+  bound_requests(server, body_limit_);
   auto not_found = [] (SoupServer *, SoupServerMessage *message, const char *, GHashTable *,
                        gpointer) {
     respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "Not found\n");

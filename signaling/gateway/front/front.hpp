@@ -13,6 +13,7 @@
 #include "signaling/gateway/front/guesses.hpp"
 #include "signaling/gateway/front/readiness.hpp"
 #include "signaling/gateway/http/acceptor.hpp"
+#include "signaling/gateway/http/http.hpp"
 #include "signaling/gateway/operator/admin-request.hpp"
 #include "signaling/gateway/options/options.hpp"
 #include "signaling/support/glib-ptr.hpp"
@@ -62,6 +63,12 @@ class Front {
   Front(const Front &) = delete;
   Front &operator=(const Front &) = delete;
 
+  // For more paths on this listener, with bodies that are bounded so; before start().
+  SoupServer *share_listener (BodyLimit limit) {
+    body_limit_ = limit;
+    return server_.get();
+  }
+  std::uint16_t port () const { return endpoint_.port; }
   void start ();
   void stop ();
   // Another certificate, for connections from now on.
@@ -99,6 +106,7 @@ class Front {
   // libsoup wants a URI for each connection, which is never looked at.
   UriPtr uri_{g_uri_build(G_URI_FLAGS_NONE, "ws", nullptr, "localhost", -1, "/", nullptr, nullptr)};
   std::unique_ptr<Acceptor> acceptor_;
+  BodyLimit body_limit_ = [] (std::string_view) { return std::size_t{16} * 1024; };
   Guesses guesses_;  // of the admin token
   std::shared_ptr<Readiness> readiness_ = std::make_shared<Readiness>();
 };

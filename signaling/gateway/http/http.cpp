@@ -24,7 +24,8 @@ constexpr unsigned most_pieces = 256;
 
 struct Body {
   std::string text;
-  std::size_t limit;
+  BodyLimit limit_of;
+  std::size_t limit = 0;
   unsigned pieces = 0;
   bool refused = false;
 };
@@ -70,6 +71,7 @@ void refuse_body (SoupServerMessage *message, Body &body) {
 
 void on_headers (SoupServerMessage *message, gpointer data) {
   auto *body = static_cast<Body *>(data);
+  body->limit = body->limit_of(g_uri_get_path(soup_server_message_get_uri(message)));
   auto *headers = soup_server_message_get_request_headers(message);
   // libsoup would serve ranges of every answer, as many and as large as are asked for.
   soup_message_headers_remove(headers, "Range");
@@ -92,7 +94,7 @@ void on_chunk (SoupServerMessage *message, GBytes *chunk, gpointer data) {
 
 void on_request_started (SoupServer *, SoupServerMessage *message, gpointer limit) {
   soup_message_body_set_accumulate(soup_server_message_get_request_body(message), FALSE);
-  auto *body = new Body{"", GPOINTER_TO_SIZE(limit)};
+  auto *body = new Body{"", reinterpret_cast<BodyLimit>(limit)};
   g_object_set_data_full(G_OBJECT(message), body_key, body,
                          [] (gpointer data) { delete static_cast<Body *>(data); });
   g_signal_connect(message, "got-headers", G_CALLBACK(on_headers), body);
@@ -137,9 +139,9 @@ std::string peer_address (GSocket *socket) {
   return inet_ntop(peer.ss_family, address, text, sizeof text);
 }
 
-void bound_requests (SoupServer *server, std::size_t limit) {
+void bound_requests (SoupServer *server, BodyLimit limit) {
   g_signal_connect(server, "request-started", G_CALLBACK(on_request_started),
-                   GSIZE_TO_POINTER(limit));
+                   reinterpret_cast<gpointer>(limit));
 }
 
 std::string_view body_of (SoupServerMessage *message) {

@@ -19,9 +19,10 @@ std::uint16_t port_of (GSocket *socket);
 // Without a port; "" where there is none.
 std::string peer_address (GSocket *socket);
 
-// Bounds what requests cost. A body over `limit`, or in very many pieces, is answered with 413 and
-// not read on: no handler sees it. Range is ignored.
-void bound_requests (SoupServer *server, std::size_t limit);
+// Bounds what requests cost. A body over the `limit` of its path, or in very many pieces, is
+// answered with 413 and not read on: no handler sees it. Range is ignored.
+using BodyLimit = std::size_t (*)(std::string_view path);
+void bound_requests (SoupServer *server, BodyLimit limit);
 std::string_view body_of (SoupServerMessage *message);
 
 void respond (SoupServerMessage *message, guint status, const char *type, std::string_view body);

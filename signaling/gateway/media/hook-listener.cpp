@@ -39,7 +39,7 @@ std::variant<std::unique_ptr<HookListener>, std::string> HookListener::make(
     return "--hook-listen=" + to_string(endpoint) + ": " + error->message;
   listener->endpoint_ = {endpoint.address, port_of(socket.get())};
   listener->secret_ = std::move(secret);
-  bound_requests(listener->server_.get(), form_limit);
+  bound_requests(listener->server_.get(), [] (std::string_view) { return form_limit; });
   soup_server_add_handler(listener->server_.get(), nullptr, on_request, listener.get(), nullptr);
   // No bound: the media server opens many connections from one address, and strangers cost little:
   // a request without the secret gets an empty 404.

@@ -75,6 +75,16 @@ void relay_counts (Text &text, const relay_line::Counters &relay) {
   text.one("agora_relay_descriptors", "gauge", "File descriptors that the relay uses.", relay.fds);
 }
 
+void web_counts (Text &text, const Metrics::Web &web) {
+  text.describe("agora_web_sessions", "gauge", "Sessions of WHIP (speak) and WHEP (hear).");
+  text.value(web.speak, "kind=\"speak\"");
+  text.value(web.hear, "kind=\"hear\"");
+  text.one("agora_web_event_streams", "gauge", "Event streams that are open.", web.streams);
+  text.describe("agora_web_offers_total", "counter", "Offers of WHIP and WHEP, by answer.");
+  for (auto [status, count] : web.offers)
+    text.value(count, "status=\"" + std::to_string(status) + "\"");
+}
+
 }  // namespace
 
 std::string Metrics::text(const Snapshot &now) const {
@@ -111,6 +121,8 @@ std::string Metrics::text(const Snapshot &now) const {
   text.one("agora_media_restarts_total", "counter", "Restarts of agora-relay.", now.media_restarts);
   if (now.relay)
     relay_counts(text, *now.relay);
+  if (now.web)
+    web_counts(text, *now.web);
   if (now.webhooks) {
     text.describe("agora_webhooks_total", "counter", "Events for the receiver, by how they fared.");
     text.value(now.webhooks->delivered, "result=\"delivered\"");

@@ -18,6 +18,12 @@ namespace agora::gateway {
 
 class Metrics {
  public:
+  struct Web {
+    std::size_t speak = 0;
+    std::size_t hear = 0;
+    std::size_t streams = 0;
+    std::map<unsigned, std::uint64_t> offers;  // by status
+  };
   // Figures that are collected only when someone asks.
   struct Snapshot {
     Totals totals;
@@ -28,6 +34,7 @@ class Metrics {
     unsigned media_restarts = 0;
     std::optional<relay_line::Counters> relay;  // nothing: the media server is someone else's
     std::optional<WebhookCounts> webhooks;      // nothing: nobody is told
+    std::optional<Web> web;                     // nothing: without --web
   };
 
   void received (std::size_t bytes) {

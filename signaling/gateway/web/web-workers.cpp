@@ -164,6 +164,12 @@ unsigned WebWorkers::call(const web_line::Call &call) {
   return ask(call.session, call);
 }
 
+void WebWorkers::listen(const web_line::Listen &listen) {
+  const auto found = sessions_.find(listen.session);
+  if (found != sessions_.end())
+    workers_[found->second.worker]->send(listen);
+}
+
 void WebWorkers::end(std::uint64_t session) {
   const auto found = sessions_.find(session);
   if (found == sessions_.end())

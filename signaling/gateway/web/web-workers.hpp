@@ -70,6 +70,8 @@ class WebWorkers {
   // HTTP.
   unsigned trickle (const web_line::Trickle &trickle);
   unsigned call (const web_line::Call &call);
+  // Whether somebody reads a session's events.
+  void listen (const web_line::Listen &listen);
   // Nothing is told of it any more.
   void end (std::uint64_t session);
 
