@@ -73,7 +73,7 @@ Commands ChannelBook::add_rule(Rule &rule, Now now) {
   rule.network = network_of(rule.address);
   std::vector<MemberId> hit;
   for (const auto &[id, who] : members_)
-    if (matches(rule, Suspect(whom(*who))))
+    if (who->entrance != Entrance::mix && matches(rule, Suspect(whom(*who))))
       hit.push_back(id);
   if (rule.uid)
     for (MemberId id : hit)

@@ -2,6 +2,7 @@
 #include "signaling/gateway/channel/channel-book.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "signaling/protocol/argument-checks.hpp"
 #include "signaling/support/network.hpp"
@@ -37,7 +38,7 @@ ChannelBook::ChannelBook(Config config)
 }
 
 Commands ChannelBook::connected(SessionId id, std::string_view address, std::string_view host,
-                                Now now) {
+                                Now now, Entrance entrance) {
   Step step{now, {}};
   const auto refuse_socket = [&] (CloseCode code, const char *why) {
     step.out.push_back(Close{id, code, why});
@@ -45,17 +46,21 @@ Commands ChannelBook::connected(SessionId id, std::string_view address, std::str
   };
   if (closed_)
     return refuse_socket(CloseCode::going_away, "the gateway is shutting down");
-  std::string name = network_of(std::string(address));
-  Network &from = network(name, step.now);
-  if (config_.limits.sockets_per_address && from.sockets >= config_.limits.sockets_per_address)
-    return refuse_socket(CloseCode::try_later, "too many sockets from one address");
-  from.sockets++;
+  std::string name;
+  if (entrance != Entrance::mix) {
+    name = network_of(std::string(address));
+    Network &from = network(name, step.now);
+    if (config_.limits.sockets_per_address && from.sockets >= config_.limits.sockets_per_address)
+      return refuse_socket(CloseCode::try_later, "too many sockets from one address");
+    from.sockets++;
+  }
 
   auto fresh = std::make_unique<Session>();
   fresh->id = id;
   fresh->address = address;
   fresh->network = std::move(name);
   fresh->host = url_host(host);
+  fresh->entrance = entrance;
   fresh->heard_ms = step.now.mono_ms;
   fresh->join_by_ms = step.now.mono_ms + config_.times.join_ms;
   fresh->requests = {config_.limits.requests_per_second, config_.limits.request_burst};
@@ -136,6 +141,10 @@ Commands ChannelBook::tick(Now now) {
       check_telling(step, due->id);
       continue;
     }
+    if (due->kind == Deadline::mix) {
+      check_mixes(step, due->id);
+      continue;
+    }
     if (due->kind == Deadline::session) {
       if (Session *which = session(due->id))
         check_session(step, *which);
@@ -179,20 +188,27 @@ void ChannelBook::tell(Step &step, const Member &member, protocol::Event event) 
 }
 
 void ChannelBook::notice(Step &step, const Member &member, NoticeKind kind, LeaveReason reason) {
+  if (member.entrance == Entrance::mix)
+    return;
   step.out.push_back(Notice{kind, member.channel->app_id, member.channel->name, member.uid,
                             member.account, member.role, member.platform, reason, step.now.wall_s,
                             member.joined_at});
 }
 
 void ChannelBook::end_session(Step &step, Session &session) {
-  if (Member *left = session.member) {
+  if (Member *left = session.member; left && left->entrance == Entrance::mix) {
+    // It comes from this machine: its socket is lost when it is.
+    left->session = nullptr;
+    remove(step, *left, LeaveReason::other);
+  } else if (left) {
     left->session = nullptr;
     left->in_grace = true;
     totals_.in_grace++;
     deadlines_.set({Deadline::grace, left->id}, step.now.mono_ms + config_.times.grace_ms);
   }
   deadlines_.cancel({Deadline::session, session.id});
-  leave_network(session.network, step.now);
+  if (session.entrance != Entrance::mix)
+    leave_network(session.network, step.now);
   sessions_.erase(session.id);
 }
 
@@ -233,7 +249,7 @@ const Channel *ChannelBook::find_channel(std::string_view app_id, std::string_vi
   return it == channels_.end() ? nullptr : it->second.get();
 }
 
-Channel &ChannelBook::make_channel(Step &step, const protocol::Join &join) {
+Channel &ChannelBook::make_channel(const protocol::Join &join) {
   auto &slot = channels_[channel_key(join.app_id, join.channel)];
   if (!slot) {
     slot = std::make_unique<Channel>();
@@ -243,16 +259,22 @@ Channel &ChannelBook::make_channel(Step &step, const protocol::Join &join) {
     slot->id = next_channel_++;
     // Not many at once, however long it was quiet: others wait while they are sent.
     slot->events = {config_.limits.events_per_second, config_.limits.events_per_second / 4};
-    channels_of_app_[join.app_id]++;
-    notice_channel(step, *slot, NoticeKind::channel_created);
   }
   return *slot;
+}
+
+// With its first member.
+void ChannelBook::open_channel(Step &step, Channel &channel) {
+  if (std::exchange(channel.open, true))
+    return;
+  channels_of_app_[channel.app_id]++;
+  notice_channel(step, channel, NoticeKind::channel_created);
 }
 
 std::vector<ChannelInfo> ChannelBook::channels(std::string_view app_id) const {
   std::vector<ChannelInfo> found;
   for (const auto &[key, channel] : channels_)
-    if (channel->app_id == app_id)
+    if (channel->open && channel->app_id == app_id)
       found.push_back(
           {channel->name, channel->broadcasters, channel->members.size() - channel->broadcasters});
   std::sort(found.begin(), found.end(),
@@ -263,15 +285,16 @@ std::vector<ChannelInfo> ChannelBook::channels(std::string_view app_id) const {
 Totals ChannelBook::totals() const {
   Totals totals = totals_;
   totals.sessions = sessions_.size();
-  totals.members = members_.size();
-  totals.channels = channels_.size();
+  totals.members = members_.size() - totals_.mixes;
+  for (const auto &[app, count] : channels_of_app_)
+    totals.channels += count;
   return totals;
 }
 
 std::optional<std::vector<MemberInfo>> ChannelBook::members(std::string_view app_id,
                                                             std::string_view channel) const {
   const Channel *found = find_channel(app_id, channel);
-  if (!found)
+  if (!found || !found->open)
     return {};
   std::vector<MemberInfo> members;
   members.reserve(found->members.size());

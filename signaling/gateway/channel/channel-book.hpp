@@ -4,6 +4,7 @@
 // spread over several files by what they are about:
 //   channel-book.cpp  sockets, dispatch, timers, what there is
 //   join.cpp          join, rejoin, replacing, adopting
+//   mix.cpp           the ears of agora-web, which nobody sees
 //   requests.cpp      what a member asks for
 //   members.cpp       how a member and its streams come and go, tokens while they last
 //   telling.cpp       what the others hear of that, and how often
@@ -79,6 +80,10 @@ struct Config {
   std::string rtmp_host;  // "": the one by which the client reached the gateway
   std::uint16_t rtmp_port = 1935;
   std::string rtmp_app = "live";
+  // The same for members of agora-web, which runs on this machine; host "": as for all.
+  std::string near_scheme;
+  std::string near_host;
+  std::uint16_t near_port = 0;
   std::string secret;        // signs URLs; at least 32 bytes
   Random random;             // cryptographically strong; unset: the kernel's
   VerifyToken verify_token;  // unset: protocol::verify_token
@@ -117,6 +122,7 @@ struct Totals {
   std::size_t sessions = 0;
   std::size_t members = 0;  // those in grace included
   std::size_t in_grace = 0;
+  std::size_t mixes = 0;  // not among the members
   std::size_t channels = 0;
   std::size_t streams = 0;
   std::map<int, std::uint64_t> joins;    // by code
@@ -159,9 +165,11 @@ class ChannelBook {
   ChannelBook(const ChannelBook &) = delete;
   ChannelBook &operator=(const ChannelBook &) = delete;
 
-  // `address`: the peer's, without port. `host`: by which the client reached the gateway, without
-  // port (an IPv6 literal with or without brackets).
-  Commands connected (SessionId session, std::string_view address, std::string_view host, Now now);
+  // `address`: the peer's, without port; of Entrance::web the browser's, of Entrance::mix "".
+  // `host`: by which the client reached the gateway, without port (an IPv6 literal with or without
+  // brackets).
+  Commands connected (SessionId session, std::string_view address, std::string_view host, Now now,
+                      Entrance entrance = Entrance::front);
   // First of all, before a frame of so many bytes is read: whether its sender may ask for that. If
   // not, it is only refused, by the id that it seems to have (0: none).
   bool affords (SessionId session, std::size_t bytes, Now now);
@@ -220,7 +228,7 @@ class ChannelBook {
   std::optional<Commands> lift_rule (std::uint64_t id, Now now);
 
  private:
-  enum class Deadline { session, grace, token, hold, previous, old_player, drain, rule, tell };
+  enum class Deadline { session, grace, token, hold, previous, old_player, drain, rule, tell, mix };
   struct DeadlineKey {
     Deadline kind = Deadline::session;
     std::uint64_t id = 0;  // of the session, the rule or the channel, else of the member
@@ -298,9 +306,17 @@ class ChannelBook {
   void enter (Step &step, const Asked &asked, Member &member, const protocol::Join &join);
   void take_over (Member &member, Session &session);
   void leave_grace (Member &member);
-  Channel &make_channel (Step &step, const protocol::Join &join);
+  Channel &make_channel (const protocol::Join &join);
+  void open_channel (Step &step, Channel &channel);
   Uid pick_uid (const Channel &channel, const Identity &identity) const;
   void tell_streams (Step &step, const Member &member, const protocol::Join &join);
+
+  // mix.cpp
+  std::optional<std::pair<protocol::Code, std::string>> check_mix (const protocol::Join &join,
+                                                                   const Session &session) const;
+  void join_as_mix (Step &step, const Asked &asked, const protocol::Join &join);
+  void leave_web (Step &step, Channel &channel);
+  void check_mixes (Step &step, std::uint64_t id);
 
   // requests.cpp
   using M = Member;
@@ -401,6 +417,7 @@ class ChannelBook {
   std::unordered_map<std::uint64_t, Pushing> pushing_;    // by the media server's session
   std::unordered_map<std::uint64_t, Playing> playing_;    // the same
   std::unordered_map<std::uint64_t, Channel *> telling_;  // those with Deadline::tell
+  std::unordered_map<std::uint64_t, Channel *> deaf_;     // those with Deadline::mix
   std::uint64_t next_channel_ = 1;
   std::set<std::pair<std::string, protocol::TokenKind>> old_tokens_;  // those that were noted
   std::map<std::uint64_t, Rule> rules_;

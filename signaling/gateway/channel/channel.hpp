@@ -58,6 +58,7 @@ struct Member {
   std::string platform;
   std::string address;
   std::string network;  // as rules and limits count it
+  Entrance entrance = Entrance::front;
   std::string host;
   std::int64_t joined_at = 0;            // wall clock, seconds
   std::optional<protocol::Grant> grant;  // nothing: the app has no certificate
@@ -97,6 +98,10 @@ struct Channel {
   std::string app_id;
   std::string name;
   std::unordered_map<Uid, Member *> members;
+  // Of Entrance::mix: they hear what members hear, and are in no list, count, limit or notice.
+  std::unordered_set<Member *> mixes;
+  std::size_t web_members = 0;  // of Entrance::web
+  bool open = false;            // with a member: others hear of the channel
   std::unordered_map<std::string, Uid> accounts;
   std::map<Uid, Member *> speakers;  // those with `live`
   std::size_t broadcasters = 0;
@@ -117,8 +122,9 @@ Uid account_uid (std::string_view app_id, std::string_view channel, std::string_
 struct Session {
   SessionId id = 0;
   std::string address;
-  std::string network;  // as limits count it
+  std::string network;  // as limits count it; "" of a mix: it doesn't count
   std::string host;
+  Entrance entrance = Entrance::front;
   Member *member = nullptr;
   std::int64_t heard_ms = 0;
   std::int64_t join_by_ms = 0;

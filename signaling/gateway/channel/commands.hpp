@@ -16,6 +16,13 @@ namespace agora::gateway {
 // One WebSocket, for as long as it is open; never used twice. 0 is none.
 using SessionId = std::uint64_t;
 
+// By which listener a socket came.
+enum class Entrance {
+  front,  // a client's own
+  web,    // a browser's member, brought by a worker of agora-web
+  mix,    // a worker's ear for all who only listen: a member that nobody sees
+};
+
 // Both clocks of one moment: the monotonic one drives timers, the wall clock ends tokens and URLs.
 struct Now {
   std::int64_t mono_ms = 0;

@@ -34,7 +34,7 @@ bool ChannelBook::affords(SessionId id, std::size_t bytes, Now now) {
   const Limits &limits = config_.limits;
   bool good = !limits.requests_per_second || from->requests.charge(now.mono_ms, cost);
   // A socket that owes already doesn't use up what others of its address may ask for.
-  if (good && !from->member && limits.unjoined_per_second &&
+  if (good && !from->member && from->entrance != Entrance::mix && limits.unjoined_per_second &&
       from->unjoined_frames++ >= frames_to_join) {
     // Without debts: who comes later must not pay for them.
     TokenBucket &shared = network(from->network, now).unjoined;

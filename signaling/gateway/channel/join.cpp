@@ -138,7 +138,7 @@ std::optional<std::pair<Code, std::string>> ChannelBook::check_join(
   if (known)
     return {};
   const Limits &limits = config_.limits;
-  if (!there) {
+  if (!there || !there->open) {
     const auto count = channels_of_app_.find(join.app_id);
     const unsigned open = count == channels_of_app_.end() ? 0 : count->second;
     if (limits.channels_per_app && open >= limits.channels_per_app)
@@ -146,12 +146,14 @@ std::optional<std::pair<Code, std::string>> ChannelBook::check_join(
   } else if (limits.members_per_channel && there->members.size() >= limits.members_per_channel) {
     return {{Code::too_many, "the channel is full"}};
   }
-  if (limits.members && members_.size() >= limits.members)
+  if (limits.members && members_.size() - totals_.mixes >= limits.members)
     return {{Code::overloaded, "the gateway has too many members"}};
   return {};
 }
 
 void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &join) {
+  if (asked.session.entrance == Entrance::mix)
+    return join_as_mix(step, asked, join);
   Identity identity;
   std::optional<protocol::Grant> grant;
   if (auto wrong = check_join(step, asked.session, join, identity, grant)) {
@@ -179,7 +181,8 @@ void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &joi
     return close(step, asked.session, CloseCode::banned, "banned");
   }
 
-  Channel &channel = make_channel(step, join);
+  Channel &channel = make_channel(join);
+  open_channel(step, channel);
   const auto held = channel.members.find(uid);
   if (held != channel.members.end()) {
     Member &older = *held->second;
@@ -208,7 +211,11 @@ void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &joi
   member.uid = uid;
   member.account = identity.account;
   member.role = join.role;
-  member.platform = join.client_type.empty() ? join.os : join.client_type;
+  // Of a browser, its worker would tell what that runs on.
+  member.entrance = asked.session.entrance;
+  member.platform = member.entrance == Entrance::web ? "web"
+                    : join.client_type.empty()       ? join.os
+                                                     : join.client_type;
   if (member.platform.size() > max_platform)
     member.platform.clear();
   member.joined_at = step.now.wall_s;
@@ -216,6 +223,7 @@ void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &joi
                     changes_at_once * config_.limits.changes_per_second};
   members_[member.id] = std::move(fresh);
   channel.members[uid] = &member;
+  channel.web_members += member.entrance == Entrance::web ? 1 : 0;
   if (!member.account.empty())
     channel.accounts[member.account] = uid;
   if (member.role == Role::broadcaster)
@@ -254,7 +262,8 @@ void ChannelBook::take_over(Member &member, Session &session) {
 
 void ChannelBook::enter(Step &step, const Asked &asked, Member &member,
                         const protocol::Join &join) {
-  totals_.joins[static_cast<int>(Code::ok)]++;
+  if (member.entrance != Entrance::mix)
+    totals_.joins[static_cast<int>(Code::ok)]++;
   protocol::Answer welcome;
   welcome.uid = member.uid;
   if (join.features)
@@ -267,7 +276,8 @@ void ChannelBook::enter(Step &step, const Asked &asked, Member &member,
   }
   answer(step, asked, std::move(welcome));
   const bool told = member.silenced;
-  update_silence(step, member);
+  if (member.entrance != Entrance::mix)
+    update_silence(step, member);
   // Whoever rejoins may think otherwise, and so may its new socket.
   if (member.knows_silence && told == member.silenced && (told || join.known_speakers))
     tell(step, member, {told ? EventKind::silenced : EventKind::unsilenced});
@@ -286,7 +296,7 @@ void ChannelBook::tell_streams(Step &step, const Member &member, const protocol:
   // What the others know, too: whatever is yet to be told, all are told together.
   const auto &all = member.channel->told;
   for (const auto &[uid, told] : all) {
-    if (uid == member.uid || !told.publication)
+    if ((uid == member.uid && member.entrance != Entrance::mix) || !told.publication)
       continue;
     tell(step, member, {EventKind::stream_added, uid});
     if (told.audio_muted)

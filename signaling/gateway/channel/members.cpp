@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 #include "signaling/gateway/channel/channel-book.hpp"
 
@@ -52,6 +53,10 @@ std::string ChannelBook::play_url(const Member &member, const Subscription &subs
 
 std::string ChannelBook::media_url(const Member &member, const std::string &stream,
                                    const std::string &args) const {
+  // What runs on this machine needs no way around.
+  if (member.entrance != Entrance::front && !config_.near_host.empty())
+    return config_.near_scheme + "://" + url_host(config_.near_host) + ":" +
+           std::to_string(config_.near_port) + "/" + config_.rtmp_app + "/" + stream + "?" + args;
   std::string host = url_host(config_.rtmp_host.empty() ? member.host : config_.rtmp_host);
   if (host.empty())
     host = "localhost";
@@ -220,13 +225,21 @@ void ChannelBook::remove(Step &step, Member &member, LeaveReason reason, bool ke
   leave_grace(member);
   notice(step, member, NoticeKind::member_out, reason);
   Channel &channel = *member.channel;
-  if (member.role == Role::broadcaster)
-    channel.broadcasters--;
-  channel.members.erase(member.uid);
-  changed(step, channel, member.uid);
+  const Entrance entrance = member.entrance;
+  if (entrance == Entrance::mix) {
+    channel.mixes.erase(&member);
+    totals_.mixes--;
+  } else {
+    if (member.role == Role::broadcaster)
+      channel.broadcasters--;
+    channel.members.erase(member.uid);
+    changed(step, channel, member.uid);
+  }
   if (!member.account.empty())
     channel.accounts.erase(member.account);
   members_.erase(member.id);
+  if (entrance == Entrance::web)
+    leave_web(step, channel);
   if (!keep_channel)
     destroy_if_empty(step, channel);
 }
@@ -243,12 +256,18 @@ void ChannelBook::notice_channel(Step &step, const Channel &channel, NoticeKind 
 void ChannelBook::destroy_if_empty(Step &step, Channel &channel) {
   if (!channel.members.empty())
     return;
-  notice_channel(step, channel, NoticeKind::channel_destroyed);
-  const auto count = channels_of_app_.find(channel.app_id);
-  if (--count->second == 0)
-    channels_of_app_.erase(count);
+  if (std::exchange(channel.open, false)) {
+    notice_channel(step, channel, NoticeKind::channel_destroyed);
+    const auto count = channels_of_app_.find(channel.app_id);
+    if (--count->second == 0)
+      channels_of_app_.erase(count);
+  }
+  if (!channel.mixes.empty())
+    return;
   telling_.erase(channel.id);
   deadlines_.cancel({Deadline::tell, channel.id});
+  deaf_.erase(channel.id);
+  deadlines_.cancel({Deadline::mix, channel.id});
   const std::string key = channel.key;
   channels_.erase(key);
 }

@@ -37,6 +37,8 @@ bool ChannelBook::is_own_uid(Step &step, const Asked &asked, const Member &membe
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
                          const protocol::SetRole &request) {
+  if (request.role == Role::broadcaster && member.entrance == Entrance::mix)
+    return refuse(step, asked, Code::not_permitted, "a mix only listens");
   if (request.role == Role::broadcaster && !may_publish(member, step.now))
     return refuse(step, asked, Code::not_permitted,
                   "the token gives no privilege to be a broadcaster");

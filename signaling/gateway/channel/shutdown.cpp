@@ -50,14 +50,16 @@ Commands ChannelBook::close_all(Now now) {
   for (const auto &[id, who] : members_)
     notice(step, *who, NoticeKind::member_out, LeaveReason::drain);
   for (const auto &[key, channel] : channels_)
-    notice_channel(step, *channel, NoticeKind::channel_destroyed);
+    if (channel->open)
+      notice_channel(step, *channel, NoticeKind::channel_destroyed);
   for (SessionId id : all)
     step.out.push_back(Close{id, CloseCode::going_away, "the gateway is shutting down"});
   sessions_.clear();
   networks_.clear();
   telling_.clear();
+  deaf_.clear();
   members_.clear();
-  totals_.in_grace = totals_.streams = 0;
+  totals_.in_grace = totals_.streams = totals_.mixes = 0;
   channels_.clear();
   channels_of_app_.clear();
   streams_.clear();

@@ -132,6 +132,9 @@ void ChannelBook::tell_others(Step &step, Channel &channel, Uid uid, protocol::E
   for (const auto &[other_uid, other] : channel.members)
     if (other_uid != uid && other->session)
       to.push_back(other->session->id);
+  for (const Member *mix : channel.mixes)
+    if (mix->session)
+      to.push_back(mix->session->id);
   if (to.empty())
     return;
   totals_.events += to.size();

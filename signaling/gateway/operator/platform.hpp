@@ -15,6 +15,8 @@ struct Platform {
 constexpr Platform platform_of (std::string_view client) {
   if (client == "wechat")
     return {6, 8};
+  if (client == "web")
+    return {7, 0};
   if (client == "linux" || client == "gstreamer")
     return {6, 0};
   return {};

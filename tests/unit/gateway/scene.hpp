@@ -61,9 +61,9 @@ class Scene {
   Commands last;  // of the last call, or of all of pass()
 
   void connect (SessionId id, const std::string &address = "192.0.2.1",
-                const std::string &host = "gw.example") {
+                const std::string &host = "gw.example", Entrance entrance = Entrance::front) {
     open_.insert(id);
-    take(book.connected(id, address, host, now));
+    take(book.connected(id, address, host, now, entrance));
   }
   void disconnect (SessionId id) {
     open_.erase(id);
