@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -28,10 +27,12 @@ struct Refusal {
 // Who takes the part of the DTLS client.
 enum class Setup { kActive, kPassive, kActpass };
 
-// A candidate of the peer that we may send to: UDP, component 1, an address in digits.
+// A candidate of the peer that we may send to: UDP, component 1, an address in digits that is one
+// host's.
 struct Candidate {
   std::string text;  // as `candidate:…`, written anew from what was read
   std::string address;
+  bool loopback = false;
 };
 
 // A media section in its place: the answer has as many, in the same order.
@@ -42,15 +43,21 @@ struct Section {
   std::string mid;       // "": it has none
 };
 
+struct Fingerprint {
+  std::string hash;    // "sha-256", "sha-384" or "sha-512"
+  std::string digits;  // "AB:CD:…", capital letters
+};
+
 struct Offer {
   Kind kind = Kind::kSpeak;
   std::vector<Section> sections;
   std::size_t audio = 0;  // the section that is used
   bool bundle = false;    // `audio` is in a BUNDLE group
   bool rtcp_rsize = false;
-  std::uint8_t payload_type = 0;              // Opus's
-  std::string ufrag, pwd;                     // ICE
-  std::string fingerprint_hash, fingerprint;  // "sha-256", "AB:CD:…"
+  bool ice_lite = false;
+  std::uint8_t payload_type = 0;  // Opus's
+  std::string ufrag, pwd;         // ICE
+  Fingerprint fingerprint;        // of the peer's certificate
   Setup setup = Setup::kActpass;
   std::vector<Candidate> candidates;
   bool end_of_candidates = false;
@@ -58,6 +65,8 @@ struct Offer {
 
 // At most this long is an offer, and a fragment.
 constexpr std::size_t kMaxSdp = 64 * 1024;
+// So many candidates of a peer are used, in all.
+constexpr std::size_t kMaxCandidates = 32;
 
 std::variant<Offer, Refusal> read_offer (std::string_view sdp, Kind kind);
 

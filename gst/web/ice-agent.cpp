@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
+#include "gst/web/ice-agent.hpp"
+
+#include <agent.h>
+#include <interfaces.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/time.h>
+
+#include <array>
+
+namespace agora::web {
+
+namespace {
+
+// webrtcbin has one stream where all is bundled, with one component.
+constexpr guint kStream = 1;
+constexpr guint kComponent = NICE_COMPONENT_TYPE_RTP;
+
+ObjectPtr<GstObject> ice_of (GstElement *webrtcbin) {
+  GstObject *ice = nullptr;
+  g_object_get(webrtcbin, "ice-agent", &ice, nullptr);
+  return ObjectPtr<GstObject>(ice);
+}
+
+ObjectPtr<NiceAgent> agent_of (GstElement *webrtcbin) {
+  const auto ice = ice_of(webrtcbin);
+  NiceAgent *agent = nullptr;
+  if (ice)
+    g_object_get(ice.get(), "agent", &agent, nullptr);
+  return ObjectPtr<NiceAgent>(agent);
+}
+
+// Its own list leaves out loopback.
+void use_all_addresses (GstObject *ice) {
+  GList *addresses = nice_interfaces_get_local_ips(TRUE);
+  for (GList *each = addresses; each; each = each->next) {
+    gboolean added = FALSE;
+    g_signal_emit_by_name(ice, "add-local-ip-address", each->data, &added);
+  }
+  g_list_free_full(addresses, g_free);
+}
+
+// "turn:HOST:PORT?…" and a user to "turn://USER:PASSWORD@HOST:PORT?…", as webrtcbin has it.
+std::string server_uri (const IceServer &server) {
+  const std::size_t colon = server.url.find(':');
+  const std::string scheme = server.url.substr(0, colon);
+  std::string rest = colon == std::string::npos ? std::string() : server.url.substr(colon + 1);
+  if (scheme == "stun")
+    return "stun://" + rest;
+  const CharPtr user(g_uri_escape_string(server.username.c_str(), nullptr, FALSE));
+  const CharPtr password(g_uri_escape_string(server.credential.c_str(), nullptr, FALSE));
+  return scheme + "://" + user.get() + ":" + password.get() + "@" + rest;
+}
+
+void use_server (GstElement *webrtcbin, const IceServer &server) {
+  if (g_str_has_prefix(server.url.c_str(), "stun:")) {
+    g_object_set(webrtcbin, "stun-server", server_uri(server).c_str(), nullptr);
+    return;
+  }
+  gboolean added = FALSE;
+  g_signal_emit_by_name(webrtcbin, "add-turn-server", server_uri(server).c_str(), &added);
+  if (!added)
+    GST_WARNING_OBJECT(webrtcbin, "the TURN server %s can't be used", server.url.c_str());
+}
+
+}  // namespace
+
+void set_up_agent (GstElement *webrtcbin, const PeerConfig &config) {
+  const auto ice = ice_of(webrtcbin);
+  const auto agent = agent_of(webrtcbin);
+  // UPnP asks the whole network by multicast, and gathering waits for it. TCP is no use: nobody
+  // gets our candidates of it.
+  g_object_set(agent.get(), "upnp", FALSE, "ice-tcp", FALSE, nullptr);
+  if (config.low_port && config.high_port >= config.low_port)
+    g_object_set(ice.get(), "max-rtp-port", guint(config.high_port), "min-rtp-port",
+                 guint(config.low_port), nullptr);
+  if (config.loopback)
+    use_all_addresses(ice.get());
+  for (const IceServer &server : config.ice_servers)
+    use_server(webrtcbin, server);
+  if (config.relay_only)
+    gst_util_set_object_arg(G_OBJECT(webrtcbin), "ice-transport-policy", "relay");
+}
+
+void on_gathered (GstElement *webrtcbin, GCallback done, gpointer data, GClosureNotify destroy) {
+  g_signal_connect_data(agent_of(webrtcbin).get(), "candidate-gathering-done", done, data, destroy,
+                        GConnectFlags(0));
+}
+
+std::vector<std::string> local_candidates (GstElement *webrtcbin) {
+  const auto agent = agent_of(webrtcbin);
+  std::vector<std::string> texts;
+  GSList *candidates = nice_agent_get_local_candidates(agent.get(), kStream, kComponent);
+  for (GSList *each = candidates; each; each = each->next) {
+    const CharPtr text(nice_agent_generate_local_candidate_sdp(
+        agent.get(), static_cast<NiceCandidate *>(each->data)));
+    if (text && g_str_has_prefix(text.get(), "a="))
+      texts.emplace_back(text.get() + 2);
+  }
+  g_slist_free_full(candidates, [] (gpointer candidate) {
+    nice_candidate_free(static_cast<NiceCandidate *>(candidate));
+  });
+  return texts;
+}
+
+std::int64_t last_packet_time (GstElement *webrtcbin) {
+  const auto agent = agent_of(webrtcbin);
+  const ObjectPtr<GSocket> socket(
+      agent ? nice_agent_get_selected_socket(agent.get(), kStream, kComponent) : nullptr);
+  struct timeval last = {};
+  if (!socket || ioctl(g_socket_get_fd(socket.get()), SIOCGSTAMP, &last) != 0)
+    return 0;
+  return std::int64_t(last.tv_sec) * G_USEC_PER_SEC + last.tv_usec;
+}
+
+}  // namespace agora::web

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
+#include "gst/web/peer.hpp"
+
+#define GST_USE_UNSTABLE_API
+#include <gst/sdp/sdp.h>
+#include <gst/webrtc/webrtc.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "gst/common/signal-thread.hpp"
+#include "gst/web/answer.hpp"
+#include "gst/web/certificate-check.hpp"
+#include "gst/web/down-chain.hpp"
+#include "gst/web/ice-agent.hpp"
+#include "gst/web/up-chain.hpp"
+
+namespace agora::web {
+
+namespace {
+
+constexpr unsigned kWatchMs = 500;
+// No browser is longer without a packet: STUN checks every 2.5 to 6 s, reports every 5.
+constexpr std::int64_t kSilenceUs = 10 * G_USEC_PER_SEC;
+constexpr std::int64_t kConnectUs = 20 * G_USEC_PER_SEC;
+// What a STUN or TURN server hasn't said by then, the peer isn't told.
+constexpr unsigned kGatherMs = 250;
+
+class RealPeer;
+
+// What other threads have of a peer. Its owner is `peer`, for the peer's own thread alone.
+struct Link {
+  ContextPtr context;
+  RealPeer *peer = nullptr;
+  std::atomic<std::uint64_t> packets = 0, bytes = 0;
+  std::atomic<std::int64_t> last_us = 0;  // monotonic
+};
+using LinkPtr = std::shared_ptr<Link>;
+
+struct Voice {
+  LinkPtr link;
+  std::shared_ptr<UpChain> chain;
+};
+
+// Calls `what` on the peer's thread, unless the peer is closed by then.
+template <typename Function>
+void tell (const LinkPtr &link, Function what) {
+  post(link->context.get(), [link, what = std::move(what)] {
+    if (link->peer)
+      what(*link->peer);
+  });
+}
+
+LinkPtr &link_of (gpointer data) {
+  return *static_cast<LinkPtr *>(data);
+}
+void drop_link (gpointer data, GClosure *) {
+  delete static_cast<LinkPtr *>(data);
+}
+void drop_link_alone (gpointer data) {
+  drop_link(data, nullptr);
+}
+
+struct DescriptionFree {
+  void operator()(GstWebRTCSessionDescription *description) const noexcept {
+    gst_webrtc_session_description_free(description);
+  }
+};
+using DescriptionPtr = std::unique_ptr<GstWebRTCSessionDescription, DescriptionFree>;
+
+DescriptionPtr description (GstWebRTCSDPType type, const std::string &text) {
+  GstSDPMessage *sdp = nullptr;
+  gst_sdp_message_new_from_text(text.c_str(), &sdp);
+  return DescriptionPtr(gst_webrtc_session_description_new(type, sdp));
+}
+
+class RealPeer final : public Peer {
+ public:
+  RealPeer(Offer offer, PeerConfig config, PeerCallbacks callbacks);
+  ~RealPeer() override { close(); }
+  bool build (std::string &error);
+
+  GstElement *bin () override { return bin_.get(); }
+  void start () override;
+  std::optional<Refusal> trickle (std::string_view fragment) override;
+  void push (BufferPtr packet) override;
+  PeerStats stats () override;
+  void close () override;
+
+ private:
+  void connect_signals ();
+  void add_candidates (const std::vector<Candidate> &candidates);
+  void described (std::string text);
+  void gathered ();
+  void answer_if_ready ();
+  void state_changed ();
+  void connected ();
+  bool certificate_fits () const;
+  void watch ();
+  void fail (int status, std::string reason);
+  void lose (std::string reason);
+  std::int64_t silent_us ();
+
+  static void on_answer (GstPromise *promise, gpointer data);
+  static void on_state (GObject *, GParamSpec *, gpointer data);
+  static void on_agent_done (GObject *, guint stream, gpointer data);
+  static void on_pad (GstElement *, GstPad *pad, gpointer data);
+  static void on_element (GstBin *, GstBin *, GstElement *element, gpointer data);
+  static GstPadProbeReturn on_packet (GstPad *, GstPadProbeInfo *info, gpointer data);
+
+  const Offer offer_;
+  const PeerConfig config_;
+  PeerCallbacks callbacks_;
+  const LinkPtr link_ = std::make_shared<Link>();
+  ObjectPtr<GstElement> bin_;
+  GstElement *webrtcbin_ = nullptr;  // the bin's
+  std::shared_ptr<UpChain> up_;
+  std::unique_ptr<DownChain> down_;
+  LocalEnd local_;
+  bool described_ = false, gathered_ = false, answered_ = false, connected_ = false;
+  bool closed_ = false;
+  std::int64_t began_us_ = 0, packet_time_ = 0;
+  std::vector<gulong> handlers_;
+  SourcePtr gathering_, watching_;
+};
+
+RealPeer::RealPeer(Offer offer, PeerConfig config, PeerCallbacks callbacks)
+    : offer_(std::move(offer)), config_(std::move(config)), callbacks_(std::move(callbacks)) {
+  link_->context.reset(g_main_context_ref_thread_default());
+  link_->peer = this;
+  local_.ssrc = g_random_int_range(1, G_MAXINT32);
+  local_.session_id = (std::uint64_t(g_random_int()) << 30) | 1;
+  local_.cname = "agora-" + std::to_string(g_random_int());
+}
+
+bool RealPeer::build(std::string &error) {
+  bin_ = sink_ref(gst_bin_new(nullptr));
+  webrtcbin_ = gst_element_factory_make("webrtcbin", nullptr);
+  if (!webrtcbin_) {
+    error = "no element \"webrtcbin\": install gstreamer1.0-plugins-bad";
+    return false;
+  }
+  gst_util_set_object_arg(G_OBJECT(webrtcbin_), "bundle-policy", "max-bundle");
+  g_object_set(webrtcbin_, "latency", 20, nullptr);
+  gst_bin_add(GST_BIN(bin_.get()), webrtcbin_);
+  const char *missing = nullptr;
+  if (offer_.kind == Kind::kSpeak)
+    up_ = UpChain::make(GST_BIN(bin_.get()), missing);
+  else
+    down_ =
+        DownChain::make(GST_BIN(bin_.get()), webrtcbin_, offer_.payload_type, local_.ssrc, missing);
+  connect_signals();
+  set_up_agent(webrtcbin_, config_);
+  if (missing)
+    error = std::string("no element \"") + missing +
+            "\": install gstreamer1.0-plugins-base and "
+            "gstreamer1.0-plugins-good";
+  return !missing;
+}
+
+void RealPeer::connect_signals() {
+  const auto on = [this] (const char *signal, GCallback callback) {
+    handlers_.push_back(g_signal_connect_data(webrtcbin_, signal, callback, new LinkPtr(link_),
+                                              drop_link, GConnectFlags(0)));
+  };
+  on("notify::connection-state", G_CALLBACK(on_state));
+  on("deep-element-added", G_CALLBACK(on_element));
+  if (up_)
+    handlers_.push_back(g_signal_connect_data(
+        webrtcbin_, "pad-added", G_CALLBACK(on_pad), new Voice{link_, up_},
+        [] (gpointer voice, GClosure *) { delete static_cast<Voice *>(voice); }, GConnectFlags(0)));
+}
+
+// The agent's thread, webrtcbin's, streaming threads: each tells the peer's own.
+
+void RealPeer::on_answer(GstPromise *promise, gpointer data) {
+  const LinkPtr &link = link_of(data);
+  const GstStructure *reply = gst_promise_get_reply(promise);
+  GstWebRTCSessionDescription *answer = nullptr;
+  if (reply)
+    gst_structure_get(reply, "answer", GST_TYPE_WEBRTC_SESSION_DESCRIPTION, &answer, nullptr);
+  std::string text;
+  if (answer) {
+    const CharPtr sdp(gst_sdp_message_as_text(answer->sdp));
+    text = sdp.get();
+    gst_webrtc_session_description_free(answer);
+  }
+  gst_promise_unref(promise);
+  tell(link, [text = std::move(text)] (RealPeer &peer) { peer.described(text); });
+}
+
+void RealPeer::on_state(GObject *, GParamSpec *, gpointer data) {
+  tell(link_of(data), [] (RealPeer &peer) { peer.state_changed(); });
+}
+
+void RealPeer::on_agent_done(GObject *, guint, gpointer data) {
+  tell(link_of(data), [] (RealPeer &peer) { peer.gathered(); });
+}
+
+void RealPeer::on_pad(GstElement *, GstPad *pad, gpointer data) {
+  if (GST_PAD_DIRECTION(pad) != GST_PAD_SRC)
+    return;
+  // Here, since a packet follows.
+  const auto *voice = static_cast<Voice *>(data);
+  if (!voice->chain->take(pad))
+    tell(voice->link, [] (RealPeer &self) { self.lose("it began anew too often"); });
+}
+
+void RealPeer::on_element(GstBin *, GstBin *, GstElement *element, gpointer data) {
+  const GstElementFactory *factory = gst_element_get_factory(element);
+  const std::string name = factory ? GST_OBJECT_NAME(factory) : "";
+  // Packets come in time, and on a thread that others wait for.
+  if (name == "clocksync")
+    g_object_set(element, "sync", FALSE, nullptr);
+  if (name != "nicesrc")
+    return;
+  const ObjectPtr<GstPad> pad(gst_element_get_static_pad(element, "src"));
+  gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_BUFFER, on_packet, new LinkPtr(link_of(data)),
+                    drop_link_alone);
+}
+
+GstPadProbeReturn RealPeer::on_packet(GstPad *, GstPadProbeInfo *info, gpointer data) {
+  const LinkPtr &link = link_of(data);
+  link->packets.fetch_add(1, std::memory_order_relaxed);
+  link->bytes.fetch_add(gst_buffer_get_size(GST_PAD_PROBE_INFO_BUFFER(info)),
+                        std::memory_order_relaxed);
+  link->last_us.store(g_get_monotonic_time(), std::memory_order_relaxed);
+  return GST_PAD_PROBE_OK;
+}
+
+// The peer's own thread, from here on.
+
+void RealPeer::start() {
+  began_us_ = g_get_monotonic_time();
+  on_gathered(webrtcbin_, G_CALLBACK(on_agent_done), new LinkPtr(link_), drop_link);
+  if (down_) {
+    GstWebRTCRTPTransceiver *transceiver = nullptr;
+    g_signal_emit_by_name(webrtcbin_, "get-transceiver", 0, &transceiver);
+    if (transceiver)
+      g_object_set(transceiver, "direction", GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_SENDONLY,
+                   nullptr);
+    g_clear_object(&transceiver);
+    down_->start();
+  }
+  // webrtcbin does one after the other, on its own thread.
+  const DescriptionPtr offer = description(GST_WEBRTC_SDP_TYPE_OFFER, offer_for_webrtcbin(offer_));
+  g_signal_emit_by_name(webrtcbin_, "set-remote-description", offer.get(), nullptr);
+  add_candidates(offer_.candidates);
+  GstPromise *promise =
+      gst_promise_new_with_change_func(on_answer, new LinkPtr(link_), drop_link_alone);
+  g_signal_emit_by_name(webrtcbin_, "create-answer", nullptr, promise);
+  watching_ = after(link_->context.get(), kWatchMs, [this] { watch(); });
+}
+
+void RealPeer::add_candidates(const std::vector<Candidate> &candidates) {
+  for (const Candidate &candidate : candidates)
+    if (!candidate.loopback || config_.loopback)
+      g_signal_emit_by_name(webrtcbin_, "add-ice-candidate", 0u, candidate.text.c_str());
+}
+
+// webrtcbin's answer: it keeps its own credentials, and gets the role that we say.
+void RealPeer::described(std::string text) {
+  GstSDPMessage *sdp = nullptr;
+  if (text.empty() || gst_sdp_message_new_from_text(text.c_str(), &sdp) != GST_SDP_OK)
+    return fail(500, "webrtcbin made no answer");
+  const GstSDPMedia *media = gst_sdp_message_get_media(sdp, 0);
+  const auto value = [media] (const char *name) {
+    const char *found = media ? gst_sdp_media_get_attribute_val(media, name) : nullptr;
+    return std::string(found ? found : "");
+  };
+  local_.ufrag = value("ice-ufrag");
+  local_.pwd = value("ice-pwd");
+  local_.fingerprint = value("fingerprint");
+  const char *direction = offer_.kind == Kind::kSpeak ? "recvonly" : "sendonly";
+  const bool right = media && gst_sdp_media_get_attribute_val(media, direction);
+  if (!right || local_.ufrag.empty() || local_.pwd.empty() || local_.fingerprint.empty()) {
+    gst_sdp_message_free(sdp);
+    return fail(500, std::string("webrtcbin's answer isn't ") + direction);
+  }
+  auto *mutable_media = const_cast<GstSDPMedia *>(media);
+  for (guint at = 0; at < gst_sdp_media_attributes_len(media); ++at) {
+    if (g_strcmp0(gst_sdp_media_get_attribute(media, at)->key, "setup") != 0)
+      continue;
+    GstSDPAttribute setup = {};
+    gst_sdp_attribute_set(&setup, "setup", to_string(our_setup(offer_)));
+    gst_sdp_media_replace_attribute(mutable_media, at, &setup);
+  }
+  const DescriptionPtr answer(gst_webrtc_session_description_new(GST_WEBRTC_SDP_TYPE_ANSWER, sdp));
+  g_signal_emit_by_name(webrtcbin_, "set-local-description", answer.get(), nullptr);
+  described_ = true;
+  gathering_ = after(link_->context.get(), kGatherMs, [this] { gathered(); });
+}
+
+void RealPeer::gathered() {
+  gathered_ = true;
+  answer_if_ready();
+}
+
+void RealPeer::answer_if_ready() {
+  if (!described_ || !gathered_ || answered_)
+    return;
+  for (const std::string &candidate : local_candidates(webrtcbin_)) {
+    std::string told = told_candidate(candidate, config_.public_ip, config_.loopback);
+    const auto &known = local_.candidates;
+    if (!told.empty() && std::find(known.begin(), known.end(), told) == known.end())
+      local_.candidates.push_back(std::move(told));
+  }
+  if (local_.candidates.empty())
+    return fail(503, "this machine has no address that it could be reached at");
+  answered_ = true;
+  gathering_.reset();
+  callbacks_.answer(write_answer(offer_, local_));
+}
+
+void RealPeer::state_changed() {
+  GstWebRTCPeerConnectionState state = GST_WEBRTC_PEER_CONNECTION_STATE_NEW;
+  g_object_get(webrtcbin_, "connection-state", &state, nullptr);
+  if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED && !connected_)
+    connected();
+  else if (state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED)
+    lose("the connection failed");
+  else if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CLOSED)
+    lose("the peer closed the connection");
+}
+
+void RealPeer::connected() {
+  if (!certificate_fits())
+    return lose("its certificate isn't the one of its offer");
+  connected_ = true;
+  link_->last_us = g_get_monotonic_time();
+  if (up_)
+    up_->open();
+  if (down_)
+    down_->open();
+  callbacks_.connected();
+}
+
+bool RealPeer::certificate_fits() const {
+  GstWebRTCRTPTransceiver *transceiver = nullptr;
+  g_signal_emit_by_name(webrtcbin_, "get-transceiver", 0, &transceiver);
+  if (!transceiver)
+    return false;
+  const ObjectPtr<GstWebRTCRTPTransceiver> owner(transceiver);
+  GObject *end = nullptr;
+  g_object_get(transceiver, offer_.kind == Kind::kSpeak ? "receiver" : "sender", &end, nullptr);
+  const ObjectPtr<GObject> end_owner(end);
+  GObject *transport = nullptr;
+  if (end)
+    g_object_get(end, "transport", &transport, nullptr);
+  const ObjectPtr<GObject> transport_owner(transport);
+  char *pem = nullptr;
+  if (transport)
+    g_object_get(transport, "remote-certificate", &pem, nullptr);
+  const CharPtr pem_owner(pem);
+  return pem && has_fingerprint(pem, offer_.fingerprint);
+}
+
+std::int64_t RealPeer::silent_us() {
+  const std::int64_t packet = last_packet_time(webrtcbin_), now = g_get_monotonic_time();
+  // The wall clock may be set: what counts is that it is another time than before.
+  if (packet != packet_time_)
+    link_->last_us = now;
+  packet_time_ = packet;
+  return now - link_->last_us;
+}
+
+void RealPeer::watch() {
+  if (connected_ && silent_us() > kSilenceUs)
+    return lose("nothing came from it for 10 s");
+  if (!connected_ && g_get_monotonic_time() - began_us_ > kConnectUs)
+    return lose("it didn't connect within 20 s");
+  watching_ = after(link_->context.get(), kWatchMs, [this] { watch(); });
+}
+
+void RealPeer::fail(int status, std::string reason) {
+  const auto refused = callbacks_.refused;
+  close();
+  refused(status, std::move(reason));
+}
+
+void RealPeer::lose(std::string reason) {
+  if (!answered_)
+    return fail(500, std::move(reason));
+  const auto gone = callbacks_.gone;
+  close();
+  gone(std::move(reason));
+}
+
+std::optional<Refusal> RealPeer::trickle(std::string_view text) {
+  auto read = read_fragment(text, offer_);
+  if (auto *refusal = std::get_if<Refusal>(&read))
+    return std::move(*refusal);
+  if (!closed_)
+    add_candidates(std::get<Fragment>(read).candidates);
+  return std::nullopt;
+}
+
+void RealPeer::push(BufferPtr packet) {
+  if (down_)
+    down_->push(std::move(packet));
+}
+
+PeerStats RealPeer::stats() {
+  PeerStats stats;
+  stats.connected = connected_;
+  stats.packets_received = link_->packets;
+  stats.bytes_received = link_->bytes;
+  if (connected_ && !closed_)
+    stats.silent_ms = static_cast<std::uint64_t>(silent_us()) / 1000;
+  if (down_) {
+    stats.packets_sent = down_->sent();
+    stats.packets_dropped = down_->dropped();
+  }
+  return stats;
+}
+
+void RealPeer::close() {
+  if (std::exchange(closed_, true))
+    return;
+  link_->peer = nullptr;
+  gathering_.reset();
+  watching_.reset();
+  if (down_)
+    down_->close();
+  for (const gulong handler : handlers_)
+    g_signal_handler_disconnect(webrtcbin_, handler);
+  handlers_.clear();
+}
+
+}  // namespace
+
+std::unique_ptr<Peer> Peer::make(Offer offer, PeerConfig config, PeerCallbacks callbacks,
+                                 std::string &error) {
+  auto peer = std::make_unique<RealPeer>(std::move(offer), std::move(config), std::move(callbacks));
+  if (!peer->build(error))
+    return nullptr;
+  return peer;
+}
+
+ObjectPtr<GstElement> make_opus_encoder () {
+  auto encoder = sink_ref(gst_element_factory_make("opusenc", nullptr));
+  if (encoder) {
+    gst_util_set_object_arg(G_OBJECT(encoder.get()), "frame-size", "20");
+    g_object_set(encoder.get(), "bitrate", 40000, "complexity", 5, "inband-fec", TRUE,
+                 "packet-loss-percentage", 10, nullptr);
+  }
+  return encoder;
+}
+
+}  // namespace agora::web

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
+#include "gst/web/up-chain.hpp"
+
+#include "gst/common/gst-ptr.hpp"
+
+namespace agora::web {
+
+namespace {
+
+constexpr unsigned kMaxPads = 8;
+
+using Flag = std::shared_ptr<std::atomic<bool>>;
+
+GstPadProbeReturn let_through (GstPad *, GstPadProbeInfo *, gpointer open) {
+  return static_cast<Flag *>(open)->get()->load() ? GST_PAD_PROBE_OK : GST_PAD_PROBE_DROP;
+}
+
+}  // namespace
+
+std::unique_ptr<UpChain> UpChain::make(GstBin *bin, const char *&missing) {
+  std::unique_ptr<UpChain> chain(new UpChain());
+  GstElement *elements[3] = {};
+  const char *const factories[3] = {"rtpopusdepay", "opusdec", "capsfilter"};
+  for (int at = 0; at < 3; ++at) {
+    elements[at] = gst_element_factory_make(factories[at], nullptr);
+    if (!elements[at]) {
+      missing = factories[at];
+      return nullptr;
+    }
+    gst_bin_add(bin, elements[at]);
+  }
+  // Without a word about stereo in the offer the depayloader says stereo. The decoder mixes it.
+  const CapsPtr mono(gst_caps_new_simple("audio/x-raw", "rate", G_TYPE_INT, 48000, "channels",
+                                         G_TYPE_INT, 1, nullptr));
+  g_object_set(elements[1], "use-inband-fec", TRUE, "plc", TRUE, nullptr);
+  g_object_set(elements[2], "caps", mono.get(), nullptr);
+  gst_element_link_many(elements[0], elements[1], elements[2], nullptr);
+
+  const ObjectPtr<GstPad> end(gst_element_get_static_pad(elements[2], "src"));
+  gst_pad_add_probe(end.get(),
+                    GstPadProbeType(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+                    let_through, new Flag(chain->open_),
+                    [] (gpointer flag) { delete static_cast<Flag *>(flag); });
+  GstPad *ghost = gst_ghost_pad_new("src", end.get());
+  gst_pad_set_active(ghost, TRUE);
+  gst_element_add_pad(GST_ELEMENT(bin), ghost);
+  chain->bin_ = bin;
+  chain->depayloader_ = elements[0];
+  return chain;
+}
+
+bool UpChain::take(GstPad *pad) {
+  if (++pads_ > kMaxPads)
+    return false;
+  const ObjectPtr<GstPad> sink(gst_element_get_static_pad(depayloader_, "sink"));
+  if (const ObjectPtr<GstPad> last(gst_pad_get_peer(sink.get())); last) {
+    gst_pad_unlink(last.get(), sink.get());
+    // An unlinked pad would end the whole pipeline by its next packet.
+    GstElement *drain = gst_element_factory_make("fakesink", nullptr);
+    g_object_set(drain, "sync", FALSE, "async", FALSE, nullptr);
+    gst_bin_add(bin_, drain);
+    const ObjectPtr<GstPad> into(gst_element_get_static_pad(drain, "sink"));
+    gst_element_sync_state_with_parent(drain);
+    gst_pad_link(last.get(), into.get());
+  }
+  return GST_PAD_LINK_SUCCESSFUL(gst_pad_link(pad, sink.get()));
+}
+
+}  // namespace agora::web
