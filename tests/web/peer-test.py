@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""gst/web/peer.hpp against webrtcbin as a client: connects, is heard both ways, is missed."""
+
+import os
+import time
+
+import heard
+import tap
+from harness import Case
+from webpeer import WebPeer, request
+
+
+class PeerCase(Case):
+    def setUp(self):
+        super().setUp()
+        self.voice = heard.voice('allison', 6)
+        self.wav = f'{self.tmp}/voice.wav'
+        heard.write(self.wav, self.voice)
+
+    def host(self, *options):
+        self.server = self.start(os.environ['AGORA_PEER_HOST_BIN'], *options)
+        port = self.server.wait_line(r'^listening on (\d+)', 30)[1]
+        return f'http://127.0.0.1:{port}'
+
+    def peer(self, kind, url, **options):
+        return self.keep(WebPeer(kind, url, folder=self.tmp, **options))
+
+    def stats(self, peer):
+        return request('GET', peer.session).json()
+
+    def said(self):
+        import numpy
+        return numpy.fromfile(f'{self.tmp}/raw', '<i2') / 32768
+
+    def assert_like(self, sound, least=0.95):
+        match = heard.match(self.voice, sound)
+        self.assertGreater(match.correlation, least, match)
+        self.assertEqual(match.gaps, [])
+
+    def speak_and_hear(self, base, **options):
+        speaker = self.peer('speak', f'{base}/speak?raw={self.tmp}/raw', sound=self.wav, **options)
+        listener = self.peer('hear', f'{base}/hear?wav={self.wav}', **options)
+        for peer in (speaker, listener):
+            peer.wait_connected()
+        self.until(lambda: len(self.said()) > 7 * heard.RATE and
+                   len(listener.heard()[0]) > 5.8 * heard.RATE, 'the voice', 20)
+        self.assert_like(self.said())
+        self.assert_like(listener.heard()[0])
+        return speaker, listener
+
+
+class Peer(PeerCase):
+    def test_both_ways(self):
+        speaker, listener = self.speak_and_hear(self.host())
+        for peer in (speaker, listener):
+            self.assertEqual(peer.delete().status, 200)
+            self.server.wait_line('session . stopped within', 5)
+
+    def test_answers_soon(self):
+        base = self.host()
+        peers = [self.peer('hear', f'{base}/hear') for _ in range(3)]
+        took = sorted(peer.wait_connected() for peer in peers)
+        answers = [int(self.server.wait_line(f'session {n} answered after (\\d+) ms', 5)[1])
+                   for n in (1, 2, 3)]
+        self.assertLessEqual(min(answers), 50, answers)
+        self.assertLessEqual(took[0], 300, took)
+
+    def test_without_candidates(self):
+        """As libdatachannel and OBS: nothing in the offer, nothing later."""
+        self.speak_and_hear(self.host(), no_candidates=True)
+
+    def test_the_peer_is_missed(self):
+        base = self.host()
+        for kind, number in (('speak', 1), ('hear', 2)):
+            with self.subTest(kind):
+                peer = self.peer(kind, f'{base}/{kind}', sound=self.wav)
+                peer.wait_connected()
+                self.until(lambda peer=peer: self.stats(peer)['received'], 'its packets', 15)
+                peer.kill()
+                began = time.monotonic()
+                self.server.wait_line(f'session {number} gone .* nothing came from it', 15)
+                self.assertLess(time.monotonic() - began, 11.5)
+
+    def test_the_roles_of_dtls(self):
+        """ffmpeg offers passive, some clients active."""
+        base = self.host()
+        for setup, ours in (('passive', 'active'), ('active', 'passive'), ('actpass', 'passive')):
+            with self.subTest(setup):
+                peer = self.peer('speak', f'{base}/speak', setup=setup)
+                peer.wait_connected()
+                self.assertIn(f'a=setup:{ours}\r\n', peer.answer)
+
+    def test_another_certificate(self):
+        """Who answers with DTLS must be who made the offer."""
+        base = self.host()
+        peer = self.peer('speak', f'{base}/speak', fingerprint='sha-256 ' + ':'.join(['AB'] * 32))
+        self.assertEqual(peer.wait_answer(), 201)
+        self.server.wait_line('session 1 gone .*certificate', 10)
+
+    def test_ports_and_addresses(self):
+        base = self.host('--ports=42000-42040', '--public-ip=203.0.113.7', '--no-loopback')
+        peer = self.peer('speak', f'{base}/speak')
+        self.assertEqual(peer.wait_answer(), 201)
+        told = [line.split() for line in peer.answer.split('\r\n') if line.startswith('a=candidate')]
+        self.assertTrue(told)
+        for word in told:
+            self.assertEqual(word[4], '203.0.113.7')
+            self.assertTrue(42000 <= int(word[5]) <= 42040, word)
+
+
+tap.main()
