@@ -2,19 +2,17 @@
 // agora.js: a page as a member of a voice channel. docs/web.md and agora.d.ts say how to use it.
 import {AgoraError, Codes, checkAppId, checkChannel, checkNumber, checkRole, checkServer, checkTarget,
   checkToken, checkUid, checkUser, order} from './agora-checks.js';
-import {Microphone, SILENCE, devicesOf} from './agora-microphone.js';
+import {SILENCE, devicesOf} from './agora-microphone.js';
+import {Pauses} from './agora-pauses.js';
 import {Peer, requireWebRtc} from './agora-peer.js';
 import {Playback} from './agora-playback.js';
 import {Speakers} from './agora-speakers.js';
+import {Voice} from './agora-voice.js';
 
 export {AgoraError, Codes, SILENCE};
 
 // From the answer to the first event.
 const JOIN_TIMEOUT = 10000;
-// Waits between tries of coming back, in ms; the last one repeats. A fifth more or less, so that a
-// channel's pages don't all come at once.
-const BACK_OFF = [0, 200, 400, 800, 1500, 3000, 5000];
-const LONGEST_WAIT = 30000;
 // A membership that lasted this long begins the waits afresh.
 const STABLE = 10000;
 const PROBE_TIMEOUT = 3000;
@@ -52,16 +50,12 @@ export class Client {
   #user = {uid: 0, account: ''};
   #role = 'audience';
   #muted = false;
-  #publishing = false;
   #latency;
   #stay = null;
   #uid = 0;
   #tries = 0;
-  #wakers = new Set();
-  #speakBack = false;
-  // Who waits for being on air.
-  #onAir = [];
-  #microphone;
+  #pauses = new Pauses();
+  #voice;
   #playback;
   #speakers;
   #watching = null;
@@ -71,7 +65,15 @@ export class Client {
     this.#server = checkServer(server);
     this.#latency = checkNumber('latency', latency, 0, LONGEST_LATENCY);
     this.#iceServers = iceServers;
-    this.#microphone = new Microphone((track, error) => this.#microphoneChanged(track, error));
+    this.#voice = new Voice({
+      emit: (name, data) => this.#emit(name, data),
+      stay: () => this.#state === 'joined' ? this.#stay : null,
+      offer: (stay) => ({
+        url: this.#url('whip', {member: stay.hear.resource.id}), token: this.#token, iceServers: this.#iceServers,
+      }),
+      lost: (stay, error) => this.#lost(stay, error),
+      pauses: this.#pauses,
+    });
     this.#playback = new Playback(audioElement, () => this.#emit('autoplay-refused', {}));
     this.#speakers = new Speakers(autoSubscribe, (name, data) => this.#emit(name, data),
         (call) => this.#call(call));
@@ -82,10 +84,10 @@ export class Client {
   get role() { return this.#role; }
   get muted() { return this.#muted; }
   // On air, or coming back to it.
-  get published() { return this.#publishing; }
+  get published() { return this.#voice.wanted; }
   // Who is on air: uid, and whether it has muted itself; volume, mute and choice are this page's own.
   get speakers() { return this.#speakers.list(); }
-  get microphone() { return this.#microphone.settings; }
+  get microphone() { return this.#voice.microphone.settings; }
 
   on(event, listener) {
     if (typeof event !== 'string' || typeof listener !== 'function')
@@ -119,8 +121,8 @@ export class Client {
     const before = this.#role;
     this.#role = checkRole(role);
     try {
-      if (role === 'audience' && this.#publishing)
-        await this.#stopSpeaking();
+      if (role === 'audience')
+        await this.#voice.stop(this.#stay);
       await this.#tell({call: 'set-role', role});
     } catch (error) {
       this.#role = before;
@@ -179,25 +181,9 @@ export class Client {
           {kind: 'order'});
     if (track !== null && track.kind !== 'audio')
       throw new AgoraError(Codes.BAD_REQUEST, 'publish: expected an audio track', {kind: 'argument'});
-    if (this.#publishing)
+    if (this.#voice.wanted)
       throw new AgoraError(Codes.BAD_ORDER, 'publish: it is published already', {kind: 'order'});
-    this.#publishing = true;
-    try {
-      await (track === null ? this.#microphone.open() : this.#microphone.use(track));
-      if (!this.#publishing)
-        throw new AgoraError(Codes.CONNECTION_LOST, 'publish: it was taken back', {kind: 'order'});
-      // Coming back publishes it as well, with whatever that takes.
-      const waits = new Promise((resolve, reject) => this.#onAir.push({resolve, reject}));
-      if (this.#state === 'joined')
-        this.#speakAgain(this.#stay, true);
-      await waits;
-    } catch (error) {
-      if (this.#publishing) {
-        this.#publishing = false;
-        this.#microphone.close();
-      }
-      throw error;
-    }
+    await this.#voice.publish(track);
   }
 
   // Another track takes over, without a gap in the session.
@@ -205,16 +191,16 @@ export class Client {
     this.#usable('replaceTrack');
     if (track?.kind !== 'audio')
       throw new AgoraError(Codes.BAD_REQUEST, 'replaceTrack: expected an audio track', {kind: 'argument'});
-    if (!this.#publishing)
+    if (!this.#voice.wanted)
       throw order('replaceTrack: publish first');
-    this.#microphone.use(track);
+    this.#voice.microphone.use(track);
   }
 
   async unpublish() {
     this.#inChannel('unpublish');
     if (this.#role !== 'broadcaster')
       throw new AgoraError(Codes.NOT_PERMITTED, 'unpublish: an audience publishes nothing', {kind: 'order'});
-    await this.#stopSpeaking();
+    await this.#voice.stop(this.#stay);
   }
 
   async subscribe(uid) {
@@ -263,7 +249,7 @@ export class Client {
     if (checkTarget(target) === 'video')
       return;
     this.#muted = muted;
-    this.#microphone.muted = muted;
+    this.#voice.microphone.muted = muted;
     await this.#tell({call: 'mute', audio: muted});
   }
 
@@ -279,7 +265,7 @@ export class Client {
       throw new AgoraError(Codes.BAD_REQUEST, 'renewToken: expected a token', {kind: 'argument'});
     await this.#tell({call: 'renew-token', token});
     this.#token = token;
-    this.#wake();
+    this.#pauses.wake();
   }
 
   async leave() {
@@ -321,12 +307,12 @@ export class Client {
     if (typeof settings !== 'object' || settings === null || strange !== undefined)
       throw new AgoraError(Codes.BAD_REQUEST, `setMicrophone: expected ${known.join(', ')}` +
           (strange === undefined ? '' : `, not ${strange}`), {kind: 'argument'});
-    await this.#microphone.set(settings);
+    await this.#voice.microphone.set(settings);
   }
 
   // dBFS of the own microphone now; -100 is silence.
   microphoneLevel() {
-    return this.#microphone.level();
+    return this.#voice.microphone.level();
   }
 
   // What the gateway counts for this member, and what the browser does for both directions.
@@ -428,8 +414,7 @@ export class Client {
     this.#become('joined', '');
     if (back)
       this.#emit('reconnected', {});
-    if (this.#publishing && this.#microphone.track)
-      this.#speakAgain(stay, false);
+    this.#voice.begin(stay, false);
   }
 
   // Resolves with `joined`; from then on whatever ends the stream is a loss.
@@ -475,99 +460,6 @@ export class Client {
     }
   }
 
-  async #speak(stay) {
-    let stood = false;
-    const speak = stay.speak = new Peer(() => {
-      // Unless the whole channel is being joined again, this direction alone comes back.
-      if (stood && stay === this.#stay && stay.speak === speak)
-        this.#speakAgain(stay, false);
-    });
-    const track = this.#microphone.track;
-    await speak.open({
-      url: this.#url('whip', {member: stay.hear.resource.id}), token: this.#token, track,
-      iceServers: this.#iceServers, signal: stay.end.signal,
-    });
-    // Another microphone may have been chosen meanwhile.
-    if (this.#microphone.track !== track)
-      await speak.sender.replaceTrack(this.#microphone.track);
-    await speak.connected;
-    stood = true;
-  }
-
-  // Tries until this direction stands, the page takes it back, or the channel itself is lost.
-  // `once`: what is refused at first is the caller's to know.
-  async #speakAgain(stay, once) {
-    if (this.#speakBack)
-      return;
-    this.#speakBack = true;
-    const wanted = () => stay === this.#stay && this.#publishing;
-    for (let tries = 0; wanted(); tries++) {
-      if (tries > 0)
-        await this.#pause(tries, 0);
-      if (!wanted())
-        break;
-      stay.speak?.close();
-      stay.speak?.resource?.abandon();
-      try {
-        await this.#speak(stay);
-        if (wanted()) {
-          this.#settleOnAir(null);
-          this.#emit('published', {});
-        }
-        break;
-      } catch (error) {
-        if (!wanted())
-          break;
-        // The member itself is gone.
-        if (error.status === 404 || error.code === Codes.NOT_JOINED) {
-          this.#lost(stay, new AgoraError(Codes.CONNECTION_LOST, error.reason, {kind: 'network'}));
-          break;
-        }
-        if (error.final || once) {
-          this.#settleOnAir(error);
-          if (!once)
-            this.#emit('error', {code: error.code, reason: error.reason});
-          await this.#stopSpeaking().catch(() => {});
-          break;
-        }
-      }
-    }
-    this.#speakBack = false;
-    // Another stay began meanwhile, or it was taken back and asked for again.
-    if ((this.#stay !== stay || this.#onAir.length > 0) && this.#state === 'joined' &&
-        this.#publishing && this.#microphone.track)
-      this.#speakAgain(this.#stay, this.#onAir.length > 0);
-  }
-
-  #settleOnAir(error) {
-    for (const {resolve, reject} of this.#onAir.splice(0))
-      error ? reject(error) : resolve();
-  }
-
-  async #stopSpeaking() {
-    if (!this.#publishing)
-      return;
-    const speak = this.#stay?.speak;
-    if (this.#stay)
-      this.#stay.speak = null;
-    speak?.close();
-    this.#silence();
-    this.#emit('unpublished', {});
-    await speak?.resource?.end().catch((error) => {
-      // Nobody to tell: it ends there by itself.
-      if (error.kind !== 'network')
-        throw error;
-    });
-  }
-
-  // No more on air, and no more wishing it.
-  #silence() {
-    this.#publishing = false;
-    this.#microphone.close();
-    this.#settleOnAir(new AgoraError(Codes.CONNECTION_LOST, 'publish: it was taken back', {kind: 'order'}));
-    this.#wake();
-  }
-
   #lost(stay, error) {
     if (stay !== this.#stay)
       return;
@@ -591,7 +483,7 @@ export class Client {
 
   async #comeBack(wait) {
     while (this.#state === 'reconnecting') {
-      await this.#pause(this.#tries++, wait);
+      await this.#pauses.pause(this.#tries++, wait);
       if (this.#state !== 'reconnecting')
         return;
       try {
@@ -612,26 +504,6 @@ export class Client {
     }
   }
 
-  // Waits before try `tries`; a network that is back, or a page that is looked at again, ends it.
-  #pause(tries, least) {
-    const usual = BACK_OFF[Math.min(tries, BACK_OFF.length - 1)] * (0.8 + 0.4 * Math.random());
-    const ms = Math.min(Math.max(usual, least * 1000), LONGEST_WAIT);
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.#wakers.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      this.#wakers.add(done);
-    });
-  }
-
-  #wake() {
-    for (const done of [...this.#wakers])
-      done();
-  }
-
   // It is over, and trying again would end the same way.
   #finish(error) {
     this.#close();
@@ -650,24 +522,11 @@ export class Client {
     const stay = this.#stay;
     this.#stay = null;
     this.#endStay(stay);
-    this.#silence();
+    this.#voice.silence();
     this.#playback.stop();
     this.#speakers.clear();
     this.#watching?.abort();
     this.#watching = null;
-  }
-
-  async #microphoneChanged(track, error) {
-    if (track === null) {
-      this.#emit('microphone-lost', {code: error.code, reason: error.reason});
-      return;
-    }
-    try {
-      await this.#stay?.speak?.sender?.replaceTrack(track);
-    } catch {
-      return;  // That connection is closing; the next one takes the new track.
-    }
-    this.#emit('microphone-changed', {label: track.label, ...this.#microphone.settings});
   }
 
   // The browser's own news while in a channel.
@@ -690,7 +549,7 @@ export class Client {
 
   // Something about the network has changed: is the gateway still there?
   async #look() {
-    this.#wake();
+    this.#pauses.wake();
     const stay = this.#stay;
     if (this.#state !== 'joined' || !stay)
       return;
