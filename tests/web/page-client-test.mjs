@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // agora.js against a made-up gateway: the order of calls, what is checked, and how it comes back.
-import {assert, runAll, test, until} from './page-tap.mjs';
+import {assert, cleanup, runAll, test, until} from './page-tap.mjs';
 import {FakePeer, FakeTrack, fakeBrowser} from './page-fakes.mjs';
 
 fakeBrowser();
@@ -12,6 +12,7 @@ const server = 'http://gateway.example:8080/';
 function setUp(options = {}) {
   const browser = fakeBrowser();
   const client = new Client({server, ...options});
+  cleanup(() => client.destroy());
   const events = [];
   for (const name of ['stream-added', 'stream-removed', 'mute-audio', 'unmute-audio', 'levels', 'error',
     'reconnecting', 'reconnected', 'ended', 'published', 'unpublished', 'client-banned',

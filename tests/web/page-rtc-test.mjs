@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // agora-rtc.js as a page of the Web SDK 2.x uses it: callbacks, their order, events, and failures.
-import {assert, runAll, test, until} from './page-tap.mjs';
+import {assert, cleanup, runAll, test, until} from './page-tap.mjs';
 import {FakePeer, FakeTrack, fakeBrowser} from './page-fakes.mjs';
 
 fakeBrowser();
@@ -18,6 +18,7 @@ const EVENTS = ['stream-published', 'stream-unpublished', 'stream-added', 'strea
 function setUp(mode = 'live') {
   const browser = fakeBrowser();
   const client = AgoraRTC.createClient({mode, codec: 'vp8'});
+  cleanup(() => client.core?.destroy());
   const events = [];
   for (const name of EVENTS)
     client.on(name, (event) => events.push([name, event]));

@@ -5,6 +5,12 @@ import assert from 'node:assert/strict';
 export {assert};
 
 const cases = [];
+const cleanups = [];
+
+// Run when the case is over, however it ended: what is left of it must not act in the next one.
+export function cleanup(run) {
+  cleanups.push(run);
+}
 
 export function test(name, run) {
   cases.push({name, run});
@@ -26,6 +32,7 @@ export async function runAll({seconds = 20} = {}) {
       error = caught;
     }
     clearTimeout(timer);
+    cleanups.splice(0).forEach((each) => each());
     error ??= stray;
     stray = null;
     console.log(`${error ? 'not ok' : 'ok'} ${at + 1} - ${name}`);

@@ -43,11 +43,10 @@ export class Voice {
     }
   }
 
-  // The session of one try. Once it stood and is lost, this direction alone comes back.
+  // The session of one try. When it is lost later, this direction alone comes back.
   async #open(stay) {
-    let stood = false;
     const speak = stay.speak = new Peer(() => {
-      if (stood && stay === this.#around.stay() && stay.speak === speak)
+      if (stay === this.#around.stay() && stay.speak === speak)
         this.begin(stay, false);
     });
     const track = this.microphone.track;
@@ -56,7 +55,6 @@ export class Voice {
     if (this.microphone.track !== track)
       await speak.sender.replaceTrack(this.microphone.track);
     await speak.connected;
-    stood = true;
   }
 
   // Tries until it stands, the page takes it back, or the channel itself is lost. `once`: what is
