@@ -20,24 +20,28 @@ GChecksumType type_of (const std::string &hash) {
 
 }  // namespace
 
-bool has_fingerprint (const std::string &pem, const Fingerprint &fingerprint) {
+std::string fingerprint_of (const std::string &pem, const std::string &hash) {
   constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
   constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
   const std::size_t begin = pem.find(kBegin);
   const std::size_t end = begin == pem.npos ? pem.npos : pem.find(kEnd, begin);
   if (end == pem.npos)
-    return false;
+    return {};
   const std::size_t from = begin + kBegin.size();
   gsize size = 0;
   g_autofree guchar *der = g_base64_decode(pem.substr(from, end - from).c_str(), &size);
-  const CharPtr digits(g_compute_checksum_for_data(type_of(fingerprint.hash), der, size));
+  const CharPtr digits(g_compute_checksum_for_data(type_of(hash), der, size));
   std::string text;
   for (const char *at = digits.get(); *at; at += 2) {
     text += text.empty() ? "" : ":";
     text += static_cast<char>(std::toupper(at[0]));
     text += static_cast<char>(std::toupper(at[1]));
   }
-  return text == fingerprint.digits;
+  return text;
+}
+
+bool has_fingerprint (const std::string &pem, const Fingerprint &fingerprint) {
+  return !fingerprint.digits.empty() && fingerprint_of(pem, fingerprint.hash) == fingerprint.digits;
 }
 
 }  // namespace agora::web

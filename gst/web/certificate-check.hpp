@@ -10,7 +10,8 @@
 
 namespace agora::web {
 
-// `pem`: one certificate.
+// `pem`: one certificate. "AB:CD:…", or nothing where there is none.
+std::string fingerprint_of (const std::string &pem, const std::string &hash);
 bool has_fingerprint (const std::string &pem, const Fingerprint &fingerprint);
 
 }  // namespace agora::web

@@ -22,9 +22,8 @@ GstClockTime PacketTimes::next(GstClockTime now, GstClockTime duration) {
   return time;
 }
 
-std::unique_ptr<DownChain> DownChain::make(GstBin *bin, GstElement *webrtcbin,
-                                           std::uint8_t payload_type, std::uint32_t ssrc,
-                                           const char *&missing) {
+std::unique_ptr<DownChain> DownChain::make(GstBin *bin, GstPad *into, std::uint8_t payload_type,
+                                           std::uint32_t ssrc, const char *&missing) {
   GstElement *payloader = gst_element_factory_make("rtpopuspay", nullptr);
   if (!payloader) {
     missing = "rtpopuspay";
@@ -32,9 +31,8 @@ std::unique_ptr<DownChain> DownChain::make(GstBin *bin, GstElement *webrtcbin,
   }
   g_object_set(payloader, "pt", guint(payload_type), "ssrc", ssrc, nullptr);
   gst_bin_add(bin, payloader);
-  const ObjectPtr<GstPad> into(gst_element_request_pad_simple(webrtcbin, "sink_0"));
   const ObjectPtr<GstPad> from(gst_element_get_static_pad(payloader, "src"));
-  if (!into || !GST_PAD_LINK_SUCCESSFUL(gst_pad_link(from.get(), into.get()))) {
+  if (!into || !GST_PAD_LINK_SUCCESSFUL(gst_pad_link(from.get(), into))) {
     missing = "webrtcbin";
     return nullptr;
   }

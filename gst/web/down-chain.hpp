@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// What a peer hears: packets of Opus to webrtcbin, on the thread of whoever has them. Their
+// What a peer hears: packets of Opus as RTP, on the thread of whoever has them. Their
 // timestamps are made here, so that the packets of another encoder go on where the last one's
 // ended.
 #pragma once
@@ -29,13 +29,13 @@ class PacketTimes {
 
 class DownChain {
  public:
-  // Into `bin`, linked to its webrtcbin. Nothing where an element is missing: `missing` names it.
-  static std::unique_ptr<DownChain> make (GstBin *bin, GstElement *webrtcbin,
-                                          std::uint8_t payload_type, std::uint32_t ssrc,
-                                          const char *&missing);
+  // Into `bin`, linked to `into`, which takes RTP. Nothing where an element is missing: `missing`
+  // names it.
+  static std::unique_ptr<DownChain> make (GstBin *bin, GstPad *into, std::uint8_t payload_type,
+                                          std::uint32_t ssrc, const char *&missing);
   ~DownChain();
 
-  // The bin is PLAYING: webrtcbin gets to know what will come.
+  // The bin is PLAYING: what follows gets to know what will come.
   void start ();
   // Any thread; waits for nothing but another push().
   void push (BufferPtr packet);

@@ -90,12 +90,15 @@ void on_gathered (GstElement *webrtcbin, GCallback done, gpointer data, GClosure
 }
 
 std::vector<std::string> local_candidates (GstElement *webrtcbin) {
-  const auto agent = agent_of(webrtcbin);
+  return local_candidates(agent_of(webrtcbin).get(), kStream);
+}
+
+std::vector<std::string> local_candidates (NiceAgent *agent, guint stream) {
   std::vector<std::string> texts;
-  GSList *candidates = nice_agent_get_local_candidates(agent.get(), kStream, kComponent);
+  GSList *candidates = nice_agent_get_local_candidates(agent, stream, kComponent);
   for (GSList *each = candidates; each; each = each->next) {
-    const CharPtr text(nice_agent_generate_local_candidate_sdp(
-        agent.get(), static_cast<NiceCandidate *>(each->data)));
+    const CharPtr text(
+        nice_agent_generate_local_candidate_sdp(agent, static_cast<NiceCandidate *>(each->data)));
     if (text && g_str_has_prefix(text.get(), "a="))
       texts.emplace_back(text.get() + 2);
   }
@@ -106,9 +109,12 @@ std::vector<std::string> local_candidates (GstElement *webrtcbin) {
 }
 
 std::int64_t last_packet_time (GstElement *webrtcbin) {
-  const auto agent = agent_of(webrtcbin);
-  const ObjectPtr<GSocket> socket(
-      agent ? nice_agent_get_selected_socket(agent.get(), kStream, kComponent) : nullptr);
+  return last_packet_time(agent_of(webrtcbin).get(), kStream);
+}
+
+std::int64_t last_packet_time (NiceAgent *agent, guint stream) {
+  const ObjectPtr<GSocket> socket(agent ? nice_agent_get_selected_socket(agent, stream, kComponent)
+                                        : nullptr);
   struct timeval last = {};
   if (!socket || ioctl(g_socket_get_fd(socket.get()), SIOCGSTAMP, &last) != 0)
     return 0;

@@ -13,6 +13,8 @@
 #include "gst/common/gst-ptr.hpp"
 #include "gst/web/peer.hpp"
 
+typedef struct _NiceAgent NiceAgent;
+
 namespace agora::web {
 
 // Before any description is set.
@@ -23,9 +25,11 @@ void on_gathered (GstElement *webrtcbin, GCallback done, gpointer data, GClosure
 
 // "candidate:…", as far as they are known by now.
 std::vector<std::string> local_candidates (GstElement *webrtcbin);
+std::vector<std::string> local_candidates (NiceAgent *agent, guint stream);
 
 // When the last packet came to the socket in use, STUN's own among them, which never leave the
 // agent: microseconds of the wall clock. 0: not known.
 std::int64_t last_packet_time (GstElement *webrtcbin);
+std::int64_t last_packet_time (NiceAgent *agent, guint stream);
 
 }  // namespace agora::web

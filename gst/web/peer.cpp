@@ -15,6 +15,7 @@
 #include "gst/web/certificate-check.hpp"
 #include "gst/web/down-chain.hpp"
 #include "gst/web/ice-agent.hpp"
+#include "gst/web/listener-peer.hpp"
 #include "gst/web/up-chain.hpp"
 
 namespace agora::web {
@@ -149,8 +150,10 @@ bool RealPeer::build(std::string &error) {
   if (offer_.kind == Kind::kSpeak)
     up_ = UpChain::make(GST_BIN(bin_.get()), missing);
   else
-    down_ =
-        DownChain::make(GST_BIN(bin_.get()), webrtcbin_, offer_.payload_type, local_.ssrc, missing);
+    down_ = DownChain::make(
+        GST_BIN(bin_.get()),
+        ObjectPtr<GstPad>(gst_element_request_pad_simple(webrtcbin_, "sink_0")).get(),
+        offer_.payload_type, local_.ssrc, missing);
   connect_signals();
   set_up_agent(webrtcbin_, config_);
   if (missing)
@@ -433,6 +436,8 @@ void RealPeer::close() {
 
 std::unique_ptr<Peer> Peer::make(Offer offer, PeerConfig config, PeerCallbacks callbacks,
                                  std::string &error) {
+  if (can_be_listener_peer(offer, config))
+    return make_listener_peer(std::move(offer), std::move(config), std::move(callbacks), error);
   auto peer = std::make_unique<RealPeer>(std::move(offer), std::move(config), std::move(callbacks));
   if (!peer->build(error))
     return nullptr;
