@@ -24,13 +24,6 @@ constexpr std::int64_t pulse_us = G_USEC_PER_SEC;
 constexpr std::int64_t stall_us = 2 * G_USEC_PER_SEC;
 constexpr std::int64_t catch_up_us = G_USEC_PER_SEC / 2;
 
-// Until members of agora-web can come in.
-class ShutEntrance : public WorkerEntrance {
- public:
-  std::string open_to_worker () override { return "ws://127.0.0.1:1/worker"; }
-  void shut_to_worker (const std::string &) override {}
-};
-
 Now now () {
   return {g_get_monotonic_time() / 1000, g_get_real_time() / G_USEC_PER_SEC};
 }
@@ -89,16 +82,9 @@ std::string Gateway::open(const Options &options) {
     return *problem;
   media_ = std::move(std::get<0>(media));
   media_->set_certificate(pem.certificate, pem.key);
-  if (options.web.on) {
-    entrance_ = std::make_unique<ShutEntrance>();
-    auto web = WebSide::make(
-        options, pem.identity, *entrance_,
-        {[this] (std::string_view app) { return serves(app); }, [this] { return draining(); }},
-        front_->share_listener(web_body_limit), front_->port());
-    if (auto *problem = std::get_if<std::string>(&web))
-      return *problem;
-    web_ = std::move(std::get<0>(web));
-  }
+  if (options.web.on)
+    if (auto problem = open_web(options, pem.identity); !problem.empty())
+      return problem;
 
   Config config;
   config.apps = apps_of(options);
@@ -107,6 +93,10 @@ std::string Gateway::open(const Options &options) {
   config.rtmp_host = address.host;
   config.rtmp_port = address.port;
   config.rtmp_app = address.app;
+  const auto near = media_->near_address();
+  config.near_scheme = near.scheme;
+  config.near_host = near.host;
+  config.near_port = near.port;
   config.limits = options.limits;
   config.token_kinds = options.token_kinds;
   config.times.join_ms = std::int64_t{1000} * options.join_seconds;
@@ -140,12 +130,7 @@ void Gateway::start() {
   };
   media_->start(std::move(callbacks));
   if (web_)
-    web_->start({[this] {
-                   web_ready_ = true;
-                   maybe_ready();
-                 },
-                 [this] (const std::string &reason) { callbacks_.failed(reason); },
-                 [this] { maybe_stopped(); }});
+    start_web();
 }
 
 // Once: whoever is lost later comes back by itself.
@@ -194,10 +179,7 @@ std::string Gateway::metrics() const {
   snapshot.relay = media_->counters();
   if (webhooks_)
     snapshot.webhooks = webhooks_->counts();
-  if (web_) {
-    auto web = web_->counts();
-    snapshot.web = {web.speak, web.hear, web.streams, std::move(web.offers)};
-  }
+  snapshot.web = web_figures();
   return metrics_.text(snapshot);
 }
 
@@ -216,8 +198,10 @@ void Gateway::stop() {
   if (std::exchange(state_, State::stopping) == State::stopping)
     return;
   drained_.stop();
-  if (web_)
+  if (web_) {
     web_->stop();
+    door_->stop();
+  }
   front_->stop();
   run(book_->close_all(now()));
   hurry_.in(farewell_ms);
@@ -237,12 +221,17 @@ void Gateway::maybe_stopped() {
 
 void Gateway::opened(SoupWebsocketConnection *connection, GSocket *socket, std::string address,
                      std::string host) {
+  enter(connection, socket, address, host, Entrance::front);
+}
+
+void Gateway::enter(SoupWebsocketConnection *connection, GSocket *socket,
+                    const std::string &address, const std::string &host, Entrance entrance) {
   auto id = ++last_id_;
   MemberSocket::Callbacks callbacks{[this, id] (std::string_view text) { received(id, text); },
                                     [this, id] { closed(id); }};
   sockets_[id] =
       std::make_unique<MemberSocket>(connection, socket, options_.frames, std::move(callbacks));
-  run(book_->connected(id, address, host, now()));
+  run(book_->connected(id, address, host, now(), entrance));
 }
 
 void Gateway::received(SessionId id, std::string_view text) {
@@ -278,8 +267,13 @@ void Gateway::closed(SessionId id) {
 
 FrontHandler::Health Gateway::health() const {
   auto totals = book_->totals();
-  return {media_->alive(), totals.members,     totals.channels,
-          totals.streams,  media_->restarts(), media_->pause_ms()};
+  Health health{media_->alive(), totals.members,     totals.channels,
+                totals.streams,  media_->restarts(), media_->pause_ms()};
+  if (web_) {
+    const auto web = web_->workers();
+    health.web = {web.workers, web.sessions, web.restarts};
+  }
+  return health;
 }
 
 AdminAnswer Gateway::administer(const AdminRequest &asked) {

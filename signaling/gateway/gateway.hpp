@@ -12,6 +12,7 @@
 #include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/gateway/front/front.hpp"
 #include "signaling/gateway/front/member-socket.hpp"
+#include "signaling/gateway/front/worker-door.hpp"
 #include "signaling/gateway/media/media-server.hpp"
 #include "signaling/gateway/operator/admin-routes.hpp"
 #include "signaling/gateway/operator/metrics.hpp"
@@ -68,6 +69,12 @@ class Gateway : public FrontHandler {
     std::string hook;
   };
   static std::variant<Secrets, std::string> read_secrets (const Options &options);
+  // browsers.cpp. open_web(): "", or a sentence for the operator.
+  std::string open_web (const Options &options, const TlsIdentity::Ptr &identity);
+  void start_web ();
+  std::optional<Metrics::Web> web_figures () const;
+  void enter (SoupWebsocketConnection *connection, GSocket *socket, const std::string &address,
+              const std::string &host, Entrance entrance);
   void received (SessionId id, std::string_view text);
   void closed (SessionId id);
   void admit (SessionId id);
@@ -94,8 +101,9 @@ class Gateway : public FrontHandler {
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<Webhooks> webhooks_;  // null: nobody is told
   std::unique_ptr<Front> front_;
+  std::unique_ptr<WorkerDoor> door_;  // null, as those below: without --web
   std::unique_ptr<WorkerEntrance> entrance_;
-  std::unique_ptr<WebSide> web_;  // null: without --web
+  std::unique_ptr<WebSide> web_;
   std::unordered_map<SessionId, std::unique_ptr<MemberSocket>> sockets_;
   SessionId last_id_ = 0;
   Timer deadline_;

@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include "signaling/gateway/channel/media-url.hpp"
-#include "signaling/gateway/front/bounded-stream.hpp"
 #include "signaling/gateway/front/opening.hpp"
 #include "signaling/gateway/http/http.hpp"
 #include "signaling/gateway/operator/json-text.hpp"
@@ -26,11 +25,6 @@ constexpr unsigned spare_connections = 16;
 constexpr const char *json_type = "application/json";
 constexpr guint upgrade_required = 426;
 constexpr guint too_many_requests = 429;
-
-// A message in many pieces has more bytes on the wire, and pings may come in between.
-std::size_t between_messages (const FrameLimits &limits) {
-  return std::size_t{2} * limits.bytes + 4096;
-}
 
 std::string address_of (SoupServerMessage *message) {
   return plain_address(peer_address(Acceptor::socket_of(message)));
@@ -185,21 +179,7 @@ void Front::open(GSocket *socket, GIOStream *stream, std::string host) {
   // The peer has reset the connection.
   if (address.empty())
     return;
-  // From now on the rules of the channel decide who is silent for too long.
-  Acceptor::release(socket);
-  g_socket_set_timeout(socket, 0);
-  std::unique_ptr<Readiness::Socket> plain;
-  if (!tls())
-    plain = std::make_unique<Readiness::Socket>(readiness_, g_socket_get_fd(socket));
-  GMainContext *context = plain ? readiness_->dormant() : nullptr;
-  auto bounded = bounded_stream_new(stream, between_messages(options_.frames), std::move(plain));
-  // libsoup attaches its input's source to the thread's default context, once.
-  if (context != nullptr)
-    g_main_context_push_thread_default(context);
-  ObjectPtr<SoupWebsocketConnection> connection(soup_websocket_connection_new(
-      bounded.get(), uri_.get(), SOUP_WEBSOCKET_CONNECTION_SERVER, nullptr, nullptr, nullptr));
-  if (context != nullptr)
-    g_main_context_pop_thread_default(context);
+  auto connection = opener_.open(socket, stream, !tls(), options_.frames);
   handler_.opened(connection.get(), socket, std::move(address), std::move(host));
 }
 
@@ -286,6 +266,10 @@ void Front::healthz(SoupServerMessage *message) {
                                                          {"mediaPauseMs", health.media_pause_ms}};
   for (auto [name, count] : counts)
     text.integer(name, static_cast<std::int64_t>(count));
+  if (health.web)
+    text.integer("webWorkers", static_cast<std::int64_t>(health.web->workers))
+        .integer("webSessions", static_cast<std::int64_t>(health.web->sessions))
+        .integer("webRestarts", static_cast<std::int64_t>(health.web->restarts));
   respond(message, health.media && !draining ? SOUP_STATUS_OK : SOUP_STATUS_SERVICE_UNAVAILABLE,
           json_type, text.finish() + "\n");
 }

@@ -5,13 +5,14 @@
 #include <libsoup/soup.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 
 #include "signaling/gateway/front/guesses.hpp"
-#include "signaling/gateway/front/readiness.hpp"
+#include "signaling/gateway/front/socket-opener.hpp"
 #include "signaling/gateway/http/acceptor.hpp"
 #include "signaling/gateway/http/http.hpp"
 #include "signaling/gateway/operator/admin-request.hpp"
@@ -37,6 +38,12 @@ class FrontHandler {
     std::size_t streams = 0;
     unsigned media_restarts = 0;
     unsigned media_pause_ms = 0;
+    struct Web {
+      std::size_t workers = 0;  // of agora-web, that serve
+      std::size_t sessions = 0;
+      std::size_t restarts = 0;
+    };
+    std::optional<Web> web;  // nothing: without --web
   };
   virtual Health health () const = 0;
   // For Prometheus.
@@ -103,12 +110,10 @@ class Front {
   FrontHandler &handler_;
   Endpoint endpoint_;
   ObjectPtr<SoupServer> server_;
-  // libsoup wants a URI for each connection, which is never looked at.
-  UriPtr uri_{g_uri_build(G_URI_FLAGS_NONE, "ws", nullptr, "localhost", -1, "/", nullptr, nullptr)};
   std::unique_ptr<Acceptor> acceptor_;
   BodyLimit body_limit_ = [] (std::string_view) { return std::size_t{16} * 1024; };
   Guesses guesses_;  // of the admin token
-  std::shared_ptr<Readiness> readiness_ = std::make_shared<Readiness>();
+  SocketOpener opener_;
 };
 
 }  // namespace agora::gateway

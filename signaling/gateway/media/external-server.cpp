@@ -24,7 +24,8 @@ std::variant<std::unique_ptr<MediaServer>, std::string> ExternalServer::make(
 }
 
 ExternalServer::ExternalServer(const Options &options)
-    : address_(parse_media_url(options.public_rtmp.empty() ? options.rtmp : options.public_rtmp)) {
+    : address_(parse_media_url(options.public_rtmp.empty() ? options.rtmp : options.public_rtmp)),
+      near_(parse_media_url(options.rtmp)) {
   if (!options.rtmp_control.empty())
     control_ =
         std::make_unique<MediaControl>(options.rtmp_control, parse_media_url(options.rtmp).app);

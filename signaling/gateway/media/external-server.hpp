@@ -20,6 +20,7 @@ class ExternalServer : public MediaServer {
   static std::variant<std::unique_ptr<MediaServer>, std::string> make (const Options &options);
 
   MediaAddress address () const override { return address_; }
+  MediaAddress near_address () const override { return near_; }
   void set_secret (const std::string &secret) override { hooks_->set_secret(secret); }
   void start (Callbacks callbacks) override;
   void stop () override { callbacks_.stopped(); }
@@ -31,6 +32,7 @@ class ExternalServer : public MediaServer {
   explicit ExternalServer(const Options &options);
 
   MediaAddress address_;
+  MediaAddress near_;                      // by --rtmp
   std::unique_ptr<MediaControl> control_;  // null: without --rtmp-control
   std::unique_ptr<HookListener> hooks_;
   Callbacks callbacks_;

@@ -44,6 +44,8 @@ class MediaServer {
   virtual ~MediaServer() = default;
 
   virtual MediaAddress address () const = 0;
+  // For what runs on this machine.
+  virtual MediaAddress near_address () const = 0;
   // Where agora-relay speaks RTMPS; 0: nowhere.
   virtual std::uint16_t rtmps_port () const { return 0; }
   // The certificate for it, and its key (PEM, 24 KiB at most each): before start(), and another

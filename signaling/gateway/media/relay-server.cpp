@@ -105,6 +105,8 @@ std::variant<std::unique_ptr<MediaServer>, std::string> RelayServer::make(const 
     server->address_ = {options.public_host, server->rtmps_port(), "live", "rtmps"};
   else
     server->address_ = parse_media_url(options.public_rtmp);
+  server->near_ = {own_host(options.rtmp_listen, ""), port_of(server->socket_.get()),
+                   server->address_.app};
   configuration.app = server->address_.app;
   configuration.limits = options.media;
   return server;

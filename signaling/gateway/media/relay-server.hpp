@@ -29,6 +29,7 @@ class RelayServer : public MediaServer {
   ~RelayServer() override;
 
   MediaAddress address () const override { return address_; }
+  MediaAddress near_address () const override { return near_; }
   std::uint16_t rtmps_port () const override;
   void set_certificate (const std::string &certificate, const std::string &key) override;
   void start (Callbacks callbacks) override;
@@ -70,6 +71,7 @@ class RelayServer : public MediaServer {
   std::string program_;
   relay_line::Configure configuration_;
   MediaAddress address_;
+  MediaAddress near_;
   ObjectPtr<GSocket> socket_;
   ObjectPtr<GSocket> tls_socket_;  // of RTMPS; none without
   DescriptorReserve reserve_;

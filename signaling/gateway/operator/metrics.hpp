@@ -23,6 +23,8 @@ class Metrics {
     std::size_t hear = 0;
     std::size_t streams = 0;
     std::map<unsigned, std::uint64_t> offers;  // by status
+    std::size_t workers = 0;                   // that serve
+    std::uint64_t restarts = 0;
   };
   // Figures that are collected only when someone asks.
   struct Snapshot {
