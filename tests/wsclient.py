@@ -57,7 +57,7 @@ class WebSocket:
         self.data = b''
         key = base64.b64encode(os.urandom(16))
         self.socket.sendall(
-            f'GET {parts.path or "/"} HTTP/1.1\r\nHost: {host or parts.netloc}\r\n'
+            f'GET {parts.path or "/"}{"?" + parts.query if parts.query else ""} HTTP/1.1\r\nHost: {host or parts.netloc}\r\n'
             f'{f"Origin: {origin}" + chr(13) + chr(10) if origin else ""}'
             'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n'
             f'Sec-WebSocket-Key: {key.decode()}\r\n\r\n'.encode())
