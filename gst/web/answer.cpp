@@ -104,7 +104,7 @@ std::string write_answer (const Offer &offer, const LocalEnd &local) {
   line(sdp, "o=- " + std::to_string(local.session_id) + " 1 IN IP4 0.0.0.0");
   line(sdp, "s=-");
   line(sdp, "t=0 0");
-  if (offer.bundle)
+  if (!offer.bundle.empty())
     line(sdp, "a=group:BUNDLE " + offer.sections[offer.audio].mid);
   line(sdp, "a=ice-options:trickle ice2");
   for (std::size_t at = 0; at < offer.sections.size(); ++at)

@@ -112,7 +112,8 @@ std::variant<Offer, Refusal> use (const OfferLines &lines, std::size_t index, Ki
   for (const MediaLines &each : lines.media)
     offer.sections.push_back(each.section);
   offer.audio = index;
-  offer.bundle = !bundle.empty();
+  for (const std::size_t each : bundle)
+    offer.bundle.push_back(lines.media[each].section.mid);
   offer.rtcp_rsize = media.rtcp_rsize;
   offer.ice_lite = lines.ice_lite;
   offer.payload_type = media.opus.front();
@@ -162,13 +163,14 @@ std::variant<Fragment, Refusal> read_fragment (std::string_view text, const Offe
     } else if (line.type != 'a') {
       continue;
     } else if (line.name == "mid") {
-      // A bundle has one transport: candidates come under the mid of its first section.
+      // A bundle's candidates come under the mid of its first section.
       const bool known =
           std::any_of(offer.sections.begin(), offer.sections.end(),
                       [&line] (const Section &section) { return section.mid == line.value; });
       if (!known)
         return unreadable(line.number, "mid " + cited(line.value) + " isn't one of the offer's");
-      ours = offer.bundle || line.value == offer.sections[offer.audio].mid;
+      ours = line.value == offer.sections[offer.audio].mid ||
+             std::find(offer.bundle.begin(), offer.bundle.end(), line.value) != offer.bundle.end();
     } else if (line.name == "ice-ufrag" || line.name == "ice-pwd") {
       const std::string &expected = line.name == "ice-ufrag" ? offer.ufrag : offer.pwd;
       if (ours && line.value != expected)

@@ -52,7 +52,8 @@ struct Offer {
   Kind kind = Kind::kSpeak;
   std::vector<Section> sections;
   std::size_t audio = 0;  // the section that is used
-  bool bundle = false;    // `audio` is in a BUNDLE group
+  // The mids of the BUNDLE group that `audio` is in, if any: all have its transport.
+  std::vector<std::string> bundle;
   bool rtcp_rsize = false;
   bool ice_lite = false;
   std::uint8_t payload_type = 0;  // Opus's
