@@ -16,6 +16,7 @@
 #include "gst/web/certificate-check.hpp"
 #include "gst/web/down-chain.hpp"
 #include "gst/web/ice-agent.hpp"
+#include "gst/web/intake.hpp"
 
 namespace agora::web {
 
@@ -60,6 +61,8 @@ struct Wire {
   ObjectPtr<NiceAgent> agent;
   guint stream = 0;
   ObjectPtr<GstPad> in;  // what comes in, on the agents' thread; in no element
+  Intake intake;         // of the agents' thread
+  bool flooded = false;  // the same
   std::atomic<std::uint64_t> packets = 0, bytes = 0;
 
   std::mutex mutex;  // guards what follows; a leaf
@@ -275,8 +278,11 @@ void ListenerPeer::on_received(NiceAgent *, guint, guint, guint size, gchar *byt
   const WirePtr &wire = wire_of(data);
   wire->packets.fetch_add(1, std::memory_order_relaxed);
   wire->bytes.fetch_add(size, std::memory_order_relaxed);
-  const auto first = size > 0 ? static_cast<std::uint8_t>(bytes[0]) : std::uint8_t(0);
-  if (first < kFirstDtls || first > kLastDtls)
+  const auto *packet = reinterpret_cast<const std::uint8_t *>(bytes);
+  const bool taken = wire->intake.takes(packet, size, g_get_monotonic_time() / 1000);
+  if (!taken && wire->intake.is_flooded() && !std::exchange(wire->flooded, true))
+    tell(wire, [] (ListenerPeer &peer) { peer.lose("it sends far more than a listener has"); });
+  if (!taken || packet[0] < kFirstDtls || packet[0] > kLastDtls)
     return;
   gst_pad_push(wire->in.get(), gst_buffer_new_memdup(bytes, size));
 }

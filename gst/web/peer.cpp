@@ -15,6 +15,7 @@
 #include "gst/web/certificate-check.hpp"
 #include "gst/web/down-chain.hpp"
 #include "gst/web/ice-agent.hpp"
+#include "gst/web/intake.hpp"
 #include "gst/web/listener-peer.hpp"
 #include "gst/web/up-chain.hpp"
 
@@ -37,6 +38,8 @@ struct Link {
   RealPeer *peer = nullptr;
   std::atomic<std::uint64_t> packets = 0, bytes = 0;
   std::atomic<std::int64_t> last_us = 0;  // monotonic
+  Intake intake;                          // of the thread that receives
+  std::atomic<bool> flooded = false;
 };
 using LinkPtr = std::shared_ptr<Link>;
 
@@ -226,11 +229,19 @@ void RealPeer::on_element(GstBin *, GstBin *, GstElement *element, gpointer data
 
 GstPadProbeReturn RealPeer::on_packet(GstPad *, GstPadProbeInfo *info, gpointer data) {
   const LinkPtr &link = link_of(data);
+  GstBuffer *packet = GST_PAD_PROBE_INFO_BUFFER(info);
+  const std::int64_t now = g_get_monotonic_time();
+  const gsize size = gst_buffer_get_size(packet);
   link->packets.fetch_add(1, std::memory_order_relaxed);
-  link->bytes.fetch_add(gst_buffer_get_size(GST_PAD_PROBE_INFO_BUFFER(info)),
-                        std::memory_order_relaxed);
-  link->last_us.store(g_get_monotonic_time(), std::memory_order_relaxed);
-  return GST_PAD_PROBE_OK;
+  link->bytes.fetch_add(size, std::memory_order_relaxed);
+  link->last_us.store(now, std::memory_order_relaxed);
+  std::uint8_t head[12] = {};
+  gst_buffer_extract(packet, 0, head, sizeof head);
+  if (link->intake.takes(head, size, now / 1000))
+    return GST_PAD_PROBE_OK;
+  if (link->intake.is_flooded() && !link->flooded.exchange(true))
+    tell(link, [] (RealPeer &peer) { peer.lose("it sends far more than a voice has"); });
+  return GST_PAD_PROBE_DROP;
 }
 
 // The peer's own thread, from here on.

@@ -3,6 +3,7 @@
 #include "gst/web/up-chain.hpp"
 
 #include "gst/common/gst-ptr.hpp"
+#include "gst/web/intake.hpp"
 
 namespace agora::web {
 
@@ -14,6 +15,16 @@ using Flag = std::shared_ptr<std::atomic<bool>>;
 
 GstPadProbeReturn let_through (GstPad *, GstPadProbeInfo *, gpointer open) {
   return static_cast<Flag *>(open)->get()->load() ? GST_PAD_PROBE_OK : GST_PAD_PROBE_DROP;
+}
+
+// Before it is decoded. A list doesn't come: the depayloader pushes each packet alone.
+GstPadProbeReturn within_time (GstPad *, GstPadProbeInfo *info, gpointer budget) {
+  std::uint8_t head[2] = {};
+  GstBuffer *packet = GST_PAD_PROBE_INFO_BUFFER(info);
+  const gsize size = gst_buffer_extract(packet, 0, head, sizeof head);
+  return static_cast<SoundBudget *>(budget)->takes(head, size, g_get_monotonic_time() / 1000)
+             ? GST_PAD_PROBE_OK
+             : GST_PAD_PROBE_DROP;
 }
 
 }  // namespace
@@ -37,6 +48,9 @@ std::unique_ptr<UpChain> UpChain::make(GstBin *bin, const char *&missing) {
   g_object_set(elements[2], "caps", mono.get(), nullptr);
   gst_element_link_many(elements[0], elements[1], elements[2], nullptr);
 
+  const ObjectPtr<GstPad> packets(gst_element_get_static_pad(elements[0], "src"));
+  gst_pad_add_probe(packets.get(), GST_PAD_PROBE_TYPE_BUFFER, within_time, new SoundBudget(),
+                    [] (gpointer budget) { delete static_cast<SoundBudget *>(budget); });
   const ObjectPtr<GstPad> end(gst_element_get_static_pad(elements[2], "src"));
   gst_pad_add_probe(end.get(),
                     GstPadProbeType(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
