@@ -211,7 +211,8 @@ class Start(WorkersCase):
                 last = self.refused(self.program(text=text), needle)
                 self.assertIn('gstreamer1.0-nice', last)
         program = self.program('say(op="unable", reason="There is no element webrtcbin")\nsys.exit(1)')
-        self.assertIn('gstreamer1.0-plugins-bad', self.refused(program, 'There is no element webrtcbin'))
+        # That one knows better what is missing.
+        self.assertTrue(self.refused(program, 'There is no element webrtcbin').endswith('webrtcbin'))
 
     def test_secrets_stay_hidden(self):
         servers = self.tmp / 'servers'

@@ -76,6 +76,8 @@ void ChildProcess::in_child(gpointer parent) {
   // A process group of its own: Ctrl-C in a terminal must reach the gateway alone.
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // It reads what strangers send: no program that it runs may have more rights than it has.
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (getppid() != GPOINTER_TO_INT(parent))
     _exit(1);
 }

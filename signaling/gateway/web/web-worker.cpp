@@ -110,6 +110,7 @@ std::string WebWorker::take(std::string_view packet) {
     return "";
   }
   if (const auto *unable = std::get_if<web_line::Unable>(&message)) {
+    unable_ = true;
     process_->set_last_words(unable->reason);
     return "";
   }
@@ -142,7 +143,7 @@ void WebWorker::on_gone(const std::string &last_words) {
     if (wanted)
       callbacks_.stopped();
     else
-      callbacks_.failed(last_words.empty() ? "it gave no reason" : last_words);
+      callbacks_.failed(last_words.empty() ? "it gave no reason" : last_words, unable_);
     return;
   }
   state_ = State::pausing;

@@ -31,8 +31,9 @@ class WebWorker {
     std::function<void()> ready;  // each time that it serves
     // "": taken; else which rule of the line it breaks, and it is ended.
     std::function<std::string(const web_line::ToGateway &message)> message;
-    std::function<void()> lost;                             // whatever it had is gone
-    std::function<void(const std::string &reason)> failed;  // it never served: final
+    std::function<void()> lost;  // whatever it had is gone
+    // It never served: final. `explained`: it knows what it lacks, and has said so.
+    std::function<void(const std::string &reason, bool explained)> failed;
     std::function<void()> stopped;
   };
 
@@ -76,6 +77,7 @@ class WebWorker {
   std::uint64_t pings_ = 0;
   std::uint64_t restarts_ = 0;
   web_line::Pong figures_;  // of this run
+  bool unable_ = false;     // it said so
 };
 
 }  // namespace agora::gateway

@@ -61,10 +61,10 @@ WebWorkers::WebWorkers(const Options &options, WorkerEntrance &entrance, const s
       return on_message(i, message);
     };
     callbacks.lost = [this, i] { on_lost(i); };
-    callbacks.failed = [this] (const std::string &reason) {
+    callbacks.failed = [this] (const std::string &reason, bool explained) {
       // The others have the same reason.
       if (!std::exchange(failed_, true) && callbacks_.failed)
-        callbacks_.failed("--web: agora-web can't serve: " + reason + needs);
+        callbacks_.failed("--web: agora-web can't serve: " + reason + (explained ? "" : needs));
     };
     callbacks.stopped = [this] { on_stopped(); };
     const std::string name = count > 1 ? "agora-web " + std::to_string(i + 1) : "agora-web";
