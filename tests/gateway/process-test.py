@@ -453,6 +453,8 @@ class Restart(ProcessCase):
         wait_until(lambda: self.health(gateway)['mediaPauseMs'] >= 400, what='a longer pause')
         health = self.health(gateway)
         self.assertEqual((health['code'], health['status']), (503, 'media server lost'))
+        # The log may come a moment later.
+        gateway.wait_line('again in 400 ms')
         pauses = [int(each) for each in re.findall(r'again in (\d+) ms', gateway.output('err'))]
         self.assertEqual(pauses[:3], [100, 200, 400])
         # After a while members are sent elsewhere, and nobody gets in.
