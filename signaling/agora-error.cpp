@@ -20,6 +20,8 @@ AgoraError error_of (Code code, std::string_view reason) {
     case Code::token_missing:
       return AGORA_ERROR_TOKEN_MISSING;
     case Code::bad_request:
+      return reason == "banned from the channel by its operator" ? AGORA_ERROR_BANNED
+                                                                 : AGORA_ERROR_BAD_REQUEST;
     case Code::bad_order:
       return AGORA_ERROR_BAD_REQUEST;
     case Code::too_many:

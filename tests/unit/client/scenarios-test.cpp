@@ -521,6 +521,8 @@ void codes_have_one_meaning () {
   }
   g_assert_cmpint(error_of(Code::bad_role_or_uid, "replaced by another device"), ==,
                   AGORA_ERROR_REPLACED);
+  g_assert_cmpint(error_of(Code::bad_request, "banned from the channel by its operator"), ==,
+                  AGORA_ERROR_BANNED);
   g_autoptr(GError) banned = g_error_new(AGORA_ERROR, AGORA_ERROR_BANNED, "out");
   g_assert_true(agora_error_is_final(banned));
   g_autoptr(GError) other = g_error_new(G_FILE_ERROR, AGORA_ERROR_BANNED, "out");
