@@ -16,8 +16,10 @@ namespace {
 
 constexpr const char *scheme = "Bearer realm=\"agora\"";
 
+}  // namespace
+
 const char *title_of (unsigned status) {
-  switch (status) {
+  switch (status) {  // those that libsoup has no words for
     case status::unprocessable:
       return "Unprocessable Content";
     case status::precondition_required:
@@ -28,8 +30,6 @@ const char *title_of (unsigned status) {
       return soup_status_get_phrase(status);
   }
 }
-
-}  // namespace
 
 unsigned status_of_code (int code) {
   switch (static_cast<Code>(code)) {

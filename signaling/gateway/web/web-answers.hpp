@@ -27,6 +27,9 @@ inline constexpr const char *event_names =
 // ends with are 500.
 unsigned status_of_code (int code);
 
+// In a few words, for the first line of the answer.
+const char *title_of (unsigned status);
+
 // `code`: of the signalling; 0: none.
 WebAnswer problem (unsigned status, std::string_view detail, int code = 0);
 // The same, where the worker says which.

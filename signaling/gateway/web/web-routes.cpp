@@ -19,7 +19,7 @@ constexpr std::size_t offer_limit = web_line::max_sdp;
 constexpr std::size_t other_limit = web_line::max_call;
 
 void fill (SoupServerMessage *message, const WebAnswer &answer) {
-  soup_server_message_set_status(message, answer.status, nullptr);
+  soup_server_message_set_status(message, answer.status, title_of(answer.status));
   auto *headers = soup_server_message_get_response_headers(message);
   for (const auto &[name, value] : answer.headers)
     soup_message_headers_append(headers, name.c_str(), value.c_str());
