@@ -184,6 +184,12 @@
     window.RTCPeerConnection = class RTCPeerConnection extends NativePeer {
       constructor(...args) {
         super(...args);
+        this.rigBorn = performance.timeOrigin + performance.now();
+        this.addEventListener('connectionstatechange', () => {
+          if (this.connectionState === 'connected') {
+            this.rigConnected ??= performance.timeOrigin + performance.now();
+          }
+        });
         peers.push(this);
       }
     };

@@ -67,14 +67,15 @@ class ChromiumPage(Page):
         self.call('Input.insertText', {'text': text})
 
     def press(self, key):
-        """Tab, Enter, Escape, Space or an arrow."""
+        """Tab, Enter, Escape, Space, an arrow, or a small letter."""
         code, text = {'Tab': (9, ''), 'Enter': (13, '\r'), 'Escape': (27, ''), 'Space': (32, ' '),
                       'ArrowLeft': (37, ''), 'ArrowUp': (38, ''), 'ArrowRight': (39, ''),
-                      'ArrowDown': (40, '')}[key]
+                      'ArrowDown': (40, '')}.get(key) or (ord(key.upper()), key)
         name = ' ' if key == 'Space' else key
         for kind in ('keyDown', 'keyUp'):
             self.call('Input.dispatchKeyEvent', {
-                'type': kind, 'key': name, 'code': key, 'windowsVirtualKeyCode': code,
+                'type': kind, 'key': name, 'code': key if len(key) > 1 else f'Key{key.upper()}',
+                'windowsVirtualKeyCode': code,
                 **({'text': text} if text and kind == 'keyDown' else {})})
 
     def resize(self, width, height, mobile=False):

@@ -62,7 +62,7 @@ class FirefoxPage(Page):
     def press(self, key):
         self._keys([{'Tab': '\ue004', 'Enter': '\ue007', 'Escape': '\ue00c', 'Space': ' ',
                      'ArrowLeft': '\ue012', 'ArrowUp': '\ue013', 'ArrowRight': '\ue014',
-                     'ArrowDown': '\ue015'}[key]])
+                     'ArrowDown': '\ue015'}.get(key, key)])
 
     def resize(self, width, height, mobile=False):
         self.call('browsingContext.setViewport', {

@@ -2,16 +2,18 @@
 """A member with a mouth or an ear whose times are known, as a process of its own.
 
   voices.py mouth WAV AT agorasink…   speaks the file, its first sample at AT (CLOCK_MONOTONIC, seconds)
+  voices.py tone PPM agorasink…       a tone of 1000 Hz, by a clock that is so much too fast
   voices.py ear FILE agorasrc…        writes what a loudspeaker would play: floats at 48000 Hz, and to
                                       FILE.json when; until SIGTERM or SIGINT
 
-Both print `playing` once they are, and end with 1 after an error of the pipeline. Speaker and Ear are
-these for a class of harness.Case.
+Each prints `playing` once it is, and ends with 1 after an error of the pipeline. Speaker, Drifting and Ear
+are these for a class of harness.Case.
 """
 
 import json
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -66,6 +68,35 @@ def mouth(wav, at, sink):
                f'identity sync=true ts-offset={MIC * 1000000} ! {sink}', prepare)
 
 
+def tone(ppm, sink):
+    size = heard.RATE // 100
+    pace = 0.01 / (1 + float(ppm) / 1e6)
+    period = numpy.sin(2 * numpy.pi * 1000 / heard.RATE * numpy.arange(size))  # ten whole periods
+    block = (0.25 * 32767 * period).astype('<i2').tobytes()
+
+    def prepare(Gst, pipeline):
+        source = pipeline.get_by_name('tone')
+        begin = time.monotonic()
+        pipeline.set_start_time(Gst.CLOCK_TIME_NONE)
+        pipeline.set_base_time(round(begin * Gst.SECOND))
+        tick = threading.Event()
+
+        def push():
+            count = 0
+            while True:
+                stamp = count * pace
+                tick.wait(max(0.0, begin + stamp + 0.01 - time.monotonic()))
+                buffer = Gst.Buffer.new_wrapped(block)
+                buffer.pts, buffer.duration = round(stamp * Gst.SECOND), round(pace * Gst.SECOND)
+                if source.emit('push-buffer', buffer) != Gst.FlowReturn.OK:
+                    return
+                count += 1
+        threading.Thread(target=push, daemon=True).start()
+    return run(f'appsrc name=tone is-live=true format=time '
+               f'caps=audio/x-raw,format=S16LE,rate={heard.RATE},channels=1,layout=interleaved ! {sink}',
+               prepare)
+
+
 def ear(path, source):
     path = Path(path)
     stamps = []  # (clock time, samples so far): the streaming thread's alone
@@ -101,6 +132,17 @@ class Speaker:
         self.process.terminate()
 
 
+class Drifting:
+    """Speaks a tone by a clock that is `ppm` too fast."""
+
+    def __init__(self, case, ppm, sink):
+        self.process = case.foreign('/usr/bin/python3', __file__, 'tone', ppm, sink)
+        self.process.wait_line('^playing')
+
+    def stop(self):
+        self.process.terminate()
+
+
 class Ear:
     """Notes what agorasrc plays, until taken."""
 
@@ -126,4 +168,4 @@ class Ear:
 
 
 if __name__ == '__main__':
-    sys.exit({'mouth': mouth, 'ear': ear}[sys.argv[1]](*sys.argv[2:]))
+    sys.exit({'mouth': mouth, 'tone': tone, 'ear': ear}[sys.argv[1]](*sys.argv[2:]))
