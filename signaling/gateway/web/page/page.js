@@ -26,7 +26,8 @@ const ADVICE = new Map([
 ]);
 
 function plainly(error) {
-  const advice = ADVICE.get(error.code);
+  // The gateway's own trouble with its parts has the same number.
+  const advice = error.code === Codes.UNREACHABLE && error.kind !== 'network' ? undefined : ADVICE.get(error.code);
   const reason = error.reason ?? String(error);
   return advice === undefined ? sentence(reason) : `${advice} (${reason})`;
 }
