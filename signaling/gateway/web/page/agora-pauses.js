@@ -10,8 +10,9 @@ export class Pauses {
 
   // Before try number `tries`, but `least` seconds.
   pause(tries, least = 0) {
-    const usual = BACK_OFF[Math.min(tries, BACK_OFF.length - 1)] * (0.8 + 0.4 * Math.random());
-    const ms = Math.min(Math.max(usual, least * 1000), LONGEST);
+    const spread = 0.4 * Math.random();
+    const usual = BACK_OFF[Math.min(tries, BACK_OFF.length - 1)] * (0.8 + spread);
+    const ms = Math.min(Math.max(usual, least * 1000 * (1 + spread)), LONGEST);
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer);

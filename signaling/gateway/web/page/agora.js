@@ -16,6 +16,9 @@ const JOIN_TIMEOUT = 10000;
 // A membership that lasted this long begins the waits afresh.
 const STABLE = 10000;
 const PROBE_TIMEOUT = 3000;
+// A worker of the gateway that was lost is there again after so many seconds, mostly: a try before
+// that costs a longer wait.
+const WORKER_STARTS = 0.5;
 const LONGEST_LATENCY = 10000;
 // Events that reach the page as they come.
 const PASSED_ON = new Set(['active', 'inactive', 'silenced', 'unsilenced',
@@ -120,6 +123,8 @@ export class Client {
     this.#usable('setRole');
     const before = this.#role;
     this.#role = checkRole(role);
+    if (role === before)
+      return;
     try {
       if (role === 'audience')
         await this.#voice.stop(this.#stay);
@@ -478,7 +483,7 @@ export class Client {
       this.#tries = 0;
     this.#become('reconnecting', error.reason);
     this.#emit('reconnecting', {code: error.code, reason: error.reason});
-    this.#comeBack(error.retryAfter);
+    this.#comeBack(error.code === Codes.SERVICE_LOST ? WORKER_STARTS : error.retryAfter);
   }
 
   async #comeBack(wait) {
