@@ -220,6 +220,12 @@ std::optional<WebAnswer> WebSessions::offer(const WebTarget &target, const WebRe
     return busy(status::unavailable, try_again_s, "the gateway stops: go to another one",
                 static_cast<int>(Code::drain));
 
+  // A crowd is served one after another: whoever waited longer than a second or two would not be
+  // answered in time, and those before it neither.
+  if (offering_ >= rules_.offers_waiting)
+    return busy(status::unavailable, try_again_s, "too many offers wait for agora-web",
+                static_cast<int>(Code::overloaded));
+
   Session *owner = nullptr;
   if (!asked.member.empty()) {
     if (target.kind != Kind::speak || asked.uid != 0 || !asked.account.empty())
@@ -269,6 +275,7 @@ std::optional<WebAnswer> WebSessions::offer(const WebTarget &target, const WebRe
   if (owner != nullptr)
     owner->speak = session.number;
   by_id_[hash_of(session.id)] = session.number;
+  offering_++;
   session.offer = ticket = wait(session, reply, request.mono_ms + rules_.offer_ms);
   return {};
 }

@@ -67,6 +67,7 @@ void WebSessions::reply(Ticket ticket, WebAnswer answer) {
   deadlines_.cancel(ticket);
   if (auto *session = find(waiting.session); session != nullptr && session->offer == ticket) {
     session->offer = 0;
+    offering_--;
     offers_[answer.status]++;
   }
   waiting.reply(std::move(answer));

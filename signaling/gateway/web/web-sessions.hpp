@@ -29,6 +29,7 @@ struct WebRules {
   std::vector<std::string> allow_origins;
   std::vector<web_line::IceServer> ice_servers;
   unsigned offers_per_second = 20;  // of one network; bursts of twice as many pass
+  unsigned offers_waiting = 128;    // for agora-web, in all: each is some 15 ms of its work
   unsigned offer_ms = 8000;         // time for the worker's answer
   unsigned call_ms = 8000;          // the same, of calls and trickled candidates
   unsigned stream_back_ms = 5000;   // time for an event stream that broke to come back
@@ -176,6 +177,7 @@ class WebSessions {
   std::unordered_map<EventSink *, std::uint64_t> sinks_;  // the session of each that is open
   TimerQueue<Deadline> deadlines_;                        // monotonic, ms
   std::map<unsigned, std::uint64_t> offers_;
+  unsigned offering_ = 0;  // offers that wait for their answers
   Ticket last_ticket_ = 0;
 };
 

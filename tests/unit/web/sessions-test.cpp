@@ -233,6 +233,28 @@ void test_bad_offers () {
   assert_same(rig.header("Accept-Post"), "application/sdp");
 }
 
+void test_crowd () {
+  WebRules rules;
+  rules.offers_waiting = 2;
+  Rig rig(rules);
+  const auto gone = rig.ask(rig.offer());
+  g_assert_cmpuint(rig.status(rig.offer()), ==, 0);
+  g_assert_cmpuint(rig.status(rig.offer()), ==, 503);
+  g_assert_true(rig.header("Retry-After") != "");
+  rig.sessions.gone(gone);
+  g_assert_cmpuint(rig.status(rig.offer()), ==, 0);
+  g_assert_cmpuint(rig.status(rig.offer()), ==, 503);
+  rig.sessions.told(web_line::Refuse{2, 422, 0, "no"});
+  g_assert_cmpuint(rig.status(rig.offer()), ==, 0);
+  rig.sessions.told(web_line::Answer{3, 7, "v=0\r\n"});
+  g_assert_cmpuint(rig.status(rig.offer()), ==, 0);
+  rig.now += 8000;
+  rig.sessions.tick(rig.now);
+  for (int i = 0; i < 2; i++)
+    g_assert_cmpuint(rig.status(rig.offer()), ==, 0);
+  g_assert_cmpuint(rig.status(rig.offer()), ==, 503);
+}
+
 void test_silent_worker () {
   Rig rig;
   rig.ask(rig.offer());
@@ -468,6 +490,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/web/sessions/refusals", test_refusals);
   g_test_add_func("/web/sessions/banned", test_banned);
   g_test_add_func("/web/sessions/bad-offers", test_bad_offers);
+  g_test_add_func("/web/sessions/crowd", test_crowd);
   g_test_add_func("/web/sessions/silent-worker", test_silent_worker);
   g_test_add_func("/web/sessions/impatient-client", test_impatient_client);
   g_test_add_func("/web/sessions/lost-worker", test_lost_worker);
