@@ -34,7 +34,7 @@ void Connection::push_began(PlaySession &to) {
 }
 
 void Connection::push_ended(PlaySession &to, bool discard) {
-  if (ended() || doomed)
+  if (ended() || doomed_)
     return;
   // What comes next begins anew.
   if (discard)
@@ -47,14 +47,14 @@ void Connection::write_answers() {
   if (!session_.has_output())
     return;
   std::string answers = session_.take_output();
-  if (ended() || doomed)
+  if (ended() || doomed_)
     return;
   const PacketRef packet = PacketRef::make(std::move(answers), MediaKind::control);
   queue({&packet, 1});
 }
 
 void Connection::send(PlaySession &to, std::span<const PacketRef> packets) {
-  if (ended() || doomed || to.paused)
+  if (ended() || doomed_ || to.paused)
     return;
   ask_whether_it_reads();
   if (!to.no_audio && !to.no_video) {
@@ -96,7 +96,7 @@ void Connection::queue(std::span<const PacketRef> packets) {
   std::size_t sent = 0;
   if (queue_.empty() && !tls_ && !still_)
     sent = write_now(packets);
-  if (doomed)
+  if (doomed_)
     return;
   for (const PacketRef &packet : packets) {
     const std::size_t size = packet->bytes.size();
@@ -109,7 +109,7 @@ void Connection::queue(std::span<const PacketRef> packets) {
   }
   if (tls_ && !still_)
     flush_tls();
-  if (queue_.empty() || doomed)
+  if (queue_.empty() || doomed_)
     return;
   lost(queue_.trim(server_.send_limits()));
   if (queue_.kept() > server_.send_limits().most_kept)

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "signaling/relay/admission.hpp"
@@ -45,8 +46,9 @@ class Connection final : public Ready, private rtmp::Session::Events {
 
   // The peer's, for the gateway and the log.
   std::string address () const;
-  Admission::Place place;
-  bool doomed = false;  // ends with this turn of the loop
+  // Ends it with this turn of the loop. Whether it was to end already.
+  bool doom () { return std::exchange(doomed_, true); }
+  Admission::Place &place () { return place_; }
 
  private:
   void on_publish (const rtmp::Opened &opened) override;
@@ -58,7 +60,7 @@ class Connection final : public Ready, private rtmp::Session::Events {
   void on_receive_audio (std::uint32_t stream, bool wanted) override;
   void on_receive_video (std::uint32_t stream, bool wanted) override;
 
-  void read ();
+  bool read ();
   void read_tls (rtmp::Bytes ciphertext);
   void feed (rtmp::Bytes bytes);
   void open (std::unique_ptr<MediaSession> session, const rtmp::Opened &opened);
@@ -76,11 +78,14 @@ class Connection final : public Ready, private rtmp::Session::Events {
   void flush_plain ();
   void flush_tls ();
   bool written (ssize_t size);
+  std::uint32_t wanted_events () const;
   void watch ();
 
+  // What each frame needs comes first: the hub has it fetched ahead of send().
   Server &server_;
   int fd_;
   std::uint32_t watched_ = 0;
+  bool doomed_ = false;
   bool finishing_ = false;  // what is unsent goes out, then it ends
   bool shut_ = false;       // that has gone out
   // A player that doesn't read: see ask_whether_it_reads().
@@ -89,8 +94,9 @@ class Connection final : public Ready, private rtmp::Session::Events {
   std::int64_t pinged_ = 0;  // 0: no ping is unanswered
   std::int64_t next_ping_ = 0;
   std::unique_ptr<Tls> tls_;
-  rtmp::Session session_;
   SendQueue queue_;
+  Admission::Place place_;
+  rtmp::Session session_;
   std::vector<std::unique_ptr<MediaSession>> media_;
   TokenBucket asks_;
 };

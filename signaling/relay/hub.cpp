@@ -2,6 +2,7 @@
 #include "signaling/relay/hub.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "signaling/relay/rtmp/chunk-writer.hpp"
@@ -23,10 +24,27 @@ struct Header {
   std::string payload;
 };
 
+// Memory is fetched for the listener so many places ahead: a send takes far longer than that.
+constexpr std::size_t fetched_ahead = 2;
+constexpr std::size_t cache_line = 64;
+
 // The listeners that call the stream by one id. Nearly always there is one lane.
 struct Lane {
+  struct Place {
+    Listener *listener;
+    const void *needs;
+  };
+  void fetch (std::size_t from) const {
+    if (from >= places.size())
+      return;
+    const auto [listener, needs] = places[from];
+    for (const void *const each : {static_cast<const void *>(listener), needs}) {
+      __builtin_prefetch(each);
+      __builtin_prefetch(static_cast<const std::byte *>(each) + cache_line);
+    }
+  }
   std::uint32_t id;
-  std::vector<Listener *> listeners;
+  std::vector<Place> places;
   std::vector<PacketRef> gathered;
 };
 
@@ -112,7 +130,7 @@ void Hub::unpublish(Publisher &publisher, bool discard) {
   pushes_--;
   for (Lane &lane : stream->lanes) {
     lane.gathered.clear();
-    for (Listener *listener : lane.listeners) {
+    for (const auto &[listener, needs] : lane.places) {
       listener->waits_for_key_ = true;
       if (stream->began)
         listener->push_ended(discard);
@@ -131,8 +149,8 @@ void Hub::play(std::string_view name, Listener &listener) {
   flush(stream);
   Lane &lane = stream.lane_of(listener.stream_id_);
   listener.stream_ = &stream;
-  listener.index_ = lane.listeners.size();
-  lane.listeners.push_back(&listener);
+  listener.index_ = lane.places.size();
+  lane.places.push_back({&listener, listener.needs_});
   listeners_++;
   if (stream.began)
     welcome(stream, listener);
@@ -160,11 +178,11 @@ void Hub::leave(Listener &listener) {
   listener.stream_ = nullptr;
   listeners_--;
   Lane &lane = stream->lane_of(listener.stream_id_);
-  Listener *last = lane.listeners.back();
-  lane.listeners[listener.index_] = last;
-  last->index_ = listener.index_;
-  lane.listeners.pop_back();
-  if (lane.listeners.empty())
+  const Lane::Place last = lane.places.back();
+  lane.places[listener.index_] = last;
+  last.listener->index_ = listener.index_;
+  lane.places.pop_back();
+  if (lane.places.empty())
     stream->lanes.erase(stream->lanes.begin() + (&lane - stream->lanes.data()));
   let_go(*stream);
 }
@@ -177,8 +195,8 @@ void Hub::message(Publisher &publisher, const rtmp::MediaMessage &message) {
   if (!stream->began) {
     stream->began = true;
     for (const Lane &lane : stream->lanes)
-      for (Listener *listener : lane.listeners)
-        listener->push_began();
+      for (const Lane::Place &place : lane.places)
+        place.listener->push_began();
   }
   stream->timestamp = message.timestamp;
   if (is_kept(found.kind))
@@ -202,7 +220,9 @@ void Hub::flush(HubStream &stream) {
     return;
   std::vector<PacketRef> from_key;
   for (Lane &lane : stream.lanes) {
-    for (Listener *listener : lane.listeners) {
+    for (std::size_t i = 0; i < lane.places.size(); i++) {
+      lane.fetch(i + fetched_ahead);
+      Listener *listener = lane.places[i].listener;
       if (!stream.gathered_video || !listener->waits_for_key_) {
         listener->send(lane.gathered);
         continue;
@@ -233,7 +253,8 @@ std::vector<Listener *> Hub::listeners_of(std::string_view name) const {
   auto found = streams_.find(name);
   if (found != streams_.end())
     for (const Lane &lane : found->second->lanes)
-      all.insert(all.end(), lane.listeners.begin(), lane.listeners.end());
+      for (const Lane::Place &place : lane.places)
+        all.push_back(place.listener);
   return all;
 }
 

@@ -24,8 +24,10 @@ class HubStream;
 // One play. Its owner takes it off the hub before it ends.
 class Listener {
  public:
-  // `stream_id`: what its connection calls the stream.
-  explicit Listener(std::uint32_t stream_id) : stream_id_(stream_id) {}
+  // `stream_id`: what its connection calls the stream. `needs`: the memory that its send() looks at
+  // first, if there is such. It is fetched while the listener before it is served.
+  explicit Listener(std::uint32_t stream_id, const void *needs = nullptr)
+      : stream_id_(stream_id), needs_(needs) {}
   Listener(const Listener &) = delete;
   Listener &operator=(const Listener &) = delete;
   virtual ~Listener() = default;
@@ -44,6 +46,7 @@ class Listener {
  private:
   friend class Hub;
   const std::uint32_t stream_id_;
+  const void *const needs_;
   bool waits_for_key_ = true;
   HubStream *stream_ = nullptr;
   std::size_t index_ = 0;  // in the stream's list

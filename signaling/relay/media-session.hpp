@@ -74,11 +74,12 @@ struct PushSession final : MediaSession, Publisher {
   std::size_t index = 0;  // among all pushes
 };
 
-struct PlaySession final : MediaSession, Listener {
+// What a frame needs of it comes first.
+struct PlaySession final : Listener, MediaSession {
   PlaySession(Connection &of, std::uint64_t with_number, std::uint32_t on_stream,
               std::string called)
-      : MediaSession(of, with_number, relay_line::Side::play, on_stream, std::move(called)),
-        Listener(on_stream) {}
+      : Listener(on_stream, &of),
+        MediaSession(of, with_number, relay_line::Side::play, on_stream, std::move(called)) {}
 
   void send (std::span<const PacketRef> packets) override;
   void push_began () override;

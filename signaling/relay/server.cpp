@@ -247,7 +247,7 @@ void Server::welcome(int fd, const Network &network, bool tls) {
   }
   auto connection = std::make_unique<Connection>(*this, fd, tls ? identity_ : nullptr);
   Connection &one = *connection;
-  admission_.come(one.place, network, now());
+  admission_.come(one.place(), network, now());
   connections_.emplace(&one, std::move(connection));
   // Its first words are often there already.
   if (one.start())
@@ -257,13 +257,13 @@ void Server::welcome(int fd, const Network &network, bool tls) {
 }
 
 void Server::doom(Connection &connection) {
-  if (!std::exchange(connection.doomed, true))
+  if (!connection.doom())
     doomed_.push_back(&connection);
 }
 
 void Server::bury(Connection &connection) {
   std::erase(doomed_, &connection);
-  admission_.go(connection.place);
+  admission_.go(connection.place());
   auto found = connections_.find(&connection);
   buried_.push_back(std::move(found->second));
   connections_.erase(found);
