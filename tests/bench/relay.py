@@ -3,6 +3,7 @@
 a message takes through it. Both are alone, without a gateway, and have the same load in turn."""
 
 import json
+import os
 import resource
 import socket
 import subprocess
@@ -77,6 +78,14 @@ def memory(pid):
     raise AssertionError('no Pss_Anon')
 
 
+def apart(server, load):
+    """The server on a core of its own, so that where the scheduler happens to put the two is not what is measured."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        os.sched_setaffinity(server, cores[:1])
+        os.sched_setaffinity(load, cores[1:])
+
+
 def under_load(make, pushers, listeners, seconds):
     server = make()
     try:
@@ -84,6 +93,7 @@ def under_load(make, pushers, listeners, seconds):
         empty = memory(pid)
         load = Load(server.url, pushers, listeners)
         try:
+            apart(pid, load.process.pid)
             load.measure(1)  # until what the beginning took is over
             before = used(pid)
             found = load.measure(seconds)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Pushers and listeners of an RTMP server in one process and on one clock. Each message carries the
-// time at which it was sent, so that whoever gets it knows how long it took.
+// time at which it was sent; the kernel tells when it came.
 //
 //   relayed < LINES     `push URL` or `play URL` a line, until an empty one; says `ready` when all
 //                       of them are at it. Any certificate will do for rtmps
@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <openssl/ssl.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +21,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -46,6 +48,18 @@ std::uint64_t now () {
   return static_cast<std::uint64_t>(Clock::now().time_since_epoch().count());
 }
 
+std::uint64_t in_nanoseconds (const timespec &at) {
+  return static_cast<std::uint64_t>(at.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(at.tv_nsec);
+}
+
+// The clock of the kernel's stamps on packets.
+std::uint64_t wall_clock () {
+  timespec at{};
+  clock_gettime(CLOCK_REALTIME, &at);
+  return in_nanoseconds(at);
+}
+
 struct Peer {
   bench::Url url;
   bool pushes = false;
@@ -56,7 +70,8 @@ struct Peer {
   bool at_it = false;  // is published, or has got a message
   std::uint32_t stamp = 0;
   std::uint64_t last = 0;
-  std::string tail;  // what may be the beginning of a mark
+  std::uint64_t came = 0;  // when its last packet was there, by the wall clock
+  std::string tail;        // what may be the beginning of a mark
 };
 
 // The connection, with its half of RTMP's handshake sent.
@@ -84,10 +99,31 @@ void say (const Peer &peer, const std::string &text) {
     bench::give_up("TLS");
 }
 
-// As recv() that doesn't wait.
-ssize_t hear (const Peer &peer, char *data, std::size_t size) {
+// As recv() that doesn't wait. The packet's time is that of its arrival at the socket, so that how
+// long this process takes to read a crowd's sockets is not measured.
+ssize_t hear_plain (Peer &peer, char *data, std::size_t size) {
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(timespec))];
+  iovec part{data, size};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const ssize_t got = recvmsg(peer.fd, &message, MSG_DONTWAIT);
+  for (cmsghdr *each = got > 0 ? CMSG_FIRSTHDR(&message) : nullptr; each != nullptr;
+       each = CMSG_NXTHDR(&message, each))
+    if (each->cmsg_level == SOL_SOCKET && each->cmsg_type == SCM_TIMESTAMPNS) {
+      timespec at{};
+      std::memcpy(&at, CMSG_DATA(each), sizeof at);
+      peer.came = in_nanoseconds(at);
+    }
+  return got;
+}
+
+ssize_t hear (Peer &peer, char *data, std::size_t size) {
+  peer.came = wall_clock();
   if (!peer.tls)
-    return recv(peer.fd, data, size, MSG_DONTWAIT);
+    return hear_plain(peer, data, size);
   std::size_t all = 0;
   int got = 1;
   while (all < size && (got = SSL_read(peer.tls, data + all, static_cast<int>(size - all))) > 0)
@@ -125,6 +161,8 @@ class Crowd {
   void turn () {
     for (std::size_t i = 0; i < at_once && started_ < peers_.size(); i++, started_++) {
       dial(peers_[started_]);
+      const int on = 1;
+      setsockopt(peers_[started_].fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
       watch(peers_[started_].fd, static_cast<std::uint32_t>(started_));
     }
     push();
@@ -158,7 +196,7 @@ class Crowd {
   static void send_frame (Peer &peer) {
     std::string frame = "\xaf\1";
     frame.append(mark);
-    const std::uint64_t at = now();
+    const std::uint64_t at = wall_clock();
     frame.append(reinterpret_cast<const char *>(&at), sizeof at);
     frame.resize(frame_bytes, '\x55');
     peer.stamp += 21;
@@ -211,7 +249,7 @@ class Crowd {
       if (!peer.at_it)
         is_at_it(peer);
       if (ends_) {
-        took_us_.push_back(static_cast<std::uint32_t>((at - sent) / 1000));
+        took_us_.push_back(static_cast<std::uint32_t>((std::max(peer.came, sent) - sent) / 1000));
         longest_gap_ = std::max(longest_gap_, at - std::max(peer.last, began_));
       }
       peer.last = at;
