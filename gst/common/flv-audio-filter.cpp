@@ -176,12 +176,12 @@ bool FlvAudioFilter::is_wanted() {
 // What is a little earlier than the base stays at it; a counter that began anew is a new base.
 void FlvAudioFilter::count_stamp() {
   const std::uint32_t stamp = read_24(&head_[4]) | static_cast<std::uint32_t>(head_[7]) << 24;
-  media_ms_ += static_cast<std::int32_t>(stamp - last_stamp_.value_or(stamp));
+  if (last_stamp_)
+    media_ms_ += static_cast<std::int32_t>(stamp - *last_stamp_);
+  else
+    media_ms_ = base_ms_ = stamp;
   last_stamp_ = stamp;
-  if (media_ms_ < base_ms_ - restart_ms)
-    base_ms_ = media_ms_;
-  while (media_ms_ - base_ms_ >= kRewind)
-    base_ms_ += kRewind;
+  base_ms_ = media_ms_ < base_ms_ - restart_ms ? media_ms_ : base_ms_;
 }
 
 void FlvAudioFilter::end_tag(std::vector<std::uint8_t> &out) {
@@ -199,7 +199,8 @@ void FlvAudioFilter::end_tag(std::vector<std::uint8_t> &out) {
     out.insert(out.end(), audio_header.begin(), audio_header.end());
   wrote_header_ = true;
 
-  const auto stamp = static_cast<std::uint32_t>(std::max<std::int64_t>(media_ms_ - base_ms_, 0));
+  // Modulo, for what is below zero, too: kRewind is a power of two.
+  const auto stamp = static_cast<std::uint32_t>(std::max(media_ms_, base_ms_) & (kRewind - 1));
   // Without the reserved bits, which make it an unknown type to flvdemux.
   head_[0] = type_audio;
   write_24(&head_[4], stamp & 0xffffff);

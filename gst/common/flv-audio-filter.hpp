@@ -7,9 +7,9 @@
 // - AAC in Enhanced RTMP's way (SoundFormat 9, "mp4a") is handed on in the old way. Other codecs of
 //   that kind are left out.
 // - AAC frames before their configuration are left out: no decoder could use them.
-// - Timestamps begin at 0 and stay below kRewind, whatever the sender's are: below zero, beyond
-//   2^31, wrapping. At kRewind they begin at 0 again. flvdemux takes such a step back (2 s and
-//   more) for a new base, and goes on from where it was, for ever.
+// - Timestamps are the sender's modulo kRewind, whatever those are: below zero, beyond 2^31,
+//   wrapping. So a frame has the same one in each session that tells it. flvdemux takes the step
+//   back at kRewind (2 s and more) for a new base, and goes on from where it was, for ever.
 //
 // Pure: bytes in, bytes out. Holds one tag at most, and none that is longer than kMostBody.
 #pragma once
@@ -88,8 +88,8 @@ class FlvAudioFilter {
   bool wrote_header_ = false;
 
   std::optional<std::uint32_t> last_stamp_;  // of the sender
-  std::int64_t media_ms_ = 0;                // since the first frame, wraps left out
-  std::int64_t base_ms_ = 0;                 // where the demuxer's time is 0
+  std::int64_t media_ms_ = 0;                // of the last frame, wraps left out
+  std::int64_t base_ms_ = 0;                 // of the first one, or where the counter began anew
 };
 
 }  // namespace agora

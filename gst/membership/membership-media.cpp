@@ -23,7 +23,8 @@ constexpr Part kListener = Part::listener;
 
 void SharedMembership::push_broke(Member *) {
   post(context_, [self = shared_from_this()] {
-    if (!self->joined_ || !self->published_ || self->silenced_ || self->push_pace_.timer)
+    if (!self->joined_ || !self->published_ || self->silenced_ || self->push_asked_ ||
+        self->push_pace_.timer)
       return;
     if (!self->can_ask()) {
       self->push_wanted_ = true;

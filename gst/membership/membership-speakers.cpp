@@ -20,8 +20,8 @@ constexpr unsigned kMissing = 40'000;
 
 }  // namespace
 
-void SharedMembership::play_broke(std::uint32_t uid) {
-  post(context_, [self = shared_from_this(), uid] {
+void SharedMembership::play_broke(std::uint32_t uid, const std::string &url) {
+  post(context_, [self = shared_from_this(), uid, url] {
     auto it = self->remotes_.find(uid);
     if (it == self->remotes_.end() || it->second.asking || it->second.pace.timer)
       return;
@@ -29,6 +29,9 @@ void SharedMembership::play_broke(std::uint32_t uid) {
       self->removed(uid);
       return;
     }
+    // The gateway has told another URL meanwhile: to ask again would end the session from there.
+    if (it->second.url != url)
+      return;
     if (!self->can_ask()) {
       it->second.wanted = true;
       return;

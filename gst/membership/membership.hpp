@@ -86,8 +86,8 @@ class Membership {
   // It works, but another one is wanted; answers likewise.
   virtual void update_push_url (Member *member) = 0;
   // The RTMP session from a speaker's play URL broke: asks for another one, and answers every
-  // listener through speaker_url() or speaker_removed().
-  virtual void play_broke (std::uint32_t) {}
+  // listener through speaker_url() or speaker_removed(). Nothing, where another one was told since.
+  virtual void play_broke (std::uint32_t, const std::string &) {}
   // The server of a play URL isn't trusted (AGORA_ERROR_UNTRUSTED): every listener failed().
   virtual void play_untrusted (const GError &) {}
   // The same of the push URL, and the host failed().

@@ -35,7 +35,7 @@ class SharedMembership final : public Membership,
   void hold (Member *member, std::shared_ptr<void> what) override;
   void push_broke (Member *member) override;
   void update_push_url (Member *member) override;
-  void play_broke (std::uint32_t uid) override;
+  void play_broke (std::uint32_t uid, const std::string &url) override;
   void play_untrusted (const GError &error) override;
   void push_untrusted (Member *member, const GError &error) override;
   AuthoritiesPtr authorities () const override;

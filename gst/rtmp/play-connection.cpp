@@ -107,7 +107,8 @@ class ElementConnection final : public PlayConnection {
 
 ElementConnection::ElementConnection(const std::string &url, Watcher *watcher,
                                      AuthoritiesPtr authorities)
-    : watcher_(watcher),
+    : PlayConnection(url),
+      watcher_(watcher),
       authorities_(std::move(authorities)),
       bin_(sink_ref(gst_bin_new(nullptr))) {
   end_ = sink_ref(gst_pad_new_from_static_template(&end_template, "sound"));

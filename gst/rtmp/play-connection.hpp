@@ -49,8 +49,8 @@ class PlayConnection {
   class Watcher {
    public:
     virtual ~Watcher() = default;
-    // A frame before it is decoded. Its time begins at 0 and is the sender's after that; it doesn't
-    // wrap. Whether to decode it.
+    // A frame before it is decoded. Its time is the sender's, modulo FlvAudioFilter::kRewind where
+    // it begins; it doesn't wrap after that. Whether to decode it.
     virtual bool frame (PlayConnection &from, GstBuffer *frame, GstCaps *caps) = 0;
     virtual void sound (PlayConnection &from, const DecodedSound &sound) = 0;
     virtual void unplayable (PlayConnection &from, const Unplayable &what) = 0;
@@ -60,8 +60,12 @@ class PlayConnection {
     virtual void untrusted (PlayConnection &from, const GError &) { ended(from); }
   };
 
+  explicit PlayConnection(std::string url) : url_(std::move(url)) {}
   virtual ~PlayConnection() = default;
+  PlayConnection(const PlayConnection &) = delete;
+  PlayConnection &operator=(const PlayConnection &) = delete;
 
+  const std::string &url () const { return url_; }
   // Begins to connect.
   virtual void open () = 0;
   // Makes the server's end of what it hasn't admitted yet. Waits for nothing. What it says from now
@@ -74,6 +78,9 @@ class PlayConnection {
   virtual void close (Deadline until) = 0;
   // Why nothing of what came was heard. Any thread.
   virtual Mute mute () const = 0;
+
+ private:
+  const std::string url_;
 };
 
 using MakePlayConnection = std::function<std::shared_ptr<PlayConnection>(

@@ -159,7 +159,7 @@ void PlaySwitch::ended(PlayConnection &from) {
   if (!take_end(from))
     return;
   // Mostly it had been silent for a while before that showed.
-  output_->broke(std::min(gst_util_get_timestamp(), last_frame_.load()));
+  output_->broke(from.url(), std::min(gst_util_get_timestamp(), last_frame_.load()));
 }
 
 }  // namespace agora

@@ -31,9 +31,9 @@ class PlaySwitch final : private PlayConnection::Watcher {
     virtual void moved () = 0;
     // Sound comes from the session that play() began: tidy() what it replaced.
     virtual void heard () = 0;
-    // The session in use ended or failed, and was silent from `since` on (of
-    // gst_util_get_timestamp()): play() another.
-    virtual void broke (GstClockTime since) = 0;
+    // The session in use ended or failed, or the one that play() began last; it was silent from
+    // `since` on (of gst_util_get_timestamp()): play() another, unless that has happened since.
+    virtual void broke (const std::string &url, GstClockTime since) = 0;
     // The same, and another one would fail alike: the server isn't trusted.
     virtual void untrusted (const GError &) {}
   };

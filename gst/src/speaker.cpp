@@ -81,11 +81,11 @@ void Speaker::heard() {
   events_.heard();
 }
 
-void Speaker::broke(GstClockTime since) {
+void Speaker::broke(const std::string &url, GstClockTime since) {
   broke_since_ = since;
   if (!switch_.busy())
     set_heard(false);
-  events_.broke();
+  events_.broke(url);
 }
 
 void Speaker::untrusted(const GError &error) {
@@ -106,9 +106,9 @@ std::shared_ptr<Speakers> Speakers::of(const std::shared_ptr<Membership> &member
 
 std::shared_ptr<Speaker> Speakers::make(std::uint32_t uid) {
   Speaker::Events events;
-  events.broke = [membership = membership_, uid] {
+  events.broke = [membership = membership_, uid] (const std::string &url) {
     if (auto to = membership.lock())
-      to->play_broke(uid);
+      to->play_broke(uid, url);
   };
   events.is_heard = [membership = membership_, uid] (bool is_heard) {
     if (auto to = membership.lock())

@@ -24,7 +24,8 @@ class Speaker final : private PlaySwitch::Output {
  public:
   // Told on the streaming threads of its sessions, with no lock of ours held.
   struct Events {
-    std::function<void()> broke;         // asks for another URL, which comes by play()
+    // Asks for another URL in place of this one, which comes by play().
+    std::function<void(const std::string &url)> broke;
     std::function<void()> heard;         // from another session than before: tidy() is to be called
     std::function<void(bool)> is_heard;  // whether a session plays, whenever that changes
     std::function<void(const GError &)> untrusted;  // its server isn't, so that no URL is of use
@@ -62,7 +63,7 @@ class Speaker final : private PlaySwitch::Output {
   void unplayable (const Unplayable &what) override;
   void moved () override;
   void heard () override;
-  void broke (GstClockTime since) override;
+  void broke (const std::string &url, GstClockTime since) override;
   void untrusted (const GError &error) override;
   std::shared_ptr<const Branches> branches () const;
   void set_heard (bool is_heard);

@@ -15,10 +15,10 @@ using namespace agora;
 // A session with a streaming thread of its own, which close() waits for as an element's does.
 class FakeConnection final : public PlayConnection {
  public:
-  FakeConnection(std::string url, Watcher *watcher) : url_(std::move(url)), watcher_(watcher) {}
+  FakeConnection(std::string url, Watcher *watcher)
+      : PlayConnection(std::move(url)), watcher_(watcher) {}
   ~FakeConnection() override { close(told_by()); }
 
-  const std::string &url () const { return url_; }
   // Has the streaming thread bring a frame; returns what became of it.
   bool bring_frame () {
     bool decoded = false;
@@ -75,7 +75,6 @@ class FakeConnection final : public PlayConnection {
     std::thread(what).join();
   }
 
-  const std::string url_;
   Watcher *const watcher_;
   std::thread thread_;
   std::atomic<bool> ending_ = false, closing_ = false, closed_ = false, opened_ = false;
@@ -91,9 +90,13 @@ class Output final : public PlaySwitch::Output {
   void unplayable (const Unplayable &) override {}
   void moved () override { moves++; }
   void heard () override {}
-  void broke (GstClockTime) override { breaks++; }
+  void broke (const std::string &url, GstClockTime) override {
+    breaks++;
+    broken_url = url;
+  }
 
   std::atomic<unsigned> frames = 0, sounds = 0, moves = 0, breaks = 0;
+  std::string broken_url;
 };
 
 struct Rig {
@@ -155,6 +158,7 @@ void test_break () {
   rig.player.play("three");
   rig.made[2]->end();
   g_assert_cmpuint(rig.output.breaks, ==, 2);
+  g_assert_cmpstr(rig.output.broken_url.c_str(), ==, "three");
   g_assert_true(rig.player.busy());
   rig.made[1]->bring_frame();
   g_assert_cmpuint(rig.output.frames, ==, 2);
@@ -166,6 +170,7 @@ void test_break () {
   g_assert_cmpuint(rig.output.frames, ==, 3);
   rig.made[3]->end();
   g_assert_cmpuint(rig.output.breaks, ==, 3);
+  g_assert_cmpstr(rig.output.broken_url.c_str(), ==, "four");
   // What is stopped stays so.
   rig.player.stop(told_by());
   rig.player.play("five");
