@@ -154,6 +154,15 @@ class Line(Case):
         self.assertLessEqual(len(os.listdir(f'/proc/{gateway.pid}/fd')), before + 2)
         self.assertEqual(self.health(gateway)['mediaRestarts'], pings['mediaRestarts'])
 
+    def test_who_serves_and_ends_at_once(self):
+        """What it was told lies unread, which the kernel tells before what it said: to a gateway that finds both at once."""
+        gateway = self.serve('import subprocess\n'
+                             'os.kill(os.getppid(), signal.SIGSTOP)\n'
+                             "subprocess.Popen(['sh', '-c', f'sleep 0.3; kill -CONT {os.getppid()}'])\n"
+                             "say(op='ready', version='0')\n"
+                             'os._exit(3)')
+        self.replaced(gateway)
+
     def test_who_never_serves(self):
         program = self.tmp / 'agora-relay'
         program.write_text('#!/bin/sh\nexec tail -f /dev/null\n')

@@ -112,7 +112,8 @@ void ChildProcess::read() {
   const auto self = shared_from_this();
   for (unsigned count = 0; line_ >= 0 && count < packets_a_turn; count++) {
     const ssize_t size = recv(line_, packet_.data(), packet_.size(), MSG_DONTWAIT | MSG_TRUNC);
-    if (size < 0 && errno == EINTR)
+    // Told once, before what it said last, by the end of one that left something unread.
+    if (size < 0 && (errno == EINTR || errno == ECONNRESET))
       continue;
     if (size < 0 && errno == EAGAIN)
       return;
