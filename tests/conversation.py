@@ -330,9 +330,18 @@ def judge(said, sound, lead):
     return good, delays
 
 
-def invite(gateway):
+def build_folder():
+    return Path(shutil.which('agora-gateway')).parent.parent.parent
+
+
+def page(gateway):
+    """The link for browsers."""
+    return f'{gateway.http}/web/?app=demo&channel=room'
+
+
+def invite(gateway, web):
     where = f'gateway={gateway.ws} app-id=demo channel=room'
-    build = os.path.relpath(Path(shutil.which('agora-gateway')).parent.parent.parent)
+    build = os.path.relpath(build_folder())
     print(f'''
 The gateway goes on at {gateway.ws}. In other terminals, each after
   meson devenv -C {shlex.quote(build)} -w .
@@ -340,7 +349,12 @@ try:
   gst-launch-1.0 audiotestsrc is-live=true ! agorasink {where}
   gst-launch-1.0 agorasrc {where} ! audioconvert ! audioresample ! autoaudiosink
   gst-launch-1.0 -e agorasrc {where} ! audioconvert ! audio/x-raw,format=S16LE ! wavenc ! filesink location=heard.wav
-Ctrl-C ends it.''', flush=True)
+''', end='')
+    if web:
+        print(f'''or talk with a browser of this machine:
+  {page(gateway)}
+''', end='')
+    print('Ctrl-C ends it.', flush=True)
     while gateway.running():
         GLib.timeout_add(200, lambda: GLib.SOURCE_REMOVE)
         GLib.MainContext.default().iteration(True)
@@ -358,7 +372,9 @@ def main():
     folder = gateway = None
     try:
         folder = Path(tempfile.mkdtemp(prefix='agora-demo-'))
-        gateway = Gateway(binary=shutil.which('agora-gateway'))
+        # agora-web is left out where GStreamer's WebRTC isn't installed.
+        web = (build_folder() / 'gst' / 'web' / 'agora-web').exists()
+        gateway = Gateway(*(['--web'] if web else []), binary=shutil.which('agora-gateway'))
         print(f'agora-gateway is up: {gateway.ws}, media at {gateway.rtmp}', flush=True)
         said = script()
         print('Allison speaks, then Carlo, then both; this is what goes in and what comes out:')
@@ -380,10 +396,13 @@ def main():
         print('Both were heard, all of it.' if good else 'That is NOT what was said.')
         if options.keep:
             try:
-                invite(gateway)
+                invite(gateway, web)
             except SystemExit:
                 if ending.status != 128 + signal.SIGINT:
                     raise
+        elif web:
+            print(f'Browsers are members, too: with --keep the gateway stays, and one can talk at a link such as\n'
+                  f'  {page(gateway)}')
         return 0 if good else 1
     except (Problem, AssertionError, GLib.Error) as problem:
         print(f'\ntests/demo: {problem}', file=sys.stderr)

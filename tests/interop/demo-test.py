@@ -71,6 +71,8 @@ class DemoTest(Case):
                      r'`latency` \(\d+ ms by default\)', 'Both were heard, all of it'):
             self.assertRegex(said, what)
         self.assertGreater(len(heard.read(self.tmp / 'heard.wav')), 15 * heard.RATE)
+        if (Path(os.environ['AGORA_BUILD_ROOT']) / 'gst' / 'web' / 'agora-web').exists():
+            self.assertRegex(said, r'http://\S+/web/\?app=demo&channel=room\n*$')
         self.check_nothing_is_left()
 
 
