@@ -32,11 +32,7 @@ std::string Gateway::open_web(const Options &options, const TlsIdentity::Ptr &id
   entrance_ = std::make_unique<DoorEntrance>(*door_);
   auto web = WebSide::make(
       options, identity, *entrance_,
-      {[this] (std::string_view app) { return serves(app); }, [this] { return draining(); },
-       [this] (const web_line::Offer &whom) {
-         return book_->bans(whom.app, whom.channel, whom.uid, whom.account, whom.address,
-                            {g_get_monotonic_time() / 1000, g_get_real_time() / G_USEC_PER_SEC});
-       }},
+      {[this] (std::string_view app) { return serves(app); }, [this] { return draining(); }},
       front_->share_listener(web_body_limit), front_->port());
   if (auto *problem = std::get_if<std::string>(&web))
     return *problem;

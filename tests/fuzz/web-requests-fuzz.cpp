@@ -26,7 +26,6 @@ class Around : public WebSurroundings {
  public:
   bool serves (std::string_view app) const override { return app == "demo"; }
   bool draining () const override { return false; }
-  bool bans (const web_line::Offer &) const override { return false; }
   std::uint64_t next_session () override { return ++numbers; }
   std::optional<web_line::Refuse> offer (const web_line::Offer &offer) override {
     require(offer.session == numbers, "a number that wasn't given");

@@ -50,12 +50,6 @@ bool ChannelBook::forbidden(const Whom &whom, std::int64_t wall_s, bool Rule::*w
   });
 }
 
-bool ChannelBook::bans(std::string_view app_id, std::string_view channel, Uid uid,
-                       std::string_view account, const std::string &address, Now now) const {
-  const auto network = network_of(address);
-  return forbidden({app_id, channel, uid, account, network}, now.wall_s, &Rule::join_channel);
-}
-
 bool ChannelBook::silenced(const Member &member, Now now) const {
   return forbidden(whom(member), now.wall_s, &Rule::publish_audio);
 }

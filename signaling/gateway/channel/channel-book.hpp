@@ -212,10 +212,6 @@ class ChannelBook {
     config_.apps = std::move(apps);
   }
   bool serves (std::string_view app_id) const { return config_.apps.contains(app_id); }
-  // Whether a rule of the operator's keeps whoever this is out of the channel. `uid` 0 or `account`
-  // "": not known.
-  bool bans (std::string_view app_id, std::string_view channel, protocol::Uid uid,
-             std::string_view account, const std::string &address, Now now) const;
   std::vector<ChannelInfo> channels (std::string_view app_id) const;
   // Nothing: no such channel.
   std::optional<std::vector<MemberInfo>> members (std::string_view app_id,

@@ -20,7 +20,6 @@ class WebBridge : private WebSurroundings, private WebHandler {
   struct Asks {
     std::function<bool(std::string_view app)> serves;
     std::function<bool()> draining;
-    std::function<bool(const web_line::Offer &whom)> bans;
   };
 
   WebBridge(const Options &options, WebWorkers &workers, Asks asks);
@@ -34,7 +33,6 @@ class WebBridge : private WebSurroundings, private WebHandler {
  private:
   bool serves (std::string_view app) const override { return asks_.serves(app); }
   bool draining () const override { return asks_.draining(); }
-  bool bans (const web_line::Offer &whom) const override { return asks_.bans(whom); }
   std::uint64_t next_session () override { return workers_.next_session(); }
   std::optional<web_line::Refuse> offer (const web_line::Offer &offer) override {
     return workers_.offer(offer);

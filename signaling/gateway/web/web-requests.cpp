@@ -266,7 +266,6 @@ std::optional<WebAnswer> WebSessions::offer(const WebTarget &target, const WebRe
   session.app = target.app;
   session.channel = target.channel;
   session.uid = asked.uid;
-  session.account = asked.account;
   session.network = network;
   session.address = request.address;
   session.etag = "\"" + draw_hex<etag_bytes>() + "\"";

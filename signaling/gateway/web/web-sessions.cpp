@@ -109,17 +109,6 @@ void WebSessions::told(const web_line::Refuse &message) {
 // The session ends without an answer.
 void WebSessions::unanswered(Session &session, unsigned status, int code, const std::string &why) {
   const auto number = session.number;
-  // The wire has one code for those who are banned and for requests that make no sense.
-  if (status == 0 && code == static_cast<int>(Code::bad_request)) {
-    web_line::Offer whom;
-    whom.app = session.app;
-    whom.channel = session.channel;
-    whom.uid = session.uid;
-    whom.account = session.account;
-    whom.address = session.address;
-    if (around_.bans(whom))
-      status = status::forbidden;
-  }
   g_info("web session %" G_GUINT64_FORMAT " refused, from %s: %s", number, session.address.c_str(),
          quoted(why).c_str());
   reply(session.offer, refusal(status, code, why, session.token_shown));

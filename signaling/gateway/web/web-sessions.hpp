@@ -50,8 +50,6 @@ class WebSurroundings {
   virtual ~WebSurroundings() = default;
   virtual bool serves (std::string_view app) const = 0;
   virtual bool draining () const = 0;
-  // Whether the operator keeps them out of the channel.
-  virtual bool bans (const web_line::Offer &whom) const = 0;
   // To agora-web. Each of these is as in WebWorkers.
   virtual std::uint64_t next_session () = 0;
   virtual std::optional<web_line::Refuse> offer (const web_line::Offer &offer) = 0;
@@ -120,7 +118,6 @@ class WebSessions {
     std::string id;
     std::string app;
     std::string channel;
-    std::string account;
     std::string network;
     std::string address;
     std::string etag;

@@ -21,7 +21,6 @@ class Scene : public WebSurroundings {
  public:
   bool serves (std::string_view app) const override { return app == "demo"; }
   bool draining () const override { return drains; }
-  bool bans (const web_line::Offer &whom) const override { return whom.uid == 66; }
   std::uint64_t next_session () override { return ++numbers; }
   std::optional<web_line::Refuse> offer (const web_line::Offer &offer) override {
     if (refuses)
@@ -182,17 +181,6 @@ void test_refusals () {
       g_assert_true(value.find_first_of("\r\n") == std::string::npos);
     g_assert_cmpuint(rig.sessions.counts().hear, ==, 0);
     g_assert_false(rig.sessions.next_deadline().has_value());
-  }
-}
-
-void test_banned () {
-  for (const unsigned uid : {66U, 67U}) {
-    Rig rig;
-    auto asked = rig.offer();
-    asked.query = "uid=" + std::to_string(uid);
-    rig.ask(asked);
-    rig.sessions.told(web_line::Refuse{1, 0, 401, "banned"});
-    g_assert_cmpuint(rig.answer.status, ==, uid == 66 ? 403 : 400);
   }
 }
 
@@ -488,7 +476,6 @@ int main (int argc, char **argv) {
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/web/sessions/begins-and-ends", test_begins_and_ends);
   g_test_add_func("/web/sessions/refusals", test_refusals);
-  g_test_add_func("/web/sessions/banned", test_banned);
   g_test_add_func("/web/sessions/bad-offers", test_bad_offers);
   g_test_add_func("/web/sessions/crowd", test_crowd);
   g_test_add_func("/web/sessions/silent-worker", test_silent_worker);
