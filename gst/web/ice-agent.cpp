@@ -84,6 +84,10 @@ void set_up_agent (GstElement *webrtcbin, const PeerConfig &config) {
     gst_util_set_object_arg(G_OBJECT(webrtcbin), "ice-transport-policy", "relay");
 }
 
+Reach reach_of_peer (const PeerConfig &config) {
+  return config.loopback ? Reach::kLoopback : config.site ? Reach::kSite : Reach::kWorld;
+}
+
 void on_gathered (GstElement *webrtcbin, GCallback done, gpointer data, GClosureNotify destroy) {
   g_signal_connect_data(agent_of(webrtcbin).get(), "candidate-gathering-done", done, data, destroy,
                         GConnectFlags(0));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gst/common/gst-ptr.hpp"
+#include "gst/web/candidate.hpp"
 #include "gst/web/peer.hpp"
 
 typedef struct _NiceAgent NiceAgent;
@@ -31,5 +32,7 @@ std::vector<std::string> local_candidates (NiceAgent *agent, guint stream);
 // agent: microseconds of the wall clock. 0: not known.
 std::int64_t last_packet_time (GstElement *webrtcbin);
 std::int64_t last_packet_time (NiceAgent *agent, guint stream);
+
+Reach reach_of_peer (const PeerConfig &config);
 
 }  // namespace agora::web

@@ -13,6 +13,7 @@
 
 #include "gst/common/signal-thread.hpp"
 #include "gst/web/answer.hpp"
+#include "gst/web/candidate.hpp"
 #include "gst/web/certificate-check.hpp"
 #include "gst/web/down-chain.hpp"
 #include "gst/web/ice-agent.hpp"
@@ -129,6 +130,7 @@ class ListenerPeer final : public Peer {
   void push (BufferPtr packet) override { down_->push(std::move(packet)); }
   PeerStats stats () override;
   void close () override;
+  bool is_settled () const override { return true; }
 
  private:
   void build_agent ();
@@ -335,7 +337,7 @@ void ListenerPeer::add_candidates(const std::vector<Candidate> &candidates) {
   NiceAgent *agent = wire_->agent.get();
   GSList *list = nullptr;
   for (const Candidate &candidate : candidates) {
-    if (candidate.loopback && !config_.loopback)
+    if (!may_send_to(candidate, reach_of_peer(config_)))
       continue;
     NiceCandidate *read = nice_agent_parse_remote_candidate_sdp(agent, wire_->stream,
                                                                 ("a=" + candidate.text).c_str());

@@ -12,6 +12,7 @@
 
 #include "gst/common/signal-thread.hpp"
 #include "gst/web/answer.hpp"
+#include "gst/web/candidate.hpp"
 #include "gst/web/certificate-check.hpp"
 #include "gst/web/down-chain.hpp"
 #include "gst/web/ice-agent.hpp"
@@ -40,6 +41,7 @@ struct Link {
   std::atomic<std::int64_t> last_us = 0;  // monotonic
   Intake intake;                          // of the thread that receives
   std::atomic<bool> flooded = false;
+  std::atomic<int> pending = 0;  // of what webrtcbin was asked
 };
 using LinkPtr = std::shared_ptr<Link>;
 
@@ -92,6 +94,7 @@ class RealPeer final : public Peer {
   void push (BufferPtr packet) override;
   PeerStats stats () override;
   void close () override;
+  bool is_settled () const override { return link_->pending <= 0; }
 
  private:
   void connect_signals ();
@@ -108,6 +111,7 @@ class RealPeer final : public Peer {
   std::int64_t silent_us ();
 
   static void on_answer (GstPromise *promise, gpointer data);
+  static void on_described (GstPromise *promise, gpointer data);
   static void on_state (GObject *, GParamSpec *, gpointer data);
   static void on_agent_done (GObject *, guint stream, gpointer data);
   static void on_pad (GstElement *, GstPad *pad, gpointer data);
@@ -194,7 +198,13 @@ void RealPeer::on_answer(GstPromise *promise, gpointer data) {
     gst_webrtc_session_description_free(answer);
   }
   gst_promise_unref(promise);
+  --link->pending;
   tell(link, [text = std::move(text)] (RealPeer &peer) { peer.described(text); });
+}
+
+void RealPeer::on_described(GstPromise *promise, gpointer data) {
+  gst_promise_unref(promise);
+  --link_of(data)->pending;
 }
 
 void RealPeer::on_state(GObject *, GParamSpec *, gpointer data) {
@@ -262,6 +272,7 @@ void RealPeer::start() {
   const DescriptionPtr offer = description(GST_WEBRTC_SDP_TYPE_OFFER, offer_for_webrtcbin(offer_));
   g_signal_emit_by_name(webrtcbin_, "set-remote-description", offer.get(), nullptr);
   add_candidates(offer_.candidates);
+  ++link_->pending;
   GstPromise *promise =
       gst_promise_new_with_change_func(on_answer, new LinkPtr(link_), drop_link_alone);
   g_signal_emit_by_name(webrtcbin_, "create-answer", nullptr, promise);
@@ -270,7 +281,7 @@ void RealPeer::start() {
 
 void RealPeer::add_candidates(const std::vector<Candidate> &candidates) {
   for (const Candidate &candidate : candidates)
-    if (!candidate.loopback || config_.loopback)
+    if (may_send_to(candidate, reach_of_peer(config_)))
       g_signal_emit_by_name(webrtcbin_, "add-ice-candidate", 0u, candidate.text.c_str());
 }
 
@@ -302,7 +313,10 @@ void RealPeer::described(std::string text) {
     gst_sdp_media_replace_attribute(mutable_media, at, &setup);
   }
   const DescriptionPtr answer(gst_webrtc_session_description_new(GST_WEBRTC_SDP_TYPE_ANSWER, sdp));
-  g_signal_emit_by_name(webrtcbin_, "set-local-description", answer.get(), nullptr);
+  ++link_->pending;
+  GstPromise *promise =
+      gst_promise_new_with_change_func(on_described, new LinkPtr(link_), drop_link_alone);
+  g_signal_emit_by_name(webrtcbin_, "set-local-description", answer.get(), promise);
   described_ = true;
   gathering_ = after(link_->context.get(), kGatherMs, [this] { gathered(); });
 }

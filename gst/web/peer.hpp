@@ -42,6 +42,8 @@ struct PeerConfig {
   std::string public_ip;  // told in place of this machine's own addresses; "": they are told
   // The peer is on this machine: addresses of loopback are told and used too.
   bool loopback = false;
+  // It is on a private network: what it names of such addresses is used.
+  bool site = false;
 };
 
 struct PeerCallbacks {
@@ -80,6 +82,9 @@ class Peer {
   virtual void push (BufferPtr packet) = 0;
   virtual PeerStats stats () = 0;
   virtual void close () = 0;
+  // Nothing is under way in it that its bin's end would disturb. webrtcbin makes elements on a
+  // thread of its own: those that come while it is stopped stay, with their sockets.
+  virtual bool is_settled () const = 0;
 };
 
 // opusenc as listeners are to have it: 48 kHz mono in, packets for push() out; with in-band FEC.

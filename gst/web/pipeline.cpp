@@ -16,9 +16,14 @@ constexpr int most_stopping = 8;
 
 std::atomic<std::size_t> ending = 0;
 
+// How often, and how many times, it is asked whether a pipeline may stop.
+constexpr unsigned ask_ms = 20, most_asks = 50;
+
 struct Stop {
   ObjectPtr<GstElement> pipeline;
   std::function<void()> stopped;
+  std::function<bool()> may_stop;  // main loop
+  unsigned asked = 0;
 };
 
 GThreadPool *pool () {
@@ -35,6 +40,21 @@ GThreadPool *pool () {
       },
       nullptr, most_stopping, FALSE, nullptr);
   return pool;
+}
+
+void stop_soon (std::unique_ptr<Stop> stop) {
+  if (!stop->may_stop || stop->may_stop() || stop->asked++ == most_asks) {
+    stop->may_stop = {};
+    g_thread_pool_push(pool(), stop.release(), nullptr);
+    return;
+  }
+  g_timeout_add(
+      ask_ms,
+      [] (gpointer data) -> gboolean {
+        stop_soon(std::unique_ptr<Stop>(static_cast<Stop *>(data)));
+        return G_SOURCE_REMOVE;
+      },
+      stop.release());
 }
 
 }  // namespace
@@ -66,13 +86,13 @@ bool Pipeline::play() {
   return gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
 }
 
-void Pipeline::end(std::function<void()> stopped) {
+void Pipeline::end(std::function<void()> stopped, std::function<bool()> may_stop) {
   if (!pipeline_)
     return;
   bus_->over = true;
   bus_->callbacks = {};
   ending++;
-  g_thread_pool_push(pool(), new Stop{std::move(pipeline_), std::move(stopped)}, nullptr);
+  stop_soon(std::make_unique<Stop>(std::move(pipeline_), std::move(stopped), std::move(may_stop)));
 }
 
 // Any thread.

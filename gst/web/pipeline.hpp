@@ -33,7 +33,8 @@ class Pipeline {
   // False: an element refused, which `failed` tells the reason of.
   bool play ();
   // No callback follows. It is stopped in the pool, and `stopped` then runs on the main loop.
-  void end (std::function<void()> stopped = {});
+  // Where `may_stop` is given, not before it says so, or a second has passed.
+  void end (std::function<void()> stopped = {}, std::function<bool()> may_stop = {});
 
  private:
   struct Bus;

@@ -34,23 +34,30 @@ class Surroundings {
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Surroundings &around, std::uint64_t number, std::shared_ptr<Member> member);
+  // What was offered, by whom: nothing is made of it before it is admitted.
+  struct Wanted {
+    Offer offer;
+    std::string address;
+  };
+
+  Session(Surroundings &around, std::uint64_t number, std::shared_ptr<Member> member,
+          Wanted wanted);
   virtual ~Session();
 
   std::uint64_t number () const { return number_; }
-  Kind kind () const { return kind_; }
+  Kind kind () const { return wanted_.offer.kind; }
   Member &member () const { return *member_; }
   const std::shared_ptr<Member> &shared_member () const { return member_; }
   bool is_answered () const { return answered_; }
   bool is_connected () const { return connected_; }
-  bool is_closed () const { return !peer_; }
+  bool is_closed () const { return closed_; }
   bool listens () const { return listens_; }
 
-  // Makes its connection from what was offered. False: `error` says what is missing.
-  bool open (const Offer &offer, const std::string &address, std::string &error);
-  // Its member is in the channel, and it may be there: the answer goes out when there is one.
+  // Its member is in the channel, and it may be there: only now is a connection made of what was
+  // offered, so that who is turned away has made no thread, and nothing send a packet to whom a
+  // candidate names. The answer goes out when there is one.
   void admit (std::uint32_t uid);
-  std::optional<Refusal> trickle (std::string_view fragment) { return peer_->trickle(fragment); }
+  std::optional<Refusal> trickle (std::string_view fragment);
   PeerStats peer_stats () { return peer_ ? peer_->stats() : PeerStats(); }
 
   // Whether anybody reads its events.
@@ -70,6 +77,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Pipeline &pipeline () const { return *pipeline_; }
 
  private:
+  // False: `error` says what is missing.
+  bool open (std::string &error);
   void answer ();
   void on_connected ();
   void fail (const GError &error);
@@ -77,12 +86,13 @@ class Session : public std::enable_shared_from_this<Session> {
   Surroundings &around_;
   const std::uint64_t number_;
   const std::shared_ptr<Member> member_;
-  Kind kind_ = Kind::kHear;
-  std::unique_ptr<Peer> peer_;
+  const Wanted wanted_;
+  std::unique_ptr<Peer> peer_;  // once admitted
   std::unique_ptr<Pipeline> pipeline_;
   std::string sdp_;        // our answer, until it is sent
   std::uint32_t uid_ = 0;  // once admitted
   bool answered_ = false;
+  bool closed_ = false;
   bool connected_ = false;
   bool listens_ = false;
   SourcePtr opening_;  // runs until it is connected

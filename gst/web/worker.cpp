@@ -9,6 +9,7 @@
 
 #include "agora-config.h"
 #include "gst/web/calls.hpp"
+#include "gst/web/candidate.hpp"
 #include "gst/web/events.hpp"
 #include "gst/web/offer.hpp"
 
@@ -31,11 +32,6 @@ std::uint64_t count_entries (const char *path) {
     closedir(folder);
   }
   return count;
-}
-
-bool is_this_machine (const std::string &address) {
-  ObjectPtr<GInetAddress> parsed(g_inet_address_new_from_string(address.c_str()));
-  return parsed && g_inet_address_get_is_loopback(parsed.get());
 }
 
 }  // namespace
@@ -87,7 +83,9 @@ PeerConfig Worker::peer_config(const std::string &address) const {
   config.low_port = static_cast<std::uint16_t>(configuration_->rtp_low);
   config.high_port = static_cast<std::uint16_t>(configuration_->rtp_high);
   config.public_ip = configuration_->public_ip;
-  config.loopback = is_this_machine(address);
+  const Reach reach = reach_of(address);
+  config.loopback = reach == Reach::kLoopback;
+  config.site = reach == Reach::kSite;
   return config;
 }
 
@@ -128,7 +126,7 @@ void Worker::told(const web_line::Offer &message) {
     return;
   }
   const bool speaks = message.kind == web_line::Kind::speak;
-  const auto read = read_offer(message.sdp, speaks ? Kind::kSpeak : Kind::kHear);
+  auto read = read_offer(message.sdp, speaks ? Kind::kSpeak : Kind::kHear);
   if (const auto *refusal = std::get_if<Refusal>(&read)) {
     refuse(message.session, static_cast<unsigned>(refusal->status),
            {Code::bad_request, refusal->reason});
@@ -142,17 +140,14 @@ void Worker::told(const web_line::Offer &message) {
   }
   Surroundings &around = *this;
   std::shared_ptr<Session> session;
+  Session::Wanted wanted{std::get<Offer>(std::move(read)), message.address};
   if (speaks)
-    session = std::make_shared<Speaking>(around, message.session, member);
+    session = std::make_shared<Speaking>(around, message.session, member, std::move(wanted));
   else
-    session = std::make_shared<Hearing>(around, message.session, member);
+    session = std::make_shared<Hearing>(around, message.session, member, std::move(wanted));
   if (!speaks && message.latency_ms != 0)
     member->set_latency(message.latency_ms);
   sessions_[message.session].session = session;
-  if (!session->open(std::get<Offer>(read), message.address, reason)) {
-    over(*session, {Code::internal, reason}, 0);
-    return;
-  }
   member->add(session);
 }
 

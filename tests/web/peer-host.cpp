@@ -241,7 +241,7 @@ bool take_option (const std::string &option) {
   else if (option == "--relay-only")
     config.relay_only = true;
   else if (option == "--no-loopback")
-    config.loopback = false;
+    config.loopback = false, config.site = true;
   else if (is("--ice-server=")) {
     char **part = g_strsplit(value.c_str(), ",", 3);
     IceServer server{part[0], part[1] ? part[1] : "", part[1] && part[2] ? part[2] : ""};

@@ -272,6 +272,43 @@ void test_fingerprints () {
   g_assert_false(has_fingerprint("-----BEGIN CERTIFICATE-----\nZm9v", right));
 }
 
+void test_who_may_be_sent_to () {
+  struct Case {
+    const char *address;
+    Reach reach;
+  };
+  const Case cases[] = {{"127.0.0.1", Reach::kLoopback},
+                        {"127.9.9.9", Reach::kLoopback},
+                        {"::1", Reach::kLoopback},
+                        {"10.1.2.3", Reach::kSite},
+                        {"172.16.0.1", Reach::kSite},
+                        {"172.31.255.1", Reach::kSite},
+                        {"172.32.0.1", Reach::kWorld},
+                        {"192.168.9.9", Reach::kSite},
+                        {"169.254.169.254", Reach::kSite},
+                        {"100.64.0.1", Reach::kSite},
+                        {"100.128.0.1", Reach::kWorld},
+                        {"198.18.0.1", Reach::kSite},
+                        {"9.255.255.255", Reach::kWorld},
+                        {"fd00::1", Reach::kSite},
+                        {"fc00::1", Reach::kSite},
+                        {"64:ff9b::a00:1", Reach::kSite},
+                        {"2002:a00:1::", Reach::kSite},
+                        {"2001:db8::1", Reach::kWorld},
+                        {"203.0.113.9", Reach::kWorld},
+                        {"somewhere", Reach::kWorld},
+                        {"", Reach::kWorld}};
+  for (const auto &[address, reach] : cases) {
+    if (reach_of(address) != reach)
+      g_error("%s", address);
+    Candidate candidate;
+    candidate.address = address;
+    g_assert_true(may_send_to(candidate, Reach::kLoopback));
+    g_assert_cmpint(may_send_to(candidate, Reach::kSite), ==, reach != Reach::kLoopback);
+    g_assert_cmpint(may_send_to(candidate, Reach::kWorld), ==, reach == Reach::kWorld);
+  }
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -283,5 +320,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/web/offer/fragments", test_fragments);
   g_test_add_func("/web/offer/told-candidates", test_told_candidates);
   g_test_add_func("/web/offer/fingerprints", test_fingerprints);
+  g_test_add_func("/web/offer/who-may-be-sent-to", test_who_may_be_sent_to);
   return g_test_run();
 }
