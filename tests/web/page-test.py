@@ -4,7 +4,9 @@
 import http.server
 import json
 import os
+import shutil
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -300,6 +302,39 @@ class Page(ChannelCase):
         self.assertEqual(page.evaluate('told.filter((each) => String(each).startsWith("failed"))'), [])
         page.evaluate('new Promise((resolve, reject) => client.leave(resolve, reject))')
         self.assertEqual(page.evaluate('client.getConnectionState()'), 'DISCONNECTED')
+
+    def test_through_a_turn_server_that_the_answer_names(self):
+        if not shutil.which('turnserver'):
+            self.skipTest('coturn is not installed')
+        with socket.create_server(('127.0.0.1', 0)) as taken:
+            port = taken.getsockname()[1]
+        turn = self.foreign(
+            'turnserver', '-n', '-p', str(port), '--listening-ip=127.0.0.1', '--relay-ip=127.0.0.1', '-a',
+            '-u', 'user:password', '-r', 'realm', '--allow-loopback-peers', '--no-tls', '--no-dtls', '--no-cli',
+            '--pidfile', str(self.tmp / 'turn.pid'), '--db', str(self.tmp / 'turn.db'), '-l', 'stdout')
+        turn.wait_line('Relay ports initialization done')
+        server = f'turn:user:password@127.0.0.1:{port}'
+        self.gate = self.gateway(f'--ice-server={server}', f'--ice-server={server}?transport=tcp')
+        browser = self.chromium()
+        self.enter(browser, 101)
+        page = browser.open(f'{self.gate.http}/web/?app=demo&channel=room&uid=102')
+        # As for a page whose network lets nothing else out.
+        page.evaluate("""(() => {
+          const set = RTCPeerConnection.prototype.setConfiguration;
+          RTCPeerConnection.prototype.setConfiguration = function (configuration) {
+            return set.call(this, {...configuration, iceTransportPolicy: 'relay'});
+          };
+        })()""")
+        page.record()
+        page.click('#listen')
+        self.says(page, 'listening')
+        self.assert_hears(page, time.monotonic())
+        kinds = page.evaluate("""agoraRig.peers[0].getStats().then((report) => {
+          const all = [...report.values()];
+          return all.filter((each) => each.type === 'candidate-pair' && each.nominated)
+            .map((pair) => all.find((each) => each.id === pair.localCandidateId).candidateType);
+        })""")
+        self.assertEqual(kinds, ['relay'])
 
     def test_firefox(self):
         firefox = self.keep(browserrig.Firefox(self.tmp))
