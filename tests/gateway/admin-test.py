@@ -5,11 +5,15 @@ import base64
 import http.client
 import json
 import os
+import threading
+import time
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from urllib.parse import quote, urlsplit
 
 import tap
-from harness import Case
+from harness import SCALE, Case
+from relayrig import Peer
 from wsclient import Closed, Member
 
 TOKEN = 'Tru5t-me/for+this:one='
@@ -100,6 +104,64 @@ class Kicking(AdminCase):
         again = self.member(uid=8).join()
         again.publish()
         listener.ping()
+
+    def test_a_kick_is_silence(self):
+        """From the operator's call to the last packet that a listener gets: 50 ms, in the best of some."""
+        took = []
+        for _ in range(5):
+            took.append(self.silence_after_a_kick())
+        print(f'# silent {", ".join(f"{each * 1000:.1f}" for each in took)} ms after the call')
+        self.assertLessEqual(min(took), 0.05 * SCALE)
+        self.assertLessEqual(max(took), 1 * SCALE)
+
+    def silence_after_a_kick(self):
+        speaker, listener = self.member(uid=8).join(), self.member(uid=9).join('audience')
+        push = self.session('publish', speaker.publish())
+        listener.wait_event('stream-added', uid=8)
+        play = self.session('play', listener.subscribe(8))
+        over = threading.Event()
+
+        def send():
+            for number in range(10**6):
+                if over.wait(0.005):
+                    return
+                try:
+                    push.frame(5 * number)
+                except OSError:
+                    return
+
+        def hear():
+            try:
+                while not over.is_set():
+                    play.read(0.05)
+            except OSError:
+                pass
+
+        threads = [threading.Thread(target=each) for each in (send, hear)]
+        for thread in threads:
+            thread.start()
+        try:
+            self.until(lambda: len(play.media()) > 20, 'sound')
+            called = time.monotonic()
+            self.kick(uid=8, time=0)
+            self.banned(speaker)
+            self.until(lambda: time.monotonic() > called + 0.3 * SCALE, 'the silence')
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        last = play.media()[-1][0]
+        listener.must('leave', uid=9)
+        return max(0.0, last - called)
+
+    def session(self, call, url):
+        """An RTMP session by that URL, looked after by hand."""
+        parts = urlsplit(url)
+        peer = Peer(SimpleNamespace(port=parts.port))
+        self.addCleanup(peer.close)
+        code = peer.open(call, f'{parts.path.rpartition("/")[2]}?{parts.query}')
+        self.assertIn(code, ('NetStream.Publish.Start', 'NetStream.Play.Start'))
+        return peer
 
     def test_whom_a_rule_hits(self):
         for whom, out in (({'uid': 8}, {(8, 'room'), (8, 'hall')}),
