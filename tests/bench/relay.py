@@ -135,7 +135,7 @@ def row(report, found, name, unit, key, **more):
 
 
 def strangers(report, count):
-    """Connections that say nothing, while one listener plays."""
+    """Connections that say nothing, of as many addresses as it takes for each to be let in, while one listener plays."""
     server = Relay()
     load = Load(server.url, 1, 1)
     there = []
@@ -143,11 +143,12 @@ def strangers(report, count):
         over = threading.Event()
 
         def come():
-            for _ in range(count):
+            for number in range(count):
                 if over.is_set():
                     return
+                source = f'127.0.1.{1 + number // 256}'
                 try:
-                    there.append(socket.create_connection(('127.0.0.1', server.port), timeout=5))
+                    there.append(socket.create_connection(('127.0.0.1', server.port), timeout=5, source_address=(source, 0)))
                 except OSError:
                     return
 
@@ -158,8 +159,8 @@ def strangers(report, count):
         finally:
             over.set()
             coming.join()
-        report.row('relay', f'longest gap of a listener while {len(there)} idle strangers come',
-                   'ms', gap, asked=100)
+        report.row('relay', f'longest gap of a listener while {len(there)} idle strangers come', 'ms', gap,
+                   asked=100)
     finally:
         for one in there:
             one.close()
