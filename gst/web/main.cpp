@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -38,6 +39,22 @@ void raise_descriptor_limit () {
     return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// A line each, with its level as the gateway's log knows it. What members do is no warning:
+// strangers could fill the log.
+GLogWriterOutput write_log (GLogLevelFlags level, const GLogField *fields, gsize count, gpointer) {
+  constexpr int grave = G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING;
+  constexpr int told = grave | G_LOG_LEVEL_MESSAGE;
+  if ((level & told) == 0)
+    return G_LOG_WRITER_HANDLED;
+  std::string text = (level & grave) != 0 ? "<4>" : "<6>";
+  for (gsize i = 0; i < count; i++)
+    if (std::string_view(fields[i].key) == "MESSAGE" && fields[i].length < 0)
+      text += static_cast<const char *>(fields[i].value);
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  std::fprintf(stderr, "%s\n", text.c_str());
+  return G_LOG_WRITER_HANDLED;
 }
 
 gboolean quit (gpointer loop) {
@@ -103,6 +120,8 @@ int main (int count, char **words) {
   if (!checks && getppid() != parent)
     return 0;
   raise_descriptor_limit();
+  if (!checks)
+    g_log_set_writer_func(write_log, nullptr, nullptr);
   g_autoptr(GError) error = nullptr;
   if (!gst_init_check(nullptr, nullptr, &error)) {
     std::fprintf(stderr, "GStreamer doesn't start: %s\n", error->message);

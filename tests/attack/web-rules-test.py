@@ -138,6 +138,8 @@ class Bans(Rules):
         self.assertEqual(stream.until('client-banned'), {})
         stream.until('ended')
         self.assertEqual(self.peer('hear', 21).wait_answer(), 403)
+        # An operator's own doing is no warning.
+        self.assertNotIn('removed this member', self.served.tail())
 
     def test_a_listener_by_address(self):
         self.speaker()

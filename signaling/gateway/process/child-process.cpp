@@ -21,6 +21,7 @@ constexpr int line_fd = 3;
 constexpr int first_socket_fd = 4;
 // Packets read in one turn of the loop: members' frames must have their turn, too.
 constexpr unsigned packets_a_turn = 256;
+constexpr std::size_t bytes_a_turn = 512 * 1024;
 // What may wait for a relay that doesn't read. The drops of a full channel are far below it.
 constexpr std::size_t most_unsent_bytes = 16 * 1024 * 1024;
 // Of one line on its standard error; the rest is left out.
@@ -110,7 +111,8 @@ gboolean ChildProcess::on_writable(gint, GIOCondition, gpointer data) {
 void ChildProcess::read() {
   // A callback may drop the owner's last reference.
   const auto self = shared_from_this();
-  for (unsigned count = 0; line_ >= 0 && count < packets_a_turn; count++) {
+  std::size_t bytes = 0;
+  for (unsigned count = 0; line_ >= 0 && count < packets_a_turn && bytes < bytes_a_turn; count++) {
     const ssize_t size = recv(line_, packet_.data(), packet_.size(), MSG_DONTWAIT | MSG_TRUNC);
     // Told once, before what it said last, by the end of one that left something unread.
     if (size < 0 && (errno == EINTR || errno == ECONNRESET))
@@ -127,6 +129,7 @@ void ChildProcess::read() {
       broken("a packet of " + std::to_string(size) + " bytes");
       return;
     }
+    bytes += static_cast<std::size_t>(size);
     // A copy: it may forget() itself.
     const auto taker = callbacks_.packet;
     if (!taker)

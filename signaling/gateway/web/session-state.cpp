@@ -11,7 +11,8 @@ namespace agora::gateway {
 namespace {
 
 std::optional<protocol::Uid> uid_in (std::string_view data) {
-  constexpr std::size_t most_bytes = 4096;
+  // What is kept of a thousand speakers, in each session.
+  constexpr std::size_t most_bytes = 64;
   constexpr unsigned depth = 8;
   std::string reason;
   const auto document = protocol::parse_object(data, most_bytes, depth, reason);
@@ -21,6 +22,9 @@ std::optional<protocol::Uid> uid_in (std::string_view data) {
     return {};
   return static_cast<protocol::Uid>(uid->integer);
 }
+
+// Of what is kept until another event, in bytes; of longer data it is known that it was.
+constexpr std::size_t longest_cause = 1024;
 
 // An event that holds until another one.
 struct Pair {
@@ -47,7 +51,8 @@ void SessionState::took_place(const SessionEvent &event) {
   if (name == "levels")
     return;
   if (name == "joined") {
-    joined_ = data;
+    if (uid_in(data))
+      joined_ = data;
   } else if (name == "stream-added") {
     if (auto *who = speaker(data, true))
       who->added = data;
@@ -65,7 +70,7 @@ void SessionState::took_place(const SessionEvent &event) {
   }
   for (const auto &[begins, ends] : pairs) {
     if (name == begins)
-      holds_[std::string(begins)] = data;
+      holds_[std::string(begins)] = data.size() <= longest_cause ? data : "{}";
     else if (name == ends)
       holds_.erase(std::string(begins));
   }

@@ -51,6 +51,18 @@ void test_odd_data () {
   assert_same(told(state), "");
 }
 
+// By a worker that strangers took over.
+void test_long_data () {
+  SessionState state;
+  const std::string blanks(5000, ' ');
+  for (const char *name : {"joined", "stream-added", "mute-audio"})
+    state.took_place({name, "{\"uid\":9" + blanks + "}"});
+  assert_same(told(state), "");
+  for (const char *name : {"active", "silenced", "reconnecting"})
+    state.took_place({name, "{\"cause\":\"" + blanks + "\"}"});
+  assert_same(told(state), "active{} reconnecting{} silenced{} ");
+}
+
 void test_bounded () {
   SessionState state;
   for (unsigned uid = 1; uid <= 3 * SessionState::most_speakers; uid++)
@@ -70,5 +82,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/web/session-state/what-holds", test_what_holds);
   g_test_add_func("/web/session-state/odd-data", test_odd_data);
   g_test_add_func("/web/session-state/bounded", test_bounded);
+  g_test_add_func("/web/session-state/long-data", test_long_data);
   return g_test_run();
 }
