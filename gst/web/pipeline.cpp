@@ -2,6 +2,7 @@
 #include "gst/web/pipeline.hpp"
 
 #include <atomic>
+#include <cstdio>
 #include <utility>
 
 #include "gst/common/handoff.hpp"
@@ -13,6 +14,8 @@ namespace {
 
 // Stops that run at once. One takes some 10 ms, and half a second where the gateway is gone.
 constexpr int most_stopping = 8;
+// What a change of state may take; longer is worth a line.
+constexpr gint64 longest_stop_ms = 500;
 
 std::atomic<std::size_t> ending = 0;
 
@@ -30,7 +33,11 @@ GThreadPool *pool () {
   static GThreadPool *pool = g_thread_pool_new(
       [] (gpointer data, gpointer) {
         std::unique_ptr<Stop> stop(static_cast<Stop *>(data));
+        const gint64 began = g_get_monotonic_time();
         gst_element_set_state(stop->pipeline.get(), GST_STATE_NULL);
+        const gint64 took_ms = (g_get_monotonic_time() - began) / 1000;
+        if (took_ms > longest_stop_ms)
+          std::fprintf(stderr, "a session took %" G_GINT64_FORMAT " ms to stop\n", took_ms);
         stop->pipeline.reset();
         ending--;
         post(nullptr, [stopped = std::move(stop->stopped)] {
