@@ -262,6 +262,7 @@ class Client:
         except OSError as error:
             return self.fail(str(error))
         self.began = began
+        self.location = reply.headers.get('Location')
         say('answer', status=reply.status, ms=round((time.monotonic() - began) * 1000),
             location=reply.headers.get('Location'), etag=reply.headers.get('ETag'),
             links=reply.headers.get_all('Link') or [], text=reply.text, offer=sdp)
@@ -276,10 +277,18 @@ class Client:
         if state == 'connected' and not self.posted:
             self.posted = True
             say('connected', ms=round((time.monotonic() - self.began) * 1000))
-            if self.options.kind == 'speak':
+            if self.options.rounds:
+                self.g.GLib.timeout_add(50, self.leave)
+            elif self.options.kind == 'speak':
                 threading.Thread(target=self.feed, daemon=True).start()
         else:
             say('state', state=state)
+
+    def leave(self):
+        request('DELETE', urljoin(self.options.url, self.location),
+                headers=bearer(self.options.token))
+        self.loop.quit()
+        return False
 
     def running_time(self):
         return self.pipeline.get_clock().get_time() - self.pipeline.get_base_time()
@@ -363,6 +372,7 @@ def main():
     parser.add_argument('--sound', help='WAV of 48 kHz, mono; silence follows')
     parser.add_argument('--record', help='FILE.f32 and FILE.times')
     parser.add_argument('--token', default='')
+    parser.add_argument('--rounds', type=int, default=0, help='connects and leaves so often')
     parser.add_argument('--latency', type=int, default=20, help='of its jitter buffer, in ms')
     parser.add_argument('--address', default='127.0.0.1', help='its own, or several with commas')
     parser.add_argument('--loss-up', type=float, default=0, help='part of the packets, 0 to 1')
@@ -385,8 +395,11 @@ def main():
     if not Gst.ElementFactory.find('webrtcbin') or not Gst.ElementFactory.find('nicesrc'):
         print('webpeer: no webrtcbin', file=sys.stderr)
         return 77
-    Client(options, types.SimpleNamespace(GLib=GLib, Gst=Gst, GstSdp=GstSdp,
-                                          GstWebRTC=GstWebRTC)).run()
+    libraries = types.SimpleNamespace(GLib=GLib, Gst=Gst, GstSdp=GstSdp, GstWebRTC=GstWebRTC)
+    for number in range(options.rounds or 1):
+        Client(options, libraries).run()
+        if options.rounds:
+            say('round', number=number + 1)
     # Without letting go of what has one owner too many.
     os._exit(0)
 
