@@ -169,6 +169,11 @@ class Page(ChannelCase):
         self.fits(page)
         self.assert_clean(page)
 
+    def test_a_token_that_no_server_sees(self):
+        page = self.chromium().open(f'{self.gate.http}/web/?app=demo&channel=room#token=007abc')
+        page.click('#listen')
+        page.until('document.querySelector("#notices").textContent.includes("takes no token, but the link has one")')
+
     def fits(self, page):
         for width in (320, 390, 1000):
             page.resize(width, 640, mobile=width < 1000)

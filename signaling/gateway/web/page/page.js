@@ -3,7 +3,8 @@
 import {Client, Codes, SILENCE, getMicrophones, getOutputs} from './agora.js';
 
 const the = (id) => document.getElementById(id);
-const query = new URLSearchParams(location.search);
+// A token belongs behind the #, which stays in the browser: a query stands in the logs of servers and proxies.
+const query = new URLSearchParams(`${location.search.slice(1)}&${location.hash.slice(1)}`);
 const QUIETEST = -60;  // dBFS at the left end of a meter
 const SPEAKING = -45;  // from here on a speaker counts as talking
 const NOTICE_MS = 12000;
