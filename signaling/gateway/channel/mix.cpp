@@ -2,7 +2,7 @@
 // The ears of agora-web: all browsers of a channel that only listen hear one mix, whose worker gets
 // the streams as a member that nobody sees. It needs no token of its own, so it is let in only
 // where a browser's member is, who has shown one: a worker that strangers took over hears no
-// channel that it doesn't serve.
+// channel without browsers.
 #include <utility>
 
 #include "signaling/gateway/channel/channel-book.hpp"
