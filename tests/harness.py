@@ -66,10 +66,12 @@ class Process:
     """A program in a process group of its own, with its lines."""
 
     def __init__(self, argv, env=None, foreign=False, cwd=None, stdin=subprocess.DEVNULL,
-                 quiet_errors=False, pass_fds=()):
+                 quiet_errors=False, theirs=None, pass_fds=()):
+        """`theirs`: which complaints on standard error are of code that isn't ours, as a regular expression."""
         self.argv = [str(word) for word in argv]
         self.name = os.path.basename(self.argv[0])
         self.quiet_errors = quiet_errors
+        self.theirs = re.compile(theirs) if theirs else None
         environment = dict(os.environ)
         if foreign and os.environ.get('AGORA_TEST_PRELOAD'):
             environment['LD_PRELOAD'] = os.environ['AGORA_TEST_PRELOAD']
@@ -190,9 +192,10 @@ class Process:
         for reader in self.readers:
             reader.join(1)
         if complaint is None and not self.quiet_errors:
-            spoke = SANITIZER.search(self.output('err'))
+            spoke = next((line for line in self.output('err').splitlines() if SANITIZER.search(line)
+                          and not (self.theirs and self.theirs.search(line))), None)
             if spoke:
-                complaint = f'{self.name}: {spoke.group(0)}'
+                complaint = f'{self.name}: {spoke}'
         if complaint:
             raise AssertionError(f'{complaint}\n{self.tail(200)}')
 
