@@ -122,7 +122,7 @@ def main():
     options = types.SimpleNamespace(
         kind='speak', url=url, mode=mode, token=token, seed=1, latency=20, address='127.0.0.1',
         turn=None, relay_only=False, no_candidates=False, setup=None, fingerprint=None, add=None,
-        loss_up=0, loss_down=0, sound=None, record=None)
+        loss_up=0, loss_down=0, sound=None, record=None, rounds=0)
     Client(options, types.SimpleNamespace(GLib=GLib, Gst=Gst, GstSdp=GstSdp,
                                           GstWebRTC=GstWebRTC)).run()
     os._exit(0)
