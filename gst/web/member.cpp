@@ -101,7 +101,7 @@ void Member::admit(Session &session) {
 }
 
 // Who may not publish is to hear so before the answer.
-void Member::become_broadcaster(std::shared_ptr<Session> session) {
+void Member::become_broadcaster(const std::shared_ptr<Session> &session) {
   agora_client_set_role_async(client(), AGORA_ROLE_BROADCASTER, nullptr, finished,
                               later([this, session] (GAsyncResult *result) {
                                 g_autoptr(GError) error = nullptr;

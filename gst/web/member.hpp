@@ -79,7 +79,7 @@ class Member : public std::enable_shared_from_this<Member> {
   void admit (Session &session);
   // Tells a session what there is.
   void present (Session &session) const;
-  void become_broadcaster (std::shared_ptr<Session> session);
+  void become_broadcaster (const std::shared_ptr<Session> &session);
   void over (const Trouble &trouble);
   void tell (const char *name, const std::string &text);
   std::vector<std::shared_ptr<Session>> sessions () const;

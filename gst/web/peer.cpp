@@ -99,7 +99,7 @@ class RealPeer final : public Peer {
  private:
   void connect_signals ();
   void add_candidates (const std::vector<Candidate> &candidates);
-  void described (std::string text);
+  void described (const std::string &text);
   void gathered ();
   void answer_if_ready ();
   void state_changed ();
@@ -286,7 +286,7 @@ void RealPeer::add_candidates(const std::vector<Candidate> &candidates) {
 }
 
 // webrtcbin's answer: it keeps its own credentials, and gets the role that we say.
-void RealPeer::described(std::string text) {
+void RealPeer::described(const std::string &text) {
   GstSDPMessage *sdp = nullptr;
   if (text.empty() || gst_sdp_message_new_from_text(text.c_str(), &sdp) != GST_SDP_OK)
     return fail(500, "webrtcbin made no answer");

@@ -99,7 +99,8 @@ void Pipeline::end(std::function<void()> stopped, std::function<bool()> may_stop
   bus_->over = true;
   bus_->callbacks = {};
   ending++;
-  stop_soon(std::make_unique<Stop>(std::move(pipeline_), std::move(stopped), std::move(may_stop)));
+  stop_soon(std::unique_ptr<Stop>(
+      new Stop{std::move(pipeline_), std::move(stopped), std::move(may_stop)}));
 }
 
 // Any thread.

@@ -31,7 +31,7 @@ bool answers (Kind kind, GMainContext *context, std::string &error) {
   std::string wrong = "webrtcbin gave no answer within 60 s";
   bool over = false;
   PeerCallbacks callbacks;
-  callbacks.answer = [&] (std::string) {
+  callbacks.answer = [&] (const std::string &) {
     over = true;
     wrong.clear();
   };
@@ -40,7 +40,7 @@ bool answers (Kind kind, GMainContext *context, std::string &error) {
     wrong = std::move(reason);
   };
   callbacks.connected = [] {};
-  callbacks.gone = [] (std::string) {};
+  callbacks.gone = [] (const std::string &) {};
   PeerConfig config;
   config.loopback = true;  // there need be no other network yet
   const auto peer = Peer::make(std::get<Offer>(read_offer(kOffer, kind)), config, callbacks, error);

@@ -113,14 +113,14 @@ void make_source (Session &session, const std::string &wav) {
 
 PeerCallbacks callbacks_of (Session &session) {
   PeerCallbacks callbacks;
-  callbacks.answer = [&session] (std::string sdp) {
+  callbacks.answer = [&session] (const std::string &sdp) {
     say(session, "answered");
     SoupMessageHeaders *headers = soup_server_message_get_response_headers(session.waiting);
     soup_message_headers_append(headers, "Location",
                                 ("/session/" + std::to_string(session.number)).c_str());
     reply(std::exchange(session.waiting, nullptr), 201, "application/sdp", sdp);
   };
-  callbacks.refused = [&session] (int status, std::string reason) {
+  callbacks.refused = [&session] (int status, const std::string &reason) {
     say(session, "refused", reason);
     reply(std::exchange(session.waiting, nullptr), status, "text/plain", reason);
     end_later(session.number);
@@ -130,7 +130,7 @@ PeerCallbacks callbacks_of (Session &session) {
     if (session.source)
       gst_element_set_state(session.source.get(), GST_STATE_PLAYING);
   };
-  callbacks.gone = [&session] (std::string reason) {
+  callbacks.gone = [&session] (const std::string &reason) {
     say(session, "gone", reason);
     end_later(session.number);
   };

@@ -56,7 +56,7 @@ WorkerDoor::WorkerDoor(const Options &options, Opened opened)
 std::string WorkerDoor::open() {
   Run run;
   run.secret = draw_secret();
-  const std::string url = url_ + run.secret;
+  std::string url = url_ + run.secret;
   runs_[url] = std::move(run);
   return url;
 }

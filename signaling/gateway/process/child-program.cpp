@@ -37,8 +37,9 @@ std::variant<std::string, ProgramMissing> find_program (const WantedProgram &wan
   const std::string folder = own_folder();
   const std::string name = wanted.name;
   const std::string meant = AGORA_LIBEXECDIR "/" + name;
-  for (const std::string &place :
-       {folder + "/" + wanted.built, folder + "/../libexec/" + name, meant})
+  std::string built = folder;
+  built.append("/").append(wanted.built);
+  for (const std::string &place : {built, folder + "/../libexec/" + name, meant})
     if (is_program(place))
       return place;
   return ProgramMissing{name + " was not found: " + wanted.installed + ", as " + meant + "; --" +
