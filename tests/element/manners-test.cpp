@@ -60,8 +60,7 @@ void test_described_bin () {
     }
     g_autoptr(GstElement) source = gst_element_factory_make("audiotestsrc", nullptr);
     g_autoptr(GstElement) pipeline = gst_pipeline_new(nullptr);
-    gst_bin_add_many(GST_BIN(pipeline), GST_ELEMENT(gst_object_ref(source)),
-                     GST_ELEMENT(gst_object_ref(bin)), nullptr);
+    gst_bin_add_many(GST_BIN(pipeline), GST_ELEMENT(gst_object_ref(source)), bin, nullptr);
     g_assert_true(gst_element_link(source, bin));
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     g_assert_cmpint(gst_element_get_state(pipeline, nullptr, nullptr, 10 * GST_SECOND), ==,
