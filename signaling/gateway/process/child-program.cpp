@@ -39,7 +39,9 @@ std::variant<std::string, ProgramMissing> find_program (const WantedProgram &wan
   const std::string meant = AGORA_LIBEXECDIR "/" + name;
   std::string built = folder;
   built.append("/").append(wanted.built);
-  for (const std::string &place : {built, folder + "/../libexec/" + name, meant})
+  std::string beside = folder;
+  beside.append("/../libexec/").append(name);
+  for (const std::string &place : {built, beside, meant})
     if (is_program(place))
       return place;
   return ProgramMissing{name + " was not found: " + wanted.installed + ", as " + meant + "; --" +
