@@ -35,9 +35,10 @@ void Speaking::begin(bool muted) {
                nullptr);
   gst_util_set_object_arg(G_OBJECT(sink_.get()), "on-gap", "silence");
   gst_bin_add(pipeline().bin(), sink_.get());
+  // Linked once it takes something: a packet that finds a stopped element ends the stream for good.
+  gst_element_sync_state_with_parent(sink_.get());
   const ObjectPtr<GstPad> in(gst_element_get_static_pad(sink_.get(), "sink"));
   gst_pad_link(voice_.get(), in.get());
-  gst_element_sync_state_with_parent(sink_.get());
   gst_pad_remove_probe(voice_.get(), std::exchange(unheard_, 0));
 }
 
