@@ -32,7 +32,8 @@ MOST_LINES = 600
 # path begins with counts. docs/architecture.md draws it.
 LIBRARY = ('signaling/agora-', 'signaling/support/')
 PURE = ('signaling/protocol/', 'signaling/support/')
-RULES_OF_A_CHANNEL = ('signaling/gateway/channel/', *PURE)
+CLUSTER = ('signaling/gateway/cluster/', *PURE)
+RULES_OF_A_CHANNEL = ('signaling/gateway/channel/', *CLUSTER)
 KIT = ('signaling/gateway/process/',)
 AROUND_THEM = ('signaling/gateway/http/', 'signaling/gateway/options/', *RULES_OF_A_CHANNEL)
 ARROWS = (
@@ -41,7 +42,8 @@ ARROWS = (
     ('signaling/relay/rtmp/', ('signaling/support/',)),
     ('signaling/relay/', ('signaling/relay/rtmp/', *PURE)),
     ('signaling/client/', ('signaling/agora-', *PURE)),
-    ('signaling/gateway/channel/', PURE),
+    ('signaling/gateway/cluster/', PURE),
+    ('signaling/gateway/channel/', CLUSTER),
     ('signaling/gateway/options/', RULES_OF_A_CHANNEL),
     ('signaling/gateway/http/', ('signaling/gateway/options/', *RULES_OF_A_CHANNEL)),
     ('signaling/gateway/process/', PURE),
