@@ -34,4 +34,12 @@ class Fields {
   bool missed_ = false;
 };
 
+// The one at `place`, from 0, of a text with '|' between them.
+inline std::string_view part (std::string_view text, int place) {
+  Fields fields(text, '|');
+  for (int n = 0; n < place; n++)
+    fields.next();
+  return fields.next();
+}
+
 }  // namespace agora::gateway::cluster

@@ -12,9 +12,9 @@ namespace agora::gateway::cluster {
 namespace {
 
 constexpr std::array<std::string_view, operation_kinds> kind_names{
-    "claim",        "assert-member", "release",    "speak",    "hush",    "reap-speakers",
-    "reap-members", "lease",         "mine",       "snapshot", "members", "channels",
-    "who-is",       "rules-read",    "rule-write", "rule-once"};
+    "claim",        "assert-member", "release",    "speak",         "hush",     "reap-speakers",
+    "reap-members", "lease",         "mine",       "snapshot",      "members",  "channels",
+    "who-is",       "rules-read",    "rule-write", "rules-restore", "rule-once"};
 constexpr std::array<std::string_view, 8> verdict_names{
     "away", "ok", "again", "rules", "full", "too_many_channels", "lost", "alive"};
 
@@ -326,6 +326,18 @@ std::optional<std::pair<std::string, std::uint64_t>> read_rule_write (const Answ
   if (!version || !id)
     return {};
   return {{std::move(*version), *id}};
+}
+
+Operation rules_restore (const std::vector<StoredRule> &rules) {
+  Operation out{OperationKind::rules_restore, {}};
+  out.args.reserve(4 * rules.size());
+  for (const StoredRule &rule : rules) {
+    out.args.push_back(escape(rule.app_id));
+    out.args.push_back(std::to_string(rule.id));
+    out.args.push_back(std::to_string(rule.ends_ms));
+    out.args.push_back(escape(rule.text));
+  }
+  return out;
 }
 
 Operation rule_once (std::string_view app_id, std::string_view text) {

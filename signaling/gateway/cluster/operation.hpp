@@ -12,7 +12,8 @@
 //   ag:gws         gateway -> info, of all that have a lease or have left members behind
 //   ag:gw:GW:c     keys of the channels in which the gateway has members
 //   ag:v           the last version that any channel got; the first one is the time in ms
-//   ag:rules       APP/ID -> ENDS_MS|TEXT, ag:rules:v their version, ag:rules:id the last id
+//   ag:rules       APP/ID -> ENDS_MS|TEXT, ag:rules:id the last id, ag:rules:v their version: the
+//                  first one is the time in ms, none is "0"
 // and publishes, fields apart by one space:
 //   ag:KEY         PV V set UID ENTRY | PV V del UID STREAM   PV: the channel's version before V
 //   ag:in:GW       gone KEY UID MID ADOPT NEWGW AT            the member is another gateway's now
@@ -22,6 +23,7 @@
 // one uid. Where a member or a speaker's entry goes, its `:g:GW`, `:a` and `ag:gw:GW:c` go with it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -80,10 +82,12 @@ enum class OperationKind {
   // deleted
   //   on the way. -> version id; lost: no such id; full: as many as `most`
   rule_write,
+  // n-times (app id ends-ms text): after the store lost its rules. -> version; lost: it has some
+  rules_restore,
   // app text: what isn't kept, for every gateway at once -> nothing
   rule_once,
 };
-inline constexpr std::size_t operation_kinds = 16;
+inline constexpr std::size_t operation_kinds = 17;
 std::string_view to_string (OperationKind kind);
 
 struct Operation {
@@ -214,6 +218,7 @@ struct RulesAnswer {
 std::optional<RulesAnswer> read_rules (const Answer &answer);
 Operation rule_write (const StoredRule &rule);
 std::optional<std::pair<std::string, std::uint64_t>> read_rule_write (const Answer &answer);
+Operation rules_restore (const std::vector<StoredRule> &rules);
 Operation rule_once (std::string_view app_id, std::string_view text);
 
 // What is published; nothing: it is no such message.
