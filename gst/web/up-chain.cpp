@@ -59,7 +59,6 @@ std::unique_ptr<UpChain> UpChain::make(GstBin *bin, const char *&missing) {
   GstPad *ghost = gst_ghost_pad_new("src", end.get());
   gst_pad_set_active(ghost, TRUE);
   gst_element_add_pad(GST_ELEMENT(bin), ghost);
-  chain->bin_ = bin;
   chain->depayloader_ = elements[0];
   return chain;
 }
@@ -69,14 +68,13 @@ bool UpChain::take(GstPad *pad) {
     return false;
   const ObjectPtr<GstPad> sink(gst_element_get_static_pad(depayloader_, "sink"));
   if (const ObjectPtr<GstPad> last(gst_pad_get_peer(sink.get())); last) {
+    // It may go on sending, on a thread of its own: a packet that finds it unlinked would end the
+    // whole pipeline. Probes come before that is looked at.
+    gst_pad_add_probe(
+        last.get(), GstPadProbeType(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+        [] (GstPad *, GstPadProbeInfo *, gpointer) { return GST_PAD_PROBE_DROP; }, nullptr,
+        nullptr);
     gst_pad_unlink(last.get(), sink.get());
-    // An unlinked pad would end the whole pipeline by its next packet.
-    GstElement *drain = gst_element_factory_make("fakesink", nullptr);
-    g_object_set(drain, "sync", FALSE, "async", FALSE, nullptr);
-    gst_bin_add(bin_, drain);
-    const ObjectPtr<GstPad> into(gst_element_get_static_pad(drain, "sink"));
-    gst_element_sync_state_with_parent(drain);
-    gst_pad_link(last.get(), into.get());
   }
   return GST_PAD_LINK_SUCCESSFUL(gst_pad_link(pad, sink.get()));
 }

@@ -18,7 +18,8 @@ class UpChain {
   static std::unique_ptr<UpChain> make (GstBin *bin, const char *&missing);
 
   // A pad of webrtcbin's. A peer that begins anew with another SSRC gets another one, which takes
-  // the place of the last. False: one too many. webrtcbin's streaming thread.
+  // the place of the last. False: one too many. The new pad's streaming thread: webrtcbin has one
+  // for each SSRC, and adds one pad at a time.
   bool take (GstPad *pad);
   // From now on sound is let through. Any thread.
   void open () { open_->store(true); }
@@ -26,9 +27,8 @@ class UpChain {
  private:
   UpChain() = default;
 
-  GstBin *bin_ = nullptr;
   GstElement *depayloader_ = nullptr;  // the bin's
-  unsigned pads_ = 0;                  // taken, by webrtcbin's streaming thread alone
+  unsigned pads_ = 0;                  // taken
   std::shared_ptr<std::atomic<bool>> open_ = std::make_shared<std::atomic<bool>>(false);
 };
 
