@@ -2,14 +2,10 @@
 #include "gst/web/line.hpp"
 
 #include <glib-unix.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <utility>
 #include <variant>
-#include <vector>
 
 namespace agora::web {
 
@@ -32,30 +28,24 @@ SourcePtr watch (int fd, GIOCondition condition, GUnixFDSourceFunc callback, gpo
 }  // namespace
 
 Line::Line(int fd, Told told, std::function<void()> over)
-    : fd_(fd),
+    : socket_(fd, web_line::max_packet),
       told_(std::move(told)),
       over_(std::move(over)),
       reading_(
           watch(fd, static_cast<GIOCondition>(G_IO_IN | G_IO_HUP | G_IO_ERR), on_readable, this)) {
 }
 
-Line::~Line() {
-  close(fd_);
-}
-
 bool Line::send(const web_line::ToGateway &message) {
   std::optional<std::string> packet = web_line::encode(message);
   if (!packet)
     return false;
-  unsent_bytes_ += packet->size();
-  unsent_.push_back(std::move(*packet));
-  if (!writing_)
-    write();
+  socket_.send(std::move(*packet));
+  watch_room();
   return true;
 }
 
 void Line::send_if_prompt(const web_line::ToGateway &message) {
-  if (unsent_.size() < prompt)
+  if (socket_.unsent() < prompt)
     send(message);
 }
 
@@ -70,17 +60,14 @@ gboolean Line::on_writable(gint, GIOCondition, gpointer self) {
 }
 
 void Line::read() {
-  std::vector<char> packet(web_line::max_packet + 1);
   for (int i = 0; i < most_packets && !ended_; i++) {
-    const ssize_t size = recv(fd_, packet.data(), packet.size(), MSG_DONTWAIT);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR))
-      return;
-    if (size <= 0) {
-      end();
+    const auto packet = socket_.receive();
+    if (!packet) {
+      if (socket_.has_ended())
+        end();
       return;
     }
-    const auto message =
-        web_line::decode_to_worker({packet.data(), static_cast<std::size_t>(size)});
+    const auto message = web_line::decode_to_worker(*packet);
     if (const auto *reason = std::get_if<std::string>(&message)) {
       std::fprintf(stderr, "the gateway's message is wrong: %s\n", reason->c_str());
       end();
@@ -91,22 +78,16 @@ void Line::read() {
 }
 
 void Line::write() {
-  while (!unsent_.empty()) {
-    const std::string &packet = unsent_.front();
-    if (::send(fd_, packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-      if (errno == EINTR)
-        continue;
-      // The end is told by read().
-      break;
-    }
-    unsent_bytes_ -= packet.size();
-    unsent_.pop_front();
-  }
-  if (unsent_.empty())
+  socket_.flush();
+  watch_room();
+}
+
+void Line::watch_room() {
+  if (socket_.unsent() == 0)
     writing_.reset();
   else if (!writing_)
-    writing_ = watch(fd_, G_IO_OUT, on_writable, this);
-  if (unsent_bytes_ > most_unsent_bytes) {
+    writing_ = watch(socket_.fd(), G_IO_OUT, on_writable, this);
+  if (socket_.unsent_bytes() > most_unsent_bytes) {
     std::fputs("the gateway doesn't read its line any more\n", stderr);
     end();
   }

@@ -6,12 +6,12 @@
 
 #include <glib.h>
 
-#include <deque>
 #include <functional>
 #include <string>
 
 #include "signaling/protocol/web-line.hpp"
 #include "signaling/support/glib-ptr.hpp"
+#include "signaling/support/packet-socket.hpp"
 
 namespace agora::web {
 
@@ -22,7 +22,6 @@ class Line {
   // `told`: each message of the gateway. `over`, once: the gateway is gone, broke the line's rules,
   // or reads nothing any more; it may not destroy the Line.
   Line(int fd, Told told, std::function<void()> over);
-  ~Line();
   Line(const Line &) = delete;
   Line &operator=(const Line &) = delete;
 
@@ -36,15 +35,14 @@ class Line {
   static gboolean on_writable (gint fd, GIOCondition condition, gpointer self);
   void read ();
   void write ();
+  void watch_room ();
   void end ();
 
-  const int fd_;
+  PacketSocket socket_;
   const Told told_;
   const std::function<void()> over_;
   SourcePtr reading_;
   SourcePtr writing_;  // while something is unsent
-  std::deque<std::string> unsent_;
-  std::size_t unsent_bytes_ = 0;
   bool ended_ = false;
 };
 

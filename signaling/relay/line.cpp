@@ -2,14 +2,10 @@
 #include "signaling/relay/line.hpp"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <utility>
 #include <variant>
-#include <vector>
 
 namespace agora::relay {
 
@@ -27,29 +23,28 @@ constexpr int most_packets = 64;
 
 Line::Line(Poller &poller, int fd, Told told, std::function<void()> over)
     : poller_(poller),
-      fd_(fd),
+      socket_(fd, relay_line::max_to_relay),
       told_(std::move(told)),
       over_(std::move(over)),
       lines_(log_per_second, log_burst) {
-  poller_.add(fd_, EPOLLIN, *this);
+  poller_.add(socket_.fd(), EPOLLIN, *this);
 }
 
 Line::~Line() {
-  poller_.remove(fd_);
-  close(fd_);
+  poller_.remove(socket_.fd());
 }
 
 bool Line::send(const relay_line::ToGateway &message) {
   std::optional<std::string> packet = relay_line::encode(message);
   if (!packet)
     return false;
-  unsent_.push_back(std::move(*packet));
-  write();
+  socket_.send(std::move(*packet));
+  watch_room();
   return true;
 }
 
 void Line::log(relay_line::Level level, std::string text) {
-  if (unsent_.size() > most_unsent_for_log || !lines_.take(monotonic_ms())) {
+  if (socket_.unsent() > most_unsent_for_log || !lines_.take(monotonic_ms())) {
     left_out_++;
     return;
   }
@@ -57,7 +52,7 @@ void Line::log(relay_line::Level level, std::string text) {
 }
 
 void Line::tick(std::int64_t mono_ms) {
-  if (left_out_ == 0 || unsent_.size() > most_unsent_for_log || !lines_.take(mono_ms))
+  if (left_out_ == 0 || socket_.unsent() > most_unsent_for_log || !lines_.take(mono_ms))
     return;
   const unsigned count = std::exchange(left_out_, 0);
   send(relay_line::Log{relay_line::Level::warning,
@@ -65,24 +60,23 @@ void Line::tick(std::int64_t mono_ms) {
 }
 
 void Line::on_ready(std::uint32_t events) {
-  if (events & EPOLLOUT)
-    write();
+  if (events & EPOLLOUT) {
+    socket_.flush();
+    watch_room();
+  }
   if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
     read();
 }
 
 void Line::read() {
-  std::vector<char> packet(relay_line::max_to_relay + 1);
   for (int i = 0; i < most_packets; i++) {
-    const ssize_t size = recv(fd_, packet.data(), packet.size(), MSG_DONTWAIT);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR))
-      return;
-    if (size <= 0) {
-      over_();
+    const auto packet = socket_.receive();
+    if (!packet) {
+      if (socket_.has_ended())
+        over_();
       return;
     }
-    const auto message =
-        relay_line::decode_to_relay({packet.data(), static_cast<std::size_t>(size)});
+    const auto message = relay_line::decode_to_relay(*packet);
     if (const auto *reason = std::get_if<std::string>(&message)) {
       std::fprintf(stderr, "the gateway's message is wrong: %s\n", reason->c_str());
       over_();
@@ -92,20 +86,10 @@ void Line::read() {
   }
 }
 
-void Line::write() {
-  while (!unsent_.empty()) {
-    const std::string &packet = unsent_.front();
-    if (::send(fd_, packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-      if (errno == EINTR)
-        continue;
-      // The end is told by read().
-      break;
-    }
-    unsent_.pop_front();
-  }
-  const bool wanted = !unsent_.empty();
+void Line::watch_room() {
+  const bool wanted = socket_.unsent() > 0;
   if (std::exchange(watching_write_, wanted) != wanted)
-    poller_.change(fd_, wanted ? EPOLLIN | EPOLLOUT : EPOLLIN, *this);
+    poller_.change(socket_.fd(), wanted ? EPOLLIN | EPOLLOUT : EPOLLIN, *this);
 }
 
 }  // namespace agora::relay

@@ -5,12 +5,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <string>
 
 #include "signaling/protocol/relay-line.hpp"
 #include "signaling/relay/poller.hpp"
+#include "signaling/support/packet-socket.hpp"
 #include "signaling/support/token-bucket.hpp"
 
 namespace agora::relay {
@@ -34,13 +34,12 @@ class Line : public Ready {
 
  private:
   void read ();
-  void write ();
+  void watch_room ();
 
   Poller &poller_;
-  const int fd_;
+  PacketSocket socket_;
   const Told told_;
   const std::function<void()> over_;
-  std::deque<std::string> unsent_;
   bool watching_write_ = false;
   TokenBucket lines_;
   unsigned left_out_ = 0;
