@@ -4,11 +4,9 @@
 
 #include <agent.h>
 #include <interfaces.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-#include <sys/time.h>
 
-#include <array>
+#include <charconv>
+#include <string_view>
 
 namespace agora::web {
 
@@ -17,6 +15,10 @@ namespace {
 // webrtcbin has one stream where all is bundled, with one component.
 constexpr guint kStream = 1;
 constexpr guint kComponent = NICE_COMPONENT_TYPE_RTP;
+// RFC 7064 and 7065.
+constexpr unsigned kStunPort = 3478;
+// NICE_CANDIDATE_MAX_TURN_SERVERS, which isn't public.
+constexpr unsigned kMostTurnServers = 8;
 
 ObjectPtr<GstObject> ice_of (GstElement *webrtcbin) {
   GstObject *ice = nullptr;
@@ -55,7 +57,10 @@ std::string server_uri (const IceServer &server) {
 }
 
 void use_server (GstElement *webrtcbin, const IceServer &server) {
-  if (g_str_has_prefix(server.url.c_str(), "stun:")) {
+  const auto address = server_address(server.url);
+  if (!address)
+    return;
+  if (!address->turn) {
     g_object_set(webrtcbin, "stun-server", server_uri(server).c_str(), nullptr);
     return;
   }
@@ -112,17 +117,47 @@ std::vector<std::string> local_candidates (NiceAgent *agent, guint stream) {
   return texts;
 }
 
-std::int64_t last_packet_time (GstElement *webrtcbin) {
-  return last_packet_time(agent_of(webrtcbin).get(), kStream);
+std::optional<ServerAddress> server_address (const std::string &url) {
+  std::string_view rest = url;
+  ServerAddress address;
+  address.turn = rest.starts_with("turn:");
+  if (!address.turn && !rest.starts_with("stun:"))
+    return std::nullopt;
+  rest.remove_prefix(5);
+  const std::size_t query = rest.find('?');
+  address.tcp = query != std::string_view::npos && rest.substr(query) == "?transport=tcp";
+  rest = rest.substr(0, query);
+  const std::size_t bracket = rest.starts_with('[') ? rest.find(']') : 0;
+  const std::size_t colon = bracket == std::string_view::npos ? bracket : rest.find(':', bracket);
+  address.host = rest.substr(bracket ? 1 : 0, bracket ? bracket - 1 : colon);
+  address.port = kStunPort;
+  if (colon != std::string_view::npos) {
+    const char *begin = rest.data() + colon + 1, *end = rest.data() + rest.size();
+    const auto [last, error] = std::from_chars(begin, end, address.port);
+    if (error != std::errc() || last != end || address.port == 0 || address.port > 0xffff)
+      return std::nullopt;
+  }
+  if (address.host.empty())
+    return std::nullopt;
+  return address;
 }
 
-std::int64_t last_packet_time (NiceAgent *agent, guint stream) {
-  const ObjectPtr<GSocket> socket(agent ? nice_agent_get_selected_socket(agent, stream, kComponent)
-                                        : nullptr);
-  struct timeval last = {};
-  if (!socket || ioctl(g_socket_get_fd(socket.get()), SIOCGSTAMP, &last) != 0)
-    return 0;
-  return std::int64_t(last.tv_sec) * G_USEC_PER_SEC + last.tv_usec;
+void use_servers (NiceAgent *agent, guint stream, const PeerConfig &config) {
+  unsigned turns = 0;
+  for (const IceServer &server : config.ice_servers) {
+    const auto address = server_address(server.url);
+    if (!address)
+      continue;
+    if (!address->turn)
+      g_object_set(agent, "stun-server", address->host.c_str(), "stun-server-port", address->port,
+                   nullptr);
+    else if (++turns <= kMostTurnServers)
+      nice_agent_set_relay_info(agent, stream, kComponent, address->host.c_str(), address->port,
+                                server.username.c_str(), server.credential.c_str(),
+                                address->tcp ? NICE_RELAY_TYPE_TURN_TCP : NICE_RELAY_TYPE_TURN_UDP);
+  }
+  if (config.relay_only)
+    g_object_set(agent, "force-relay", TRUE, nullptr);
 }
 
 }  // namespace agora::web

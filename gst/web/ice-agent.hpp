@@ -7,6 +7,7 @@
 #include <gst/gst.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,10 +29,19 @@ void on_gathered (GstElement *webrtcbin, GCallback done, gpointer data, GClosure
 std::vector<std::string> local_candidates (GstElement *webrtcbin);
 std::vector<std::string> local_candidates (NiceAgent *agent, guint stream);
 
-// When the last packet came to the socket in use, STUN's own among them, which never leave the
-// agent: microseconds of the wall clock. 0: not known.
-std::int64_t last_packet_time (GstElement *webrtcbin);
-std::int64_t last_packet_time (NiceAgent *agent, guint stream);
+// A server of config.ice_servers, as far as libnice can use it: it has no TLS, so that "stuns:" and
+// "turns:" are for browsers alone.
+struct ServerAddress {
+  bool turn = false;
+  std::string host;
+  unsigned port = 0;
+  bool tcp = false;  // turn
+};
+std::optional<ServerAddress> server_address (const std::string &url);
+
+// Before candidates are gathered. Names of servers are looked up meanwhile. Of STUN servers an
+// agent has one, the last; of TURN servers the first eight.
+void use_servers (NiceAgent *agent, guint stream, const PeerConfig &config);
 
 Reach reach_of_peer (const PeerConfig &config);
 

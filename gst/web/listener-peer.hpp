@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// A Peer that only hears, without webrtcbin, whose six threads are too many for a listener: ICE is
+// A Peer that hears, without webrtcbin, whose six threads are too many for a listener: ICE is
 // libnice's, on one thread for all of them, DTLS and SRTP are GStreamer's elements, which need one
 // thread each. What the peer sends but for ICE and DTLS isn't looked at.
 #pragma once
@@ -11,9 +11,6 @@
 #include "gst/web/peer.hpp"
 
 namespace agora::web {
-
-// Whether it can do what is asked: it knows no STUN and TURN servers.
-bool can_be_listener_peer (const Offer &offer, const PeerConfig &config);
 
 std::unique_ptr<Peer> make_listener_peer (Offer offer, PeerConfig config, PeerCallbacks callbacks,
                                           std::string &error);

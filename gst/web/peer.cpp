@@ -14,7 +14,6 @@
 #include "gst/web/answer.hpp"
 #include "gst/web/candidate.hpp"
 #include "gst/web/certificate-check.hpp"
-#include "gst/web/down-chain.hpp"
 #include "gst/web/ice-agent.hpp"
 #include "gst/web/intake.hpp"
 #include "gst/web/listener-peer.hpp"
@@ -25,18 +24,19 @@ namespace agora::web {
 namespace {
 
 constexpr unsigned kWatchMs = 500;
-// No browser is longer without a packet: STUN checks every 2.5 to 6 s, reports every 5.
-constexpr std::int64_t kSilenceUs = 10 * G_USEC_PER_SEC;
+// A browser whose microphone is gone sends no voice, but a report every 2.5 to 7.5 s, of which one
+// may be lost. libnice lets through only what comes from the peer's own addresses.
+constexpr std::int64_t kSilenceUs = 13 * G_USEC_PER_SEC;
 constexpr std::int64_t kConnectUs = 20 * G_USEC_PER_SEC;
 // What a STUN or TURN server hasn't said by then, the peer isn't told.
 constexpr unsigned kGatherMs = 250;
 
-class RealPeer;
+class SpeakerPeer;
 
 // What other threads have of a peer. Its owner is `peer`, for the peer's own thread alone.
 struct Link {
   ContextPtr context;
-  RealPeer *peer = nullptr;
+  SpeakerPeer *peer = nullptr;
   std::atomic<std::uint64_t> packets = 0, bytes = 0;
   std::atomic<std::int64_t> last_us = 0;  // monotonic
   Intake intake;                          // of the thread that receives
@@ -82,16 +82,16 @@ DescriptionPtr description (GstWebRTCSDPType type, const std::string &text) {
   return DescriptionPtr(gst_webrtc_session_description_new(type, sdp));
 }
 
-class RealPeer final : public Peer {
+class SpeakerPeer final : public Peer {
  public:
-  RealPeer(Offer offer, PeerConfig config, PeerCallbacks callbacks);
-  ~RealPeer() override { close(); }
+  SpeakerPeer(Offer offer, PeerConfig config, PeerCallbacks callbacks);
+  ~SpeakerPeer() override { close(); }
   bool build (std::string &error);
 
   GstElement *bin () override { return bin_.get(); }
   void start () override;
   std::optional<Refusal> trickle (std::string_view fragment) override;
-  void push (BufferPtr packet) override;
+  void push (BufferPtr) override {}
   PeerStats stats () override;
   void close () override;
   bool is_settled () const override { return link_->pending <= 0; }
@@ -108,7 +108,7 @@ class RealPeer final : public Peer {
   void watch ();
   void fail (int status, std::string reason);
   void lose (std::string reason);
-  std::int64_t silent_us ();
+  std::int64_t silent_us () const;
 
   static void on_answer (GstPromise *promise, gpointer data);
   static void on_described (GstPromise *promise, gpointer data);
@@ -125,16 +125,15 @@ class RealPeer final : public Peer {
   ObjectPtr<GstElement> bin_;
   GstElement *webrtcbin_ = nullptr;  // the bin's
   std::shared_ptr<UpChain> up_;
-  std::unique_ptr<DownChain> down_;
   LocalEnd local_;
   bool described_ = false, gathered_ = false, answered_ = false, connected_ = false;
   bool closed_ = false;
-  std::int64_t began_us_ = 0, packet_time_ = 0;
+  std::int64_t began_us_ = 0;
   std::vector<gulong> handlers_;
   SourcePtr gathering_, watching_;
 };
 
-RealPeer::RealPeer(Offer offer, PeerConfig config, PeerCallbacks callbacks)
+SpeakerPeer::SpeakerPeer(Offer offer, PeerConfig config, PeerCallbacks callbacks)
     : offer_(std::move(offer)), config_(std::move(config)), callbacks_(std::move(callbacks)) {
   link_->context.reset(g_main_context_ref_thread_default());
   link_->peer = this;
@@ -143,7 +142,7 @@ RealPeer::RealPeer(Offer offer, PeerConfig config, PeerCallbacks callbacks)
   local_.cname = "agora-" + std::to_string(g_random_int());
 }
 
-bool RealPeer::build(std::string &error) {
+bool SpeakerPeer::build(std::string &error) {
   bin_ = sink_ref(gst_bin_new(nullptr));
   webrtcbin_ = gst_element_factory_make("webrtcbin", nullptr);
   if (!webrtcbin_) {
@@ -154,13 +153,7 @@ bool RealPeer::build(std::string &error) {
   g_object_set(webrtcbin_, "latency", 20, nullptr);
   gst_bin_add(GST_BIN(bin_.get()), webrtcbin_);
   const char *missing = nullptr;
-  if (offer_.kind == Kind::kSpeak)
-    up_ = UpChain::make(GST_BIN(bin_.get()), missing);
-  else
-    down_ = DownChain::make(
-        GST_BIN(bin_.get()),
-        ObjectPtr<GstPad>(gst_element_request_pad_simple(webrtcbin_, "sink_0")).get(),
-        offer_.payload_type, local_.ssrc, missing);
+  up_ = UpChain::make(GST_BIN(bin_.get()), missing);
   connect_signals();
   set_up_agent(webrtcbin_, config_);
   if (missing)
@@ -170,7 +163,7 @@ bool RealPeer::build(std::string &error) {
   return !missing;
 }
 
-void RealPeer::connect_signals() {
+void SpeakerPeer::connect_signals() {
   const auto on = [this] (const char *signal, GCallback callback) {
     handlers_.push_back(g_signal_connect_data(webrtcbin_, signal, callback, new LinkPtr(link_),
                                               drop_link, GConnectFlags(0)));
@@ -185,7 +178,7 @@ void RealPeer::connect_signals() {
 
 // The agent's thread, webrtcbin's, streaming threads: each tells the peer's own.
 
-void RealPeer::on_answer(GstPromise *promise, gpointer data) {
+void SpeakerPeer::on_answer(GstPromise *promise, gpointer data) {
   const LinkPtr &link = link_of(data);
   const GstStructure *reply = gst_promise_get_reply(promise);
   GstWebRTCSessionDescription *answer = nullptr;
@@ -199,32 +192,32 @@ void RealPeer::on_answer(GstPromise *promise, gpointer data) {
   }
   gst_promise_unref(promise);
   --link->pending;
-  tell(link, [text = std::move(text)] (RealPeer &peer) { peer.described(text); });
+  tell(link, [text = std::move(text)] (SpeakerPeer &peer) { peer.described(text); });
 }
 
-void RealPeer::on_described(GstPromise *promise, gpointer data) {
+void SpeakerPeer::on_described(GstPromise *promise, gpointer data) {
   gst_promise_unref(promise);
   --link_of(data)->pending;
 }
 
-void RealPeer::on_state(GObject *, GParamSpec *, gpointer data) {
-  tell(link_of(data), [] (RealPeer &peer) { peer.state_changed(); });
+void SpeakerPeer::on_state(GObject *, GParamSpec *, gpointer data) {
+  tell(link_of(data), [] (SpeakerPeer &peer) { peer.state_changed(); });
 }
 
-void RealPeer::on_agent_done(GObject *, guint, gpointer data) {
-  tell(link_of(data), [] (RealPeer &peer) { peer.gathered(); });
+void SpeakerPeer::on_agent_done(GObject *, guint, gpointer data) {
+  tell(link_of(data), [] (SpeakerPeer &peer) { peer.gathered(); });
 }
 
-void RealPeer::on_pad(GstElement *, GstPad *pad, gpointer data) {
+void SpeakerPeer::on_pad(GstElement *, GstPad *pad, gpointer data) {
   if (GST_PAD_DIRECTION(pad) != GST_PAD_SRC)
     return;
   // Here, since a packet follows.
   const auto *voice = static_cast<Voice *>(data);
   if (!voice->chain->take(pad))
-    tell(voice->link, [] (RealPeer &self) { self.lose("it began anew too often"); });
+    tell(voice->link, [] (SpeakerPeer &self) { self.lose("it began anew too often"); });
 }
 
-void RealPeer::on_element(GstBin *, GstBin *, GstElement *element, gpointer data) {
+void SpeakerPeer::on_element(GstBin *, GstBin *, GstElement *element, gpointer data) {
   const GstElementFactory *factory = gst_element_get_factory(element);
   const std::string name = factory ? GST_OBJECT_NAME(factory) : "";
   // Packets come in time, and on a thread that others wait for.
@@ -237,7 +230,7 @@ void RealPeer::on_element(GstBin *, GstBin *, GstElement *element, gpointer data
                     drop_link_alone);
 }
 
-GstPadProbeReturn RealPeer::on_packet(GstPad *, GstPadProbeInfo *info, gpointer data) {
+GstPadProbeReturn SpeakerPeer::on_packet(GstPad *, GstPadProbeInfo *info, gpointer data) {
   const LinkPtr &link = link_of(data);
   GstBuffer *packet = GST_PAD_PROBE_INFO_BUFFER(info);
   const std::int64_t now = g_get_monotonic_time();
@@ -250,24 +243,15 @@ GstPadProbeReturn RealPeer::on_packet(GstPad *, GstPadProbeInfo *info, gpointer 
   if (link->intake.takes(head, size, now / 1000))
     return GST_PAD_PROBE_OK;
   if (link->intake.is_flooded() && !link->flooded.exchange(true))
-    tell(link, [] (RealPeer &peer) { peer.lose("it sends far more than a voice has"); });
+    tell(link, [] (SpeakerPeer &peer) { peer.lose("it sends far more than a voice has"); });
   return GST_PAD_PROBE_DROP;
 }
 
 // The peer's own thread, from here on.
 
-void RealPeer::start() {
+void SpeakerPeer::start() {
   began_us_ = g_get_monotonic_time();
   on_gathered(webrtcbin_, G_CALLBACK(on_agent_done), new LinkPtr(link_), drop_link);
-  if (down_) {
-    GstWebRTCRTPTransceiver *transceiver = nullptr;
-    g_signal_emit_by_name(webrtcbin_, "get-transceiver", 0, &transceiver);
-    if (transceiver)
-      g_object_set(transceiver, "direction", GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_SENDONLY,
-                   nullptr);
-    g_clear_object(&transceiver);
-    down_->start();
-  }
   // webrtcbin does one after the other, on its own thread.
   const DescriptionPtr offer = description(GST_WEBRTC_SDP_TYPE_OFFER, offer_for_webrtcbin(offer_));
   g_signal_emit_by_name(webrtcbin_, "set-remote-description", offer.get(), nullptr);
@@ -279,14 +263,14 @@ void RealPeer::start() {
   watching_ = after(link_->context.get(), kWatchMs, [this] { watch(); });
 }
 
-void RealPeer::add_candidates(const std::vector<Candidate> &candidates) {
+void SpeakerPeer::add_candidates(const std::vector<Candidate> &candidates) {
   for (const Candidate &candidate : candidates)
     if (may_send_to(candidate, reach_of_peer(config_)))
       g_signal_emit_by_name(webrtcbin_, "add-ice-candidate", 0u, candidate.text.c_str());
 }
 
 // webrtcbin's answer: it keeps its own credentials, and gets the role that we say.
-void RealPeer::described(const std::string &text) {
+void SpeakerPeer::described(const std::string &text) {
   GstSDPMessage *sdp = nullptr;
   if (text.empty() || gst_sdp_message_new_from_text(text.c_str(), &sdp) != GST_SDP_OK)
     return fail(500, "webrtcbin made no answer");
@@ -298,11 +282,10 @@ void RealPeer::described(const std::string &text) {
   local_.ufrag = value("ice-ufrag");
   local_.pwd = value("ice-pwd");
   local_.fingerprint = value("fingerprint");
-  const char *direction = offer_.kind == Kind::kSpeak ? "recvonly" : "sendonly";
-  const bool right = media && gst_sdp_media_get_attribute_val(media, direction);
+  const bool right = media && gst_sdp_media_get_attribute_val(media, "recvonly");
   if (!right || local_.ufrag.empty() || local_.pwd.empty() || local_.fingerprint.empty()) {
     gst_sdp_message_free(sdp);
-    return fail(500, std::string("webrtcbin's answer isn't ") + direction);
+    return fail(500, "webrtcbin's answer isn't recvonly");
   }
   auto *mutable_media = const_cast<GstSDPMedia *>(media);
   for (guint at = 0; at < gst_sdp_media_attributes_len(media); ++at) {
@@ -321,12 +304,12 @@ void RealPeer::described(const std::string &text) {
   gathering_ = after(link_->context.get(), kGatherMs, [this] { gathered(); });
 }
 
-void RealPeer::gathered() {
+void SpeakerPeer::gathered() {
   gathered_ = true;
   answer_if_ready();
 }
 
-void RealPeer::answer_if_ready() {
+void SpeakerPeer::answer_if_ready() {
   if (!described_ || !gathered_ || answered_)
     return;
   for (const std::string &candidate : local_candidates(webrtcbin_)) {
@@ -342,7 +325,7 @@ void RealPeer::answer_if_ready() {
   callbacks_.answer(write_answer(offer_, local_));
 }
 
-void RealPeer::state_changed() {
+void SpeakerPeer::state_changed() {
   GstWebRTCPeerConnectionState state = GST_WEBRTC_PEER_CONNECTION_STATE_NEW;
   g_object_get(webrtcbin_, "connection-state", &state, nullptr);
   if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED && !connected_)
@@ -353,26 +336,23 @@ void RealPeer::state_changed() {
     lose("the peer closed the connection");
 }
 
-void RealPeer::connected() {
+void SpeakerPeer::connected() {
   if (!certificate_fits())
     return lose("its certificate isn't the one of its offer");
   connected_ = true;
   link_->last_us = g_get_monotonic_time();
-  if (up_)
-    up_->open();
-  if (down_)
-    down_->open();
+  up_->open();
   callbacks_.connected();
 }
 
-bool RealPeer::certificate_fits() const {
+bool SpeakerPeer::certificate_fits() const {
   GstWebRTCRTPTransceiver *transceiver = nullptr;
   g_signal_emit_by_name(webrtcbin_, "get-transceiver", 0, &transceiver);
   if (!transceiver)
     return false;
   const ObjectPtr<GstWebRTCRTPTransceiver> owner(transceiver);
   GObject *end = nullptr;
-  g_object_get(transceiver, offer_.kind == Kind::kSpeak ? "receiver" : "sender", &end, nullptr);
+  g_object_get(transceiver, "receiver", &end, nullptr);
   const ObjectPtr<GObject> end_owner(end);
   GObject *transport = nullptr;
   if (end)
@@ -385,30 +365,25 @@ bool RealPeer::certificate_fits() const {
   return pem && has_fingerprint(pem, offer_.fingerprint);
 }
 
-std::int64_t RealPeer::silent_us() {
-  const std::int64_t packet = last_packet_time(webrtcbin_), now = g_get_monotonic_time();
-  // The wall clock may be set: what counts is that it is another time than before.
-  if (packet != packet_time_)
-    link_->last_us = now;
-  packet_time_ = packet;
-  return now - link_->last_us;
+std::int64_t SpeakerPeer::silent_us() const {
+  return g_get_monotonic_time() - link_->last_us;
 }
 
-void RealPeer::watch() {
+void SpeakerPeer::watch() {
   if (connected_ && silent_us() > kSilenceUs)
-    return lose("nothing came from it for 10 s");
+    return lose("nothing came from it for 13 s");
   if (!connected_ && g_get_monotonic_time() - began_us_ > kConnectUs)
     return lose("it didn't connect within 20 s");
   watching_ = after(link_->context.get(), kWatchMs, [this] { watch(); });
 }
 
-void RealPeer::fail(int status, std::string reason) {
+void SpeakerPeer::fail(int status, std::string reason) {
   const auto refused = callbacks_.refused;
   close();
   refused(status, std::move(reason));
 }
 
-void RealPeer::lose(std::string reason) {
+void SpeakerPeer::lose(std::string reason) {
   if (!answered_)
     return fail(500, std::move(reason));
   const auto gone = callbacks_.gone;
@@ -416,7 +391,7 @@ void RealPeer::lose(std::string reason) {
   gone(std::move(reason));
 }
 
-std::optional<Refusal> RealPeer::trickle(std::string_view text) {
+std::optional<Refusal> SpeakerPeer::trickle(std::string_view text) {
   auto read = read_fragment(text, offer_);
   if (auto *refusal = std::get_if<Refusal>(&read))
     return std::move(*refusal);
@@ -425,33 +400,22 @@ std::optional<Refusal> RealPeer::trickle(std::string_view text) {
   return std::nullopt;
 }
 
-void RealPeer::push(BufferPtr packet) {
-  if (down_)
-    down_->push(std::move(packet));
-}
-
-PeerStats RealPeer::stats() {
+PeerStats SpeakerPeer::stats() {
   PeerStats stats;
   stats.connected = connected_;
   stats.packets_received = link_->packets;
   stats.bytes_received = link_->bytes;
   if (connected_ && !closed_)
     stats.silent_ms = static_cast<std::uint64_t>(silent_us()) / 1000;
-  if (down_) {
-    stats.packets_sent = down_->sent();
-    stats.packets_dropped = down_->dropped();
-  }
   return stats;
 }
 
-void RealPeer::close() {
+void SpeakerPeer::close() {
   if (std::exchange(closed_, true))
     return;
   link_->peer = nullptr;
   gathering_.reset();
   watching_.reset();
-  if (down_)
-    down_->close();
   for (const gulong handler : handlers_)
     g_signal_handler_disconnect(webrtcbin_, handler);
   handlers_.clear();
@@ -461,9 +425,10 @@ void RealPeer::close() {
 
 std::unique_ptr<Peer> Peer::make(Offer offer, PeerConfig config, PeerCallbacks callbacks,
                                  std::string &error) {
-  if (can_be_listener_peer(offer, config))
+  if (offer.kind == Kind::kHear)
     return make_listener_peer(std::move(offer), std::move(config), std::move(callbacks), error);
-  auto peer = std::make_unique<RealPeer>(std::move(offer), std::move(config), std::move(callbacks));
+  auto peer =
+      std::make_unique<SpeakerPeer>(std::move(offer), std::move(config), std::move(callbacks));
   if (!peer->build(error))
     return nullptr;
   return peer;

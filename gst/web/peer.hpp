@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// One WebRTC connection with one audio section, in one direction: webrtcbin with what it needs to
-// be told, and what it doesn't notice by itself.
+// One WebRTC connection with one audio section, in one direction. Who speaks has webrtcbin, with
+// what it needs to be told and what it doesn't notice by itself; who hears has listener-peer.
 //
 //   auto read = read_offer(sdp, Kind::kSpeak);      // a Refusal: nothing was made
 //   auto peer = Peer::make(offer, config, callbacks);
