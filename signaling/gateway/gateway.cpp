@@ -291,7 +291,10 @@ void Gateway::admit(const HookRequest &request, MediaServer::Reply reply) {
   if (!answer.allow)
     g_message("Refused a %s from %s: %s", push ? "push" : "play", request.address.c_str(),
               answer.reason.c_str());
-  run(answer.commands, [reply = std::move(reply), refusal = answer.reason] { reply(refusal); });
+  run(answer.commands,
+      [reply = std::move(reply), refusal = answer.reason, relay_from = answer.relay_from] {
+        reply({refusal, relay_from});
+      });
 }
 
 void Gateway::ended(const HookRequest &request) {

@@ -65,6 +65,8 @@ void fill (Writer &to, const Answer &message) {
   to.op("answer");
   to.number("id", message.id).boolean("allow", message.allow);
   to.text("reason", message.reason, max_text);
+  if (!message.relay_from.empty())
+    to.text("relay_from", message.relay_from, max_url);
 }
 
 void fill (Writer &to, const Drop &message) {
@@ -136,6 +138,11 @@ Side read_side (Reader &from) {
   return word == "push" ? Side::push : Side::play;
 }
 
+// "" where it is absent.
+std::string optional_text (Reader &from, const char *name, std::size_t max) {
+  return from.fields().has(name) ? from.text(name, max) : "";
+}
+
 std::vector<std::uint64_t> read_ids (Reader &from) {
   std::vector<std::uint64_t> all;
   const auto *list = from.fields().array("ids", Need::required);
@@ -177,7 +184,8 @@ std::optional<ToRelay> to_relay (Reader &from, const std::string &op) {
     return Configure{from.text("app", max_app), read_limits(from),
                      from.text("certificate", max_pem), from.text("key", max_pem)};
   if (op == "answer")
-    return Answer{from.number("id", 1), from.boolean("allow"), from.text("reason", max_text)};
+    return Answer{from.number("id", 1), from.boolean("allow"), from.text("reason", max_text),
+                  optional_text(from, "relay_from", max_url)};
   if (op == "drop")
     return Drop{from.number("ticket"), read_side(from), from.text("stream", max_stream),
                 from.number("id")};

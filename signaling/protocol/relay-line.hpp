@@ -24,6 +24,8 @@ inline constexpr std::size_t max_app = 128;
 inline constexpr std::size_t max_stream = 256;
 inline constexpr std::size_t max_args = 1024;
 inline constexpr std::size_t max_address = 64;
+// rtmp://IP:PORT/APP/STREAM?ARGUMENTS
+inline constexpr std::size_t max_url = 1664;
 // Longest reason, version and line of the log. The latter is cut, not refused.
 using line::max_text;
 // So many ids fit one packet, whatever they are.
@@ -59,6 +61,9 @@ struct Answer {
   std::uint64_t id = 0;
   bool allow = false;
   std::string reason;  // for the peer's eyes; "" where it is allowed
+  // Of a play: where the stream is to be pulled from, unless it is pushed here. "": it isn't
+  // pulled. rtmp:// or rtmps://, with a numeric address.
+  std::string relay_from;
   bool operator==(const Answer &) const = default;
 };
 // Cut at once; Dropped follows when it is done.

@@ -98,6 +98,8 @@ struct HookAnswer {
   bool allow = false;
   std::string reason;  // for the log
   Commands commands;
+  // Of a play of what is pushed at another gateway: where the relay pulls it from. "": not pulled.
+  std::string relay_from;
 };
 
 struct ChannelInfo {

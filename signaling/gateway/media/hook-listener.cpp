@@ -88,11 +88,12 @@ void HookListener::answer(SoupServerMessage *message, std::string_view path) {
     bool answered = false;
   };
   auto waiting = std::make_shared<Waiting>(Waiting{share(message)});
-  callbacks_.admit(request, [waiting] (const std::string &refusal) {
+  callbacks_.admit(request, [waiting] (const MediaServer::Answer &answer) {
     if (std::exchange(waiting->answered, true))
       return;
     auto *reply = waiting->message.get();
-    respond(reply, refusal.empty() ? SOUP_STATUS_OK : SOUP_STATUS_FORBIDDEN, "text/plain", "");
+    respond(reply, answer.refusal.empty() ? SOUP_STATUS_OK : SOUP_STATUS_FORBIDDEN, "text/plain",
+            "");
     if (waiting->paused)
       soup_server_message_unpause(reply);
   });

@@ -17,8 +17,14 @@ namespace agora::gateway {
 
 class MediaServer {
  public:
-  // "": yes. Else why not, for the peer. It may come later; the session waits for it.
-  using Reply = std::function<void(const std::string &refusal)>;
+  struct Answer {
+    std::string refusal;  // "": yes. Else why not, for the peer
+    // Of a play of agora-relay that is allowed: where it pulls the stream from
+    // (relay_line::Answer). "": it is pushed here, or will be.
+    std::string relay_from;
+  };
+  // It may come later; the session waits for it.
+  using Reply = std::function<void(const Answer &answer)>;
   struct Callbacks {
     // May it push or play?
     std::function<void(const HookRequest &request, Reply reply)> admit;

@@ -228,8 +228,9 @@ void RelayServer::told(const relay_line::Ask &message) {
   request.client_id = message.id;
   // A later relay numbers its sessions anew.
   std::weak_ptr<ChildProcess> asking = relay_;
-  callbacks_.admit(request, [asking, id = message.id] (const std::string &refusal) {
-    send_to(asking.lock(), relay_line::Answer{id, refusal.empty(), refusal});
+  callbacks_.admit(request, [asking, id = message.id] (const Answer &answer) {
+    send_to(asking.lock(),
+            relay_line::Answer{id, answer.refusal.empty(), answer.refusal, answer.relay_from});
   });
 }
 

@@ -16,7 +16,9 @@ void each_kind_has_its_text () {
   const std::pair<ToRelay, std::string> to_relay[] = {
       {Configure{"live", {}, "", ""},
        R"({"op":"configure","app":"live",)" + limits_text + R"(,"certificate":"","key":""})"},
-      {Answer{7, true, ""}, R"({"op":"answer","id":7,"allow":true,"reason":""})"},
+      {Answer{7, true, "", ""}, R"({"op":"answer","id":7,"allow":true,"reason":""})"},
+      {Answer{7, true, "", "rtmp://10.0.0.2:1935/live/a?e=1"},
+       R"({"op":"answer","id":7,"allow":true,"reason":"","relay_from":"rtmp://10.0.0.2:1935/live/a?e=1"})"},
       {Drop{3, Side::play, "abc", 0},
        R"({"op":"drop","ticket":3,"side":"play","stream":"abc","id":0})"},
       {Ping{max_number}, R"({"op":"ping","n":999999999999999999})"},
@@ -146,6 +148,9 @@ void packets_that_say_nothing () {
       {R"({"op":"pong","n":1})", "none of this side's"},
       {R"({"op":"answer","id":1,"reason":""})", "allow: expected true or false, but it is absent"},
       {R"({"op":"answer","id":1,"allow":1,"reason":""})", "allow: expected true or false"},
+      {R"({"op":"answer","id":1,"allow":true,"reason":"","relay_from":")" +
+           std::string(max_url + 1, 'a') + "\"}",
+       "relay_from: expected at most 1664 bytes"},
       {R"({"op":"configure","app":"live","certificate":"","key":""})",
        "limits: expected an object"},
       {R"({"op":"configure","app":"live",)" + zero + R"(,"certificate":"","key":""})",
