@@ -8,19 +8,22 @@
 //   lease.cpp      the store comes and goes: lease, resync, purge, reaping, rules
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <deque>
-#include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "signaling/gateway/cluster/operation.hpp"
 #include "signaling/gateway/cluster/record.hpp"
+#include "signaling/support/timer-queue.hpp"
 
 namespace agora::gateway::cluster {
 
@@ -133,7 +136,6 @@ struct ClusterCounts {
 class Cluster {
  public:
   Cluster(ClusterSettings settings, ClusterHost &host);
-  ~Cluster();
   Cluster(const Cluster &) = delete;
   Cluster &operator=(const Cluster &) = delete;
 
@@ -179,9 +181,149 @@ class Cluster {
   const ClusterCounts &counts () const { return counts_; }
 
  private:
+  // A member of this gateway, or the push that one left here when it went to another.
+  struct Local {
+    MemberRecord who;
+    bool orphan = false;
+    std::string stream;  // "": not on the air
+    // SpeakerEntry's
+    std::int64_t stream_at_ms = 0;
+    std::uint64_t stream_n = 0;
+    bool audio_muted = false;
+    bool video_muted = false;
+    std::uint64_t streams = 0;  // so many it has published
+    bool spoke_again = false;   // since the store took its word last
+  };
+  struct Channel {
+    std::uint64_t id = 0;
+    std::string key;
+    std::map<Uid, Local> locals;
+    std::size_t joining = 0;
+    std::map<Uid, SpeakerEntry> remote;
+    // Speakers that the store lacks, or has older ones of: when to look again. never: it is being
+    // looked at.
+    std::map<Uid, std::int64_t> doubts;
+    std::uint64_t version = 0;
+    bool watched = false;  // the store has confirmed it
+    bool synced = false;   // `remote` is of `version`, and messages follow without a gap
+    bool ever_synced = false;
+    bool snapping = false;    // a snapshot is on its way
+    bool snap_again = false;  // it was asked for too early
+    bool overflowed = false;  // more messages than are kept
+    std::vector<SpeakerMessage> waiting_messages;
+    std::vector<JoinId> waiting_joins;  // claimed, and to be told after the snapshot
+    // While somebody is joining: since when another gateway has the uid.
+    std::map<Uid, std::int64_t> gone;
+  };
+  struct Join {
+    ClaimRequest request;
+    std::uint64_t channel = 0;
+    MemberId mid = 0;
+    unsigned tries = 0;
+    bool claimed = false;  // by the store: `answer` is its
+    ClaimAnswer answer;
+  };
+  // What an answer belongs to. The channel may be another one of that name by then.
+  struct Pending {
+    OperationKind kind = OperationKind::lease;
+    std::uint64_t channel = 0;
+    Uid uid = 0;
+    MemberId mid = 0;
+    std::int64_t at_ms = 0;
+    JoinId join = 0;
+    bool last = false;     // snapshot: what it lacks is gone, without a doubt
+    bool recheck = false;  // snapshot: of doubts
+    bool paced = false;    // assert_member: one of a resync
+    bool query = false;
+    std::string text;  // gateway, stream or key
+  };
+  struct Deadline {
+    enum class Kind { lease, orphan, doubt, snapshot, purge } kind = Kind::lease;
+    std::uint64_t channel = 0;
+    Uid uid = 0;
+    auto operator<=>(const Deadline &) const = default;
+  };
+
+  // cluster.cpp
+  Channel &open (const std::string &key);
+  Channel *find (std::string_view key);
+  Channel *find (std::uint64_t id);
+  // Only a member that is here, and is this one.
+  Local *find_local (Channel *channel, Uid uid, MemberId mid);
+  void close_if_empty (Channel &channel);
+  void send_claim (JoinId id);
+  void claim_answered (JoinId id, const Answer &answer);
+  void claim_locally (JoinId id);
+  void enter (JoinId id, bool by_store);
+  void refuse (JoinId id, Verdict verdict);
+  void joined (JoinId id, Channel &channel);
+  void assert_local (Channel &channel, Uid uid, const Local &local, bool paced = false);
+  void assert_answered (const Pending &asked, const Answer &answer);
+  void send_speak (Channel &channel, Uid uid, const Local &local);
+  void speak_answered (const Pending &asked, const Answer &answer);
+  void lose (Channel &channel, Uid uid, bool adopted);
+  void end_orphan (Channel &channel, Uid uid);
+  std::int64_t store_now () const;
+  Ticket send (Operation operation, Pending asked);
+  void odd (std::string_view what, std::string_view text);
+
+  // speakers.cpp
+  void snapshot (Channel &channel, bool last = false);
+  void snapshot_answered (const Pending &asked, const Answer &answer);
+  void release_waiting (Channel &channel);
+  void heard_channel (Channel &channel, const SpeakerMessage &message, bool again);
+  void heard_gone (const GoneMessage &message);
+  void apply (Channel &channel, Uid uid, const SpeakerEntry &entry);
+  void set_speaker (Channel &channel, Uid uid, const SpeakerEntry &entry);
+  void remove_speaker (Channel &channel, Uid uid);
+  void doubt (Channel &channel, Uid uid);
+  void watch_doubts (Channel &channel);
+  void recheck (Channel &channel);
+  void rechecked (Channel &channel, const Answer &answer);
+
+  // lease.cpp
+  void renew ();
+  void leased (const Answer &answer);
+  void look_at_the_dead (const LeaseAnswer &answer);
+  void reap (const std::string &gateway, const std::string &key, bool members);
+  void reap_answered (const Pending &asked, const Answer &answer);
+  void resync ();
+  void pace ();
+  void purge (std::string_view after = "");
+  void purge_answered (const Answer &answer);
+  void read_rules ();
+  void rules_answered (const Answer &answer);
+  void give_up_rules ();
+  void heard_rule (const RuleMessage &message);
+  void tell_rules ();
+
+  ClusterSettings settings_;
+  ClusterHost &host_;
+  Moment now_;  // of the call
   bool up_ = false;
+  std::int64_t up_since_ms_ = 0;
+  bool had_lease_ = false;
+  std::optional<std::int64_t> store_ahead_ms_;  // of the monotonic clock here
+  std::uint64_t last_id_ = 0;                   // of channels and tickets
+  std::unordered_map<std::string, std::unique_ptr<Channel>> channels_;
+  std::unordered_map<std::uint64_t, Channel *> by_id_;
+  std::unordered_map<JoinId, Join> joins_;
+  std::unordered_map<Ticket, Pending> pending_;
+  TimerQueue<Deadline> deadlines_;
   std::map<std::string, std::string> alive_;
+  std::map<std::string, std::int64_t, std::less<>> dead_since_ms_;
+  // Members to be told to the store anew, and how many such are on their way: the store's other
+  // operations wait behind few.
+  std::deque<std::pair<std::uint64_t, Uid>> to_assert_;
+  std::size_t asserting_ = 0;
+  std::string rules_version_ = "0";
+  std::map<std::pair<std::string, std::uint64_t>, StoredRule> rules_;
+  bool reading_rules_ = false;
+  bool restored_rules_ = false;  // once for each connection
+  std::uint64_t rules_heard_ = 0;
+  std::vector<JoinId> joins_awaiting_rules_;
   ClusterCounts counts_;
+  std::int64_t odd_at_ms_ = std::numeric_limits<std::int64_t>::min();
 };
 
 }  // namespace agora::gateway::cluster
