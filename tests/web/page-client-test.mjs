@@ -541,6 +541,186 @@ test('a closed tab deletes, and one shown again comes back', async () => {
   assert.equal(client.state, 'joined');
 });
 
+test('what the page wants while it joins is told as well', async () => {
+  const {client, gateway} = setUp();
+  await client.init('app');
+  await client.setRole('broadcaster');
+  const quick = gateway.fetch;
+  gateway.fetch = async function (url, options) {
+    if (/call$/.test(url)) {
+      gateway.fetch = quick;
+      assert.equal(client.state, 'joining');
+      await Promise.all([client.muteLocal(), client.setRole('audience'), client.setLatency(250)]);
+    }
+    return quick.call(this, url, options);
+  };
+  await client.join(null, 'room', 1);
+  const {calls} = gateway.of('whep')[0];
+  assert.deepEqual(calls, [{call: 'set-role', role: 'broadcaster'}, {call: 'mute', audio: true},
+    {call: 'set-role', role: 'audience'}, {call: 'latency', ms: 250}]);
+});
+
+test('of two wishes the later one arrives last', async () => {
+  const {client, gateway} = await joined();
+  // The first one's connection is slow.
+  const quick = gateway.fetch;
+  let slow = true;
+  gateway.fetch = async function (url, options) {
+    if (/call$/.test(url) && slow) {
+      slow = false;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return quick.call(this, url, options);
+  };
+  await Promise.all([client.muteLocal(), client.unmuteLocal()]);
+  assert.deepEqual(gateway.of('whep')[0].calls, [{call: 'mute', audio: true}, {call: 'mute', audio: false}]);
+  assert.equal(client.muted, false);
+});
+
+test('published, taken back and published again at once', async () => {
+  const {client, gateway, microphones, named} = await joined();
+  await client.setRole('broadcaster');
+  const first = assert.rejects(client.publish(), refusal(904, 'order', /taken back/));
+  const back = client.unpublish();
+  const second = client.publish();
+  await Promise.all([first, back, second]);
+  assert.equal(client.published, true);
+  assert.equal(gateway.of('whip').length, 1);
+  assert.equal(named('published').length, 1);
+  assert.deepEqual(microphones.map(({readyState}) => readyState), ['ended', 'live']);
+});
+
+test('rejoin stays where it is if it can\'t, and leaves nobody behind if it can', async () => {
+  const {client, gateway} = await joined();
+  await assert.rejects(client.rejoin(null, '', 1), refusal(401, 'argument', /^channel /));
+  await assert.rejects(client.rejoin(null, 'room', -1), refusal(431, 'argument', /^uid /));
+  assert.equal(client.state, 'joined');
+  assert.equal(gateway.requests(/^DELETE/).length, 0);
+  await client.rejoin(null, 'other', 1);
+  await until(() => gateway.sessions.size === 1, 'the old one is deleted');
+  assert.deepEqual(gateway.of('whep')[0].channel, ['app', 'other']);
+});
+
+test('a lost session is deleted, where the gateway can be reached', async () => {
+  const {client, gateway} = await joined();
+  const [old] = gateway.sessions.keys();
+  FakePeer.all[0].become('failed');
+  await until(() => client.state === 'joined' && FakePeer.all.length === 2, 'back');
+  await until(() => !gateway.sessions.has(old), 'deleted');
+  assert.equal(gateway.sessions.size, 1);
+});
+
+test('each gateway has its own ICE servers', async () => {
+  const {client, gateway} = setUp();
+  gateway.iceLinks = '<turn:one.example>; rel="ice-server"; username="a"; credential="b", ';
+  await client.init('app');
+  await client.join(null, 'room', 1);
+  gateway.iceLinks = '';
+  const other = new Client({server: 'http://other.example/'});
+  cleanup(() => other.destroy());
+  await other.init('app');
+  await other.join(null, 'room', 2);
+  assert.deepEqual(FakePeer.all[1].configuration.iceServers, []);
+});
+
+test('what the browser says of a connection comes as an AgoraError', async () => {
+  const {client, gateway} = setUp();
+  await client.init('app');
+  const set = FakePeer.prototype.setRemoteDescription;
+  FakePeer.prototype.setRemoteDescription = async () => { throw new DOMException('bad', 'OperationError'); };
+  try {
+    await assert.rejects(client.join(null, 'room', 1), refusal(904, 'network', /can't connect: bad/));
+  } finally {
+    FakePeer.prototype.setRemoteDescription = set;
+  }
+  await until(() => gateway.sessions.size === 0, 'deleted');
+});
+
+test('many wishes are told again a few at a time, and none is lost', async () => {
+  const {client, gateway, named} = setUp();
+  for (let uid = 1; uid <= 40; uid++)
+    gateway.onAir.set(uid, false);
+  await client.init('app');
+  await client.join(null, 'room', 1000);
+  await until(() => named('stream-added').length === 40, 'told');
+  const quick = gateway.fetch;
+  let [now, most] = [0, 0];
+  gateway.fetch = async function (url, options) {
+    const counts = /call$/.test(url);
+    most = Math.max(most, now += counts);
+    try {
+      return await quick.call(this, url, options);
+    } finally {
+      now -= counts;
+    }
+  };
+  await Promise.all([...gateway.onAir.keys()].map((uid) => client.mute(uid)));
+  gateway.kill();
+  await until(() => gateway.of('whep')[0]?.calls.length === 40, 'told again');
+  assert.ok(most <= 4, `${most} at a time`);
+  assert.deepEqual(gateway.of('whep')[0].calls.map(({uid}) => uid).sort((one, other) => one - other),
+    [...gateway.onAir.keys()]);
+});
+
+test('autoSubscribe: false remembers nothing of who has gone', async () => {
+  const {client, gateway, named} = await joined({autoSubscribe: false});
+  const {calls} = gateway.of('whep')[0];
+  for (let uid = 1; uid <= 3; uid++) {
+    gateway.event('stream-added', {uid});
+    await until(() => calls.at(-1)?.uid === uid && calls.at(-1).call === 'unsubscribe', 'not heard');
+    gateway.event('stream-removed', {uid});
+    await until(() => calls.at(-1).uid === uid && calls.at(-1).call === 'subscribe', 'forgotten');
+  }
+  // Gone and here again before that was told.
+  gateway.event('stream-added', {uid: 5});
+  gateway.event('stream-removed', {uid: 5});
+  gateway.event('stream-added', {uid: 5});
+  await until(() => named('stream-added').length === 5, 'told');
+  await until(() => calls.at(-1).uid === 5 && calls.at(-1).call === 'unsubscribe', 'not heard');
+  assert.equal(client.speakers[0].subscribed, false);
+  gateway.kill();
+  await until(() => gateway.of('whep')[0]?.calls.length === 1, 'told again');
+  assert.deepEqual(gateway.of('whep')[0].calls, [{call: 'unsubscribe', uid: 5}]);
+});
+
+test('a track that ends is told of once, however often it was in use', async () => {
+  const {client, named} = await joined();
+  await client.setRole('broadcaster');
+  const [one, other] = [new FakeTrack('one'), new FakeTrack('other')];
+  await client.publish({track: one});
+  client.replaceTrack(other);
+  client.replaceTrack(one);
+  one.unplug();
+  await until(() => named('microphone-lost').length > 0, 'told');
+  assert.equal(named('microphone-lost').length, 1);
+});
+
+test('the meter waits for a click once, and stays silent where nothing can be measured', async () => {
+  let [resumed, allow] = [0, null];
+  globalThis.AudioContext = class {
+    state = 'suspended';
+    createAnalyser() { return {fftSize: 0, getFloatTimeDomainData: (samples) => samples.fill(0.1)}; }
+    createMediaStreamSource(stream) {
+      if (stream.getAudioTracks()[0].label === 'odd')
+        throw new DOMException('another rate', 'NotSupportedError');
+      return {connect() {}};
+    }
+    resume() {
+      resumed++;
+      return new Promise((resolve) => { allow = resolve; });
+    }
+    async close() {}
+  };
+  const {client} = await speaking();
+  for (let at = 0; at < 10; at++)
+    assert.ok(Math.abs(client.microphoneLevel() + 20) < 0.1);
+  assert.equal(resumed, 1);
+  allow();
+  await until(() => client.microphoneLevel() && resumed === 2, 'asked again');
+  client.replaceTrack(new FakeTrack('odd'));
+  assert.equal(client.microphoneLevel(), -100);
+});
+
 test('another network: the gateway is asked whether it is still there', async () => {
   const {client, gateway, window, named} = await joined();
   window.dispatchEvent(new Event('online'));

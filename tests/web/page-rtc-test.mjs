@@ -343,4 +343,47 @@ test('devices and requirements', async () => {
   assert.equal(session.UserCount, '1');
 });
 
+test('a stream that comes again isn\'t heard before the page subscribes again', async () => {
+  const {client, gateway, named} = await inside();
+  const {calls} = gateway.of('whep')[0];
+  gateway.event('stream-added', {uid: 7});
+  await until(() => named('stream-added').length === 1, 'told');
+  const [{stream}] = named('stream-added');
+  client.subscribe(stream);
+  await until(() => named('stream-subscribed').length === 1, 'subscribed');
+  stream.play('holder');
+  stream.setAudioVolume(50);
+  stream.muteAudio();
+  await until(() => calls.at(-1).mute === true, 'muted');
+  gateway.event('stream-removed', {uid: 7});
+  gateway.event('stream-added', {uid: 7});
+  await until(() => named('stream-added').length === 2, 'told');
+  await until(() => calls.some(({call}, at) => call === 'unsubscribe' && at > 2) &&
+    calls.findLast(({volume}) => volume)?.volume === 1, 'as new');
+  assert.deepEqual(client.core.speakers, [{uid: 7, muted: false, volume: 1, mute: false, subscribed: false}]);
+});
+
+test('the volume indicator runs while there is anything to tell', async () => {
+  const {client} = await inside();
+  const real = [globalThis.setInterval, globalThis.clearInterval];
+  const running = new Set();
+  globalThis.setInterval = () => {
+    const timer = {};
+    running.add(timer);
+    return timer;
+  };
+  globalThis.clearInterval = (timer) => running.delete(timer);
+  try {
+    client.enableAudioVolumeIndicator();
+    client.enableAudioVolumeIndicator();
+    assert.equal(running.size, 1);
+    assert.deepEqual(await ends((done, failed) => client.leave(done, failed)), ['done']);
+    assert.equal(running.size, 0);
+    await ends((done, failed) => client.join(null, 'room', null, done, failed));
+    assert.equal(running.size, 1);
+  } finally {
+    [globalThis.setInterval, globalThis.clearInterval] = real;
+  }
+});
+
 await runAll();

@@ -276,7 +276,7 @@ class Page(ChannelCase):
         page.evaluate('(select => { select.value = select.options[1].value;'
                       'select.dispatchEvent(new Event("change")); })(document.querySelector("#microphone"))')
         page.click('[data-setting="noiseSuppression"]')
-        page.until('!document.querySelector("[data-setting=noiseSuppression]").disabled')
+        page.until('!document.querySelector("[data-setting=noiseSuppression]").hasAttribute("aria-disabled")')
         self.assert_hears(ear, time.monotonic())
         self.assertEqual(page.evaluate('document.querySelector("#notices").textContent'), '')
         self.says(page, 'on air')

@@ -47,6 +47,8 @@ export class Microphone {
   #meter = null;
   #changed;
   #opening = 0;
+  // Ends what listens to the track.
+  #listening = null;
 
   // `changed(track, error)`: another track takes over, or none is left.
   constructor(changed) {
@@ -126,10 +128,13 @@ export class Microphone {
     this.#own = own;
     this.#meter?.close();
     this.#meter = null;
+    this.#listening?.abort();
+    this.#listening = null;
     if (track) {
       // Before anybody can get it: a muted one is never heard.
       track.enabled = !this.#muted;
-      track.addEventListener('ended', () => this.#ended(track));
+      this.#listening = new AbortController();
+      track.addEventListener('ended', () => this.#ended(track), {signal: this.#listening.signal});
     }
     if (before && track)
       this.#changed(track, null);
@@ -168,9 +173,20 @@ class Meter {
   #context;
   #analyser;
   #samples;
+  #resuming = false;
 
   constructor(track) {
     this.#context = new AudioContext({latencyHint: 'playback'});
+    try {
+      this.#connect(track);
+    } catch {
+      // A browser that can't measure this track; its sound travels all the same.
+      this.close();
+      this.#analyser = null;
+    }
+  }
+
+  #connect(track) {
     this.#analyser = this.#context.createAnalyser();
     this.#analyser.fftSize = 1024;
     this.#samples = new Float32Array(this.#analyser.fftSize);
@@ -178,8 +194,13 @@ class Meter {
   }
 
   level() {
-    if (this.#context.state === 'suspended')
-      this.#context.resume().catch(() => {});
+    if (this.#analyser === null)
+      return SILENCE;
+    // Also "interrupted", by a phone call. One at a time: each waits for the user's click.
+    if (this.#context.state !== 'running' && !this.#resuming) {
+      this.#resuming = true;
+      this.#context.resume().catch(() => {}).finally(() => { this.#resuming = false; });
+    }
     this.#analyser.getFloatTimeDomainData(this.#samples);
     const power = this.#samples.reduce((sum, each) => sum + each * each, 0) / this.#samples.length;
     return power > 0 ? Math.max(SILENCE, 10 * Math.log10(power)) : SILENCE;

@@ -10,8 +10,8 @@ const DISCONNECT_PATIENCE = 2000;
 // Candidates that come together travel together.
 const TRICKLE_DELAY = 20;
 
-// Also those that an earlier session was told of: gathering then needn't wait for the answer.
-let knownIceServers = null;
+// By gateway, those that an earlier session was told of: gathering then needn't wait for the answer.
+const knownIceServers = new Map();
 
 export function requireWebRtc() {
   if (typeof RTCPeerConnection === 'undefined')
@@ -40,8 +40,20 @@ export class Peer {
   }
 
   // track: what is spoken; null: this one hears.
-  async open({url, token, track, iceServers, signal}) {
-    const known = iceServers ?? knownIceServers;
+  async open(how) {
+    try {
+      await this.#open(how);
+    } catch (cause) {
+      if (cause instanceof AgoraError)
+        throw cause;
+      throw new AgoraError(Codes.CONNECTION_LOST, this.#closed ? 'it was given up meanwhile'
+        : `the browser can't connect: ${cause?.message ?? cause}`, {kind: 'network', cause});
+    }
+  }
+
+  async #open({url, token, track, iceServers, signal}) {
+    const gateway = new URL(url).origin;
+    const known = iceServers ?? knownIceServers.get(gateway) ?? null;
     const pc = this.pc = new RTCPeerConnection({bundlePolicy: 'max-bundle', iceServers: known ?? []});
     const transceiver = track === null
       ? pc.addTransceiver('audio', {direction: 'recvonly'})
@@ -67,11 +79,14 @@ export class Peer {
       throw new AgoraError(Codes.CONNECTION_LOST, 'it was given up meanwhile', {kind: 'network'});
     }
     this.resource = resource;
-    if (iceServers === null && resource.iceServers.length > 0) {
-      knownIceServers = resource.iceServers;
+    if (iceServers === null) {
+      if (resource.iceServers.length > 0)
+        knownIceServers.set(gateway, resource.iceServers);
+      else
+        knownIceServers.delete(gateway);
       // Browsers of before 2024 may lack it; they have the servers from the second time on.
-      if (early === null)
-        pc.setConfiguration?.({bundlePolicy: 'max-bundle', iceServers: knownIceServers});
+      if (early === null && resource.iceServers.length > 0)
+        pc.setConfiguration?.({bundlePolicy: 'max-bundle', iceServers: resource.iceServers});
     }
     await (early ?? pc.setLocalDescription(offer));
     await pc.setRemoteDescription({type: 'answer', sdp: answer});

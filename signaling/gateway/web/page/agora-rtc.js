@@ -388,6 +388,7 @@
     #streams = new Map();
     #local = null;
     #encryption = false;
+    #indicates = false;
     #volumes = null;
     #loudest = null;
     #since = 0;
@@ -554,7 +555,17 @@
     }
 
     enableAudioVolumeIndicator() {
-      this.#volumes ??= setInterval(() => this.#tellVolumes(), VOLUMES_EVERY);
+      this.#indicates = true;
+      this.#runVolumes();
+    }
+
+    // While there is anything to tell: a timer would keep the client for ever.
+    #runVolumes() {
+      const runs = this.#indicates && this.#state === 'CONNECTED';
+      if (runs)
+        this.#volumes ??= setInterval(() => this.#tellVolumes(), VOLUMES_EVERY);
+      else
+        clearInterval(this.#volumes), this.#volumes = null;
     }
 
     // A stream is heard while it is subscribed and played.
@@ -591,6 +602,7 @@
       if (prevState === state || prevState === 'DISCONNECTING' && state !== 'DISCONNECTED')
         return;
       this.#state = state;
+      this.#runVolumes();
       this.emit('connection-state-change', {prevState, curState: state});
       if (state === 'DISCONNECTED')
         this.#forget();
@@ -618,6 +630,14 @@
       core.on('stream-added', ({uid}) => {
         const stream = new RemoteStream(uid, this);
         this.#streams.set(uid, stream);
+        // Whoever comes again is new to the page: what it wanted of the old one holds no more.
+        const {subscribed, mute, volume} = core.speakers.find((each) => each.uid === uid) ?? {};
+        if (subscribed)
+          this.tellSpeaker(() => core.unsubscribe(uid));
+        if (mute)
+          this.tellSpeaker(() => core.unmute(uid));
+        if (volume !== undefined && volume !== 1)
+          this.tellSpeaker(() => core.setSpeakerVolume(uid, 1));
         this.emit('peer-online', {uid});
         this.emit('stream-added', {stream});
       });
@@ -663,8 +683,6 @@
     }
 
     #tellVolumes() {
-      if (this.#state !== 'CONNECTED')
-        return;
       const attr = [...this.#streams.keys()].map((uid) =>
         ({uid, level: Math.round(100 * linear(this.levels[uid]))}));
       this.emit('volume-indicator', {attr});

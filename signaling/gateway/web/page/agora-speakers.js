@@ -6,6 +6,9 @@ import {AgoraError, Codes} from './agora-checks.js';
 // After `joined` the gateway tells who is there; whoever it hasn't named by then is gone.
 const PRESENT_WITHIN = 1000;
 
+// Calls of this page that are under way at a time; the gateway takes 16 of a session.
+const MOST_CALLS = 4;
+
 const PLAIN = Object.freeze({volume: 1, mute: false, subscribed: true});
 
 export class Speakers {
@@ -21,6 +24,8 @@ export class Speakers {
   #timer = null;
   // By uid: what the page wants, what the gateway was told in this stay, and who waits for it.
   #wishes = new Map();
+  #calling = 0;
+  #callers = [];
 
   // `autoSubscribe`: everybody is heard but those that the page has unsubscribed; else nobody but
   // those that it has subscribed.
@@ -105,12 +110,16 @@ export class Speakers {
       // It stayed while this page was away. Its mute is told right after, if it holds.
       known.unsure = known.muted;
       if (known.unsure)
-        setTimeout(() => known.unsure && this.#setMuted(uid, false), PRESENT_WITHIN);
+        setTimeout(() => known.unsure && this.#present.get(uid) === known && this.#setMuted(uid, false),
+          PRESENT_WITHIN);
     }
-    if (!this.#wishes.has(uid) && !this.#auto) {
-      this.#wish(uid);
+    const wish = this.#wishes.get(uid) ?? (this.#auto ? null : this.#wish(uid));
+    if (wish?.gone) {
+      wish.gone = false;
+      wish.want = this.#usual();
+    }
+    if (!this.#auto || wish?.busy)
       this.#sync(uid).catch(() => {});
-    }
   }
 
   #remove(uid) {
@@ -118,6 +127,21 @@ export class Speakers {
     // The wishes stay, here as at the gateway, for when it comes again.
     if (this.#present.delete(uid))
       this.#emit('stream-removed', {uid});
+    this.#forgetUsual(uid);
+  }
+
+  // But one that is everybody's: in a week more may come and go than the gateway remembers.
+  #forgetUsual(uid) {
+    const wish = this.#wishes.get(uid);
+    const usual = this.#usual();
+    if (wish === undefined || Object.keys(usual).some((name) => wish.want[name] !== usual[name]))
+      return;
+    wish.gone = true;
+    wish.want = {...PLAIN};
+    this.#sync(uid).then(() => {
+      if (wish.gone && this.#wishes.get(uid) === wish)
+        this.#wishes.delete(uid);
+    }, () => {});
   }
 
   #setMuted(uid, muted) {
@@ -133,13 +157,18 @@ export class Speakers {
 
   #wish(uid) {
     if (!this.#wishes.has(uid))
-      this.#wishes.set(uid, {want: this.#usual(), told: {...PLAIN}, busy: null});
+      this.#wishes.set(uid, {want: this.#usual(), told: {...PLAIN}, busy: null, gone: false});
     return this.#wishes.get(uid);
   }
 
   // volume, mute: also of one that isn't there yet.
   async set(uid, changes) {
-    Object.assign(this.#wish(uid).want, changes);
+    const wish = this.#wish(uid);
+    if (wish.gone) {
+      wish.gone = false;
+      wish.want = this.#usual();
+    }
+    Object.assign(wish.want, changes);
     await this.#sync(uid);
   }
 
@@ -161,11 +190,15 @@ export class Speakers {
 
   async #carryOut(uid, wish) {
     for (;;) {
-      const call = this.#nextCall(uid, wish);
-      if (call === null)
+      if (this.#nextCall(uid, wish) === null)
         return;
+      await this.#turn();
+      // The latest one: it may have waited.
+      const call = this.#nextCall(uid, wish);
       const told = wish.told;
       try {
+        if (call === null)
+          return;
         await this.#call(call.body);
       } catch (error) {
         // The channel is being joined again: told then.
@@ -174,11 +207,25 @@ export class Speakers {
         Object.assign(wish.want, Object.fromEntries(
           Object.keys(call.told).map((name) => [name, told[name]])));
         throw error;
+      } finally {
+        const next = this.#callers.shift();
+        if (next)
+          next();
+        else
+          this.#calling--;
       }
       // Another stay may have begun meanwhile, and knows nothing of it.
       if (told === wish.told)
         Object.assign(told, call.told);
     }
+  }
+
+  // Resolves when one more call may begin.
+  async #turn() {
+    if (this.#calling < MOST_CALLS)
+      this.#calling++;
+    else
+      await new Promise((resolve) => this.#callers.push(resolve));
   }
 
   #nextCall(uid, {want, told}) {

@@ -12,6 +12,8 @@ export class Voice {
   wanted = false;
   #around;
   #back = false;
+  // Which publish() it is; another number: it was taken back.
+  #turn = 0;
   // Who waits for being on air.
   #waiting = [];
 
@@ -25,22 +27,23 @@ export class Voice {
   // Resolves when sound can travel; meanwhile the channel may be lost, and come back.
   async publish(track) {
     this.wanted = true;
+    const turn = ++this.#turn;
     try {
       await (track === null ? this.microphone.open() : this.microphone.use(track));
-      if (!this.wanted)
-        throw takenBack();
-      const waits = new Promise((resolve, reject) => this.#waiting.push({resolve, reject}));
-      const stay = this.#around.stay();
-      if (stay !== null)
-        this.begin(stay, true);
-      await waits;
     } catch (error) {
-      if (this.wanted) {
-        this.wanted = false;
-        this.microphone.close();
-      }
+      // The next one's microphone is the next one's.
+      if (turn !== this.#turn)
+        throw takenBack();
+      this.silence();
       throw error;
     }
+    if (turn !== this.#turn)
+      throw takenBack();
+    const waits = new Promise((resolve, reject) => this.#waiting.push({resolve, reject}));
+    const stay = this.#around.stay();
+    if (stay !== null)
+      this.begin(stay, true);
+    await waits;
   }
 
   // The session of one try. When it is lost later, this direction alone comes back.
@@ -134,6 +137,7 @@ export class Voice {
   // No more wanted; whatever carries it is ended by others.
   silence() {
     this.wanted = false;
+    this.#turn++;
     this.microphone.close();
     this.#settle(takenBack());
     this.#around.pauses.wake();

@@ -80,6 +80,7 @@ export function iceServersOf(links) {
 // One WHIP or WHEP session, by its URL.
 export class Resource {
   #etag;
+  #abandoned = false;
 
   constructor(url, etag, iceServers, eventsUrl) {
     this.url = url;
@@ -141,8 +142,11 @@ export class Resource {
       throw refusal(response, text, true);
   }
 
-  // For a page that closes: nobody is left to read the answer.
+  // For a page that closes, or knows it lost: nobody reads the answer. Once.
   abandon() {
+    if (this.#abandoned)
+      return;
+    this.#abandoned = true;
     fetch(this.url, {method: 'DELETE', keepalive: true, credentials: 'omit'}).catch(() => {});
   }
 

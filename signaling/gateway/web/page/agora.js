@@ -62,6 +62,8 @@ export class Client {
   #playback;
   #speakers;
   #watching = null;
+  // The last wish that is being told.
+  #telling = Promise.resolve();
 
   constructor({server = home(), latency = 0, iceServers = null, audioElement = null,
     autoSubscribe = true} = {}) {
@@ -130,7 +132,9 @@ export class Client {
         await this.#voice.stop(this.#stay);
       await this.#tell({call: 'set-role', role});
     } catch (error) {
-      this.#role = before;
+      // Unless the page has changed its mind meanwhile.
+      if (this.#role === role)
+        this.#role = before;
       throw error;
     }
   }
@@ -169,7 +173,12 @@ export class Client {
       throw new AgoraError(Codes.BAD_REQUEST, 'rejoin: expected a list of uids', {kind: 'argument'});
     const known = uids.map((uid) => checkUid(typeof uid === 'string' ? Number(uid) : uid));
     if (this.#state === 'joined' || this.#state === 'reconnecting') {
+      // Whoever asks for what can't be stays where it is.
       checkToken(token);
+      checkChannel(channel);
+      checkUser(user);
+      requireWebRtc();
+      this.#stay?.hear?.resource?.abandon();
       this.#close();
       this.#become('ready', 'rejoin');
     }
@@ -381,8 +390,15 @@ export class Client {
     }
   }
 
-  // A wish that is kept: said now if there is somebody to tell it, else on coming back.
-  async #tell(call) {
+  // A wish that is kept: said now if there is somebody to tell it, else on coming back. One after
+  // the other: over two connections the later one might arrive first.
+  #tell(call) {
+    const turn = this.#telling.then(() => this.#tellNow(call));
+    this.#telling = turn.catch(() => {});
+    return turn;
+  }
+
+  async #tellNow(call) {
     if (this.#state !== 'joined')
       return;
     try {
@@ -400,16 +416,16 @@ export class Client {
     const hear = stay.hear = new Peer((error) => this.#lost(stay, error));
     // An account finds its uid again; a number that was assigned is asked for again.
     const user = this.#user.account ? {account: this.#user.account} : {uid: this.#uid};
+    const told = {muted: false, role: 'audience', latency: this.#latency};
     await hear.open({
-      url: this.#url('whep', {...user, latency: this.#latency}), token: this.#token, track: null,
+      url: this.#url('whep', {...user, latency: told.latency}), token: this.#token, track: null,
       iceServers: this.#iceServers, signal,
     });
     this.#playback.play(hear.stream);
     await this.#hearEvents(stay);
-    if (this.#muted)
-      await hear.resource.call({call: 'mute', audio: true}, signal);
-    if (this.#role === 'broadcaster')
-      await hear.resource.call({call: 'set-role', role: 'broadcaster'}, signal);
+    // Until nothing is left: the page may want something else meanwhile.
+    for (let call = this.#untold(told); call !== null; call = this.#untold(told))
+      await hear.resource.call(call, signal);
     if (stay.failure)
       throw stay.failure;
     if (stay !== this.#stay)
@@ -420,6 +436,17 @@ export class Client {
     if (back)
       this.#emit('reconnected', {});
     this.#voice.begin(stay, false);
+  }
+
+  // The next call that tells what the page wants; `told`: what was told, with it.
+  #untold(told) {
+    if (told.muted !== this.#muted)
+      return {call: 'mute', audio: told.muted = this.#muted};
+    if (told.role !== this.#role)
+      return {call: 'set-role', role: told.role = this.#role};
+    if (told.latency !== this.#latency)
+      return {call: 'latency', ms: told.latency = this.#latency};
+    return null;
   }
 
   // Resolves with `joined`; from then on whatever ends the stream is a loss.
@@ -478,7 +505,7 @@ export class Client {
       return;
     }
     this.#stay = null;
-    this.#endStay(stay);
+    this.#dropStay(stay, error);
     if (Date.now() - stay.since > STABLE)
       this.#tries = 0;
     this.#become('reconnecting', error.reason);
@@ -499,7 +526,7 @@ export class Client {
           return;
         const stay = this.#stay;
         this.#stay = null;
-        this.#endStay(stay);
+        this.#dropStay(stay, error);
         if (stay?.banned || error.final) {
           this.#finish(error);
           return;
@@ -515,6 +542,13 @@ export class Client {
     this.#become('ready', error.reason);
     this.#emit('error', {code: error.code, reason: error.reason});
     this.#emit('ended', {code: error.code, reason: error.reason});
+  }
+
+  // The gateway may not know yet that it is lost: others need not see it stay on until then.
+  #dropStay(stay, error) {
+    if (error.kind === 'network' && error.status !== 404)
+      stay?.hear?.resource?.abandon();
+    this.#endStay(stay);
   }
 
   #endStay(stay) {

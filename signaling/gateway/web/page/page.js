@@ -43,18 +43,29 @@ function notice(text) {
   setTimeout(() => line.remove(), NOTICE_MS);
 }
 
-// A button's action: it can't be started twice, and a failure is said.
-async function act(button, run) {
-  button.disabled = true;
+// A button's action: it can't be started twice, and a failure is said. What is chosen meanwhile comes
+// after it. Not by `disabled`: that takes the focus away from whoever uses the keyboard.
+const again = new Map();
+
+async function act(control, run) {
+  if (control.getAttribute('aria-disabled') === 'true') {
+    if (control.tagName !== 'BUTTON')
+      again.set(control, run);
+    return;
+  }
+  control.setAttribute('aria-disabled', 'true');
   the('notices').replaceChildren();
   try {
     await run();
   } catch (error) {
     notice(plainly(error));
   } finally {
-    button.disabled = false;
+    control.removeAttribute('aria-disabled');
     show();
   }
+  const next = again.get(control);
+  if (again.delete(control))
+    await act(control, next);
 }
 
 const WORDS = {
