@@ -145,6 +145,10 @@ Commands ChannelBook::tick(Now now) {
       check_mixes(step, due->id);
       continue;
     }
+    if (due->kind == Deadline::old_player) {
+      drop_old_players(step, due->id);
+      continue;
+    }
     if (due->kind == Deadline::session) {
       if (Session *which = session(due->id))
         check_session(step, *which);
@@ -159,8 +163,6 @@ Commands ChannelBook::tick(Now now) {
       check_grant(step, *which);
     else if (due->kind == Deadline::previous)
       forget_stream(step, which->previous);
-    else if (due->kind == Deadline::old_player)
-      drop_all_old_players(step, *which);
     else
       withdraw(step, *which);
   }
@@ -249,13 +251,13 @@ const Channel *ChannelBook::find_channel(std::string_view app_id, std::string_vi
   return it == channels_.end() ? nullptr : it->second.get();
 }
 
-Channel &ChannelBook::make_channel(const protocol::Join &join) {
-  auto &slot = channels_[channel_key(join.app_id, join.channel)];
+Channel &ChannelBook::make_channel(const std::string &app_id, const std::string &name) {
+  auto &slot = channels_[channel_key(app_id, name)];
   if (!slot) {
     slot = std::make_unique<Channel>();
-    slot->key = channel_key(join.app_id, join.channel);
-    slot->app_id = join.app_id;
-    slot->name = join.channel;
+    slot->key = channel_key(app_id, name);
+    slot->app_id = app_id;
+    slot->name = name;
     slot->id = next_channel_++;
     // Not many at once, however long it was quiet: others wait while they are sent.
     slot->events = {config_.limits.events_per_second, config_.limits.events_per_second / 4};

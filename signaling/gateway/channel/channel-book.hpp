@@ -7,6 +7,7 @@
 //   mix.cpp           the ears of agora-web, which nobody sees
 //   requests.cpp      what a member asks for
 //   members.cpp       how a member and its streams come and go, tokens while they last
+//   voices.cpp        what is on the air in a channel, and who plays it
 //   telling.cpp       what the others hear of that, and how often
 //   costs.cpp         what a socket and an address may ask for
 //   media-hooks.cpp   the media server's hooks
@@ -16,7 +17,6 @@
 
 #include <compare>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,6 +28,8 @@
 #include <variant>
 #include <vector>
 
+#include "signaling/gateway/channel/book-config.hpp"
+#include "signaling/gateway/channel/book-infos.hpp"
 #include "signaling/gateway/channel/channel.hpp"
 #include "signaling/gateway/channel/commands.hpp"
 #include "signaling/gateway/channel/hook-form.hpp"
@@ -39,59 +41,6 @@
 
 namespace agora::gateway {
 
-struct Times {
-  std::int64_t grace_ms = 10'000;             // a lost socket's member lives on
-  std::int64_t hold_ms = 3'000;               // a lost push is not yet announced as gone
-  std::int64_t silence_ms = 10'000;           // a member without a frame is closed
-  std::int64_t join_ms = 10'000;              // from connecting to joining
-  std::int64_t idle_ms = 60'000;              // from leaving to joining again
-  std::int64_t previous_ms = 1'000;           // a push that has moved stays at its old name
-  std::int64_t old_player_ms = 5'000;         // a player stays on the old name of what has moved
-  std::int64_t warn_s = 30;                   // key-will-expire before the end
-  std::int64_t url_lifetime_s = 30 * 86'400;  // of a URL at most; it dies earlier with its member
-};
-
-// 0 is: no limit.
-struct Limits {
-  unsigned requests_per_second = 50;
-  unsigned request_burst = 100;
-  unsigned unjoined_per_second = 500;  // requests from one address, of sockets that haven't joined
-  unsigned sockets_per_address = 1'000;
-  // What the members of one channel are told of each other, one event per receiver; bursts of a
-  // quarter pass. Beyond it, changes of one member are folded into the last.
-  unsigned events_per_second = 25'000;
-  // And of one member: streams that come and go, mutes. Bursts of eight times as many pass.
-  unsigned changes_per_second = 1;
-  unsigned members_per_channel = 20'000;
-  unsigned channels_per_app = 10'000;
-  unsigned members = 0;  // of all channels together; beyond it the gateway is overloaded
-};
-
-using Random = std::function<void(std::span<std::uint8_t>)>;
-using VerifyToken = std::function<std::variant<protocol::Grant, protocol::TokenError>(
-    std::string_view token, const protocol::TokenRequest &request, std::int64_t wall_s)>;
-
-struct Config {
-  std::map<std::string, std::string, std::less<>> apps;  // id -> certificate; "": none
-  Times times;
-  Limits limits;
-  // URLs: scheme://host[:port]/app/stream?args
-  std::string rtmp_scheme = "rtmp";
-  std::string rtmp_host;  // "": the one by which the client reached the gateway
-  std::uint16_t rtmp_port = 1935;
-  std::string rtmp_app = "live";
-  // The same for members of agora-web, which runs on this machine; host "": as for all.
-  std::string near_scheme;
-  std::string near_host;
-  std::uint16_t near_port = 0;
-  std::string secret;        // signs URLs; at least 32 bytes
-  Random random;             // cryptographically strong; unset: the kernel's
-  VerifyToken verify_token;  // unset: protocol::verify_token
-  // Kinds of tokens that let in.
-  std::vector<protocol::TokenKind> token_kinds{protocol::token_kinds.begin(),
-                                               protocol::token_kinds.end()};
-};
-
 // An answer to a hook. What `commands` drop must be gone before the media server gets the answer,
 // so that a returning publisher doesn't meet its own old session.
 struct HookAnswer {
@@ -100,53 +49,6 @@ struct HookAnswer {
   Commands commands;
   // Of a play of what is pushed at another gateway: where the relay pulls it from. "": not pulled.
   std::string relay_from;
-};
-
-struct ChannelInfo {
-  std::string channel;
-  std::size_t broadcasters = 0;
-  std::size_t audience = 0;
-};
-
-struct MemberInfo {
-  protocol::Uid uid = 0;
-  std::string account;
-  protocol::Role role = protocol::Role::audience;
-  std::string platform;
-  std::string address;
-  std::int64_t joined_at = 0;  // wall clock, seconds
-  bool in_grace = false;
-  bool publishing = false;  // announced to the others
-  bool silenced = false;    // by a rule of the operator's
-};
-
-struct Totals {
-  std::size_t sessions = 0;
-  std::size_t members = 0;  // those in grace included
-  std::size_t in_grace = 0;
-  std::size_t mixes = 0;  // not among the members
-  std::size_t channels = 0;
-  std::size_t streams = 0;
-  std::map<int, std::uint64_t> joins;    // by code
-  std::map<int, std::uint64_t> answers;  // by code, joins included
-  std::uint64_t events = 0;              // one per receiver
-};
-
-// Moderation. An empty field matches everything; at least one of channel, uid and address is set.
-struct Rule {
-  std::uint64_t id = 0;
-  std::string app_id;
-  std::string channel;
-  protocol::Uid uid = 0;
-  std::string address;
-  bool join_channel = true;    // out, and not in again
-  bool publish_audio = false;  // may stay, but not publish
-  bool publish_video = false;
-  std::int64_t ends_at = 0;  // wall clock, seconds; not later than now: done once and not kept
-  // Filled in by the channel book: what the address counts as, and the accounts of members that the
-  // rule has hit by their uid, which they might not get again.
-  std::string network;
-  std::set<std::string, std::less<>> accounts;
 };
 
 // One call into the channel book: its moment, and what it orders.
@@ -233,7 +135,7 @@ class ChannelBook {
   enum class Deadline { session, grace, token, hold, previous, old_player, drain, rule, tell, mix };
   struct DeadlineKey {
     Deadline kind = Deadline::session;
-    std::uint64_t id = 0;  // of the session, the rule or the channel, else of the member
+    std::uint64_t id = 0;  // of the session, the rule, the channel or the voice, else the member
     auto operator<=>(const DeadlineKey &) const = default;
   };
   // Sessions at the media server, and since when.
@@ -265,9 +167,19 @@ class ChannelBook {
   Member *member (MemberId id);
 
   // telling.cpp
+  // What there is to tell of a uid.
+  struct News {
+    Member *member = nullptr;
+    std::uint64_t publication = 0;  // 0: no stream
+    bool is_sending = false;        // or about to: nobody needs to know else how one is muted
+    bool audio_muted = false;
+    bool video_muted = false;
+    bool is_over () const { return !member && publication == 0; }
+  };
+  static News news (const Channel &channel, Uid uid);
+  static bool is_told (const News &news, const Told &told);
   // Something of that member has changed, or it has gone: the others are told, now or soon.
   void changed (Step &step, Channel &channel, Uid uid);
-  bool is_told (const Channel &channel, Uid uid, const Told &told) const;
   void stop_waiting (Channel &channel, Told &told);
   void tell_changes (Step &step, Channel &channel);
   void tell_change (Step &step, Channel &channel, Uid uid);
@@ -289,7 +201,28 @@ class ChannelBook {
     Uid uid = 0;  // 0: assign one
     std::string account;
   };
+  // A join that was looked at.
+  struct Joining {
+    const protocol::Join &join;
+    Identity identity;
+    std::optional<protocol::Grant> grant;
+  };
+  // What a join gets.
+  struct Place {
+    Uid uid = 0;
+    MemberId id = 0;
+    bool adopts = false;  // the member that holds the uid is the one that comes back
+  };
   void join (Step &step, const Asked &asked, const protocol::Join &join);
+  // Whether there is room for one more.
+  std::optional<std::pair<protocol::Code, std::string>> check_room (const protocol::Join &join,
+                                                                    const Identity &identity) const;
+  bool is_banned (Step &step, const Asked &asked, const Joining &joining, Uid uid);
+  // Each uid has one place in a channel, and who comes last gets it.
+  Place claim (const Joining &joining, Uid uid) const;
+  void enter (Step &step, const Asked &asked, const Joining &joining, const Place &place);
+  Member &make_member (Channel &channel, const Session &session, const Joining &joining,
+                       const Place &place, Now now);
   // What is wrong with the join, by the order of the codes; fills in what the token grants.
   std::optional<std::pair<protocol::Code, std::string>> check_join (
       Step &step, const Session &session, const protocol::Join &join, Identity &identity,
@@ -305,12 +238,13 @@ class ChannelBook {
       Step &step, const Claim &claim, std::optional<protocol::Grant> &grant);
   void join_again (Step &step, const Asked &asked, const protocol::Join &join,
                    const std::optional<protocol::Grant> &grant);
-  void enter (Step &step, const Asked &asked, Member &member, const protocol::Join &join);
+  void welcome (Step &step, const Asked &asked, Member &member, const protocol::Join &join);
   void take_over (Member &member, Session &session);
   void leave_grace (Member &member);
-  Channel &make_channel (const protocol::Join &join);
+  Channel &make_channel (const std::string &app_id, const std::string &name);
   void open_channel (Step &step, Channel &channel);
-  Uid pick_uid (const Channel &channel, const Identity &identity) const;
+  MemberId new_member_id () const;
+  Uid pick_uid (const protocol::Join &join, const Identity &identity) const;
   void tell_streams (Step &step, const Member &member, const protocol::Join &join);
 
   // mix.cpp
@@ -344,18 +278,11 @@ class ChannelBook {
   std::string media_url (const Member &member, const std::string &stream,
                          const std::string &args) const;
   void set_role (Step &step, Member &member, protocol::Role role);
-  void announce (Step &step, Member &member);
   // Ends what the member publishes, and every URL for it; the others are told.
   void unpublish (Step &step, Member &member);
   void withdraw (Step &step, Member &member);
   void forget_stream (Step &step, std::optional<PublishedStream> &published);
   void drop_push (Step &step, PublishedStream &published);
-  void drop_play (Step &step, Subscription &subscription);
-  void drop_old_player (Step &step, Subscription &subscription);
-  void drop_all_old_players (Step &step, Member &speaker);
-  void drop_listeners (Step &step, Member &speaker);
-  void unsubscribe (Step &step, Member &member, Uid uid);
-  void move_listeners (Step &step, Member &speaker);
   void hold (Step &step, Member &member);
   void remove (Step &step, Member &member, LeaveReason reason, bool keep_channel = false);
   void notice_channel (Step &step, const Channel &channel, NoticeKind kind);
@@ -364,6 +291,18 @@ class ChannelBook {
   // Warns, unpublishes and removes as the token runs out; false: the member is gone.
   bool check_grant (Step &step, Member &member);
   bool may_publish (const Member &member, Now now) const;
+
+  // voices.cpp
+  static Voice *find_voice (Channel &channel, Uid uid);
+  Voice &add_voice (Channel &channel, Uid uid);
+  void announce (Step &step, Member &member);
+  void carry (Voice &voice, Member &member);
+  void move_listeners (Step &step, Voice &voice);
+  void end_voice (Step &step, const Voice &voice);
+  void drop_play (Step &step, Subscription &subscription);
+  void drop_old_player (Step &step, Subscription &subscription);
+  void drop_old_players (Step &step, std::uint64_t voice);
+  void unsubscribe (Step &step, Member &member, Uid uid);
 
   // media-hooks.cpp
   std::string admit_push (Step &step, const HookRequest &request);  // "": allowed, else why not
@@ -415,12 +354,14 @@ class ChannelBook {
   std::unordered_map<MemberId, std::unique_ptr<Member>> members_;
   std::unordered_map<std::string, std::unique_ptr<Channel>> channels_;
   std::map<std::string, unsigned, std::less<>> channels_of_app_;
-  std::unordered_map<std::string, MemberId> streams_;     // name -> who may push to it
+  std::unordered_map<std::string, NamedStream> streams_;  // by name
   std::unordered_map<std::uint64_t, Pushing> pushing_;    // by the media server's session
   std::unordered_map<std::uint64_t, Playing> playing_;    // the same
   std::unordered_map<std::uint64_t, Channel *> telling_;  // those with Deadline::tell
   std::unordered_map<std::uint64_t, Channel *> deaf_;     // those with Deadline::mix
+  std::unordered_map<std::uint64_t, Voice *> moved_;      // those with Deadline::old_player
   std::uint64_t next_channel_ = 1;
+  std::uint64_t next_voice_ = 1;
   std::set<std::pair<std::string, protocol::TokenKind>> old_tokens_;  // those that were noted
   std::map<std::uint64_t, Rule> rules_;
   std::uint64_t next_rule_ = 1;

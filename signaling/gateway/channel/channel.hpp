@@ -32,7 +32,6 @@ struct PublishedStream {
 
 // What a member may play.
 struct Subscription {
-  MemberId publisher = 0;
   std::string stream;
   std::uint64_t grant = 0;
   std::uint64_t client = 0;  // the media server's session that plays; 0: none
@@ -67,10 +66,7 @@ struct Member {
   bool video_muted = false;
   bool knows_silence = false;  // named the feature
   bool silenced = false;       // by a rule of the operator's, as was last told
-  // The number of what is published, among all of the channel: a stream that went and came again is
-  // another one.
-  std::uint64_t publication = 0;
-  TokenBucket changes{0, 0};  // of what the others are told of it: set from the limits
+  TokenBucket changes{0, 0};   // of what the others are told of it: set from the limits
   // Sessions that push: the media server tells all who listen of each one's begin and end. A lossy
   // network makes a few, a restart one.
   TokenBucket pushes{1, 20};
@@ -80,7 +76,22 @@ struct Member {
   std::optional<PublishedStream> next;
   // Was `live` until a moment ago, and is still pushed to: those who play it are on their way.
   std::optional<PublishedStream> previous;
-  std::unordered_map<Uid, Subscription> subscriptions;
+  std::unordered_map<Uid, Subscription> subscriptions;  // each one's voice is on the air
+};
+
+// What the channel hears of one uid. Whose it is matters to those alone who push it: who listens
+// knows a name to play, how it is muted, and when it comes, moves and goes.
+struct Voice {
+  std::uint64_t id = 0;  // for timers
+  Channel *channel = nullptr;
+  Uid uid = 0;
+  Member *member = nullptr;  // whose `live` it is
+  std::string stream;
+  // The number of what is published, among all of the channel: a stream that went and came again is
+  // another one.
+  std::uint64_t publication = 0;
+  bool audio_muted = false;
+  bool video_muted = false;
   std::unordered_set<MemberId> listeners;
 };
 
@@ -103,7 +114,7 @@ struct Channel {
   std::size_t web_members = 0;  // of Entrance::web
   bool open = false;            // with a member: others hear of the channel
   std::unordered_map<std::string, Uid> accounts;
-  std::map<Uid, Member *> speakers;  // those with `live`
+  std::map<Uid, Voice> voices;
   std::size_t broadcasters = 0;
   std::map<Uid, Told> told;
   // Members of whom there is something to tell, in their order, and those who change so often that
@@ -118,6 +129,12 @@ struct Channel {
 
 // The uid that an account has in a channel, unless another member holds that one.
 Uid account_uid (std::string_view app_id, std::string_view channel, std::string_view account);
+
+// A stream's name.
+struct NamedStream {
+  MemberId owner = 0;  // who may push to it
+  Uid uid = 0;         // whose voice it carries
+};
 
 struct Session {
   SessionId id = 0;

@@ -132,6 +132,12 @@ std::optional<std::pair<Code, std::string>> ChannelBook::check_join(
     return {{Code::drain, "the gateway is shutting down"}};
   if (service_lost_)
     return {{Code::service_lost, "the media server is lost"}};
+  return {};
+}
+
+std::optional<std::pair<Code, std::string>> ChannelBook::check_room(
+    const protocol::Join &join, const Identity &identity) const {
+  const Channel *there = find_channel(join.app_id, join.channel);
   const bool known =
       there && (identity.account.empty() ? there->members.contains(identity.uid)
                                          : there->accounts.contains(identity.account));
@@ -154,91 +160,113 @@ std::optional<std::pair<Code, std::string>> ChannelBook::check_join(
 void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &join) {
   if (asked.session.entrance == Entrance::mix)
     return join_as_mix(step, asked, join);
-  Identity identity;
-  std::optional<protocol::Grant> grant;
-  if (auto wrong = check_join(step, asked.session, join, identity, grant)) {
+  Joining joining{join, {}, {}};
+  auto wrong = check_join(step, asked.session, join, joining.identity, joining.grant);
+  if (!wrong && !asked.session.member)
+    wrong = check_room(join, joining.identity);
+  if (wrong) {
     totals_.joins[static_cast<int>(wrong->first)]++;
     return refuse(step, asked, wrong->first, std::move(wrong->second));
   }
-  const Channel *there = find_channel(join.app_id, join.channel);
   // Who joins is told of all streams. Once on a socket that is what a join is for.
-  if (std::exchange(asked.session.has_joined, true))
+  if (std::exchange(asked.session.has_joined, true)) {
+    const Channel *there = find_channel(join.app_id, join.channel);
     charge_join(asked.session,
-                (there ? there->speakers.size() : 0) +
+                (there ? there->voices.size() : 0) +
                     (join.known_speakers ? join.known_speakers->size() : 0),
                 step.now);
+  }
   if (asked.session.member)
-    return join_again(step, asked, join, grant);
-  Channel nowhere;
-  nowhere.app_id = join.app_id;
-  nowhere.name = join.channel;
-  const Uid uid = pick_uid(there ? *there : nowhere, identity);
-  if (forbidden({join.app_id, join.channel, uid, identity.account, asked.session.network},
-                step.now.wall_s, &Rule::join_channel)) {
-    totals_.joins[static_cast<int>(Code::bad_request)]++;
-    refuse(step, asked, Code::bad_request, "banned from the channel by its operator");
-    step.out.push_back(Send{{asked.session.id}, protocol::Event{EventKind::banned}});
-    return close(step, asked.session, CloseCode::banned, "banned");
-  }
+    return join_again(step, asked, join, joining.grant);
+  const Uid uid = pick_uid(join, joining.identity);
+  if (!is_banned(step, asked, joining, uid))
+    enter(step, asked, joining, claim(joining, uid));
+}
 
-  Channel &channel = make_channel(join);
+bool ChannelBook::is_banned(Step &step, const Asked &asked, const Joining &joining, Uid uid) {
+  if (!forbidden({joining.join.app_id, joining.join.channel, uid, joining.identity.account,
+                  asked.session.network},
+                 step.now.wall_s, &Rule::join_channel))
+    return false;
+  totals_.joins[static_cast<int>(Code::bad_request)]++;
+  refuse(step, asked, Code::bad_request, "banned from the channel by its operator");
+  step.out.push_back(Send{{asked.session.id}, protocol::Event{EventKind::banned}});
+  close(step, asked.session, CloseCode::banned, "banned");
+  return true;
+}
+
+ChannelBook::Place ChannelBook::claim(const Joining &joining, Uid uid) const {
+  if (const Channel *there = find_channel(joining.join.app_id, joining.join.channel))
+    if (const auto held = there->members.find(uid); held != there->members.end())
+      // Not what belongs to an account whose uid someone else has come by.
+      if (const Member &older = *held->second;
+          joining.join.known_speakers && older.account == joining.identity.account)
+        return {uid, older.id, true};
+  return {uid, new_member_id(), false};
+}
+
+void ChannelBook::enter(Step &step, const Asked &asked, const Joining &joining,
+                        const Place &place) {
+  Channel &channel = make_channel(joining.join.app_id, joining.join.channel);
   open_channel(step, channel);
-  const auto held = channel.members.find(uid);
-  if (held != channel.members.end()) {
+  Member *member = nullptr;
+  if (const auto held = channel.members.find(place.uid); held != channel.members.end()) {
     Member &older = *held->second;
-    // Not what belongs to an account whose uid someone else has come by.
-    const bool adopts = join.known_speakers.has_value() && older.account == identity.account;
-    if (older.session) {
-      Session &loser = *older.session;
+    if (Session *loser = older.session) {
       step.out.push_back(Send{
-          {loser.id}, protocol::ErrorEvent{Code::bad_role_or_uid, "replaced by another device"}});
-      close(step, loser, CloseCode::replaced, "replaced by another device");
+          {loser->id}, protocol::ErrorEvent{Code::bad_role_or_uid, "replaced by another device"}});
+      close(step, *loser, CloseCode::replaced, "replaced by another device");
     }
-    if (adopts) {
-      take_over(older, asked.session);
-      enter(step, asked, older, join);
-      return set_grant(step, older, grant);
-    }
-    remove(step, older, LeaveReason::replaced, true);
+    if (place.adopts)
+      member = &older;
+    else
+      remove(step, older, LeaveReason::replaced, true);
   }
+  const bool is_new = !member;
+  if (is_new)
+    member = &make_member(channel, asked.session, joining, place, step.now);
+  take_over(*member, asked.session);
+  if (is_new)
+    notice(step, *member, NoticeKind::member_in);
+  welcome(step, asked, *member, joining.join);
+  set_grant(step, *member, joining.grant);
+}
 
+Member &ChannelBook::make_member(Channel &channel, const Session &session, const Joining &joining,
+                                 const Place &place, Now now) {
   auto fresh = std::make_unique<Member>();
   Member &member = *fresh;
-  do
-    member.id = random_id(config_.random);
-  while (members_.contains(member.id));
+  const protocol::Join &join = joining.join;
+  member.id = place.id;
   member.channel = &channel;
-  member.uid = uid;
-  member.account = identity.account;
+  member.uid = place.uid;
+  member.account = joining.identity.account;
   member.role = join.role;
   // Of a browser, its worker would tell what that runs on.
-  member.entrance = asked.session.entrance;
+  member.entrance = session.entrance;
   member.platform = member.entrance == Entrance::web ? "web"
                     : join.client_type.empty()       ? join.os
                                                      : join.client_type;
   if (member.platform.size() > max_platform)
     member.platform.clear();
-  member.joined_at = step.now.wall_s;
+  member.joined_at = now.wall_s;
   member.changes = {config_.limits.changes_per_second,
                     changes_at_once * config_.limits.changes_per_second};
   members_[member.id] = std::move(fresh);
-  channel.members[uid] = &member;
+  channel.members[member.uid] = &member;
   channel.web_members += member.entrance == Entrance::web ? 1 : 0;
   if (!member.account.empty())
-    channel.accounts[member.account] = uid;
+    channel.accounts[member.account] = member.uid;
   if (member.role == Role::broadcaster)
     channel.broadcasters++;
-  take_over(member, asked.session);
-  notice(step, member, NoticeKind::member_in);
-  enter(step, asked, member, join);
-  set_grant(step, member, grant);
+  return member;
 }
 
 // Asked twice on one socket: the answer is the same, and so is the member.
 void ChannelBook::join_again(Step &step, const Asked &asked, const protocol::Join &join,
                              const std::optional<protocol::Grant> &grant) {
   Member &self = *asked.session.member;
-  enter(step, asked, self, join);
+  welcome(step, asked, self, join);
   set_grant(step, self, grant);
 }
 
@@ -260,21 +288,21 @@ void ChannelBook::take_over(Member &member, Session &session) {
   watch_session(session);
 }
 
-void ChannelBook::enter(Step &step, const Asked &asked, Member &member,
-                        const protocol::Join &join) {
+void ChannelBook::welcome(Step &step, const Asked &asked, Member &member,
+                          const protocol::Join &join) {
   if (member.entrance != Entrance::mix)
     totals_.joins[static_cast<int>(Code::ok)]++;
-  protocol::Answer welcome;
-  welcome.uid = member.uid;
+  protocol::Answer hello;
+  hello.uid = member.uid;
   if (join.features)
-    welcome.features = protocol::Features();
+    hello.features = protocol::Features();
   member.knows_silence = false;
   if (join.features && std::find(join.features->begin(), join.features->end(),
                                  protocol::feature_silence) != join.features->end()) {
     member.knows_silence = true;
-    welcome.features->emplace_back(protocol::feature_silence);
+    hello.features->emplace_back(protocol::feature_silence);
   }
-  answer(step, asked, std::move(welcome));
+  answer(step, asked, std::move(hello));
   const bool told = member.silenced;
   if (member.entrance != Entrance::mix)
     update_silence(step, member);
@@ -314,19 +342,29 @@ void ChannelBook::tell_streams(Step &step, const Member &member, const protocol:
   }
 }
 
-Uid ChannelBook::pick_uid(const Channel &channel, const Identity &identity) const {
+MemberId ChannelBook::new_member_id() const {
+  MemberId id = 0;
+  do
+    id = random_id(config_.random);
+  while (members_.contains(id));
+  return id;
+}
+
+Uid ChannelBook::pick_uid(const protocol::Join &join, const Identity &identity) const {
+  const Channel *there = find_channel(join.app_id, join.channel);
+  const auto taken = [there] (Uid uid) { return there && there->members.contains(uid); };
+  Uid uid = identity.uid;
   if (!identity.account.empty()) {
-    const auto known = channel.accounts.find(identity.account);
-    if (known != channel.accounts.end())
-      return known->second;
-    Uid uid = account_uid(channel.app_id, channel.name, identity.account);
-    while (uid == 0 || channel.members.contains(uid))
+    if (there)
+      if (const auto known = there->accounts.find(identity.account); known != there->accounts.end())
+        return known->second;
+    uid = account_uid(join.app_id, join.channel, identity.account);
+    while (uid == 0 || taken(uid))
       uid++;
     return uid;
   }
-  Uid uid = identity.uid;
   // 31 bits: every client's number type holds them.
-  while (uid == 0 || (!identity.uid && channel.members.contains(uid)))
+  while (uid == 0 || (!identity.uid && taken(uid)))
     uid = static_cast<Uid>(random_id(config_.random) & 0x7fffffff);
   return uid;
 }

@@ -48,7 +48,7 @@ std::string ChannelBook::admit_push(Step &step, const HookRequest &request) {
   if (args->expires_at <= step.now.wall_s)
     return "the push URL has expired";
   const auto owner = streams_.find(request.stream);
-  Member *speaker = owner == streams_.end() ? nullptr : member(owner->second);
+  Member *speaker = owner == streams_.end() ? nullptr : member(owner->second.owner);
   if (!speaker || speaker->id != args->member)
     return "the push URL is no longer good";
   std::optional<PublishedStream> &which =
@@ -73,14 +73,15 @@ std::string ChannelBook::admit_push(Step &step, const HookRequest &request) {
   if (&which == &speaker->live)
     return {};
 
-  const bool returning = speaker->live.has_value();
   forget_stream(step, speaker->previous);
   speaker->previous = std::exchange(speaker->live, std::nullopt);
   speaker->live = std::exchange(speaker->next, std::nullopt);
-  if (returning)
-    move_listeners(step, *speaker);
-  else
+  if (Voice *voice = find_voice(*speaker->channel, speaker->uid)) {
+    carry(*voice, *speaker);
+    move_listeners(step, *voice);
+  } else {
     announce(step, *speaker);
+  }
   // One RTMP session that pushes the new name in place of the old one must not be cut.
   if (speaker->previous && speaker->previous->client == request.client_id)
     speaker->previous->client = 0;
@@ -99,19 +100,19 @@ std::string ChannelBook::admit_play(Step &step, const HookRequest &request) {
     return "not a play URL of this gateway";
   if (args->expires_at <= step.now.wall_s)
     return "the play URL has expired";
-  const auto owner = streams_.find(request.stream);
-  Member *speaker = owner == streams_.end() ? nullptr : member(owner->second);
+  const auto named = streams_.find(request.stream);
   Member *listener = member(args->member);
-  if (!speaker || !listener)
+  if (named == streams_.end() || !listener)
     return "the play URL is no longer good";
-  const auto found = listener->subscriptions.find(speaker->uid);
-  if (found == listener->subscriptions.end() || found->second.publisher != speaker->id ||
-      found->second.stream != request.stream || found->second.grant != args->grant)
+  const Uid speaker = named->second.uid;
+  const auto found = listener->subscriptions.find(speaker);
+  if (found == listener->subscriptions.end() || found->second.stream != request.stream ||
+      found->second.grant != args->grant)
     return "the play URL is no longer good";
   Subscription &subscription = found->second;
   const auto busy = playing_.find(request.client_id);
   if (busy != playing_.end() &&
-      (busy->second.listener != listener->id || busy->second.speaker != speaker->uid))
+      (busy->second.listener != listener->id || busy->second.speaker != speaker))
     return "the session plays another stream already";
   if (subscription.client != request.client_id)
     drop_play(step, subscription);
@@ -119,7 +120,7 @@ std::string ChannelBook::admit_play(Step &step, const HookRequest &request) {
   if (subscription.old_player == request.client_id)
     subscription.old_player = 0;
   subscription.client = request.client_id;
-  playing_[request.client_id] = {listener->id, speaker->uid, step.now.mono_ms};
+  playing_[request.client_id] = {listener->id, speaker, step.now.mono_ms};
   return {};
 }
 

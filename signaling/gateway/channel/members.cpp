@@ -17,10 +17,6 @@ namespace {
 
 // A wall clock that was set wrong and is put right must not make a token outlive its end by much.
 constexpr std::int64_t look_again_s = 60;
-// Sessions at the media server that are cut one by one; more are cut by the name of their stream.
-constexpr std::size_t most_single_drops = 32;
-// What was admitted so lately may not be in the media server's lists.
-constexpr std::int64_t fresh_ms = 2'000;
 
 // When something of the grant ends, earliest first; what has no end isn't in it.
 std::array<std::int64_t, 5> ends_of (const Grant &grant) {
@@ -77,63 +73,11 @@ void ChannelBook::set_role(Step &step, Member &member, Role role) {
   notice(step, member, NoticeKind::role_changed);
 }
 
-void ChannelBook::announce(Step &step, Member &member) {
-  Channel &channel = *member.channel;
-  totals_.streams += channel.speakers.emplace(member.uid, &member).second ? 1 : 0;
-  member.publication = ++channel.publications;
-  changed(step, channel, member.uid);
-  notice(step, member, NoticeKind::stream_added);
-}
-
 void ChannelBook::drop_push(Step &step, PublishedStream &published) {
   if (const std::uint64_t client = std::exchange(published.client, 0)) {
     pushing_.erase(client);
     step.out.push_back(DropMedia{published.stream, Direction::push, client});
   }
-}
-
-void ChannelBook::drop_play(Step &step, Subscription &subscription) {
-  if (const std::uint64_t client = std::exchange(subscription.client, 0)) {
-    playing_.erase(client);
-    step.out.push_back(DropMedia{subscription.stream, Direction::play, client});
-  }
-}
-
-void ChannelBook::drop_old_player(Step &step, Subscription &subscription) {
-  if (const std::uint64_t client = std::exchange(subscription.old_player, 0)) {
-    playing_.erase(client);
-    step.out.push_back(
-        DropMedia{std::exchange(subscription.old_player_stream, {}), Direction::play, client});
-  }
-}
-
-void ChannelBook::drop_all_old_players(Step &step, Member &speaker) {
-  for (MemberId id : speaker.listeners)
-    drop_old_player(step, member(id)->subscriptions.at(speaker.uid));
-}
-
-// One order by name for the many. It passes over a session whose hook has only just been answered,
-// so those get one each, which is tried again until it has hit.
-void ChannelBook::drop_listeners(Step &step, Member &speaker) {
-  std::size_t playing = 0;
-  for (MemberId id : speaker.listeners)
-    playing += member(id)->subscriptions.at(speaker.uid).client ? 1 : 0;
-  const bool many = playing > most_single_drops;
-  if (many)
-    step.out.push_back(DropMedia{speaker.live->stream, Direction::play, 0});
-  for (MemberId id : speaker.listeners) {
-    Member &listener = *member(id);
-    const auto found = listener.subscriptions.find(speaker.uid);
-    drop_old_player(step, found->second);
-    const auto session = playing_.find(found->second.client);
-    if (many && session != playing_.end() &&
-        step.now.mono_ms - session->second.since_ms >= fresh_ms)
-      playing_.erase(session);
-    else
-      drop_play(step, found->second);
-    listener.subscriptions.erase(found);
-  }
-  speaker.listeners.clear();
 }
 
 void ChannelBook::forget_stream(Step &step, std::optional<PublishedStream> &published) {
@@ -155,55 +99,18 @@ void ChannelBook::withdraw(Step &step, Member &member) {
   if (!member.live)
     return;
   deadlines_.cancel({Deadline::hold, member.id});
-  deadlines_.cancel({Deadline::old_player, member.id});
   deadlines_.cancel({Deadline::previous, member.id});
   forget_stream(step, member.previous);
-  totals_.streams -= member.channel->speakers.erase(member.uid);
-  // Before the sessions of its listeners end.
-  member.publication = 0;
+  const auto voice = member.channel->voices.extract(member.uid);
+  totals_.streams--;
+  // Told before the sessions of its listeners end.
   changed(step, *member.channel, member.uid);
   notice(step, member, NoticeKind::stream_removed);
-  drop_listeners(step, member);
+  end_voice(step, voice.mapped());
   if (!member.next && !member.live->client)
     member.next = std::exchange(member.live, std::nullopt);
   else
     forget_stream(step, member.live);
-}
-
-void ChannelBook::unsubscribe(Step &step, Member &member, Uid uid) {
-  const auto found = member.subscriptions.find(uid);
-  if (found == member.subscriptions.end())
-    return;
-  drop_play(step, found->second);
-  drop_old_player(step, found->second);
-  if (Member *speaker = this->member(found->second.publisher))
-    speaker->listeners.erase(member.id);
-  member.subscriptions.erase(found);
-}
-
-// The speaker's push has moved to another name: who plays the old one is told the new one. The
-// media server would keep its session on the old one for as long as it stays: it is cut after a
-// while. Not at once, so that players may go over without a gap.
-void ChannelBook::move_listeners(Step &step, Member &speaker) {
-  deadlines_.set({Deadline::old_player, speaker.id},
-                 step.now.mono_ms + config_.times.old_player_ms);
-  if (!speaker.listeners.empty())
-    speaker.changes.take(step.now.mono_ms);
-  for (MemberId id : speaker.listeners) {
-    Member *listener = member(id);
-    Subscription &subscription = listener->subscriptions.at(speaker.uid);
-    if (subscription.client) {
-      drop_old_player(step, subscription);
-      subscription.old_player = std::exchange(subscription.client, 0);
-      subscription.old_player_stream = subscription.stream;
-    }
-    subscription.stream = speaker.live->stream;
-    subscription.grant = random_id(config_.random);
-    subscription.moved = !listener->session;
-    protocol::Event event{EventKind::update_url, speaker.uid};
-    event.url = play_url(*listener, subscription, step.now);
-    tell(step, *listener, std::move(event));
-  }
 }
 
 void ChannelBook::hold(Step &step, Member &member) {

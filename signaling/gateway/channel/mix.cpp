@@ -44,22 +44,20 @@ void ChannelBook::join_as_mix(Step &step, const Asked &asked, const protocol::Jo
   if (auto wrong = check_mix(join, asked.session))
     return refuse(step, asked, wrong->first, std::move(wrong->second));
   if (asked.session.member)
-    return enter(step, asked, *asked.session.member, join);
-  Channel &channel = make_channel(join);
+    return welcome(step, asked, *asked.session.member, join);
+  Channel &channel = make_channel(join.app_id, join.channel);
   auto fresh = std::make_unique<Member>();
   Member &member = *fresh;
-  do
-    member.id = random_id(config_.random);
-  while (members_.contains(member.id));
+  member.id = new_member_id();
   member.channel = &channel;
   member.entrance = Entrance::mix;
-  member.uid = pick_uid(channel, {});
+  member.uid = pick_uid(join, {});
   member.joined_at = step.now.wall_s;
   members_[member.id] = std::move(fresh);
   totals_.mixes++;
   channel.mixes.insert(&member);
   take_over(member, asked.session);
-  enter(step, asked, member, join);
+  welcome(step, asked, member, join);
 }
 
 // A browser's member has gone.

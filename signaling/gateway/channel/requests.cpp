@@ -48,7 +48,8 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
 
 void ChannelBook::hand_out_push_url(Step &step, const Asked &asked, Member &member) {
   // All who listen are told of a move, each its own URL.
-  if (config_.limits.changes_per_second && member.live && !member.listeners.empty() &&
+  const Voice *voice = find_voice(*member.channel, member.uid);
+  if (config_.limits.changes_per_second && voice && !voice->listeners.empty() &&
       !member.changes.has_one(step.now.mono_ms))
     return refuse(step, asked, Code::too_many,
                   "what is published has moved too often, try again in a few seconds");
@@ -56,7 +57,7 @@ void ChannelBook::hand_out_push_url(Step &step, const Asked &asked, Member &memb
   PublishedStream fresh;
   fresh.stream = random_stream(config_.random);
   fresh.grant = random_id(config_.random);
-  streams_[fresh.stream] = member.id;
+  streams_[fresh.stream] = {member.id, member.uid};
   member.next = std::move(fresh);
   protocol::Answer url;
   url.url = push_url(member, *member.next, step.now);
@@ -93,19 +94,16 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
                          const protocol::Subscribe &request) {
-  const auto &speakers = member.channel->speakers;
-  const auto found = speakers.find(request.uid);
-  if (found == speakers.end())
+  Voice *voice = find_voice(*member.channel, request.uid);
+  if (!voice)
     return refuse(step, asked, Code::not_publishing,
                   "uid " + std::to_string(request.uid) + " is not publishing");
-  Member &speaker = *found->second;
   // Asked again, the URL is a new one; who plays by the old one goes on until the new one is used.
   Subscription &subscription = member.subscriptions[request.uid];
-  subscription.publisher = speaker.id;
-  subscription.stream = speaker.live->stream;
+  subscription.stream = voice->stream;
   subscription.grant = random_id(config_.random);
   subscription.moved = false;
-  speaker.listeners.insert(member.id);
+  voice->listeners.insert(member.id);
   protocol::Answer url;
   url.url = play_url(member, subscription, step.now);
   url.rotation = 0;
@@ -141,6 +139,10 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
     member.audio_muted = request.mute;
   if (request.target != Target::audio)
     member.video_muted = request.mute;
+  if (Voice *voice = find_voice(*member.channel, member.uid); voice && voice->member == &member) {
+    voice->audio_muted = member.audio_muted;
+    voice->video_muted = member.video_muted;
+  }
   changed(step, *member.channel, member.uid);
 }
 

@@ -58,6 +58,7 @@ Commands ChannelBook::close_all(Now now) {
   networks_.clear();
   telling_.clear();
   deaf_.clear();
+  moved_.clear();
   members_.clear();
   totals_.in_grace = totals_.streams = totals_.mixes = 0;
   channels_.clear();

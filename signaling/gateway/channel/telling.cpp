@@ -18,17 +18,28 @@ constexpr std::int64_t hasty_ms = 1'000;
 
 }  // namespace
 
-// Whether there is nothing to tell.
-bool ChannelBook::is_told(const Channel &channel, Uid uid, const Told &told) const {
-  const auto found = channel.members.find(uid);
-  if (found == channel.members.end())
-    return told.publication == 0;
-  const Member &member = *found->second;
-  if (told.publication != (member.live ? member.publication : 0))
-    return false;
-  // Nobody needs to know how one is muted who sends nothing.
-  return (!member.live && !member.next) ||
-         (told.audio_muted == member.audio_muted && told.video_muted == member.video_muted);
+ChannelBook::News ChannelBook::news(const Channel &channel, Uid uid) {
+  News news;
+  const auto member = channel.members.find(uid);
+  const auto voice = channel.voices.find(uid);
+  news.member = member == channel.members.end() ? nullptr : member->second;
+  if (voice != channel.voices.end()) {
+    news.publication = voice->second.publication;
+    news.is_sending = true;
+    news.audio_muted = voice->second.audio_muted;
+    news.video_muted = voice->second.video_muted;
+  } else if (news.member) {
+    news.is_sending = news.member->live || news.member->next;
+    news.audio_muted = news.member->audio_muted;
+    news.video_muted = news.member->video_muted;
+  }
+  return news;
+}
+
+bool ChannelBook::is_told(const News &news, const Told &told) {
+  return told.publication == news.publication &&
+         (!news.is_sending ||
+          (told.audio_muted == news.audio_muted && told.video_muted == news.video_muted));
 }
 
 void ChannelBook::stop_waiting(Channel &channel, Told &told) {
@@ -39,17 +50,16 @@ void ChannelBook::stop_waiting(Channel &channel, Told &told) {
 
 void ChannelBook::changed(Step &step, Channel &channel, Uid uid) {
   Told &told = channel.told[uid];
-  const auto found = channel.members.find(uid);
-  Member *member = found == channel.members.end() ? nullptr : found->second;
-  if (is_told(channel, uid, told)) {
+  const News what = news(channel, uid);
+  if (is_told(what, told)) {
     stop_waiting(channel, told);
     const bool blank = !told.publication && !told.audio_muted && !told.video_muted;
-    if (!member || blank)
+    if (what.is_over() || blank)
       channel.told.erase(uid);
     return;
   }
-  const bool hasty =
-      member && config_.limits.changes_per_second && !member->changes.take(step.now.mono_ms);
+  const bool hasty = what.member && config_.limits.changes_per_second &&
+                     !what.member->changes.take(step.now.mono_ms);
   if (told.waits)
     return;
   told.waits = ++channel.places;
@@ -102,28 +112,26 @@ void ChannelBook::check_telling(Step &step, std::uint64_t id) {
 void ChannelBook::tell_change(Step &step, Channel &channel, Uid uid) {
   Told &told = channel.told.at(uid);
   stop_waiting(channel, told);
-  const auto found = channel.members.find(uid);
-  const Member *member = found == channel.members.end() ? nullptr : found->second;
-  const std::uint64_t publication = member && member->live ? member->publication : 0;
-  const bool comes = publication && told.publication != publication;
-  if (told.publication && told.publication != publication)
+  const News what = news(channel, uid);
+  const bool comes = what.publication && told.publication != what.publication;
+  if (told.publication && told.publication != what.publication)
     tell_others(step, channel, uid, {EventKind::stream_removed, uid});
-  told.publication = publication;
-  if (!member) {
+  told.publication = what.publication;
+  if (what.is_over()) {
     channel.told.erase(uid);
     return;
   }
   if (comes)
     tell_others(step, channel, uid, {EventKind::stream_added, uid});
-  if (!member->live && !member->next)
+  if (!what.is_sending)
     return;
   // With the stream comes how it is muted.
-  if (std::exchange(told.audio_muted, member->audio_muted) != member->audio_muted ||
-      (comes && member->audio_muted))
-    tell_others(step, channel, uid, {EventKind::audio_mute, uid, "", 0, member->audio_muted});
-  if (std::exchange(told.video_muted, member->video_muted) != member->video_muted ||
-      (comes && member->video_muted))
-    tell_others(step, channel, uid, {EventKind::video_mute, uid, "", 0, member->video_muted});
+  if (std::exchange(told.audio_muted, what.audio_muted) != what.audio_muted ||
+      (comes && what.audio_muted))
+    tell_others(step, channel, uid, {EventKind::audio_mute, uid, "", 0, what.audio_muted});
+  if (std::exchange(told.video_muted, what.video_muted) != what.video_muted ||
+      (comes && what.video_muted))
+    tell_others(step, channel, uid, {EventKind::video_mute, uid, "", 0, what.video_muted});
 }
 
 void ChannelBook::tell_others(Step &step, Channel &channel, Uid uid, protocol::Event event) {

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What operators ask the channel book for, and tell it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+
+#include "signaling/protocol/messages.hpp"
+
+namespace agora::gateway {
+
+struct ChannelInfo {
+  std::string channel;
+  std::size_t broadcasters = 0;
+  std::size_t audience = 0;
+};
+
+struct MemberInfo {
+  protocol::Uid uid = 0;
+  std::string account;
+  protocol::Role role = protocol::Role::audience;
+  std::string platform;
+  std::string address;
+  std::int64_t joined_at = 0;  // wall clock, seconds
+  bool in_grace = false;
+  bool publishing = false;  // announced to the others
+  bool silenced = false;    // by a rule of the operator's
+};
+
+struct Totals {
+  std::size_t sessions = 0;
+  std::size_t members = 0;  // those in grace included
+  std::size_t in_grace = 0;
+  std::size_t mixes = 0;  // not among the members
+  std::size_t channels = 0;
+  std::size_t streams = 0;
+  std::map<int, std::uint64_t> joins;    // by code
+  std::map<int, std::uint64_t> answers;  // by code, joins included
+  std::uint64_t events = 0;              // one per receiver
+};
+
+// Moderation. An empty field matches everything; at least one of channel, uid and address is set.
+struct Rule {
+  std::uint64_t id = 0;
+  std::string app_id;
+  std::string channel;
+  protocol::Uid uid = 0;
+  std::string address;
+  bool join_channel = true;    // out, and not in again
+  bool publish_audio = false;  // may stay, but not publish
+  bool publish_video = false;
+  std::int64_t ends_at = 0;  // wall clock, seconds; not later than now: done once and not kept
+  // Filled in by the channel book: what the address counts as, and the accounts of members that the
+  // rule has hit by their uid, which they might not get again.
+  std::string network;
+  std::set<std::string, std::less<>> accounts;
+};
+
+}  // namespace agora::gateway

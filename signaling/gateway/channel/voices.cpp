@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What is on the air in a channel, and who plays it.
+#include <utility>
+
+#include "signaling/gateway/channel/channel-book.hpp"
+
+namespace agora::gateway {
+
+using protocol::EventKind;
+
+namespace {
+
+// Sessions at the media server that are cut one by one; more are cut by the name of their stream.
+constexpr std::size_t most_single_drops = 32;
+// What was admitted so lately may not be in the media server's lists.
+constexpr std::int64_t fresh_ms = 2'000;
+
+}  // namespace
+
+Voice *ChannelBook::find_voice(Channel &channel, Uid uid) {
+  const auto found = channel.voices.find(uid);
+  return found == channel.voices.end() ? nullptr : &found->second;
+}
+
+Voice &ChannelBook::add_voice(Channel &channel, Uid uid) {
+  Voice &voice = channel.voices[uid];
+  voice.id = next_voice_++;
+  voice.channel = &channel;
+  voice.uid = uid;
+  voice.publication = ++channel.publications;
+  return voice;
+}
+
+void ChannelBook::announce(Step &step, Member &member) {
+  Channel &channel = *member.channel;
+  carry(add_voice(channel, member.uid), member);
+  changed(step, channel, member.uid);
+  notice(step, member, NoticeKind::stream_added);
+}
+
+// From now on it is what this member pushes.
+void ChannelBook::carry(Voice &voice, Member &member) {
+  totals_.streams += voice.member ? 0 : 1;
+  voice.member = &member;
+  voice.stream = member.live->stream;
+  voice.audio_muted = member.audio_muted;
+  voice.video_muted = member.video_muted;
+}
+
+void ChannelBook::drop_play(Step &step, Subscription &subscription) {
+  if (const std::uint64_t client = std::exchange(subscription.client, 0)) {
+    playing_.erase(client);
+    step.out.push_back(DropMedia{subscription.stream, Direction::play, client});
+  }
+}
+
+void ChannelBook::drop_old_player(Step &step, Subscription &subscription) {
+  if (const std::uint64_t client = std::exchange(subscription.old_player, 0)) {
+    playing_.erase(client);
+    step.out.push_back(
+        DropMedia{std::exchange(subscription.old_player_stream, {}), Direction::play, client});
+  }
+}
+
+void ChannelBook::drop_old_players(Step &step, std::uint64_t voice) {
+  const auto found = moved_.find(voice);
+  if (found == moved_.end())
+    return;
+  for (MemberId id : found->second->listeners)
+    drop_old_player(step, member(id)->subscriptions.at(found->second->uid));
+  moved_.erase(found);
+}
+
+// It is in its channel no more. One order by name for the many listeners. It passes over a session
+// whose hook has only just been answered, so those get one each, which is tried again until it has
+// hit.
+void ChannelBook::end_voice(Step &step, const Voice &voice) {
+  if (moved_.erase(voice.id) > 0)
+    deadlines_.cancel({Deadline::old_player, voice.id});
+  std::size_t playing = 0;
+  for (MemberId id : voice.listeners)
+    playing += member(id)->subscriptions.at(voice.uid).client ? 1 : 0;
+  const bool many = playing > most_single_drops;
+  if (many)
+    step.out.push_back(DropMedia{voice.stream, Direction::play, 0});
+  for (MemberId id : voice.listeners) {
+    Member &listener = *member(id);
+    const auto found = listener.subscriptions.find(voice.uid);
+    drop_old_player(step, found->second);
+    const auto session = playing_.find(found->second.client);
+    if (many && session != playing_.end() &&
+        step.now.mono_ms - session->second.since_ms >= fresh_ms)
+      playing_.erase(session);
+    else
+      drop_play(step, found->second);
+    listener.subscriptions.erase(found);
+  }
+}
+
+void ChannelBook::unsubscribe(Step &step, Member &member, Uid uid) {
+  const auto found = member.subscriptions.find(uid);
+  if (found == member.subscriptions.end())
+    return;
+  drop_play(step, found->second);
+  drop_old_player(step, found->second);
+  if (Voice *voice = find_voice(*member.channel, uid))
+    voice->listeners.erase(member.id);
+  member.subscriptions.erase(found);
+}
+
+// It is pushed under another name now: who plays the old one is told the new one. The media server
+// would keep its session on the old one for as long as it stays: it is cut after a while. Not at
+// once, so that players may go over without a gap.
+void ChannelBook::move_listeners(Step &step, Voice &voice) {
+  moved_[voice.id] = &voice;
+  deadlines_.set({Deadline::old_player, voice.id}, step.now.mono_ms + config_.times.old_player_ms);
+  if (voice.member && !voice.listeners.empty())
+    voice.member->changes.take(step.now.mono_ms);
+  for (MemberId id : voice.listeners) {
+    Member *listener = member(id);
+    Subscription &subscription = listener->subscriptions.at(voice.uid);
+    if (subscription.client) {
+      drop_old_player(step, subscription);
+      subscription.old_player = std::exchange(subscription.client, 0);
+      subscription.old_player_stream = subscription.stream;
+    }
+    subscription.stream = voice.stream;
+    subscription.grant = random_id(config_.random);
+    subscription.moved = !listener->session;
+    protocol::Event event{EventKind::update_url, voice.uid};
+    event.url = play_url(*listener, subscription, step.now);
+    tell(step, *listener, std::move(event));
+  }
+}
+
+}  // namespace agora::gateway
