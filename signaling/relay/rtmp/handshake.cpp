@@ -14,19 +14,6 @@ using Hello = std::array<std::uint8_t, kHandshakeBytes>;
 // What servers with a digest say they are; zeros without one (5.2.3).
 constexpr std::uint32_t kDigestVersion = 0x0d0e0a0d;
 
-// splitmix64: the bytes only have to differ from one connection to the next.
-void fill (std::span<std::uint8_t> bytes, std::uint64_t &state) {
-  for (std::size_t i = 0; i < bytes.size(); i += 8) {
-    state += 0x9e3779b97f4a7c15;
-    std::uint64_t word = state;
-    word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9;
-    word = (word ^ (word >> 27)) * 0x94d049bb133111eb;
-    word ^= word >> 31;
-    for (std::size_t j = i; j < std::min(i + 8, bytes.size()); ++j, word >>= 8)
-      bytes[j] = static_cast<std::uint8_t>(word);
-  }
-}
-
 void write_u32 (std::span<std::uint8_t, 4> at, std::uint32_t value) {
   for (std::size_t i = 0; i < 4; ++i)
     at[i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
@@ -53,14 +40,14 @@ std::optional<Signed> find_digest (Bytes hello) {
 void answer (Bytes c1, std::string &out, std::uint64_t seed, std::uint32_t ms) {
   Hello s1 = {};
   write_u32(std::span(s1).subspan<0, 4>(), ms);
-  fill(std::span(s1).subspan(8), seed);
+  fill_random(std::span(s1).subspan(8), seed);
   Hello s2 = {};
   if (const auto peer = find_digest(c1)) {
     write_u32(std::span(s1).subspan<4, 4>(), kDigestVersion);
     const std::size_t offset = digest_offset(s1, peer->scheme);
     const Digest own = hello_digest(s1, offset, server_key().substr(0, kServerKeyText));
     std::ranges::copy(own, s1.begin() + static_cast<std::ptrdiff_t>(offset));
-    fill(s2, seed);
+    fill_random(s2, seed);
     std::ranges::copy(reply_digest(s2, peer->digest, server_key()), s2.end() - sizeof(Digest));
   } else {
     // The time at which C1 was read (5.2.4) is left as it came: some peers compare all of it.
@@ -72,6 +59,19 @@ void answer (Bytes c1, std::string &out, std::uint64_t seed, std::uint32_t ms) {
 }
 
 }  // namespace
+
+// splitmix64.
+void fill_random (std::span<std::uint8_t> bytes, std::uint64_t &state) {
+  for (std::size_t i = 0; i < bytes.size(); i += 8) {
+    state += 0x9e3779b97f4a7c15;
+    std::uint64_t word = state;
+    word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9;
+    word = (word ^ (word >> 27)) * 0x94d049bb133111eb;
+    word ^= word >> 31;
+    for (std::size_t j = i; j < std::min(i + 8, bytes.size()); ++j, word >>= 8)
+      bytes[j] = static_cast<std::uint8_t>(word);
+  }
+}
 
 Handshake::Step Handshake::feed(Bytes &input, std::string &out, std::uint64_t seed,
                                 std::uint32_t ms) {

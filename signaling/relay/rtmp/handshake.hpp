@@ -34,6 +34,9 @@ class Handshake {
   bool answered_ = false;
 };
 
+// The bytes only have to differ from one connection to the next. Moves `state` on.
+void fill_random (std::span<std::uint8_t> bytes, std::uint64_t &state);
+
 using Digest = std::array<std::uint8_t, 32>;
 
 // Where a C1 or S1 has its digest: two schemes, which differ in where the place is told.

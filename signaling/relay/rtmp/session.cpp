@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/relay/rtmp/session.hpp"
 
-#include <algorithm>
 #include <utility>
 
+#include "signaling/relay/rtmp/aggregate.hpp"
 #include "signaling/relay/rtmp/bytes.hpp"
 #include "signaling/relay/rtmp/data-message.hpp"
 #include "signaling/relay/rtmp/session-state.hpp"
@@ -194,39 +194,10 @@ bool Session::State::take_media(const Message &message, Events &events) {
   return true;
 }
 
-// Messages in the form of FLV's tags, whose timestamps go on from the aggregate's (7.1.6).
 bool Session::State::take_aggregate(const Message &message, Events &events) {
-  constexpr std::size_t head = 11;
-  constexpr std::size_t tail = 4;
-  Bytes rest = message.payload;
-  std::uint32_t first = 0;
-  while (!rest.empty()) {
-    if (rest.size() < head)
-      return fail("an aggregate message is cut off");
-    const std::size_t size = read_u24(&rest[1]);
-    if (rest.size() - head < size)
-      return fail("an aggregate message is cut off");
-    const std::uint32_t time = read_u24(&rest[4]) | static_cast<std::uint32_t>(rest[7]) << 24;
-    if (rest.data() == message.payload.data())
-      first = time;
-    Message part{static_cast<Type>(rest[0]), message.stream, message.timestamp + (time - first),
-                 rest.subspan(head, size)};
-    switch (part.type) {
-      case Type::audio:
-      case Type::video:
-      case Type::data:
-      case Type::data_amf3:
-        if (!take_media(part, events))
-          return false;
-        break;
-      default:
-        break;
-    }
-    rest = rest.subspan(head + size);
-    // Some leave out the last one's size behind it.
-    rest = rest.subspan(std::min(tail, rest.size()));
-  }
-  return true;
+  if (for_each_part(message, [&] (const Message &part) { return take_media(part, events); }))
+    return true;
+  return broken ? false : fail("an aggregate message is cut off");
 }
 
 Session::Session(const Limits &limits, std::uint64_t seed, std::uint32_t ms)
