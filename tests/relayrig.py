@@ -36,7 +36,8 @@ def relay_binary():
 
 
 class Relay(Process):
-    """One relay, with what it asked and said. `allow(ask)`: a truth, or a text that says why not."""
+    """One relay, with what it asked and said. `allow(ask)`: a truth, a text that says why not, or more of the answer
+    in a dict (relay_from)."""
 
     def __init__(self, host='127.0.0.1', limits=None, app='live', allow=lambda ask: True, wrap=(), tls=None,
                  **keywords):
@@ -72,8 +73,22 @@ class Relay(Process):
             'sessions_per_address': 4096, 'strangers_per_address': 256, 'opening_ms': 10000, 'idle_push_ms': 4000,
             **(limits or {})}, certificate=self.tls[0], key=self.tls[1])
 
-    def say(self, **message):
-        self.line.send(json.dumps(message).encode())
+    def say(self, gift=None, **message):
+        """`gift`: a socket that goes with it."""
+        packet = json.dumps(message).encode()
+        if gift:
+            socket.send_fds(self.line, [packet], [gift.fileno()])
+        else:
+            self.line.send(packet)
+
+    def dial(self, message):
+        """As the gateway does: the connection may still be under way."""
+        host, _, port = message['address'].rpartition(':')
+        host = host.strip('[]')
+        with socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET) as made:
+            made.setblocking(False)
+            made.connect_ex((host, int(port)))
+            self.say(op='link', n=message['n'], stream=message['stream'], reason='', gift=made)
 
     def _listen(self):
         while True:
@@ -87,10 +102,14 @@ class Relay(Process):
             message['at'] = time.monotonic()
             if message['op'] == 'ask':
                 verdict = self.allow(message)
-                if verdict is not None:
+                if isinstance(verdict, dict):
+                    self.say(op='answer', id=message['id'], allow=True, reason='', **verdict)
+                elif verdict is not None:
                     allow = verdict is True
                     self.say(op='answer', id=message['id'], allow=allow,
                              reason='' if allow else str(verdict or 'no'))
+            if message['op'] == 'dial':
+                self.dial(message)
             with self.news:
                 self.told.append(message)
                 self.news.notify_all()

@@ -41,10 +41,15 @@ struct Counter {
   std::uint64_t Counters::*value;
 };
 constexpr Counter counter_table[] = {
-    {"connections", &Counters::connections},       {"pushes", &Counters::pushes},
-    {"listeners", &Counters::listeners},           {"bytes_in", &Counters::bytes_in},
-    {"bytes_out", &Counters::bytes_out},           {"lag_ms", &Counters::lag_ms},
-    {"dropped_frames", &Counters::dropped_frames}, {"fds", &Counters::fds},
+    {"connections", &Counters::connections},
+    {"pushes", &Counters::pushes},
+    {"listeners", &Counters::listeners},
+    {"bytes_in", &Counters::bytes_in},
+    {"bytes_out", &Counters::bytes_out},
+    {"lag_ms", &Counters::lag_ms},
+    {"dropped_frames", &Counters::dropped_frames},
+    {"fds", &Counters::fds},
+    {"pulls", &Counters::pulls},
 };
 
 const char *word_of (Side side) {
@@ -81,6 +86,15 @@ void fill (Writer &to, const Ping &message) {
 
 void fill (Writer &to, const ListSessions &message) {
   to.op("sessions").number("n", message.n);
+}
+
+void fill (Writer &to, const Link &message) {
+  to.op("link").number("n", message.n).text("stream", message.stream, max_stream);
+  to.text("reason", message.reason, max_text);
+}
+
+void fill (Writer &to, const Guest &) {
+  to.op("guest");
 }
 
 void fill (Writer &to, const Ready &message) {
@@ -124,6 +138,20 @@ void fill (Writer &to, const Sessions &message) {
 
 void fill (Writer &to, const Dropped &message) {
   to.op("dropped").number("ticket", message.ticket);
+}
+
+void fill (Writer &to, const Dial &message) {
+  to.op("dial").number("n", message.n).text("stream", message.stream, max_stream);
+  to.text("address", message.address, max_address);
+}
+
+void fill (Writer &to, const Pulled &message) {
+  to.op("pulled").text("stream", message.stream, max_stream);
+}
+
+void fill (Writer &to, const PullFailed &message) {
+  to.op("pull-failed").text("stream", message.stream, max_stream);
+  to.text("reason", message.reason, max_text);
 }
 
 void fill (Writer &to, const Log &message) {
@@ -193,6 +221,10 @@ std::optional<ToRelay> to_relay (Reader &from, const std::string &op) {
     return Ping{from.number("n")};
   if (op == "sessions")
     return ListSessions{from.number("n")};
+  if (op == "link")
+    return Link{from.number("n"), from.text("stream", max_stream), from.text("reason", max_text)};
+  if (op == "guest")
+    return Guest{};
   return {};
 }
 
@@ -211,6 +243,13 @@ std::optional<ToGateway> to_gateway (Reader &from, const std::string &op) {
     return Sessions{from.number("n"), read_ids(from), from.boolean("last")};
   if (op == "dropped")
     return Dropped{from.number("ticket")};
+  if (op == "dial")
+    return Dial{from.number("n", 1), from.text("stream", max_stream),
+                from.text("address", max_address)};
+  if (op == "pulled")
+    return Pulled{from.text("stream", max_stream)};
+  if (op == "pull-failed")
+    return PullFailed{from.text("stream", max_stream), from.text("reason", max_text)};
   if (op == "log") {
     const std::string level = from.text("level", max_text);
     if (level != "info" && level != "warning")

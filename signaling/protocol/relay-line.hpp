@@ -82,7 +82,19 @@ struct ListSessions {
   std::uint64_t n = 0;
   bool operator==(const ListSessions &) const = default;
 };
-using ToRelay = std::variant<Configure, Answer, Drop, Ping, ListSessions>;
+// A socket comes with it, unless there is a reason: the connection by which the stream is pulled.
+// It may still be connecting.
+struct Link {
+  std::uint64_t n = 0;  // the Dial's; 0: to another worker of this gateway, which the stream is at
+  std::string stream;
+  std::string reason;  // why there is none
+  bool operator==(const Link &) const = default;
+};
+// A socket comes with it: another worker's, which plays what it likes, and isn't asked for.
+struct Guest {
+  bool operator==(const Guest &) const = default;
+};
+using ToRelay = std::variant<Configure, Answer, Drop, Ping, ListSessions, Link, Guest>;
 
 // Relay to gateway.
 
@@ -127,6 +139,7 @@ struct Counters {
   std::uint64_t connections = 0;  // of the moment, strangers included
   std::uint64_t pushes = 0;       // of the moment
   std::uint64_t listeners = 0;    // of the moment
+  std::uint64_t pulls = 0;        // of the moment
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t dropped_frames = 0;               // left out for listeners that fell behind
@@ -151,13 +164,33 @@ struct Dropped {
   std::uint64_t ticket = 0;
   bool operator==(const Dropped &) const = default;
 };
+// It wants a connection to there, for a stream that is to be pulled. Link answers it. The relay can
+// make none by itself.
+struct Dial {
+  std::uint64_t n = 0;  // from 1
+  std::string stream;
+  std::string address;  // IP:PORT of a relay_from
+  bool operator==(const Dial &) const = default;
+};
+// The origin has accepted the pull.
+struct Pulled {
+  std::string stream;
+  bool operator==(const Pulled &) const = default;
+};
+// It has failed for good. Its listeners are cut, unless it came from another worker.
+struct PullFailed {
+  std::string stream;
+  std::string reason;
+  bool operator==(const PullFailed &) const = default;
+};
 enum class Level { info, warning };
 struct Log {
   Level level = Level::info;
   std::string text;
   bool operator==(const Log &) const = default;
 };
-using ToGateway = std::variant<Ready, Ask, Done, Pong, Sessions, Dropped, Log>;
+using ToGateway =
+    std::variant<Ready, Ask, Done, Pong, Sessions, Dropped, Dial, Pulled, PullFailed, Log>;
 
 // The text of one packet. Nothing where a text is no UTF-8, holds a NUL or is too long: whoever
 // sent it is to be refused. A Log is made to fit.

@@ -3,7 +3,6 @@
 
 #include <netdb.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,14 +29,6 @@ constexpr std::uint32_t most_play_stream = 32;
 constexpr unsigned asks_a_second = 2;
 constexpr unsigned most_asks_at_once = 20;
 
-std::uint64_t draw_seed () {
-  std::uint64_t seed = 0;
-  // Nothing depends on it: it only fills the handshake.
-  if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
-    seed = static_cast<std::uint64_t>(monotonic_ms());
-  return seed;
-}
-
 }  // namespace
 
 void PlaySession::send(std::span<const PacketRef> packets) {
@@ -50,9 +41,10 @@ void PlaySession::push_ended(bool discard) {
   connection.push_ended(*this, discard);
 }
 
-Connection::Connection(Server &server, int fd, const TlsIdentity::Ptr &identity)
+Connection::Connection(Server &server, int fd, const TlsIdentity::Ptr &identity, bool guest)
     : server_(server),
       fd_(fd),
+      guest_(guest),
       tls_(identity ? std::make_unique<Tls>(identity) : nullptr),
       session_(server.rtmp_limits(), draw_seed(), static_cast<std::uint32_t>(server.now())),
       asks_(asks_a_second, most_asks_at_once) {
@@ -274,6 +266,8 @@ void Connection::on_receive_video(std::uint32_t stream, bool wanted) {
 }
 
 void Connection::answer(MediaSession &session, bool allow, const std::string &reason) {
+  if (allow && session.side == Side::push)
+    server_.pulls().yield(session.name);
   if (!allow) {
     server_.refused(Refusal::denied, *this, reason);
     refuse(session, nullptr, reason);

@@ -25,8 +25,9 @@ class Server;
 
 class Connection final : public Ready, private rtmp::Session::Events {
  public:
-  // Owns the descriptor. `identity`: of RTMPS; without one, plain RTMP.
-  Connection(Server &server, int fd, const TlsIdentity::Ptr &identity);
+  // Owns the descriptor. `identity`: of RTMPS; without one, plain RTMP. `guest`: another worker of
+  // the same gateway.
+  Connection(Server &server, int fd, const TlsIdentity::Ptr &identity, bool guest);
   ~Connection() override;
 
   bool start ();
@@ -38,6 +39,7 @@ class Connection final : public Ready, private rtmp::Session::Events {
   // the hub's calls: those doom() it.
   void end (bool discard = false);
   bool ended () const { return fd_ < 0; }
+  bool is_guest () const { return guest_; }
 
   // From the hub.
   void send (PlaySession &to, std::span<const PacketRef> packets);
@@ -86,6 +88,7 @@ class Connection final : public Ready, private rtmp::Session::Events {
   int fd_;
   std::uint32_t watched_ = 0;
   bool doomed_ = false;
+  const bool guest_;
   bool finishing_ = false;  // what is unsent goes out, then it ends
   bool shut_ = false;       // that has gone out
   // A player that doesn't read: see ask_whether_it_reads().

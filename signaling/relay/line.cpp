@@ -82,7 +82,7 @@ void Line::read() {
       over_();
       return;
     }
-    told_(std::get<relay_line::ToRelay>(message));
+    told_(std::get<relay_line::ToRelay>(message), socket_.take_descriptor());
   }
 }
 

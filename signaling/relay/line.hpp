@@ -10,6 +10,7 @@
 
 #include "signaling/protocol/relay-line.hpp"
 #include "signaling/relay/poller.hpp"
+#include "signaling/support/descriptor.hpp"
 #include "signaling/support/packet-socket.hpp"
 #include "signaling/support/token-bucket.hpp"
 
@@ -17,7 +18,8 @@ namespace agora::relay {
 
 class Line : public Ready {
  public:
-  using Told = std::function<void(const relay_line::ToRelay &)>;
+  // `socket`: what came with it, if anything did.
+  using Told = std::function<void(const relay_line::ToRelay &, Descriptor socket)>;
 
   // `told`: each message of the gateway; `over`: the gateway is gone, or broke the line's rules.
   Line(Poller &poller, int fd, Told told, std::function<void()> over);

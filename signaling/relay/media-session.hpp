@@ -17,18 +17,24 @@ class Connection;
 // Each message costs every listener: a read may hold 30,000 of one byte.
 class PushRate {
  public:
-  explicit PushRate(std::int64_t now) : at_ms_(now) {}
+  // `factor`: so many times as much.
+  explicit PushRate(std::int64_t now, std::uint32_t factor = 1)
+      : at_ms_(now),
+        factor_(factor),
+        messages_((window_ms - saved_at_first_ms) * messages_a_second * factor) {}
 
   // False: more than `kbps`, or more messages a second, over the window.
   bool charge (std::size_t bytes, std::uint32_t kbps, std::int64_t now) {
     const std::int64_t elapsed = std::clamp<std::int64_t>(now - at_ms_, 0, window_ms);
     at_ms_ = now;
+    const std::int64_t rate = std::int64_t{kbps} * factor_;
+    const std::int64_t message_rate = messages_a_second * factor_;
     // 1 kbit/s is 1/8 byte a millisecond; counted in eighths.
-    used_ = std::max<std::int64_t>(used_ - elapsed * kbps, 0);
+    used_ = std::max<std::int64_t>(used_ - elapsed * rate, 0);
     used_ += 8 * static_cast<std::int64_t>(bytes + message_cost);
     // In thousandths of a message.
-    messages_ = std::max<std::int64_t>(messages_ - elapsed * messages_a_second, 0) + 1000;
-    return used_ <= window_ms * kbps && messages_ <= window_ms * messages_a_second;
+    messages_ = std::max<std::int64_t>(messages_ - elapsed * message_rate, 0) + 1000;
+    return used_ <= window_ms * rate && messages_ <= window_ms * message_rate;
   }
 
   static constexpr std::int64_t window_ms = 5000;
@@ -40,8 +46,9 @@ class PushRate {
 
  private:
   std::int64_t at_ms_;
+  const std::uint32_t factor_;
   std::int64_t used_ = 0;
-  std::int64_t messages_ = (window_ms - saved_at_first_ms) * messages_a_second;
+  std::int64_t messages_;
 };
 
 struct MediaSession {

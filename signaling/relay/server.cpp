@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,7 +28,7 @@ using relay_line::Side;
 
 constexpr std::size_t read_buffer_bytes = 64 * 1024;
 constexpr int tick_ms = 100;
-constexpr int idle_tick_ms = 1000;  // without connections
+constexpr int idle_tick_ms = 1000;  // without connections and pulls
 // If a tick comes so late, this process stood still, or its machine.
 constexpr std::int64_t stall_ms = 1500;
 // Connections that one door lets in during one turn.
@@ -77,6 +78,14 @@ std::size_t most_descriptors () {
 
 }  // namespace
 
+std::uint64_t draw_seed () {
+  std::uint64_t seed = 0;
+  // Nothing depends on it.
+  if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
+    seed = static_cast<std::uint64_t>(monotonic_ms());
+  return seed;
+}
+
 // A listening socket.
 class Door final : public Ready {
  public:
@@ -112,7 +121,7 @@ class Door final : public Ready {
       const int fd =
           accept4(fd_, reinterpret_cast<sockaddr *>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
-        server_.welcome(fd, network_of(peer), tls_);
+        server_.welcome(fd, network_of(peer), tls_ ? Server::Via::rtmps : Server::Via::rtmp);
         continue;
       }
       if (errno == EMFILE || errno == ENFILE) {
@@ -151,7 +160,10 @@ class Door final : public Ready {
 
 Server::Server(const Sockets &sockets)
     : line_(
-          poller_, sockets.line, [this] (const relay_line::ToRelay &message) { on_line(message); },
+          poller_, sockets.line,
+          [this] (const relay_line::ToRelay &message, Descriptor socket) {
+            on_line(message, std::move(socket));
+          },
           [this] { over_ = true; }),
       read_buffer_(read_buffer_bytes),
       descriptors_(most_descriptors()) {
@@ -172,7 +184,7 @@ void Server::run() {
   line_.send(relay_line::Ready{AGORA_VERSION});
   while (!over_) {
     handshakes_left_ = handshakes_a_turn;
-    poller_.turn(connections_.empty() ? idle_tick_ms : tick_ms);
+    poller_.turn(connections_.empty() && pulls_.count() == 0 ? idle_tick_ms : tick_ms);
     for (auto &door : doors_)
       door->let_in();
     if (now() >= next_tick_) {
@@ -192,12 +204,15 @@ void Server::open_doors() {
 }
 
 void Server::end_turn() {
+  answer_guests();
   while (!doomed_.empty()) {
     Connection *next = doomed_.back();
     doomed_.pop_back();
     next->end();
   }
   buried_.clear();
+  ended_.clear();
+  pulls_.end_turn();
   open_doors();
   counters.lag_ms = std::max(counters.lag_ms, static_cast<std::uint64_t>(monotonic_ms() - now()));
 }
@@ -206,6 +221,7 @@ void Server::end_turn() {
 void Server::stood_still() {
   for (PushSession *push : pushes_)
     push->heard_ms = now();
+  pulls_.stood_still();
 }
 
 void Server::tick() {
@@ -223,10 +239,12 @@ void Server::tick() {
                                " ms; ending it");
     pushes_[i]->connection.end();
   }
+  pulls_.tick();
   line_.tick(now());
 }
 
-void Server::welcome(int fd, const Network &network, bool tls) {
+void Server::welcome(int fd, const Network &network, Via via) {
+  const bool tls = via == Via::rtmps;
   if (tls && !identity_) {
     close(fd);
     counters.refused[static_cast<std::size_t>(Refusal::tls)]++;
@@ -245,7 +263,8 @@ void Server::welcome(int fd, const Network &network, bool tls) {
             come.of_address ? "too many connections of its address" : "too many connections");
     oldest.end();
   }
-  auto connection = std::make_unique<Connection>(*this, fd, tls ? identity_ : nullptr);
+  auto connection =
+      std::make_unique<Connection>(*this, fd, tls ? identity_ : nullptr, via == Via::worker);
   Connection &one = *connection;
   admission_.come(one.place(), network, now());
   connections_.emplace(&one, std::move(connection));
@@ -275,6 +294,13 @@ void Server::refused(Refusal why, const Connection &whose, const std::string &te
 }
 
 bool Server::ask(MediaSession &session, const rtmp::Opened &opened) {
+  if (session.connection.is_guest()) {
+    if (session.side == Side::push)
+      return false;
+    sessions_.emplace(session.number, &session);
+    guests_.push_back(session.number);
+    return true;
+  }
   relay_line::Ask ask{session.number, session.side, opened.app,
                       opened.name,    opened.args,  session.connection.address()};
   sessions_.emplace(session.number, &session);
@@ -308,9 +334,20 @@ void Server::ask_next() {
   }
 }
 
+// Not from within ask(): its caller is still reading.
+void Server::answer_guests() {
+  for (const std::uint64_t number : std::exchange(guests_, {})) {
+    const auto found = sessions_.find(number);
+    if (found != sessions_.end())
+      found->second->connection.answer(*found->second, true, "");
+  }
+}
+
 void Server::admitted(MediaSession &session) {
-  if (session.side == Side::play)
+  if (session.side == Side::play) {
+    pulls_.joined(session.name);
     return;
+  }
   auto &push = static_cast<PushSession &>(session);
   push.heard_ms = now();
   push.index = pushes_.size();
@@ -326,6 +363,10 @@ void Server::done(MediaSession &session) {
     pushes_[push.index]->index = push.index;
     pushes_.pop_back();
   }
+  if (session.admitted && session.side == Side::play)
+    pulls_.left(session.name);
+  if (session.connection.is_guest())
+    return;
   // One that the gateway was never asked for, it is not told of.
   const auto waits = std::find_if(unasked_.begin(), unasked_.end(),
                                   [&] (const auto &each) { return each.id == session.number; });
@@ -336,8 +377,38 @@ void Server::done(MediaSession &session) {
   line_.send(relay_line::Done{session.number, session.side, session.name});
 }
 
-void Server::on_line(const relay_line::ToRelay &message) {
-  std::visit([this] (const auto &each) { told(each); }, message);
+void Server::on_line(const relay_line::ToRelay &message, Descriptor socket) {
+  std::visit(
+      [&] (const auto &each) {
+        if constexpr (requires { told(each, std::move(socket)); })
+          told(each, std::move(socket));
+        else
+          told(each);
+      },
+      message);
+}
+
+std::uint64_t Server::dial(const std::string &stream, const std::string &address) {
+  tell(relay_line::Dial{++dials_, stream, address});
+  return dials_;
+}
+
+void Server::drop_plays(const std::string &stream) {
+  std::vector<Connection *> all;
+  for (const auto &[number, session] : sessions_)
+    if (session->admitted && session->side == Side::play && session->name == stream)
+      all.push_back(&session->connection);
+  for (Connection *each : all)
+    each->end(true);
+}
+
+void Server::told(const relay_line::Link &message, Descriptor socket) {
+  pulls_.linked(message, std::move(socket));
+}
+
+void Server::told(const relay_line::Guest &, Descriptor socket) {
+  if (socket)
+    welcome(socket.release(), {}, Via::worker);
 }
 
 // Those who are there go on with theirs. One of no use leaves the last one there.
@@ -356,6 +427,7 @@ void Server::set_identity(const relay_line::Configure &message) {
 }
 
 void Server::told(const relay_line::Configure &message) {
+  app_ = message.app;
   limits_ = message.limits;
   send_limits_.lag_ms = limits_.listener_lag_ms;
   // What a push may send in that time, and a frame more.
@@ -376,7 +448,10 @@ void Server::told(const relay_line::Answer &message) {
     MediaSession &session = *found->second;
     if (!message.allow)
       sessions_.erase(found);
+    const std::string stream = session.name;
     session.connection.answer(session, message.allow, message.reason);
+    if (message.allow && !message.relay_from.empty())
+      pulls_.pull_from(stream, message.relay_from);
   }
   ask_next();
 }
@@ -386,7 +461,10 @@ void Server::told(const relay_line::Drop &message) {
   auto matches = [&] (const MediaSession &session) {
     return message.id == 0 || session.number == message.id;
   };
-  if (message.side == Side::push) {
+  if (message.side == Side::push && pulls_.has(message.stream)) {
+    if (message.id == 0)
+      pulls_.drop(message.stream);
+  } else if (message.side == Side::push) {
     if (auto *push = static_cast<PushSession *>(hub_.publisher_of(message.stream)))
       if (matches(*push))
         all.push_back(&push->connection);
@@ -404,9 +482,10 @@ void Server::told(const relay_line::Drop &message) {
 
 void Server::told(const relay_line::Ping &message) {
   counters.connections = connections_.size();
-  counters.pushes = hub_.pushes();
+  counters.pushes = pushes_.size();
+  counters.pulls = pulls_.count();
   counters.listeners = hub_.listeners();
-  counters.fds = connections_.size() + 2 * doors_.size() + 5;
+  counters.fds = connections_.size() + pulls_.count() + 2 * doors_.size() + 5;
   line_.send(relay_line::Pong{message.n, counters});
   counters.lag_ms = 0;
 }
@@ -414,7 +493,7 @@ void Server::told(const relay_line::Ping &message) {
 void Server::told(const relay_line::ListSessions &message) {
   relay_line::Sessions list{message.n, {}, false};
   for (const auto &[number, session] : sessions_) {
-    if (!session->admitted)
+    if (!session->admitted || session->connection.is_guest())
       continue;
     if (list.ids.size() == relay_line::max_ids) {
       line_.send(list);

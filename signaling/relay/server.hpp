@@ -18,11 +18,15 @@
 #include "signaling/relay/hub.hpp"
 #include "signaling/relay/line.hpp"
 #include "signaling/relay/poller.hpp"
+#include "signaling/relay/pulls.hpp"
 #include "signaling/support/tls.hpp"
 
 namespace agora::relay {
 
 class Door;
+
+// For what the handshake calls random.
+std::uint64_t draw_seed ();
 
 class Server {
  public:
@@ -60,23 +64,35 @@ class Server {
   // A line of the gateway's log.
   void warn (std::string text) { line_.log(relay_line::Level::warning, std::move(text)); }
   void bury (Connection &connection);
+  void bury (std::unique_ptr<Upstream> upstream) { ended_.push_back(std::move(upstream)); }
+  Pulls &pulls () { return pulls_; }
+  const std::string &app () const { return app_; }
+  // Asks for a socket to there; the number of the answer.
+  std::uint64_t dial (const std::string &stream, const std::string &address);
+  void tell (const relay_line::ToGateway &message) { line_.send(message); }
+  // Cuts all who listen to the stream, or have paused it.
+  void drop_plays (const std::string &stream);
   Admission &admission () { return admission_; }
   relay_line::Counters counters;
 
  private:
   friend class Door;
-  void on_line (const relay_line::ToRelay &message);
+  void on_line (const relay_line::ToRelay &message, Descriptor socket);
   void told (const relay_line::Configure &message);
   void told (const relay_line::Answer &message);
   void told (const relay_line::Drop &message);
   void told (const relay_line::Ping &message);
   void told (const relay_line::ListSessions &message);
+  void told (const relay_line::Link &message, Descriptor socket);
+  void told (const relay_line::Guest &message, Descriptor socket);
+  void answer_guests ();
   void ask_next ();
   // So many wait for the gateway's word that others are better off in the kernel's queue.
   bool busy () const { return admission_.asking() >= most_asking; }
   void open_doors ();
   void set_identity (const relay_line::Configure &message);
-  void welcome (int fd, const Network &network, bool tls);
+  enum class Via { rtmp, rtmps, worker };
+  void welcome (int fd, const Network &network, Via via);
   void tick ();
   void stood_still ();
   void end_turn ();
@@ -84,6 +100,7 @@ class Server {
   Poller poller_;
   Line line_;
   Hub hub_;
+  Pulls pulls_{*this};
   Admission admission_;
   relay_line::Limits limits_;
   SendLimits send_limits_;
@@ -103,6 +120,10 @@ class Server {
   static constexpr std::size_t most_asking = 512;
   std::vector<Connection *> doomed_;
   std::vector<std::unique_ptr<Connection>> buried_;
+  std::vector<std::unique_ptr<Upstream>> ended_;
+  std::vector<std::uint64_t> guests_;  // their plays, which wait for their yes
+  std::uint64_t dials_ = 0;
+  std::string app_;
   std::uint64_t last_number_ = 0;
   std::int64_t next_tick_ = 0;
   bool over_ = false;

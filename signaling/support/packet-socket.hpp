@@ -8,7 +8,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "signaling/support/descriptor.hpp"
 
 namespace agora {
 
@@ -24,6 +27,8 @@ class PacketSocket {
 
   // The next packet, which stays until the next call. Nothing: none has come, or has_ended().
   std::optional<std::string_view> receive ();
+  // What came with that packet: one at most. It is closed if nobody takes it.
+  Descriptor take_descriptor () { return std::move(came_); }
   // The other end is gone.
   bool has_ended () const { return ended_; }
 
@@ -37,6 +42,7 @@ class PacketSocket {
  private:
   const int fd_;
   std::vector<char> packet_;
+  Descriptor came_;
   std::deque<std::string> unsent_;
   std::size_t unsent_bytes_ = 0;
   bool ended_ = false;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "signaling/gateway/http/http.hpp"
+#include "signaling/gateway/media/dial.hpp"
 #include "signaling/gateway/process/child-program.hpp"
 
 namespace agora::gateway {
@@ -19,6 +20,8 @@ constexpr std::int64_t start_limit_us = 10 * G_USEC_PER_SEC;
 // With the time until the next ping, three seconds at most.
 constexpr std::int64_t frozen_us = 2'300'000;
 constexpr unsigned stop_limit_ms = 1000;
+// Gateways of a cluster. Beyond that, origins are forgotten, and named again by the next answer.
+constexpr std::size_t most_origins = 4096;
 // After an outage, a relay that lived this long counts as back.
 constexpr std::int64_t settled_us = 3 * G_USEC_PER_SEC;
 // Receive buffer of accepted sockets, which inherit it. Small, so that a publisher soon notices a
@@ -70,15 +73,28 @@ relay_line::Counters sum (const relay_line::Counters &before, relay_line::Counte
   return now;
 }
 
-void send_to (const std::shared_ptr<ChildProcess> &relay, const relay_line::ToRelay &message) {
+void send_to (const std::shared_ptr<ChildProcess> &relay, const relay_line::ToRelay &message,
+              Descriptor gift = {}) {
   if (!relay)
     return;
   auto packet = relay_line::encode(message);
   if (packet)
-    relay->send(std::move(*packet));
+    relay->send(std::move(*packet), std::move(gift));
   else
     // What goes there was bounded before: options and what the relay itself asked for.
     g_critical("A message for agora-relay doesn't fit its line");
+}
+
+void name_origin (std::map<std::string, relay_line::RelayUrl> &origins, const std::string &url) {
+  auto parsed = relay_line::parse_relay_url(url);
+  auto *origin = std::get_if<relay_line::RelayUrl>(&parsed);
+  // Of one that is wrong, the relay says why.
+  if (origin == nullptr)
+    return;
+  if (origins.size() >= most_origins)
+    origins.clear();
+  std::string address = relay_line::address_of(*origin);
+  origins.insert_or_assign(std::move(address), std::move(*origin));
 }
 
 }  // namespace
@@ -173,8 +189,8 @@ void RelayServer::spawn() {
   ping();
 }
 
-void RelayServer::send(const relay_line::ToRelay &message) {
-  send_to(relay_, message);
+void RelayServer::send(const relay_line::ToRelay &message, Descriptor gift) {
+  send_to(relay_, message, std::move(gift));
 }
 
 void RelayServer::ping() {
@@ -228,7 +244,8 @@ void RelayServer::told(const relay_line::Ask &message) {
   request.client_id = message.id;
   // A later relay numbers its sessions anew.
   std::weak_ptr<ChildProcess> asking = relay_;
-  callbacks_.admit(request, [asking, id = message.id] (const Answer &answer) {
+  callbacks_.admit(request, [asking, origins = origins_, id = message.id] (const Answer &answer) {
+    name_origin(*origins, answer.relay_from);
     send_to(asking.lock(),
             relay_line::Answer{id, answer.refusal.empty(), answer.refusal, answer.relay_from});
   });
@@ -241,6 +258,25 @@ void RelayServer::told(const relay_line::Done &message) {
   request.stream = message.stream;
   request.client_id = message.id;
   callbacks_.ended(request);
+}
+
+void RelayServer::told(const relay_line::Dial &message) {
+  relay_line::Link link{message.n, message.stream, ""};
+  Descriptor socket;
+  const auto origin = origins_->find(message.address);
+  if (origin == origins_->end())
+    link.reason = "no answer named this origin";
+  else
+    socket = dial(origin->second.host, origin->second.port, link.reason);
+  send(link, std::move(socket));
+}
+
+void RelayServer::told(const relay_line::Pulled &message) {
+  g_info("agora-relay pulls %s", message.stream.c_str());
+}
+
+void RelayServer::told(const relay_line::PullFailed &message) {
+  g_message("agora-relay could not pull %s: %s", message.stream.c_str(), message.reason.c_str());
 }
 
 void RelayServer::told(const relay_line::Pong &message) {
@@ -304,6 +340,7 @@ void RelayServer::on_gone(const std::string &last_words) {
   timer_.stop();
   force_.stop();
   asked_.clear();
+  origins_ = std::make_shared<Origins>();
   before_ = sum(before_, std::exchange(counters_, {}));
   if (state_ == State::stopping) {
     state_ = State::stopped;

@@ -18,6 +18,7 @@
 #include "signaling/gateway/process/child-process.hpp"
 #include "signaling/gateway/process/descriptor-reserve.hpp"
 #include "signaling/gateway/process/heartbeat.hpp"
+#include "signaling/protocol/relay-url.hpp"
 #include "signaling/support/timer.hpp"
 
 namespace agora::gateway {
@@ -49,7 +50,7 @@ class RelayServer : public MediaServer {
 
   RelayServer();
   void spawn ();
-  void send (const relay_line::ToRelay &message);
+  void send (const relay_line::ToRelay &message, Descriptor gift = {});
   void watch ();
   void ping ();
   void list_sessions ();
@@ -66,6 +67,9 @@ class RelayServer : public MediaServer {
   void told (const relay_line::Pong &message);
   void told (const relay_line::Sessions &message);
   void told (const relay_line::Dropped &message);
+  void told (const relay_line::Dial &message);
+  void told (const relay_line::Pulled &message);
+  void told (const relay_line::PullFailed &message);
   void told (const relay_line::Log &message);
 
   std::string program_;
@@ -87,6 +91,9 @@ class RelayServer : public MediaServer {
   std::uint64_t pings_ = 0;
   std::uint64_t lists_ = 0;
   std::map<std::uint64_t, Asked> asked_;  // questions for the sessions, by their number
+  // Origins that answers to this relay have named, by "IP:PORT": it is connected to no other place.
+  using Origins = std::map<std::string, relay_line::RelayUrl>;
+  std::shared_ptr<Origins> origins_ = std::make_shared<Origins>();
   std::uint64_t tickets_ = 0;
   std::unordered_map<std::uint64_t, std::function<void()>> drops_;  // under way, by ticket
   relay_line::Counters counters_;                                   // of this relay

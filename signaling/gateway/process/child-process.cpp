@@ -7,10 +7,12 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace agora::gateway {
@@ -100,7 +102,7 @@ gboolean ChildProcess::on_readable(gint, GIOCondition, gpointer data) {
 gboolean ChildProcess::on_writable(gint, GIOCondition, gpointer data) {
   auto self = static_cast<ChildProcess *>(data)->shared_from_this();
   while (!self->unsent_.empty() && self->send_now(self->unsent_.front())) {
-    self->unsent_bytes_ -= self->unsent_.front().size();
+    self->unsent_bytes_ -= self->unsent_.front().text.size();
     self->unsent_.pop_front();
   }
   if (self->unsent_.empty())
@@ -148,10 +150,11 @@ void ChildProcess::broken(const std::string &how) {
   close_line();
 }
 
-void ChildProcess::send(std::string packet) {
+void ChildProcess::send(std::string text, Descriptor gift) {
+  Packet packet{std::move(text), std::move(gift)};
   if (line_ < 0 || (unsent_.empty() && send_now(packet)))
     return;
-  unsent_bytes_ += packet.size();
+  unsent_bytes_ += packet.text.size();
   unsent_.push_back(std::move(packet));
   if (unsent_bytes_ > most_unsent_bytes) {
     broken("it doesn't read");
@@ -165,10 +168,25 @@ void ChildProcess::send(std::string packet) {
 }
 
 // False: it is to be sent later. To a child that ends, nothing is sent any more.
-bool ChildProcess::send_now(std::string_view packet) {
+bool ChildProcess::send_now(const Packet &packet) {
+  iovec part{const_cast<char *>(packet.text.data()), packet.text.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  if (packet.gift) {
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    const int number = packet.gift.get();
+    std::memcpy(CMSG_DATA(header), &number, sizeof number);
+  }
   ssize_t size = 0;
   do {
-    size = ::send(line_, packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    size = sendmsg(line_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   } while (size < 0 && errno == EINTR);
   return size >= 0 || (errno != EAGAIN && errno != ENOBUFS);
 }

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "signaling/support/descriptor.hpp"
 #include "signaling/support/glib-ptr.hpp"
 
 namespace agora::gateway {
@@ -53,8 +54,9 @@ class ChildProcess : public std::enable_shared_from_this<ChildProcess> {
   void watch (Callbacks callbacks);
   // No callback is called any more.
   void forget () { callbacks_ = {}; }
-  // Never waits. A child that doesn't read for long is ended.
-  void send (std::string packet);
+  // Never waits. A child that doesn't read for long is ended. `gift`: a descriptor that goes with
+  // it.
+  void send (std::string packet, Descriptor gift = {});
   // Hands out what lies unread.
   void read ();
   void terminate ();
@@ -74,7 +76,11 @@ class ChildProcess : public std::enable_shared_from_this<ChildProcess> {
   void read_text ();
   void take_text (std::string_view text);
   void end_line ();
-  bool send_now (std::string_view packet);
+  struct Packet {
+    std::string text;
+    Descriptor gift;
+  };
+  bool send_now (const Packet &packet);
   void broken (const std::string &how);
   void close_line ();
   void report ();
@@ -87,7 +93,7 @@ class ChildProcess : public std::enable_shared_from_this<ChildProcess> {
   std::vector<char> packet_;
   SourcePtr readable_;
   SourcePtr writable_;  // while packets wait
-  std::deque<std::string> unsent_;
+  std::deque<Packet> unsent_;
   std::size_t unsent_bytes_ = 0;
   bool exited_ = false;
   bool at_end_ = false;  // of its standard error

@@ -3,6 +3,8 @@
 
 #include <glib.h>
 
+#include "signaling/protocol/relay-url.hpp"
+
 using namespace agora::relay_line;
 
 namespace {
@@ -23,6 +25,9 @@ void each_kind_has_its_text () {
        R"({"op":"drop","ticket":3,"side":"play","stream":"abc","id":0})"},
       {Ping{max_number}, R"({"op":"ping","n":999999999999999999})"},
       {ListSessions{2}, R"({"op":"sessions","n":2})"},
+      {Link{3, "abc", ""}, R"({"op":"link","n":3,"stream":"abc","reason":""})"},
+      {Link{0, "abc", "no"}, R"({"op":"link","n":0,"stream":"abc","reason":"no"})"},
+      {Guest{}, R"({"op":"guest"})"},
   };
   for (const auto &[message, text] : to_relay) {
     const std::string written = encode(message).value();
@@ -31,7 +36,7 @@ void each_kind_has_its_text () {
     g_assert_true(std::holds_alternative<std::string>(decode_to_gateway(text)) ||
                   std::holds_alternative<ListSessions>(message));
   }
-  Counters counters{1, 2, 3, 4, 5, 6, 7, 8, {9, 10, 11, 12, 13, 14, 15}};
+  Counters counters{1, 2, 3, 16, 4, 5, 6, 7, 8, {9, 10, 11, 12, 13, 14, 15}};
   const std::pair<ToGateway, std::string> to_gateway[] = {
       {Ready{"0.2"}, R"({"op":"ready","version":"0.2"})"},
       {Ask{1, Side::push, "live", "abc", "m=1&e=2", "::1"},
@@ -39,10 +44,14 @@ void each_kind_has_its_text () {
       {Done{1, Side::push, "abc"}, R"({"op":"done","id":1,"side":"push","stream":"abc"})"},
       {Pong{4, counters},
        R"({"op":"pong","n":4,"connections":1,"pushes":2,"listeners":3,"bytes_in":4,"bytes_out":5,)"
-       R"("lag_ms":7,"dropped_frames":6,"fds":8,"refused":{"full":9,"address":10,"deadline":11,)"
+       R"("lag_ms":7,"dropped_frames":6,"fds":8,"pulls":16,"refused":{"full":9,"address":10,"deadline":11,)"
        R"("protocol":12,"denied":13,"rate":14,"tls":15}})"},
       {Sessions{4, {1, 5}, true}, R"({"op":"sessions","n":4,"last":true,"ids":[1,5]})"},
       {Dropped{3}, R"({"op":"dropped","ticket":3})"},
+      {Dial{3, "abc", "10.0.0.2:1935"},
+       R"({"op":"dial","n":3,"stream":"abc","address":"10.0.0.2:1935"})"},
+      {Pulled{"abc"}, R"({"op":"pulled","stream":"abc"})"},
+      {PullFailed{"abc", "no"}, R"({"op":"pull-failed","stream":"abc","reason":"no"})"},
       {Log{Level::warning, "a \"word\""}, R"({"op":"log","level":"warning","text":"a \"word\""})"},
   };
   for (const auto &[message, text] : to_gateway) {
@@ -133,6 +142,9 @@ void packets_that_say_nothing () {
       {R"({"op":"sessions","n":1,"ids":[0],"last":true})", "ids: expected"},
       {R"({"op":"sessions","n":1,"ids":["1"],"last":true})", "ids: expected"},
       {R"({"op":"sessions","n":1,"ids":[1]})", "last: expected true or false, but it is absent"},
+      {R"({"op":"dial","n":0,"stream":"a","address":"b"})", "n: expected a whole number from 1"},
+      {R"({"op":"dial","n":1,"stream":"a","address":")" + std::string(max_address + 1, 'a') + "\"}",
+       "address: expected at most 64 bytes"},
       {R"({"op":"log","level":"debug","text":""})", "level: expected info or warning"},
       {R"({"op":"pong","n":1})", "connections: expected a whole number"},
       {R"({"op":"dropped","ticket":1,"x":[[[]]]})", "nested too deep"},
@@ -165,6 +177,49 @@ void packets_that_say_nothing () {
     refused(decode_to_gateway, whole.substr(0, size), "");
 }
 
+void urls_name_a_numeric_address () {
+  const std::pair<const char *, RelayUrl> good[] = {
+      {"rtmp://10.0.0.2:1935/live/a?e=1&s=x/y",
+       {false, "10.0.0.2", 1935, "live", "a", "e=1&s=x/y"}},
+      {"rtmps://[2001:db8::2]:1/app/s", {true, "2001:db8::2", 1, "app", "s", ""}},
+      {"rtmp://127.0.0.1:65535/live/a?", {false, "127.0.0.1", 65535, "live", "a", ""}},
+  };
+  for (const auto &[text, url] : good) {
+    const auto read = parse_relay_url(text);
+    if (const auto *reason = std::get_if<std::string>(&read))
+      g_error("%s: %s", text, reason->c_str());
+    g_assert_true(std::get<RelayUrl>(read) == url);
+  }
+  g_assert_cmpstr(address_of(good[0].second).c_str(), ==, "10.0.0.2:1935");
+  g_assert_cmpstr(address_of(good[1].second).c_str(), ==, "[2001:db8::2]:1");
+  const std::pair<std::string, const char *> bad[] = {
+      {"", "rtmp://"},
+      {"http://10.0.0.2:80/live/a", "rtmp://"},
+      {"rtmp://origin:1935/live/a", "numeric"},
+      {"rtmp://10.0.0.2/live/a", "port"},
+      {"rtmp://10.0.0.2:0/live/a", "port"},
+      {"rtmp://10.0.0.2:65536/live/a", "port"},
+      {"rtmp://10.0.0.2:1935x/live/a", "port"},
+      {"rtmp://10.0.0.256:1935/live/a", "numeric"},
+      {"rtmp://2001:db8::2:1935/live/a", "numeric"},
+      {"rtmp://[10.0.0.2]:1935/live/a", "numeric"},
+      {"rtmp://[2001:db8::2]1935/live/a", "numeric"},
+      {"rtmp://[2001:db8::2/live/a", "numeric"},
+      {"rtmp://10.0.0.2:1935", "/APP/STREAM"},
+      {"rtmp://10.0.0.2:1935/live", "/APP/STREAM"},
+      {"rtmp://10.0.0.2:1935/live/", "/APP/STREAM"},
+      {"rtmp://10.0.0.2:1935//a", "/APP/STREAM"},
+      {"rtmp://10.0.0.2:1935/live/a/b", "/APP/STREAM"},
+      {"rtmp://10.0.0.2:1935/live/a b", "/APP/STREAM"},
+      {"rtmp://10.0.0.2:1935/live/a\n", "/APP/STREAM"},
+      {"rtmp://10.0.0.2:1935/live/" + std::string(max_stream + 1, 'a'), "/APP/STREAM"},
+      {"rtmp://10.0.0.2:1935/live/a?b c", "arguments"},
+      {"rtmp://10.0.0.2:1935/live/a?" + std::string(max_args + 1, 'a'), "arguments"},
+  };
+  for (const auto &[text, reason] : bad)
+    refused([] (const std::string &url) { return parse_relay_url(url); }, text, reason);
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -173,6 +228,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/relay-line/bounded", what_strangers_wrote_is_bounded);
   g_test_add_func("/relay-line/long-lists", long_lists_and_numbers_fit);
   g_test_add_func("/relay-line/logs", logs_always_travel);
+  g_test_add_func("/relay-line/urls", urls_name_a_numeric_address);
   g_test_add_func("/relay-line/refused", packets_that_say_nothing);
   return g_test_run();
 }
