@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "signaling/gateway/channel/channel-book.hpp"
+#include "signaling/gateway/cluster/store.hpp"
 #include "signaling/gateway/front/front.hpp"
 #include "signaling/gateway/front/member-socket.hpp"
 #include "signaling/gateway/front/worker-door.hpp"
@@ -92,11 +93,17 @@ class Gateway : public FrontHandler {
   void perform (const Close &close);
   void perform (const Notice &notice);
   void perform (const OldToken &token);
+  // shared.cpp
+  void perform (const Ask &ask);
+  void perform (const Watch &watch);
+  void perform (const Answered &answered);
+  void perform (const Odd &odd);
 
   Options options_;
   Callbacks callbacks_;
   State state_ = State::starting;
   std::unique_ptr<MediaServer> media_;
+  std::unique_ptr<cluster::Store> store_;  // null: this gateway is the only one
   std::unique_ptr<ChannelBook> book_;
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<Webhooks> webhooks_;  // null: nobody is told

@@ -69,11 +69,16 @@ Commands ChannelBook::add_rule(Rule &rule, Now now) {
       0)
     update_silences(step);
   rule.id = next_rule_++;
+  apply_rule(step, rule);
+  return finish(step);
+}
+
+void ChannelBook::apply_rule(Step &step, Rule &rule) {
   // An IPv6 address stands for its /64: whoever has one has them all.
   rule.network = network_of(rule.address);
   std::vector<MemberId> hit;
   for (const auto &[id, who] : members_)
-    if (who->entrance != Entrance::mix && matches(rule, Suspect(whom(*who))))
+    if (who->entrance != Entrance::mix && !who->orphan && matches(rule, Suspect(whom(*who))))
       hit.push_back(id);
   if (rule.uid)
     for (MemberId id : hit)
@@ -92,7 +97,6 @@ Commands ChannelBook::add_rule(Rule &rule, Now now) {
   }
   if (rules_.contains(rule.id))
     watch_rule(step, rule);
-  return std::move(step.out);
 }
 
 void ChannelBook::watch_rule(Step &step, const Rule &rule) {
@@ -158,7 +162,7 @@ std::optional<Commands> ChannelBook::lift_rule(std::uint64_t id, Now now) {
   Step step{now, {}};
   deadlines_.cancel({Deadline::rule, id});
   update_silences(step);
-  return std::move(step.out);
+  return finish(step);
 }
 
 std::vector<Rule> ChannelBook::rules(std::string_view app_id, Now now) const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@ struct Times {
   std::int64_t idle_ms = 60'000;              // from leaving to joining again
   std::int64_t previous_ms = 1'000;           // a push that has moved stays at its old name
   std::int64_t old_player_ms = 5'000;         // a player stays on the old name of what has moved
+  std::int64_t orphan_ms = 5'000;             // what a member plays here after it went elsewhere
   std::int64_t warn_s = 30;                   // key-will-expire before the end
   std::int64_t url_lifetime_s = 30 * 86'400;  // of a URL at most; it dies earlier with its member
 };
@@ -47,6 +49,14 @@ using Random = std::function<void(std::span<std::uint8_t>)>;
 using VerifyToken = std::function<std::variant<protocol::Grant, protocol::TokenError>(
     std::string_view token, const protocol::TokenRequest &request, std::int64_t wall_s)>;
 
+// One gateway of several that share a store.
+struct ClusterConfig {
+  std::string gateway;  // its name: another one at each start, hexadecimal digits
+  std::string origin;   // IP:port by which the others' relays reach this one's
+  std::string secret;   // of the cluster: signs URLs for relays
+  std::string info;     // what the others are told of it
+};
+
 struct Config {
   std::map<std::string, std::string, std::less<>> apps;  // id -> certificate; "": none
   Times times;
@@ -66,6 +76,7 @@ struct Config {
   // Kinds of tokens that let in.
   std::vector<protocol::TokenKind> token_kinds{protocol::token_kinds.begin(),
                                                protocol::token_kinds.end()};
+  std::optional<ClusterConfig> cluster;  // nothing: this gateway is the only one
 };
 
 }  // namespace agora::gateway

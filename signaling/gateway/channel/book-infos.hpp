@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "signaling/protocol/messages.hpp"
 
@@ -58,5 +60,9 @@ struct Rule {
   std::string network;
   std::set<std::string, std::less<>> accounts;
 };
+
+// As the gateways of a cluster tell each other whom it hits and what it takes.
+std::string rule_text (const Rule &rule);
+std::optional<Rule> parse_rule_text (std::string_view text);
 
 }  // namespace agora::gateway

@@ -21,7 +21,7 @@ std::string channel_key (std::string_view app_id, std::string_view name) {
   return key;
 }
 
-MemberInfo describe (const Member &member) {
+MemberInfo info_of (const Member &member) {
   return {member.uid,      member.account,          member.role,
           member.platform, member.address,          member.joined_at,
           !member.session, member.live.has_value(), member.silenced};
@@ -30,11 +30,15 @@ MemberInfo describe (const Member &member) {
 }  // namespace
 
 ChannelBook::ChannelBook(Config config)
-    : config_(std::move(config)), signer_(config_.secret, config_.rtmp_app) {
+    : config_(std::move(config)),
+      signer_(config_.secret, config_.rtmp_app),
+      relay_signer_(config_.cluster ? config_.cluster->secret : std::string(), config_.rtmp_app) {
   if (!config_.random)
     config_.random = kernel_random;
   if (!config_.verify_token)
     config_.verify_token = protocol::verify_token;
+  if (config_.cluster)
+    make_cluster();
 }
 
 Commands ChannelBook::connected(SessionId id, std::string_view address, std::string_view host,
@@ -42,7 +46,7 @@ Commands ChannelBook::connected(SessionId id, std::string_view address, std::str
   Step step{now, {}};
   const auto refuse_socket = [&] (CloseCode code, const char *why) {
     step.out.push_back(Close{id, code, why});
-    return std::move(step.out);
+    return finish(step);
   };
   if (closed_)
     return refuse_socket(CloseCode::going_away, "the gateway is shutting down");
@@ -66,7 +70,7 @@ Commands ChannelBook::connected(SessionId id, std::string_view address, std::str
   fresh->requests = {config_.limits.requests_per_second, config_.limits.request_burst};
   watch_session(*fresh);
   sessions_[id] = std::move(fresh);
-  return std::move(step.out);
+  return finish(step);
 }
 
 bool ChannelBook::joined(SessionId id) const {
@@ -78,7 +82,7 @@ Commands ChannelBook::received(SessionId id, const protocol::ClientMessage &mess
   Step step{now, {}};
   Session *from = session(id);
   if (!from)
-    return std::move(step.out);
+    return finish(step);
   from->heard_ms = step.now.mono_ms;
   const Asked asked{*from, message.envelope.request_id};
   // The envelope names an app, a channel and a uid as well, but only the socket tells who asks.
@@ -99,14 +103,14 @@ Commands ChannelBook::received(SessionId id, const protocol::ClientMessage &mess
         }
       },
       message.request);
-  return std::move(step.out);
+  return finish(step);
 }
 
 Commands ChannelBook::malformed(SessionId id, const protocol::DecodeError &error, Now now) {
   Step step{now, {}};
   Session *from = session(id);
   if (!from)
-    return std::move(step.out);
+    return finish(step);
   from->heard_ms = step.now.mono_ms;
   if (error.is_join)
     totals_.joins[static_cast<int>(error.code)]++;
@@ -116,18 +120,21 @@ Commands ChannelBook::malformed(SessionId id, const protocol::DecodeError &error
       refuse(step, Asked{*from, request_id}, error.code, error.reason);
   if (!error.request_id)
     step.out.push_back(Send{{id}, protocol::ErrorEvent{error.code, error.reason}});
-  return std::move(step.out);
+  return finish(step);
 }
 
 Commands ChannelBook::disconnected(SessionId id, Now now) {
   Step step{now, {}};
   if (Session *gone = session(id))
     end_session(step, *gone);
-  return std::move(step.out);
+  return finish(step);
 }
 
 Commands ChannelBook::tick(Now now) {
   Step step{now, {}};
+  if (const auto due = cluster_ ? cluster_->next_deadline() : std::nullopt;
+      due && *due <= step.now.mono_ms)
+    later([] (cluster::Cluster &all, cluster::Moment at) { all.tick(at); });
   while (const auto due = deadlines_.pop(step.now.mono_ms)) {
     if (due->kind == Deadline::drain) {
       send_some_away(step);
@@ -159,6 +166,8 @@ Commands ChannelBook::tick(Now now) {
       continue;
     if (due->kind == Deadline::grace)
       end_grace(step, *which);
+    else if (due->kind == Deadline::orphan)
+      end_orphan(step, *which);
     else if (due->kind == Deadline::token)
       check_grant(step, *which);
     else if (due->kind == Deadline::previous)
@@ -166,7 +175,7 @@ Commands ChannelBook::tick(Now now) {
     else
       withdraw(step, *which);
   }
-  return std::move(step.out);
+  return finish(step);
 }
 
 void ChannelBook::answer(Step &step, const Asked &asked, protocol::Answer answer) {
@@ -204,14 +213,18 @@ void ChannelBook::end_session(Step &step, Session &session) {
     remove(step, *left, LeaveReason::other);
   } else if (left) {
     left->session = nullptr;
-    left->in_grace = true;
-    totals_.in_grace++;
-    deadlines_.set({Deadline::grace, left->id}, step.now.mono_ms + config_.times.grace_ms);
+    begin_grace(step, *left);
   }
   deadlines_.cancel({Deadline::session, session.id});
   if (session.entrance != Entrance::mix)
     leave_network(session.network, step.now);
   sessions_.erase(session.id);
+}
+
+void ChannelBook::begin_grace(Step &step, Member &member) {
+  if (!std::exchange(member.in_grace, true))
+    totals_.in_grace++;
+  deadlines_.set({Deadline::grace, member.id}, step.now.mono_ms + config_.times.grace_ms);
 }
 
 void ChannelBook::close(Step &step, Session &session, CloseCode code, std::string reason) {
@@ -246,6 +259,10 @@ Member *ChannelBook::member(MemberId id) {
   return it == members_.end() ? nullptr : it->second.get();
 }
 
+Channel *ChannelBook::find_channel(std::string_view app_id, std::string_view name) {
+  return const_cast<Channel *>(std::as_const(*this).find_channel(app_id, name));
+}
+
 const Channel *ChannelBook::find_channel(std::string_view app_id, std::string_view name) const {
   const auto it = channels_.find(channel_key(app_id, name));
   return it == channels_.end() ? nullptr : it->second.get();
@@ -266,11 +283,19 @@ Channel &ChannelBook::make_channel(const std::string &app_id, const std::string 
 }
 
 // With its first member.
-void ChannelBook::open_channel(Step &step, Channel &channel) {
+void ChannelBook::open_channel(Step &step, Channel &channel, bool begins) {
   if (std::exchange(channel.open, true))
     return;
   channels_of_app_[channel.app_id]++;
-  notice_channel(step, channel, NoticeKind::channel_created);
+  if (begins)
+    notice_channel(step, channel, NoticeKind::channel_created);
+  begin_remote_voices(step, channel);
+}
+
+std::optional<std::int64_t> ChannelBook::next_deadline() const {
+  const auto own = deadlines_.next();
+  const auto other = cluster_ ? cluster_->next_deadline() : std::nullopt;
+  return own && other ? std::min(*own, *other) : own ? own : other;
 }
 
 std::vector<ChannelInfo> ChannelBook::channels(std::string_view app_id) const {
@@ -287,7 +312,7 @@ std::vector<ChannelInfo> ChannelBook::channels(std::string_view app_id) const {
 Totals ChannelBook::totals() const {
   Totals totals = totals_;
   totals.sessions = sessions_.size();
-  totals.members = members_.size() - totals_.mixes;
+  totals.members = members_.size() - totals_.mixes - orphans_;
   for (const auto &[app, count] : channels_of_app_)
     totals.channels += count;
   return totals;
@@ -301,7 +326,7 @@ std::optional<std::vector<MemberInfo>> ChannelBook::members(std::string_view app
   std::vector<MemberInfo> members;
   members.reserve(found->members.size());
   for (const auto &[uid, member] : found->members)
-    members.push_back(describe(*member));
+    members.push_back(info_of(*member));
   std::sort(members.begin(), members.end(),
             [] (const MemberInfo &a, const MemberInfo &b) { return a.uid < b.uid; });
   return members;
@@ -315,7 +340,7 @@ std::optional<MemberInfo> ChannelBook::member(std::string_view app_id, std::stri
   const auto it = found->members.find(uid);
   if (it == found->members.end())
     return {};
-  return describe(*it->second);
+  return info_of(*it->second);
 }
 
 }  // namespace agora::gateway

@@ -8,6 +8,8 @@
 //   requests.cpp      what a member asks for
 //   members.cpp       how a member and its streams come and go, tokens while they last
 //   voices.cpp        what is on the air in a channel, and who plays it
+//   remote.cpp        what is on the air at other gateways, and what went there
+//   cluster-side.cpp  what it and the other gateways tell each other, by the store
 //   telling.cpp       what the others hear of that, and how often
 //   costs.cpp         what a socket and an address may ask for
 //   media-hooks.cpp   the media server's hooks
@@ -17,6 +19,8 @@
 
 #include <compare>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -34,6 +38,7 @@
 #include "signaling/gateway/channel/commands.hpp"
 #include "signaling/gateway/channel/hook-form.hpp"
 #include "signaling/gateway/channel/media-url.hpp"
+#include "signaling/gateway/cluster/cluster.hpp"
 #include "signaling/protocol/codec.hpp"
 #include "signaling/protocol/messages.hpp"
 #include "signaling/protocol/token.hpp"
@@ -63,7 +68,7 @@ struct Asked {
   std::int64_t id = 0;
 };
 
-class ChannelBook {
+class ChannelBook : private cluster::ClusterHost {
  public:
   explicit ChannelBook(Config config);
   ChannelBook(const ChannelBook &) = delete;
@@ -84,7 +89,7 @@ class ChannelBook {
   Commands disconnected (SessionId session, Now now);
 
   // The moment, on the monotonic clock, when tick() has something to do; nothing: never.
-  std::optional<std::int64_t> next_deadline () const { return deadlines_.next(); }
+  std::optional<std::int64_t> next_deadline () const;
   Commands tick (Now now);
 
   HookAnswer on_publish (const HookRequest &request, Now now);
@@ -109,6 +114,18 @@ class ChannelBook {
   // Tells every member to move on, closes every socket, lets none in any more.
   Commands close_all (Now now);
 
+  // With Config::cluster: what the store answers and publishes (Ask, Watch). Once, before all else:
+  Commands start_cluster (Now now);
+  Commands stored (std::uint64_t ticket, const cluster::Answer &answer, Now now);
+  Commands heard (std::string_view topic, std::string_view message, Now now);
+  Commands subscribed (std::string_view topic, Now now);
+  Commands store_up (Now now);
+  Commands store_down (Now now);
+  Commands set_cluster_info (const std::string &info, Now now);
+  // For an operator: Answered follows, with this ticket.
+  std::pair<std::uint64_t, Commands> query (cluster::Operation operation, Now now);
+  const cluster::Cluster *cluster () const { return cluster_.get(); }
+
   // Whether its member is in a channel.
   bool joined (SessionId session) const;
   // The apps from now on, by id, with their certificates. Who is in stays in.
@@ -124,7 +141,8 @@ class ChannelBook {
                                     protocol::Uid uid) const;
   Totals totals () const;
 
-  // `rule.id` is chosen by the channel book and written back.
+  // `rule.id` is chosen by the channel book and written back. Of a cluster's rules the store is
+  // told instead: query().
   Commands add_rule (Rule &rule, Now now);
   std::vector<Rule> rules (std::string_view app_id, Now now) const;
   bool change_rule (std::uint64_t id, std::int64_t ends_at, Now now);
@@ -132,7 +150,19 @@ class ChannelBook {
   std::optional<Commands> lift_rule (std::uint64_t id, Now now);
 
  private:
-  enum class Deadline { session, grace, token, hold, previous, old_player, drain, rule, tell, mix };
+  enum class Deadline {
+    session,
+    grace,
+    token,
+    hold,
+    previous,
+    old_player,
+    drain,
+    rule,
+    tell,
+    mix,
+    orphan,
+  };
   struct DeadlineKey {
     Deadline kind = Deadline::session;
     std::uint64_t id = 0;  // of the session, the rule, the channel or the voice, else the member
@@ -149,7 +179,14 @@ class ChannelBook {
     std::int64_t since_ms = 0;
   };
 
+  // To another gateway.
+  struct Relayed {
+    std::string stream;
+    std::int64_t since_ms = 0;
+  };
+
   // channel-book.cpp: looking up
+  Channel *find_channel (std::string_view app_id, std::string_view name);
   const Channel *find_channel (std::string_view app_id, std::string_view name) const;
 
   // channel-book.cpp: sending and sockets
@@ -160,6 +197,7 @@ class ChannelBook {
                LeaveReason reason = LeaveReason::other);
   // Forgets the socket; its member, if it has one, goes into grace.
   void end_session (Step &step, Session &session);
+  void begin_grace (Step &step, Member &member);
   void close (Step &step, Session &session, CloseCode code, std::string reason);
   void watch_session (Session &session);
   void check_session (Step &step, Session &session);
@@ -210,17 +248,23 @@ class ChannelBook {
   // What a join gets.
   struct Place {
     Uid uid = 0;
-    MemberId id = 0;
-    bool adopts = false;  // the member that holds the uid is the one that comes back
+    MemberId id = 0;                        // of the member that comes back, or a new one
+    bool opens = true;                      // the channel, if nobody is in it
+    bool is_new = true;                     // and no member that comes here from another gateway
+    std::optional<std::int64_t> joined_at;  // wall clock, seconds; nothing: now
   };
   void join (Step &step, const Asked &asked, const protocol::Join &join);
   // Whether there is room for one more.
   std::optional<std::pair<protocol::Code, std::string>> check_room (const protocol::Join &join,
                                                                     const Identity &identity) const;
-  bool is_banned (Step &step, const Asked &asked, const Joining &joining, Uid uid);
+  bool bans (const Session &session, const protocol::Join &join, const Identity &identity, Uid uid,
+             Now now) const;
+  void refuse_banned (Step &step, const Asked &asked);
   // Each uid has one place in a channel, and who comes last gets it.
   Place claim (const Joining &joining, Uid uid) const;
   void enter (Step &step, const Asked &asked, const Joining &joining, const Place &place);
+  Member &settle (Step &step, const Session &session, const Joining &joining, const Place &place);
+  static std::string platform_of (const Session &session, const protocol::Join &join);
   Member &make_member (Channel &channel, const Session &session, const Joining &joining,
                        const Place &place, Now now);
   // What is wrong with the join, by the order of the codes; fills in what the token grants.
@@ -242,10 +286,68 @@ class ChannelBook {
   void take_over (Member &member, Session &session);
   void leave_grace (Member &member);
   Channel &make_channel (const std::string &app_id, const std::string &name);
-  void open_channel (Step &step, Channel &channel);
+  void open_channel (Step &step, Channel &channel, bool begins);
   MemberId new_member_id () const;
   Uid pick_uid (const protocol::Join &join, const Identity &identity) const;
   void tell_streams (Step &step, const Member &member, const protocol::Join &join);
+
+  // remote.cpp
+  Channel *channel_of (const std::string &key);
+  void begin_remote_voices (Step &step, Channel &channel);
+  void end_remote_voices (Step &step, Channel &channel);
+  void set_remote (Step &step, Channel &channel, Uid uid, const cluster::SpeakerEntry &entry);
+  void leave_behind (Step &step, Member &orphan);
+  void end_remote (Step &step, Channel &channel, Uid uid);
+  void make_orphan (Step &step, Member &member);
+  void revive (Member &member);
+  void end_orphan (Step &step, Member &member);
+  std::string relay_url (const std::string &stream, const std::string &origin, Now now) const;
+  std::string admit_relay (Step &step, const HookRequest &request, const UrlArgs &args);
+  void relay_ended (std::uint64_t client);
+  void drop_relays (Step &step, const std::string &stream, const NamedStream &named);
+
+  // cluster-side.cpp
+  using ClusterCall = std::function<void(cluster::Cluster &, cluster::Moment)>;
+  // A join whose place the store is asked for.
+  struct Newcomer {
+    protocol::Join join;
+    Identity identity;
+    std::optional<protocol::Grant> grant;
+    std::int64_t request_id = 0;
+    Session origin;  // as it was; it may be closed before the answer
+  };
+  void make_cluster ();
+  // At the end of the call: finish().
+  void later (ClusterCall call);
+  // The end of each call into the channel book.
+  Commands finish (Step &step);
+  Commands tell_cluster (Now now, ClusterCall call);
+  void ask_for_place (const Asked &asked, Joining joining);
+  void refuse_place (Step &step, const Asked &asked, cluster::Verdict verdict, bool banned);
+  void release (const Member &member);
+  void describe (const Member &member);
+  void speak (const Voice &voice);
+  void hush (const Member &member);
+  // ClusterHost, remote.cpp and cluster-rules.cpp as well
+  void ask (cluster::Ticket ticket, cluster::Operation operation) override;
+  void watch (const std::string &topic) override;
+  void unwatch (const std::string &topic) override;
+  void claimed (cluster::JoinId join, const cluster::Claimed &claimed) override;
+  void taken (const std::string &key, Uid uid, MemberId mid, bool adopted) override;
+  void orphan_over (const std::string &key, Uid uid, MemberId mid) override;
+  void speaker_set (const std::string &key, Uid uid, const cluster::SpeakerEntry &entry) override;
+  void speaker_gone (const std::string &key, Uid uid) override;
+  void ended (const std::string &key) override;
+  void reaped (const std::string &key,
+               const std::vector<std::pair<Uid, cluster::MemberRecord>> &members,
+               bool is_over) override;
+  std::vector<Uid> candidates (cluster::JoinId join) override;
+  std::uint64_t random () override;
+  void rules (const std::vector<cluster::StoredRule> &rules) override;
+  void rule_once (const std::string &app_id, const std::string &text) override;
+  bool allows (cluster::JoinId join) override;
+  void answered (cluster::Ticket ticket, const cluster::Answer &answer) override;
+  void odd (const std::string &what) override;
 
   // mix.cpp
   std::optional<std::pair<protocol::Code, std::string>> check_mix (const protocol::Join &join,
@@ -306,7 +408,7 @@ class ChannelBook {
 
   // media-hooks.cpp
   std::string admit_push (Step &step, const HookRequest &request);  // "": allowed, else why not
-  std::string admit_play (Step &step, const HookRequest &request);
+  std::string admit_play (Step &step, const HookRequest &request, std::string &relay_from);
   void push_ended (Step &step, std::uint64_t client);
   void play_ended (std::uint64_t client);
 
@@ -328,6 +430,7 @@ class ChannelBook {
   static bool matches (const Rule &rule, const Suspect &who);
   bool forbidden (const Whom &whom, std::int64_t wall_s, bool Rule::*what) const;
   bool silenced (const Member &member, Now now) const;
+  void apply_rule (Step &step, Rule &rule);
   void watch_rule (Step &step, const Rule &rule);
   void check_rule (Step &step, std::uint64_t id);
   // Takes the member off the air, or lets it on again, where a rule has begun or ended.
@@ -342,6 +445,12 @@ class ChannelBook {
 
   Config config_;
   UrlSigner signer_;
+  UrlSigner relay_signer_;                     // with the cluster's secret
+  std::unique_ptr<cluster::Cluster> cluster_;  // null: this gateway is the only one
+  std::deque<ClusterCall> cluster_calls_;
+  Step *cluster_step_ = nullptr;  // of the call that the cluster is told of
+  std::unordered_map<SessionId, Newcomer> newcomers_;
+  std::size_t orphans_ = 0;
   bool closed_ = false;
   bool draining_ = false;
   std::vector<MemberId> to_send_away_;
@@ -357,6 +466,7 @@ class ChannelBook {
   std::unordered_map<std::string, NamedStream> streams_;  // by name
   std::unordered_map<std::uint64_t, Pushing> pushing_;    // by the media server's session
   std::unordered_map<std::uint64_t, Playing> playing_;    // the same
+  std::unordered_map<std::uint64_t, Relayed> relayed_;    // the same
   std::unordered_map<std::uint64_t, Channel *> telling_;  // those with Deadline::tell
   std::unordered_map<std::uint64_t, Channel *> deaf_;     // those with Deadline::mix
   std::unordered_map<std::uint64_t, Voice *> moved_;      // those with Deadline::old_player

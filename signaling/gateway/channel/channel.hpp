@@ -10,6 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "signaling/gateway/channel/commands.hpp"
 #include "signaling/protocol/messages.hpp"
@@ -51,6 +52,9 @@ struct Member {
   Channel *channel = nullptr;
   Session *session = nullptr;  // none: in grace
   bool in_grace = false;       // counted as such
+  // Another gateway has it now. It is no member here any more: only its sessions at the media
+  // server go on for a moment.
+  bool orphan = false;
   Uid uid = 0;
   std::string account;
   protocol::Role role = protocol::Role::audience;
@@ -85,7 +89,8 @@ struct Voice {
   std::uint64_t id = 0;  // for timers
   Channel *channel = nullptr;
   Uid uid = 0;
-  Member *member = nullptr;  // whose `live` it is
+  Member *member = nullptr;  // whose `live` it is; none: it is pushed at another gateway,
+  std::string origin;        // whose relay is at this IP:port
   std::string stream;
   // The number of what is published, among all of the channel: a stream that went and came again is
   // another one.
@@ -115,6 +120,7 @@ struct Channel {
   bool open = false;            // with a member: others hear of the channel
   std::unordered_map<std::string, Uid> accounts;
   std::map<Uid, Voice> voices;
+  std::map<Uid, Member *> orphans;
   std::size_t broadcasters = 0;
   std::map<Uid, Told> told;
   // Members of whom there is something to tell, in their order, and those who change so often that
@@ -132,8 +138,9 @@ Uid account_uid (std::string_view app_id, std::string_view channel, std::string_
 
 // A stream's name.
 struct NamedStream {
-  MemberId owner = 0;  // who may push to it
-  Uid uid = 0;         // whose voice it carries
+  MemberId owner = 0;                 // who may push to it; 0: it is pushed at another gateway
+  Uid uid = 0;                        // whose voice it carries
+  std::vector<std::uint64_t> relays;  // the media server's sessions that play it to other gateways
 };
 
 struct Session {
@@ -148,6 +155,7 @@ struct Session {
   TokenBucket requests{0, 0};  // what it may ask: set from the limits
   unsigned unjoined_frames = 0;
   bool has_joined = false;  // once, or more often
+  bool joining = false;     // the store is asked for its place
 };
 
 }  // namespace agora::gateway

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "signaling/gateway/cluster/operation.hpp"
 #include "signaling/protocol/messages.hpp"
 #include "signaling/protocol/token.hpp"
 
@@ -54,7 +55,8 @@ struct Close {
   std::string reason;
 };
 
-enum class Direction { push, play };
+// relay: another gateway's relay gets the stream for those who play it there.
+enum class Direction { push, play, relay };
 
 // Cut RTMP sessions at the media server.
 struct DropMedia {
@@ -97,7 +99,31 @@ struct OldToken {
   protocol::TokenKind kind = protocol::TokenKind::access_token_006;
 };
 
-using Command = std::variant<Send, Close, DropMedia, Notice, OldToken>;
+// Of the store that gateways share: stored() follows, and brings the answer.
+struct Ask {
+  std::uint64_t ticket = 0;
+  cluster::Operation operation;
+};
+
+// heard() is told what is published under the topic from the moment on that subscribed() names it;
+// or is so no more.
+struct Watch {
+  std::string topic;
+  bool on = true;
+};
+
+// What an operator asked of all gateways, by its ticket. `away`: the store doesn't tell.
+struct Answered {
+  std::uint64_t ticket = 0;
+  cluster::Answer answer;
+};
+
+// What came from the store and can't be a gateway's: for the log.
+struct Odd {
+  std::string what;
+};
+
+using Command = std::variant<Send, Close, DropMedia, Notice, OldToken, Ask, Watch, Answered, Odd>;
 using Commands = std::vector<Command>;
 
 }  // namespace agora::gateway

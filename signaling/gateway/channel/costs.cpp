@@ -49,7 +49,7 @@ Commands ChannelBook::refuse_frame(SessionId id, std::int64_t request_id, Now no
   Step step{now, {}};
   Session *from = session(id);
   if (!from)
-    return std::move(step.out);
+    return finish(step);
   from->heard_ms = step.now.mono_ms;
   constexpr const char *why = "too many requests, slow down";
   if (request_id)
@@ -58,7 +58,7 @@ Commands ChannelBook::refuse_frame(SessionId id, std::int64_t request_id, Now no
     step.out.push_back(Send{{id}, protocol::ErrorEvent{Code::too_many, why}});
   if (from->requests.owes_more_than(4))
     close(step, *from, CloseCode::policy, "flood of requests");
-  return std::move(step.out);
+  return finish(step);
 }
 
 ChannelBook::Network &ChannelBook::network(const std::string &name, Now now) {

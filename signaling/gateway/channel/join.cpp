@@ -144,7 +144,10 @@ std::optional<std::pair<Code, std::string>> ChannelBook::check_room(
   if (known)
     return {};
   const Limits &limits = config_.limits;
-  if (!there || !there->open) {
+  const bool store_counts = cluster_ && !cluster_->away();
+  if (store_counts) {
+    // What other gateways have counts as well.
+  } else if (!there || !there->open) {
     const auto count = channels_of_app_.find(join.app_id);
     const unsigned open = count == channels_of_app_.end() ? 0 : count->second;
     if (limits.channels_per_app && open >= limits.channels_per_app)
@@ -152,7 +155,7 @@ std::optional<std::pair<Code, std::string>> ChannelBook::check_room(
   } else if (limits.members_per_channel && there->members.size() >= limits.members_per_channel) {
     return {{Code::too_many, "the channel is full"}};
   }
-  if (limits.members && members_.size() - totals_.mixes >= limits.members)
+  if (limits.members && members_.size() - totals_.mixes - orphans_ >= limits.members)
     return {{Code::overloaded, "the gateway has too many members"}};
   return {};
 }
@@ -160,6 +163,8 @@ std::optional<std::pair<Code, std::string>> ChannelBook::check_room(
 void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &join) {
   if (asked.session.entrance == Entrance::mix)
     return join_as_mix(step, asked, join);
+  if (asked.session.joining)
+    return refuse(step, asked, Code::bad_order, "a join is under way already: wait for its answer");
   Joining joining{join, {}, {}};
   auto wrong = check_join(step, asked.session, join, joining.identity, joining.grant);
   if (!wrong && !asked.session.member)
@@ -179,20 +184,24 @@ void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &joi
   if (asked.session.member)
     return join_again(step, asked, join, joining.grant);
   const Uid uid = pick_uid(join, joining.identity);
-  if (!is_banned(step, asked, joining, uid))
-    enter(step, asked, joining, claim(joining, uid));
+  if (bans(asked.session, join, joining.identity, uid, step.now))
+    return refuse_banned(step, asked);
+  if (cluster_)
+    return ask_for_place(asked, std::move(joining));
+  enter(step, asked, joining, claim(joining, uid));
 }
 
-bool ChannelBook::is_banned(Step &step, const Asked &asked, const Joining &joining, Uid uid) {
-  if (!forbidden({joining.join.app_id, joining.join.channel, uid, joining.identity.account,
-                  asked.session.network},
-                 step.now.wall_s, &Rule::join_channel))
-    return false;
+bool ChannelBook::bans(const Session &session, const protocol::Join &join, const Identity &identity,
+                       Uid uid, Now now) const {
+  return forbidden({join.app_id, join.channel, uid, identity.account, session.network}, now.wall_s,
+                   &Rule::join_channel);
+}
+
+void ChannelBook::refuse_banned(Step &step, const Asked &asked) {
   totals_.joins[static_cast<int>(Code::bad_request)]++;
   refuse(step, asked, Code::bad_request, "banned from the channel by its operator");
   step.out.push_back(Send{{asked.session.id}, protocol::Event{EventKind::banned}});
   close(step, asked.session, CloseCode::banned, "banned");
-  return true;
 }
 
 ChannelBook::Place ChannelBook::claim(const Joining &joining, Uid uid) const {
@@ -201,15 +210,24 @@ ChannelBook::Place ChannelBook::claim(const Joining &joining, Uid uid) const {
       // Not what belongs to an account whose uid someone else has come by.
       if (const Member &older = *held->second;
           joining.join.known_speakers && older.account == joining.identity.account)
-        return {uid, older.id, true};
-  return {uid, new_member_id(), false};
+        return {uid, older.id};
+  return {uid, new_member_id()};
 }
 
 void ChannelBook::enter(Step &step, const Asked &asked, const Joining &joining,
                         const Place &place) {
+  Member &member = settle(step, asked.session, joining, place);
+  take_over(member, asked.session);
+  describe(member);
+  welcome(step, asked, member, joining.join);
+  set_grant(step, member, joining.grant);
+}
+
+// The member that has the place from now on: a new one, or the one that comes back.
+Member &ChannelBook::settle(Step &step, const Session &session, const Joining &joining,
+                            const Place &place) {
   Channel &channel = make_channel(joining.join.app_id, joining.join.channel);
-  open_channel(step, channel);
-  Member *member = nullptr;
+  open_channel(step, channel, place.opens);
   if (const auto held = channel.members.find(place.uid); held != channel.members.end()) {
     Member &older = *held->second;
     if (Session *loser = older.session) {
@@ -217,19 +235,29 @@ void ChannelBook::enter(Step &step, const Asked &asked, const Joining &joining,
           {loser->id}, protocol::ErrorEvent{Code::bad_role_or_uid, "replaced by another device"}});
       close(step, *loser, CloseCode::replaced, "replaced by another device");
     }
-    if (place.adopts)
-      member = &older;
-    else
+    if (older.id != place.id)
       remove(step, older, LeaveReason::replaced, true);
   }
-  const bool is_new = !member;
-  if (is_new)
-    member = &make_member(channel, asked.session, joining, place, step.now);
-  take_over(*member, asked.session);
-  if (is_new)
-    notice(step, *member, NoticeKind::member_in);
-  welcome(step, asked, *member, joining.join);
-  set_grant(step, *member, joining.grant);
+  if (const auto orphan = channel.orphans.find(place.uid);
+      orphan != channel.orphans.end() && orphan->second->id != place.id)
+    end_orphan(step, *orphan->second);
+  if (Member *same = member(place.id)) {
+    if (same->orphan)
+      revive(*same);
+    return *same;
+  }
+  Member &fresh = make_member(channel, session, joining, place, step.now);
+  if (place.is_new)
+    notice(step, fresh, NoticeKind::member_in);
+  return fresh;
+}
+
+std::string ChannelBook::platform_of(const Session &session, const protocol::Join &join) {
+  // Of a browser, its worker would tell what that runs on.
+  if (session.entrance == Entrance::web)
+    return "web";
+  const std::string &words = join.client_type.empty() ? join.os : join.client_type;
+  return words.size() > max_platform ? std::string() : words;
 }
 
 Member &ChannelBook::make_member(Channel &channel, const Session &session, const Joining &joining,
@@ -242,14 +270,9 @@ Member &ChannelBook::make_member(Channel &channel, const Session &session, const
   member.uid = place.uid;
   member.account = joining.identity.account;
   member.role = join.role;
-  // Of a browser, its worker would tell what that runs on.
   member.entrance = session.entrance;
-  member.platform = member.entrance == Entrance::web ? "web"
-                    : join.client_type.empty()       ? join.os
-                                                     : join.client_type;
-  if (member.platform.size() > max_platform)
-    member.platform.clear();
-  member.joined_at = now.wall_s;
+  member.platform = platform_of(session, join);
+  member.joined_at = place.joined_at.value_or(now.wall_s);
   member.changes = {config_.limits.changes_per_second,
                     changes_at_once * config_.limits.changes_per_second};
   members_[member.id] = std::move(fresh);

@@ -16,20 +16,21 @@ HookAnswer ChannelBook::on_publish(const HookRequest &request, Now now) {
   Step step{now, {}};
   std::string refusal = admit_push(step, request);
   const bool allow = refusal.empty();
-  return {allow, std::move(refusal), std::move(step.out)};
+  return {allow, std::move(refusal), finish(step), {}};
 }
 
 HookAnswer ChannelBook::on_play(const HookRequest &request, Now now) {
   Step step{now, {}};
-  std::string refusal = admit_play(step, request);
+  std::string relay_from;
+  std::string refusal = admit_play(step, request, relay_from);
   const bool allow = refusal.empty();
-  return {allow, std::move(refusal), std::move(step.out)};
+  return {allow, std::move(refusal), finish(step), std::move(relay_from)};
 }
 
 Commands ChannelBook::on_publish_done(const HookRequest &request, Now now) {
   Step step{now, {}};
   push_ended(step, request.client_id);
-  return std::move(step.out);
+  return finish(step);
 }
 
 Commands ChannelBook::on_play_done(const HookRequest &request, Now) {
@@ -49,7 +50,7 @@ std::string ChannelBook::admit_push(Step &step, const HookRequest &request) {
     return "the push URL has expired";
   const auto owner = streams_.find(request.stream);
   Member *speaker = owner == streams_.end() ? nullptr : member(owner->second.owner);
-  if (!speaker || speaker->id != args->member)
+  if (!speaker || speaker->id != args->member || speaker->orphan)
     return "the push URL is no longer good";
   std::optional<PublishedStream> &which =
       speaker->live && speaker->live->stream == request.stream ? speaker->live : speaker->next;
@@ -77,8 +78,12 @@ std::string ChannelBook::admit_push(Step &step, const HookRequest &request) {
   speaker->previous = std::exchange(speaker->live, std::nullopt);
   speaker->live = std::exchange(speaker->next, std::nullopt);
   if (Voice *voice = find_voice(*speaker->channel, speaker->uid)) {
+    const bool was_elsewhere = voice->member != speaker;
     carry(*voice, *speaker);
     move_listeners(step, *voice);
+    speak(*voice);
+    if (was_elsewhere)
+      changed(step, *speaker->channel, speaker->uid);
   } else {
     announce(step, *speaker);
   }
@@ -93,8 +98,12 @@ std::string ChannelBook::admit_push(Step &step, const HookRequest &request) {
   return {};
 }
 
-std::string ChannelBook::admit_play(Step &step, const HookRequest &request) {
+std::string ChannelBook::admit_play(Step &step, const HookRequest &request,
+                                    std::string &relay_from) {
   const auto args = parse_url_args(request.args);
+  if (args && cluster_ && request.app == config_.rtmp_app &&
+      relay_signer_.verify(Direction::relay, request.stream, *args))
+    return admit_relay(step, request, *args);
   if (request.app != config_.rtmp_app || !args ||
       !signer_.verify(Direction::play, request.stream, *args))
     return "not a play URL of this gateway";
@@ -111,8 +120,9 @@ std::string ChannelBook::admit_play(Step &step, const HookRequest &request) {
     return "the play URL is no longer good";
   Subscription &subscription = found->second;
   const auto busy = playing_.find(request.client_id);
-  if (busy != playing_.end() &&
-      (busy->second.listener != listener->id || busy->second.speaker != speaker))
+  if (relayed_.contains(request.client_id) ||
+      (busy != playing_.end() &&
+       (busy->second.listener != listener->id || busy->second.speaker != speaker)))
     return "the session plays another stream already";
   if (subscription.client != request.client_id)
     drop_play(step, subscription);
@@ -121,6 +131,9 @@ std::string ChannelBook::admit_play(Step &step, const HookRequest &request) {
     subscription.old_player = 0;
   subscription.client = request.client_id;
   playing_[request.client_id] = {listener->id, speaker, step.now.mono_ms};
+  if (named->second.owner == 0)
+    relay_from =
+        relay_url(request.stream, find_voice(*listener->channel, speaker)->origin, step.now);
   return {};
 }
 
@@ -139,6 +152,7 @@ void ChannelBook::push_ended(Step &step, std::uint64_t client) {
 }
 
 void ChannelBook::play_ended(std::uint64_t client) {
+  relay_ended(client);
   const auto found = playing_.find(client);
   if (found == playing_.end())
     return;
@@ -170,11 +184,14 @@ Commands ChannelBook::media_sessions(const std::vector<std::uint64_t> &there, st
   for (const auto &[client, session] : playing_)
     if (lost(client, session.since_ms))
       plays.push_back(client);
+  for (const auto &[client, relay] : relayed_)
+    if (lost(client, relay.since_ms))
+      plays.push_back(client);
   for (std::uint64_t client : pushes)
     push_ended(step, client);
   for (std::uint64_t client : plays)
     play_ended(client);
-  return std::move(step.out);
+  return finish(step);
 }
 
 Commands ChannelBook::media_server_lost(Now now) {
@@ -193,7 +210,11 @@ Commands ChannelBook::media_server_lost(Now now) {
         it->second.client = it->second.old_player = 0;
   pushing_.clear();
   playing_.clear();
-  return std::move(step.out);
+  for (const auto &[client, relay] : relayed_)
+    if (const auto named = streams_.find(relay.stream); named != streams_.end())
+      named->second.relays.clear();
+  relayed_.clear();
+  return finish(step);
 }
 
 }  // namespace agora::gateway

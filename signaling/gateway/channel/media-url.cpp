@@ -120,7 +120,9 @@ std::string UrlSigner::sign(Direction direction, std::string_view stream, std::u
                             std::uint64_t grant, std::int64_t expires_at) const {
   // Lengths go with the free texts, so that no two sets of fields make the same bytes.
   std::string bound = "agora media url 1\n";
-  bound += direction == Direction::push ? "push\n" : "play\n";
+  bound += direction == Direction::push   ? "push\n"
+           : direction == Direction::play ? "play\n"
+                                          : "relay\n";
   bound += std::to_string(app_.size()) + '\n' + app_ + '\n';
   bound += std::to_string(stream.size()) + '\n';
   bound += stream;

@@ -70,6 +70,7 @@ void ChannelBook::set_role(Step &step, Member &member, Role role) {
     member.channel->broadcasters++;
   else
     member.channel->broadcasters--;
+  describe(member);
   notice(step, member, NoticeKind::role_changed);
 }
 
@@ -84,7 +85,8 @@ void ChannelBook::forget_stream(Step &step, std::optional<PublishedStream> &publ
   if (!published)
     return;
   drop_push(step, *published);
-  streams_.erase(published->stream);
+  if (const auto named = streams_.extract(published->stream))
+    drop_relays(step, named.key(), named.mapped());
   published.reset();
 }
 
@@ -101,12 +103,17 @@ void ChannelBook::withdraw(Step &step, Member &member) {
   deadlines_.cancel({Deadline::hold, member.id});
   deadlines_.cancel({Deadline::previous, member.id});
   forget_stream(step, member.previous);
-  const auto voice = member.channel->voices.extract(member.uid);
-  totals_.streams--;
-  // Told before the sessions of its listeners end.
-  changed(step, *member.channel, member.uid);
-  notice(step, member, NoticeKind::stream_removed);
-  end_voice(step, voice.mapped());
+  // Of an orphan it may have gone on elsewhere.
+  if (const Voice *mine = find_voice(*member.channel, member.uid);
+      mine && mine->member == &member) {
+    const auto voice = member.channel->voices.extract(member.uid);
+    totals_.streams--;
+    hush(member);
+    // Told before the sessions of its listeners end.
+    changed(step, *member.channel, member.uid);
+    notice(step, member, NoticeKind::stream_removed);
+    end_voice(step, voice.mapped());
+  }
   if (!member.next && !member.live->client)
     member.next = std::exchange(member.live, std::nullopt);
   else
@@ -131,6 +138,7 @@ void ChannelBook::remove(Step &step, Member &member, LeaveReason reason, bool ke
     deadlines_.cancel({kind, member.id});
   leave_grace(member);
   notice(step, member, NoticeKind::member_out, reason);
+  release(member);
   Channel &channel = *member.channel;
   const Entrance entrance = member.entrance;
   if (entrance == Entrance::mix) {
@@ -164,11 +172,16 @@ void ChannelBook::destroy_if_empty(Step &step, Channel &channel) {
   if (!channel.members.empty())
     return;
   if (std::exchange(channel.open, false)) {
-    notice_channel(step, channel, NoticeKind::channel_destroyed);
+    // Of a cluster it is the store that knows.
+    if (!cluster_)
+      notice_channel(step, channel, NoticeKind::channel_destroyed);
     const auto count = channels_of_app_.find(channel.app_id);
     if (--count->second == 0)
       channels_of_app_.erase(count);
   }
+  if (!channel.orphans.empty())
+    return;
+  end_remote_voices(step, channel);
   if (!channel.mixes.empty())
     return;
   telling_.erase(channel.id);

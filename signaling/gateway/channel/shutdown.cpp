@@ -26,7 +26,7 @@ bool has_sound (const Member &member) {
 Commands ChannelBook::service_lost(Now now) {
   Step step{now, {}};
   if (std::exchange(service_lost_, true))
-    return std::move(step.out);
+    return finish(step);
   std::vector<SessionId> all;
   for (const auto &[id, who] : members_)
     if (who->session)
@@ -34,7 +34,7 @@ Commands ChannelBook::service_lost(Now now) {
   if (!all.empty())
     step.out.push_back(
         Send{std::move(all), protocol::ErrorEvent{Code::service_lost, "the media server is lost"}});
-  return std::move(step.out);
+  return finish(step);
 }
 
 Commands ChannelBook::close_all(Now now) {
@@ -48,9 +48,12 @@ Commands ChannelBook::close_all(Now now) {
     step.out.push_back(
         Send{all, protocol::ErrorEvent{Code::drain, "the gateway is shutting down"}});
   for (const auto &[id, who] : members_)
-    notice(step, *who, NoticeKind::member_out, LeaveReason::drain);
+    if (!who->orphan) {
+      release(*who);
+      notice(step, *who, NoticeKind::member_out, LeaveReason::drain);
+    }
   for (const auto &[key, channel] : channels_)
-    if (channel->open)
+    if (channel->open && !cluster_)
       notice_channel(step, *channel, NoticeKind::channel_destroyed);
   for (SessionId id : all)
     step.out.push_back(Close{id, CloseCode::going_away, "the gateway is shutting down"});
@@ -66,9 +69,11 @@ Commands ChannelBook::close_all(Now now) {
   streams_.clear();
   pushing_.clear();
   playing_.clear();
+  relayed_.clear();
+  newcomers_.clear();
   to_send_away_.clear();
   deadlines_ = {};
-  return std::move(step.out);
+  return finish(step);
 }
 
 // Everybody is told within the first half of the time, so that the last ones have the other half.
@@ -77,9 +82,10 @@ Commands ChannelBook::close_all(Now now) {
 Commands ChannelBook::drain(std::int64_t for_ms, Now now) {
   Step step{now, {}};
   if (std::exchange(draining_, true))
-    return std::move(step.out);
+    return finish(step);
   for (const auto &[id, who] : members_)
-    to_send_away_.push_back(id);
+    if (!who->orphan)
+      to_send_away_.push_back(id);
   // The first ones stand at the end.
   std::sort(to_send_away_.begin(), to_send_away_.end(), [this] (MemberId left, MemberId right) {
     const Member &one = *member(left), &other = *member(right);
@@ -91,7 +97,7 @@ Commands ChannelBook::drain(std::int64_t for_ms, Now now) {
   slice_ = (to_send_away_.size() + slices - 1) / slices;
   slice_at_ms_ = step.now.mono_ms;
   send_some_away(step);
-  return std::move(step.out);
+  return finish(step);
 }
 
 void ChannelBook::send_some_away(Step &step) {

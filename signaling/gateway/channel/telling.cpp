@@ -125,6 +125,10 @@ void ChannelBook::tell_change(Step &step, Channel &channel, Uid uid) {
     tell_others(step, channel, uid, {EventKind::stream_added, uid});
   if (!what.is_sending)
     return;
+  const bool differs = told.audio_muted != what.audio_muted || told.video_muted != what.video_muted;
+  if (const auto voice = channel.voices.find(uid);
+      (comes || differs) && voice != channel.voices.end() && voice->second.member)
+    speak(voice->second);
   // With the stream comes how it is muted.
   if (std::exchange(told.audio_muted, what.audio_muted) != what.audio_muted ||
       (comes && what.audio_muted))

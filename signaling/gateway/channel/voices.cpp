@@ -40,8 +40,12 @@ void ChannelBook::announce(Step &step, Member &member) {
 
 // From now on it is what this member pushes.
 void ChannelBook::carry(Voice &voice, Member &member) {
-  totals_.streams += voice.member ? 0 : 1;
+  if (!voice.member) {
+    streams_.erase(voice.stream);
+    totals_.streams++;
+  }
   voice.member = &member;
+  voice.origin.clear();
   voice.stream = member.live->stream;
   voice.audio_muted = member.audio_muted;
   voice.video_muted = member.video_muted;
@@ -81,6 +85,8 @@ void ChannelBook::end_voice(Step &step, const Voice &voice) {
   for (MemberId id : voice.listeners)
     playing += member(id)->subscriptions.at(voice.uid).client ? 1 : 0;
   const bool many = playing > most_single_drops;
+  if (!voice.member)
+    streams_.erase(voice.stream);
   if (many)
     step.out.push_back(DropMedia{voice.stream, Direction::play, 0});
   for (MemberId id : voice.listeners) {

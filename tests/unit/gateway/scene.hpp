@@ -6,6 +6,7 @@
 
 #include <glib.h>
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -55,6 +56,9 @@ inline protocol::Join rejoin_as (const std::string &uid, Role role, std::vector<
 class Scene {
  public:
   explicit Scene(Config config = plain_config()) : book(std::move(config)) {}
+  // Carries out Ask and Watch, after the call that ordered them.
+  std::function<void(const Command &)> store;
+  std::string relay_from;  // of the last play
 
   ChannelBook book;
   Now now{1'000'000, 1'800'000'000};
@@ -132,7 +136,9 @@ class Scene {
     return answered(book.on_publish(hook(HookCall::publish, url, client), now));
   }
   bool play (const std::string &url, std::uint64_t client) {
-    return answered(book.on_play(hook(HookCall::play, url, client), now));
+    HookAnswer answer = book.on_play(hook(HookCall::play, url, client), now);
+    relay_from = answer.relay_from;
+    return answered(std::move(answer));
   }
   void push_ends (std::uint64_t client) {
     HookRequest request;
@@ -282,9 +288,15 @@ class Scene {
     take(std::move(answer.commands));
     return answer.allow;
   }
+
+ public:
   void take (Commands commands) {
-    last = std::move(commands);
-    for (const Command &command : last) {
+    last.clear();
+    more(std::move(commands));
+  }
+  void more (Commands commands) {
+    for (const Command &command : commands) {
+      last.push_back(command);
       if (const auto *send = std::get_if<Send>(&command)) {
         g_assert_false(send->to.empty());
         for (SessionId id : send->to)
@@ -297,8 +309,12 @@ class Scene {
         g_assert_cmpuint(drop->stream.size(), ==, 32);
       }
     }
+    for (const Command &command : commands)
+      if (store && (std::holds_alternative<Ask>(command) || std::holds_alternative<Watch>(command)))
+        store(command);
   }
 
+ private:
   std::set<SessionId> open_;
   std::int64_t request_id_ = 2;
 };

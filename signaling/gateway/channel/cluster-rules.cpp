@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The operator's rules as the gateways of a cluster share them: each keeps them all, and holds its
+// own members to them.
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "signaling/gateway/channel/channel-book.hpp"
+#include "signaling/gateway/cluster/fields.hpp"
+#include "signaling/protocol/argument-checks.hpp"
+
+namespace agora::gateway {
+
+// channel|uid|address|what it takes: of "jav" (join, audio, video)
+std::string rule_text (const Rule &rule) {
+  return cluster::escape(rule.channel) + "|" + std::to_string(rule.uid) + "|" +
+         cluster::escape(rule.address) + "|" + (rule.join_channel ? "j" : "") +
+         (rule.publish_audio ? "a" : "") + (rule.publish_video ? "v" : "");
+}
+
+std::optional<Rule> parse_rule_text (std::string_view text) {
+  cluster::Fields fields(text, '|');
+  const auto channel = cluster::unescape(fields.next());
+  const auto uid = protocol::parse_uid(std::string(fields.next()));
+  const auto address = cluster::unescape(fields.next());
+  const std::string_view what = fields.next();
+  if (!fields.exact() || !channel || !uid || !address || what.empty() ||
+      what.find_first_not_of("jav") != std::string_view::npos)
+    return {};
+  if (channel->empty() && !*uid && address->empty())
+    return {};
+  Rule rule;
+  rule.channel = *channel;
+  rule.uid = *uid;
+  rule.address = *address;
+  rule.join_channel = what.find('j') != std::string_view::npos;
+  rule.publish_audio = what.find('a') != std::string_view::npos;
+  rule.publish_video = what.find('v') != std::string_view::npos;
+  return rule;
+}
+
+void ChannelBook::rules(const std::vector<cluster::StoredRule> &all) {
+  Step &step = *cluster_step_;
+  std::set<std::uint64_t> there;
+  for (const cluster::StoredRule &stored : all) {
+    there.insert(stored.id);
+    const std::int64_t ends_at = (stored.ends_ms + 999) / 1000;
+    if (const auto known = rules_.find(stored.id); known != rules_.end()) {
+      if (std::exchange(known->second.ends_at, ends_at) != ends_at)
+        watch_rule(step, known->second);
+      continue;
+    }
+    auto rule = parse_rule_text(stored.text);
+    if (!rule)
+      odd("a rule that is none: " + protocol::quoted(stored.text));
+    if (!rule || ends_at <= step.now.wall_s)
+      continue;
+    rule->app_id = stored.app_id;
+    rule->id = stored.id;
+    rule->ends_at = ends_at;
+    apply_rule(step, *rule);
+  }
+  bool lifted = false;
+  for (auto each = rules_.begin(); each != rules_.end();) {
+    if (there.contains(each->first)) {
+      ++each;
+      continue;
+    }
+    deadlines_.cancel({Deadline::rule, each->first});
+    each = rules_.erase(each);
+    lifted = true;
+  }
+  if (lifted)
+    update_silences(step);
+}
+
+void ChannelBook::rule_once(const std::string &app_id, const std::string &text) {
+  auto rule = parse_rule_text(text);
+  if (!rule)
+    return odd("a rule that is none: " + protocol::quoted(text));
+  rule->app_id = app_id;
+  rule->ends_at = cluster_step_->now.wall_s;
+  apply_rule(*cluster_step_, *rule);
+}
+
+}  // namespace agora::gateway

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What is on the air at other gateways: its voices, how their sound gets here, how ours gets there,
+// and what stays here for a moment of members that went there.
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "signaling/gateway/channel/channel-book.hpp"
+
+namespace agora::gateway {
+
+namespace {
+
+// From a listener's hook to the relay's connection.
+constexpr std::int64_t relay_url_s = 60;
+
+}  // namespace
+
+Channel *ChannelBook::channel_of(const std::string &key) {
+  const auto names = cluster::split_key(key);
+  return names ? find_channel(names->first, names->second) : nullptr;
+}
+
+// All that are known, for a channel that nobody here was in.
+void ChannelBook::begin_remote_voices(Step &step, Channel &channel) {
+  if (!cluster_)
+    return;
+  const auto *speakers = cluster_->speakers(cluster::channel_key(channel.app_id, channel.name));
+  if (!speakers)
+    return;
+  for (const auto &[uid, entry] : *speakers)
+    set_remote(step, channel, uid, entry);
+}
+
+void ChannelBook::end_remote_voices(Step &step, Channel &channel) {
+  for (auto each = channel.voices.begin(); each != channel.voices.end();) {
+    const auto next = std::next(each);
+    if (!each->second.member)
+      end_remote(step, channel, each->first);
+    each = next;
+  }
+}
+
+void ChannelBook::set_remote(Step &step, Channel &channel, Uid uid,
+                             const cluster::SpeakerEntry &entry) {
+  Voice *voice = find_voice(channel, uid);
+  // Of one who speaks here, too, the cluster finds out who is right.
+  if (voice && voice->member && !voice->member->orphan)
+    return;
+  const auto named = streams_.find(entry.stream);
+  if (named != streams_.end() && named->second.owner)
+    return;
+  const bool moves = voice && voice->stream != entry.stream;
+  if (!voice)
+    voice = &add_voice(channel, uid);
+  if (voice->member) {
+    totals_.streams--;
+    leave_behind(step, *std::exchange(voice->member, nullptr));
+  } else if (moves) {
+    streams_.erase(voice->stream);
+  }
+  streams_[entry.stream] = {0, uid, {}};
+  voice->stream = entry.stream;
+  voice->origin = entry.origin;
+  voice->audio_muted = entry.audio_muted;
+  voice->video_muted = entry.video_muted;
+  if (moves)
+    move_listeners(step, *voice);
+  changed(step, channel, uid);
+}
+
+// What an orphan still pushes goes a moment after it has come elsewhere, as with any push that
+// moves.
+void ChannelBook::leave_behind(Step &step, Member &orphan) {
+  deadlines_.cancel({Deadline::hold, orphan.id});
+  forget_stream(step, orphan.previous);
+  orphan.previous = std::exchange(orphan.live, std::nullopt);
+  deadlines_.set({Deadline::previous, orphan.id}, step.now.mono_ms + config_.times.previous_ms);
+}
+
+void ChannelBook::end_remote(Step &step, Channel &channel, Uid uid) {
+  const Voice *voice = find_voice(channel, uid);
+  if (!voice || voice->member)
+    return;
+  const auto gone = channel.voices.extract(uid);
+  changed(step, channel, uid);
+  end_voice(step, gone.mapped());
+}
+
+void ChannelBook::speaker_set(const std::string &key, Uid uid, const cluster::SpeakerEntry &entry) {
+  if (Channel *channel = channel_of(key); channel && channel->open)
+    set_remote(*cluster_step_, *channel, uid, entry);
+}
+
+void ChannelBook::speaker_gone(const std::string &key, Uid uid) {
+  if (Channel *channel = channel_of(key))
+    end_remote(*cluster_step_, *channel, uid);
+}
+
+// Members that went elsewhere. Their push goes on until the other gateway has theirs, and what they
+// play until they have found it there.
+
+void ChannelBook::make_orphan(Step &step, Member &member) {
+  Channel &channel = *member.channel;
+  leave_grace(member);
+  for (Deadline kind : {Deadline::grace, Deadline::token, Deadline::hold})
+    deadlines_.cancel({kind, member.id});
+  forget_stream(step, member.next);
+  member.orphan = true;
+  member.silenced = false;
+  orphans_++;
+  channel.members.erase(member.uid);
+  channel.orphans[member.uid] = &member;
+  if (!member.account.empty())
+    channel.accounts.erase(member.account);
+  if (member.role == protocol::Role::broadcaster)
+    channel.broadcasters--;
+  deadlines_.set({Deadline::orphan, member.id}, step.now.mono_ms + config_.times.orphan_ms);
+  changed(step, channel, member.uid);
+  if (member.entrance == Entrance::web)
+    leave_web(step, channel);
+  destroy_if_empty(step, channel);
+}
+
+// It is back.
+void ChannelBook::revive(Member &member) {
+  Channel &channel = *member.channel;
+  member.orphan = false;
+  orphans_--;
+  deadlines_.cancel({Deadline::orphan, member.id});
+  channel.orphans.erase(member.uid);
+  channel.members[member.uid] = &member;
+  if (!member.account.empty())
+    channel.accounts[member.account] = member.uid;
+  if (member.role == protocol::Role::broadcaster)
+    channel.broadcasters++;
+  channel.web_members += member.entrance == Entrance::web ? 1 : 0;
+}
+
+void ChannelBook::orphan_over(const std::string &key, Uid uid, MemberId mid) {
+  const Channel *channel = channel_of(key);
+  const auto found =
+      channel ? channel->orphans.find(uid) : std::map<Uid, Member *>::const_iterator();
+  if (channel && found != channel->orphans.end() && found->second->id == mid)
+    unpublish(*cluster_step_, *found->second);
+}
+
+void ChannelBook::end_orphan(Step &step, Member &member) {
+  Channel &channel = *member.channel;
+  unpublish(step, member);
+  while (!member.subscriptions.empty())
+    unsubscribe(step, member, member.subscriptions.begin()->first);
+  forget_stream(step, member.previous);
+  for (Deadline kind : {Deadline::orphan, Deadline::hold, Deadline::previous})
+    deadlines_.cancel({kind, member.id});
+  channel.orphans.erase(member.uid);
+  orphans_--;
+  members_.erase(member.id);
+  destroy_if_empty(step, channel);
+}
+
+// Sound from gateway to gateway: the relay of the one plays what is pushed to the other's, by a URL
+// that the one signs with the secret they share.
+
+std::string ChannelBook::relay_url(const std::string &stream, const std::string &origin,
+                                   Now now) const {
+  std::uint64_t edge = 0;
+  const std::string &name = config_.cluster->gateway;
+  std::from_chars(name.data(), name.data() + name.size(), edge, 16);
+  return "rtmp://" + origin + "/" + config_.rtmp_app + "/" + stream + "?" +
+         relay_signer_.write(Direction::relay, stream, edge, random_id(config_.random),
+                             now.wall_s + relay_url_s);
+}
+
+// Only what is pushed here: what is relayed to here is relayed no further.
+std::string ChannelBook::admit_relay(Step &step, const HookRequest &request, const UrlArgs &args) {
+  if (args.expires_at <= step.now.wall_s)
+    return "the relay's URL has expired";
+  const auto named = streams_.find(request.stream);
+  if (named == streams_.end() || !named->second.owner)
+    return "the stream isn't pushed here";
+  if (playing_.contains(request.client_id) || relayed_.contains(request.client_id))
+    return "the session plays another stream already";
+  named->second.relays.push_back(request.client_id);
+  relayed_[request.client_id] = {request.stream, step.now.mono_ms};
+  return {};
+}
+
+void ChannelBook::relay_ended(std::uint64_t client) {
+  const auto ended = relayed_.extract(client);
+  if (ended.empty())
+    return;
+  if (const auto named = streams_.find(ended.mapped().stream); named != streams_.end())
+    std::erase(named->second.relays, client);
+}
+
+void ChannelBook::drop_relays(Step &step, const std::string &stream, const NamedStream &named) {
+  for (std::uint64_t client : named.relays) {
+    relayed_.erase(client);
+    step.out.push_back(DropMedia{stream, Direction::play, client});
+  }
+}
+
+}  // namespace agora::gateway
