@@ -3,7 +3,9 @@
 // in, what is to be done leaves by ClusterHost. It knows the claims of this gateway's members and
 // the speakers of the others'; sockets and members are the channel book's. Not thread-safe: one
 // loop owns it. One class, whose methods are spread over several files by what they are about:
-//   cluster.cpp    claims and members
+//   cluster.cpp    inputs, channels, deadlines
+//   claims.cpp     a uid is claimed
+//   members.cpp    members of this gateway, until another has them
 //   speakers.cpp   who speaks elsewhere: snapshots, messages, doubts
 //   lease.cpp      the store comes and goes: lease, resync, purge, reaping, rules
 #pragma once
@@ -95,13 +97,15 @@ class ClusterHost {
   // its grace. A local member with the uid and another mid goes, without release().
   virtual void claimed (JoinId join, const Claimed &claimed) = 0;
   // Another gateway has the member now: its socket is told "replaced" and closed, without
-  // release(). Adopted: its push may go on, and be relayed, until orphan_over(). Else its stream
-  // goes at once; the others have been told, or are, by speaker_set and speaker_gone.
+  // release(). Adopted: its stream goes on, and is relayed, until speaker_set() puts another in its
+  // place, or orphan_over() ends it. Else its stream goes at once.
   virtual void taken (const std::string &key, Uid uid, MemberId mid, bool adopted) = 0;
   // The push of a member that was adopted elsewhere ends, and with it its stream, if no entry of
   // another gateway has come in its place.
   virtual void orphan_over (const std::string &key, Uid uid, MemberId mid) = 0;
   // A speaker of another gateway: a new one, one that goes on by another stream, or other mutes.
+  // For a channel in which the channel book has no member (yet) it counts for nothing: the first
+  // one's claimed() finds all in speakers().
   virtual void speaker_set (const std::string &key, Uid uid, const SpeakerEntry &entry) = 0;
   virtual void speaker_gone (const std::string &key, Uid uid) = 0;
   // The channel has no member at any gateway any more, by release() of this gateway's last one.
@@ -238,7 +242,7 @@ class Cluster {
     std::string text;  // gateway, stream or key
   };
   struct Deadline {
-    enum class Kind { lease, orphan, doubt, snapshot, purge } kind = Kind::lease;
+    enum class Kind { lease, orphan, doubt, snapshot, purge, stray } kind = Kind::lease;
     std::uint64_t channel = 0;
     Uid uid = 0;
     auto operator<=>(const Deadline &) const = default;
@@ -251,21 +255,25 @@ class Cluster {
   // Only a member that is here, and is this one.
   Local *find_local (Channel *channel, Uid uid, MemberId mid);
   void close_if_empty (Channel &channel);
+  std::int64_t store_now () const;
+  Ticket send (Operation operation, Pending asked);
+  void odd (std::string_view what, std::string_view text);
+
+  // claims.cpp
   void send_claim (JoinId id);
   void claim_answered (JoinId id, const Answer &answer);
   void claim_locally (JoinId id);
   void enter (JoinId id, bool by_store);
   void refuse (JoinId id, Verdict verdict);
   void joined (JoinId id, Channel &channel);
+
+  // members.cpp
   void assert_local (Channel &channel, Uid uid, const Local &local, bool paced = false);
   void assert_answered (const Pending &asked, const Answer &answer);
   void send_speak (Channel &channel, Uid uid, const Local &local);
   void speak_answered (const Pending &asked, const Answer &answer);
-  void lose (Channel &channel, Uid uid, bool adopted);
+  void lose (Channel &channel, Uid uid, bool goes_on);
   void end_orphan (Channel &channel, Uid uid);
-  std::int64_t store_now () const;
-  Ticket send (Operation operation, Pending asked);
-  void odd (std::string_view what, std::string_view text);
 
   // speakers.cpp
   void snapshot (Channel &channel, bool last = false);
@@ -274,6 +282,8 @@ class Cluster {
   void heard_channel (Channel &channel, const SpeakerMessage &message, bool again);
   void heard_gone (const GoneMessage &message);
   void apply (Channel &channel, Uid uid, const SpeakerEntry &entry);
+  void watch_stray (Channel &channel, Uid uid);
+  void end_stray (Channel &channel, Uid uid);
   void set_speaker (Channel &channel, Uid uid, const SpeakerEntry &entry);
   void remove_speaker (Channel &channel, Uid uid);
   void doubt (Channel &channel, Uid uid);
@@ -302,7 +312,7 @@ class Cluster {
   Moment now_;  // of the call
   bool up_ = false;
   std::int64_t up_since_ms_ = 0;
-  bool had_lease_ = false;
+  bool had_lease_ = false;                      // in this connection
   std::optional<std::int64_t> store_ahead_ms_;  // of the monotonic clock here
   std::uint64_t last_id_ = 0;                   // of channels and tickets
   std::unordered_map<std::string, std::unique_ptr<Channel>> channels_;

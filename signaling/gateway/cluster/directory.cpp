@@ -251,11 +251,13 @@ Answer Directory::assert_member(const Call &call) {
       if (!mutated(Mutant::assert_always_wins) &&
           (old_at > at || (old_at == at && old_gateway > gateway)))
         return refused(Verdict::lost);
+      // The stream is another one at once, or soon.
+      const bool goes_on = args[6] == "1" || old_mid == mid;
       call.publish(inbox_topic(old_gateway), "gone " + key + ' ' + std::to_string(uid) + ' ' +
-                                                 old_mid + " 0 " + gateway + ' ' +
-                                                 std::to_string(at));
+                                                 old_mid + (goes_on ? " 1 " : " 0 ") + gateway +
+                                                 ' ' + std::to_string(at));
       const auto spoke = channel.speakers.find(uid);
-      if (old_mid != mid && args[6] == "0" && spoke != channel.speakers.end() &&
+      if (!goes_on && spoke != channel.speakers.end() &&
           part(spoke->second, gateway_part) != gateway)
         drop_speaker(call, channel, key, uid);
     }

@@ -21,6 +21,7 @@ void Cluster::store_up(Moment now) {
   up_ = true;
   up_since_ms_ = now.mono_ms;
   restored_rules_ = false;
+  had_lease_ = false;
   renew();
 }
 
@@ -79,24 +80,19 @@ void Cluster::leased(const Answer &answer) {
   alive_.insert(read->alive.begin(), read->alive.end());
   if (read->rules_version != rules_version_)
     read_rules();
-  // Others took this gateway for dead, or the store forgot.
-  if (!read->kept && std::exchange(had_lease_, true) && !mutated(Mutant::no_resync_without_lease))
+  // Others took this gateway for dead, or the store forgot. The first one of a connection is
+  // followed by a resync anyway.
+  if (std::exchange(had_lease_, true) && !read->kept && !mutated(Mutant::no_resync_without_lease))
     resync();
-  had_lease_ = true;
   look_at_the_dead(*read);
 }
 
-// Nobody renews their leases: their speakers go first, their members later.
+// Nobody renews their leases: their speakers go first, their members later. A stream there of whom
+// is a member elsewhere by now is that gateway's to end: watch_stray().
 void Cluster::look_at_the_dead(const LeaseAnswer &answer) {
   std::map<std::string, std::set<std::string>, std::less<>> dead;
   for (const auto &[gateway, keys] : answer.dead)
     dead[gateway].insert(keys.begin(), keys.end());
-  // The store knows where a gateway has members. A speaker of it may be one that has moved.
-  if (!mutated(Mutant::moved_not_reaped))
-    for (const auto &[key, channel] : channels_)
-      for (const auto &[uid, entry] : channel->remote)
-        if (!alive_.contains(entry.gateway))
-          dead[entry.gateway].insert(key);
   std::erase_if(dead_since_ms_, [&] (const auto &each) { return !dead.contains(each.first); });
   for (const auto &[gateway, keys] : dead) {
     if (gateway == settings_.gateway)
@@ -187,8 +183,10 @@ void Cluster::purge_answered(const Answer &answer) {
     Channel *channel = find(held.key);
     if (channel) {
       const auto local = channel->locals.find(held.uid);
-      if (local != channel->locals.end() && local->second.who.mid == held.mid)
+      if (local != channel->locals.end() && local->second.who.mid == held.mid) {
+        again = again || local->second.orphan;
         continue;
+      }
     }
     // Somebody who is about to adopt that very member would be released with it.
     const bool awaited = channel && channel->joining &&

@@ -27,7 +27,7 @@ enum class Mutant {
   purge_waits_for_joins,    // and as long as anyone is joining
   no_gap_detection,         // lost messages stay lost
   outage_counts,            // time without the store counts towards the others' death
-  moved_not_reaped,         // streams of a dead gateway whose member moved stay
+  stray_stays,              // the stream that a member left elsewhere, where nobody ends it
   gone_must_not_overtake,   // a gone that overtakes the claim's answer is forgotten
   no_snapshot_after_loss,   // one's own entry hid another's
   entries_unordered,        // a rollback revives old entries

@@ -48,7 +48,8 @@ enum class OperationKind {
   claim,
   // key app uid gw mid at speaks rest: what the gateway has, after it lost touch with the store.
   //   The larger AT wins, then the larger name of the gateway. An entry of the loser's goes, unless
-  //   the winner speaks, and so replaces it at once. The same member's own newer AT stays.
+  //   the winner speaks, and so replaces it at once, or has its mid; its ADOPT is 1 then. The same
+  //   member's own newer AT stays.
   // -> created; lost
   assert_member,
   // key app uid gw mid -> ended (the channel has no member any more); lost: not that gateway's

@@ -116,8 +116,13 @@ void Cluster::heard_channel(Channel &channel, const SpeakerMessage &message, boo
       assert_local(channel, message.uid, local->second);  // it is still on the air
   }
   const auto speaker = channel.remote.find(message.uid);
-  if (speaker != channel.remote.end() && speaker->second.stream == message.stream)
-    remove_speaker(channel, message.uid);
+  if (speaker == channel.remote.end())
+    return;
+  if (speaker->second.stream == message.stream)
+    return remove_speaker(channel, message.uid);
+  // The store had another one than is known here, and has none now.
+  doubt(channel, message.uid);
+  watch_doubts(channel);
 }
 
 // The store's word on one speaker.
@@ -134,6 +139,10 @@ void Cluster::apply(Channel &channel, Uid uid, const SpeakerEntry &entry) {
     // One of this gateway's that it doesn't have (any more).
     if (!local || local->stream != entry.stream)
       send(cluster::hush(channel.key, uid, entry.stream), {});
+    if (channel.remote.contains(uid)) {
+      doubt(channel, uid);
+      watch_doubts(channel);
+    }
     return;
   }
   const auto known = channel.remote.find(uid);
@@ -146,6 +155,22 @@ void Cluster::apply(Channel &channel, Uid uid, const SpeakerEntry &entry) {
   set_speaker(channel, uid, entry);
   if (local && local->orphan)
     end_orphan(channel, uid);
+  else if (local)
+    watch_stray(channel, uid);
+}
+
+// A member that came here from elsewhere may have its old stream there for a while. Whoever is to
+// end that may have forgotten it.
+void Cluster::watch_stray(Channel &channel, Uid uid) {
+  deadlines_.set({Deadline::Kind::stray, channel.id, uid}, now_.mono_ms + settings_.times.doubt_ms);
+}
+
+void Cluster::end_stray(Channel &channel, Uid uid) {
+  const auto local = channel.locals.find(uid);
+  const auto remote = channel.remote.find(uid);
+  if (up_ && !mutated(Mutant::stray_stays) && local != channel.locals.end() &&
+      !local->second.orphan && remote != channel.remote.end())
+    send(cluster::hush(channel.key, uid, remote->second.stream), {});
 }
 
 void Cluster::set_speaker(Channel &channel, Uid uid, const SpeakerEntry &entry) {
