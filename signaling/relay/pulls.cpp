@@ -139,8 +139,7 @@ void Pull::linked(const relay_line::Link &link, Descriptor socket) {
     open(std::move(socket), {"rtmp://worker/" + app, app, name_});
     return;
   }
-  const std::string scheme = url_.tls ? "rtmps://" : "rtmp://";
-  open(std::move(socket), {scheme + relay_line::address_of(url_) + "/" + url_.app, url_.app,
+  open(std::move(socket), {"rtmp://" + relay_line::address_of(url_) + "/" + url_.app, url_.app,
                            url_.args.empty() ? url_.stream : url_.stream + "?" + url_.args});
 }
 
@@ -265,6 +264,9 @@ void Pulls::pull_from(const std::string &stream, const std::string &url) {
   if (found == played_.end())
     return;
   auto parsed = relay_line::parse_relay_url(url);
+  // It has no certificate to check an origin's by.
+  if (const auto *named = std::get_if<RelayUrl>(&parsed); named != nullptr && named->tls)
+    parsed = "expected rtmp://: a pull over rtmps isn't possible";
   if (const auto *reason = std::get_if<std::string>(&parsed)) {
     server_.tell(relay_line::PullFailed{stream, *reason});
     server_.drop_plays(stream);

@@ -250,7 +250,8 @@ void Server::welcome(int fd, const Network &network, Via via) {
     counters.refused[static_cast<std::size_t>(Refusal::tls)]++;
     return;
   }
-  const Admission::Come come = admission_.ask(network);
+  // Another worker counts, but is never turned away: all of its listeners would be with it.
+  const Admission::Come come = via == Via::worker ? Admission::Come{} : admission_.ask(network);
   const Refusal why = come.of_address ? Refusal::address : Refusal::full;
   if (come.verdict == Admission::Verdict::refused) {
     close(fd);
@@ -346,6 +347,7 @@ void Server::answer_guests() {
 void Server::admitted(MediaSession &session) {
   if (session.side == Side::play) {
     pulls_.joined(session.name);
+    guest_plays_ += session.connection.is_guest() ? 1 : 0;
     return;
   }
   auto &push = static_cast<PushSession &>(session);
@@ -365,8 +367,10 @@ void Server::done(MediaSession &session) {
   }
   if (session.admitted && session.side == Side::play)
     pulls_.left(session.name);
-  if (session.connection.is_guest())
+  if (session.connection.is_guest()) {
+    guest_plays_ -= session.admitted ? 1 : 0;
     return;
+  }
   // One that the gateway was never asked for, it is not told of.
   const auto waits = std::find_if(unasked_.begin(), unasked_.end(),
                                   [&] (const auto &each) { return each.id == session.number; });
@@ -471,7 +475,7 @@ void Server::told(const relay_line::Drop &message) {
   } else {
     for (Listener *each : hub_.listeners_of(message.stream)) {
       auto *play = static_cast<PlaySession *>(each);
-      if (matches(*play))
+      if (matches(*play) && !play->connection.is_guest())
         all.push_back(&play->connection);
     }
   }
@@ -484,7 +488,7 @@ void Server::told(const relay_line::Ping &message) {
   counters.connections = connections_.size();
   counters.pushes = pushes_.size();
   counters.pulls = pulls_.count();
-  counters.listeners = hub_.listeners();
+  counters.listeners = hub_.listeners() - std::min(guest_plays_, hub_.listeners());
   counters.fds = connections_.size() + pulls_.count() + 2 * doors_.size() + 5;
   line_.send(relay_line::Pong{message.n, counters});
   counters.lag_ms = 0;

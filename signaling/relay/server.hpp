@@ -122,6 +122,7 @@ class Server {
   std::vector<std::unique_ptr<Connection>> buried_;
   std::vector<std::unique_ptr<Upstream>> ended_;
   std::vector<std::uint64_t> guests_;  // their plays, which wait for their yes
+  std::size_t guest_plays_ = 0;
   std::uint64_t dials_ = 0;
   std::string app_;
   std::uint64_t last_number_ = 0;

@@ -287,9 +287,10 @@ class Pulls(RelayCase):
         wait_until(lambda: edge.descriptors() <= edge.ping()['fds'] + 4, 3)
 
     def test_an_address_that_is_none(self):
-        edge = self.relay(allow=lambda ask: {'relay_from': 'rtmp://origin/live/voice'})
-        self.assertLess(self.gone(self.play(edge), 2), 2 * SCALE)
-        self.assertIn('numeric', edge.wait_told('pull-failed')['reason'])
+        for url, reason in (('rtmp://origin/live/voice', 'numeric'), ('rtmps://127.0.0.1:1935/live/voice', 'rtmps')):
+            edge = self.relay(allow=lambda ask: {'relay_from': url})
+            self.assertLess(self.gone(self.play(edge), 2), 2 * SCALE)
+            self.assertIn(reason, edge.wait_told('pull-failed')['reason'])
 
     def test_hostile_origins(self):
         def more(bytes_):

@@ -5,7 +5,9 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "signaling/gateway/channel/media-url.hpp"
@@ -101,14 +103,30 @@ void on_request_started (SoupServer *, SoupServerMessage *message, gpointer limi
   g_signal_connect(message, "got-chunk", G_CALLBACK(on_chunk), body);
 }
 
+// GSocket's own forbids it for TCP.
+bool bind_shared (GSocket *socket, GSocketAddress *address, GError **error) {
+  sockaddr_storage native{};
+  if (!g_socket_set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1, error) ||
+      !g_socket_set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1, error) ||
+      !g_socket_address_to_native(address, &native, sizeof native, error))
+    return false;
+  if (bind(g_socket_get_fd(socket), reinterpret_cast<sockaddr *>(&native),
+           static_cast<socklen_t>(g_socket_address_get_native_size(address))) == 0)
+    return true;
+  g_set_error_literal(error, G_IO_ERROR, static_cast<gint>(g_io_error_from_errno(errno)),
+                      g_strerror(errno));
+  return false;
+}
+
 }  // namespace
 
-ObjectPtr<GSocket> listen_tcp (const Endpoint &endpoint, GError **error) {
+ObjectPtr<GSocket> listen_tcp (const Endpoint &endpoint, GError **error, bool shared) {
   ObjectPtr<GSocketAddress> address(
       g_inet_socket_address_new_from_string(endpoint.address.c_str(), endpoint.port));
   ObjectPtr<GSocket> socket(g_socket_new(g_socket_address_get_family(address.get()),
                                          G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, error));
-  if (!socket || !g_socket_bind(socket.get(), address.get(), TRUE, error))
+  if (!socket || !(shared ? bind_shared(socket.get(), address.get(), error)
+                          : g_socket_bind(socket.get(), address.get(), TRUE, error)))
     return nullptr;
   g_socket_set_listen_backlog(socket.get(), backlog);
   // Accepted sockets inherit it: small frames must not wait for an acknowledgement.

@@ -13,7 +13,8 @@
 namespace agora::gateway {
 
 // Listens with a long queue: libsoup's own is too short for a storm of reconnecting members.
-ObjectPtr<GSocket> listen_tcp (const Endpoint &endpoint, GError **error);
+// `shared`: others may listen on the same port, if theirs are shared, too.
+ObjectPtr<GSocket> listen_tcp (const Endpoint &endpoint, GError **error, bool shared = false);
 std::uint16_t port_of (GSocket *socket);
 
 // Without a port; "" where there is none.

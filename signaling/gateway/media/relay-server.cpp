@@ -5,96 +5,35 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "signaling/gateway/http/http.hpp"
-#include "signaling/gateway/media/dial.hpp"
+#include "signaling/gateway/media/relay-sockets.hpp"
 #include "signaling/gateway/process/child-program.hpp"
 
 namespace agora::gateway {
 
 namespace {
 
-constexpr std::int64_t ping_us = G_USEC_PER_SEC / 2;
-constexpr std::int64_t start_limit_us = 10 * G_USEC_PER_SEC;
-// With the time until the next ping, three seconds at most.
-constexpr std::int64_t frozen_us = 2'300'000;
-constexpr unsigned stop_limit_ms = 1000;
-// Gateways of a cluster. Beyond that, origins are forgotten, and named again by the next answer.
-constexpr std::size_t most_origins = 4096;
-// After an outage, a relay that lived this long counts as back.
-constexpr std::int64_t settled_us = 3 * G_USEC_PER_SEC;
-// Receive buffer of accepted sockets, which inherit it. Small, so that a publisher soon notices a
-// relay that stands still.
-constexpr int receive_buffer = 16 * 1024;
-constexpr std::int64_t port_wait_us = G_USEC_PER_SEC / 2;
+using relay_line::Side;
 
-// Until whoever listens there has ended, for a moment at most: a connection to it ends with it.
-void await_end_at (const Endpoint &endpoint) {
-  ObjectPtr<GSocketAddress> address(
-      g_inet_socket_address_new_from_string(endpoint.address.c_str(), endpoint.port));
-  ObjectPtr<GSocket> socket(g_socket_new(g_socket_address_get_family(address.get()),
-                                         G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, nullptr));
-  if (!socket)
-    return;
-  g_socket_set_blocking(socket.get(), FALSE);
-  g_socket_connect(socket.get(), address.get(), nullptr, nullptr);
-  g_socket_condition_timed_wait(socket.get(), G_IO_IN, port_wait_us, nullptr, nullptr);
+// What all workers together may have, as one's part.
+std::uint32_t part_of (std::uint32_t all, std::size_t workers) {
+  const auto count = static_cast<std::uint32_t>(workers);
+  return (all + count - 1) / count;
 }
 
-// The relay of a gateway that was killed ends with it, but may hold the port a moment longer.
-ObjectPtr<GSocket> listen_for_media (const Endpoint &endpoint, GError **error) {
-  g_autoptr(GError) first = nullptr;
-  if (auto socket = listen_tcp(endpoint, &first))
-    return socket;
-  if (g_error_matches(first, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE))
-    await_end_at(endpoint);
-  return listen_tcp(endpoint, error);
-}
-
-std::string listen_by (const char *name, const Endpoint &endpoint, ObjectPtr<GSocket> &socket) {
-  g_autoptr(GError) error = nullptr;
-  socket = listen_for_media(endpoint, &error);
-  if (socket && g_socket_set_option(socket.get(), SOL_SOCKET, SO_RCVBUF, receive_buffer, &error))
-    return {};
-  return std::string("--") + name + "=" + to_string(endpoint) + ": " + error->message;
-}
-
-std::uint64_t relay_line::Counters::*const growing[] = {&relay_line::Counters::bytes_in,
-                                                        &relay_line::Counters::bytes_out,
-                                                        &relay_line::Counters::dropped_frames};
-
-// What only grows, of both; the rest is `now`'s.
-relay_line::Counters sum (const relay_line::Counters &before, relay_line::Counters now) {
-  for (const auto member : growing)
-    now.*member += before.*member;
+relay_line::Counters add (relay_line::Counters all, const relay_line::Counters &one) {
+  using relay_line::Counters;
+  for (const auto member :
+       {&Counters::connections, &Counters::pushes, &Counters::listeners, &Counters::pulls,
+        &Counters::bytes_in, &Counters::bytes_out, &Counters::dropped_frames, &Counters::fds})
+    all.*member += one.*member;
   for (std::size_t i = 0; i < relay_line::refusals; i++)
-    now.refused[i] += before.refused[i];
-  return now;
-}
-
-void send_to (const std::shared_ptr<ChildProcess> &relay, const relay_line::ToRelay &message,
-              Descriptor gift = {}) {
-  if (!relay)
-    return;
-  auto packet = relay_line::encode(message);
-  if (packet)
-    relay->send(std::move(*packet), std::move(gift));
-  else
-    // What goes there was bounded before: options and what the relay itself asked for.
-    g_critical("A message for agora-relay doesn't fit its line");
-}
-
-void name_origin (std::map<std::string, relay_line::RelayUrl> &origins, const std::string &url) {
-  auto parsed = relay_line::parse_relay_url(url);
-  auto *origin = std::get_if<relay_line::RelayUrl>(&parsed);
-  // Of one that is wrong, the relay says why.
-  if (origin == nullptr)
-    return;
-  if (origins.size() >= most_origins)
-    origins.clear();
-  std::string address = relay_line::address_of(*origin);
-  origins.insert_or_assign(std::move(address), std::move(*origin));
+    all.refused[i] += one.refused[i];
+  all.lag_ms = std::max(all.lag_ms, one.lag_ms);
+  return all;
 }
 
 }  // namespace
@@ -104,312 +43,279 @@ std::variant<std::unique_ptr<MediaServer>, std::string> RelayServer::make(const 
                                "it is installed with agora-gateway", options.relay});
   if (auto *problem = std::get_if<ProgramMissing>(&program))
     return problem->reason;
-  auto server = std::unique_ptr<RelayServer>(new RelayServer);
-  server->program_ = std::get<std::string>(program);
-  if (auto problem = listen_by("rtmp-listen", options.rtmp_listen, server->socket_);
+  const std::size_t workers = options.relay_workers;
+  std::vector<ObjectPtr<GSocket>> sockets;
+  std::vector<ObjectPtr<GSocket>> tls_sockets;
+  if (auto problem = listen_for_relay("rtmp-listen", options.rtmp_listen, workers, sockets);
       !problem.empty())
     return problem;
-  auto &configuration = server->configuration_;
   if (options.rtmps_listen)
-    if (auto problem = listen_by("rtmps-listen", *options.rtmps_listen, server->tls_socket_);
+    if (auto problem =
+            listen_for_relay("rtmps-listen", *options.rtmps_listen, workers, tls_sockets);
         !problem.empty())
       return problem;
-  server->longest_outage_us_ = std::int64_t{options.outage_seconds} * G_USEC_PER_SEC;
+  auto server = std::unique_ptr<RelayServer>(new RelayServer(workers));
+  const std::uint16_t port = port_of(sockets.front().get());
+  if (!tls_sockets.empty())
+    server->rtmps_port_ = port_of(tls_sockets.front().get());
   if (options.public_rtmp.empty())
-    server->address_ = {options.public_host, port_of(server->socket_.get())};
+    server->address_ = {options.public_host, port};
   else if (options.public_rtmp == "rtmps")
-    server->address_ = {options.public_host, server->rtmps_port(), "live", "rtmps"};
+    server->address_ = {options.public_host, server->rtmps_port_, "live", "rtmps"};
   else
     server->address_ = parse_media_url(options.public_rtmp);
-  server->near_ = {own_host(options.rtmp_listen, ""), port_of(server->socket_.get()),
-                   server->address_.app};
+  server->near_ = {own_host(options.rtmp_listen, ""), port, server->address_.app};
+  auto &configuration = server->configuration_;
   configuration.app = server->address_.app;
   configuration.limits = options.media;
+  for (auto member : {&relay_line::Limits::sessions, &relay_line::Limits::sessions_per_address,
+                      &relay_line::Limits::strangers_per_address})
+    configuration.limits.*member = part_of(configuration.limits.*member, workers);
+  for (std::size_t i = 0; i < workers; i++)
+    server->workers_.push_back(std::make_unique<RelayWorker>(
+        RelayWorker::Setup{std::get<std::string>(program), configuration, std::move(sockets[i]),
+                           tls_sockets.empty() ? nullptr : std::move(tls_sockets[i]),
+                           std::int64_t{options.outage_seconds} * G_USEC_PER_SEC}));
   return server;
 }
 
-RelayServer::RelayServer()
-    : timer_([this] { on_timer(); }), heartbeat_(ping_us, frozen_us), force_([this] {
-        if (relay_)
-          relay_->kill();
-      }) {
-}
-
-RelayServer::~RelayServer() {
-  if (relay_) {
-    relay_->forget();
-    relay_->kill();
-  }
-}
-
-std::uint16_t RelayServer::rtmps_port() const {
-  return tls_socket_ ? port_of(tls_socket_.get()) : 0;
-}
-
 void RelayServer::set_certificate(const std::string &certificate, const std::string &key) {
-  if (!tls_socket_)
+  if (rtmps_port_ == 0)
     return;
   configuration_.certificate = certificate;
   configuration_.key = key;
-  send(configuration_);
+  for (const auto &worker : workers_)
+    worker->configure(configuration_);
 }
 
 void RelayServer::start(Callbacks callbacks) {
   callbacks_ = std::move(callbacks);
-  spawn();
-}
-
-void RelayServer::spawn() {
-  state_ = State::starting;
-  started_ = g_get_monotonic_time();
-  heartbeat_.begin(started_);
-  counters_ = {};
-  g_autoptr(GError) error = nullptr;
-  reserve_.release();
-  ChildSetup setup{"agora-relay", program_, {{"rtmp", socket_.get()}}, relay_line::max_to_gateway};
-  if (tls_socket_)
-    setup.sockets.push_back({"rtmps", tls_socket_.get()});
-  relay_ = ChildProcess::spawn(setup, &error);
-  reserve_.fill();
-  if (!relay_) {
-    on_gone(error->message);
-    return;
+  for (std::size_t i = 0; i < workers_.size(); i++) {
+    RelayWorker::Callbacks each;
+    each.ask = [this, i] (const relay_line::Ask &message, const Reply &reply) {
+      ask(i, message, reply);
+    };
+    each.done = [this, i] (const relay_line::Done &message) { done(i, message); };
+    each.pull_failed = [this, i] (const relay_line::PullFailed &message) {
+      pull_failed(i, message);
+    };
+    each.ready = [this] { on_ready(); };
+    each.failed = [this] (const std::string &reason) { on_failed(reason); };
+    each.lost = [this, i] { lost(i); };
+    each.sessions = [this, i] (const std::vector<std::uint64_t> &ids, std::int64_t asked) {
+      sessions(i, ids, asked);
+    };
+    each.away = [this] { on_away(); };
+    each.back = [this] { on_back(); };
+    each.stopped = [this] { on_stopped(); };
+    workers_[i]->start(std::move(each));
   }
-  ChildProcess::Callbacks callbacks;
-  callbacks.packet = [this] (std::string_view packet) -> std::string {
-    auto decoded = relay_line::decode_to_gateway(packet);
-    if (const auto *reason = std::get_if<std::string>(&decoded))
-      return *reason;
-    std::visit([this] (const auto &each) { told(each); }, std::get<relay_line::ToGateway>(decoded));
-    return "";
-  };
-  callbacks.gone = [this] (const std::string &last_words) { on_gone(last_words); };
-  relay_->watch(std::move(callbacks));
-  send(configuration_);
-  ping();
 }
 
-void RelayServer::send(const relay_line::ToRelay &message, Descriptor gift) {
-  send_to(relay_, message, std::move(gift));
-}
-
-void RelayServer::ping() {
-  send(relay_line::Ping{++pings_});
-  timer_.at(heartbeat_.next(g_get_monotonic_time()));
-}
-
-void RelayServer::watch() {
-  const auto now = g_get_monotonic_time();
-  if (heartbeat_.late(now))
-    list_sessions();
-  // A pong that lies unread is no silence.
-  relay_->read();
-  if (state_ != State::starting && state_ != State::serving)
-    return;
-  if (state_ == State::starting ? heartbeat_.silent(now, start_limit_us) : heartbeat_.silent(now)) {
-    g_warning("agora-relay doesn't answer; ending it");
-    relay_->kill(state_ == State::starting ? "it did not serve within 10 s" : "frozen");
-    return;
-  }
-  reserve_.fill();
-  ping();
-}
-
-// Nothing is lost on the line; this finds what a fault of either side has made differ.
-void RelayServer::list_sessions() {
-  if (state_ != State::serving)
-    return;
-  asked_[++lists_].at = g_get_monotonic_time();
-  send(relay_line::ListSessions{lists_});
-}
-
-void RelayServer::told(const relay_line::Ready &message) {
-  if (state_ != State::starting)
-    return;
-  g_info("agora-relay %s serves", message.version.c_str());
-  state_ = State::serving;
-  if (!std::exchange(was_ready_, true))
+void RelayServer::on_ready() {
+  if (++ready_ == workers_.size() && !failed_)
     callbacks_.ready();
-  else
-    g_message("agora-relay serves again");
 }
 
-void RelayServer::told(const relay_line::Ask &message) {
-  HookRequest request;
-  request.call = message.side == relay_line::Side::push ? HookCall::publish : HookCall::play;
-  request.app = message.app;
-  request.stream = message.stream;
-  request.args = message.args;
-  request.address = message.address;
-  request.client_id = message.id;
-  // A later relay numbers its sessions anew.
-  std::weak_ptr<ChildProcess> asking = relay_;
-  callbacks_.admit(request, [asking, origins = origins_, id = message.id] (const Answer &answer) {
-    name_origin(*origins, answer.relay_from);
-    send_to(asking.lock(),
-            relay_line::Answer{id, answer.refusal.empty(), answer.refusal, answer.relay_from});
-  });
+void RelayServer::on_failed(const std::string &reason) {
+  if (!std::exchange(failed_, true))
+    callbacks_.failed(reason);
 }
 
-void RelayServer::told(const relay_line::Done &message) {
-  HookRequest request;
-  request.call =
-      message.side == relay_line::Side::push ? HookCall::publish_done : HookCall::play_done;
-  request.stream = message.stream;
-  request.client_id = message.id;
-  callbacks_.ended(request);
+// As long as one of them serves, members need not go elsewhere.
+void RelayServer::on_away() {
+  const bool all = std::all_of(workers_.begin(), workers_.end(),
+                               [] (const auto &worker) { return worker->is_away(); });
+  if (all && !std::exchange(told_away_, true))
+    callbacks_.away();
 }
 
-void RelayServer::told(const relay_line::Dial &message) {
-  relay_line::Link link{message.n, message.stream, ""};
-  Descriptor socket;
-  const auto origin = origins_->find(message.address);
-  if (origin == origins_->end())
-    link.reason = "no answer named this origin";
-  else
-    socket = dial(origin->second.host, origin->second.port, link.reason);
-  send(link, std::move(socket));
-}
-
-void RelayServer::told(const relay_line::Pulled &message) {
-  g_info("agora-relay pulls %s", message.stream.c_str());
-}
-
-void RelayServer::told(const relay_line::PullFailed &message) {
-  g_message("agora-relay could not pull %s: %s", message.stream.c_str(), message.reason.c_str());
-}
-
-void RelayServer::told(const relay_line::Pong &message) {
-  const auto now = g_get_monotonic_time();
-  heartbeat_.heard(now);
-  counters_ = message.counters;
-  if (state_ == State::serving && now - started_ > settled_us)
-    lasted();
-}
-
-void RelayServer::told(const relay_line::Sessions &message) {
-  const auto found = asked_.find(message.n);
-  if (found == asked_.end())
-    return;
-  auto &ids = found->second.ids;
-  ids.insert(ids.end(), message.ids.begin(), message.ids.end());
-  if (!message.last && ids.size() <= configuration_.limits.sessions)
-    return;
-  const Asked whole = std::move(found->second);
-  asked_.erase(found);
-  callbacks_.sessions(whole.ids, whole.at);
-}
-
-void RelayServer::told(const relay_line::Log &message) {
-  if (message.level == relay_line::Level::warning) {
-    g_warning("agora-relay: %s", message.text.c_str());
-    relay_->set_last_words(message.text);
-  } else {
-    g_info("agora-relay: %s", message.text.c_str());
-  }
-}
-
-void RelayServer::told(const relay_line::Dropped &message) {
-  const auto found = drops_.find(message.ticket);
-  if (found == drops_.end())
-    return;
-  const auto done = std::move(found->second);
-  drops_.erase(found);
-  done();
-}
-
-// Only when it has served for a while: one that keeps dying is not back.
-void RelayServer::lasted() {
-  away_since_ = 0;
+void RelayServer::on_back() {
   if (std::exchange(told_away_, false))
     callbacks_.back();
 }
 
-void RelayServer::look_at_outage() {
-  if (away_since_ == 0 || told_away_ || state_ == State::serving ||
-      g_get_monotonic_time() - away_since_ < longest_outage_us_)
-    return;
-  told_away_ = true;
-  g_warning("agora-relay is away for %" G_GINT64_FORMAT " s: sending members elsewhere",
-            (g_get_monotonic_time() - away_since_) / G_USEC_PER_SEC);
-  callbacks_.away();
-}
-
-void RelayServer::on_gone(const std::string &last_words) {
-  relay_.reset();
-  timer_.stop();
-  force_.stop();
-  asked_.clear();
-  origins_ = std::make_shared<Origins>();
-  before_ = sum(before_, std::exchange(counters_, {}));
-  if (state_ == State::stopping) {
-    state_ = State::stopped;
-    forget_drops();
+void RelayServer::on_stopped() {
+  if (++stopped_ == workers_.size())
     callbacks_.stopped();
-    return;
-  }
-  if (!was_ready_) {
-    failed("agora-relay did not start: " + (last_words.empty() ? "it gave no reason" : last_words));
-    return;
-  }
-  state_ = State::pausing;
-  if (away_since_ == 0)
-    away_since_ = g_get_monotonic_time();
-  const unsigned pause_ms = pause_.after(g_get_monotonic_time() - started_);
-  g_warning("agora-relay ended%s%s; starting it again in %u ms", last_words.empty() ? "" : ": ",
-            last_words.c_str(), pause_ms);
-  timer_.in(pause_ms);
-  // Before the next one runs: it numbers its sessions anew.
-  callbacks_.lost();
-  forget_drops();
 }
 
-// Their sessions have ended with the relay.
-void RelayServer::forget_drops() {
-  for (const auto &[ticket, done] : std::exchange(drops_, {}))
-    done();
+void RelayServer::ask(std::size_t worker, const relay_line::Ask &ask, const Reply &reply) {
+  HookRequest request;
+  request.call = ask.side == Side::push ? HookCall::publish : HookCall::play;
+  request.app = ask.app;
+  request.stream = ask.stream;
+  request.args = ask.args;
+  request.address = ask.address;
+  request.client_id = id_of(worker, ask.id);
+  HookRequest end;
+  end.call = ask.side == Side::push ? HookCall::publish_done : HookCall::play_done;
+  end.stream = ask.stream;
+  end.client_id = request.client_id;
+  sessions_.insert_or_assign(request.client_id, Session{std::move(end), worker, false});
+  callbacks_.admit(request, [this, life = std::weak_ptr<Alive>(alive_), id = request.client_id,
+                             reply] (const Answer &given) {
+    if (!life.expired())
+      answer(id, reply, given);
+  });
 }
 
-void RelayServer::on_timer() {
-  look_at_outage();
-  if (state_ == State::pausing) {
-    restarts_++;
-    spawn();
+// Links are made after the answer, so that the worker knows the stream by then.
+void RelayServer::answer(std::uint64_t id, const Reply &reply, Answer answer) {
+  const auto found = sessions_.find(id);
+  // It has ended meanwhile; its worker gets its answer nevertheless.
+  if (found == sessions_.end() || found->second.allowed) {
+    reply(answer);
+    return;
+  }
+  if (!answer.refusal.empty()) {
+    sessions_.erase(found);
+    reply(answer);
+    return;
+  }
+  Session &session = found->second;
+  session.allowed = true;
+  RelayRoutes::Links links;
+  if (session.end.call == HookCall::publish_done) {
+    links = routes_.push(session.worker, session.end.stream);
   } else {
-    watch();
+    RelayRoutes::Play play =
+        routes_.play(session.worker, session.end.stream, !answer.relay_from.empty());
+    links = std::move(play.links);
+    if (!play.pull)
+      answer.relay_from.clear();
+  }
+  reply(answer);
+  make(links);
+}
+
+void RelayServer::ended(const Session &session) {
+  if (!session.allowed)
+    return;
+  if (session.end.call == HookCall::publish_done)
+    routes_.push_ended(session.worker, session.end.stream);
+  else
+    routes_.play_ended(session.worker, session.end.stream);
+}
+
+void RelayServer::done(std::size_t worker, const relay_line::Done &done) {
+  const auto found = sessions_.find(id_of(worker, done.id));
+  if (found == sessions_.end())
+    return;
+  const Session session = std::move(found->second);
+  sessions_.erase(found);
+  ended(session);
+  callbacks_.ended(session.end);
+}
+
+void RelayServer::make(const RelayRoutes::Links &links) {
+  for (const RelayRoutes::Link &link : links) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+      // Listeners ask anew, and find another link, or none again.
+      g_warning("No connection between workers of agora-relay: %s", g_strerror(errno));
+      cut(link.stream);
+      continue;
+    }
+    workers_[link.from]->take_guest(Descriptor(ends[0]));
+    workers_[link.to]->link(link.stream, Descriptor(ends[1]));
   }
 }
 
-void RelayServer::failed(const std::string &reason) {
-  state_ = State::stopped;
-  callbacks_.failed(reason);
+void RelayServer::cut(const std::string &stream) {
+  for (const auto &worker : workers_)
+    worker->drop(Side::play, stream, 0, [] {});
+}
+
+void RelayServer::pull_failed(std::size_t worker, const relay_line::PullFailed &failed) {
+  const RelayRoutes::Failure failure = routes_.pull_failed(worker, failed.stream);
+  if (failure.cut)
+    cut(failed.stream);
+  make(failure.links);
+}
+
+void RelayServer::lost(std::size_t worker) {
+  std::vector<Session> gone;
+  for (auto each = sessions_.begin(); each != sessions_.end();) {
+    if (each->second.worker != worker) {
+      ++each;
+      continue;
+    }
+    gone.push_back(std::move(each->second));
+    each = sessions_.erase(each);
+  }
+  const std::vector<std::string> streams = routes_.lost(worker);
+  if (workers_.size() == 1) {
+    callbacks_.lost();
+    return;
+  }
+  for (const std::string &stream : streams)
+    cut(stream);
+  for (const Session &session : gone)
+    callbacks_.ended(session.end);
+}
+
+void RelayServer::sessions(std::size_t worker, const std::vector<std::uint64_t> &ids,
+                           std::int64_t asked) {
+  std::vector<std::uint64_t> all;
+  all.reserve(ids.size());
+  for (const std::uint64_t id : ids)
+    all.push_back(id_of(worker, id));
+  for (const auto &[id, session] : sessions_)
+    if (session.worker != worker && session.allowed)
+      all.push_back(id);
+  callbacks_.sessions(all, asked);
 }
 
 void RelayServer::stop() {
-  timer_.stop();
-  if (!relay_) {
-    state_ = State::stopped;
-    callbacks_.stopped();
-    return;
-  }
-  state_ = State::stopping;
-  relay_->terminate();
-  force_.in(stop_limit_ms);
+  for (const auto &worker : workers_)
+    worker->stop();
 }
 
 void RelayServer::drop(const DropMedia &what, std::function<void()> done) {
-  if (!relay_ || state_ != State::serving) {
-    done();
+  const auto side = what.direction == Direction::push ? Side::push : Side::play;
+  const std::size_t count = workers_.size();
+  if (what.client_id != 0) {
+    workers_[what.client_id % count]->drop(side, what.stream, what.client_id / count,
+                                           std::move(done));
     return;
   }
-  drops_[++tickets_] = std::move(done);
-  const auto side =
-      what.direction == Direction::push ? relay_line::Side::push : relay_line::Side::play;
-  send(relay_line::Drop{tickets_, side, what.stream, what.client_id});
+  auto left = std::make_shared<std::size_t>(count);
+  for (const auto &worker : workers_)
+    worker->drop(side, what.stream, 0, [left, done] {
+      if (--*left == 0)
+        done();
+    });
+}
+
+bool RelayServer::alive() const {
+  return std::any_of(workers_.begin(), workers_.end(),
+                     [] (const auto &worker) { return worker->serves() && !worker->is_away(); });
+}
+
+// Only where none serves, as with one.
+unsigned RelayServer::pause_ms() const {
+  unsigned pause = 0;
+  for (const auto &worker : workers_) {
+    if (worker->serves())
+      return 0;
+    pause = std::max(pause, worker->pause_ms());
+  }
+  return pause;
+}
+
+unsigned RelayServer::restarts() const {
+  unsigned all = 0;
+  for (const auto &worker : workers_)
+    all += worker->restarts();
+  return all;
 }
 
 std::optional<relay_line::Counters> RelayServer::counters() const {
-  return sum(before_, counters_);
+  relay_line::Counters all;
+  for (const auto &worker : workers_)
+    all = add(all, worker->counters());
+  return all;
 }
 
 }  // namespace agora::gateway

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// agora-relay as the media server, in a child process. It is started again when it dies or no
-// longer answers; the listening socket is ours, so that the port stays the same. Main loop only.
-// Made on the main thread (process/child-process.hpp).
+// agora-relay as the media server: one worker, or several behind one port. A listener may be at
+// another worker than the push it hears: then its worker plays the stream from there, by a
+// connection that is made here. Main loop only. Made on the main thread
+// (process/child-process.hpp).
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -14,12 +14,9 @@
 #include <vector>
 
 #include "signaling/gateway/media/media-server.hpp"
+#include "signaling/gateway/media/relay-routes.hpp"
+#include "signaling/gateway/media/relay-worker.hpp"
 #include "signaling/gateway/options/options.hpp"
-#include "signaling/gateway/process/child-process.hpp"
-#include "signaling/gateway/process/descriptor-reserve.hpp"
-#include "signaling/gateway/process/heartbeat.hpp"
-#include "signaling/protocol/relay-url.hpp"
-#include "signaling/support/timer.hpp"
 
 namespace agora::gateway {
 
@@ -27,81 +24,62 @@ class RelayServer : public MediaServer {
  public:
   // Listens already when it returns; an error is a sentence for the operator.
   static std::variant<std::unique_ptr<MediaServer>, std::string> make (const Options &options);
-  ~RelayServer() override;
 
   MediaAddress address () const override { return address_; }
   MediaAddress near_address () const override { return near_; }
-  std::uint16_t rtmps_port () const override;
+  std::uint16_t rtmps_port () const override { return rtmps_port_; }
   void set_certificate (const std::string &certificate, const std::string &key) override;
   void start (Callbacks callbacks) override;
   void stop () override;
   void drop (const DropMedia &what, std::function<void()> done) override;
-  bool alive () const override { return state_ == State::serving && !told_away_; }
-  unsigned pause_ms () const override { return state_ == State::pausing ? pause_.ms() : 0; }
-  unsigned restarts () const override { return restarts_; }
+  bool alive () const override;
+  unsigned pause_ms () const override;
+  unsigned restarts () const override;
   std::optional<relay_line::Counters> counters () const override;
 
  private:
-  enum class State { idle, starting, serving, pausing, stopping, stopped };
-  struct Asked {
-    std::int64_t at = 0;  // monotonic, us
-    std::vector<std::uint64_t> ids;
+  // Asked for, and not refused.
+  struct Session {
+    HookRequest end;  // what is told when it ends
+    std::size_t worker = 0;
+    bool allowed = false;
   };
+  // A reply may come when the server is gone.
+  struct Alive {};
 
-  RelayServer();
-  void spawn ();
-  void send (const relay_line::ToRelay &message, Descriptor gift = {});
-  void watch ();
-  void ping ();
-  void list_sessions ();
-  void on_timer ();
-  void lasted ();
-  void look_at_outage ();
-  void on_gone (const std::string &last_words);
-  void forget_drops ();
-  void failed (const std::string &reason);
+  explicit RelayServer(std::size_t workers) : routes_(workers), alive_(std::make_shared<Alive>()) {}
+  // How the gateway calls a session of a worker.
+  std::uint64_t id_of (std::size_t worker, std::uint64_t id) const {
+    return id * workers_.size() + worker;
+  }
+  void ask (std::size_t worker, const relay_line::Ask &ask, const Reply &reply);
+  void answer (std::uint64_t id, const Reply &reply, Answer answer);
+  void done (std::size_t worker, const relay_line::Done &done);
+  void pull_failed (std::size_t worker, const relay_line::PullFailed &failed);
+  void lost (std::size_t worker);
+  void sessions (std::size_t worker, const std::vector<std::uint64_t> &ids, std::int64_t asked);
+  void make (const RelayRoutes::Links &links);
+  void cut (const std::string &stream);
+  void ended (const Session &session);
+  void on_ready ();
+  void on_away ();
+  void on_back ();
+  void on_stopped ();
+  void on_failed (const std::string &reason);
 
-  void told (const relay_line::Ready &message);
-  void told (const relay_line::Ask &message);
-  void told (const relay_line::Done &message);
-  void told (const relay_line::Pong &message);
-  void told (const relay_line::Sessions &message);
-  void told (const relay_line::Dropped &message);
-  void told (const relay_line::Dial &message);
-  void told (const relay_line::Pulled &message);
-  void told (const relay_line::PullFailed &message);
-  void told (const relay_line::Log &message);
-
-  std::string program_;
-  relay_line::Configure configuration_;
   MediaAddress address_;
   MediaAddress near_;
-  ObjectPtr<GSocket> socket_;
-  ObjectPtr<GSocket> tls_socket_;  // of RTMPS; none without
-  DescriptorReserve reserve_;
-  std::shared_ptr<ChildProcess> relay_;
+  std::uint16_t rtmps_port_ = 0;
+  relay_line::Configure configuration_;
+  std::vector<std::unique_ptr<RelayWorker>> workers_;
+  RelayRoutes routes_;
+  std::unordered_map<std::uint64_t, Session> sessions_;  // by the gateway's id
   Callbacks callbacks_;
-  State state_ = State::idle;
-  bool was_ready_ = false;
-  Timer timer_;
-  Heartbeat heartbeat_;
-  RestartPause pause_;
-  Timer force_;               // ends a relay that doesn't stop
-  std::int64_t started_ = 0;  // monotonic, us: this relay
-  std::uint64_t pings_ = 0;
-  std::uint64_t lists_ = 0;
-  std::map<std::uint64_t, Asked> asked_;  // questions for the sessions, by their number
-  // Origins that answers to this relay have named, by "IP:PORT": it is connected to no other place.
-  using Origins = std::map<std::string, relay_line::RelayUrl>;
-  std::shared_ptr<Origins> origins_ = std::make_shared<Origins>();
-  std::uint64_t tickets_ = 0;
-  std::unordered_map<std::uint64_t, std::function<void()>> drops_;  // under way, by ticket
-  relay_line::Counters counters_;                                   // of this relay
-  relay_line::Counters before_;  // of those before it: what only grows
-  std::int64_t away_since_ = 0;  // 0: it serves
+  std::size_t ready_ = 0;    // workers that served for the first time
+  std::size_t stopped_ = 0;  // workers that have ended for good
+  bool failed_ = false;
   bool told_away_ = false;
-  std::int64_t longest_outage_us_ = 0;
-  unsigned restarts_ = 0;
+  const std::shared_ptr<Alive> alive_;
 };
 
 }  // namespace agora::gateway

@@ -75,6 +75,8 @@ Problem check (const Options &options) {
     return "--public-rtmp=rtmps needs --rtmps-listen=ADDR:PORT";
   if (options.rtmps_listen && !options.rtmp.empty())
     return "--rtmps-listen is agora-relay's: it doesn't go with --rtmp";
+  if (!options.rtmp.empty() && options.given.contains("relay-workers"))
+    return "--relay-workers is agora-relay's: it doesn't go with --rtmp";
   if (options.rtmp.empty()) {
     const std::pair<const char *, bool> needing[] = {
         {"--rtmp-control", !options.rtmp_control.empty()},

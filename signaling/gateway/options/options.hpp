@@ -51,6 +51,7 @@ struct Options {
   std::vector<std::string> allow_origins{"https://servicewechat.com"};
   std::string public_host;  // "": the name that the client used
   std::string relay;        // "": look in the usual places
+  unsigned relay_workers = 1;
   // A media server that runs elsewhere; "": agora-relay.
   std::string rtmp;
   // How clients reach the media server: a URL, or "rtmps": by --rtmps-listen; "": by --rtmp, or

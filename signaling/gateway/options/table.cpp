@@ -84,6 +84,8 @@ const std::vector<Setting> &settings () {
       {"public-host", "HOST", "The host name in URLs (default: the one that the client used)",
        [] (Options &o, std::string_view text) { return set_host(o.public_host, text); }},
       file("relay", &Options::relay, "The program agora-relay (default: looked for)"),
+      {"relay-workers", "N", "Processes of agora-relay behind its one port (1)",
+       [] (Options &o, std::string_view text) { return set_bound(o.relay_workers, text, 1, 64); }},
       bound("max-listener-lag", &Options::media, &relay_line::Limits::listener_lag_ms, 20, 60'000,
             "Sound that may wait for a listener, in milliseconds; the oldest of more is left out "
             "(1000)"),
