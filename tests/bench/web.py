@@ -164,6 +164,31 @@ def joins(report, rounds):
                 page.close()
     for (name, values), asked in zip(found.items(), (50, 100, 350, 350)):
         report.row('web', f'warm worker, from the POST: {name}', 'ms', median(values), asked=asked)
+    report.row('web', 'warm worker, from the POST: heard in the page, the first of its channel', 'ms',
+               median(cold_mixes(rounds)), asked=350)
+
+
+def cold_mixes(rounds):
+    """From the POST of the first listener of a channel, where somebody speaks, until it hears."""
+    found = []
+    with Scene() as scene:
+        browser = scene.chromium()
+        # The browser's own first connection takes it 300 ms.
+        warm = scene.enter(browser, 12, speak=False, room='warm')
+        warm.click('#leave')
+        for number in range(rounds):
+            room = f'cold{number}'
+            speaker = scene.speaker(31, dense(heard.voice('june', 60)), lead=0.5, room=room)
+            witness = scene.witness(99, room=room)
+            witness.wait_event('stream-added', uid=31)
+            scene.pause(1)
+            listener = scene.enter(browser, 12, speak=False, room=room)
+            asked = listener.evaluate(TIMES)['whep'][0][0] / 1000 - time.time() + time.monotonic()
+            found.append((scene.first_heard(listener, asked) - asked) * 1000)
+            speaker.stop()
+            listener.click('#leave')
+            listener.close()
+    return found
 
 
 def first_post(report, rounds):

@@ -104,8 +104,8 @@ class WebCase(ChannelCase):
     def speaker(self, uid, sound, lead=2.0, room=None):
         return Speaker(self, sound, f'agorasink {self.where(uid, room)}', lead)
 
-    def witness(self, uid=99, **keywords):
-        member = Member(self.gate.ws, channel=self.room, uid=uid, heartbeat=True, **keywords)
+    def witness(self, uid=99, room=None, **keywords):
+        member = Member(self.gate.ws, channel=room or self.room, uid=uid, heartbeat=True, **keywords)
         self.addCleanup(member.close)
         return member.join('audience')
 
