@@ -9,18 +9,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
-#include "agora-config.h"
-#ifdef AGORA_HAVE_SECCOMP
-#include <seccomp.h>
-#endif
+#include "signaling/support/system-calls.hpp"
 
 namespace agora::relay {
 
 namespace {
 
-// Sanitizers and valgrind open files, and look at their own process, when they report.
+// A sanitizer opens files, and looks at its own process, when it reports.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool sanitized = true;
 #else
@@ -36,60 +32,50 @@ bool become_nobody () {
                             setresuid(nobody, nobody, nobody) == 0);
 }
 
-#ifdef AGORA_HAVE_SECCOMP
 bool filter_calls () {
-  // What isn't listed fails with EPERM, as if a right were missing.
-  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-  if (filter == nullptr)
-    return false;
-  for (const int call : {
-           // sockets, and the loop
-           SCMP_SYS(accept4),
-           SCMP_SYS(recvfrom),
-           SCMP_SYS(recvmsg),
-           SCMP_SYS(sendto),
-           SCMP_SYS(sendmsg),
-           SCMP_SYS(shutdown),
-           SCMP_SYS(setsockopt),
-           SCMP_SYS(getsockopt),
-           SCMP_SYS(getsockname),
-           SCMP_SYS(getpeername),
-           SCMP_SYS(epoll_ctl),
-           SCMP_SYS(epoll_wait),
-           SCMP_SYS(epoll_pwait),
-           SCMP_SYS(read),
-           SCMP_SYS(write),
-           SCMP_SYS(close),
-           SCMP_SYS(dup),
-           SCMP_SYS(fcntl),
-           // memory
-           SCMP_SYS(brk),
-           SCMP_SYS(mmap),
-           SCMP_SYS(munmap),
-           SCMP_SYS(mremap),
-           SCMP_SYS(madvise),
-           SCMP_SYS(mprotect),
-           // time, chance, the end
-           SCMP_SYS(clock_gettime),
-           SCMP_SYS(gettimeofday),
-           SCMP_SYS(getrandom),
-           SCMP_SYS(futex),
-           SCMP_SYS(rt_sigreturn),
-           SCMP_SYS(rt_sigprocmask),
-           SCMP_SYS(rt_sigaction),
-           SCMP_SYS(restart_syscall),
-           SCMP_SYS(getpid),
-           SCMP_SYS(gettid),
-           SCMP_SYS(tgkill),
-           SCMP_SYS(exit),
-           SCMP_SYS(exit_group),
-       })
-    seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
-  const bool loaded = seccomp_load(filter) == 0;
-  seccomp_release(filter);
-  return loaded;
+  return allow_calls({
+      // sockets, and the loop
+      "accept4",
+      "recvfrom",
+      "recvmsg",
+      "sendto",
+      "sendmsg",
+      "shutdown",
+      "setsockopt",
+      "getsockopt",
+      "getsockname",
+      "getpeername",
+      "epoll_ctl",
+      "epoll_wait",
+      "epoll_pwait",
+      "read",
+      "write",
+      "close",
+      "dup",
+      "fcntl",
+      // memory
+      "brk",
+      "mmap",
+      "munmap",
+      "mremap",
+      "madvise",
+      "mprotect",
+      // time, chance, the end
+      "clock_gettime",
+      "gettimeofday",
+      "getrandom",
+      "futex",
+      "rt_sigreturn",
+      "rt_sigprocmask",
+      "rt_sigaction",
+      "restart_syscall",
+      "getpid",
+      "gettid",
+      "tgkill",
+      "exit",
+      "exit_group",
+  });
 }
-#endif
 
 }  // namespace
 
@@ -111,10 +97,8 @@ bool enter_sandbox (int parent, std::string &kept) {
   if (getppid() != parent)
     return false;
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-#ifdef AGORA_HAVE_SECCOMP
-  if (!sanitized && !filter_calls())
+  if (!filter_calls())
     kept += std::string(kept.empty() ? "" : "; ") + "its system calls could not be filtered";
-#endif
   return true;
 }
 

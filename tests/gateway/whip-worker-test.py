@@ -189,6 +189,17 @@ class Members(WorkerCase):
             return answer.status == 201
         self.until(again, 'another worker', 15)
 
+    @unittest.skipUnless(os.environ.get('AGORA_SANITIZE', 'none') == 'none', 'a sanitizer keeps its calls')
+    def test_it_gives_up_calls(self):
+        """Every thread of it, also those from before."""
+        self.begin('/whep/demo/room')
+        tasks = list(Path(f'/proc/{self.processes_of_worker()[0]}/task').iterdir())
+        self.assertGreater(len(tasks), 2)
+        for task in tasks:
+            status = (task / 'status').read_text(encoding='ascii')
+            self.assertIn('Seccomp:\t2', status)
+            self.assertIn('NoNewPrivs:\t1', status)
+
     def processes_of_worker(self):
         children = Path(f'/proc/{self.served.pid}/task/{self.served.pid}/children').read_text(encoding='ascii').split()
         return [int(pid) for pid in children
