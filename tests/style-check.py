@@ -17,6 +17,10 @@ from pathlib import Path
 
 CPP = ('.cpp', '.hpp', '.c', '.h')
 SCRIPT = ('.py', '.sh', '')
+# What browsers get, and what runs in them in tests. Prose in markup may be long.
+PAGE = ('.js', '.mjs', '.ts', '.mts', '.css', '.html', '.svg')
+WIDE = ('.html', '.svg')
+MOST_COLUMNS = 140
 LICENCE = 'SPDX-License-Identifier: LGPL-2.1-or-later'
 # Each names what is wrong; the last part limits it to such paths.
 RULES = (
@@ -82,7 +86,7 @@ def tracked(root):
 def code(root):
     for name in tracked(root):
         suffix = Path(name).suffix
-        if suffix in CPP or (suffix in SCRIPT and name.startswith('tests/')
+        if suffix in CPP or suffix in PAGE or (suffix in SCRIPT and name.startswith('tests/')
                              and Path(name).name != 'packages'):
             yield name
 
@@ -109,7 +113,15 @@ def rule_problems(root, name):
     problems = []
     if LICENCE not in '\n'.join(lines[:3]):
         problems.append(f'says not "{LICENCE}" in its first lines')
-    if len(lines) > MOST_LINES:
+    page = Path(name).suffix in PAGE
+    if page:
+        for number, line in enumerate(lines, 1):
+            if '\t' in line:
+                problems.append(f'line {number}: a tab: expected blanks')
+            if len(line) > MOST_COLUMNS and Path(name).suffix not in WIDE:
+                problems.append(f'line {number}: {len(line)} columns: {MOST_COLUMNS} are the most')
+    # A page's script is one file, so that who uses it needs no tools.
+    elif len(lines) > MOST_LINES:
         problems.append(f'{len(lines)} lines: split it, {MOST_LINES} are the most')
     if name == 'tests/style-check.py':
         return problems

@@ -70,8 +70,11 @@ Worker::Entry *Worker::find(std::uint64_t session) {
 }
 
 void Worker::told(const web_line::Configure &message) {
-  if (configuration_)
+  // Again, when the operator has other servers. Those who are there keep theirs.
+  if (configuration_) {
+    configuration_->ice_servers = message.ice_servers;
     return;
+  }
   configuration_ = message;
   audiences_.emplace(message.gateway);
 }

@@ -69,9 +69,14 @@ void Gateway::reload() {
     webhooks_->set_secret(std::move(read.webhook));
   if (!read.hook.empty())
     media_->set_secret(read.hook);
+  front_->set_allow_origins(then.allow_origins);
+  if (web_)
+    web_->set_rules(then);
   book_->set_apps(apps_of(then));
   g_message("Reloaded: %zu apps, %sthe secrets", then.apps.size(), tls ? "the certificate, " : "");
   options_.apps = std::move(then.apps);
+  options_.allow_origins = std::move(then.allow_origins);
+  options_.web.ice_servers = std::move(then.web.ice_servers);
 }
 
 }  // namespace agora::gateway

@@ -212,6 +212,13 @@ class Pages(WebCase):
         for path in ('/whip/other/room', '/whip/demo/code-110'):
             self.assertEqual(self.post(path, good).headers['access-control-allow-origin'],
                              'https://voice.example')
+        # Also where libsoup isn't asked: a body that is too long isn't read.
+        long = 'v=0' + 'x' * 70000
+        self.assertEqual(self.post(headers=good, body=long).status, 413)
+        self.assertEqual(self.post(headers=good, body=long).headers['access-control-allow-origin'],
+                         'https://voice.example')
+        self.assertNotIn('access-control-allow-origin',
+                         self.post(headers={'Origin': 'https://evil.example'}, body=long).headers)
         stream = self.events(answer.headers['location'] + '/events', headers=good)
         self.assertEqual(stream.answer.headers['access-control-allow-origin'], 'https://voice.example')
         evil = {'Origin': 'https://evil.example'}
@@ -253,6 +260,43 @@ class Pages(WebCase):
                      'agora.js%00', '?x', ''):
             answer = self.ask('GET', '/web/' + name)
             self.assertIn(answer.status, (200,) if name in ('?x', '') else (400, 404), (name, answer))
+
+
+class Reloaded(WebCase):
+    """What SIGHUP takes over of what pages may do and are told."""
+
+    def gateway(self, *options, **keywords):
+        self.config, self.servers = self.tmp / 'gateway.conf', self.tmp / 'servers'
+        self.write('https://voice.example', 'stun:one.example')
+        return super().gateway(f'--config={self.config}', *options,
+                               env={'WEB_STAND_IN_FOLDER': str(self.tmp)}, **keywords)
+
+    def write(self, origin, server):
+        self.config.write_text(f'[gateway]\napp=demo\nallow-origin={origin}\nice-server-file={self.servers}\n')
+        self.servers.write_text(server + '\n')
+        self.servers.chmod(0o600)
+
+    def told(self, origin):
+        answer = self.post(headers={'Origin': origin})
+        return answer.status, ' '.join(answer.lists.get('link', []))
+
+    def test_origins_and_servers(self):
+        self.assertEqual(self.told('https://other.example')[0], 403)
+        status, links = self.told('https://voice.example')
+        self.assertEqual(status, 201)
+        self.assertIn('stun:one.example', links)
+        self.write('https://other.example', 'turn:user:word@two.example')
+        mark = self.served.mark()
+        self.served.signal(signal.SIGHUP)
+        self.served.wait_line('Reloaded: ', since=mark)
+        self.assertEqual(self.told('https://voice.example')[0], 403)
+        status, links = self.told('https://other.example')
+        self.assertEqual(status, 201)
+        self.assertIn('turn:two.example', links)
+        self.assertNotIn('one.example', links)
+        # So was the worker, which serves on.
+        told, = (json.loads(file.read_text()) for file in self.tmp.glob('*.json'))
+        self.assertEqual([each['url'] for each in told['ice_servers']], ['turn:two.example'])
 
 
 class Trickle(WebCase):

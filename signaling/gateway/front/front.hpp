@@ -78,6 +78,10 @@ class Front {
   std::uint16_t port () const { return endpoint_.port; }
   void start ();
   void stop ();
+  // In place of those from the start.
+  void set_allow_origins (std::vector<std::string> origins) {
+    options_.allow_origins = std::move(origins);
+  }
   // Another certificate, for connections from now on.
   void set_identity (TlsIdentity::Ptr identity) { acceptor_->set_identity(std::move(identity)); }
   // As operators reach it, without a path: for the ready line.
@@ -106,7 +110,7 @@ class Front {
   template <void (Front::*method)(SoupServerMessage *)>
   void route (const char *path, const char *http_method);
 
-  const Options options_;
+  Options options_;
   FrontHandler &handler_;
   Endpoint endpoint_;
   ObjectPtr<SoupServer> server_;

@@ -24,9 +24,12 @@ constexpr const char *body_key = "agora-body";
 // Each piece is work, however short it is.
 constexpr unsigned most_pieces = 256;
 
+constexpr const char *refusal_key = "agora-refusal-headers";
+
 struct Body {
   std::string text;
   BodyLimit limit_of;
+  SoupServer *server = nullptr;  // it outlives its messages
   std::size_t limit = 0;
   unsigned pieces = 0;
   bool refused = false;
@@ -34,18 +37,21 @@ struct Body {
 
 // Answers at once and ends the connection: libsoup would read the body to its end before anything
 // is answered.
-void end_with_413 (SoupServerMessage *message, std::size_t limit) {
+void end_with_413 (SoupServerMessage *message, const Body &body) {
+  const auto *more =
+      static_cast<RefusalHeaders *>(g_object_get_data(G_OBJECT(body.server), refusal_key));
+  const std::string headers = more != nullptr ? (*more)(message) : std::string();
   auto *socket = Acceptor::socket_of(message);
   ObjectPtr<GIOStream> stream(soup_server_message_steal_connection(message));
   if (!stream)
     return;
   const std::string text =
       R"({"status":"error","message":"the body is too long: expected at most )" +
-      std::to_string(limit) + " bytes in " + std::to_string(most_pieces) + " pieces\"}\n";
+      std::to_string(body.limit) + " bytes in " + std::to_string(most_pieces) + " pieces\"}\n";
   const std::string answer =
       "HTTP/1.1 413 Payload Too Large\r\nServer: agora-gateway\r\nConnection: close\r\n"
-      "Content-Type: application/json\r\nContent-Length: " +
-      std::to_string(text.size()) + "\r\n\r\n" + text;
+      "Content-Type: application/json\r\n" +
+      headers + "Content-Length: " + std::to_string(text.size()) + "\r\n\r\n" + text;
   // Nothing was written before, so that there is room for it.
   g_pollable_output_stream_write_nonblocking(
       G_POLLABLE_OUTPUT_STREAM(g_io_stream_get_output_stream(stream.get())), answer.data(),
@@ -64,8 +70,7 @@ void refuse_body (SoupServerMessage *message, Body &body) {
   soup_server_message_pause(message);
   auto later = [] (gpointer data) -> gboolean {
     auto *refused = SOUP_SERVER_MESSAGE(data);
-    end_with_413(refused,
-                 static_cast<Body *>(g_object_get_data(G_OBJECT(refused), body_key))->limit);
+    end_with_413(refused, *static_cast<Body *>(g_object_get_data(G_OBJECT(refused), body_key)));
     return G_SOURCE_REMOVE;
   };
   g_idle_add_full(G_PRIORITY_DEFAULT, later, g_object_ref(message), g_object_unref);
@@ -94,9 +99,9 @@ void on_chunk (SoupServerMessage *message, GBytes *chunk, gpointer data) {
     body->text.append(bytes, size);
 }
 
-void on_request_started (SoupServer *, SoupServerMessage *message, gpointer limit) {
+void on_request_started (SoupServer *server, SoupServerMessage *message, gpointer limit) {
   soup_message_body_set_accumulate(soup_server_message_get_request_body(message), FALSE);
-  auto *body = new Body{"", reinterpret_cast<BodyLimit>(limit)};
+  auto *body = new Body{"", reinterpret_cast<BodyLimit>(limit), server};
   g_object_set_data_full(G_OBJECT(message), body_key, body,
                          [] (gpointer data) { delete static_cast<Body *>(data); });
   g_signal_connect(message, "got-headers", G_CALLBACK(on_headers), body);
@@ -160,6 +165,11 @@ std::string peer_address (GSocket *socket) {
 void bound_requests (SoupServer *server, BodyLimit limit) {
   g_signal_connect(server, "request-started", G_CALLBACK(on_request_started),
                    reinterpret_cast<gpointer>(limit));
+}
+
+void set_refusal_headers (SoupServer *server, RefusalHeaders headers) {
+  g_object_set_data_full(G_OBJECT(server), refusal_key, new RefusalHeaders(std::move(headers)),
+                         [] (gpointer data) { delete static_cast<RefusalHeaders *>(data); });
 }
 
 std::string_view body_of (SoupServerMessage *message) {

@@ -4,6 +4,7 @@
 
 #include <libsoup/soup.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,10 @@ std::string peer_address (GSocket *socket);
 // answered with 413 and not read on: no handler sees it. Range is ignored.
 using BodyLimit = std::size_t (*)(std::string_view path);
 void bound_requests (SoupServer *server, BodyLimit limit);
+// Lines of the header, each with its end, for such a refusal by `server`: it is written past
+// libsoup.
+using RefusalHeaders = std::function<std::string(SoupServerMessage *message)>;
+void set_refusal_headers (SoupServer *server, RefusalHeaders headers);
 std::string_view body_of (SoupServerMessage *message);
 
 void respond (SoupServerMessage *message, guint status, const char *type, std::string_view body);

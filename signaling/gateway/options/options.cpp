@@ -22,6 +22,9 @@ namespace {
 // What a running gateway takes over at SIGHUP.
 constexpr std::string_view reloaded[] = {"app",
                                          "app-file",
+                                         "allow-origin",
+                                         "ice-server",
+                                         "ice-server-file",
                                          "tls-certificate",
                                          "tls-key",
                                          "admin-token-file",

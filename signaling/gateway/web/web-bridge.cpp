@@ -21,6 +21,10 @@ WebBridge::WebBridge(const Options &options, WebWorkers &workers, Asks asks)
   workers_.set_handler(this);
 }
 
+void WebBridge::set_rules(const Options &options) {
+  routes_.set_rules(rules_of(options));
+}
+
 WebBridge::~WebBridge() {
   // Ends sessions, while there are workers to be told.
   routes_.stop();

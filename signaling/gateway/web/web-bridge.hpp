@@ -27,6 +27,7 @@ class WebBridge : private WebSurroundings, private WebHandler {
   WebBridge(const WebBridge &) = delete;
   WebBridge &operator=(const WebBridge &) = delete;
 
+  void set_rules (const Options &options);
   WebRoutes &routes () { return routes_; }
   const WebRoutes &routes () const { return routes_; }
 

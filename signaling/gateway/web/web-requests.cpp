@@ -92,9 +92,13 @@ WebAnswer options (const WebTarget &target, const WebRequest &request) {
 
 }  // namespace
 
+bool WebSessions::may_ask(const WebRequest &request) const {
+  return page_may_ask(request, rules_.allow_origins);
+}
+
 WebSessions::Ticket WebSessions::ask(const WebRequest &request, const Reply &reply) {
   Ticket ticket = 0;
-  const bool allowed = page_may_ask(request, rules_.allow_origins);
+  const bool allowed = may_ask(request);
   const Reply with_cors = [reply, allowed, origin = request.origin] (WebAnswer answer) {
     if (allowed)
       add_cors(answer, origin);

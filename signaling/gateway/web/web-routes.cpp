@@ -48,8 +48,7 @@ std::size_t web_body_limit (std::string_view path) {
 }
 
 WebRoutes::WebRoutes(WebRules rules, WebSurroundings &around)
-    : allow_origins_(rules.allow_origins),
-      sessions_(std::move(rules), around),
+    : sessions_(std::move(rules), around),
       streams_(watch_,
                [this] (EventSink &sink) {
                  sessions_.stream_closed(sink, now_ms());
@@ -70,6 +69,24 @@ void WebRoutes::attach(SoupServer *server, Place place) {
   for (const char *path : {"/whip", "/whep"})
     soup_server_add_handler(server, path, on_request, this, nullptr);
   soup_server_add_handler(server, "/web", on_page, this, nullptr);
+  set_refusal_headers(server, [server, alive = std::weak_ptr(alive_)] (SoupServerMessage *message) {
+    const auto routes = alive.lock();
+    return routes ? (*routes)->refusal_headers(server, message) : std::string();
+  });
+}
+
+// So that a page of another origin can read why.
+std::string WebRoutes::refusal_headers(SoupServer *server, SoupServerMessage *message) const {
+  const auto request = read(server, message);
+  if (!request.path.starts_with("/whip/") && !request.path.starts_with("/whep/"))
+    return "";
+  WebAnswer answer;
+  if (sessions_.may_ask(request))
+    add_cors(answer, request.origin);
+  std::string lines;
+  for (const auto &[name, value] : answer.headers)
+    lines.append(name).append(": ").append(value).append("\r\n");
+  return lines;
 }
 
 void WebRoutes::stop() {
@@ -127,7 +144,7 @@ void WebRoutes::on_request(SoupServer *server, SoupServerMessage *message, const
 }
 
 void WebRoutes::ask(SoupServerMessage *message, const WebRequest &request) {
-  if (page_may_ask(request, allow_origins_))
+  if (sessions_.may_ask(request))
     if (const auto place = sessions_.wants_stream(request)) {
       open_stream_soon(message, *place, request.origin);
       return;

@@ -39,6 +39,8 @@ class WebRoutes {
     sessions_.told(message);
     arm();
   }
+  // In place of those from the start.
+  void set_rules (WebRules rules) { sessions_.set_rules(std::move(rules)); }
   // Ends all sessions, and answers what waits.
   void stop ();
   WebSessions::Counts counts () const { return sessions_.counts(); }
@@ -66,9 +68,9 @@ class WebRoutes {
   void open_stream (SoupServerMessage *message, WebSessions::StreamPlace place,
                     const std::string &origin);
   void arm ();
+  std::string refusal_headers (SoupServer *server, SoupServerMessage *message) const;
 
   std::unordered_map<SoupServer *, Place> places_;
-  const std::vector<std::string> allow_origins_;
   PeerWatch watch_;
   WebSessions sessions_;
   EventStreams streams_;

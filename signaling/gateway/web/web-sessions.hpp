@@ -80,6 +80,9 @@ class WebSessions {
   WebSessions(const WebSessions &) = delete;
   WebSessions &operator=(const WebSessions &) = delete;
 
+  void set_rules (WebRules rules) { rules_ = std::move(rules); }
+  // Whether the page that asks may ask at all.
+  bool may_ask (const WebRequest &request) const;
   // Calls `reply` once: before it returns, and then the ticket is 0, or later.
   Ticket ask (const WebRequest &request, const Reply &reply);
   // Whoever asked is gone, and there won't be a reply.
@@ -164,7 +167,7 @@ class WebSessions {
   void end (std::uint64_t number, int code, const std::string &why, bool at_worker);
   void unanswered (Session &session, unsigned status, int code, const std::string &why);
 
-  const WebRules rules_;
+  WebRules rules_;
   WebSurroundings &around_;
   std::map<std::uint64_t, Session> sessions_;
   // By a hash of the id, so that how long a look-up takes tells nothing about ids.

@@ -60,6 +60,11 @@ void WebSide::set_identity(const TlsIdentity::Ptr &identity) {
     listener_->set_identity(identity);
 }
 
+void WebSide::set_rules(const Options &options) {
+  bridge_->set_rules(options);
+  workers_->set_ice_servers(options.web.ice_servers);
+}
+
 std::string WebSide::url() const {
   return (options_.tls_certificate.empty() ? "http://" : "https://") +
          own_host(endpoint_, options_.public_host) + ":" + std::to_string(endpoint_.port) + "/web/";

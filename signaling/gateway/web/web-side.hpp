@@ -43,6 +43,8 @@ class WebSide {
   void stop ();
   bool stopped () const { return stopped_; }
   void set_identity (const TlsIdentity::Ptr &identity);
+  // --allow-origin and --ice-server: from the next request, and the next session, on.
+  void set_rules (const Options &options);
   // Of the page.
   std::string url () const;
   WebSessions::Counts counts () const { return bridge_->routes().counts(); }

@@ -62,6 +62,14 @@ void WebWorker::start() {
   ping();
 }
 
+void WebWorker::set_ice_servers(const std::vector<web_line::IceServer> &servers) {
+  if (configuration_.ice_servers == servers)
+    return;
+  configuration_.ice_servers = servers;
+  if (state_ == State::starting || state_ == State::serving)
+    send(configuration_);
+}
+
 bool WebWorker::send(const web_line::ToWorker &message) {
   auto packet = web_line::encode(message);
   if (packet && process_)

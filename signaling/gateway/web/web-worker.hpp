@@ -49,6 +49,8 @@ class WebWorker {
   bool stopped () const { return state_ == State::stopped; }
   // False: the message can't travel. Lost where it doesn't serve.
   bool send (const web_line::ToWorker &message);
+  // In place of those from the start.
+  void set_ice_servers (const std::vector<web_line::IceServer> &servers);
   std::uint64_t restarts () const { return restarts_; }
   const web_line::Pong &figures () const { return figures_; }
 

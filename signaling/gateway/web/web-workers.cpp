@@ -80,6 +80,11 @@ void WebWorkers::start(Callbacks callbacks) {
       worker->start();
 }
 
+void WebWorkers::set_ice_servers(const std::vector<web_line::IceServer> &servers) {
+  for (const auto &worker : workers_)
+    worker->set_ice_servers(servers);
+}
+
 void WebWorkers::on_ready() {
   const bool all = std::all_of(workers_.begin(), workers_.end(),
                                [] (const auto &worker) { return worker->serves(); });

@@ -62,6 +62,9 @@ class WebWorkers {
   // half.
   void stop ();
 
+  // For sessions from now on, also of workers that start later.
+  void set_ice_servers (const std::vector<web_line::IceServer> &servers);
+
   // A number for an offer.
   std::uint64_t next_session () { return ++last_session_; }
   // Nothing: it is on its way, and Answer or Refuse follows. Else why not; the session never was.
