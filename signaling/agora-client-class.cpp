@@ -214,6 +214,8 @@ void install_signals () {
    *
    * A member is silent on purpose. Its stream goes on.
    *
+   * A stream that is added isn't muted, unless this follows at once.
+   *
    * Since: 0.1
    */
   signals[signal_mute_audio] = new_signal("mute-audio", G_TYPE_UINT);
@@ -222,7 +224,8 @@ void install_signals () {
    * @self: the client.
    * @uid: the speaker.
    *
-   * A member speaks again.
+   * A member speaks again; also told after [signal@AgoraSignaling.Client::reconnected], if that
+   * was meanwhile.
    *
    * Since: 0.1
    */

@@ -71,6 +71,43 @@ void Machine::join_answered(const Pending &, const protocol::Answer &answer, Mil
     replay(now);
   for (const protocol::Event &event : std::exchange(early_, {}))
     happened(event, now);
+  // Its answer comes after all that a rejoin is told, so that no doubt stays.
+  if (again && !muted_.empty())
+    ping(now);
+}
+
+// What the application was told of a speaker's mutes.
+void Machine::note_mute(const protocol::Event &event) {
+  if (!speakers_.contains(event.uid))
+    return;
+  Mutes &mutes = muted_[event.uid];
+  (event.kind == EventKind::audio_mute ? mutes.audio : mutes.video) = event.mute;
+  if (!mutes.any())
+    muted_.erase(event.uid);
+}
+
+// Whether this confirms a mute that the application knows of.
+bool Machine::is_told_again(const protocol::Event &event) {
+  if (!doubt_ || doubt_->uid != event.uid)
+    return false;
+  Mutes &mutes = doubt_->mutes;
+  const bool known =
+      std::exchange(event.kind == EventKind::audio_mute ? mutes.audio : mutes.video, false);
+  return known && event.mute;
+}
+
+// The mutes that weren't confirmed ended while the client was away.
+void Machine::end_doubt() {
+  const std::optional<Doubt> doubt = std::exchange(doubt_, std::nullopt);
+  if (!doubt)
+    return;
+  for (const EventKind kind : {EventKind::audio_mute, EventKind::video_mute}) {
+    if (!(kind == EventKind::audio_mute ? doubt->mutes.audio : doubt->mutes.video))
+      continue;
+    const protocol::Event event{kind, doubt->uid, {}, 0, false};
+    note_mute(event);
+    act(Emit{event});
+  }
 }
 
 void Machine::happened(const protocol::Event &event, Millis now) {
@@ -80,16 +117,25 @@ void Machine::happened(const protocol::Event &event, Millis now) {
   }
   if (phase_ != Phase::joined)
     return;
+  const bool is_mute = event.kind == EventKind::audio_mute || event.kind == EventKind::video_mute;
+  if (doubt_ && !(is_mute && event.uid == doubt_->uid))
+    end_doubt();
   switch (event.kind) {
     case EventKind::stream_added:
       unheard_of_.erase(event.uid);
-      if (event.uid == uid_ || !speakers_.insert(event.uid).second)
+      if (event.uid == uid_)
         return;
+      if (!speakers_.insert(event.uid).second) {
+        if (const auto found = muted_.find(event.uid); found != muted_.end())
+          doubt_ = Doubt{event.uid, found->second};
+        return;
+      }
       break;
     case EventKind::stream_removed: {
       bool was_asked_for = unheard_of_.erase(event.uid) != 0;
       bool was_there = speakers_.erase(event.uid) != 0;
       subscriptions_.erase(event.uid);
+      muted_.erase(event.uid);
       if (!was_asked_for && !was_there)
         return;
       break;
@@ -100,9 +146,13 @@ void Machine::happened(const protocol::Event &event, Millis now) {
       else if (auto found = subscriptions_.find(event.uid); found != subscriptions_.end())
         found->second.url = event.url;
       break;
-    case EventKind::video_rotation:
     case EventKind::audio_mute:
     case EventKind::video_mute:
+      if (is_told_again(event))
+        return;
+      note_mute(event);
+      break;
+    case EventKind::video_rotation:
     case EventKind::key_will_expire:
       break;
     case EventKind::silenced:

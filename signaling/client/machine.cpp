@@ -101,6 +101,7 @@ void Machine::on(const CallJoin &call, Millis now) {
   if (known_)
     unheard_of_.insert(known_->begin(), known_->end());
   speakers_.clear();
+  muted_.clear();
   subscriptions_.clear();
   published_ = local_audio_muted_ = local_video_muted_ = silenced_ = false;
   push_url_.clear();
@@ -241,6 +242,8 @@ void Machine::on(const Closed &closed, Millis now) {
 
 void Machine::on(const Received &received, Millis now) {
   heard_ = now;
+  if (!std::holds_alternative<protocol::Event>(received.message))
+    end_doubt();
   if (const auto *answer = std::get_if<protocol::Answer>(&received.message))
     answered(*answer, now);
   else if (const auto *event = std::get_if<protocol::Event>(&received.message))
@@ -343,6 +346,7 @@ void Machine::finish(Ticket ticket, std::optional<Trouble> trouble) {
 // Of a connection that is over: the next one begins with all that is to be made again.
 void Machine::finish_all(const Trouble &trouble) {
   again_.clear();
+  doubt_.reset();
   for (const auto &[id, pending] : std::exchange(pending_, {}))
     finish(pending.ticket, trouble);
 }
@@ -442,6 +446,7 @@ void Machine::stop(Phase phase) {
     uid_ = 0;
     channel_.clear();
     speakers_.clear();
+    muted_.clear();
   }
 }
 

@@ -187,6 +187,9 @@ class Machine {
   void join_answered (const Pending &pending, const protocol::Answer &answer, Millis now);
   void happened (const protocol::Event &event, Millis now);
   void told_error (const protocol::ErrorEvent &event, Millis now);
+  void note_mute (const protocol::Event &event);
+  bool is_told_again (const protocol::Event &event);
+  void end_doubt ();
   void succeeded (const Pending &pending, const protocol::Answer &answer, Millis now);
   void refused (const Pending &pending, Trouble trouble, Millis now);
   void replay (Millis now);
@@ -227,6 +230,12 @@ class Machine {
   std::optional<std::vector<Uid>> known_;  // the application's own rejoin
   std::set<Uid> unheard_of_;               // of those: neither added nor removed so far
   std::set<Uid> speakers_;                 // announced to the application
+  struct Mutes {
+    bool audio = false;
+    bool video = false;
+    bool any () const { return audio || video; }
+  };
+  std::map<Uid, Mutes> muted_;  // of speakers_: those that the application was told are muted
   bool published_ = false;
   std::string push_url_;
   std::map<Uid, Subscription> subscriptions_;
@@ -252,6 +261,13 @@ class Machine {
   };
   std::vector<Again> again_;
   std::vector<protocol::Event> early_;  // came before the answer to join
+  // After a rejoin, a muted speaker's stream was told again. How it is muted now comes right after
+  // it, if it still is; whatever else comes means that it isn't.
+  struct Doubt {
+    Uid uid;
+    Mutes mutes;  // as the application was told, and not confirmed so far
+  };
+  std::optional<Doubt> doubt_;
 
   // The way back, or to a first join.
   Millis lost_at_ = 0;  // of a first join: when it was asked for

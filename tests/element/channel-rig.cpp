@@ -284,6 +284,17 @@ void Pipeline::read() {
     const GstStructure *structure = gst_message_get_structure(message);
     if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ELEMENT && structure)
       told_[gst_structure_get_name(structure)]++;
+    guint about = 0;
+    if (structure && gst_structure_get_uint(structure, "uid", &about)) {
+      const bool mutes = gst_message_has_name(message, "agora-mute-audio");
+      if (gst_message_has_name(message, "agora-stream-added"))
+        streams_[about] = false;
+      else if (gst_message_has_name(message, "agora-stream-removed"))
+        streams_.erase(about);
+      else if ((mutes || gst_message_has_name(message, "agora-unmute-audio")) &&
+               streams_.contains(about))
+        streams_[about] = mutes;
+    }
     if (gst_message_has_name(message, "agora-level")) {
       for (const GstStructure *one : speakers_in(structure)) {
         guint uid = 0;
@@ -303,6 +314,17 @@ bool Pipeline::heard(guint uid) {
   if (it != loudest_.end())
     loudest_.erase(it);
   return loud;
+}
+
+bool Pipeline::has_stream(guint uid) {
+  read();
+  return streams_.contains(uid);
+}
+
+bool Pipeline::is_muted(guint uid) {
+  read();
+  const auto found = streams_.find(uid);
+  return found != streams_.end() && found->second;
 }
 
 unsigned Pipeline::errors() {

@@ -71,6 +71,9 @@ class Pipeline {
   void read ();
   // Whether this speaker was loud since the last call.
   bool heard (guint uid);
+  // What its messages so far say of this speaker: that its stream is there, that it is muted.
+  bool has_stream (guint uid);
+  bool is_muted (guint uid);
   // Element messages of that name so far.
   unsigned told (const char *name);
   void expect_errors () { expects_errors_ = true; }
@@ -92,6 +95,7 @@ class Pipeline {
   std::string complaint_;
   std::map<guint, double> loudest_;
   std::map<std::string, unsigned> told_;
+  std::map<guint, bool> streams_;  // of those that are there: whether it is muted
   std::vector<std::pair<std::string, std::string>> errors_, warnings_;  // by whom, and the text
 };
 
