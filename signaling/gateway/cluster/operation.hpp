@@ -6,6 +6,7 @@
 //   ag:{KEY}:m     uid -> record of the member (MemberRecord)
 //   ag:{KEY}:s     uid -> entry of the speaker (SpeakerEntry); "v" -> version of the last change
 //   ag:{KEY}:a     account (escaped) -> uid
+//   ag:{KEY}:b     uids of the broadcasters
 //   ag:{KEY}:g:GW  uids of the members of gateway GW
 //   ag:app:APP     keys of the channels that have a member
 //   ag:gw:GW       lease of the gateway, expires; its value is the gateway's `info`
