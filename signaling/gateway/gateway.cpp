@@ -24,11 +24,11 @@ constexpr std::int64_t pulse_us = G_USEC_PER_SEC;
 constexpr std::int64_t stall_us = 2 * G_USEC_PER_SEC;
 constexpr std::int64_t catch_up_us = G_USEC_PER_SEC / 2;
 
+}  // namespace
+
 Now now () {
   return {g_get_monotonic_time() / 1000, g_get_real_time() / G_USEC_PER_SEC};
 }
-
-}  // namespace
 
 std::map<std::string, std::string, std::less<>> apps_of (const Options &options) {
   std::map<std::string, std::string, std::less<>> apps;
@@ -101,6 +101,9 @@ std::string Gateway::open(const Options &options) {
   config.token_kinds = options.token_kinds;
   config.times.join_ms = std::int64_t{1000} * options.join_seconds;
   config.secret = draw_secret();
+  if (!options.store.empty())
+    if (auto problem = open_store(options, config); !problem.empty())
+      return problem;
   book_ = std::make_unique<ChannelBook>(std::move(config));
   admin_ = std::make_unique<Admin>(*book_, std::move(read.admin), options.admin_requests);
   return "";
@@ -129,13 +132,16 @@ void Gateway::start() {
     maybe_stopped();
   };
   media_->start(std::move(callbacks));
+  if (store_)
+    start_store();
   if (web_)
     start_web();
 }
 
 // Once: whoever is lost later comes back by itself.
 void Gateway::maybe_ready() {
-  if (state_ != State::starting || !media_ready_ || (web_ && !web_ready_))
+  if (state_ != State::starting || !media_ready_ || (web_ && !web_ready_) ||
+      (store_ && !store_told_))
     return;
   front_->start();
   if (web_)
@@ -180,6 +186,9 @@ std::string Gateway::metrics() const {
   if (webhooks_)
     snapshot.webhooks = webhooks_->counts();
   snapshot.web = web_figures();
+  if (store_)
+    snapshot.store = {store_->status(), book_->cluster()->counts(),
+                      book_->cluster()->gateways().size()};
   return metrics_.text(snapshot);
 }
 
@@ -191,6 +200,7 @@ void Gateway::drain() {
   state_ = State::draining;
   g_message("Draining: members have %u s to move", options_.drain_seconds);
   drained_.in(1000 * options_.drain_seconds);
+  leave_rendezvous();
   run(book_->drain(std::int64_t{1000} * options_.drain_seconds, now()));
 }
 
@@ -210,8 +220,11 @@ void Gateway::stop() {
 
 void Gateway::maybe_stopped() {
   if (state_ != State::stopping || !media_stopped_ || (web_ && !web_->stopped()) ||
-      !sockets_.empty() || (webhooks_ && !webhooks_->idle() && !hurried_))
+      !sockets_.empty() || (webhooks_ && !webhooks_->idle() && !hurried_) ||
+      (store_ && store_->status().waiting > 0 && !hurried_))
     return;
+  if (store_)
+    store_->stop();
   hurry_.stop();
   pulse_.stop();
   deadline_.stop();
@@ -273,6 +286,8 @@ FrontHandler::Health Gateway::health() const {
     const auto web = web_->workers();
     health.web = {web.workers, web.sessions, web.restarts};
   }
+  if (store_)
+    health.store = store_->status().up;
   return health;
 }
 

@@ -24,6 +24,8 @@
 
 namespace agora::gateway {
 
+Now now ();
+
 // By id, with their certificates.
 std::map<std::string, std::string, std::less<>> apps_of (const Options &options);
 
@@ -55,6 +57,8 @@ class Gateway : public FrontHandler {
   void opened (SoupWebsocketConnection *connection, GSocket *socket, std::string address,
                std::string host) override;
   Health health () const override;
+  std::vector<std::string> servers (std::string_view app_id,
+                                    std::string_view channel) const override;
   std::string metrics () const override;
   AdminAnswer administer (const AdminRequest &request) override;
 
@@ -73,6 +77,10 @@ class Gateway : public FrontHandler {
   // browsers.cpp. open_web(): "", or a sentence for the operator.
   std::string open_web (const Options &options, const TlsIdentity::Ptr &identity);
   void start_web ();
+  // shared.cpp. open_store(): "", or a sentence for the operator.
+  std::string open_store (const Options &options, Config &config);
+  void start_store ();
+  void leave_rendezvous ();
   std::optional<Metrics::Web> web_figures () const;
   void enter (SoupWebsocketConnection *connection, GSocket *socket, const std::string &address,
               const std::string &host, Entrance entrance);
@@ -121,6 +129,8 @@ class Gateway : public FrontHandler {
   std::int64_t caught_up_ = 0;     // after a stall, when deadlines count again; else 0
   bool media_ready_ = false;
   bool web_ready_ = false;
+  bool store_told_ = false;  // that it answers, or that it doesn't
+  std::unordered_map<std::uint64_t, std::function<void(const cluster::Answer &)>> asked_;
   bool media_stopped_ = false;
   bool hurried_ = false;
   Timer hurry_;

@@ -246,10 +246,15 @@ void Front::choose(SoupServerMessage *message) {
   } else if (handler_.draining()) {
     answer.code = protocol::Code::drain;
   } else {
-    auto where = authority(message);
+    const auto &chosen = std::get<protocol::ChooseRequest>(request);
     answer.vid = 1;
-    answer.servers.push_back(
-        {where.host, (tls() ? "wss://" : "ws://") + where.host_port + socket_path});
+    for (const auto &url : handler_.servers(chosen.app_id, chosen.channel))
+      answer.servers.push_back({host_of(url.substr(url.find("//") + 2)), url + socket_path});
+    if (answer.servers.empty()) {
+      auto where = authority(message);
+      answer.servers.push_back(
+          {where.host, (tls() ? "wss://" : "ws://") + where.host_port + socket_path});
+    }
   }
   respond(message, status, json_type, protocol::encode(answer));
 }
@@ -270,6 +275,8 @@ void Front::healthz(SoupServerMessage *message) {
     text.integer("webWorkers", static_cast<std::int64_t>(health.web->workers))
         .integer("webSessions", static_cast<std::int64_t>(health.web->sessions))
         .integer("webRestarts", static_cast<std::int64_t>(health.web->restarts));
+  if (health.store)
+    text.text("store", *health.store ? "up" : "away");
   respond(message, health.media && !draining ? SOUP_STATUS_OK : SOUP_STATUS_SERVICE_UNAVAILABLE,
           json_type, text.finish() + "\n");
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "signaling/gateway/front/guesses.hpp"
 #include "signaling/gateway/front/socket-opener.hpp"
@@ -43,9 +44,13 @@ class FrontHandler {
       std::size_t sessions = 0;
       std::size_t restarts = 0;
     };
-    std::optional<Web> web;  // nothing: without --web
+    std::optional<Web> web;     // nothing: without --web
+    std::optional<bool> store;  // whether it answers; nothing: without --store
   };
   virtual Health health () const = 0;
+  // WebSockets' URLs, without a path, of the gateways for a channel, best first; none: this one.
+  virtual std::vector<std::string> servers (std::string_view app_id,
+                                            std::string_view channel) const = 0;
   // For Prometheus.
   virtual std::string metrics () const = 0;
   virtual AdminAnswer administer (const AdminRequest &request) = 0;

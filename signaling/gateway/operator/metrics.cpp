@@ -87,6 +87,25 @@ void web_counts (Text &text, const Metrics::Web &web) {
     text.value(count, "status=\"" + std::to_string(status) + "\"");
 }
 
+void store_counts (Text &text, const Metrics::Shared &shared) {
+  text.one("agora_store_up", "gauge", "1 while the store answers.", shared.status.up ? 1 : 0);
+  text.one("agora_store_losses_total", "counter", "How often the store went away.",
+           shared.status.losses);
+  text.one("agora_store_operations_total", "counter", "Asked of the store.", shared.status.sent);
+  text.one("agora_store_waiting", "gauge", "Operations that aren't answered yet.",
+           shared.status.waiting);
+  text.one("agora_cluster_gateways", "gauge", "Gateways that live, this one included.",
+           shared.gateways);
+  text.one("agora_cluster_resyncs_total", "counter", "Times the store was told anew what is here.",
+           shared.counts.resyncs);
+  text.one("agora_cluster_gaps_total", "counter", "Messages of the store that got lost.",
+           shared.counts.gaps);
+  text.one("agora_cluster_local_joins_total", "counter", "Joins while the store was away.",
+           shared.counts.local_claims);
+  text.one("agora_cluster_reaped_total", "counter", "Members of gateways that died.",
+           shared.counts.reaped);
+}
+
 }  // namespace
 
 std::string Metrics::text(const Snapshot &now) const {
@@ -125,6 +144,8 @@ std::string Metrics::text(const Snapshot &now) const {
     relay_counts(text, *now.relay);
   if (now.web)
     web_counts(text, *now.web);
+  if (now.store)
+    store_counts(text, *now.store);
   if (now.webhooks) {
     text.describe("agora_webhooks_total", "counter", "Events for the receiver, by how they fared.");
     text.value(now.webhooks->delivered, "result=\"delivered\"");

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "signaling/gateway/channel/channel-book.hpp"
+#include "signaling/gateway/cluster/store.hpp"
 #include "signaling/gateway/operator/webhooks.hpp"
 #include "signaling/protocol/relay-line.hpp"
 
@@ -26,6 +27,11 @@ class Metrics {
     std::size_t workers = 0;                   // that serve
     std::uint64_t restarts = 0;
   };
+  struct Shared {
+    cluster::StoreStatus status;
+    cluster::ClusterCounts counts;
+    std::size_t gateways = 0;  // by the last lease, this one included
+  };
   // Figures that are collected only when someone asks.
   struct Snapshot {
     Totals totals;
@@ -37,6 +43,7 @@ class Metrics {
     std::optional<relay_line::Counters> relay;  // nothing: the media server is someone else's
     std::optional<WebhookCounts> webhooks;      // nothing: nobody is told
     std::optional<Web> web;                     // nothing: without --web
+    std::optional<Shared> store;                // nothing: without --store
   };
 
   void received (std::size_t bytes) {

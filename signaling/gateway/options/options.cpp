@@ -63,6 +63,29 @@ Problem check_web (const Options &options) {
   return {};
 }
 
+// What counts with --store alone, and what that needs.
+Problem check_store (const Options &options) {
+  const std::pair<const char *, bool> needing[] = {
+      {"--store-password-file", !options.store_password_file.empty()},
+      {"--store-ca-file", !options.store_ca_file.empty()},
+      {"--cluster-secret-file", !options.cluster_secret_file.empty()},
+      {"--relay-address", options.relay_address.has_value()},
+      {"--public-url", !options.public_url.empty()}};
+  if (options.store.empty()) {
+    for (auto [name, given] : needing)
+      if (given)
+        return std::string(name) + " needs --store=URL";
+    return {};
+  }
+  if (!options.rtmp.empty())
+    return "--store needs agora-relay: it doesn't go with --rtmp";
+  if (options.cluster_secret_file.empty())
+    return "--store needs --cluster-secret-file=FILE: the same one at each gateway";
+  if (!options.relay_address)
+    return "--store needs --relay-address=IP:PORT, by which the other gateways reach this relay";
+  return {};
+}
+
 // Options that need, or exclude, each other.
 Problem check (const Options &options) {
   if (options.apps.empty())
@@ -90,6 +113,8 @@ Problem check (const Options &options) {
   } else if (options.hook_secret_file.empty()) {
     return "--rtmp needs --hook-secret-file=FILE: without it, anyone could answer for it";
   }
+  if (auto problem = check_store(options))
+    return problem;
   return check_web(options);
 }
 

@@ -72,6 +72,14 @@ struct Options {
   FrameLimits frames;
   Limits limits;
   WebOptions web;
+  // Several gateways share this store; "": this one is the only one.
+  std::string store;
+  std::string store_password_file;
+  std::string store_ca_file;  // "": the system's
+  std::string cluster_secret_file;
+  // By which the other gateways' relays reach this one's; port 0: that of rtmp_listen.
+  std::optional<Endpoint> relay_address;
+  std::string public_url;  // by which clients reach this gateway; "": the others name it to nobody
   relay_line::Limits media;  // what agora-relay holds sessions to
   // Connections, of all addresses together, that have not joined.
   unsigned waiting_sockets = 32'768;

@@ -146,6 +146,32 @@ const std::vector<Setting> &settings () {
             "Browsers' connections, one to speak and one to hear each (1000)"),
       bound("max-web-sessions-per-address", &Options::web, &WebOptions::sessions_per_address, 1,
             1'000'000, "The same of one address (100)"),
+      {"store", "URL",
+       "Be one of several gateways, which share this Redis, such as redis://10.0.0.5:6379",
+       [] (Options &o, std::string_view text) { return set_store(o.store, text); }, false, true},
+      file("store-password-file", &Options::store_password_file,
+           "The first line is the password of --store"),
+      file("store-ca-file", &Options::store_ca_file,
+           "Authorities for rediss://, PEM (default: the system's)"),
+      file("cluster-secret-file", &Options::cluster_secret_file,
+           "The first line is the secret of all gateways of --store, which signs what relays play"),
+      {"relay-address", "IP:PORT",
+       "By which other gateways of --store reach agora-relay (port 0: that of --rtmp-listen)",
+       [] (Options &o, std::string_view text) -> Problem {
+         Endpoint endpoint;
+         if (auto problem = set_endpoint(endpoint, text))
+           return problem;
+         if (endpoint.address == "0.0.0.0" || endpoint.address == "::")
+           return "an address that other machines can connect to, and a port";
+         o.relay_address = std::move(endpoint);
+         return {};
+       }},
+      {"public-url", "URL",
+       "By which clients reach this gateway, such as https://one.example.org: the other gateways "
+       "of --store send them here",
+       [] (Options &o, std::string_view text) {
+         return set_url(o.public_url, text, {"https", "http"}, false);
+       }},
       file("tls-certificate", &Options::tls_certificate,
            "Serve https and wss with this PEM certificate chain"),
       file("tls-key", &Options::tls_key, "The certificate's private key, PEM"),

@@ -113,6 +113,15 @@ Problem set_url (std::string &url, std::string_view text, const std::vector<std:
 }
 
 // A query is allowed: it may hold something for the receiver.
+Problem set_store (std::string &url, std::string_view text) {
+  for (const char *scheme : {"redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://"})
+    if (text.starts_with(scheme) && text.size() > std::string_view(scheme).size()) {
+      url = text;
+      return {};
+    }
+  return "redis://, rediss://, redis+sentinel:// or rediss+sentinel://, and HOST:PORT";
+}
+
 Problem set_webhook (std::string &url, std::string_view text) {
   std::string copy(text);
   g_autoptr(GUri) uri = g_uri_parse(copy.c_str(), G_URI_FLAGS_NONE, nullptr);

@@ -36,6 +36,7 @@ Problem set_host (std::string &host, std::string_view text);
 // `schemes`: those that will do, the usual one first.
 Problem set_url (std::string &url, std::string_view text, const std::vector<std::string> &schemes,
                  bool needs_path);
+Problem set_store (std::string &url, std::string_view text);
 Problem set_webhook (std::string &url, std::string_view text);
 Problem set_bound (unsigned &bound, std::string_view text, unsigned low, unsigned high);
 Problem set_token_kinds (std::vector<protocol::TokenKind> &kinds, std::string_view text);

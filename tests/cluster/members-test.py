@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Members of one channel at several gateways, which share a Redis: what is pushed at one is heard at the others."""
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import tap  # noqa: E402
+from clusterrig import ClusterCase  # noqa: E402
+from harness import SCALE  # noqa: E402
+from wsclient import Closed  # noqa: E402
+
+
+class Members(ClusterCase):
+    def setUp(self):
+        super().setUp()
+        self.gateways = [self.one_of_many() for _ in range(self.count)]
+
+    count = 2
+
+    def closed_with(self, member, code):
+        with self.assertRaises(Closed) as closed:
+            while True:
+                member.receive(5 * SCALE)
+        self.assertEqual(closed.exception.code, code)
+
+    def members_in_all(self):
+        return [self.health(gateway)['members'] for gateway in self.gateways]
+
+    def test_heard_at_the_other(self):
+        one, other = self.gateways
+        speaker, voice = self.speaker(one, 7, 'ann')
+        listener, ear = self.listener(other, 8, 7)
+        frames = ear.listen(50)
+        self.assertEqual({name for name, _, _ in frames}, {'ann'})
+        late = sorted(at - voice.sent[number] for _, number, at in frames)
+        print(f'# {late[len(late) // 2] * 1000:.1f} ms from push to play over two relays, {late[-1] * 1000:.1f} at worst')
+        # Who listens with it shares what comes from the other gateway.
+        _, second = self.listener(other, 9, 7)
+        second.listen(20)
+        with urllib.request.urlopen(one.http + '/metrics', timeout=5) as answer:
+            figures = answer.read().decode()
+        self.assertEqual(re.search(r'^agora_relay_listeners (\d+)', figures, re.M)[1], '1')
+        self.assertEqual(re.search(r'^agora_cluster_gateways (\d+)', figures, re.M)[1], '2')
+
+        speaker.must('mute_local', uid=7, target='audio', mute=True)
+        listener.wait_event('audio-mute', 5 * SCALE, uid=7, mute=True)
+        voice.close()
+        listener.wait_event('stream-removed', 6 * SCALE, uid=7)
+
+    def test_both_ways(self):
+        """A conversation, with a third who hears both: each word comes once."""
+        one, other = self.gateways
+        ann, _ = self.speaker(one, 7, 'ann')
+        bob, _ = self.speaker(other, 8, 'bob')
+        ann.wait_event('stream-added', 5 * SCALE, uid=8)
+        bob.wait_event('stream-added', 5 * SCALE, uid=7)
+        heard_by_ann, heard_by_bob = self.ear(ann.subscribe(8)), self.ear(bob.subscribe(7))
+        self.assertEqual({name for name, _, _ in heard_by_ann.listen(25)}, {'bob'})
+        self.assertEqual({name for name, _, _ in heard_by_bob.listen(25)}, {'ann'})
+
+    def test_leave(self):
+        one, other = self.gateways
+        speaker, _ = self.speaker(one, 7, 'ann')
+        listener, ear = self.listener(other, 8, 7)
+        ear.listen(5)
+        speaker.must('leave', uid=7)
+        began = time.monotonic()
+        listener.wait_event('stream-removed', 5 * SCALE, uid=7)
+        print(f'# told {(time.monotonic() - began) * 1000:.1f} ms after it left')
+        self.assertTrue(ear.peer.closed(3))
+        self.until(lambda: self.members_in_all() == [0, 1])
+
+    def test_replaced(self):
+        """The same uid at another gateway: the older one goes."""
+        one, other = self.gateways
+        first, _ = self.speaker(one, 7, 'old')
+        listener, _ = self.listener(other, 8, 7)
+        second = self.member(other, 7)
+        self.closed_with(first, 4001)
+        listener.wait_event('stream-removed', 5 * SCALE, uid=7)
+        self.voice(second, 'new')
+        listener.wait_event('stream-added', 5 * SCALE, uid=7)
+        ear = self.ear(listener.subscribe(7))
+        self.assertEqual({name for name, _, _ in ear.listen(10)}, {'new'})
+        self.until(lambda: self.members_in_all() == [0, 2])
+
+    def test_adopted(self):
+        """A speaker comes back at the other gateway: its listeners are told a new URL, and nothing else."""
+        one, other = self.gateways
+        first, _ = self.speaker(one, 7, 'ann')
+        near, near_ear = self.listener(one, 9, 7)
+        far, far_ear = self.listener(other, 8, 7)
+        near_ear.listen(5)
+        far_ear.listen(5)
+        first.close()
+        second = self.member(other, 7, known_speakers=[])
+        # Its old push is heard until the new one is there.
+        near_ear.listen(10)
+        far_ear.listen(10)
+        self.voice(second, 'ann-again')
+        urls = [member.wait_event('update-url', 5 * SCALE, uid=7)['url'] for member in (near, far)]
+        ears = [self.ear(url) for url in urls]
+        for ear in ears:
+            self.assertEqual({name for name, _, _ in ear.listen(20)}, {'ann-again'})
+        for member in (near, far):
+            self.assertFalse([event for event in member.events if event.get('action') in ('stream-added', 'stream-removed')])
+        self.until(lambda: self.members_in_all() == [1, 2])
+
+    def test_killed(self):
+        """A gateway that dies takes its speakers and members along, in time; the others go on."""
+        one, other = self.gateways
+        self.speaker(one, 7, 'ann')
+        bob, _ = self.speaker(other, 8, 'bob')
+        listener, ear = self.listener(other, 9, 7)
+        ear.listen(5)
+        began = time.monotonic()
+        os.kill(one.pid, signal.SIGKILL)
+        listener.wait_event('stream-removed', 12 * SCALE, uid=7)
+        took = time.monotonic() - began
+        print(f'# told {took:.1f} s after the gateway was killed')
+        # Not before its lease is over and it was missed for the time of a lost push.
+        self.assertGreater(took, 5)
+        bob.ping()
+        # Whoever has its uid again needs not wait for the rest.
+        self.speaker(other, 7, 'ann')
+        listener.wait_event('stream-added', 5 * SCALE, uid=7)
+
+    def test_store_away(self):
+        """Redis dies and comes back empty: nobody is removed, who comes meanwhile is let in, and all is known again."""
+        one, other = self.gateways
+        self.speaker(one, 7, 'ann')
+        listener, ear = self.listener(other, 8, 7)
+        ear.listen(5)
+        self.redis.process.popen.kill()
+        self.until(lambda: [self.health(gateway)['store'] for gateway in self.gateways] == ['away', 'away'])
+        self.member(one, 10, 'audience')
+        ear.listen(20)
+        self.redis.start()
+        self.until(lambda: [self.health(gateway)['store'] for gateway in self.gateways] == ['up', 'up'])
+        late, _ = self.listener(other, 11, 7)
+        ear.listen(100)
+        self.assertFalse([event for event in listener.events if event.get('action') == 'stream-removed'])
+        # The uid of who came meanwhile is held at all gateways.
+        self.member(other, 10, 'audience')
+        self.until(lambda: self.members_in_all() == [1, 3])
+
+    def test_stopped(self):
+        """A gateway that ends tells of its members."""
+        one, other = self.gateways
+        self.speaker(one, 7, 'ann')
+        listener, _ = self.listener(other, 8, 7)
+        one.stop()
+        listener.wait_event('stream-removed', 3 * SCALE, uid=7)
+
+    def test_join_fast(self):
+        """Many at once at both gateways, of the same uids: one of each stays."""
+        members = [self.member(self.gateways[i % 2], 100 + i // 2, 'audience') for i in range(40)]
+        self.until(lambda: sum(self.members_in_all()) == 20)
+        for first in members[::2]:
+            self.closed_with(first, 4001)
+
+
+class Options(ClusterCase):
+    def test_wrong_ones(self):
+        good = [f'--store={self.redis.url}', f'--cluster-secret-file={self.secret}', '--relay-address=127.0.0.1:0']
+        short = self.tmp / 'short'
+        short.write_text('secret\n', encoding='ascii')
+        for options, words in (
+                (good[1:], '--cluster-secret-file needs --store=URL'),
+                (['--relay-address=127.0.0.1:0'], '--relay-address needs --store=URL'),
+                (['--public-url=http://one.example.org'], '--public-url needs --store=URL'),
+                (good[:1] + good[2:], '--store needs --cluster-secret-file=FILE'),
+                (good[:2], '--store needs --relay-address=IP:PORT'),
+                ([*good[:2], '--relay-address=0.0.0.0:1'], '--relay-address=0.0.0.0:1: expected an address'),
+                ([*good[:2], '--relay-address=relay:1'], '--relay-address=relay:1: expected'),
+                (['--store=etcd://h', *good[1:]], 'expected redis://'),
+                (['--store=redis://127.0.0.1:x', *good[1:]], '--store: '),
+                ([good[0], f'--cluster-secret-file={short}', good[2]], 'must be 16 or more printable'),
+                ([*good, '--rtmp=rtmp://127.0.0.1/live', f'--hook-secret-file={self.secret}'], "doesn't go with --rtmp")):
+            with self.subTest(options=options):
+                process = self.start(os.environ['AGORA_GATEWAY_BIN'], '--listen=127.0.0.1:0',
+                                     '--rtmp-listen=127.0.0.1:0', '--app=demo', *options)
+                self.assertNotEqual(process.popen.wait(10 * SCALE), 0)
+                self.until(lambda p=process, w=words: w in p.output('err'), words)
+
+    def test_begins_without_the_store(self):
+        """A gateway starts and serves while Redis isn't there, and joins the others once it is."""
+        self.redis.process.popen.kill()
+        self.redis.process.popen.wait()
+        gateway = self.gateway(f'--store={self.redis.url}', f'--cluster-secret-file={self.secret}',
+                               '--relay-address=127.0.0.1:0')
+        self.assertEqual(self.health(gateway)['store'], 'away')
+        self.speaker(gateway, 7, 'ann')
+        self.redis.start()
+        self.until(lambda: self.health(gateway)['store'] == 'up')
+        other = self.one_of_many()
+        _, ear = self.listener(other, 8, 7)
+        ear.listen(10)
+
+
+class Choice(ClusterCase):
+    """POST /api/v1 of any gateway names the same ones for a channel, in one order."""
+
+    def choose(self, gateway, channel):
+        inner = {'command': 'convergeAllocateEdge', 'sid': 'A' * 32, 'appId': 'demo', 'token': 'demo', 'uid': '0',
+                 'cname': channel, 'ts': 1, 'version': '1.1.0', 'seq': 0, 'requestId': 1}
+        request = urllib.request.Request(gateway.http + '/api/v1', json.dumps(
+            {'service_name': 'webrtc', 'json_body': json.dumps(inner)}).encode(), {'Content-Type': 'application/json'})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            chosen = json.loads(json.load(answer)['json_body'])
+        return [server['url'] for server in chosen['servers']]
+
+    def named(self, number, *options):
+        return self.one_of_many(f'--public-url=https://gw{number}.example.org', *options)
+
+    def test_same_everywhere(self):
+        gateways = [self.named(number) for number in range(3)]
+        self.until(lambda: all(len(self.choose(gateway, 'room')) == 3 for gateway in gateways))
+        firsts = []
+        for number in range(60):
+            answers = [self.choose(gateway, f'room {number}') for gateway in gateways]
+            self.assertEqual(answers[0], answers[1])
+            self.assertEqual(answers[0], answers[2])
+            self.assertEqual({url.split('/')[2] for url in answers[0]}, {f'gw{n}.example.org' for n in range(3)})
+            self.assertTrue(answers[0][0].startswith('wss://'))
+            firsts.append(answers[0][0])
+        # Each of them gets a share.
+        for url in set(firsts):
+            self.assertGreater(firsts.count(url), 6)
+        self.assertEqual(len(set(firsts)), 3)
+
+    def test_draining_and_dead(self):
+        one, other, third = self.named(1, '--drain=20'), self.named(2), self.named(3)
+        self.until(lambda: len(self.choose(other, 'room')) == 3)
+        self.member(one, 5)  # it stays, so that the gateway does
+        os.kill(one.pid, signal.SIGTERM)
+        self.until(lambda: 'gw1' not in str(self.choose(other, 'room')))
+        os.kill(third.pid, signal.SIGKILL)
+        self.until(lambda: [url.split('/')[2] for url in self.choose(other, 'room')] == ['gw2.example.org'], timeout=15)
+
+
+if __name__ == '__main__':
+    tap.main()
