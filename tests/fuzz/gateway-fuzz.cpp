@@ -11,6 +11,7 @@
 #include "signaling/gateway/channel/hook-form.hpp"
 #include "signaling/gateway/channel/media-url.hpp"
 #include "signaling/gateway/front/opening.hpp"
+#include "signaling/gateway/media/srs-hook.hpp"
 
 namespace {
 
@@ -57,8 +58,7 @@ void check_url (std::string_view args) {
           "good in the other direction");
 }
 
-void check_hook (std::string_view body) {
-  const auto verdict = parse_hook_form(body);
+void check_hook (const std::variant<HookRequest, HookRefusal> &verdict) {
   if (const auto *refusal = std::get_if<HookRefusal>(&verdict)) {
     require(!refusal->reason.empty(), "refused without a reason");
     return;
@@ -75,7 +75,8 @@ void check_hook (std::string_view body) {
 extern "C" int LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char *>(data), size);
   check_opening(bytes);
-  check_hook(bytes);
+  check_hook(parse_hook_form(bytes));
+  check_hook(parse_srs_hook(bytes));
   check_url(bytes);
   return 0;
 }

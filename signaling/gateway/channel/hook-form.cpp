@@ -71,8 +71,9 @@ constexpr std::array<std::string_view, 13> server_keys = {
     "app",  "flashver", "swfurl", "tcurl", "pageurl",  "addr", "clientid",
     "call", "name",     "type",   "start", "duration", "reset"};
 
-// The client's own part: plain characters, a key to each field, none twice, no key of the server's.
-std::optional<std::string> refuse_args (std::string_view args) {
+}  // namespace
+
+std::optional<std::string> refuse_hook_args (std::string_view args) {
   if (args.size() > max_args)
     return "the arguments are too long";
   const bool plain = std::all_of(args.begin(), args.end(), [] (char c) {
@@ -101,8 +102,6 @@ std::optional<std::string> refuse_args (std::string_view args) {
   }
   return {};
 }
-
-}  // namespace
 
 std::variant<HookRequest, HookRefusal> parse_hook_form (std::string_view body) {
   if (body.size() > max_body)
@@ -149,7 +148,7 @@ std::variant<HookRequest, HookRefusal> parse_hook_form (std::string_view body) {
   }
   if (!missing.empty())
     return HookRefusal{"expected a well-formed field '" + missing + "' in its place"};
-  if (auto reason = refuse_args(fields.rest()))
+  if (auto reason = refuse_hook_args(fields.rest()))
     return HookRefusal{*reason};
   request.args = fields.rest();
   return request;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -27,5 +28,9 @@ struct HookRefusal {
 };
 
 std::variant<HookRequest, HookRefusal> parse_hook_form (std::string_view body);
+
+// What is wrong with a client's own arguments, if anything: plain characters are expected, a key to
+// each field, none twice, and no key of the server's.
+std::optional<std::string> refuse_hook_args (std::string_view args);
 
 }  // namespace agora::gateway

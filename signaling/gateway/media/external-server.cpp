@@ -13,7 +13,8 @@ std::variant<std::unique_ptr<MediaServer>, std::string> ExternalServer::make(
   auto secret = read_secret("hook-secret-file", options.hook_secret_file, SecretKind::plain);
   if (auto *error = std::get_if<SecretFileError>(&secret))
     return error->reason;
-  auto hooks = HookListener::make(options.hook_listen, std::get<std::string>(secret));
+  auto hooks =
+      HookListener::make(options.hook_listen, std::get<std::string>(secret), options.rtmp_kind);
   if (auto *problem = std::get_if<std::string>(&hooks))
     return *problem;
   auto server = std::unique_ptr<ExternalServer>(new ExternalServer(options));
@@ -25,15 +26,15 @@ std::variant<std::unique_ptr<MediaServer>, std::string> ExternalServer::make(
 
 ExternalServer::ExternalServer(const Options &options)
     : address_(parse_media_url(options.public_rtmp.empty() ? options.rtmp : options.public_rtmp)),
-      near_(parse_media_url(options.rtmp)) {
-  if (!options.rtmp_control.empty())
-    control_ =
-        std::make_unique<MediaControl>(options.rtmp_control, parse_media_url(options.rtmp).app);
+      near_(parse_media_url(options.rtmp)),
+      control_(MediaControl::make(options)) {
 }
 
 void ExternalServer::start(Callbacks callbacks) {
   callbacks_ = std::move(callbacks);
   hooks_->answer_by(callbacks_);
+  if (control_)
+    control_->start(callbacks_);
   callbacks_.ready();
 }
 

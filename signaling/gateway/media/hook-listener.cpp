@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "signaling/gateway/http/http.hpp"
+#include "signaling/gateway/media/srs-hook.hpp"
 #include "signaling/support/secret.hpp"
 
 namespace agora::gateway {
@@ -20,9 +21,9 @@ std::optional<HookCall> call_of (std::string_view name) {
     return HookCall::publish;
   if (name == "on_play")
     return HookCall::play;
-  if (name == "on_publish_done")
+  if (name == "on_publish_done" || name == "on_unpublish")
     return HookCall::publish_done;
-  if (name == "on_play_done")
+  if (name == "on_play_done" || name == "on_stop")
     return HookCall::play_done;
   return {};
 }
@@ -30,7 +31,7 @@ std::optional<HookCall> call_of (std::string_view name) {
 }  // namespace
 
 std::variant<std::unique_ptr<HookListener>, std::string> HookListener::make(
-    const Endpoint &endpoint, std::string secret) {
+    const Endpoint &endpoint, std::string secret, RtmpKind kind) {
   g_autoptr(GError) error = nullptr;
   auto socket = listen_tcp(endpoint, &error);
   auto listener = std::unique_ptr<HookListener>(new HookListener);
@@ -39,6 +40,7 @@ std::variant<std::unique_ptr<HookListener>, std::string> HookListener::make(
     return "--hook-listen=" + to_string(endpoint) + ": " + error->message;
   listener->endpoint_ = {endpoint.address, port_of(socket.get())};
   listener->secret_ = std::move(secret);
+  listener->kind_ = kind;
   bound_requests(listener->server_.get(), [] (std::string_view) { return form_limit; });
   soup_server_add_handler(listener->server_.get(), nullptr, on_request, listener.get(), nullptr);
   // No bound: the media server opens many connections from one address, and strangers cost little:
@@ -58,6 +60,15 @@ void HookListener::on_request(SoupServer *, SoupServerMessage *message, const ch
   static_cast<HookListener *>(self)->answer(message, path);
 }
 
+// SRS reads its answer as JSON, and takes nothing else for a yes.
+void HookListener::reply(SoupServerMessage *message, bool allowed) const {
+  const guint status = allowed ? SOUP_STATUS_OK : SOUP_STATUS_FORBIDDEN;
+  if (kind_ == RtmpKind::srs)
+    respond(message, status, "application/json", allowed ? R"({"code":0})" : R"({"code":403})");
+  else
+    respond(message, status, "text/plain", "");
+}
+
 void HookListener::answer(SoupServerMessage *message, std::string_view path) {
   auto slash = path.rfind('/');
   auto call = call_of(path.substr(slash + 1));
@@ -68,9 +79,10 @@ void HookListener::answer(SoupServerMessage *message, std::string_view path) {
   }
   auto refuse = [&] (const char *why) {
     g_message("A hook was refused: %s", why);
-    respond(message, SOUP_STATUS_FORBIDDEN, "text/plain", "");
+    reply(message, false);
   };
-  auto form = parse_hook_form(body_of(message));
+  const auto body = body_of(message);
+  auto form = kind_ == RtmpKind::srs ? parse_srs_hook(body) : parse_hook_form(body);
   if (auto *refusal = std::get_if<HookRefusal>(&form))
     return refuse(refusal->reason.c_str());
   const auto &request = std::get<HookRequest>(form);
@@ -78,7 +90,7 @@ void HookListener::answer(SoupServerMessage *message, std::string_view path) {
     return refuse("its form is for another call than its path");
   if (request.call == HookCall::publish_done || request.call == HookCall::play_done) {
     callbacks_.ended(request);
-    respond(message, SOUP_STATUS_OK, "text/plain", "");
+    reply(message, true);
     return;
   }
 
@@ -88,14 +100,12 @@ void HookListener::answer(SoupServerMessage *message, std::string_view path) {
     bool answered = false;
   };
   auto waiting = std::make_shared<Waiting>(Waiting{share(message)});
-  callbacks_.admit(request, [waiting] (const MediaServer::Answer &answer) {
+  callbacks_.admit(request, [this, waiting] (const MediaServer::Answer &answer) {
     if (std::exchange(waiting->answered, true))
       return;
-    auto *reply = waiting->message.get();
-    respond(reply, answer.refusal.empty() ? SOUP_STATUS_OK : SOUP_STATUS_FORBIDDEN, "text/plain",
-            "");
+    reply(waiting->message.get(), answer.refusal.empty());
     if (waiting->paused)
-      soup_server_message_unpause(reply);
+      soup_server_message_unpause(waiting->message.get());
   });
   if (!waiting->answered) {
     waiting->paused = true;

@@ -20,7 +20,8 @@ class HookListener {
  public:
   // Listens when it returns; an error is a sentence for the operator.
   static std::variant<std::unique_ptr<HookListener>, std::string> make (const Endpoint &endpoint,
-                                                                        std::string secret);
+                                                                        std::string secret,
+                                                                        RtmpKind kind);
   ~HookListener();
   HookListener(const HookListener &) = delete;
   HookListener &operator=(const HookListener &) = delete;
@@ -37,9 +38,11 @@ class HookListener {
   static void on_request (SoupServer *server, SoupServerMessage *message, const char *path,
                           GHashTable *query, gpointer self);
   void answer (SoupServerMessage *message, std::string_view path);
+  void reply (SoupServerMessage *message, bool allowed) const;
 
   Endpoint endpoint_;
   std::string secret_;
+  RtmpKind kind_ = RtmpKind::nginx;
   MediaServer::Callbacks callbacks_;
   ObjectPtr<SoupServer> server_;
   std::unique_ptr<Acceptor> acceptor_;

@@ -1,39 +1,29 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The control module of an nginx-rtmp that runs elsewhere: cuts sessions by HTTP.
+// What cuts sessions at a media server that runs elsewhere, by HTTP. Main loop only.
 #pragma once
-
-#include <libsoup/soup.h>
 
 #include <functional>
 #include <memory>
-#include <string>
 
-#include "signaling/gateway/channel/commands.hpp"
-#include "signaling/support/glib-ptr.hpp"
+#include "signaling/gateway/media/media-server.hpp"
+#include "signaling/gateway/options/options.hpp"
 
 namespace agora::gateway {
 
 class MediaControl {
  public:
-  MediaControl(std::string control_url, std::string app);
-  ~MediaControl();
+  // By --rtmp-kind; null: without --rtmp-control.
+  static std::unique_ptr<MediaControl> make (const Options &options);
+
+  MediaControl() = default;
+  virtual ~MediaControl() = default;
   MediaControl(const MediaControl &) = delete;
   MediaControl &operator=(const MediaControl &) = delete;
 
-  void drop (const DropMedia &what, std::function<void()> done);
-
- private:
-  struct Drop;
-  using Answer = std::function<void(bool ok, std::string_view body)>;
-  // After the end no callback is called.
-  void get (const std::string &url, Answer answer);
-  void try_drop (const std::shared_ptr<Drop> &drop);
-
-  std::string control_url_;
-  std::string app_;
-  ObjectPtr<SoupSession> session_;
-  ObjectPtr<GCancellable> cancellable_;
-  std::shared_ptr<bool> here_ = std::make_shared<bool>(true);
+  // Says by `sessions` which ones there are, where the server tells.
+  virtual void start (const MediaServer::Callbacks &) {}
+  // `done` is called when they are cut, have ended already, or can't be reached.
+  virtual void drop (const DropMedia &what, std::function<void()> done) = 0;
 };
 
 }  // namespace agora::gateway

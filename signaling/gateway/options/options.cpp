@@ -105,6 +105,7 @@ Problem check (const Options &options) {
     return "--relay-workers is agora-relay's: it doesn't go with --rtmp";
   if (options.rtmp.empty()) {
     const std::pair<const char *, bool> needing[] = {
+        {"--rtmp-kind", options.given.contains("rtmp-kind")},
         {"--rtmp-control", !options.rtmp_control.empty()},
         {"--hook-secret-file", !options.hook_secret_file.empty()}};
     for (auto [name, given] : needing)
@@ -112,6 +113,9 @@ Problem check (const Options &options) {
         return std::string(name) + " needs --rtmp=URL: agora-relay needs none";
   } else if (options.hook_secret_file.empty()) {
     return "--rtmp needs --hook-secret-file=FILE: without it, anyone could answer for it";
+  } else if (options.rtmp_control.size() > 1 && options.rtmp_kind != RtmpKind::srs) {
+    return "--rtmp-control was given " + std::to_string(options.rtmp_control.size()) +
+           " times: expected once, but with --rtmp-kind=srs";
   }
   if (auto problem = check_store(options))
     return problem;

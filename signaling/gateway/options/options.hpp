@@ -42,6 +42,9 @@ struct WebOptions {
 
 struct CommandLine;
 
+// What --rtmp is: whose hooks and whose control.
+enum class RtmpKind { nginx, srs };
+
 struct Options {
   std::vector<AppOption> apps;
   Endpoint listen{"127.0.0.1", 8080};
@@ -57,7 +60,8 @@ struct Options {
   // How clients reach the media server: a URL, or "rtmps": by --rtmps-listen; "": by --rtmp, or
   // else by --rtmp-listen.
   std::string public_rtmp;
-  std::string rtmp_control;
+  RtmpKind rtmp_kind = RtmpKind::nginx;
+  std::vector<std::string> rtmp_control;
   Endpoint hook_listen{"127.0.0.1", 0};
   std::string hook_secret_file;
   std::string tls_certificate;

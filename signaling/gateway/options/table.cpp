@@ -112,8 +112,20 @@ const std::vector<Setting> &settings () {
          o.public_rtmp = text;
          return {};
        }},
-      url("rtmp-control", &Options::rtmp_control, {"http"}, false,
-          "Control module of --rtmp, to cut sessions, such as http://10.0.0.5:8081/control"),
+      {"rtmp-kind", "KIND", "What --rtmp is: nginx (nginx-rtmp) or srs (nginx)",
+       [] (Options &o, std::string_view text) -> Problem {
+         if (text != "nginx" && text != "srs")
+           return "nginx or srs";
+         o.rtmp_kind = text == "srs" ? RtmpKind::srs : RtmpKind::nginx;
+         return {};
+       }},
+      {"rtmp-control", "URL",
+       "Control module of --rtmp, to cut sessions, such as http://10.0.0.5:8081/control; of SRS "
+       "its HTTP API, such as http://10.0.0.5:1985, and of each edge: repeat for more",
+       [] (Options &o, std::string_view text) {
+         return set_url(o.rtmp_control.emplace_back(), text, {"http"}, false);
+       },
+       true},
       endpoint("hook-listen", &Options::hook_listen,
                "Where --rtmp's on_publish and on_play reach the gateway (127.0.0.1:0)"),
       file("hook-secret-file", &Options::hook_secret_file,
