@@ -19,10 +19,10 @@ from harness import SCALE, Case, Process, wait_until
 
 AUDIO, VIDEO, DATA, COMMAND = 8, 9, 18, 20
 
-# Puts the sockets where the relay looks for them.
-STARTER = ('import os, sys; line, *doors = map(int, sys.argv[2].split(","));'
-           'spare = [os.dup2(fd, 50 + i) for i, fd in enumerate([line, *doors])];'
-           '[os.dup2(fd, 3 + i) for i, fd in enumerate(spare)]; os.closerange(3 + len(spare), 60);'
+# Puts the sockets where the relay looks for them, whatever numbers they have here.
+STARTER = ('import fcntl, os, sys; line, *doors = map(int, sys.argv[2].split(","));'
+           'spare = [fcntl.fcntl(fd, fcntl.F_DUPFD, 20) for fd in [line, *doors]];'
+           '[os.dup2(fd, 3 + i) for i, fd in enumerate(spare)]; os.closerange(3 + len(spare), max(spare) + 60);'
            '[os.dup2(4, 10 + i) for i in range(int(os.environ.get("RELAY_SPOIL", 0)))];'
            'os.execv(sys.argv[1], sys.argv[1:2] + sys.argv[3:])')
 

@@ -319,7 +319,9 @@ class Pulls(RelayCase):
                 listener = self.play(edge)
                 self.gone(listener, 8)
                 self.assertIn(reason, edge.wait_told('pull-failed')['reason'])
-                self.assertLess(edge.memory() - before, 8 << 20)
+                # A sanitiser keeps what was freed.
+                if SCALE == 1:
+                    self.assertLess(edge.memory() - before, 8 << 20)
                 self.witness(edge)(5)
 
     def test_a_push_of_the_name_takes_the_place_of_its_pull(self):

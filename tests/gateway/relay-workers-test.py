@@ -198,12 +198,12 @@ class Workers(Case):
         speaker, push, _ = self.on_air()
         here = self.worker_of(push)
         player = self.play(speaker, not_at=[here])
-        self.headed(push, [player])
+        self.headed(push, [player], HEADER + b'once')
         os.kill(here, signal.SIGSTOP)
         pause(1.9)
         os.kill(here, signal.SIGCONT)
         # Its link was given up meanwhile, and is made again.
-        player.wait(lambda: sum(body == HEADER for _, _, body in player.media()) >= 2, timeout=4)
+        player.wait(lambda: [body for _, _, body in player.media()].count(HEADER + b'once') == 2, timeout=4)
         self.speak(push, [player])
 
     def test_what_is_cut_is_cut_everywhere(self):
