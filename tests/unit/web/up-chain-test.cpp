@@ -78,7 +78,7 @@ void test_begins_anew_while_the_old_one_sends () {
     const auto pipeline = sink_ref(gst_pipeline_new(nullptr));
     g_object_set(end, "sync", FALSE, "async", FALSE, nullptr);
     gst_bin_add(GST_BIN(bin.get()), webrtcbin);
-    gst_bin_add_many(GST_BIN(pipeline.get()), GST_ELEMENT(gst_object_ref(bin.get())), end, nullptr);
+    gst_bin_add_many(GST_BIN(pipeline.get()), bin.get(), end, nullptr);
     g_assert_true(gst_element_link(bin.get(), end));
     gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
 
@@ -112,5 +112,7 @@ int main (int count, char **words) {
   gst_init(nullptr, nullptr);
   g_test_init(&count, &words, nullptr);
   g_test_add_func("/web/up-chain/begins-anew", test_begins_anew_while_the_old_one_sends);
-  return g_test_run();
+  const int status = g_test_run();
+  gst_deinit();
+  return status;
 }
