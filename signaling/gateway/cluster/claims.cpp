@@ -18,6 +18,8 @@ constexpr unsigned max_tries = 100;
 
 void Cluster::claim(JoinId id, const ClaimRequest &request, Moment now) {
   now_ = now;
+  if (joins_.contains(id))
+    return;
   Channel &channel = open(request.key);
   channel.joining++;
   Join join;

@@ -127,7 +127,7 @@ void Cluster::stored(Ticket ticket, const Answer &answer, Moment now) {
     case OperationKind::lease:
       return leased(answer);
     case OperationKind::mine:
-      return purge_answered(answer);
+      return purge_answered(asked, answer);
     case OperationKind::reap_speakers:
     case OperationKind::reap_members:
       return reap_answered(asked, answer);

@@ -146,8 +146,8 @@ class Cluster {
   // Once, before anything else: watches its own topics.
   void start (Moment now);
 
-  // A member comes, or comes back. ClusterHost::claimed() follows in any case, inside this call
-  // where the store is away.
+  // A member comes, or comes back; a socket has one claim at a time. ClusterHost::claimed() follows
+  // in any case, inside this call where the store is away.
   void claim (JoinId join, const ClaimRequest &request, Moment now);
   // It has left, or its grace is over. Of no member that is here (any more): nothing happens; so it
   // is for those below.
@@ -300,7 +300,7 @@ class Cluster {
   void resync ();
   void pace ();
   void purge (std::string_view after = "");
-  void purge_answered (const Answer &answer);
+  void purge_answered (const Pending &asked, const Answer &answer);
   void read_rules ();
   void rules_answered (const Answer &answer);
   void give_up_rules ();

@@ -126,7 +126,7 @@ void Cluster::reap_answered(const Pending &asked, const Answer &answer) {
   counts_.reaped += read->members.size();
   if (!read->members.empty())
     host_.reaped(key, read->members, read->ended);
-  if (read->more && up_)
+  if (read->more && up_ && (asked.kind == OperationKind::reap_speakers || !read->members.empty()))
     reap(gateway, key, asked.kind == OperationKind::reap_members);
 }
 
@@ -167,10 +167,12 @@ void Cluster::pace() {
 void Cluster::purge(std::string_view after) {
   if (!up_ || mutated(Mutant::no_purge))
     return;
-  send(mine(settings_.gateway, after), {});
+  Pending asked;
+  asked.text = after;
+  send(mine(settings_.gateway, after), std::move(asked));
 }
 
-void Cluster::purge_answered(const Answer &answer) {
+void Cluster::purge_answered(const Pending &asked, const Answer &answer) {
   if (answer.verdict == Verdict::away || !up_)
     return;
   const auto read = read_mine(answer);
@@ -202,7 +204,7 @@ void Cluster::purge_answered(const Answer &answer) {
   }
   if (again)
     deadlines_.set({Deadline::Kind::purge, 0, 0}, now_.mono_ms + settings_.times.renew_ms);
-  if (!read->next.empty())
+  if (read->next > asked.text)
     purge(read->next);
 }
 
@@ -237,7 +239,8 @@ void Cluster::rules_answered(const Answer &answer) {
   rules_version_ = read->version;
   rules_.clear();
   for (const StoredRule &rule : read->rules)
-    rules_.insert_or_assign({rule.app_id, rule.id}, rule);
+    if (rules_.size() < most_rules)
+      rules_.insert_or_assign({rule.app_id, rule.id}, rule);
   tell_rules();
   for (const JoinId join : std::exchange(joins_awaiting_rules_, {}))
     if (host_.allows(join))
@@ -281,7 +284,7 @@ void Cluster::heard_rule(const RuleMessage &message) {
   const std::pair<std::string, std::uint64_t> name{message.rule.app_id, message.rule.id};
   if (message.kind == RuleMessage::Kind::lift)
     rules_.erase(name);
-  else
+  else if (rules_.size() < most_rules || rules_.contains(name))
     rules_.insert_or_assign(name, message.rule);
   tell_rules();
 }

@@ -13,7 +13,10 @@ namespace agora::gateway::cluster {
 namespace {
 
 // Beyond that the snapshot is taken once more.
-constexpr std::size_t most_waiting_messages = 10'000;
+constexpr std::size_t most_waiting_messages = 2'000;
+// Of a channel, and of uids that went elsewhere while somebody joins: more is no gateway's doing.
+constexpr std::size_t most_speakers = 50'000;
+constexpr std::size_t most_gone = 10'000;
 constexpr std::int64_t snapshot_again_ms = 1'000;
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
@@ -174,6 +177,8 @@ void Cluster::end_stray(Channel &channel, Uid uid) {
 }
 
 void Cluster::set_speaker(Channel &channel, Uid uid, const SpeakerEntry &entry) {
+  if (channel.remote.size() >= most_speakers && !channel.remote.contains(uid))
+    return odd("one speaker too many", channel.key);
   channel.doubts.erase(uid);
   const auto [known, fresh] = channel.remote.try_emplace(uid, entry);
   if (!fresh) {
@@ -259,7 +264,8 @@ void Cluster::heard_gone(const GoneMessage &message) {
   if (!channel || message.gateway == settings_.gateway)
     return;
   // It may be about a claim whose answer is still on its way.
-  if (channel->joining) {
+  if (channel->joining &&
+      (channel->gone.size() < most_gone || channel->gone.contains(message.uid))) {
     std::int64_t &since = channel->gone[message.uid];
     since = std::max(since, message.at_ms);
   }

@@ -184,9 +184,9 @@ void Book::speaker_gone(const std::string &key, Uid uid) {
 }
 
 std::vector<Uid> Book::candidates(JoinId) {
-  std::vector<Uid> uids;
-  for (int n = 0; n < 3; n++)
-    uids.push_back(static_cast<Uid>(1'000 + ports_.random() % 1'000'000));
+  std::vector<Uid> uids(3);
+  for (Uid &uid : uids)
+    uid = static_cast<Uid>(1'000 + ports_.random() % 1'000'000);
   return uids;
 }
 

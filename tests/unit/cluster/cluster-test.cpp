@@ -345,6 +345,58 @@ void strange_answers () {
   }
 }
 
+// What a store may make a gateway keep, or do, has its end.
+void speakers_are_bounded () {
+  Rig rig;
+  Station &g1 = rig.add("g1");
+  g1.join(1);
+  rig.settle();
+  constexpr Uid many = 60'000;
+  std::uint64_t version = 1'764'000'000'000;
+  std::string previous = "0";
+  for (Uid uid = 2; uid < many; uid++) {
+    const std::string fresh = std::to_string(++version);
+    std::string message = previous;
+    message.append(" ").append(fresh).append(" set ").append(std::to_string(uid));
+    message.append(" g2|s|1.1|127.0.0.1:1935|");
+    g1.book.at(rig.now()).heard("ag:a/room", message, rig.now());
+    previous = fresh;
+  }
+  g_assert_cmpuint(g1.book.cluster.speakers(room)->size(), ==, 50'000);
+}
+
+void pages_end () {
+  Rig rig;
+  Station &g1 = rig.add("g1");
+  g1.down();
+  g1.up();
+  unsigned pages = 0;
+  for (int round = 0; round < 50; round++) {
+    for (const auto &[ticket, operation] : std::exchange(g1.asks, {})) {
+      const bool page = operation.kind == OperationKind::mine;
+      pages += page ? 1 : 0;
+      g1.book.at(rig.now()).stored(
+          ticket, page ? Answer{Verdict::ok, {"a/a"}} : rig.apply(operation), rig.now());
+    }
+    g1.listen();
+  }
+  g_assert_cmpuint(pages, >=, 1);
+  g_assert_cmpuint(pages, <=, 2);
+}
+
+void one_claim_a_socket () {
+  Rig rig;
+  Station &g1 = rig.add("g1");
+  Socket &twice = g1.open();
+  g1.book.join(twice, 9, false, {}, rig.now());
+  g1.book.join(twice, 9, false, {}, rig.now());
+  rig.settle();
+  is_text(g1.told(twice), "joined 9");
+  g1.book.leave(twice, rig.now());
+  rig.settle();
+  g_assert_cmpuint(g1.wanted.size(), ==, 2);
+}
+
 // Each operation with each number of texts, and wrong ones.
 void strange_operations () {
   Directory directory;
@@ -374,6 +426,9 @@ int main (int argc, char **argv) {
   g_test_add_func("/cluster/clocks", wrong_clocks);
   g_test_add_func("/cluster/hostile/messages", strange_messages);
   g_test_add_func("/cluster/hostile/answers", strange_answers);
+  g_test_add_func("/cluster/hostile/speakers", speakers_are_bounded);
+  g_test_add_func("/cluster/hostile/pages", pages_end);
+  g_test_add_func("/cluster/one-claim", one_claim_a_socket);
   g_test_add_func("/cluster/hostile/operations", strange_operations);
   return g_test_run();
 }

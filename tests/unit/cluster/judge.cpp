@@ -13,6 +13,10 @@ std::string list (const std::set<Uid> &uids) {
   return "[" + out + "]";
 }
 
+std::string named (std::string what, const std::string &key, const std::string &text) {
+  return what.append(key).append(": ").append(text);
+}
+
 }  // namespace
 
 void World::judge() {
@@ -41,10 +45,10 @@ void World::judge() {
     }
     for (const auto &[uid, record] : members)
       if (!by_uid.contains(uid))
-        bad("the store has a ghost in " + key + ": " + record);
+        bad(named("the store has a ghost in ", key, record));
     for (const auto &[uid, entry] : speakers)
       if (!truth.contains(uid))
-        bad("the store has a ghost's stream in " + key + ": " + entry);
+        bad(named("the store has a ghost's stream in ", key, entry));
     for (const Uid uid : truth)
       if (!speakers.contains(uid))
         bad("the store lacks the stream of " + std::to_string(uid) + " in " + key);

@@ -13,7 +13,11 @@
 
 namespace {
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr std::uint64_t usual_seeds = 200;  // each takes many times as long
+#else
 constexpr std::uint64_t usual_seeds = 2'000;
+#endif
 
 // How many are bad. Says which, up to `most_said`, and stops at `enough`.
 std::uint64_t run_seeds (std::uint64_t from, std::uint64_t to, std::uint64_t enough) {
