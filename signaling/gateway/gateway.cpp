@@ -291,12 +291,10 @@ FrontHandler::Health Gateway::health() const {
   return health;
 }
 
-AdminAnswer Gateway::administer(const AdminRequest &asked) {
+void Gateway::administer(const AdminRequest &asked, AdminReply reply) {
   AdminRequest request = asked;
   request.now = now();
-  auto answer = admin_->answer(request);
-  run(answer.commands);
-  return answer;
+  answer_operator(admin_->answer(request), std::move(reply));
 }
 
 void Gateway::admit(const HookRequest &request, MediaServer::Reply reply) {

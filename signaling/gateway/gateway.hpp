@@ -60,7 +60,7 @@ class Gateway : public FrontHandler {
   std::vector<std::string> servers (std::string_view app_id,
                                     std::string_view channel) const override;
   std::string metrics () const override;
-  AdminAnswer administer (const AdminRequest &request) override;
+  void administer (const AdminRequest &request, AdminReply reply) override;
 
  private:
   enum class State { starting, serving, draining, stopping };
@@ -80,6 +80,7 @@ class Gateway : public FrontHandler {
   // shared.cpp. open_store(): "", or a sentence for the operator.
   std::string open_store (const Options &options, Config &config);
   void start_store ();
+  void answer_operator (AdminAnswer answer, AdminReply reply);
   void leave_rendezvous ();
   std::optional<Metrics::Web> web_figures () const;
   void enter (SoupWebsocketConnection *connection, GSocket *socket, const std::string &address,

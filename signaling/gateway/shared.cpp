@@ -133,6 +133,18 @@ std::vector<std::string> Gateway::servers(std::string_view app_id, std::string_v
   return urls;
 }
 
+// Until nothing more is to be asked of the store.
+void Gateway::answer_operator(AdminAnswer answer, AdminReply reply) {
+  if (!answer.query) {
+    run(answer.commands);
+    return reply(answer);
+  }
+  auto [ticket, commands] = book_->query(std::move(*answer.query), now());
+  asked_[ticket] = [this, then = std::move(answer.then), reply = std::move(reply)] (
+                       const cluster::Answer &stored) { answer_operator(then(stored), reply); };
+  run(commands);
+}
+
 void Gateway::perform(const Ask &ask) {
   if (store_)
     store_->ask(ask.ticket, ask.operation);

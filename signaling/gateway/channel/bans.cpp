@@ -54,6 +54,13 @@ bool ChannelBook::silenced(const Member &member, Now now) const {
   return forbidden(whom(member), now.wall_s, &Rule::publish_audio);
 }
 
+bool ChannelBook::silences(std::string_view app_id, std::string_view channel,
+                           const MemberInfo &member, Now now) const {
+  const std::string network = network_of(member.address);
+  return forbidden({app_id, channel, member.uid, member.account, network}, now.wall_s,
+                   &Rule::publish_audio);
+}
+
 void ChannelBook::ban(Step &step, Member &member) {
   tell(step, member, {EventKind::banned});
   Session *socket = member.session;

@@ -139,6 +139,9 @@ class ChannelBook : private cluster::ClusterHost {
                                                   std::string_view channel) const;
   std::optional<MemberInfo> member (std::string_view app_id, std::string_view channel,
                                     protocol::Uid uid) const;
+  // Whether a rule takes the voice of a member that may be at another gateway.
+  bool silences (std::string_view app_id, std::string_view channel, const MemberInfo &member,
+                 Now now) const;
   Totals totals () const;
 
   // `rule.id` is chosen by the channel book and written back. Of a cluster's rules the store is

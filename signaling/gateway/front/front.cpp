@@ -309,18 +309,40 @@ void Front::administer(SoupServerMessage *message, const char *path, GHashTable 
   request.fetch_site = header("Sec-Fetch-Site");
   request.own_origin = std::string(tls() ? "https://" : "http://") + authority(message).host_port;
   request.body = body_of(message);
-  const auto network = network_of(address_of(message));
-  const auto at = g_get_monotonic_time() / 1000;
   // Not looked at: else the answer would tell whether it was right.
-  auto answer = guesses_.may_try(network, at)
-                    ? handler_.administer(request)
-                    : admin_failure(too_many_requests,
-                                    "too many wrong tokens from this address: try again later");
+  if (!guesses_.may_try(network_of(address_of(message)), g_get_monotonic_time() / 1000))
+    return answer_operator(
+        message, request,
+        admin_failure(too_many_requests,
+                      "too many wrong tokens from this address: try again later"));
+  struct Waiting {
+    ObjectPtr<SoupServerMessage> message;
+    AdminRequest request;
+    bool paused = false;
+    bool answered = false;
+  };
+  auto waiting = std::make_shared<Waiting>(Waiting{share(message), request});
+  // The body is the message's, and isn't looked at again.
+  waiting->request.body.reset();
+  handler_.administer(request, [this, waiting] (const AdminAnswer &answer) {
+    waiting->answered = true;
+    answer_operator(waiting->message.get(), waiting->request, answer);
+    if (waiting->paused)
+      soup_server_message_unpause(waiting->message.get());
+  });
+  if (!waiting->answered) {
+    waiting->paused = true;
+    soup_server_message_pause(message);
+  }
+}
+
+void Front::answer_operator(SoupServerMessage *message, const AdminRequest &request,
+                            const AdminAnswer &answer) {
   if (answer.status == SOUP_STATUS_UNAUTHORIZED && !request.authorization.empty())
-    guesses_.wrong(network, at);
+    guesses_.wrong(network_of(address_of(message)), g_get_monotonic_time() / 1000);
   if (answer.status != SOUP_STATUS_OK)
-    g_message("Administration, %s %s from %s: refused with %u", request.method.c_str(), path,
-              address_of(message).c_str(), answer.status);
+    g_message("Administration, %s %s from %s: refused with %u", request.method.c_str(),
+              request.path.c_str(), address_of(message).c_str(), answer.status);
   auto *headers = soup_server_message_get_response_headers(message);
   if (answer.status == SOUP_STATUS_UNAUTHORIZED)
     soup_message_headers_append(headers, "WWW-Authenticate", "Basic realm=\"agora-gateway\"");

@@ -4,6 +4,7 @@
 
 #include <libsoup/soup.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,7 +54,9 @@ class FrontHandler {
                                             std::string_view channel) const = 0;
   // For Prometheus.
   virtual std::string metrics () const = 0;
-  virtual AdminAnswer administer (const AdminRequest &request) = 0;
+  // `reply` is called once, maybe later.
+  using AdminReply = std::function<void(const AdminAnswer &answer)>;
+  virtual void administer (const AdminRequest &request, AdminReply reply) = 0;
 };
 
 class Front {
@@ -111,6 +114,8 @@ class Front {
   void healthz (SoupServerMessage *message);
   void metrics (SoupServerMessage *message);
   void administer (SoupServerMessage *message, const char *path, GHashTable *query);
+  void answer_operator (SoupServerMessage *message, const AdminRequest &request,
+                        const AdminAnswer &answer);
 
   template <void (Front::*method)(SoupServerMessage *)>
   void route (const char *path, const char *http_method);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -35,6 +36,9 @@ struct AdminAnswer {
   std::string body;   // JSON
   std::string allow;  // with 405: the methods that the path has
   Commands commands;  // to be run before the answer goes out
+  // Of all gateways: what their store is asked first. Its answer makes this one.
+  std::optional<cluster::Operation> query;
+  std::function<AdminAnswer(const cluster::Answer &)> then;
 };
 
 AdminAnswer admin_failure (unsigned status, std::string_view message, std::string_view field = {});

@@ -23,10 +23,6 @@ constexpr std::int64_t default_ban_s = 3600;
 // The vendor's number for live broadcast; 1 would be communication, where all members are equal.
 constexpr int live_mode = 2;
 
-AdminAnswer success (std::string body) {
-  return {200, std::move(body), "", {}};
-}
-
 AdminAnswer not_allowed (const char *methods) {
   auto answer = admin_failure(405, std::string("method: expected one of ") + methods);
   answer.allow = methods;
@@ -101,16 +97,24 @@ void read_whom (AdminFields &asked, Rule &rule) {
     asked.fail("cname", "cname, uid or ip to say whom the rule is for; all are absent");
 }
 
-bool is_in (const std::vector<Rule> &rules, std::uint64_t id) {
-  return std::any_of(rules.begin(), rules.end(), [&] (const Rule &rule) { return rule.id == id; });
+std::optional<Rule> find_rule (const std::vector<Rule> &rules, std::uint64_t id) {
+  const auto found =
+      std::find_if(rules.begin(), rules.end(), [&] (const Rule &rule) { return rule.id == id; });
+  return found == rules.end() ? std::nullopt : std::optional(*found);
+}
+
+}  // namespace
+
+AdminAnswer admin_success (std::string body) {
+  AdminAnswer answer;
+  answer.body = std::move(body);
+  return answer;
 }
 
 AdminAnswer no_rule (std::uint64_t id) {
   return admin_failure(404, "id: expected the id of a rule that holds, not " + std::to_string(id),
                        "id");
 }
-
-}  // namespace
 
 AdminAnswer Admin::answer(const AdminRequest &request) {
   if (token_.empty())
@@ -156,7 +160,7 @@ AdminAnswer Admin::answer(const AdminRequest &request) {
   const auto &channel = words[of_user ? 4 : 2];
   if (auto problem = protocol::check_channel(channel))
     return admin_failure(400, *problem, "cname");
-  return of_user ? property(app_id, words[3], channel) : users(app_id, channel, hosts);
+  return of_user ? property(app_id, words[3], channel, request.now) : users(app_id, channel, hosts);
 }
 
 AdminAnswer Admin::rule(const AdminRequest &request) {
@@ -184,11 +188,13 @@ AdminAnswer Admin::add_rule(const AdminRequest &request) {
     return asked.refusal();
   if (!book_.serves(rule.app_id))
     return no_app(400, rule.app_id);
+  if (book_.cluster())
+    return add_shared_rule(rule, request.now);
   auto commands = book_.add_rule(rule, request.now);
-  auto answer = success(JsonText()
-                            .text("status", "success")
-                            .integer("id", static_cast<std::int64_t>(rule.id))
-                            .finish());
+  auto answer = admin_success(JsonText()
+                                  .text("status", "success")
+                                  .integer("id", static_cast<std::int64_t>(rule.id))
+                                  .finish());
   answer.commands = std::move(commands);
   return answer;
 }
@@ -225,7 +231,7 @@ AdminAnswer Admin::list_rules(const AdminRequest &request) {
         text.item(name);
     text.end_list().text("ts", iso_time(rule.ends_at)).end();
   }
-  return success(text.end_list().finish());
+  return admin_success(text.end_list().finish());
 }
 
 AdminAnswer Admin::change_rule(const AdminRequest &request) {
@@ -239,15 +245,23 @@ AdminAnswer Admin::change_rule(const AdminRequest &request) {
     return asked.refusal();
   if (!book_.serves(app_id))
     return no_app(400, app_id);
-  if (!is_in(book_.rules(app_id, request.now), id) || !book_.change_rule(id, ends_at, request.now))
+  auto rule = find_rule(book_.rules(app_id, request.now), id);
+  if (!rule)
     return no_rule(id);
-  return success(JsonText()
-                     .text("status", "success")
-                     .begin("result")
-                     .integer("id", static_cast<std::int64_t>(id))
-                     .text("ts", iso_time(ends_at))
-                     .end()
-                     .finish());
+  std::string text = JsonText()
+                         .text("status", "success")
+                         .begin("result")
+                         .integer("id", static_cast<std::int64_t>(id))
+                         .text("ts", iso_time(ends_at))
+                         .end()
+                         .finish();
+  if (book_.cluster()) {
+    rule->ends_at = ends_at;
+    return write_shared_rule(*rule, rule_text(*rule), std::move(text));
+  }
+  if (!book_.change_rule(id, ends_at, request.now))
+    return no_rule(id);
+  return admin_success(std::move(text));
 }
 
 AdminAnswer Admin::lift_rule(const AdminRequest &request) {
@@ -258,12 +272,17 @@ AdminAnswer Admin::lift_rule(const AdminRequest &request) {
     return asked.refusal();
   if (!book_.serves(app_id))
     return no_app(400, app_id);
-  if (!is_in(book_.rules(app_id, request.now), id))
+  const auto rule = find_rule(book_.rules(app_id, request.now), id);
+  if (!rule)
     return no_rule(id);
+  if (book_.cluster())
+    return write_shared_rule(
+        *rule, "",
+        JsonText().text("status", "success").integer("id", static_cast<std::int64_t>(id)).finish());
   auto commands = book_.lift_rule(id, request.now);
   if (!commands)
     return no_rule(id);
-  auto answer = success(
+  auto answer = admin_success(
       JsonText().text("status", "success").integer("id", static_cast<std::int64_t>(id)).finish());
   answer.commands = std::move(*commands);
   return answer;
@@ -275,52 +294,74 @@ AdminAnswer Admin::channels(const AdminRequest &request, std::string_view app_id
   std::size_t size = asked.has("page_size") ? asked.whole("page_size", 1, 500) : 100;
   if (!asked.good())
     return asked.refusal();
-  auto all = book_.channels(app_id);
-  JsonText text;
-  text.boolean("success", true).begin("data").begin_list("channels");
-  for (auto at = page * size; at < std::min(all.size(), (page + 1) * size); at++)
-    text.item()
-        .text("channel_name", all[at].channel)
-        .integer("user_count", static_cast<gint64>(all[at].broadcasters + all[at].audience))
-        .end();
-  return success(
-      text.end_list().integer("total_size", static_cast<gint64>(all.size())).end().finish());
+  const auto answer = [page, size] (const std::vector<ChannelInfo> &all, bool partial) {
+    JsonText text;
+    text.boolean("success", true).begin("data").begin_list("channels");
+    for (auto at = page * size; at < std::min(all.size(), (page + 1) * size); at++)
+      text.item()
+          .text("channel_name", all[at].channel)
+          .integer("user_count", static_cast<gint64>(all[at].broadcasters + all[at].audience))
+          .end();
+    text.end_list().integer("total_size", static_cast<gint64>(all.size())).end();
+    if (partial)
+      text.boolean("partial", true);
+    return admin_success(text.finish());
+  };
+  if (book_.cluster())
+    return all_channels(std::string(app_id), std::make_shared<Channels>(), "", answer);
+  return answer(book_.channels(app_id), false);
 }
 
 AdminAnswer Admin::users(std::string_view app_id, std::string_view channel, bool hosts_only) {
-  auto members = book_.members(app_id, channel);
-  JsonText text;
-  text.boolean("success", true).begin("data").boolean("channel_exist", members.has_value());
-  if (!members)
-    return success(text.end().finish());
-  text.integer("mode", live_mode).begin_list("broadcasters");
-  gint64 audience = 0;
-  for (const auto &member : *members)
-    if (member.role == Role::broadcaster)
-      text.item(member.uid);
-    else
-      audience++;
-  text.end_list();
-  if (!hosts_only) {
-    text.begin_list("audience");
-    for (const auto &member : *members)
-      if (member.role == Role::audience)
-        text.item(member.uid);
-    text.end_list().integer("audience_total", audience);
-  }
-  return success(text.end().finish());
+  if (book_.cluster())
+    return all_users(std::string(app_id), std::string(channel), hosts_only);
+  return admin_success(users_text(book_.members(app_id, channel), hosts_only, false));
 }
 
-AdminAnswer Admin::property(std::string_view app_id, std::string_view uid,
-                            std::string_view channel) {
+std::string users_text (const std::optional<std::vector<MemberInfo>> &members, bool hosts_only,
+                        bool partial) {
+  JsonText text;
+  text.boolean("success", true).begin("data").boolean("channel_exist", members.has_value());
+  if (members) {
+    text.integer("mode", live_mode).begin_list("broadcasters");
+    gint64 audience = 0;
+    for (const auto &member : *members)
+      if (member.role == Role::broadcaster)
+        text.item(member.uid);
+      else
+        audience++;
+    text.end_list();
+    if (!hosts_only) {
+      text.begin_list("audience");
+      for (const auto &member : *members)
+        if (member.role == Role::audience)
+          text.item(member.uid);
+      text.end_list().integer("audience_total", audience);
+    }
+  }
+  text.end();
+  if (partial)
+    text.boolean("partial", true);
+  return text.finish();
+}
+
+AdminAnswer Admin::property(std::string_view app_id, std::string_view uid, std::string_view channel,
+                            Now now) {
   auto number = protocol::parse_uid(uid);
   if (!number || *number == 0)
     return admin_failure(
         400, "uid: expected a whole number from 1 to 4294967295, not " + quoted(uid), "uid");
   auto member = book_.member(app_id, channel, *number);
+  if (!member && book_.cluster())
+    return shared_property(std::string(app_id), *number, std::string(channel), now);
+  return admin_success(property_text(*number, member, false));
+}
+
+std::string property_text (protocol::Uid uid, const std::optional<MemberInfo> &member,
+                           bool partial) {
   JsonText text;
   text.boolean("success", true).begin("data");
-  text.integer("uid", *number).boolean("in_channel", member.has_value());
+  text.integer("uid", uid).boolean("in_channel", member.has_value());
   if (member) {
     text.integer("join", member->joined_at)
         .integer("role", member->role == Role::broadcaster ? 2 : 3)
@@ -332,7 +373,10 @@ AdminAnswer Admin::property(std::string_view app_id, std::string_view uid,
     if (!member->account.empty())
       text.text("account", member->account);
   }
-  return success(text.end().finish());
+  text.end();
+  if (partial)
+    text.boolean("partial", true);
+  return text.finish();
 }
 
 }  // namespace agora::gateway

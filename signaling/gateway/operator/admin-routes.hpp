@@ -3,15 +3,27 @@
 // are those of the vendor's server interface, so that its scripts work here. No I/O.
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/gateway/operator/admin-request.hpp"
 #include "signaling/support/token-bucket.hpp"
 
 namespace agora::gateway {
+
+// Nothing: no such channel.
+std::string users_text (const std::optional<std::vector<MemberInfo>> &members, bool hosts_only,
+                        bool partial);
+std::string property_text (protocol::Uid uid, const std::optional<MemberInfo> &member,
+                           bool partial);
+AdminAnswer admin_success (std::string body);
+AdminAnswer no_rule (std::uint64_t id);
 
 class Admin {
  public:
@@ -34,7 +46,19 @@ class Admin {
   AdminAnswer lift_rule (const AdminRequest &request);
   AdminAnswer channels (const AdminRequest &request, std::string_view app_id);
   AdminAnswer users (std::string_view app_id, std::string_view channel, bool hosts_only);
-  AdminAnswer property (std::string_view app_id, std::string_view uid, std::string_view channel);
+  AdminAnswer property (std::string_view app_id, std::string_view uid, std::string_view channel,
+                        Now now);
+
+  // admin-shared.cpp: the same of all gateways that share a store
+  using Channels = std::vector<ChannelInfo>;
+  using WithChannels = std::function<AdminAnswer(const Channels &all, bool partial)>;
+  AdminAnswer add_shared_rule (const Rule &rule, Now now);
+  AdminAnswer write_shared_rule (const Rule &rule, const std::string &text, std::string success);
+  AdminAnswer all_channels (const std::string &app_id, std::shared_ptr<Channels> so_far,
+                            const std::string &after, WithChannels done);
+  AdminAnswer all_users (const std::string &app_id, const std::string &channel, bool hosts_only);
+  AdminAnswer shared_property (const std::string &app_id, protocol::Uid uid,
+                               const std::string &channel, Now now);
   ChannelBook &book_;
   std::string token_;
   TokenBucket allowance_;
