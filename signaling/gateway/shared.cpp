@@ -128,6 +128,7 @@ std::vector<std::string> Gateway::servers(std::string_view app_id, std::string_v
       there.emplace_back(weight(name, key), info.url);
   std::sort(there.rbegin(), there.rend());
   std::vector<std::string> urls;
+  urls.reserve(there.size());
   for (auto &[unused, url] : there)
     urls.push_back(std::move(url));
   return urls;

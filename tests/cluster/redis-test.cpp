@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <map>
@@ -45,8 +46,8 @@ guint16 free_port () {
 }
 
 // Tries until somebody takes the connection.
-std::shared_ptr<RedisLink> connect (guint16 port,
-                                    std::function<void(std::string &&, std::string &&)> message) {
+std::shared_ptr<RedisLink> connect (
+    guint16 port, const std::function<void(std::string &&, std::string &&)> &message) {
   std::shared_ptr<RedisLink> link;
   for (bool open = false; !open;) {
     bool ended = false;
@@ -77,14 +78,17 @@ class Server {
                                    "no"};
     words.insert(words.end(), options.begin(), options.end());
     std::vector<const char *> argv;
+    argv.reserve(words.size() + 1);
     for (const auto &word : words)
       argv.push_back(word.c_str());
     argv.push_back(nullptr);
     GError *error = nullptr;
-    process_.reset(g_subprocess_newv(
-        argv.data(),
-        GSubprocessFlags(G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_SILENCE),
-        &error));
+    const ObjectPtr<GSubprocessLauncher> launcher(g_subprocess_launcher_new(
+        GSubprocessFlags(G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_SILENCE)));
+    // A test that aborts runs no destructor.
+    g_subprocess_launcher_set_child_setup(
+        launcher.get(), [] (gpointer) { prctl(PR_SET_PDEATHSIG, SIGKILL); }, nullptr, nullptr);
+    process_.reset(g_subprocess_launcher_spawnv(launcher.get(), argv.data(), &error));
     g_assert_no_error(error);
     connect(port, {})->close();
   }

@@ -144,8 +144,7 @@ void ChannelBook::ask_for_place(const Asked &asked, Joining joining) {
   const SessionId id = asked.session.id;
   asked.session.joining = true;
   Newcomer &newcomer = newcomers_[id];
-  newcomer = {joining.join, std::move(joining.identity), std::move(joining.grant), asked.id,
-              asked.session};
+  newcomer = {joining.join, std::move(joining.identity), joining.grant, asked.id, asked.session};
   cluster::ClaimRequest request;
   request.key = cluster::channel_key(newcomer.join.app_id, newcomer.join.channel);
   request.uid = newcomer.identity.uid;

@@ -290,11 +290,11 @@ class Scene {
   }
 
  public:
-  void take (Commands commands) {
+  void take (const Commands &commands) {
     last.clear();
-    more(std::move(commands));
+    more(commands);
   }
-  void more (Commands commands) {
+  void more (const Commands &commands) {
     for (const Command &command : commands) {
       last.push_back(command);
       if (const auto *send = std::get_if<Send>(&command)) {
