@@ -319,7 +319,7 @@ void test_rules_across () {
   rule.publish_audio = true;
   cluster::StoredRule stored{open_app, 0, (b.now.wall_s + 60) * 1000, rule_text(rule)};
   auto [ticket, commands] = b.book.query(cluster::rule_write(stored), b.now);
-  b.take(std::move(commands));
+  b.take(commands);
   std::optional<std::pair<std::string, std::uint64_t>> written;
   for (const Command &command : b.last)
     if (const auto *answered = std::get_if<Answered>(&command))

@@ -138,7 +138,7 @@ class Scene {
   bool play (const std::string &url, std::uint64_t client) {
     HookAnswer answer = book.on_play(hook(HookCall::play, url, client), now);
     relay_from = answer.relay_from;
-    return answered(std::move(answer));
+    return answered(answer);
   }
   void push_ends (std::uint64_t client) {
     HookRequest request;
@@ -283,9 +283,9 @@ class Scene {
     }
     return "?";
   }
-  bool answered (HookAnswer answer) {
+  bool answered (const HookAnswer &answer) {
     g_assert_true(answer.allow == answer.reason.empty());
-    take(std::move(answer.commands));
+    take(answer.commands);
     return answer.allow;
   }
 
