@@ -47,11 +47,11 @@ class ChannelCase(Case):
         voice = heard.voice(name, seconds, level)
         return voice, numpy.concatenate([heard.silence(LEAD), voice, heard.silence(TAIL)])
 
-    def speak(self, path, uid, room=None, **keywords):
+    def speak(self, path, uid, room=None, properties='', **keywords):
         """Speaks a WAV file in real time; ends by itself."""
         return self.line(
             f'filesrc location={path} ! wavparse ! audioconvert ! audioresample ! '
-            f'identity sync=true ! agorasink {self.where(uid, room)}', **keywords)
+            f'identity sync=true ! agorasink {properties} {self.where(uid, room)}', **keywords)
 
     def record(self, name='heard', uid=None, room=None, caps=None):
         """Records the mix; stop_recording() ends it."""

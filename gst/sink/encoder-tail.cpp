@@ -10,8 +10,6 @@ namespace agora {
 namespace {
 
 constexpr unsigned frame = 1024;
-// Of an encoder whose look-ahead nobody measured. More than needed is only more silence.
-constexpr unsigned unknown_lookahead = 2 * frame;
 
 // Both pad probes' state. The encoder's sink pad owns it; streaming thread only.
 struct Tail {
@@ -21,7 +19,7 @@ struct Tail {
 
 // The last sample comes out with the frame that is full after it.
 unsigned tail_of (unsigned lookahead) {
-  return (lookahead ? lookahead : unknown_lookahead) + frame;
+  return lookahead + frame;
 }
 
 bool format_of (GstPad *pad, GstAudioInfo &format) {

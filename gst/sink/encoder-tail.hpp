@@ -9,7 +9,7 @@
 namespace agora {
 
 // Before each EOS that reaches `encoder` after sound, and before sound of another format, as much
-// silence goes in as brings out the last sample. `lookahead` in samples; 0: not known.
+// silence goes in as brings out the last sample. `lookahead` in samples.
 void push_silence_before_ends (GstElement *encoder, unsigned lookahead);
 
 // The frames that the silence brings out begin after the end of the sound, by their timestamps.

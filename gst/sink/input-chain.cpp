@@ -27,9 +27,10 @@ constexpr const char *accepted =
     "audio/x-opus; "
     "video/x-flv";
 
-// By sound at voice rates; all of them take `bitrate` in bits per second.
-constexpr std::array<InputChain::Encoder, 4> encoders = {
-    {{"fdkaacenc", 0}, {"voaacenc", 1600}, {"avenc_aac", 1024}, {"faac", 0}}};
+// A conversation wants the one that holds back least: at voice rates they sound alike. All of them
+// take `bitrate` in bits per second. tests/element/sink/encoders-test.cpp measures them.
+constexpr std::array<InputChain::Encoder, 3> known_encoders = {
+    {{"voaacenc", 1600}, {"fdkaacenc", 2048}, {"avenc_aac", 1024}}};
 
 constexpr unsigned bitrate_mono = 64'000;
 constexpr unsigned bitrate_stereo = 96'000;
@@ -38,6 +39,9 @@ constexpr unsigned bitrate_stereo = 96'000;
 // conversation, above them is more than a voice channel carries.
 constexpr std::array<int, 3> kept_rates = {32'000, 44'100, 48'000};
 constexpr int default_rate = 48'000;
+// A frame and an encoder's look-ahead are so many samples: here they take half the time. AAC-LC has
+// no higher rate, and every decoder of it has this one.
+constexpr int low_delay_rate = 96'000;
 
 // LOAS is a transport stream of its own: nothing but a decoder takes it apart. Of the object types,
 // FLV's players know those up to 4, with or without SBR; AAC-LD and ELD they mostly don't.
@@ -209,7 +213,9 @@ bool InputChain::fit(const GstCaps *caps) {
                       (nullptr));
     return false;
   }
-  if (std::find(kept_rates.begin(), kept_rates.end(), rate) == kept_rates.end())
+  if (low_delay_)
+    rate = low_delay_rate;
+  else if (std::find(kept_rates.begin(), kept_rates.end(), rate) == kept_rates.end())
     rate = default_rate;
   channels = std::min(channels, 2);
   const unsigned bitrate = bitrate_ ? bitrate_ : channels == 1 ? bitrate_mono : bitrate_stereo;
@@ -285,8 +291,12 @@ GstElement *InputChain::make(const char *factory, const char *package) {
   return elements_.back().get();
 }
 
+std::span<const InputChain::Encoder> InputChain::encoders() {
+  return known_encoders;
+}
+
 const InputChain::Encoder *InputChain::best_encoder() {
-  for (const Encoder &encoder : encoders) {
+  for (const Encoder &encoder : known_encoders) {
     ObjectPtr<GstElementFactory> factory(gst_element_factory_find(encoder.name));
     if (factory)
       return &encoder;

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,19 +24,23 @@ class InputChain {
   // `bin` owns this; `pad` is its ghost pad; `exit` takes AAC.
   InputChain(GstBin *bin, GstPad *pad, GstElement *exit);
 
-  // The first of the AAC encoders, in the order of preference, that is installed; or nullptr.
   struct Encoder {
     const char *name;
     // Samples of look-ahead that its timestamps leave out, as correlating what comes out of a
-    // decoder with what went in shows; 0: not measured.
+    // decoder with what went in shows; at any rate.
     unsigned priming;
   };
+  // The AAC encoders that may be used, in the order of preference.
+  static std::span<const Encoder> encoders ();
+  // The first of them that is installed; or nullptr.
   static const Encoder *best_encoder ();
 
   // The caps that the pad takes.
   static GstCaps *template_caps ();
 
   void set_bitrate (unsigned bits_per_second) { bitrate_ = bits_per_second; }
+  // Whether to encode in frames that last half as long.
+  void set_low_delay (bool low_delay) { low_delay_ = low_delay; }
   // Before the pad's caps go on. False: refused, and an ERROR is on the bus.
   bool accept (GstCaps *caps);
   // Before a buffer goes on: finds out what it is if no caps told.
@@ -112,6 +117,7 @@ class InputChain {
   GstClockTime frame_duration_ = 0;
   bool counts_ = false;  // their segment runs forwards, in time
   unsigned bitrate_ = 0;
+  bool low_delay_ = false;
   unsigned priming_ = 0;
 };
 

@@ -69,6 +69,7 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
   fresh_ = true;
   front_.begin();
   front_.set_bitrate(settings.bitrate);
+  front_.set_low_delay(settings.low_delay);
   const auto first = make_publication();
   {
     std::lock_guard lock(mutex_);

@@ -26,6 +26,9 @@ bool SinkSettingsStore::set(GObject *element, guint id, const GValue *value) {
     case kBitrate:
       settings_.bitrate = g_value_get_uint(value);
       return true;
+    case kLowDelay:
+      settings_.low_delay = g_value_get_boolean(value);
+      return true;
     case kOnGap:
       settings_.on_gap = static_cast<OnGap>(g_value_get_enum(value));
       return true;
@@ -47,6 +50,9 @@ bool SinkSettingsStore::get(GObject *element, guint id, GValue *value) const {
   switch (id) {
     case kBitrate:
       g_value_set_uint(value, settings_.bitrate);
+      return true;
+    case kLowDelay:
+      g_value_set_boolean(value, settings_.low_delay);
       return true;
     case kOnGap:
       g_value_set_enum(value, static_cast<int>(settings_.on_gap));
@@ -90,6 +96,21 @@ void install_sink_settings (GObjectClass *object_class) {
                             "Bits per second of the AAC encoder, when it is needed (0: 64000 for "
                             "mono, 96000 for stereo; else at least 8000)",
                             0, 320'000, 0, settable));
+  /**
+   * GstAgoraSink:low-delay:
+   *
+   * Whether sound is encoded at 96 kHz, whatever rate it has. A frame of AAC and the encoder's
+   * look-ahead are numbers of samples, so that listeners hear it 27 ms sooner than at 48 kHz. It
+   * takes more CPU on both sides, and twice as many packets. It stays AAC-LC, which players of RTMP
+   * understand. What comes as AAC isn't encoded, and isn't changed by this.
+   *
+   * Since: 0.2
+   */
+  install(kLowDelay,
+          g_param_spec_boolean("low-delay", "Low delay",
+                               "Encode AAC at 96 kHz, which listeners hear 27 ms sooner than at "
+                               "48 kHz, for more CPU and packets",
+                               FALSE, settable));
   /**
    * GstAgoraSink:muted:
    *

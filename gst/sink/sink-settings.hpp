@@ -15,6 +15,7 @@ enum class OnGap { silence, file, end };
 
 enum SinkProperty : guint {
   kBitrate = kSettingsEnd,
+  kLowDelay,
   kMuted,
   kMaxBacklog,
   kOnGap,
@@ -38,6 +39,7 @@ constexpr bool is_base_property (guint id) {
 // What is read once, at the start.
 struct SinkSettings {
   unsigned bitrate = 0;
+  bool low_delay = false;
   unsigned gap_timeout_ms = 1000;
   OnGap on_gap = OnGap::silence;
   std::string gap_location;

@@ -21,10 +21,15 @@ class FormatsTest(ChannelCase):
         return path
 
     def all_heard(self, **lines):
-        """Each line speaks in a room of its own, all at once; each must be heard there."""
+        """Each line speaks in a room of its own, all at once; each must be heard there.
+
+        What follows `agorasink` in a line are properties of it."""
         recorders = {name: self.record(name, room=name) for name in lines}
-        speakers = {name: self.line(f'{line} ! agorasink {self.where(61, room=name)}')
-                    for name, line in lines.items()}
+        speakers = {}
+        for name, line in lines.items():
+            source, _, properties = line.partition(' ! agorasink ')
+            speakers[name] = self.line(
+                f'{source} ! agorasink {properties} {self.where(61, room=name)}')
         for name, speaker in speakers.items():
             self.assertEqual(speaker.wait(30), 0, f'{name}\n{speaker.tail()}')
         for name, recorder in recorders.items():
@@ -37,7 +42,10 @@ class FormatsTest(ChannelCase):
             surround=f'{raw} ! audio/x-raw,rate=44100,channels=6',
             telephone=f'{raw} ! audio/x-raw,rate=16000,channels=1,format=S16BE',
             studio=f'{raw} ! audio/x-raw,rate=96000,format=F64LE,layout=non-interleaved',
-            eight_bits=f'{raw} ! audio/x-raw,format=U8,rate=22050')
+            eight_bits=f'{raw} ! audio/x-raw,format=U8,rate=22050',
+            low_delay=f'{raw} ! agorasink low-delay=true',
+            low_delay_stereo=f'{raw} ! audio/x-raw,rate=44100,channels=2 ! '
+                             'agorasink low-delay=true')
 
     def test_encoded_by_gstreamer(self):
         raw = (f'filesrc location={self.file} ! wavparse ! audioconvert ! audioresample ! '

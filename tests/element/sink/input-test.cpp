@@ -342,7 +342,7 @@ void test_no_encoder () {
   set_script(&script);
   GstRegistry *registry = gst_registry_get();
   std::vector<GstPluginFeature *> hidden;
-  for (const char *name : {"fdkaacenc", "voaacenc", "avenc_aac", "faac"}) {
+  for (const char *name : {"fdkaacenc", "voaacenc", "avenc_aac"}) {
     GstPluginFeature *feature = gst_registry_lookup_feature(registry, name);
     if (!feature)
       continue;
