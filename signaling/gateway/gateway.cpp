@@ -331,13 +331,15 @@ void Gateway::run(const Commands &commands, std::function<void()> done) {
   // The last drop to end holds the last reference.
   auto pending = std::make_shared<Pending>();
   pending->done = std::move(done);
+  ask_first(commands);
   for (const auto &command : commands) {
     if (const auto *drop = std::get_if<DropMedia>(&command))
       media_->drop(*drop, [pending] {});
     else
       std::visit(
           [this] (const auto &each) {
-            if constexpr (!std::is_same_v<std::decay_t<decltype(each)>, DropMedia>)
+            using Kind = std::decay_t<decltype(each)>;
+            if constexpr (!std::is_same_v<Kind, DropMedia> && !std::is_same_v<Kind, Ask>)
               perform(each);
           },
           command);

@@ -92,6 +92,7 @@ class Gateway : public FrontHandler {
   void ended (const HookRequest &request);
   void run (const Commands &commands, std::function<void()> done);
   void run (const Commands &commands);
+  void ask_first (const Commands &commands);
   void arm ();
   void on_deadline ();
   void maybe_ready ();
@@ -103,7 +104,6 @@ class Gateway : public FrontHandler {
   void perform (const Notice &notice);
   void perform (const OldToken &token);
   // shared.cpp
-  void perform (const Ask &ask);
   void perform (const Watch &watch);
   void perform (const Answered &answered);
   void perform (const Odd &odd);

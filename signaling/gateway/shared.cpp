@@ -15,6 +15,9 @@ namespace agora::gateway {
 
 namespace {
 
+// So many that telling them takes longer than a system call is worth.
+constexpr std::size_t a_crowd = 32;
+
 // What a gateway tells the others of itself: URL|flags. The URL is escaped.
 struct Info {
   std::string url;  // WebSocket, without a path; "": clients can't be sent there
@@ -146,9 +149,21 @@ void Gateway::answer_operator(AdminAnswer answer, AdminReply reply) {
   run(commands);
 }
 
-void Gateway::perform(const Ask &ask) {
-  if (store_)
-    store_->ask(ask.ticket, ask.operation);
+// The store hears of it before a crowd here does: that takes a while, in which other gateways can
+// tell theirs.
+void Gateway::ask_first(const Commands &commands) {
+  if (!store_)
+    return;
+  bool asked = false, crowd = false;
+  for (const auto &command : commands)
+    if (const auto *ask = std::get_if<Ask>(&command)) {
+      store_->ask(ask->ticket, ask->operation);
+      asked = true;
+    } else if (const auto *send = std::get_if<Send>(&command)) {
+      crowd = crowd || send->to.size() >= a_crowd;
+    }
+  if (asked && crowd)
+    store_->hurry();
 }
 
 void Gateway::perform(const Watch &watch) {

@@ -397,6 +397,44 @@ void test_answers_in_order () {
     g_assert_cmpstr(told.answers[ticket].values.at(0).c_str(), ==, "kept");
 }
 
+// By a connection of its own that waits for the reply, and turns no loop.
+std::string reply_to (guint16 port, const std::string &command) {
+  const ObjectPtr<GSocketClient> client(g_socket_client_new());
+  GError *error = nullptr;
+  const ObjectPtr<GSocketConnection> link(
+      g_socket_client_connect_to_host(client.get(), "127.0.0.1", port, nullptr, &error));
+  g_assert_no_error(error);
+  GSocket *const socket = g_socket_connection_get_socket(link.get());
+  g_socket_send(socket, (command + "\r\n").data(), command.size() + 2, nullptr, &error);
+  g_assert_no_error(error);
+  char reply[64];
+  const auto size = g_socket_receive(socket, reply, sizeof reply, nullptr, &error);
+  g_assert_no_error(error);
+  return {reply, static_cast<std::size_t>(size)};
+}
+
+// Who is busy for long asks first.
+void test_hurry () {
+  const Server server;
+  Told told;
+  const auto store = make({.url = server.url()});
+  store->start(told.callbacks());
+  until([&] { return told.ups == 1; }, "the store");
+  store->ask(1, lease_of("one"));
+  until([&] { return told.answers.size() == 1; }, "the answer");
+  store->ask(2, lease_of("two"));
+  store->hurry();
+  const auto end = g_get_monotonic_time() + 5 * G_USEC_PER_SEC;
+  while (reply_to(server.port(), "EXISTS ag:gw:two") != ":1\r\n")
+    g_assert_cmpint(g_get_monotonic_time(), <, end);
+  g_assert_cmpuint(told.answers.size(), ==, 1);
+  until([&] { return told.answers.size() == 2; }, "the answer");
+  // While there is nothing to be sent, or nobody to send it to, it does nothing.
+  store->hurry();
+  store->stop();
+  store->hurry();
+}
+
 void test_forgotten_scripts () {
   const Server server;
   Told told;
@@ -536,6 +574,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/redis/bounds", test_bounds);
   g_test_add_func("/redis/differential", test_differential);
   g_test_add_func("/redis/answers-in-order", test_answers_in_order);
+  g_test_add_func("/redis/hurry", test_hurry);
   g_test_add_func("/redis/forgotten-scripts", test_forgotten_scripts);
   g_test_add_func("/redis/killed", test_killed);
   g_test_add_func("/redis/frozen", test_frozen);

@@ -218,12 +218,14 @@ gboolean RedisLink::on_writable(GObject * /*stream*/, gpointer data) {
   return G_SOURCE_REMOVE;
 }
 
-void RedisLink::write() {
-  const Self self = shared_from_this();
-  if (closed_ || !connection_)
-    return;
-  if (!broken_.empty())
-    return fail(broken_);
+// What doesn't go, or goes wrong, is left to write().
+void RedisLink::hurry() {
+  if (!closed_ && connection_ && !writable_ && broken_.empty())
+    write_some();
+}
+
+// As much as the socket takes at once; why it takes none any more.
+std::optional<std::string> RedisLink::write_some() {
   auto *const output =
       G_POLLABLE_OUTPUT_STREAM(g_io_stream_get_output_stream(G_IO_STREAM(connection_.get())));
   std::size_t now = 0;
@@ -238,11 +240,22 @@ void RedisLink::write() {
       break;
     }
     if (count < 0)
-      return fail(error->message);
+      return error->message;
     tried_ = 0;
     sent_ += static_cast<std::size_t>(count);
     now += static_cast<std::size_t>(count);
   }
+  return {};
+}
+
+void RedisLink::write() {
+  const Self self = shared_from_this();
+  if (closed_ || !connection_)
+    return;
+  if (!broken_.empty())
+    return fail(broken_);
+  if (const auto reason = write_some())
+    return fail(*reason);
   if (sent_ == unsent_.size()) {
     unsent_.clear();
     sent_ = 0;
@@ -252,6 +265,8 @@ void RedisLink::write() {
     unsent_.erase(0, sent_);
     sent_ = 0;
   }
+  auto *const output =
+      G_POLLABLE_OUTPUT_STREAM(g_io_stream_get_output_stream(G_IO_STREAM(connection_.get())));
   writable_.reset(g_pollable_output_stream_create_source(output, nullptr));
   g_source_set_callback(writable_.get(), G_SOURCE_FUNC(on_writable), this, nullptr);
   g_source_attach(writable_.get(), g_main_context_get_thread_default());

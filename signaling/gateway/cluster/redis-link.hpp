@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,6 +60,8 @@ class RedisLink : public std::enable_shared_from_this<RedisLink> {
   void send (std::initializer_list<std::string_view> command, Answered answered) {
     send(std::span(command.begin(), command.size()), std::move(answered));
   }
+  // What was sent goes out now, as far as the socket takes it.
+  void hurry ();
   // No callback is called any more.
   void close ();
   bool is_open () const { return connection_ != nullptr && !closed_; }
@@ -79,6 +82,7 @@ class RedisLink : public std::enable_shared_from_this<RedisLink> {
   void start (ObjectPtr<GSocketConnection> connection);
   void look ();
   void read ();
+  std::optional<std::string> write_some ();
   void write ();
   bool take (RedisReply &&reply);
   void fail (const std::string &reason);

@@ -249,6 +249,11 @@ void RedisStore::ask(Ticket ticket, Operation operation) {
   }
 }
 
+void RedisStore::hurry() {
+  if (up_)
+    commands_->hurry();
+}
+
 void RedisStore::send(Asked asked, bool by_text) {
   commands_->send(command_of(asked.operation, by_text),
                   [this] (RedisReply &&reply) { answered(reply); });

@@ -24,6 +24,7 @@ class RedisStore final : public Store {
 
   void start (Callbacks callbacks) override;
   void ask (Ticket ticket, Operation operation) override;
+  void hurry () override;
   void subscribe (const std::string &topic) override;
   void unsubscribe (const std::string &topic) override;
   void stop () override;

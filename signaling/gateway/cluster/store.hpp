@@ -62,6 +62,8 @@ class Store {
   // In order: what is asked first is carried out first. While the store is away the answer is
   // `away`.
   virtual void ask (Ticket ticket, Operation operation) = 0;
+  // What was asked goes out now, and not only when the loop comes around: for who is busy for long.
+  virtual void hurry () = 0;
   // `topic` as it stands in heard(). Kept over reconnects until unsubscribe().
   virtual void subscribe (const std::string &topic) = 0;
   virtual void unsubscribe (const std::string &topic) = 0;
