@@ -32,6 +32,9 @@ def arguments():
     parser.add_argument('--json', metavar='FILE', help='write the report there, too')
     parser.add_argument('--compare', action='store_true',
                         help='only compare: leave docs/performance.json as it is')
+    parser.add_argument('--keep', action='store_true',
+                        help='with PARTs: take them into the last report, in place of what it has '
+                             'of them')
     parser.add_argument('--quick', action='store_true',
                         help='fewer rounds and members, for a look; never becomes the last report')
     parser.add_argument('--plot', action='store_true',
@@ -97,9 +100,11 @@ def main():
     for _, sentence in worse:
         print(f'WORSE {sentence}')
     # A run of some parts, or one that went wrong, is no measure for the next.
-    if not (chosen.compare or chosen.quick or failed or chosen.part):
+    if not (chosen.compare or chosen.quick or failed) and (chosen.keep or not chosen.part):
+        if chosen.part and last:
+            data = report.merged(last, data, PARTS)
         report.save(LAST, data)
-        report.into_page(PAGE, found, data)
+        report.into_page(PAGE, data)
         try:
             plots.plot(data, PICTURE)
         except ImportError as why:

@@ -33,12 +33,13 @@ def cpu(pid):
 
 
 class Members:
-    """tests/bench/members.cpp at work."""
+    """tests/bench/members.cpp at work, at one gateway or at several by turns."""
 
-    def __init__(self, ws, count):
-        where = urlsplit(ws)
-        self.process = Process([PROGRAMS / 'members', where.hostname,
-                                str(where.port), str(count)], stdin=-1)
+    def __init__(self, count, *urls):
+        where = [urlsplit(ws) for ws in urls]
+        ports = ','.join(str(each.port) for each in where)
+        self.process = Process([PROGRAMS / 'members', where[0].hostname, ports, str(count)],
+                               stdin=-1)
 
     def do(self, *words, timeout=130):
         mark = self.process.mark()
@@ -55,10 +56,10 @@ class Members:
         self.process.stop()
 
 
-def ours(count):
+def ours(count, program=None):
     # The one who looks for the loop's lag asks more often than a member may.
     return Gateway(f'--max-sockets-per-address={count}', f'--max-members-per-channel={count}',
-                   '--max-requests-per-second=1000', quiet_errors=True)
+                   '--max-requests-per-second=1000', binary=program, quiet_errors=True)
 
 
 def peer(*argv):
@@ -102,7 +103,7 @@ def measure(start, count, quick, whole=True):
     server = start(count + 200)
     members = None
     try:
-        members = Members(server.ws, count)
+        members = Members(count, server.ws)
         empty, busy = memory(server.pid), cpu(server.pid)
         found = {'join': members.do('join', IN_FLIGHT)['per_second']}
         found['join_cpu'] = (cpu(server.pid) - busy) * 1e6 / count

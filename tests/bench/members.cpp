@@ -2,17 +2,23 @@
 // Thousands of members of one channel in one process, to load a gateway with. It costs as little as
 // it can, so that what is measured is the server: one epoll, no JSON library.
 //
-//   members HOST PORT COUNT
+//   members HOST PORT[,PORT…] COUNT    with several ports, each member is at the next of them
 //
 // Commands on standard input, each answered with one line of JSON on standard output:
 //   join IN-FLIGHT   everyone joins, so many at a time
-//   watch SECONDS    one more member asks for a pong every 10 ms: the server's loop lag
-//   tell ROUNDS      the broadcaster mutes: until the last member knows
+//   pace PER-SECOND  everyone joins, so many a second whatever the answers take: from a join's
+//   request to its answer watch SECONDS    one more member asks for a pong every 10 ms: the
+//   server's loop lag tell ROUNDS      the broadcaster mutes: until the last member knows publish
+//   the broadcaster's URL to push to events ROUNDS    the same, of a broadcaster who is heard, at
+//   the other ports than its own: until
+//                    the kernel has it at each member's socket
+//   subscribe        everyone but the broadcaster subscribes to it: their URLs
 //   storm            everyone is cut off, and comes back at once
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,7 +34,10 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "tests/bench/stamped.hpp"
 
 namespace {
 
@@ -43,9 +52,20 @@ constexpr int heartbeat_request = 1;
 constexpr double limit_s = 100;
 // One address has too few ports for a reconnect storm while those of the round before still linger.
 constexpr int addresses = 4;
+// From one mute to the next, so that what the servers still have to do doesn't fall into it.
+constexpr double between_events_s = 0.1;
+// What has come is read after that: the servers have the machine to themselves until then, as if
+// members were elsewhere. When it came, the kernel knows.
+constexpr int undisturbed_ms = 30;
 
 double now () {
   return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
+
+// The value at this share of them, which get sorted.
+double part (std::vector<double> &values, double share) {
+  std::sort(values.begin(), values.end());
+  return bench::at_share(values, share);
 }
 
 enum class Stage { away, connecting, upgrading, joining, in };
@@ -55,14 +75,23 @@ struct Member {
   Stage stage = Stage::away;
   std::string got;
   bool told = false;
+  double asked = 0;  // when its join was sent
+  std::uint64_t came =
+      0;  // when its last packet was there, by the wall clock; where that is wanted
+  std::string url;
 };
 
 class Load {
  public:
-  Load(const char *host, int port, int count) : members_(count), epoll_(epoll_create1(0)) {
-    server_.sin_family = AF_INET;
-    server_.sin_port = htons(static_cast<std::uint16_t>(port));
-    inet_pton(AF_INET, host, &server_.sin_addr);
+  Load(const char *host, const std::vector<int> &ports, int count)
+      : members_(count), epoll_(epoll_create1(0)) {
+    for (const int port : ports) {
+      sockaddr_in server{};
+      server.sin_family = AF_INET;
+      server.sin_port = htons(static_cast<std::uint16_t>(port));
+      inet_pton(AF_INET, host, &server.sin_addr);
+      servers_.push_back(server);
+    }
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u32 = commands_id;
@@ -86,12 +115,20 @@ class Load {
     const std::string_view what(word);
     if (what == "join")
       join(static_cast<std::size_t>(number));
+    else if (what == "pace")
+      pace(number);
     else if (what == "watch")
       watch(number);
     else if (what == "tell")
       tell(static_cast<int>(number));
     else if (what == "storm")
       storm();
+    else if (what == "publish")
+      publish();
+    else if (what == "events")
+      tell_elsewhere(static_cast<int>(number));
+    else if (what == "subscribe")
+      subscribe();
     else
       std::printf("{\"error\": \"unknown command\"}\n");
     std::fflush(stdout);
@@ -148,6 +185,8 @@ class Load {
     }
   }
 
+  std::size_t port_of (std::size_t id) const { return id % servers_.size(); }
+
   void connect_member (std::size_t id) {
     auto &member = members_[id];
     member.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -161,9 +200,10 @@ class Load {
     sockaddr_in from{};
     from.sin_family = AF_INET;
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + static_cast<std::uint32_t>(id) % addresses);
-    auto *server = reinterpret_cast<sockaddr *>(&server_);
+    auto &server = servers_[port_of(id)];
     if (bind(member.fd, reinterpret_cast<sockaddr *>(&from), sizeof from) != 0 ||
-        (connect(member.fd, server, sizeof server_) != 0 && errno != EINPROGRESS)) {
+        (connect(member.fd, reinterpret_cast<sockaddr *>(&server), sizeof server) != 0 &&
+         errno != EINPROGRESS)) {
       std::fprintf(stderr, "members: connect: %s\n", std::strerror(errno));
       std::exit(1);
     }
@@ -221,6 +261,7 @@ class Load {
   void send_join (std::size_t id) {
     const auto uid = std::to_string(id + 1);
     const char *role = id == 0 ? "broadcaster" : "audience";
+    members_[id].asked = now();
     ask(id, std::string(R"({"action":"join","role":")") + role +
                 R"(","appId":"demo","customAudioCodec":null,"key_vos":"demo","key_vocs":"demo",)"
                 R"("channel_name":"load","uid":")" +
@@ -259,7 +300,8 @@ class Load {
       return;
     }
     char data[16384];
-    const auto size = recv(member.fd, data, sizeof data, 0);
+    const auto size = stamped_ ? bench::receive_stamped(member.fd, data, sizeof data, member.came)
+                               : recv(member.fd, data, sizeof data, 0);
     if (size <= 0) {
       if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -321,6 +363,7 @@ class Load {
       }
       member.stage = Stage::in;
       in_++;
+      took_ms_.push_back((now() - member.asked) * 1000);
       if (to_join_ < members_.size() && joining_)
         connect_member(to_join_++);
       return;
@@ -332,6 +375,12 @@ class Load {
       }
       return;
     }
+    constexpr std::string_view url = "\"url\":\"";
+    if (const auto found = frame.find(url); found != std::string_view::npos && member.url.empty()) {
+      const auto from = found + url.size();
+      member.url = frame.substr(from, frame.find('"', from) - from);
+      urls_++;
+    }
     if (id == probe_id && frame.find("pong") != std::string_view::npos &&
         frame.find(probe_mark_) != std::string_view::npos)
       probed_ = true;
@@ -340,6 +389,7 @@ class Load {
   void everyone_joins (std::size_t in_flight, const char *name) {
     const double start = now();
     lost_ = 0;
+    took_ms_.clear();
     joining_ = true;
     // Who is in must not fall silent while others join.
     heartbeats_due_ = start;
@@ -357,6 +407,28 @@ class Load {
 
   void join (std::size_t in_flight) { everyone_joins(in_flight, "join"); }
 
+  void pace (double per_second) {
+    const double start = now();
+    lost_ = 0;
+    took_ms_.clear();
+    heartbeats_due_ = start;
+    std::size_t begun = 0;
+    const bool all = until(
+        [&] {
+          for (;
+               begun < members_.size() && now() >= start + static_cast<double>(begun) / per_second;
+               begun++)
+            connect_member(begun);
+          return in_ == members_.size();
+        },
+        limit_s);
+    std::printf(
+        "{\"phase\": \"pace\", \"all\": %s, \"members\": %zu, \"seconds\": %.4f, "
+        "\"median_ms\": %.3f, \"p99_ms\": %.3f, \"lost\": %zu}\n",
+        all ? "true" : "false", in_, now() - start, part(took_ms_, 0.5), part(took_ms_, 0.99),
+        lost_);
+  }
+
   void watch (double seconds) {
     std::vector<double> trips;
     bool answered = true;
@@ -372,19 +444,12 @@ class Load {
       trips.push_back((now() - sent) * 1000);
       until([&] { return now() >= sent + probe_s; }, probe_s);
     }
-    std::sort(trips.begin(), trips.end());
-    auto part = [&] (double share) {
-      return trips.empty()
-                 ? -1
-                 : trips[std::min(
-                       trips.size() - 1,
-                       static_cast<std::size_t>(share * static_cast<double>(trips.size())))];
-    };
     std::printf(
         "{\"phase\": \"watch\", \"all\": %s, \"count\": %zu, \"median_ms\": %.3f, \"p99_ms\": "
         "%.3f, "
         "\"max_ms\": %.3f}\n",
-        answered ? "true" : "false", trips.size(), part(0.5), part(0.99), part(1));
+        answered ? "true" : "false", trips.size(), part(trips, 0.5), part(trips, 0.99),
+        part(trips, 1));
   }
 
   void tell (int rounds) {
@@ -411,6 +476,69 @@ class Load {
                 complete ? "true" : "false", all.c_str());
   }
 
+  void publish () {
+    members_[0].url.clear();
+    urls_ = 0;
+    ask(0, R"({"action":"publish","uid":1})");
+    until([this] { return urls_ == 1; }, 10);
+    std::printf("{\"url\": \"%s\"}\n", members_[0].url.c_str());
+  }
+
+  void subscribe () {
+    urls_ = 0;
+    for (std::size_t id = 1; id < members_.size(); id++) {
+      members_[id].url.clear();
+      ask(id, R"({"action":"subscribe","uid":1,"options":{"audio":true,"video":true}})");
+      // Not all at once: a server may take so many as it can answer.
+      until([&] { return urls_ + 64 >= id; }, 10);
+    }
+    const bool all = until([this] { return urls_ + 1 == members_.size(); }, 20);
+    std::printf("{\"all\": %s, \"urls\": [", all ? "true" : "false");
+    for (std::size_t id = 1; id < members_.size(); id++)
+      std::printf("%s\"%s\"", id > 1 ? ", " : "", members_[id].url.c_str());
+    std::printf("]}\n");
+  }
+
+  bool elsewhere (std::size_t id) const { return port_of(id) != port_of(0); }
+
+  void tell_elsewhere (int rounds) {
+    std::size_t there = 0;
+    for (std::size_t id = 0; id < members_.size(); id++) {
+      bench::ask_for_stamps(members_[id].fd);
+      there += elsewhere(id) ? 1 : 0;
+    }
+    stamped_ = true;
+    bool complete = true;
+    std::vector<double> took, last;
+    for (int i = 0; i < rounds; i++) {
+      for (auto &member : members_)
+        member.told = false;
+      told_ = 0;
+      const std::uint64_t sent = bench::wall_clock();
+      ask(0, std::string(R"({"action":"mute_local","uid":1,"target":"audio","mute":)") +
+                 (i % 2 == 0 ? "true}" : "false}"));
+      poll(nullptr, 0, undisturbed_ms);
+      // A pong would lie behind what is looked for, and its time count.
+      const double due = std::exchange(heartbeats_due_, 0.0);
+      complete = until([this] { return told_ + 1 >= in_; }, 20) && complete;
+      heartbeats_due_ = due;
+      double longest = 0;
+      for (std::size_t id = 0; id < members_.size(); id++)
+        if (elsewhere(id) && members_[id].told) {
+          took.push_back(static_cast<double>(std::max(members_[id].came, sent) - sent) / 1e6);
+          longest = std::max(longest, took.back());
+        }
+      last.push_back(longest);
+      const double rest = now() + between_events_s;
+      until([&] { return now() >= rest; }, 1);
+    }
+    stamped_ = false;
+    std::printf(
+        "{\"phase\": \"events\", \"all\": %s, \"members\": %zu, \"median_ms\": %.3f, \"p99_ms\": "
+        "%.3f, \"last_median_ms\": %.3f}\n",
+        complete ? "true" : "false", there, part(took, 0.5), part(took, 0.99), part(last, 0.5));
+  }
+
   void storm () {
     heartbeats_due_ = 0;
     const linger now_at_once = {1, 0};
@@ -426,27 +554,36 @@ class Load {
 
   std::vector<Member> members_;
   const int epoll_;
-  sockaddr_in server_{};
+  std::vector<sockaddr_in> servers_;
   std::string pending_;
   std::string probe_mark_;
   std::size_t in_ = 0;
   std::size_t to_join_ = 0;
   std::size_t told_ = 0;
   std::size_t lost_ = 0;
+  std::size_t urls_ = 0;
+  std::vector<double> took_ms_;
   std::size_t next_beat_ = 0;
   double heartbeats_due_ = 0;  // 0: nobody's
   int request_ = 2;
   bool joining_ = false;
   bool probed_ = false;
+  bool stamped_ = false;  // what is read has the kernel's time
   bool over_ = false;
 };
 
 }  // namespace
 
 int main (int argc, char **argv) {
-  if (argc != 4 || std::atoi(argv[2]) <= 0 || std::atoi(argv[3]) < 2) {
-    std::fprintf(stderr, "usage: members HOST PORT COUNT (at least 2)\n");
+  std::vector<int> ports;
+  for (const char *next = argc == 4 ? argv[2] : ""; *next;) {
+    char *end = nullptr;
+    ports.push_back(static_cast<int>(std::strtol(next, &end, 10)));
+    next = *end == ',' ? end + 1 : "";
+  }
+  if (ports.empty() || ports.back() <= 0 || std::atoi(argv[3]) < 2) {
+    std::fprintf(stderr, "usage: members HOST PORT[,PORT...] COUNT (at least 2)\n");
     return 2;
   }
-  return Load(argv[1], std::atoi(argv[2]), std::atoi(argv[3])).run();
+  return Load(argv[1], ports, std::atoi(argv[3])).run();
 }

@@ -21,9 +21,7 @@ from tlsrig import Authority
 class Load:
     """tests/bench/relayed.cpp at work."""
 
-    def __init__(self, url, pushers, listeners):
-        lines = [f'push {url}/bench{number}' for number in range(pushers)]
-        lines += [f'play {url}/bench{number % pushers}' for number in range(pushers * listeners)]
+    def __init__(self, lines):
         self.process = Process([PROGRAMS / 'relayed'], stdin=subprocess.PIPE)
         self.say('\n'.join(lines) + '\n')
         self.process.wait_line('^ready$', 60)
@@ -33,6 +31,7 @@ class Load:
         self.process.popen.stdin.flush()
 
     def measure(self, seconds):
+        """What relayed.cpp tells of that time."""
         mark = self.process.mark()
         self.say(f'measure {seconds}')
         return json.loads(self.process.wait_line('^{.*}$', seconds + 10, since=mark)[0])
@@ -41,6 +40,12 @@ class Load:
         self.process.popen.stdin.close()
         self.process.wait(10)
         self.process.stop()
+
+
+def at_one(url, pushers, listeners):
+    """All of them at one server."""
+    return Load([f'push {url}/bench{number}' for number in range(pushers)] +
+                [f'play {url}/bench{number % pushers}' for number in range(pushers * listeners)])
 
 
 class Nginx(PlainNginx):
@@ -91,7 +96,7 @@ def under_load(make, pushers, listeners, seconds):
     try:
         pid = server.pid
         empty = memory(pid)
-        load = Load(server.url, pushers, listeners)
+        load = at_one(server.url, pushers, listeners)
         try:
             apart(pid, load.process.pid)
             load.measure(1)  # until what the beginning took is over
@@ -137,7 +142,7 @@ def row(report, found, name, unit, key, **more):
 def strangers(report, count):
     """Connections that say nothing, of as many addresses as it takes for each to be let in, while one listener plays."""
     server = Relay()
-    load = Load(server.url, 1, 1)
+    load = at_one(server.url, 1, 1)
     there = []
     try:
         over = threading.Event()

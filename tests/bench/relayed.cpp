@@ -3,11 +3,14 @@
 // time at which it was sent; the kernel tells when it came.
 //
 //   relayed < LINES     `push URL` or `play URL` a line, until an empty one; says `ready` when all
-//                       of them are at it. Any certificate will do for rtmps
+//                       of them are at it. Any certificate will do for rtmps. `load URL` listens,
+//                       too, but only fetches now and then what came: it costs little, and tells
+//                       nothing
 //
 // After that each line on standard input is a command, answered with one line of JSON:
 //   measure SECONDS     what came in that time: messages, how long they took (us), and the longest
-//                       time that a listener was without one (ms)
+//                       time that a listener was without one (ms). `later_…`: how much later than
+//                       to the first listener the same message came to the others (us)
 #include <fcntl.h>
 #include <openssl/ssl.h>
 #include <sys/epoll.h>
@@ -21,13 +24,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <iostream>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "tests/bench/rtmp-words.hpp"
+#include "tests/bench/stamped.hpp"
 
 namespace {
 
@@ -43,26 +47,17 @@ constexpr std::size_t marked = mark.size() + sizeof(std::uint64_t);
 constexpr std::string_view published = "NetStream.Publish.Start";
 constexpr std::size_t at_once = 32;
 constexpr std::uint32_t commands_id = UINT32_MAX;
+// How often what came for those who only load is fetched.
+constexpr nanoseconds fetch_time{500'000'000};
 
 std::uint64_t now () {
   return static_cast<std::uint64_t>(Clock::now().time_since_epoch().count());
 }
 
-std::uint64_t in_nanoseconds (const timespec &at) {
-  return static_cast<std::uint64_t>(at.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(at.tv_nsec);
-}
-
-// The clock of the kernel's stamps on packets.
-std::uint64_t wall_clock () {
-  timespec at{};
-  clock_gettime(CLOCK_REALTIME, &at);
-  return in_nanoseconds(at);
-}
-
 struct Peer {
   bench::Url url;
   bool pushes = false;
+  bool loads = false;
   int fd = -1;
   SSL *tls = nullptr;
   std::size_t got = 0;
@@ -72,6 +67,12 @@ struct Peer {
   std::uint64_t last = 0;
   std::uint64_t came = 0;  // when its last packet was there, by the wall clock
   std::string tail;        // what may be the beginning of a mark
+};
+
+// A message at a listener; times by the wall clock.
+struct Heard {
+  std::uint64_t sent = 0, came = 0;
+  bool first = false;  // at the first listener
 };
 
 // The connection, with its half of RTMP's handshake sent.
@@ -99,31 +100,11 @@ void say (const Peer &peer, const std::string &text) {
     bench::give_up("TLS");
 }
 
-// As recv() that doesn't wait. The packet's time is that of its arrival at the socket, so that how
-// long this process takes to read a crowd's sockets is not measured.
-ssize_t hear_plain (Peer &peer, char *data, std::size_t size) {
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(timespec))];
-  iovec part{data, size};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  const ssize_t got = recvmsg(peer.fd, &message, MSG_DONTWAIT);
-  for (cmsghdr *each = got > 0 ? CMSG_FIRSTHDR(&message) : nullptr; each != nullptr;
-       each = CMSG_NXTHDR(&message, each))
-    if (each->cmsg_level == SOL_SOCKET && each->cmsg_type == SCM_TIMESTAMPNS) {
-      timespec at{};
-      std::memcpy(&at, CMSG_DATA(each), sizeof at);
-      peer.came = in_nanoseconds(at);
-    }
-  return got;
-}
-
+// As recv() that doesn't wait.
 ssize_t hear (Peer &peer, char *data, std::size_t size) {
-  peer.came = wall_clock();
+  peer.came = bench::wall_clock();
   if (!peer.tls)
-    return hear_plain(peer, data, size);
+    return bench::receive_stamped(peer.fd, data, size, peer.came);
   std::size_t all = 0;
   int got = 1;
   while (all < size && (got = SSL_read(peer.tls, data + all, static_cast<int>(size - all))) > 0)
@@ -138,10 +119,12 @@ class Crowd {
  public:
   explicit Crowd(std::vector<Peer> peers) : peers_(std::move(peers)), epoll_(epoll_create1(0)) {
     watch(STDIN_FILENO, commands_id);
-    for (std::size_t i = 0; i < peers_.size(); i++)
+    for (std::size_t i = peers_.size(); i-- > 0;)
       if (peers_[i].pushes)
         pushers_.push_back(i);
-    due_ = now();
+      else if (!peers_[i].loads)
+        first_ = i;
+    due_ = fetch_due_ = now();
   }
 
   int run () {
@@ -161,11 +144,11 @@ class Crowd {
   void turn () {
     for (std::size_t i = 0; i < at_once && started_ < peers_.size(); i++, started_++) {
       dial(peers_[started_]);
-      const int on = 1;
-      setsockopt(peers_[started_].fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+      bench::ask_for_stamps(peers_[started_].fd);
       watch(peers_[started_].fd, static_cast<std::uint32_t>(started_));
     }
     push();
+    fetch();
     epoll_event events[256];
     const std::uint64_t at = now();
     const timespec wait = {0, static_cast<long>(due_ > at ? due_ - at : 0)};
@@ -193,10 +176,32 @@ class Crowd {
       due_ = now() + static_cast<std::uint64_t>(frame_time.count());
   }
 
+  // What came for one of the load after the other.
+  void fetch () {
+    const std::uint64_t at = now();
+    if (load_.empty()) {
+      fetch_due_ = at;
+      return;
+    }
+    char unread[1];
+    for (const auto step = static_cast<std::uint64_t>(fetch_time.count()) / load_.size();
+         fetch_due_ <= at; fetch_due_ += step) {
+      const int fd = load_[fetched_++ % load_.size()];
+      // The kernel throws it away: the buffer isn't used.
+      if (recv(fd, unread, std::size_t{1} << 20, MSG_TRUNC | MSG_DONTWAIT) == 0)
+        lost("listener of the load");
+    }
+  }
+
+  [[noreturn]] static void lost (const char *whom) {
+    std::fprintf(stderr, "relayed: lost a %s\n", whom);
+    std::exit(1);
+  }
+
   static void send_frame (Peer &peer) {
     std::string frame = "\xaf\1";
     frame.append(mark);
-    const std::uint64_t at = wall_clock();
+    const std::uint64_t at = bench::wall_clock();
     frame.append(reinterpret_cast<const char *>(&at), sizeof at);
     frame.resize(frame_bytes, '\x55');
     peer.stamp += 21;
@@ -248,8 +253,10 @@ class Crowd {
       std::memcpy(&sent, peer.tail.data() + found + mark.size(), sizeof sent);
       if (!peer.at_it)
         is_at_it(peer);
+      if (peer.loads)
+        return;
       if (ends_) {
-        took_us_.push_back(static_cast<std::uint32_t>((std::max(peer.came, sent) - sent) / 1000));
+        heard_.push_back({sent, std::max(peer.came, sent), &peer == &peers_[first_]});
         longest_gap_ = std::max(longest_gap_, at - std::max(peer.last, began_));
       }
       peer.last = at;
@@ -265,6 +272,10 @@ class Crowd {
 
   void is_at_it (Peer &peer) {
     peer.at_it = true;
+    if (peer.loads) {
+      epoll_ctl(epoll_, EPOLL_CTL_DEL, peer.fd, nullptr);
+      load_.push_back(peer.fd);
+    }
     if (++busy_ == peers_.size()) {
       std::puts("ready");
       std::fflush(stdout);
@@ -279,7 +290,7 @@ class Crowd {
     for (std::size_t end; (end = commands_.find('\n')) != std::string::npos;) {
       double seconds = 0;
       if (std::sscanf(commands_.c_str(), "measure %lf", &seconds) == 1) {
-        took_us_.clear();
+        heard_.clear();
         longest_gap_ = 0;
         began_ = now();
         ends_ = began_ + static_cast<std::uint64_t>(seconds * 1e9);
@@ -290,17 +301,29 @@ class Crowd {
 
   void answer () {
     for (const Peer &peer : peers_)
-      if (!peer.pushes)
+      if (!peer.pushes && !peer.loads)
         longest_gap_ = std::max(longest_gap_, ends_ - std::clamp(peer.last, began_, ends_));
     ends_ = 0;
-    std::sort(took_us_.begin(), took_us_.end());
-    const auto at = [this] (double part) {
-      return took_us_.empty() ? 0
-                              : took_us_[static_cast<std::size_t>(
-                                    part * static_cast<double>(took_us_.size() - 1))];
-    };
-    std::printf("{\"messages\": %zu, \"median_us\": %u, \"p99_us\": %u, \"gap_ms\": %.1f}\n",
-                took_us_.size(), at(0.5), at(0.99), static_cast<double>(longest_gap_) / 1e6);
+    std::vector<std::uint32_t> took_us;
+    std::vector<std::int64_t> later_us;
+    std::unordered_map<std::uint64_t, std::uint64_t> at_first;
+    for (const Heard &each : heard_) {
+      took_us.push_back(static_cast<std::uint32_t>((each.came - each.sent) / 1000));
+      if (each.first)
+        at_first.emplace(each.sent, each.came);
+    }
+    for (const Heard &each : heard_)
+      if (const auto found = at_first.find(each.sent); !each.first && found != at_first.end())
+        later_us.push_back(static_cast<std::int64_t>(each.came - found->second) / 1000);
+    std::sort(took_us.begin(), took_us.end());
+    std::sort(later_us.begin(), later_us.end());
+    std::printf(
+        "{\"messages\": %zu, \"median_us\": %u, \"p99_us\": %u, \"gap_ms\": %.1f, "
+        "\"later_us\": %lld, \"later_p99_us\": %lld}\n",
+        took_us.size(), bench::at_share(took_us, 0.5), bench::at_share(took_us, 0.99),
+        static_cast<double>(longest_gap_) / 1e6,
+        static_cast<long long>(bench::at_share(later_us, 0.5)),
+        static_cast<long long>(bench::at_share(later_us, 0.99)));
     std::fflush(stdout);
   }
 
@@ -314,7 +337,11 @@ class Crowd {
   std::uint64_t began_ = 0;
   std::uint64_t ends_ = 0;  // of what is measured; 0: nothing is
   std::uint64_t longest_gap_ = 0;
-  std::vector<std::uint32_t> took_us_;
+  std::vector<Heard> heard_;
+  std::size_t first_ = 0;  // of the listeners
+  std::vector<int> load_;  // sockets
+  std::size_t fetched_ = 0;
+  std::uint64_t fetch_due_ = 0;
   std::string commands_;
   bool over_ = false;
 };
@@ -329,8 +356,10 @@ int main () {
   while (std::getline(std::cin, line) && !line.empty()) {
     Peer peer;
     peer.pushes = line.starts_with("push ");
-    if ((!peer.pushes && !line.starts_with("play ")) || !peer.url.read(line.substr(5))) {
-      std::fprintf(stderr, "relayed: expected `push URL` or `play URL`: %s\n", line.c_str());
+    peer.loads = line.starts_with("load ");
+    if ((!peer.pushes && !peer.loads && !line.starts_with("play ")) ||
+        !peer.url.read(line.substr(5))) {
+      std::fprintf(stderr, "relayed: expected `push`, `play` or `load URL`: %s\n", line.c_str());
       return 2;
     }
     peers.push_back(std::move(peer));

@@ -99,17 +99,7 @@ class Report:
         return '\n'.join(lines)
 
     def markdown(self):
-        """The same, for docs/performance.md."""
-        lines = ['| part | figure | ours | others | ratio | asked |', '|---|---|---|---|---|---|']
-        for row in self.rows:
-            others = ', '.join(f'{name} {number(value)}' for name, value in row['others'].items())
-            ratio = '' if row['ratio'] is None else f'{row["ratio"]:.2f}'
-            asked = '' if row['asked'] is None else f'{row["asked"]:g}, {self.verdict(row)}'
-            lines.append(f'| {row["part"]} | {row["name"]} | {number(row["ours"])} {row["unit"]} | '
-                         f'{others} | {ratio} | {asked} |')
-        lines += [f'| {each["part"]} | {each["what"]} | skipped: {each["why"]} | | | |'
-                  for each in self.skipped]
-        return '\n'.join(lines)
+        return markdown(self.rows, self.skipped)
 
     def data(self, parts, seconds, quick):
         versions = {}
@@ -142,6 +132,20 @@ class Report:
         return worse
 
 
+def markdown(rows, skipped):
+    """The table, for docs/performance.md."""
+    lines = ['| part | figure | ours | others | ratio | asked |', '|---|---|---|---|---|---|']
+    for row in rows:
+        others = ', '.join(f'{name} {number(value)}' for name, value in row['others'].items())
+        ratio = '' if row['ratio'] is None else f'{row["ratio"]:.2f}'
+        asked = '' if row['asked'] is None else f'{row["asked"]:g}, {Report.verdict(row)}'
+        lines.append(f'| {row["part"]} | {row["name"]} | {number(row["ours"])} {row["unit"]} | '
+                     f'{others} | {ratio} | {asked} |')
+    lines += [f'| {each["part"]} | {each["what"]} | skipped: {each["why"]} | | | |'
+              for each in skipped]
+    return '\n'.join(lines)
+
+
 LOAD_BEFORE = [round(value, 2) for value in os.getloadavg()]
 
 
@@ -150,14 +154,31 @@ def load(path):
         return json.load(file)
 
 
-def into_page(path, found, data):
+def merged(last, data, order):
+    """The report `last`, with what `data` has of some parts in place of its own."""
+    found = dict(last)
+    for name in ('rows', 'skipped'):
+        kept = [each for each in last[name] if each['part'] not in data['parts']]
+        found[name] = sorted(kept + data[name], key=lambda each: order.index(each['part']))
+    found['parts'] = [part for part in order if part in last['parts'] + data['parts']]
+    found['later'] = [each for each in last.get('later', [])
+                      if not set(each['parts']) <= set(data['parts'])]
+    found['later'].append({name: data[name] for name in ('parts', 'when', 'load_before', 'seconds')})
+    return found
+
+
+def into_page(path, data):
     """Puts the table between the two marks of the page."""
     text = path.read_text(encoding='utf-8')
     head, rest = text.split(BEGIN, 1)
     tail = rest.split(END, 1)[1]
     words = (f'{data["when"]}, {data["cores"]} cores, Linux {data["kernel"]}, load before it '
              f'{data["load_before"][0]:g}, {data["seconds"]} s.')
-    path.write_text(f'{head}{BEGIN}\n{words}\n\n{found.markdown()}\n{END}{tail}', encoding='utf-8')
+    for each in data.get('later', []):
+        words += (f' Later, {", ".join(each["parts"])}: {each["when"]}, load before it '
+                  f'{each["load_before"][0]:g}, {each["seconds"]} s.')
+    table = markdown(data['rows'], data['skipped'])
+    path.write_text(f'{head}{BEGIN}\n{words}\n\n{table}\n{END}{tail}', encoding='utf-8')
 
 
 def save(path, data):

@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import socket
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -23,6 +24,11 @@ def children(pid):
         return [int(word) for word in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+# All that the gateway is linked with; sanitisers bring theirs. What only some users need comes without a library more.
+LIBRARIES = {'libglib-2.0', 'libgobject-2.0', 'libgio-2.0', 'libsoup-3.0', 'libjson-glib-1.0', 'libssl', 'libcrypto', 'libz',
+             'libstdc++', 'libgcc_s', 'libm', 'libc', 'libasan', 'libubsan', 'libtsan'}
 
 
 def alive(pid):
@@ -100,6 +106,18 @@ class Start(ProcessCase):
         self.assertEqual((status, json.loads(body)['status']), (200, 'ok'))
         self.assertEqual(gateway.terminate(), 0)
         self.assertEqual(len(gateway.output('out').splitlines()), 1)
+
+    def test_without_a_store_it_takes_no_more(self):
+        """No library and no process, as before several gateways could share one."""
+        needed = subprocess.run(['readelf', '-d', os.environ['AGORA_GATEWAY_BIN']], check=True, capture_output=True, text=True)
+        linked = set(re.findall(r'NEEDED.*\[(\S+)\.so', needed.stdout))
+        self.assertIn('libsoup-3.0', linked)
+        self.assertEqual(linked - LIBRARIES, set())
+        gateway = self.serve()
+        loaded = Path(f'/proc/{gateway.pid}/maps').read_text()
+        self.assertIn('libsoup', loaded)
+        self.assertNotIn('hiredis', loaded)
+        self.assertEqual([Path(f'/proc/{pid}/comm').read_text().strip() for pid in children(gateway.pid)], ['agora-relay'])
 
     def test_help_and_version(self):
         binary = os.environ['AGORA_GATEWAY_BIN']
