@@ -3,6 +3,11 @@
 
 #include <array>
 #include <cstring>
+#include <span>
+#include <vector>
+
+#include "gst/common/opus-packet.hpp"
+#include "gst/common/voice-codec.hpp"
 
 namespace agora {
 
@@ -15,9 +20,33 @@ constexpr std::array<std::uint8_t, 4> magic = {'A', 'g', 'w', '1'};
 constexpr gsize payload = magic.size() + sizeof(std::int64_t);
 constexpr gsize total = 2 + payload;
 
+BufferPtr stamp_packet (GstBuffer *packet, std::int64_t wall) {
+  GstMapInfo map;
+  if (!gst_buffer_map(packet, &map, GST_MAP_READ))
+    return share(packet);
+  const auto bytes = stamp_opus(std::span(map.data, map.size), wall);
+  gst_buffer_unmap(packet, &map);
+  if (!bytes)
+    return share(packet);
+  BufferPtr stamped(gst_buffer_new_memdup(bytes->data(), bytes->size()));
+  gst_buffer_copy_into(stamped.get(), packet, GST_BUFFER_COPY_METADATA, 0, -1);
+  return stamped;
+}
+
+std::optional<std::int64_t> read_packet_stamp (GstBuffer *packet) {
+  GstMapInfo map;
+  if (!gst_buffer_map(packet, &map, GST_MAP_READ))
+    return std::nullopt;
+  const auto stamp = opus_stamp(std::span(map.data, map.size));
+  gst_buffer_unmap(packet, &map);
+  return stamp;
+}
+
 }  // namespace
 
-BufferPtr stamp_frame (GstBuffer *frame, std::int64_t wall) {
+BufferPtr stamp_frame (GstBuffer *frame, const GstCaps *caps, std::int64_t wall) {
+  if (is_opus(caps))
+    return stamp_packet(frame, wall);
   std::array<std::uint8_t, total> bytes = {data_stream_element, payload};
   std::memcpy(bytes.data() + 2, magic.data(), magic.size());
   const std::uint64_t wire = GUINT64_TO_BE(static_cast<std::uint64_t>(wall));
@@ -29,7 +58,9 @@ BufferPtr stamp_frame (GstBuffer *frame, std::int64_t wall) {
   return stamped;
 }
 
-std::optional<std::int64_t> read_stamp (GstBuffer *frame) {
+std::optional<std::int64_t> read_stamp (GstBuffer *frame, const GstCaps *caps) {
+  if (is_opus(caps))
+    return read_packet_stamp(frame);
   std::array<std::uint8_t, total> bytes;
   if (gst_buffer_extract(frame, 0, bytes.data(), bytes.size()) != bytes.size() ||
       bytes[0] != data_stream_element || bytes[1] != payload ||

@@ -2,6 +2,7 @@
 #include "gst/common/flv-audio-filter.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace agora {
 
@@ -15,7 +16,7 @@ constexpr std::uint8_t encrypted_flag = 0x20;
 constexpr std::uint8_t type_audio = 8;
 constexpr std::uint8_t type_video = 9;
 constexpr std::uint8_t type_script = 18;
-constexpr unsigned format_enhanced = 9;
+constexpr unsigned format_enhanced = kEnhancedFormat;
 constexpr unsigned format_aac = 10;
 constexpr std::uint8_t aac_flags = 0xaf;
 // Enhanced RTMP's header of a packet: its format and type, then four letters.
@@ -122,7 +123,7 @@ void FlvAudioFilter::begin_tag() {
 
 // Whether the tag is of the codec that goes on, which the first one decides.
 bool FlvAudioFilter::choose(unsigned format, bool enhanced) {
-  if (!is_known(format)) {
+  if (!is_known(format) && format != format_enhanced) {
     counts_.unknown_codec++;
     left_out_ = format;
     return false;
@@ -151,9 +152,38 @@ bool FlvAudioFilter::unwrap() {
   return true;
 }
 
+void FlvAudioFilter::set_body(std::vector<std::uint8_t> body) {
+  body_ = std::move(body);
+  write_24(&head_[1], static_cast<std::uint32_t>(body_.size()));
+}
+
+// Of Opus nothing but heads and packets goes on. A packet needs no head: it says all of itself.
+bool FlvAudioFilter::is_wanted_opus(const OpusTag &tag) {
+  using Kind = OpusTag::Kind;
+  if (tag.kind == Kind::refused)
+    counts_.refused++;
+  if ((tag.kind != Kind::head && tag.kind != Kind::packet) || !choose(format_enhanced, true))
+    return false;
+  is_frame_ = tag.kind == Kind::packet;
+  set_body(write_opus_tag(tag.kind, tag.data));
+  return true;
+}
+
 bool FlvAudioFilter::is_wanted() {
+  if (opus_ == Opus::passed) {
+    const OpusTag tag = read_opus_tag(body_);
+    if (tag.kind != OpusTag::Kind::foreign)
+      return is_wanted_opus(tag);
+  }
   const bool enhanced = unwrap();
   const unsigned format = body_[0] >> 4;
+  // Of another codec than Opus.
+  if (format == format_enhanced) {
+    counts_.unknown_codec++;
+    left_out_ = format;
+    return false;
+  }
+  is_frame_ = format != format_aac || (body_.size() > 1 && body_[1] == aac_frame);
   if (!choose(format, enhanced))
     return false;
   if (format != format_aac)
@@ -190,7 +220,7 @@ void FlvAudioFilter::end_tag(std::vector<std::uint8_t> &out) {
   if (!is_wanted())
     return;
   // A configuration is of no time: some senders stamp each with 0.
-  if (*codec_ != format_aac || body_[1] == aac_frame) {
+  if (is_frame_) {
     counts_.passed++;
     count_stamp();
   }

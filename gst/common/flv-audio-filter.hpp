@@ -4,8 +4,9 @@
 // that fails at the first tag it doesn't know (flvdemux does), and clips what goes back in time.
 //
 // - Video, script data, other codecs, a second track and encrypted tags are left out, and counted.
-// - AAC in Enhanced RTMP's way (SoundFormat 9, "mp4a") is handed on in the old way. Other codecs of
-//   that kind are left out.
+// - AAC in Enhanced RTMP's way (SoundFormat 9, "mp4a") is handed on in the old way. Opus of that
+//   kind, where it is wanted, in its plainest form (opus-tag.hpp), for whoever reads it himself: no
+//   demuxer does. Other codecs of that kind are left out.
 // - AAC frames before their configuration are left out: no decoder could use them.
 // - Timestamps are the sender's modulo kRewind, whatever those are: below zero, beyond 2^31,
 //   wrapping. So a frame has the same one in each session that tells it. flvdemux takes the step
@@ -21,6 +22,8 @@
 #include <span>
 #include <vector>
 
+#include "gst/common/opus-tag.hpp"
+
 namespace agora {
 
 class FlvAudioFilter {
@@ -32,6 +35,11 @@ class FlvAudioFilter {
   static constexpr std::uint32_t kMostHeader = 65'536;
   // Milliseconds.
   static constexpr std::int64_t kRewind = std::int64_t{1} << 30;
+
+  // Whether Opus is one of the codecs that may go on.
+  enum class Opus { left_out, passed };
+
+  explicit FlvAudioFilter(Opus opus = Opus::left_out) : opus_(opus) {}
 
   // How many tags came, by what became of them.
   struct Counts {
@@ -48,14 +56,14 @@ class FlvAudioFilter {
   // the first of them an FLV header.
   void push (std::span<const std::uint8_t> bytes, std::vector<std::uint8_t> &out);
   // Another stream: nothing is known any more.
-  void reset () { *this = FlvAudioFilter(); }
+  void reset () { *this = FlvAudioFilter(opus_); }
 
   // The stream doesn't begin as FLV does; nothing more comes out.
   bool is_flv () const { return state_ != State::not_flv; }
   // The header's length as the stream says, once it has begun as FLV does; 0 before.
   std::uint32_t header_size () const { return header_size_; }
   const Counts &counts () const { return counts_; }
-  // The SoundFormat of what is handed on: 10 is AAC. Nothing before the first tag.
+  // The SoundFormat of what is handed on: 10 is AAC, 9 Opus. Nothing before the first tag.
   std::optional<unsigned> codec () const { return codec_; }
   // The SoundFormat that was last left out, for whoever has to say why nothing is heard.
   std::optional<unsigned> left_out () const { return left_out_; }
@@ -68,10 +76,13 @@ class FlvAudioFilter {
   void end_tag (std::vector<std::uint8_t> &out);
   bool unwrap ();
   bool choose (unsigned format, bool enhanced);
+  bool is_wanted_opus (const OpusTag &tag);
   bool is_wanted ();
   void count_stamp ();
   std::size_t body_size () const;
+  void set_body (std::vector<std::uint8_t> body);
 
+  Opus opus_;
   State state_ = State::signature;
   State after_skip_ = State::head;
   std::uint64_t to_skip_ = 0;
@@ -88,6 +99,7 @@ class FlvAudioFilter {
   bool wrote_header_ = false;
 
   std::optional<std::uint32_t> last_stamp_;  // of the sender
+  bool is_frame_ = false;                    // what is_wanted() let through: no configuration
   std::int64_t media_ms_ = 0;                // of the last frame, wraps left out
   std::int64_t base_ms_ = 0;                 // of the first one, or where the counter began anew
 };

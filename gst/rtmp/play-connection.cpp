@@ -11,7 +11,9 @@
 #include "gst/common/flv-audio-probe.hpp"
 #include "gst/common/gst-ptr.hpp"
 #include "gst/common/to-floats.hpp"
+#include "gst/common/voice-codec.hpp"
 #include "gst/rtmp/media-url.hpp"
+#include "gst/rtmp/opus-feed.hpp"
 #include "gst/rtmp/rtmp-connection.hpp"
 #include "signaling/agora-error.h"
 
@@ -58,6 +60,11 @@ CapsPtr corrected (GstCaps *caps, const AacFormat &format) {
   return right;
 }
 
+// Whether each buffer is a whole frame already, which a parser couldn't improve.
+bool needs_no_parser (const GstCaps *caps) {
+  return is_framed(caps) || is_raw(caps) || is_opus(caps);
+}
+
 GstElement *make_nowhere () {
   GstElement *nowhere = gst_element_factory_make("fakesink", nullptr);
   if (nowhere)
@@ -101,7 +108,8 @@ class ElementConnection final : public PlayConnection {
   bool linked_ = false;
   bool decoded_ = false;                               // what comes reaches the end
   GstClockTime frame_duration_ = GST_CLOCK_TIME_NONE;  // of AAC
-  FlvAudioFilter filter_;
+  FlvAudioFilter filter_{FlvAudioFilter::Opus::passed};
+  OpusFeed opus_{[this] (GstPad *pad, GstCaps *caps) { link_audio(pad, caps); }};
   ToFloats floats_;
 };
 
@@ -171,17 +179,29 @@ GstElement *ElementConnection::add(GstElement *element) {
 // What rtmp2src gives, a tag at a time: what nobody asked for would end what they did.
 GstPadProbeReturn ElementConnection::received(GstPad *, GstPadProbeInfo *info, gpointer data) {
   auto *self = static_cast<ElementConnection *>(data);
+  const bool is_opus = self->filter_.codec() == kEnhancedFormat;
   if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) {
+    if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_EOS)
+      return GST_PAD_PROBE_OK;
     // Where sound comes the decoder has some yet: its end is the session's.
-    if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS && !self->decoded_)
+    if (!self->decoded_)
       self->watcher_->ended(*self);
-    return GST_PAD_PROBE_OK;
+    if (!is_opus)
+      return GST_PAD_PROBE_OK;
+    self->opus_.end();
+    return GST_PAD_PROBE_DROP;
   }
   const GstPadProbeReturn result = filter_flv_audio(info, self->filter_);
   const FlvAudioFilter::Counts &counts = self->filter_.counts();
   self->unconfigured_ = counts.without_config;
   self->unknown_ = counts.unknown_codec;
-  return result;
+  if (result != GST_PAD_PROBE_OK || self->filter_.codec() != kEnhancedFormat)
+    return result;
+  // Opus goes past the demuxer, which would fail at it.
+  GstBuffer *tags = GST_PAD_PROBE_INFO_BUFFER(info);
+  GST_PAD_PROBE_INFO_FLOW_RETURN(info) = self->opus_.push(tags);
+  gst_buffer_unref(tags);
+  return GST_PAD_PROBE_HANDLED;
 }
 
 void ElementConnection::pad_added(GstElement *, GstPad *pad, gpointer self) {
@@ -216,7 +236,7 @@ void ElementConnection::link_audio(GstPad *pad, GstCaps *caps) {
     decoded_ = true;
     entry.reset(GST_PAD(gst_object_ref(end_.get())));
   } else {
-    GstElement *last = make_decoder(caps);
+    GstElement *last = is_opus(caps) ? make_opus_decoder(caps) : make_decoder(caps);
     if (last) {
       add(last);
       ObjectPtr<GstPad> src(gst_element_get_static_pad(last, "src"));
@@ -232,7 +252,7 @@ void ElementConnection::link_audio(GstPad *pad, GstCaps *caps) {
     entry.reset(gst_element_get_static_pad(last, "sink"));
   }
   gst_pad_add_probe(entry.get(), GST_PAD_PROBE_TYPE_BUFFER, frame, this, nullptr);
-  GstElement *parser = is_framed(caps) || is_raw(caps) ? nullptr : make_parser(caps);
+  GstElement *parser = needs_no_parser(caps) ? nullptr : make_parser(caps);
   if (!parser) {
     gst_pad_link(pad, entry.get());
     return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// One RTMP session from one play URL: rtmp2src ! (FLV audio filter) ! flvdemux ! parser ! decoder.
+// One RTMP session from one play URL: rtmp2src ! (FLV audio filter) ! flvdemux ! parser ! decoder,
+// or, of Opus, an OpusFeed in place of demuxer and parser.
 // A speaker that returns gets a new one: flvdemux does not begin anew after a flush.
 #pragma once
 

@@ -189,7 +189,7 @@ BufferPtr Publication::stamped(BufferPtr payload, const Frame &frame) {
   const std::int64_t age = (running - static_cast<GstClockTimeDiff>(frame.time) +
                             static_cast<GstClockTimeDiff>(frame.lookahead)) /
                            GST_USECOND;
-  return stamp_frame(payload.get(), g_get_real_time() - age);
+  return stamp_frame(payload.get(), frame.caps.get(), g_get_real_time() - age);
 }
 
 GstFlowReturn Publication::send(BufferPtr payload, const CapsPtr &caps, GstClockTime time,

@@ -69,7 +69,7 @@ bool SpeakerBranch::frame(GstBuffer *frame, GstCaps *caps) {
   const std::int64_t duration = GST_BUFFER_DURATION_IS_VALID(frame)
                                     ? static_cast<std::int64_t>(GST_BUFFER_DURATION(frame))
                                     : 0;
-  if (const auto wall = read_stamp(frame))
+  if (const auto wall = read_stamp(frame, caps))
     timeline_->stamped(media, now, *wall, g_get_real_time());
   if (const auto to = expose_ ? pad() : nullptr) {
     const std::int64_t at = timeline_->place(media, now, duration, decode);

@@ -4,6 +4,7 @@
 #include <gst/app/gstappsrc.h>
 
 #include <thread>
+#include <vector>
 
 #include "gst/common/capture-stamp.hpp"
 #include "gst/sink/frame-queue.hpp"
@@ -181,7 +182,7 @@ int loudest (const char *decoder, int channels, bool stamped) {
     BufferPtr silence = silent(channels);
     g_assert_nonnull(silence.get());
     if (stamped)
-      silence = agora::stamp_frame(silence.get(), 1'700'000'000'000'000 + i);
+      silence = agora::stamp_frame(silence.get(), caps.get(), 1'700'000'000'000'000 + i);
     GST_BUFFER_PTS(silence.get()) = static_cast<GstClockTime>(i) * 1024 * GST_SECOND / 48'000;
     gst_app_src_push_buffer(GST_APP_SRC(in.get()), silence.release());
   }
@@ -223,13 +224,97 @@ void test_silence () {
 }
 
 void test_stamp () {
-  BufferPtr plain = silent(2);
-  g_assert_false(agora::read_stamp(plain.get()).has_value());
-  constexpr gint64 wall = 1'763'840'000'123'456;
-  BufferPtr stamped = agora::stamp_frame(plain.get(), wall);
-  g_assert_cmpint(agora::read_stamp(stamped.get()).value(), ==, wall);
-  BufferPtr shorter(gst_buffer_copy_region(stamped.get(), GST_BUFFER_COPY_ALL, 0, 10));
-  g_assert_false(agora::read_stamp(shorter.get()).has_value());
+  CapsPtr opus(gst_caps_new_empty_simple("audio/x-opus"));
+  const CapsPtr aac = agora::default_aac_caps();
+  // 20 ms of Opus that nothing is in.
+  constexpr guint8 packet[] = {0xf8, 0xff, 0xfe};
+  for (const GstCaps *caps : {aac.get(), opus.get()}) {
+    BufferPtr plain =
+        caps == aac.get() ? silent(2) : BufferPtr(gst_buffer_new_memdup(packet, sizeof(packet)));
+    GST_BUFFER_PTS(plain.get()) = GST_SECOND;
+    g_assert_false(agora::read_stamp(plain.get(), caps).has_value());
+    constexpr gint64 wall = 1'763'840'000'123'456;
+    BufferPtr stamped = agora::stamp_frame(plain.get(), caps, wall);
+    g_assert_cmpint(agora::read_stamp(stamped.get(), caps).value(), ==, wall);
+    g_assert_cmpuint(GST_BUFFER_PTS(stamped.get()), ==, GST_SECOND);
+    BufferPtr shorter(gst_buffer_copy_region(stamped.get(), GST_BUFFER_COPY_ALL, 0, 10));
+    g_assert_false(agora::read_stamp(shorter.get(), caps).has_value());
+    // What takes no stamp stays as it is.
+    if (caps == opus.get()) {
+      const BufferPtr again = agora::stamp_frame(stamped.get(), caps, 1);
+      g_assert_cmpint(agora::read_stamp(again.get(), caps).value(), ==, wall);
+    }
+  }
+}
+
+// All that comes out of `launch`'s appsink `out`, one after another.
+std::vector<BufferPtr> pulled (GstElement *pipeline, CapsPtr *caps) {
+  ObjectPtr<GstElement> out(gst_bin_get_by_name(GST_BIN(pipeline), "out"));
+  std::vector<BufferPtr> all;
+  for (;;) {
+    g_autoptr(GstSample) sample =
+        gst_app_sink_try_pull_sample(GST_APP_SINK(out.get()), 10 * GST_SECOND);
+    if (!sample)
+      return all;
+    if (caps)
+      *caps = agora::share(gst_sample_get_caps(sample));
+    all.push_back(agora::share(gst_sample_get_buffer(sample)));
+  }
+}
+
+std::vector<guint8> decoded (const char *decoder, const std::vector<BufferPtr> &packets,
+                             GstCaps *caps) {
+  g_autofree char *launch =
+      g_strdup_printf("appsrc name=in format=time ! %s ! appsink name=out sync=false", decoder);
+  ObjectPtr<GstElement> pipeline(
+      GST_ELEMENT(gst_object_ref_sink(gst_parse_launch(launch, nullptr))));
+  ObjectPtr<GstElement> in(gst_bin_get_by_name(GST_BIN(pipeline.get()), "in"));
+  gst_app_src_set_caps(GST_APP_SRC(in.get()), caps);
+  gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
+  for (const BufferPtr &each : packets)
+    gst_app_src_push_buffer(GST_APP_SRC(in.get()), gst_buffer_ref(each.get()));
+  gst_app_src_end_of_stream(GST_APP_SRC(in.get()));
+  std::vector<guint8> sound;
+  for (const BufferPtr &each : pulled(pipeline.get(), nullptr)) {
+    GstMapInfo map;
+    gst_buffer_map(each.get(), &map, GST_MAP_READ);
+    sound.insert(sound.end(), map.data, map.data + map.size);
+    gst_buffer_unmap(each.get(), &map);
+  }
+  gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+  return sound;
+}
+
+// A stamp in each packet changes no sample of what is heard.
+void test_opus_stamp () {
+  for (const char *encoder :
+       {"opusenc", "opusenc frame-size=10", "opusenc frame-size=60 bitrate=16000",
+        "opusenc audio-type=restricted-lowdelay bitrate-type=vbr"}) {
+    g_autofree char *launch = g_strdup_printf(
+        "audiotestsrc wave=pink-noise num-buffers=50 ! audio/x-raw,rate=48000,channels=2 ! %s ! "
+        "appsink name=out sync=false",
+        encoder);
+    ObjectPtr<GstElement> pipeline(
+        GST_ELEMENT(gst_object_ref_sink(gst_parse_launch(launch, nullptr))));
+    gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
+    CapsPtr caps;
+    const std::vector<BufferPtr> packets = pulled(pipeline.get(), &caps);
+    gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+    g_assert_cmpuint(packets.size(), >, 10);
+    std::vector<BufferPtr> stamped;
+    for (const BufferPtr &each : packets) {
+      stamped.push_back(agora::stamp_frame(each.get(), caps.get(), 1'763'840'000'123'456));
+      g_assert_true(agora::read_stamp(stamped.back().get(), caps.get()).has_value());
+    }
+    for (const char *decoder : {"opusdec", "avdec_opus"}) {
+      ObjectPtr<GstElementFactory> there(gst_element_factory_find(decoder));
+      if (!there)
+        continue;
+      const std::vector<guint8> plain = decoded(decoder, packets, caps.get());
+      g_assert_cmpuint(plain.size(), >, 48'000);
+      g_assert_true(plain == decoded(decoder, stamped, caps.get()));
+    }
+  }
 }
 
 void test_format () {
@@ -253,6 +338,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/sink/timeline/pauses", test_timeline_pauses);
   g_test_add_func("/sink/silence", test_silence);
   g_test_add_func("/sink/stamp", test_stamp);
+  g_test_add_func("/sink/opus-stamp", test_opus_stamp);
   g_test_add_func("/sink/format", test_format);
   return g_test_run();
 }

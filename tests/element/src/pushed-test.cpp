@@ -152,6 +152,111 @@ void test_no_configuration () {
   g_assert_cmpuint(pipeline.warnings(), ==, 1);
 }
 
+// Opus packets of an appsink as tags of an appsrc, as an encoder of Enhanced RTMP makes them.
+class OpusPush {
+ public:
+  struct Way {
+    const char *name;
+    unsigned head_each;   // packets from head to head; 0: none
+    unsigned leave_each;  // of so many packets two are lost; 0: none
+    bool odd;             // with tags that say nothing of the sound, and heads of several tracks
+  };
+
+  OpusPush(Pipeline &pipeline, const Way &way) : way_(way), tags_(pipeline.get("tags")) {
+    g_autoptr(GstElement) packets = pipeline.get("packets");
+    g_object_set(packets, "emit-signals", TRUE, nullptr);
+    g_signal_connect(packets, "new-sample", G_CALLBACK(on_packet), this);
+  }
+  ~OpusPush() { gst_object_unref(tags_); }
+  OpusPush(const OpusPush &) = delete;
+  OpusPush &operator=(const OpusPush &) = delete;
+
+  static std::string launch (const std::string &url) {
+    return "audiotestsrc is-live=true samplesperbuffer=480 volume=0.1 freq=440 ! "
+           "audio/x-raw,rate=48000,channels=1 ! opusenc name=encoder ! "
+           "appsink name=packets sync=false async=false "
+           "appsrc name=tags is-live=true format=time caps=video/x-flv ! "
+           "rtmp2sink async=false location=\"" +
+           url + "\"";
+  }
+
+ private:
+  void push (const std::string &body, GstClockTime pts) {
+    constexpr gsize head = 11, trailer = 4;
+    const gsize all = head + body.size();
+    GstBuffer *tag = gst_buffer_new_allocate(nullptr, all + trailer, nullptr);
+    GstMapInfo map;
+    gst_buffer_map(tag, &map, GST_MAP_WRITE);
+    std::fill_n(map.data, map.size, 0);
+    map.data[0] = 8;
+    GST_WRITE_UINT24_BE(map.data + 1, body.size());
+    const auto ms = static_cast<guint32>(pts / GST_MSECOND);
+    GST_WRITE_UINT24_BE(map.data + 4, ms & 0xffffff);
+    map.data[7] = static_cast<guint8>(ms >> 24);
+    std::copy(body.begin(), body.end(), map.data + head);
+    GST_WRITE_UINT32_BE(map.data + all, all);
+    gst_buffer_unmap(tag, &map);
+    GST_BUFFER_PTS(tag) = pts;
+    GstFlowReturn flow = GST_FLOW_OK;
+    g_signal_emit_by_name(tags_, "push-buffer", tag, &flow);
+    gst_buffer_unref(tag);
+  }
+
+  void packet (GstBuffer *buffer) {
+    static const std::string head("\x90OpusOpusHead\x01\x01\x38\x01\x80\xbb\0\0\0\0\0", 24);
+    const unsigned n = count_++;
+    const GstClockTime pts = GST_BUFFER_PTS(buffer);
+    if (way_.head_each && n % way_.head_each == 0)
+      push(head, pts);
+    if (way_.odd && n % 5 == 0)
+      push(std::string("\x94Opus\x01\x01\0\0\0\x04", 11), pts);
+    if (way_.odd && n % 7 == 0)
+      push("\x91Opus", pts);
+    if (way_.leave_each && n % way_.leave_each < 2 && n > way_.leave_each)
+      return;
+    GstMapInfo map;
+    gst_buffer_map(buffer, &map, GST_MAP_READ);
+    const std::string sound(map.data, map.data + map.size);
+    gst_buffer_unmap(buffer, &map);
+    push((way_.odd && n % 2 ? std::string("\x95\x01Opus\0", 7) : "\x91Opus") + sound, pts);
+  }
+
+  static GstFlowReturn on_packet (GstElement *sink, OpusPush *self) {
+    GstSample *sample = nullptr;
+    g_signal_emit_by_name(sink, "pull-sample", &sample);
+    if (sample)
+      self->packet(gst_sample_get_buffer(sample));
+    g_clear_pointer(&sample, gst_sample_unref);
+    return GST_FLOW_OK;
+  }
+
+  const Way way_;
+  GstElement *tags_;
+  unsigned count_ = 0;
+};
+
+// Without a gap, whoever comes late, with the header or without; where packets are lost, the
+// decoder makes up for them.
+void test_opus (gconstpointer data) {
+  const auto &way = *static_cast<const OpusPush::Way *>(data);
+  GatewayProcess gateway;
+  Host host(gateway);
+  Pipeline speaker(OpusPush::launch(host.url()));
+  OpusPush push(speaker, way);
+  speaker.set_state(GST_STATE_PLAYING);
+  Pipeline pipeline("agorasrc name=listener expose-speakers=true " + in_room(gateway) + " !" +
+                    Ear::kHeard + "! fakesink name=end sync=true");
+  Ear ear(pipeline, "end");
+  pipeline.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(ear.tone(hertz, 0) > sent / 2);
+  let_pass(1000);
+  const double from = ear.until();
+  WAIT_UNTIL(ear.until() > from + 3);
+  for (double at = from; at + 0.03 < ear.until(); at += 0.01)
+    g_assert_cmpfloat(ear.tone(hertz, 0, 25, at), >, sent / 4);
+  g_assert_cmpuint(pipeline.warnings(), ==, 0);
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -161,5 +266,11 @@ int main (int argc, char **argv) {
   g_test_add_data_func("/pushed/across-2^31", &beyond_signed, test_across);
   g_test_add_data_func("/pushed/across-2^32", &wrap, test_across);
   g_test_add_func("/pushed/no-configuration", test_no_configuration);
+  static const OpusPush::Way ways[] = {{"opus-head-each-second", 50, 0, false},
+                                       {"opus-without-a-head", 0, 0, false},
+                                       {"opus-odd-tags", 10, 0, true},
+                                       {"opus-with-losses", 50, 40, false}};
+  for (const OpusPush::Way &way : ways)
+    g_test_add_data_func((std::string("/pushed/") + way.name).c_str(), &way, test_opus);
   return g_test_run();
 }

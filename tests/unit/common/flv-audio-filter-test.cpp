@@ -155,6 +155,45 @@ void test_enhanced () {
   }
 }
 
+// Where it is wanted, and nothing else was first: in its plainest form, however it came.
+void test_opus () {
+  const Bytes head = {0x90, 'O', 'p', 'u',  's', 'O',  'p',  'u', 's', 'H', 'e', 'a',
+                      'd',  1,   1,   0x38, 1,   0x80, 0xbb, 0,   0,   0,   0,   0};
+  const Bytes packet = {0x91, 'O', 'p', 'u', 's', 0xfc, 1, 2};
+  const std::vector<Tag> in = {
+      {8, 0, {0x91, 'O', 'p', 'u', 's'}},  // empty
+      {8, 0, head},
+      {8, 0, packet},
+      {8, 20, {0x94, 'O', 'p', 'u', 's', 1, 1, 0, 0, 0, 1}},
+      {8, 20, {0x95, 1, 'O', 'p', 'u', 's', 0, 0xfc, 1, 2}},
+      {8, 30, {0x91, 'm', 'p', '4', 'a', 1, 2}},  // beside it
+      {8, 40, {0x97, 0, 0, 1, 'O', 'p', 'u', 's', 0xfc, 1, 2}},
+      {8, 60, head},
+      {8, 60, {0x92, 'O', 'p', 'u', 's'}},
+  };
+  FlvAudioFilter filter(FlvAudioFilter::Opus::passed);
+  const auto tags = filtered(filter, stream_of(in), 7);
+  std::vector<std::uint32_t> stamps;
+  for (const Tag &tag : tags) {
+    g_assert_true(tag.body == head || tag.body == packet);
+    stamps.push_back(tag.stamp);
+  }
+  g_assert_true((stamps == std::vector<std::uint32_t>{0, 0, 20, 40, 40}));
+  g_assert_cmpuint(*filter.codec(), ==, 9);
+  g_assert_cmpuint(filter.counts().passed, ==, 3);
+  g_assert_cmpuint(filter.counts().refused, ==, 1);
+  g_assert_cmpuint(filter.counts().other_codec, ==, 1);
+
+  FlvAudioFilter plain;
+  g_assert_true(filtered(plain, stream_of(in), 7).empty());
+  FlvAudioFilter other(FlvAudioFilter::Opus::passed);
+  std::vector<Tag> after = {config_at(0), frame_at(0)};
+  after.insert(after.end(), in.begin(), in.end());
+  g_assert_cmpuint(filtered(other, stream_of(after), 7).size(), ==, 2);
+  other.reset();
+  g_assert_cmpuint(filtered(other, stream_of(in), 7).size(), ==, 5);
+}
+
 void test_without_config () {
   FlvAudioFilter filter;
   const auto tags = filtered(
@@ -271,6 +310,7 @@ int main (int argc, char **argv) {
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/flv-audio-filter/audio-alone", test_audio_alone);
   g_test_add_func("/flv-audio-filter/enhanced", test_enhanced);
+  g_test_add_func("/flv-audio-filter/opus", test_opus);
   g_test_add_func("/flv-audio-filter/without-config", test_without_config);
   g_test_add_func("/flv-audio-filter/stamps", test_stamps);
   g_test_add_func("/flv-audio-filter/a-year", test_a_year);

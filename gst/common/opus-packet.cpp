@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/common/opus-packet.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+namespace agora {
+
+namespace {
+
+using Bytes = std::span<const std::uint8_t>;
+
+// The first byte: five bits of configuration, one that says stereo, two of how many frames follow.
+constexpr unsigned stereo_bit = 0x04;
+constexpr unsigned code_mask = 0x03;
+enum Code : unsigned { one_frame = 0, two_alike = 1, two_frames = 2, any_number = 3 };
+// The second one, of any number of frames.
+constexpr unsigned varies_bit = 0x80;
+constexpr unsigned padding_bit = 0x40;
+constexpr unsigned count_mask = 0x3f;
+
+constexpr std::size_t most_frame = 1275;
+constexpr unsigned most_samples = 5760;
+// Lengths of 252 and more have a second byte, which counts fours.
+constexpr unsigned two_bytes = 252;
+// Padding that is longer than this has more bytes that tell so.
+constexpr unsigned most_padding_byte = 254;
+
+// Extension 127, without a length: it reaches to the end.
+constexpr std::uint8_t experiment = 127 << 1;
+constexpr std::array<std::uint8_t, 5> mark = {experiment, 'A', 'g', 'w', '1'};
+constexpr std::size_t stamp_bytes = mark.size() + sizeof(std::int64_t);
+static_assert(stamp_bytes < most_padding_byte);
+
+// RFC 6716, table 2; at 48 kHz.
+unsigned frame_samples (unsigned configuration) {
+  constexpr std::array<unsigned, 4> silk = {480, 960, 1920, 2880};
+  constexpr std::array<unsigned, 4> celt = {120, 240, 480, 960};
+  if (configuration < 12)
+    return silk[configuration & 3];
+  if (configuration < 16)
+    return silk[configuration & 1];
+  return celt[configuration & 3];
+}
+
+// A frame's length takes itself off the front.
+bool take_length (Bytes &bytes, std::size_t &length) {
+  if (bytes.empty())
+    return false;
+  length = bytes.front();
+  bytes = bytes.subspan(1);
+  if (length < two_bytes)
+    return true;
+  if (bytes.empty())
+    return false;
+  length += std::size_t{4} * bytes.front();
+  bytes = bytes.subspan(1);
+  return true;
+}
+
+// So does the padding's, and the padding off the back.
+bool take_padding (Bytes &bytes) {
+  std::size_t padding = 0;
+  std::uint8_t byte = 0;
+  do {
+    if (bytes.empty())
+      return false;
+    byte = bytes.front();
+    bytes = bytes.subspan(1);
+    padding += std::min<unsigned>(byte, most_padding_byte);
+  } while (byte > most_padding_byte);
+  if (padding > bytes.size())
+    return false;
+  bytes = bytes.first(bytes.size() - padding);
+  return true;
+}
+
+bool fit_alike (Bytes bytes, unsigned frames) {
+  return bytes.size() % frames == 0 && bytes.size() / frames <= most_frame;
+}
+
+// The last frame is what the others leave.
+bool fit_lengths (Bytes bytes, unsigned frames) {
+  std::size_t others = 0;
+  for (unsigned i = 1; i < frames; i++) {
+    std::size_t length = 0;
+    if (!take_length(bytes, length))
+      return false;
+    others += length;
+  }
+  return others <= bytes.size() && bytes.size() - others <= most_frame;
+}
+
+bool read_any_number (Bytes bytes, OpusPacket &packet) {
+  if (bytes.empty())
+    return false;
+  const unsigned count = bytes.front();
+  bytes = bytes.subspan(1);
+  packet.frames = count & count_mask;
+  packet.padded = (count & padding_bit) != 0;
+  if (packet.frames == 0 || (packet.padded && !take_padding(bytes)))
+    return false;
+  return count & varies_bit ? fit_lengths(bytes, packet.frames) : fit_alike(bytes, packet.frames);
+}
+
+bool read_frames (unsigned code, Bytes bytes, OpusPacket &packet) {
+  packet.frames = code == one_frame ? 1 : 2;
+  switch (code) {
+    case one_frame:
+    case two_alike:
+      return fit_alike(bytes, packet.frames);
+    case two_frames:
+      return fit_lengths(bytes, packet.frames);
+    default:
+      return read_any_number(bytes, packet);
+  }
+}
+
+}  // namespace
+
+std::optional<OpusPacket> OpusPacket::of(Bytes bytes) {
+  if (bytes.empty())
+    return std::nullopt;
+  OpusPacket packet;
+  packet.channels = bytes.front() & stereo_bit ? 2 : 1;
+  if (!read_frames(bytes.front() & code_mask, bytes.subspan(1), packet))
+    return std::nullopt;
+  packet.samples = packet.frames * frame_samples(bytes.front() >> 3);
+  if (packet.samples > most_samples)
+    return std::nullopt;
+  return packet;
+}
+
+std::optional<std::vector<std::uint8_t>> stamp_opus (Bytes bytes, std::int64_t wall) {
+  const std::optional<OpusPacket> packet = OpusPacket::of(bytes);
+  if (!packet || packet->padded)
+    return std::nullopt;
+  const unsigned code = bytes.front() & code_mask;
+  std::vector<std::uint8_t> out;
+  out.reserve(bytes.size() + 2 + stamp_bytes);
+  out.push_back(bytes.front() | any_number);
+  Bytes frames = bytes.subspan(1);
+  unsigned count = packet->frames;
+  if (code == any_number) {
+    count = frames.front();
+    frames = frames.subspan(1);
+  } else if (code == two_frames) {
+    // The length of the first one is written alike in both.
+    count |= varies_bit;
+  }
+  out.push_back(static_cast<std::uint8_t>(count | padding_bit));
+  out.push_back(static_cast<std::uint8_t>(stamp_bytes));
+  out.insert(out.end(), frames.begin(), frames.end());
+  out.insert(out.end(), mark.begin(), mark.end());
+  for (int shift = 56; shift >= 0; shift -= 8)
+    out.push_back(static_cast<std::uint8_t>(static_cast<std::uint64_t>(wall) >> shift));
+  return out;
+}
+
+std::optional<std::int64_t> opus_stamp (Bytes bytes) {
+  const std::optional<OpusPacket> packet = OpusPacket::of(bytes);
+  // The third byte is the padding's length.
+  if (!packet || !packet->padded || bytes[2] != stamp_bytes)
+    return std::nullopt;
+  const Bytes padding = bytes.last(stamp_bytes);
+  if (!std::ranges::equal(padding.first(mark.size()), mark))
+    return std::nullopt;
+  std::uint64_t wall = 0;
+  for (const std::uint8_t byte : padding.subspan(mark.size()))
+    wall = wall << 8 | byte;
+  return static_cast<std::int64_t>(wall);
+}
+
+}  // namespace agora

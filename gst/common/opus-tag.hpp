@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
+// Opus in the audio tags of Enhanced RTMP (version 2), which no muxer or demuxer of GStreamer knows
+// yet: the body of one tag, read and written. Pure.
+//
+// A body begins with 0x9 and its type, then come the letters "Opus" and what the type says. Before
+// the letters there may be modifiers, which are skipped, and the head of several tracks, of which
+// the first one (track 0) counts: it is what a player without choice plays.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace agora {
+
+struct OpusTag {
+  enum class Kind {
+    foreign,  // another codec's, or not in this way: somebody else has to read it
+    head,     // SequenceStart: an OpusHead (RFC 7845, 5.1)
+    packet,   // CodedFrames: one packet (RFC 6716, 3)
+    end,      // SequenceEnd
+    layout,   // MultichannelConfig: where channels belong; mono and stereo need none
+    ignored,  // another track's, or of a type that is not known yet
+    refused,  // cut off, empty, or no OpusHead of a version that is known
+  };
+  Kind kind = Kind::foreign;
+  // Of a head or a packet: within what was read.
+  std::span<const std::uint8_t> data;
+};
+
+// SoundFormat of Enhanced RTMP: a body's upper four bits.
+inline constexpr unsigned kEnhancedFormat = 9;
+
+OpusTag read_opus_tag (std::span<const std::uint8_t> body);
+
+// The body of a tag with this head or packet.
+std::vector<std::uint8_t> write_opus_tag (OpusTag::Kind kind, std::span<const std::uint8_t> data);
+
+// An OpusHead for mono or stereo. `pre_skip`: samples at 48 kHz that a player leaves out where the
+// stream begins; 0 for whoever comes later.
+inline constexpr std::size_t kOpusHead = 19;
+std::array<std::uint8_t, kOpusHead> opus_head (int channels, unsigned pre_skip);
+// Of an OpusHead that read_opus_tag() gave.
+int opus_head_channels (std::span<const std::uint8_t> head);
+
+}  // namespace agora

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Any bytes as the body of an Opus tag, as a packet, and as the FLV stream of a remote speaker who
+// may send Opus: what is read lies within what came; what is written is read again; a stamp changes
+// nothing of a packet; what goes on is Opus in its plainest form.
+#include <glib.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "gst/common/flv-audio-filter.hpp"
+#include "gst/common/opus-packet.hpp"
+#include "gst/common/opus-tag.hpp"
+
+namespace {
+
+using agora::FlvAudioFilter;
+using agora::OpusPacket;
+using agora::OpusTag;
+using Bytes = std::span<const std::uint8_t>;
+
+void require (bool good, const char *what) {
+  if (!good)
+    g_error("%s", what);
+}
+
+void check_packet (Bytes bytes) {
+  const auto packet = OpusPacket::of(bytes);
+  const auto stamp = agora::opus_stamp(bytes);
+  require(!stamp || (packet && packet->padded), "a stamp without padding");
+  require(!packet || (packet->samples >= 120 && packet->samples <= 5760), "out of all length");
+  const auto stamped = agora::stamp_opus(bytes, 0x0123456789abcdef);
+  require(stamped.has_value() == (packet && !packet->padded), "a stamp where none can be");
+  if (!stamped)
+    return;
+  const auto after = OpusPacket::of(*stamped);
+  require(after && after->samples == packet->samples && after->frames == packet->frames &&
+              after->channels == packet->channels,
+          "another packet than before");
+  require(agora::opus_stamp(*stamped) == 0x0123456789abcdef, "another stamp");
+}
+
+void check_body (Bytes bytes) {
+  const OpusTag tag = agora::read_opus_tag(bytes);
+  const bool has_data = tag.kind == OpusTag::Kind::head || tag.kind == OpusTag::Kind::packet;
+  require(has_data != tag.data.empty(), "data where there is none");
+  if (!has_data)
+    return;
+  require(tag.data.data() >= bytes.data() &&
+              tag.data.data() + tag.data.size() <= bytes.data() + bytes.size(),
+          "out of bounds");
+  const std::vector<std::uint8_t> written = agora::write_opus_tag(tag.kind, tag.data);
+  const OpusTag again = agora::read_opus_tag(written);
+  require(again.kind == tag.kind && std::ranges::equal(again.data, tag.data), "not read again");
+  require(tag.kind != OpusTag::Kind::head || agora::opus_head_channels(tag.data) > 0,
+          "a head without channels");
+  check_packet(tag.data);
+}
+
+std::vector<std::uint8_t> filtered (FlvAudioFilter &filter, Bytes bytes, std::size_t piece) {
+  std::vector<std::uint8_t> out;
+  while (!bytes.empty()) {
+    const std::size_t n = std::min(piece, bytes.size());
+    filter.push(bytes.first(n), out);
+    bytes = bytes.subspan(n);
+  }
+  return out;
+}
+
+void check_stream (Bytes bytes) {
+  FlvAudioFilter filter(FlvAudioFilter::Opus::passed);
+  FlvAudioFilter bit_by_bit(FlvAudioFilter::Opus::passed);
+  const std::vector<std::uint8_t> out =
+      filtered(filter, bytes, std::max<std::size_t>(1, bytes.size()));
+  require(out == filtered(bit_by_bit, bytes, 3), "how it is cut makes a difference");
+  require(out.size() <= bytes.size() + 13, "more than came in");
+  for (std::size_t at = 13; at < out.size();) {
+    const Bytes tag = std::span(out).subspan(at);
+    require(tag.size() >= 15, "a cut tag");
+    const std::size_t size = tag[1] << 16 | tag[2] << 8 | tag[3];
+    require(tag.size() >= size + 15, "a cut body");
+    const OpusTag opus = agora::read_opus_tag(tag.subspan(11, size));
+    const bool is_opus = opus.kind == OpusTag::Kind::head || opus.kind == OpusTag::Kind::packet;
+    require(is_opus == (*filter.codec() == agora::kEnhancedFormat), "two codecs in one stream");
+    at += size + 15;
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size) {
+  const Bytes bytes(data, size);
+  check_packet(bytes);
+  check_body(bytes);
+  check_stream(bytes);
+  return 0;
+}

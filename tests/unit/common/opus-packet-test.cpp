@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/common/opus-packet.hpp"
+
+#include <glib.h>
+
+#include <vector>
+
+namespace {
+
+using agora::OpusPacket;
+using Bytes = std::vector<std::uint8_t>;
+
+// A first byte.
+constexpr std::uint8_t toc (unsigned configuration, bool stereo, unsigned code) {
+  return static_cast<std::uint8_t>(configuration << 3 | (stereo ? 4U : 0U) | code);
+}
+
+Bytes joined (Bytes bytes, std::size_t more) {
+  bytes.insert(bytes.end(), more, 7);
+  return bytes;
+}
+
+struct Case {
+  const char *what;
+  Bytes packet;
+  unsigned samples;  // 0: no packet at all
+  unsigned frames;
+  int channels;
+};
+
+// Configurations: 1 SILK of 20 ms, 15 hybrid of 20 ms, 28 CELT of 2.5 ms, 30 of 10, 31 of 20.
+const std::vector<Case> &cases () {
+  static const std::vector<Case> all = {
+      {"nothing", {}, 0, 0, 0},
+      {"20 ms", joined({toc(31, false, 0)}, 100), 960, 1, 1},
+      {"20 ms in stereo", joined({toc(31, true, 0)}, 100), 960, 1, 2},
+      {"10 ms", joined({toc(30, false, 0)}, 40), 480, 1, 1},
+      {"2.5 ms", joined({toc(28, false, 0)}, 9), 120, 1, 1},
+      {"hybrid", joined({toc(15, false, 0)}, 9), 960, 1, 1},
+      {"SILK", joined({toc(1, false, 0)}, 9), 960, 1, 1},
+      {"SILK of 60 ms", joined({toc(3, false, 0)}, 9), 2880, 1, 1},
+      {"nothing to be sent", {toc(1, false, 0)}, 960, 1, 1},
+      {"the longest frame", joined({toc(31, false, 0)}, 1275), 960, 1, 1},
+      {"too long a frame", joined({toc(31, false, 0)}, 1276), 0, 0, 0},
+      {"two alike", joined({toc(31, false, 1)}, 10), 1920, 2, 1},
+      {"two alike that aren't", joined({toc(31, false, 1)}, 11), 0, 0, 0},
+      {"two", joined({toc(31, false, 2), 3}, 10), 1920, 2, 1},
+      {"two, the first long", joined({toc(31, false, 2), 252, 12}, 310), 1920, 2, 1},
+      {"two, the first too long", joined({toc(31, false, 2), 11}, 10), 0, 0, 0},
+      {"two, without a length", {toc(31, false, 2)}, 0, 0, 0},
+      {"two, with half a length", {toc(31, false, 2), 252}, 0, 0, 0},
+      {"three alike", joined({toc(31, false, 3), 3}, 9), 2880, 3, 1},
+      {"three that aren't", joined({toc(31, false, 3), 3}, 10), 0, 0, 0},
+      {"three", joined({toc(31, false, 3), 0x83, 1, 2}, 5), 2880, 3, 1},
+      {"three and a length too few", {toc(31, false, 3), 0x83, 0}, 0, 0, 0},
+      {"none", {toc(31, false, 3), 0}, 0, 0, 0},
+      {"no number", {toc(31, false, 3)}, 0, 0, 0},
+      {"48 of them", joined({toc(28, false, 3), 48}, 48), 5760, 48, 1},
+      {"more than 120 ms", joined({toc(31, false, 3), 7}, 7), 0, 0, 0},
+      {"padding", joined({toc(31, false, 3), 0x41, 2}, 12), 960, 1, 1},
+      {"long padding", joined({toc(31, false, 3), 0x41, 255, 2}, 260), 960, 1, 1},
+      {"more padding than there is", joined({toc(31, false, 3), 0x41, 13}, 12), 0, 0, 0},
+      {"padding of no length", {toc(31, false, 3), 0x41}, 0, 0, 0},
+  };
+  return all;
+}
+
+void test_read () {
+  for (const Case &each : cases()) {
+    const auto packet = OpusPacket::of(each.packet);
+    const bool good = each.samples == 0
+                          ? !packet
+                          : packet && packet->samples == each.samples &&
+                                packet->frames == each.frames && packet->channels == each.channels;
+    if (!good)
+      g_test_message("%s: %u samples", each.what, packet ? packet->samples : 0U);
+    g_assert_true(good);
+  }
+}
+
+// What can be read can be stamped once, and says of itself what it said before.
+void test_stamp () {
+  constexpr std::int64_t wall = 1'790'000'000'123'456;
+  for (const Case &each : cases()) {
+    const auto before = OpusPacket::of(each.packet);
+    const auto stamped = agora::stamp_opus(each.packet, wall);
+    g_assert_false(agora::opus_stamp(each.packet).has_value());
+    g_assert_true(stamped.has_value() == (before && !before->padded));
+    if (!stamped)
+      continue;
+    const auto after = OpusPacket::of(*stamped);
+    g_assert_true(after.has_value());
+    g_assert_cmpuint(after->samples, ==, before->samples);
+    g_assert_cmpuint(after->frames, ==, before->frames);
+    g_assert_cmpint(after->channels, ==, before->channels);
+    g_assert_cmpint(agora::opus_stamp(*stamped).value_or(0), ==, wall);
+    g_assert_cmpuint(stamped->size(), <=, each.packet.size() + 15);
+    g_assert_false(agora::stamp_opus(*stamped, wall).has_value());
+  }
+  const Bytes packet = {toc(31, false, 0), 1};
+  g_assert_cmpint(*agora::opus_stamp(*agora::stamp_opus(packet, -1)), ==, -1);
+}
+
+// Somebody else's padding is no stamp, nor is ours cut off.
+void test_no_stamp () {
+  const Bytes packet = {toc(31, false, 0), 1};
+  Bytes stamped = *agora::stamp_opus(packet, 1);
+  for (std::size_t i = 4; i < 9; i++) {
+    Bytes other = stamped;
+    other[i] ^= 1;
+    g_assert_false(agora::opus_stamp(other).has_value());
+  }
+  stamped.pop_back();
+  g_assert_false(agora::opus_stamp(stamped).has_value());
+}
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  g_test_init(&argc, &argv, nullptr);
+  g_test_add_func("/opus-packet/read", test_read);
+  g_test_add_func("/opus-packet/stamp", test_stamp);
+  g_test_add_func("/opus-packet/no-stamp", test_no_stamp);
+  return g_test_run();
+}

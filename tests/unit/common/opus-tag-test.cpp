@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/common/opus-tag.hpp"
+
+#include <glib.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace {
+
+using agora::OpusTag;
+using Kind = OpusTag::Kind;
+using Bytes = std::vector<std::uint8_t>;
+
+constexpr const char *head = "OpusHead\x01\x02\x38\x01\x80\xbb\x00\x00\x00\x00\x00";
+constexpr std::size_t head_size = 19;
+
+Bytes bytes (const std::string &text) {
+  return {text.begin(), text.end()};
+}
+std::string whole_head () {
+  return {head, head_size};
+}
+// With zeros in it, up to its end.
+template <std::size_t n>
+std::string text (const char (&literal)[n]) {
+  return {literal, n - 1};
+}
+
+struct Case {
+  const char *what;
+  std::string body;
+  Kind kind;
+  std::string data;
+};
+
+std::vector<Case> cases () {
+  return {
+      {"nothing", "", Kind::foreign, ""},
+      {"AAC in the old way", "\xaf\x01pq", Kind::foreign, ""},
+      {"a head", "\x90Opus" + whole_head(), Kind::head, whole_head()},
+      {"a head with a table", "\x90Opus" + whole_head() + "\x04\x02xxxx", Kind::head,
+       whole_head() + "\x04\x02xxxx"},
+      {"a head that is cut off", "\x90Opus" + whole_head().substr(1), Kind::refused, ""},
+      {"an empty head", "\x90Opus", Kind::refused, ""},
+      {"a head of another version", "\x90OpusOpusHead\x11" + whole_head().substr(9), Kind::refused,
+       ""},
+      {"a head without channels", text("\x90OpusOpusHead\x01\x00") + whole_head().substr(10),
+       Kind::refused, ""},
+      {"a packet", "\x91Opus\xfcxyz", Kind::packet, "\xfcxyz"},
+      {"a packet of one byte", "\x91Opus\xfc", Kind::packet, "\xfc"},
+      {"no packet", "\x91Opus", Kind::refused, ""},
+      {"cut off in the letters", "\x91Opu", Kind::refused, ""},
+      {"nothing but its type", "\x91", Kind::refused, ""},
+      {"other letters", "\x91mp4axyz", Kind::foreign, ""},
+      {"the end", "\x92Opus", Kind::end, ""},
+      {"the end, with something", "\x92Opusx", Kind::end, ""},
+      {"a type that is reserved", "\x93Opusx", Kind::ignored, ""},
+      {"where channels belong", text("\x94Opus\x01\x02\x00\x00\x00\x03"), Kind::layout, ""},
+      {"channels, cut off", "\x94Opus", Kind::refused, ""},
+      {"one track", text("\x95\x01Opus\x00\xfcxy"), Kind::packet, "\xfcxy"},
+      {"one track, its head", text("\x95\x00Opus\x00") + whole_head(), Kind::head, whole_head()},
+      {"one track, another one", "\x95\x01Opus\x01\xfcxy", Kind::ignored, ""},
+      {"one track, empty", text("\x95\x01Opus\x00"), Kind::refused, ""},
+      {"one track, of AAC", text("\x95\x01mp4a\x00\x01"), Kind::foreign, ""},
+      {"tracks, the first of them", text("\x95\x11Opus\x00\x00\x00\x02\xfcx\x01\x00\x00\x01y"),
+       Kind::packet, "\xfcx"},
+      {"tracks, the first one last", text("\x95\x11Opus\x01\x00\x00\x01y\x00\x00\x00\x02\xfcx"),
+       Kind::packet, "\xfcx"},
+      {"tracks, none of them ours", text("\x95\x11Opus\x01\x00\x00\x01y"), Kind::ignored, ""},
+      {"tracks, cut off", text("\x95\x11Opus\x00\x00\x00\x03\xfcx"), Kind::refused, ""},
+      {"tracks, nothing but their kind", "\x95\x11", Kind::refused, ""},
+      {"tracks and no kind", "\x95", Kind::refused, ""},
+      {"tracks of many codecs", text("\x95\x21mp4a\x01\x00\x00\x01yOpus\x00\x00\x00\x02\xfcx"),
+       Kind::packet, "\xfcx"},
+      {"tracks of many codecs, ours of another", text("\x95\x21mp4a\x00\x00\x00\x01y"),
+       Kind::foreign, ""},
+      {"tracks of a kind to come", "\x95\x31Opus", Kind::ignored, ""},
+      {"a modifier", text("\x97\x02\x00\x00\x01\x01Opus\xfcx"), Kind::packet, "\xfcx"},
+      {"two modifiers", text("\x97\x00y\x07\x00y\x01Opus\xfcx"), Kind::packet, "\xfcx"},
+      {"a long modifier", text("\x97\xff\x01\x2b") + std::string(300, 'm') + "\x01Opus\xfcx",
+       Kind::packet, "\xfcx"},
+      {"a modifier before tracks", text("\x97\x00y\x05\x01Opus\x00\xfcx"), Kind::packet, "\xfcx"},
+      {"a modifier, cut off", "\x97\x05\x01", Kind::refused, ""},
+      {"a modifier and no more", text("\x97\x00y"), Kind::refused, ""},
+      {"a modifier of no size", "\x97", Kind::refused, ""},
+      {"modifiers without end", text("\x97\x00y\x07\x00y\x07"), Kind::refused, ""},
+      {"a type to come", "\x9fOpusxyz", Kind::ignored, ""},
+  };
+}
+
+void test_read () {
+  for (const Case &each : cases()) {
+    const Bytes body = bytes(each.body);
+    const OpusTag tag = agora::read_opus_tag(body);
+    const bool good = tag.kind == each.kind && std::ranges::equal(tag.data, bytes(each.data));
+    if (!good)
+      g_test_message("%s: kind %d, %zu bytes", each.what, static_cast<int>(tag.kind),
+                     tag.data.size());
+    g_assert_true(good);
+  }
+}
+
+// However it is cut, what is read lies within it, and nothing is made up.
+void test_cut () {
+  for (const Case &each : cases()) {
+    const Bytes body = bytes(each.body);
+    for (std::size_t size = 0; size < body.size(); size++) {
+      const std::span<const std::uint8_t> cut = std::span(body).first(size);
+      const OpusTag tag = agora::read_opus_tag(cut);
+      if (tag.data.empty())
+        continue;
+      g_assert_true(tag.data.data() >= cut.data());
+      g_assert_true(tag.data.data() + tag.data.size() <= cut.data() + cut.size());
+    }
+  }
+}
+
+void test_write () {
+  const Bytes packet = bytes("\xfcxyz");
+  g_assert_true(agora::write_opus_tag(Kind::packet, packet) == bytes("\x91Opus\xfcxyz"));
+  const auto mono = agora::opus_head(1, 312);
+  const Bytes body = agora::write_opus_tag(Kind::head, mono);
+  const OpusTag read = agora::read_opus_tag(body);
+  g_assert_true(read.kind == Kind::head);
+  g_assert_true(std::ranges::equal(read.data, mono));
+  g_assert_cmpint(agora::opus_head_channels(read.data), ==, 1);
+  const auto stereo = agora::opus_head(2, 312);
+  g_assert_cmpmem(stereo.data(), stereo.size(), head, head_size);
+  g_assert_cmpint(agora::opus_head_channels({}), ==, 0);
+}
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  g_test_init(&argc, &argv, nullptr);
+  g_test_add_func("/opus-tag/read", test_read);
+  g_test_add_func("/opus-tag/cut", test_cut);
+  g_test_add_func("/opus-tag/write", test_write);
+  return g_test_run();
+}
