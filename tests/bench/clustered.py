@@ -88,19 +88,42 @@ class Cluster:
         """CPU seconds of the gateways and of Redis, what was asked of it, and the bytes that it took, sent and holds."""
         found = {'gateways': sum(cpu(each.pid) for each in self.gateways)}
         if self.redis:
-            info = redis_info(self.redis)
+            with Redis(self.redis.port) as redis:
+                info = dict(line.split(':', 1) for line in redis.say('INFO').splitlines() if ':' in line)
             found.update(redis=cpu(self.redis.process.pid), operations=self.sum('agora_store_operations_total'),
                          taken=int(info['total_net_input_bytes']), sent=int(info['total_net_output_bytes']),
                          held=int(info['used_memory']))
         return found
 
 
-def redis_info(redis):
-    with socket.create_connection(('127.0.0.1', redis.port), 5) as link, link.makefile('rb') as lines:
-        link.sendall(b'INFO\r\n')
-        size = int(lines.readline()[1:])
-        text = lines.read(size).decode()
-    return dict(line.split(':', 1) for line in text.splitlines() if ':' in line)
+class Redis:
+    """A connection to it."""
+
+    def __init__(self, port):
+        self.link = socket.create_connection(('127.0.0.1', port), 5)
+        self.lines = self.link.makefile('rb')
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.lines.close()
+        self.link.close()
+
+    def say(self, *words):
+        """What a command is answered with: a text, or a list of such."""
+        words = [str(word).encode() for word in words]
+        self.link.sendall(b'*%d\r\n' % len(words) + b''.join(b'$%d\r\n%s\r\n' % (len(word), word) for word in words))
+        return self.reply()
+
+    def reply(self):
+        line = self.lines.readline().decode().rstrip()
+        kind, rest = line[:1], line[1:]
+        if kind == '-' or not kind:
+            raise AssertionError(f'Redis: {rest}')
+        if kind == '*':
+            return [self.reply() for _ in range(int(rest))]
+        return self.lines.read(int(rest) + 2)[:-2].decode() if kind == '$' else rest
 
 
 def spent(before, after, count=1, seconds=0, idle=None):

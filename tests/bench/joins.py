@@ -6,12 +6,15 @@ import json
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
+import clustered
 from clustered import Cluster, spent
 
 GATEWAYS = 3
 MEMBERS = 1000  # at each
 CHANNELS = 1500
+SCRIPTS = Path(__file__).resolve().parent.parent.parent / 'signaling' / 'gateway' / 'cluster' / 'scripts'
 
 
 def lasting(many, seconds):
@@ -74,12 +77,13 @@ def joins(report, quick):
     row(f'{name}: time of each', 'us', [1e6 / found['per_second'] for found in many], asked=200)
     others = {'one gateway, no store': [found['gateways'] * 1e6 for found in one]}
     row(f'{name}: CPU of the gateway', 'us', [found['gateways'] * 1e6 for found in many], others=others)
+    row(f'{name}: CPU of Redis', 'us', [found['redis'] * 1e6 for found in many])
 
 
 def events(report, quick):
     """A speaker's mutes, as its listeners elsewhere are told of them."""
     found, costs = [], []
-    rounds = 20 if quick else 100
+    rounds = 20 if quick else 60
     for _ in range(1 if quick else 2):
         with Cluster(GATEWAYS) as many:
             there = many.open_everywhere()
@@ -103,6 +107,24 @@ def events(report, quick):
     row('operations of the store for an event', '', [each['operations'] for each in costs])
     row('CPU of Redis for an event', 'us', [each['redis'] * 1e6 for each in costs])
     row(f'CPU of the gateways for an event, {of}', 'us', [each['gateways'] * 1e6 for each in costs])
+
+
+def leases(report, quick):
+    """Each gateway renews its own each second, and is told of all others."""
+    count, others = (200 if quick else 1000), 100
+    with Cluster(1) as many, clustered.Redis(many.redis.port) as redis:
+        script = ''.join((SCRIPTS / f'{name}.lua').read_text(encoding='utf-8') for name in ('common', 'lease'))
+        name = redis.say('SCRIPT', 'LOAD', script)
+
+        def renew(number):
+            redis.say('EVALSHA', name, 0, f'gateway{number:04}', 'wss%3A%2F%2Fgateway.example.org|', 60000, 200)
+
+        for number in range(others):
+            renew(number)
+        before = many.used()
+        for number in range(count):
+            renew(number % others)
+        report.row('cluster', f'CPU of Redis for a lease, of {others} gateways', 'us', spent(before, many.used(), count)['redis'] * 1e6)
 
 
 def choose(gateway, channel):

@@ -10,7 +10,7 @@ from gateway import cpu
 # A listener in this many tells how late packets are; the others only load.
 TELLS = 25
 LATE_US = 50000  # at most one packet in a hundred is later than that, where a crowd is carried
-FEWEST, MOST = 1000, 9000
+FEWEST, MOST = 1500, 6500
 
 
 def relays(gateway):
