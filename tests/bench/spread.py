@@ -52,7 +52,11 @@ def under_load(edges, seconds):
         listeners = relays.load(*(f'play {places[i % len(places)]}/voice' for i in range(LISTENERS)))
         listeners.measure(1)  # until what the beginning took is over
         before = [used(server.pid) for server in relays.servers]
+        sent = sum(server.ping()['bytes_out'] for server in relays.servers)
+        began = time.monotonic()
         found = listeners.measure(seconds)
+        found['kbps'] = (sum(server.ping()['bytes_out'] for server in relays.servers) - sent) * 8 / 1000 / (
+            time.monotonic() - began) / LISTENERS
         spent = [(used(server.pid) - was) / seconds for server, was in zip(relays.servers, before)]
         found['origin'], found['edges'] = spent[0], sum(spent[1:])
         began = time.monotonic()
@@ -90,5 +94,6 @@ def run(report, quick):
         report.row('cluster', what, unit, [each[key] for each in pulled],
                    {'listening at the origin': [each[key] for each in direct]}, compared=False)
     report.row('cluster', f'CPU of the origin, {of}, bound', 'ms/s', [each['origin'] for each in pulled], asked=20)
+    report.row('cluster', 'RTMP to a listener of a voice of 48 kbit/s', 'kbit/s', [each['kbps'] for each in direct])
     report.row('cluster', f'CPU of an edge, {of}', 'ms/s', [each['edges'] / EDGES for each in pulled])
     report.row('cluster', f'pulls are over after their last listener, {of}', 's', [each['over'] for each in pulled], asked=1)

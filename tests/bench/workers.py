@@ -71,6 +71,10 @@ def run(report, quick):
                 found.append(Crowd(many, listeners).listen(listeners, seconds)['cpu'])
     report.row('cluster', f'CPU of two workers of agora-relay, {listeners} listeners', 'ms/s', costs[2],
                {'one worker': costs[1]})
-    steps = 2 if quick else 4
-    report.row('cluster', 'listeners carried by two workers, on two cores with the load', '', carried(2, steps),
-               {'one worker': carried(1, steps)}, more_is_better=True, compared=False)
+    rounds, steps = (1, 2) if quick else (2, 4)
+    most = {1: [], 2: []}
+    for _ in range(rounds):
+        for workers, found in most.items():
+            found.append(carried(workers, steps))
+    report.row('cluster', 'listeners carried by two workers, on two cores with the load', '', most[2],
+               {'one worker': most[1]}, more_is_better=True, compared=False)
