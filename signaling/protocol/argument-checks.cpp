@@ -119,4 +119,15 @@ std::string_view to_string (Target target) {
   return "all";
 }
 
+const char *to_string (Codec codec) {
+  return codec == Codec::opus ? "opus" : "aac";
+}
+
+std::optional<Codec> parse_codec (std::string_view name) {
+  for (const Codec codec : {Codec::aac, Codec::opus})
+    if (name == to_string(codec))
+      return codec;
+  return std::nullopt;
+}
+
 }  // namespace agora::protocol

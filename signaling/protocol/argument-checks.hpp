@@ -23,6 +23,9 @@ std::optional<Role> parse_role (std::string_view text);
 std::optional<Target> parse_target (std::string_view text);
 std::string_view to_string (Role role);
 std::string_view to_string (Target target);
+// Nothing: a codec of a later version.
+std::optional<Codec> parse_codec (std::string_view name);
+const char *to_string (Codec codec);
 
 // `value` in quotation marks, cut when it is long, always UTF-8: for texts that people read.
 std::string quoted (std::string_view value);

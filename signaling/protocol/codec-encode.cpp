@@ -18,6 +18,13 @@ void write (Writer &to, const Features &features) {
   to.end_list();
 }
 
+void write (Writer &to, const char *name, const Codecs &codecs) {
+  to.begin_list(name);
+  for (const Codec codec : codecs)
+    to.item(to_string(codec));
+  to.end_list();
+}
+
 void write (Writer &to, const Join &join) {
   to.text("action", "join").text("role", to_string(join.role)).text("appId", join.app_id);
   if (join.custom_audio_codec)
@@ -42,6 +49,8 @@ void write (Writer &to, const Join &join) {
   to.integer("uidType", join.uid_type);
   if (join.features)
     write(to, *join.features);
+  if (join.hears)
+    write(to, "hears", *join.hears);
 }
 
 void write (Writer &to, const SetRole &request) {
@@ -49,6 +58,8 @@ void write (Writer &to, const SetRole &request) {
 }
 void write (Writer &to, const Publish &request) {
   to.text("action", "publish").integer("uid", request.uid);
+  if (request.codecs)
+    write(to, "codecs", *request.codecs);
 }
 void write (Writer &to, const Unpublish &request) {
   to.text("action", "unpublish").integer("uid", request.uid);
@@ -100,6 +111,14 @@ void write (Writer &to, const Answer &answer) {
     to.integer("uid", *answer.uid);
   if (answer.url)
     to.text("url", *answer.url);
+  if (answer.codec)
+    to.text("codec", to_string(*answer.codec));
+  if (!answer.urls.empty()) {
+    to.begin("urls");
+    for (const auto &[codec, url] : answer.urls)
+      to.text(to_string(codec), url);
+    to.end();
+  }
   if (answer.rotation)
     to.integer("rotation", *answer.rotation);
   if (answer.update_url)
@@ -123,6 +142,8 @@ void write (Writer &to, const Event &event) {
       break;
     case EventKind::update_url:
       to.integer("uid", event.uid).text("url", event.url);
+      if (event.codec)
+        to.text("codec", to_string(*event.codec));
       break;
     case EventKind::video_rotation:
       to.integer("uid", event.uid).integer("rotation", event.rotation);
@@ -136,6 +157,9 @@ void write (Writer &to, const Event &event) {
     case EventKind::banned:
     case EventKind::silenced:
     case EventKind::unsilenced:
+      break;
+    case EventKind::codecs_wanted:
+      write(to, "codecs", event.codecs);
       break;
   }
   to.end();

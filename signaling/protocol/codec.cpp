@@ -59,11 +59,47 @@ std::optional<Features> read_features (Fields &fields) {
       fields.fail("features", "a list of at most " + std::to_string(max_features) + " texts");
       break;
     }
-    if (item->text == feature_silence &&
+    if ((item->text == feature_silence || item->text == feature_codecs) &&
         std::find(features.begin(), features.end(), item->text) == features.end())
       features.emplace_back(item->text);
   }
   return features;
+}
+
+// The known ones, each once.
+Codecs read_codecs (Fields &fields, const char *name) {
+  Codecs codecs;
+  const JsonNode *list = fields.array(name, Need::required);
+  std::size_t count = 0;
+  for (const auto *item = list ? list->begin() : nullptr; list && item != list->end();
+       item = item->next()) {
+    if (item->kind != JsonKind::text || item->text.size() > max_codec_name ||
+        ++count > max_codecs) {
+      fields.fail(name, "a list of at most " + std::to_string(max_codecs) +
+                            " texts, each of at most " + std::to_string(max_codec_name) + " bytes");
+      break;
+    }
+    const std::optional<Codec> codec = parse_codec(item->text);
+    if (codec && std::find(codecs.begin(), codecs.end(), *codec) == codecs.end())
+      codecs.push_back(*codec);
+  }
+  return codecs;
+}
+
+std::optional<Codec> read_codec (Fields &fields) {
+  return fields.has("codec") ? parse_codec(fields.text("codec", Need::required)) : std::nullopt;
+}
+
+Request read_publish (Fields &fields) {
+  Publish publish;
+  publish.uid = read_uid(fields);
+  if (!fields.has("codecs"))
+    return publish;
+  publish.codecs = read_codecs(fields, "codecs");
+  if (std::find(publish.codecs->begin(), publish.codecs->end(), Codec::aac) ==
+      publish.codecs->end())
+    fields.fail("codecs", "\"aac\" among them, which everybody hears");
+  return publish;
 }
 
 Request read_join (Fields &fields) {
@@ -88,6 +124,8 @@ Request read_join (Fields &fields) {
   if (fields.has("known_speakers"))
     join.known_speakers = fields.uids("known_speakers");
   join.features = read_features(fields);
+  if (fields.has("hears"))
+    join.hears = read_codecs(fields, "hears");
   return join;
 }
 
@@ -121,7 +159,7 @@ Request read_update_url (Fields &fields) {
 constexpr std::array<std::pair<std::string_view, Reader>, 13> actions{{
     {"join", read_join},
     {"set_role", [] (Fields &f) -> Request { return SetRole{read_role(f, Need::required)}; }},
-    {"publish", [] (Fields &f) -> Request { return Publish{read_uid(f)}; }},
+    {"publish", read_publish},
     {"unpublish", [] (Fields &f) -> Request { return Unpublish{read_uid(f)}; }},
     {"subscribe", read_subscribe},
     {"unsubscribe", [] (Fields &f) -> Request { return Unsubscribe{f.uids("uid")}; }},
@@ -141,7 +179,7 @@ constexpr std::array<std::pair<std::string_view, Reader>, 13> actions{{
     {"leave", [] (Fields &f) -> Request { return Leave{read_uid(f)}; }},
 }};
 
-constexpr std::array<std::pair<EventKind, std::string_view>, 11> event_names{{
+constexpr std::array<std::pair<EventKind, std::string_view>, 12> event_names{{
     {EventKind::stream_added, "stream-added"},
     {EventKind::stream_removed, "stream-removed"},
     {EventKind::update_url, "update-url"},
@@ -153,6 +191,7 @@ constexpr std::array<std::pair<EventKind, std::string_view>, 11> event_names{{
     {EventKind::banned, "client-is-banned-by-server"},
     {EventKind::silenced, "silenced"},
     {EventKind::unsilenced, "unsilenced"},
+    {EventKind::codecs_wanted, "codecs-wanted"},
 }};
 
 bool is_about_a_uid (EventKind kind) {
@@ -244,6 +283,11 @@ Decoded<ServerMessage> read_answer (Fields &frame, Failure &failure) {
     if (fields->has("update-url"))
       answer.update_url = fields->text("update-url", Need::required);
     answer.features = read_features(*fields);
+    answer.codec = read_codec(*fields);
+    if (std::optional<Fields> urls = fields->object("urls", Need::optional))
+      for (std::size_t n = 0; n < codec_count; n++)
+        if (const char *name = to_string(static_cast<Codec>(n)); urls->has(name))
+          answer.urls.emplace_back(static_cast<Codec>(n), urls->text(name, Need::required));
   }
   if (failure)
     return to_error(failure, answer.request_id);
@@ -274,8 +318,12 @@ Decoded<ServerMessage> read_status (Fields &frame, Failure &failure, std::int64_
   event.kind = known->first;
   if (is_about_a_uid(event.kind))
     event.uid = fields->uid("uid", Need::required).value_or(0);
-  if (event.kind == EventKind::update_url)
+  if (event.kind == EventKind::update_url) {
     event.url = fields->text("url", Need::required);
+    event.codec = read_codec(*fields);
+  }
+  if (event.kind == EventKind::codecs_wanted)
+    event.codecs = read_codecs(*fields, "codecs");
   if (event.kind == EventKind::video_rotation)
     event.rotation =
         static_cast<int>(fields->integer("rotation", Need::required, G_MININT32, G_MAXINT32));

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -63,9 +64,21 @@ struct Ping {
 // Extensions (docs/protocol.md, section 9) that a client says it understands, by their names.
 // What isn't known here is left out when a frame is read.
 inline constexpr const char *feature_silence = "silence";
+inline constexpr const char *feature_codecs = "codecs";
 using Features = std::vector<std::string>;
 // Names in one join; more are an error.
 constexpr std::size_t max_features = 32;
+
+// How a voice is encoded. Everybody hears AAC, the first; the others are of the feature `codecs`.
+// Their numbers never travel.
+enum class Codec : std::uint8_t { aac, opus };
+constexpr std::size_t codec_count = 2;
+// Without duplicates, the preferred one first. What isn't known here is left out when a frame is
+// read.
+using Codecs = std::vector<Codec>;
+// Names in one list, and bytes of one; more are an error.
+constexpr std::size_t max_codecs = 8;
+constexpr std::size_t max_codec_name = 32;
 
 // In one list: of speakers that a join is to account for, or to unsubscribe from.
 constexpr std::size_t max_uids = 1024;
@@ -88,6 +101,7 @@ struct Join {
   std::optional<std::vector<Uid>> known_speakers;
   // Nothing: the client is of those that know no extension, and must meet none.
   std::optional<Features> features;
+  std::optional<Codecs> hears;  // nothing: AAC alone
   bool operator==(const Join &) const = default;
 };
 
@@ -97,6 +111,8 @@ struct SetRole {
 };
 struct Publish {
   Uid uid = 0;
+  // Offered, AAC among them. Nothing: AAC alone, by a client that may know no other.
+  std::optional<Codecs> codecs;
   bool operator==(const Publish &) const = default;
 };
 struct Unpublish {
@@ -165,8 +181,10 @@ struct Answer {
   std::optional<Uid> uid;
   std::optional<std::string> url;
   std::optional<int> rotation;
-  std::optional<std::string> update_url;  // set_role's "update-url"
-  std::optional<Features> features;       // join's: what both understand
+  std::optional<std::string> update_url;            // set_role's "update-url"
+  std::optional<Features> features;                 // join's: what both understand
+  std::optional<Codec> codec;                       // subscribe's, beside the url
+  std::vector<std::pair<Codec, std::string>> urls;  // publish's and update_url's, with codecs
   bool operator==(const Answer &) const = default;
 };
 
@@ -184,17 +202,20 @@ enum class EventKind {
   video_mute,
   key_will_expire,
   key_expired,
-  banned,      // client-is-banned-by-server
-  silenced,    // only to members with the feature `silence`
-  unsilenced,  // the same
+  banned,         // client-is-banned-by-server
+  silenced,       // only to members with the feature `silence`
+  unsilenced,     // the same
+  codecs_wanted,  // only to members with the feature `codecs`
 };
 
 struct Event {
   EventKind kind = EventKind::stream_added;
   Uid uid = 0;
-  std::string url;    // update_url
-  int rotation = 0;   // video_rotation
-  bool mute = false;  // audio_mute, video_mute
+  std::string url;             // update_url
+  int rotation = 0;            // video_rotation
+  bool mute = false;           // audio_mute, video_mute
+  std::optional<Codec> codec;  // update_url
+  Codecs codecs;               // codecs_wanted
   bool operator==(const Event &) const = default;
 };
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import tap  # noqa: E402
-from clusterrig import ClusterCase  # noqa: E402
+from clusterrig import ClusterCase, Voice  # noqa: E402
 from harness import SCALE  # noqa: E402
 from wsclient import Closed  # noqa: E402
 
@@ -53,6 +53,30 @@ class Members(ClusterCase):
         listener.wait_event('audio-mute', 5 * SCALE, uid=7, mute=True)
         voice.close()
         listener.wait_event('stream-removed', 6 * SCALE, uid=7)
+
+    def test_codecs(self):
+        """What a listener at the other gateway hears is what its speaker is asked for, once it is pulled."""
+        one, other = self.gateways
+        knows = {'features': ['codecs'], 'hears': ['opus', 'aac']}
+        speaker = self.member(one, 7, **knows)
+        urls = speaker.must('publish', uid=7, codecs=['opus', 'aac'])['urls']
+        self.assertEqual(speaker.wait_event('codecs-wanted')['codecs'], ['opus'])
+        opus = Voice(urls['opus'], 'opus')
+        self.addCleanup(opus.close)
+        modern = self.member(other, 8, 'audience', **knows)
+        modern.wait_event('stream-added', 5 * SCALE, uid=7)
+        heard = modern.must('subscribe', uid=7, options={'audio': True, 'video': True})
+        self.assertEqual(heard['codec'], 'opus')
+        self.assertEqual({name for name, _, _ in self.ear(heard['url']).listen(10)}, {'opus'})
+        began = time.monotonic()
+        _, ear = self.listener(other, 9, 7)
+        self.assertEqual(speaker.wait_event('codecs-wanted')['codecs'], ['opus', 'aac'])
+        aac = Voice(urls['aac'], 'aac')
+        self.addCleanup(aac.close)
+        self.assertEqual({name for name, _, _ in ear.listen(10)}, {'aac'})
+        print(f'# {(ear.heard()[0][2] - began) * 1000:.0f} ms until AAC is heard there, which was not pushed before')
+        ear.close()
+        self.assertEqual(speaker.wait_event('codecs-wanted', 8 * SCALE)['codecs'], ['opus'])
 
     def test_both_ways(self):
         """A conversation, with a third who hears both: each word comes once."""

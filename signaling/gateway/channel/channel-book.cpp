@@ -170,6 +170,8 @@ Commands ChannelBook::tick(Now now) {
       end_orphan(step, *which);
     else if (due->kind == Deadline::token)
       check_grant(step, *which);
+    else if (due->kind == Deadline::wanted)
+      check_wanted(step, *which);
     else if (due->kind == Deadline::previous)
       forget_stream(step, which->previous);
     else

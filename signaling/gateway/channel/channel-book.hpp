@@ -8,6 +8,7 @@
 //   requests.cpp      what a member asks for
 //   members.cpp       how a member and its streams come and go, tokens while they last
 //   voices.cpp        what is on the air in a channel, and who plays it
+//   codecs.cpp        who gets which codec, and which of them are wanted
 //   remote.cpp        what is on the air at other gateways, and what went there
 //   cluster-side.cpp  what it and the other gateways tell each other, by the store
 //   telling.cpp       what the others hear of that, and how often
@@ -165,6 +166,7 @@ class ChannelBook : private cluster::ClusterHost {
     tell,
     mix,
     orphan,
+    wanted,
   };
   struct DeadlineKey {
     Deadline kind = Deadline::session;
@@ -298,6 +300,7 @@ class ChannelBook : private cluster::ClusterHost {
   Channel *channel_of (const std::string &key);
   void begin_remote_voices (Step &step, Channel &channel);
   void end_remote_voices (Step &step, Channel &channel);
+  void forget_remote_streams (const Voice &voice);
   void set_remote (Step &step, Channel &channel, Uid uid, const cluster::SpeakerEntry &entry);
   void leave_behind (Step &step, Member &orphan);
   void end_remote (Step &step, Channel &channel, Uid uid);
@@ -306,7 +309,8 @@ class ChannelBook : private cluster::ClusterHost {
   void end_orphan (Step &step, Member &member);
   std::string relay_url (const std::string &stream, const std::string &origin, Now now) const;
   std::string admit_relay (Step &step, const HookRequest &request, const UrlArgs &args);
-  void relay_ended (std::uint64_t client);
+  void relay_ended (Step &step, std::uint64_t client);
+  void relays_changed (Step &step, const NamedStream &named);
   void drop_relays (Step &step, const std::string &stream, const NamedStream &named);
 
   // cluster-side.cpp
@@ -375,7 +379,20 @@ class ChannelBook : private cluster::ClusterHost {
   // Whether the member may push now; refuses the request where not.
   bool may_push (Step &step, const Asked &asked, const Member &member, const char *what);
   bool is_own_uid (Step &step, const Asked &asked, const Member &member, Uid uid, const char *what);
-  void hand_out_push_url (Step &step, const Asked &asked, Member &member);
+  void hand_out_push_url (Step &step, const Asked &asked, Member &member,
+                          const std::optional<protocol::Codecs> &codecs);
+
+  // codecs.cpp
+  void make_offer (Step &step, Member &member, const protocol::Codecs &codecs, bool negotiated);
+  static protocol::Codec codec_for (const Member &listener, const Voice &voice);
+  static void set_codec (Voice &voice, Subscription &subscription, protocol::Codec codec);
+  void lose_listener (Step &step, Voice &voice, protocol::Codec codec);
+  void recount (Step &step, const Voice &voice);
+  void tell_wanted (Step &step, Member &member);
+  bool is_heard (const Voice &voice, protocol::Codec codec) const;
+  void check_wanted (Step &step, Member &member);
+  void tell_new_url (Step &step, const Member &listener, Uid speaker,
+                     const Subscription &subscription);
 
   // members.cpp
   std::string push_url (const Member &member, const PublishedStream &published, Now now) const;
@@ -386,7 +403,7 @@ class ChannelBook : private cluster::ClusterHost {
   // Ends what the member publishes, and every URL for it; the others are told.
   void unpublish (Step &step, Member &member);
   void withdraw (Step &step, Member &member);
-  void forget_stream (Step &step, std::optional<PublishedStream> &published);
+  void forget_stream (Step &step, std::optional<Offer> &offer);
   void drop_push (Step &step, PublishedStream &published);
   void hold (Step &step, Member &member);
   void remove (Step &step, Member &member, LeaveReason reason, bool keep_channel = false);
@@ -403,6 +420,8 @@ class ChannelBook : private cluster::ClusterHost {
   void announce (Step &step, Member &member);
   void carry (Voice &voice, Member &member);
   void move_listeners (Step &step, Voice &voice);
+  void leave_stream (Step &step, Subscription &subscription);
+  void watch_old_players (Step &step, Voice &voice);
   void end_voice (Step &step, const Voice &voice);
   void drop_play (Step &step, Subscription &subscription);
   void drop_old_player (Step &step, Subscription &subscription);
@@ -413,7 +432,7 @@ class ChannelBook : private cluster::ClusterHost {
   std::string admit_push (Step &step, const HookRequest &request);  // "": allowed, else why not
   std::string admit_play (Step &step, const HookRequest &request, std::string &relay_from);
   void push_ended (Step &step, std::uint64_t client);
-  void play_ended (std::uint64_t client);
+  void play_ended (Step &step, std::uint64_t client);
 
   // bans.cpp
   struct Whom {

@@ -3,6 +3,7 @@
 // channel-book.hpp.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -24,15 +25,40 @@ namespace agora::gateway {
 using MemberId = std::uint64_t;
 using protocol::Uid;
 
+using CodecStreams = cluster::CodecStreams;
+
 // One name at the media server that a member may push to.
 struct PublishedStream {
+  protocol::Codec codec = protocol::Codec::aac;
   std::string stream;
   std::uint64_t grant = 0;
   std::uint64_t client = 0;  // the media server's session that pushes; 0: none
 };
 
+// What was handed out at once: a name for each codec that the member offers, in its order. AAC is
+// among them. Together they are one voice, which is on the air while any of them is pushed.
+struct Offer {
+  std::vector<PublishedStream> streams;
+  bool negotiated = false;  // the member named the codecs, and is told which are wanted
+
+  PublishedStream *find (std::string_view stream);
+  // Whether that session of the media server pushed one of them.
+  bool end_push (std::uint64_t client);
+  bool is_pushed () const;
+  CodecStreams names () const;
+};
+
+// Which of the codecs that a member offers somebody hears.
+struct Wanted {
+  protocol::Codecs told;  // in the order of the offer; empty: nothing so far
+  bool tell = false;      // in any case
+  // What has lost its last listener stays until then; 0: it has one.
+  std::array<std::int64_t, protocol::codec_count> until_ms{};
+};
+
 // What a member may play.
 struct Subscription {
+  protocol::Codec codec = protocol::Codec::aac;
   std::string stream;
   std::uint64_t grant = 0;
   std::uint64_t client = 0;  // the media server's session that plays; 0: none
@@ -69,17 +95,20 @@ struct Member {
   bool audio_muted = false;
   bool video_muted = false;
   bool knows_silence = false;  // named the feature
+  bool knows_codecs = false;   // the same
+  protocol::Codecs hears;      // the preferred one first; what isn't in it: AAC
   bool silenced = false;       // by a rule of the operator's, as was last told
   TokenBucket changes{0, 0};   // of what the others are told of it: set from the limits
   // Sessions that push: the media server tells all who listen of each one's begin and end. A lossy
   // network makes a few, a restart one.
   TokenBucket pushes{1, 20};
   // Announced to the others: admitted once, and not given up since. Without a client it is held.
-  std::optional<PublishedStream> live;
-  // Handed out, and not pushed to so far. Replaces `live` once it is.
-  std::optional<PublishedStream> next;
+  std::optional<Offer> live;
+  // Handed out, and not pushed to so far. Replaces `live` once one of it is.
+  std::optional<Offer> next;
   // Was `live` until a moment ago, and is still pushed to: those who play it are on their way.
-  std::optional<PublishedStream> previous;
+  std::optional<Offer> previous;
+  Wanted wanted;
   std::unordered_map<Uid, Subscription> subscriptions;  // each one's voice is on the air
 };
 
@@ -91,13 +120,14 @@ struct Voice {
   Uid uid = 0;
   Member *member = nullptr;  // whose `live` it is; none: it is pushed at another gateway,
   std::string origin;        // whose relay is at this IP:port
-  std::string stream;
+  CodecStreams streams;      // AAC among them
   // The number of what is published, among all of the channel: a stream that went and came again is
   // another one.
   std::uint64_t publication = 0;
   bool audio_muted = false;
   bool video_muted = false;
   std::unordered_set<MemberId> listeners;
+  std::array<std::size_t, protocol::codec_count> hearing{};  // how many of those get each codec
 };
 
 // What the whole channel was last told of one member, those who came later included.

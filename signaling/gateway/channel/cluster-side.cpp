@@ -127,14 +127,14 @@ void ChannelBook::describe(const Member &member) {
 void ChannelBook::speak(const Voice &voice) {
   if (cluster_ && !voice.member->orphan)
     later([key = key_of(*voice.channel), uid = voice.uid, id = voice.member->id,
-           stream = voice.stream, audio = voice.audio_muted, video = voice.video_muted] (
-              Cluster &all, Moment at) { all.speak(key, uid, id, stream, audio, video, at); });
+           streams = voice.streams, audio = voice.audio_muted, video = voice.video_muted] (
+              Cluster &all, Moment at) { all.speak(key, uid, id, streams, audio, video, at); });
 }
 
 void ChannelBook::hush(const Member &member) {
   if (cluster_)
     later([key = key_of(*member.channel), uid = member.uid, id = member.id,
-           stream = member.live->stream] (Cluster &all, Moment at) {
+           stream = member.live->names().at(protocol::Codec::aac)] (Cluster &all, Moment at) {
       all.hush(key, uid, id, stream, at);
     });
 }

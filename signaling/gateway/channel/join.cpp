@@ -319,12 +319,18 @@ void ChannelBook::welcome(Step &step, const Asked &asked, Member &member,
   hello.uid = member.uid;
   if (join.features)
     hello.features = protocol::Features();
-  member.knows_silence = false;
-  if (join.features && std::find(join.features->begin(), join.features->end(),
-                                 protocol::feature_silence) != join.features->end()) {
-    member.knows_silence = true;
-    hello.features->emplace_back(protocol::feature_silence);
-  }
+  const auto knows = [&] (const char *feature) {
+    const bool named = join.features && std::find(join.features->begin(), join.features->end(),
+                                                  feature) != join.features->end();
+    if (named)
+      hello.features->emplace_back(feature);
+    return named;
+  };
+  member.knows_silence = knows(protocol::feature_silence);
+  member.knows_codecs = knows(protocol::feature_codecs);
+  member.hears = member.knows_codecs ? join.hears.value_or(protocol::Codecs()) : protocol::Codecs();
+  if (const auto &offer = member.next ? member.next : member.live; offer && offer->negotiated)
+    tell_wanted(step, member);
   answer(step, asked, std::move(hello));
   const bool told = member.silenced;
   if (member.entrance != Entrance::mix)
@@ -337,9 +343,7 @@ void ChannelBook::welcome(Step &step, const Asked &asked, Member &member,
   for (auto &[uid, subscription] : member.subscriptions) {
     if (!std::exchange(subscription.moved, false))
       continue;
-    protocol::Event event{EventKind::update_url, uid};
-    event.url = play_url(member, subscription, step.now);
-    tell(step, member, std::move(event));
+    tell_new_url(step, member, uid, subscription);
   }
 }
 

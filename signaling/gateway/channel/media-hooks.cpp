@@ -33,9 +33,10 @@ Commands ChannelBook::on_publish_done(const HookRequest &request, Now now) {
   return finish(step);
 }
 
-Commands ChannelBook::on_play_done(const HookRequest &request, Now) {
-  play_ended(request.client_id);
-  return {};
+Commands ChannelBook::on_play_done(const HookRequest &request, Now now) {
+  Step step{now, {}};
+  play_ended(step, request.client_id);
+  return finish(step);
 }
 
 // A URL must pass twice: it is one that this gateway signed, and what it was signed for still
@@ -52,9 +53,11 @@ std::string ChannelBook::admit_push(Step &step, const HookRequest &request) {
   Member *speaker = owner == streams_.end() ? nullptr : member(owner->second.owner);
   if (!speaker || speaker->id != args->member || speaker->orphan)
     return "the push URL is no longer good";
-  std::optional<PublishedStream> &which =
-      speaker->live && speaker->live->stream == request.stream ? speaker->live : speaker->next;
-  if (!which || which->stream != request.stream || which->grant != args->grant)
+  PublishedStream *which = speaker->live ? speaker->live->find(request.stream) : nullptr;
+  const bool is_live = which != nullptr;
+  if (!which && speaker->next)
+    which = speaker->next->find(request.stream);
+  if (!which || which->grant != args->grant)
     return "the push URL is no longer good";
   if (!may_publish(*speaker, step.now))
     return "the privilege to publish has ended";
@@ -71,7 +74,7 @@ std::string ChannelBook::admit_push(Step &step, const HookRequest &request) {
   which->client = request.client_id;
   pushing_[request.client_id] = {speaker->id, step.now.mono_ms};
   deadlines_.cancel({Deadline::hold, speaker->id});
-  if (&which == &speaker->live)
+  if (is_live)
     return {};
 
   forget_stream(step, speaker->previous);
@@ -88,10 +91,10 @@ std::string ChannelBook::admit_push(Step &step, const HookRequest &request) {
     announce(step, *speaker);
   }
   // One RTMP session that pushes the new name in place of the old one must not be cut.
-  if (speaker->previous && speaker->previous->client == request.client_id)
-    speaker->previous->client = 0;
+  if (speaker->previous)
+    speaker->previous->end_push(request.client_id);
   // Nor one that still carries the sound for those who are on their way: it goes a moment later.
-  if (speaker->previous && speaker->previous->client)
+  if (speaker->previous && speaker->previous->is_pushed())
     deadlines_.set({Deadline::previous, speaker->id}, step.now.mono_ms + config_.times.previous_ms);
   else
     forget_stream(step, speaker->previous);
@@ -145,14 +148,14 @@ void ChannelBook::push_ended(Step &step, std::uint64_t client) {
   pushing_.erase(found);
   if (!speaker)
     return;
-  if (speaker->previous && speaker->previous->client == client)
-    speaker->previous->client = 0;
-  if (speaker->live && speaker->live->client == client)
+  if (speaker->previous)
+    speaker->previous->end_push(client);
+  if (speaker->live && speaker->live->end_push(client) && !speaker->live->is_pushed())
     hold(step, *speaker);
 }
 
-void ChannelBook::play_ended(std::uint64_t client) {
-  relay_ended(client);
+void ChannelBook::play_ended(Step &step, std::uint64_t client) {
+  relay_ended(step, client);
   const auto found = playing_.find(client);
   if (found == playing_.end())
     return;
@@ -190,7 +193,7 @@ Commands ChannelBook::media_sessions(const std::vector<std::uint64_t> &there, st
   for (std::uint64_t client : pushes)
     push_ended(step, client);
   for (std::uint64_t client : plays)
-    play_ended(client);
+    play_ended(step, client);
   return finish(step);
 }
 
@@ -198,9 +201,9 @@ Commands ChannelBook::media_server_lost(Now now) {
   Step step{now, {}};
   for (const auto &[client, pushing] : pushing_) {
     Member *speaker = member(pushing.speaker);
-    if (speaker && speaker->previous && speaker->previous->client == client)
-      speaker->previous->client = 0;
-    if (speaker && speaker->live && speaker->live->client == client)
+    if (speaker && speaker->previous)
+      speaker->previous->end_push(client);
+    if (speaker && speaker->live && speaker->live->end_push(client) && !speaker->live->is_pushed())
       hold(step, *speaker);
   }
   for (const auto &[client, ended] : playing_)
@@ -211,8 +214,10 @@ Commands ChannelBook::media_server_lost(Now now) {
   pushing_.clear();
   playing_.clear();
   for (const auto &[client, relay] : relayed_)
-    if (const auto named = streams_.find(relay.stream); named != streams_.end())
+    if (const auto named = streams_.find(relay.stream); named != streams_.end()) {
       named->second.relays.clear();
+      relays_changed(step, named->second);
+    }
   relayed_.clear();
   return finish(step);
 }

@@ -81,13 +81,15 @@ void ChannelBook::drop_push(Step &step, PublishedStream &published) {
   }
 }
 
-void ChannelBook::forget_stream(Step &step, std::optional<PublishedStream> &published) {
-  if (!published)
+void ChannelBook::forget_stream(Step &step, std::optional<Offer> &offer) {
+  if (!offer)
     return;
-  drop_push(step, *published);
-  if (const auto named = streams_.extract(published->stream))
-    drop_relays(step, named.key(), named.mapped());
-  published.reset();
+  for (PublishedStream &each : offer->streams) {
+    drop_push(step, each);
+    if (const auto named = streams_.extract(each.stream))
+      drop_relays(step, named.key(), named.mapped());
+  }
+  offer.reset();
 }
 
 void ChannelBook::unpublish(Step &step, Member &member) {
@@ -95,7 +97,7 @@ void ChannelBook::unpublish(Step &step, Member &member) {
   forget_stream(step, member.next);
 }
 
-// The stream is gone for the others. The URL of a push that merely got lost stays good, so that the
+// The stream is gone for the others. The URLs of a push that merely got lost stay good, so that the
 // publisher may still return, but as a new stream to them.
 void ChannelBook::withdraw(Step &step, Member &member) {
   if (!member.live)
@@ -114,14 +116,13 @@ void ChannelBook::withdraw(Step &step, Member &member) {
     notice(step, member, NoticeKind::stream_removed);
     end_voice(step, voice.mapped());
   }
-  if (!member.next && !member.live->client)
+  if (!member.next && !member.live->is_pushed())
     member.next = std::exchange(member.live, std::nullopt);
   else
     forget_stream(step, member.live);
 }
 
 void ChannelBook::hold(Step &step, Member &member) {
-  member.live->client = 0;
   deadlines_.set({Deadline::hold, member.id}, step.now.mono_ms + config_.times.hold_ms);
 }
 
@@ -134,7 +135,7 @@ void ChannelBook::remove(Step &step, Member &member, LeaveReason reason, bool ke
     socket->join_by_ms = step.now.mono_ms + config_.times.idle_ms;
     watch_session(*socket);
   }
-  for (Deadline kind : {Deadline::grace, Deadline::token, Deadline::hold})
+  for (Deadline kind : {Deadline::grace, Deadline::token, Deadline::hold, Deadline::wanted})
     deadlines_.cancel({kind, member.id});
   leave_grace(member);
   notice(step, member, NoticeKind::member_out, reason);

@@ -41,26 +41,34 @@ void ChannelBook::end_remote_voices(Step &step, Channel &channel) {
   }
 }
 
+void ChannelBook::forget_remote_streams(const Voice &voice) {
+  for (const auto &[codec, stream] : voice.streams)
+    streams_.erase(stream);
+}
+
 void ChannelBook::set_remote(Step &step, Channel &channel, Uid uid,
                              const cluster::SpeakerEntry &entry) {
   Voice *voice = find_voice(channel, uid);
   // Of one who speaks here, too, the cluster finds out who is right.
   if (voice && voice->member && !voice->member->orphan)
     return;
-  const auto named = streams_.find(entry.stream);
-  if (named != streams_.end() && named->second.owner)
-    return;
-  const bool moves = voice && voice->stream != entry.stream;
+  CodecStreams streams = entry.others;
+  streams[protocol::Codec::aac] = entry.stream;
+  for (const auto &[codec, stream] : streams)
+    if (const auto named = streams_.find(stream); named != streams_.end() && named->second.owner)
+      return;
+  const bool moves = voice && voice->streams != streams;
   if (!voice)
     voice = &add_voice(channel, uid);
   if (voice->member) {
     totals_.streams--;
     leave_behind(step, *std::exchange(voice->member, nullptr));
   } else if (moves) {
-    streams_.erase(voice->stream);
+    forget_remote_streams(*voice);
   }
-  streams_[entry.stream] = {0, uid, {}};
-  voice->stream = entry.stream;
+  for (const auto &[codec, stream] : streams)
+    streams_[stream] = {0, uid, {}};
+  voice->streams = std::move(streams);
   voice->origin = entry.origin;
   voice->audio_muted = entry.audio_muted;
   voice->video_muted = entry.video_muted;
@@ -151,7 +159,7 @@ void ChannelBook::end_orphan(Step &step, Member &member) {
   while (!member.subscriptions.empty())
     unsubscribe(step, member, member.subscriptions.begin()->first);
   forget_stream(step, member.previous);
-  for (Deadline kind : {Deadline::orphan, Deadline::hold, Deadline::previous})
+  for (Deadline kind : {Deadline::orphan, Deadline::hold, Deadline::previous, Deadline::wanted})
     deadlines_.cancel({kind, member.id});
   channel.orphans.erase(member.uid);
   orphans_--;
@@ -183,15 +191,26 @@ std::string ChannelBook::admit_relay(Step &step, const HookRequest &request, con
     return "the session plays another stream already";
   named->second.relays.push_back(request.client_id);
   relayed_[request.client_id] = {request.stream, step.now.mono_ms};
+  relays_changed(step, named->second);
   return {};
 }
 
-void ChannelBook::relay_ended(std::uint64_t client) {
+// Those who listen elsewhere want what is pulled from here.
+void ChannelBook::relays_changed(Step &step, const NamedStream &named) {
+  const Member *speaker = member(named.owner);
+  const Voice *voice = speaker ? find_voice(*speaker->channel, named.uid) : nullptr;
+  if (voice && voice->member == speaker)
+    recount(step, *voice);
+}
+
+void ChannelBook::relay_ended(Step &step, std::uint64_t client) {
   const auto ended = relayed_.extract(client);
   if (ended.empty())
     return;
-  if (const auto named = streams_.find(ended.mapped().stream); named != streams_.end())
+  if (const auto named = streams_.find(ended.mapped().stream); named != streams_.end()) {
     std::erase(named->second.relays, client);
+    relays_changed(step, named->second);
+  }
 }
 
 void ChannelBook::drop_relays(Step &step, const std::string &stream, const NamedStream &named) {

@@ -7,6 +7,7 @@
 namespace agora::gateway {
 
 using protocol::Code;
+using protocol::Codec;
 using protocol::Privilege;
 using protocol::Role;
 using protocol::Target;
@@ -46,29 +47,33 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
   set_role(step, member, request.role);
 }
 
-void ChannelBook::hand_out_push_url(Step &step, const Asked &asked, Member &member) {
+// Without codecs of its own it gets AAC alone.
+void ChannelBook::hand_out_push_url(Step &step, const Asked &asked, Member &member,
+                                    const std::optional<protocol::Codecs> &codecs) {
   // All who listen are told of a move, each its own URL.
   const Voice *voice = find_voice(*member.channel, member.uid);
   if (config_.limits.changes_per_second && voice && !voice->listeners.empty() &&
       !member.changes.has_one(step.now.mono_ms))
     return refuse(step, asked, Code::too_many,
                   "what is published has moved too often, try again in a few seconds");
-  forget_stream(step, member.next);
-  PublishedStream fresh;
-  fresh.stream = random_stream(config_.random);
-  fresh.grant = random_id(config_.random);
-  streams_[fresh.stream] = {member.id, member.uid};
-  member.next = std::move(fresh);
-  protocol::Answer url;
-  url.url = push_url(member, *member.next, step.now);
-  answer(step, asked, std::move(url));
+  const bool negotiated = codecs && member.knows_codecs;
+  make_offer(step, member, negotiated ? *codecs : protocol::Codecs{Codec::aac}, negotiated);
+  protocol::Answer urls;
+  for (const PublishedStream &each : member.next->streams) {
+    std::string url = push_url(member, each, step.now);
+    if (each.codec == Codec::aac)
+      urls.url = url;
+    if (negotiated)
+      urls.urls.emplace_back(each.codec, std::move(url));
+  }
+  answer(step, asked, std::move(urls));
 }
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
                          const protocol::Publish &request) {
   if (may_push(step, asked, member, "publish") &&
       is_own_uid(step, asked, member, request.uid, "publish"))
-    hand_out_push_url(step, asked, member);
+    hand_out_push_url(step, asked, member, request.codecs);
 }
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
@@ -78,7 +83,12 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
     return;
   if (!member.live && !member.next)
     return refuse(step, asked, Code::bad_request, "update_url: nothing is published yet");
-  hand_out_push_url(step, asked, member);
+  const Offer &offer = member.next ? *member.next : *member.live;
+  std::optional<protocol::Codecs> codecs;
+  if (offer.negotiated)
+    for (codecs.emplace(); const PublishedStream &each : offer.streams)
+      codecs->push_back(each.codec);
+  hand_out_push_url(step, asked, member, codecs);
 }
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
@@ -100,11 +110,20 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
                   "uid " + std::to_string(request.uid) + " is not publishing");
   // Asked again, the URL is a new one; who plays by the old one goes on until the new one is used.
   Subscription &subscription = member.subscriptions[request.uid];
-  subscription.stream = voice->stream;
+  if (!voice->listeners.insert(member.id).second)
+    lose_listener(step, *voice, subscription.codec);
+  const Codec codec = codec_for(member, *voice);
+  if (codec != subscription.codec) {
+    leave_stream(step, subscription);
+    watch_old_players(step, *voice);
+  }
+  set_codec(*voice, subscription, codec);
+  recount(step, *voice);
   subscription.grant = random_id(config_.random);
   subscription.moved = false;
-  voice->listeners.insert(member.id);
   protocol::Answer url;
+  if (member.knows_codecs)
+    url.codec = codec;
   url.url = play_url(member, subscription, step.now);
   url.rotation = 0;
   answer(step, asked, std::move(url));

@@ -16,7 +16,7 @@ constexpr std::int64_t slice_ms = 200;
 constexpr std::int64_t look_again_ms = 1'000;
 
 bool has_sound (const Member &member) {
-  return (member.live && member.live->client) || (member.next && member.next->client) ||
+  return (member.live && member.live->is_pushed()) || (member.next && member.next->is_pushed()) ||
          std::any_of(member.subscriptions.begin(), member.subscriptions.end(),
                      [] (const auto &each) { return each.second.client != 0; });
 }

@@ -6,8 +6,6 @@
 
 namespace agora::gateway {
 
-using protocol::EventKind;
-
 namespace {
 
 // Sessions at the media server that are cut one by one; more are cut by the name of their stream.
@@ -41,12 +39,12 @@ void ChannelBook::announce(Step &step, Member &member) {
 // From now on it is what this member pushes.
 void ChannelBook::carry(Voice &voice, Member &member) {
   if (!voice.member) {
-    streams_.erase(voice.stream);
+    forget_remote_streams(voice);
     totals_.streams++;
   }
   voice.member = &member;
   voice.origin.clear();
-  voice.stream = member.live->stream;
+  voice.streams = member.live->names();
   voice.audio_muted = member.audio_muted;
   voice.video_muted = member.video_muted;
 }
@@ -86,9 +84,10 @@ void ChannelBook::end_voice(Step &step, const Voice &voice) {
     playing += member(id)->subscriptions.at(voice.uid).client ? 1 : 0;
   const bool many = playing > most_single_drops;
   if (!voice.member)
-    streams_.erase(voice.stream);
-  if (many)
-    step.out.push_back(DropMedia{voice.stream, Direction::play, 0});
+    forget_remote_streams(voice);
+  for (const auto &[codec, stream] : voice.streams)
+    if (many)
+      step.out.push_back(DropMedia{stream, Direction::play, 0});
   for (MemberId id : voice.listeners) {
     Member &listener = *member(id);
     const auto found = listener.subscriptions.find(voice.uid);
@@ -109,34 +108,44 @@ void ChannelBook::unsubscribe(Step &step, Member &member, Uid uid) {
     return;
   drop_play(step, found->second);
   drop_old_player(step, found->second);
-  if (Voice *voice = find_voice(*member.channel, uid))
-    voice->listeners.erase(member.id);
+  if (Voice *voice = find_voice(*member.channel, uid); voice && voice->listeners.erase(member.id))
+    lose_listener(step, *voice, found->second.codec);
   member.subscriptions.erase(found);
 }
 
-// It is pushed under another name now: who plays the old one is told the new one. The media server
-// would keep its session on the old one for as long as it stays: it is cut after a while. Not at
-// once, so that players may go over without a gap.
-void ChannelBook::move_listeners(Step &step, Voice &voice) {
+// To be called before it gets another stream. The media server would keep its session on this one
+// for as long as it stays: it is cut after a while. Not at once, so that a player may go over
+// without a gap.
+void ChannelBook::leave_stream(Step &step, Subscription &subscription) {
+  if (!subscription.client)
+    return;
+  drop_old_player(step, subscription);
+  subscription.old_player = std::exchange(subscription.client, 0);
+  subscription.old_player_stream = subscription.stream;
+}
+
+void ChannelBook::watch_old_players(Step &step, Voice &voice) {
   moved_[voice.id] = &voice;
   deadlines_.set({Deadline::old_player, voice.id}, step.now.mono_ms + config_.times.old_player_ms);
+}
+
+// It is pushed under other names now: who plays an old one is told the new one.
+void ChannelBook::move_listeners(Step &step, Voice &voice) {
+  watch_old_players(step, voice);
   if (voice.member && !voice.listeners.empty())
     voice.member->changes.take(step.now.mono_ms);
+  voice.hearing.fill(0);
   for (MemberId id : voice.listeners) {
     Member *listener = member(id);
     Subscription &subscription = listener->subscriptions.at(voice.uid);
-    if (subscription.client) {
-      drop_old_player(step, subscription);
-      subscription.old_player = std::exchange(subscription.client, 0);
-      subscription.old_player_stream = subscription.stream;
-    }
-    subscription.stream = voice.stream;
+    leave_stream(step, subscription);
+    // The new one may be offered in other codecs.
+    set_codec(voice, subscription, codec_for(*listener, voice));
     subscription.grant = random_id(config_.random);
     subscription.moved = !listener->session;
-    protocol::Event event{EventKind::update_url, voice.uid};
-    event.url = play_url(*listener, subscription, step.now);
-    tell(step, *listener, std::move(event));
+    tell_new_url(step, *listener, voice.uid, subscription);
   }
+  recount(step, voice);
 }
 
 }  // namespace agora::gateway

@@ -155,10 +155,11 @@ class Cluster {
   // Another role, address or platform.
   void describe (const std::string &key, Uid uid, MemberId mid, const MemberRecord &who,
                  Moment now);
-  // It is on the air here by this stream, new or as before with other mutes.
-  void speak (const std::string &key, Uid uid, MemberId mid, const std::string &stream,
+  // It is on the air here by these streams, AAC's among them, new ones or as before with other
+  // mutes.
+  void speak (const std::string &key, Uid uid, MemberId mid, const CodecStreams &streams,
               bool audio_muted, bool video_muted, Moment now);
-  // It isn't any more.
+  // It isn't any more. `stream` is AAC's.
   void hush (const std::string &key, Uid uid, MemberId mid, const std::string &stream, Moment now);
   // For the operator: ClusterHost::answered() follows, not inside this call.
   Ticket query (Operation operation, Moment now);
@@ -189,7 +190,7 @@ class Cluster {
   struct Local {
     MemberRecord who;
     bool orphan = false;
-    std::string stream;  // "": not on the air
+    std::string stream;  // AAC's; "": not on the air
     // SpeakerEntry's
     std::int64_t stream_at_ms = 0;
     std::uint64_t stream_n = 0;
@@ -197,6 +198,7 @@ class Cluster {
     bool video_muted = false;
     std::uint64_t streams = 0;  // so many it has published
     bool spoke_again = false;   // since the store took its word last
+    CodecStreams others;        // beside `stream`
   };
   struct Channel {
     std::uint64_t id = 0;

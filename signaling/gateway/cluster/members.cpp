@@ -40,9 +40,11 @@ void Cluster::describe(const std::string &key, Uid uid, MemberId mid, const Memb
     assert_local(*channel, uid, *local);
 }
 
-void Cluster::speak(const std::string &key, Uid uid, MemberId mid, const std::string &stream,
+void Cluster::speak(const std::string &key, Uid uid, MemberId mid, const CodecStreams &streams,
                     bool audio_muted, bool video_muted, Moment now) {
   now_ = now;
+  CodecStreams others = streams;
+  const std::string stream = others.extract(protocol::Codec::aac).mapped();
   Channel *channel = find(key);
   Local *local = find_local(channel, uid, mid);
   if (!local || stream.empty())
@@ -52,6 +54,7 @@ void Cluster::speak(const std::string &key, Uid uid, MemberId mid, const std::st
     local->stream_at_ms = local->who.at_ms;
     local->stream_n = ++local->streams;
   }
+  local->others = std::move(others);
   local->audio_muted = audio_muted;
   local->video_muted = video_muted;
   local->spoke_again = false;
@@ -93,6 +96,7 @@ void Cluster::send_speak(Channel &channel, Uid uid, const Local &local) {
   entry.origin = settings_.origin;
   entry.audio_muted = local.audio_muted;
   entry.video_muted = local.video_muted;
+  entry.others = local.others;
   Pending asked;
   asked.channel = channel.id;
   asked.uid = uid;

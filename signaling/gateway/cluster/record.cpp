@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "signaling/gateway/cluster/fields.hpp"
+#include "signaling/protocol/argument-checks.hpp"
 
 namespace agora::gateway::cluster {
 
@@ -207,8 +209,41 @@ std::string to_text (const SpeakerEntry &entry) {
     out += 'a';
   if (entry.video_muted)
     out += 'v';
+  char before = '|';
+  for (const auto &[codec, stream] : entry.others) {
+    out += std::exchange(before, ',');
+    out += protocol::to_string(codec);
+    out += '=';
+    out += stream;
+  }
   return out;
 }
+
+namespace {
+
+// codec=stream,… What isn't known here is of a later version. No two names are the same.
+std::optional<CodecStreams> parse_others (std::string_view text, std::string_view aac) {
+  CodecStreams others;
+  std::set<std::string_view> names{aac};
+  for (Fields list(text, ','); !list.ended();) {
+    const std::string_view each = list.next();
+    const std::size_t equals = each.find('=');
+    const std::string_view codec = each.substr(0, equals);
+    const std::string_view stream =
+        equals == std::string_view::npos ? std::string_view() : each.substr(equals + 1);
+    if (!is_plain_text(codec, protocol::max_codec_name) || !is_plain_text(stream, max_stream) ||
+        !names.insert(stream).second || names.size() > protocol::max_codecs)
+      return {};
+    const auto known = protocol::parse_codec(codec);
+    if (known == protocol::Codec::aac || (known && others.contains(*known)))
+      return {};
+    if (known)
+      others[*known] = stream;
+  }
+  return others;
+}
+
+}  // namespace
 
 std::optional<SpeakerEntry> parse_entry (std::string_view text) {
   if (text.size() > max_record)
@@ -217,11 +252,15 @@ std::optional<SpeakerEntry> parse_entry (std::string_view text) {
   SpeakerEntry entry;
   const std::string_view gateway = fields.next(), stream = fields.next(), order = fields.next(),
                          origin = fields.next(), mutes = fields.next();
+  std::optional<CodecStreams> others = CodecStreams();
+  if (!fields.ended())
+    others = parse_others(fields.next(), stream);
   const std::size_t dot = order.find('.');
   const auto at = parse_number(order.substr(0, dot));
   const auto n = dot == std::string_view::npos ? std::nullopt : parse_number(order.substr(dot + 1));
-  if (!fields.exact() || !is_gateway(gateway) || !is_plain_text(stream, max_stream) || !at || !n ||
-      !is_origin(origin) || (!mutes.empty() && mutes != "a" && mutes != "v" && mutes != "av"))
+  if (!fields.exact() || !others || !is_gateway(gateway) || !is_plain_text(stream, max_stream) ||
+      !at || !n || !is_origin(origin) ||
+      (!mutes.empty() && mutes != "a" && mutes != "v" && mutes != "av"))
     return {};
   entry.gateway = gateway;
   entry.stream = stream;
@@ -230,6 +269,7 @@ std::optional<SpeakerEntry> parse_entry (std::string_view text) {
   entry.origin = origin;
   entry.audio_muted = mutes.starts_with('a');
   entry.video_muted = mutes.ends_with('v');
+  entry.others = std::move(*others);
   return entry;
 }
 

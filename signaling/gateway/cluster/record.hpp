@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,7 +61,10 @@ std::string to_text (const MemberRecord &record);
 std::string rest_of (const MemberRecord &record);
 std::optional<MemberRecord> parse_record (std::string_view text);
 
-// gw|stream|at.n|origin|mutes
+// A stream's name for each codec.
+using CodecStreams = std::map<protocol::Codec, std::string>;
+
+// gw|stream|at.n|origin|mutes, and for a voice that is offered in other codecs |codec=stream,…
 struct SpeakerEntry {
   std::string gateway;  // at which it is pushed
   std::string stream;
@@ -71,6 +75,7 @@ struct SpeakerEntry {
   std::string origin;  // IP:port of that gateway's relay; IPv6 in brackets
   bool audio_muted = false;
   bool video_muted = false;
+  CodecStreams others;  // beside AAC, which is `stream`
   bool operator==(const SpeakerEntry &) const = default;
   std::pair<std::int64_t, std::uint64_t> order () const { return {at_ms, n}; }
 };

@@ -7,8 +7,19 @@ namespace sim {
 
 namespace {
 
+using agora::protocol::Codec;
+
 constexpr std::int64_t hold_ms = 3'000;
 constexpr std::int64_t grace_ms = 10'000;
+const std::string torn = "not all of one";
+
+// Some voices are offered in two codecs.
+CodecStreams streams_of (const std::string &stream) {
+  CodecStreams streams{{Codec::aac, stream}};
+  if (stream.back() % 2 == 0)
+    streams[Codec::opus] = stream + "o";
+  return streams;
+}
 
 }  // namespace
 
@@ -46,8 +57,12 @@ const std::string *Book::stream_of(const std::string &key, Uid uid) const {
   if (member != members_.end() && !member->second.stream.empty())
     return &member->second.stream;
   if (const auto *remote = cluster.speakers(key))
-    if (const auto found = remote->find(uid); found != remote->end())
-      return &found->second.stream;
+    if (const auto found = remote->find(uid); found != remote->end()) {
+      const SpeakerEntry &entry = found->second;
+      CodecStreams streams = entry.others;
+      streams[Codec::aac] = entry.stream;
+      return streams == streams_of(entry.stream) ? &entry.stream : &torn;
+    }
   const auto orphan = orphans_.find({key, uid});
   return orphan == orphans_.end() ? nullptr : &orphan->second;
 }
@@ -219,7 +234,7 @@ bool Book::push(Socket &socket, const std::string &stream, Moment now) {
     return false;
   found->second.stream = stream;
   found->second.hold_until_ms = 0;
-  cluster.speak(socket.key, socket.uid, found->second.mid, stream, false, false, now);
+  cluster.speak(socket.key, socket.uid, found->second.mid, streams_of(stream), false, false, now);
   refresh(socket.key, socket.uid);
   return true;
 }

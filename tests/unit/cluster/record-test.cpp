@@ -17,7 +17,7 @@ MemberRecord someone () {
 }
 
 SpeakerEntry voice () {
-  return {"ab12", "s-0_1", 1'764'387'000'123, 7, "[::1]:1935", true, false};
+  return {"ab12", "s-0_1", 1'764'387'000'123, 7, "[::1]:1935", true, false, {}};
 }
 
 void names () {
@@ -98,6 +98,36 @@ void entries () {
     g_assert_false(parse_entry(text).has_value());
 }
 
+// A voice that is offered in more than AAC.
+void entries_of_many_codecs () {
+  using agora::protocol::Codec;
+  SpeakerEntry entry = voice();
+  entry.others[Codec::opus] = "o-1";
+  g_assert_true(to_text(entry) == to_text(voice()) + "|opus=o-1");
+  g_assert_true(parse_entry(to_text(entry)) == entry);
+  g_assert_false(entry == voice());
+  const std::string text = to_text(entry) + ",new=n";
+  for (std::size_t at = 0; at < text.size(); at++) {
+    std::string bad = text;
+    bad[at] = '\n';
+    g_assert_false(parse_entry(bad).has_value());
+  }
+  g_assert_false(parse_entry(text + "|").has_value());
+  const std::string before = to_text(voice()) + "|";
+  // What a later version has is passed over.
+  g_assert_true(parse_entry(before + "new=n,opus=o-1") == entry);
+  g_assert_true(parse_entry(before + "new=n") == voice());
+  std::string many;
+  for (int n = 0; n < 9; n++)
+    many += (n ? "," : "") + ("c" + std::to_string(n) + "=n" + std::to_string(n));
+  for (const std::string &others :
+       {std::string(), std::string("opus"), std::string("opus="), std::string("=o"),
+        std::string("opus=a b"), std::string("opus=o?x"), std::string("opus=o,"),
+        std::string("opus=o,opus=p"), std::string("opus=o,new=o"), std::string("opus=s-0_1"),
+        std::string("aac=a"), std::string(33, 'c') + "=o", "opus=" + std::string(129, 'o'), many})
+    g_assert_false(parse_entry(before + others).has_value());
+}
+
 void messages () {
   const auto set = read_speaker_message("5 7 set 12 " + to_text(voice()));
   g_assert_true(set && set->previous == 5 && set->version == 7 && set->uid == 12 &&
@@ -165,6 +195,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/cluster/record/numbers", numbers);
   g_test_add_func("/cluster/record/records", records);
   g_test_add_func("/cluster/record/entries", entries);
+  g_test_add_func("/cluster/record/entries-of-many-codecs", entries_of_many_codecs);
   g_test_add_func("/cluster/record/messages", messages);
   g_test_add_func("/cluster/record/answers", answers);
   return g_test_run();

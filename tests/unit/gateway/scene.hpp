@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "signaling/gateway/channel/channel-book.hpp"
+#include "signaling/protocol/argument-checks.hpp"
 
 namespace agora::gateway {
 
@@ -263,7 +264,8 @@ class Scene {
       case EventKind::stream_removed:
         return "removed" + uid;
       case EventKind::update_url:
-        return "url" + uid;
+        return "url" + uid +
+               (event->codec ? std::string(" ") + protocol::to_string(*event->codec) : "");
       case EventKind::video_rotation:
         return "rotation" + uid;
       case EventKind::audio_mute:
@@ -280,6 +282,12 @@ class Scene {
         return "silenced";
       case EventKind::unsilenced:
         return "unsilenced";
+      case EventKind::codecs_wanted: {
+        std::string list = "wanted";
+        for (const protocol::Codec codec : event->codecs)
+          list += std::string(" ") + protocol::to_string(codec);
+        return list;
+      }
     }
     return "?";
   }

@@ -59,7 +59,12 @@ void client_frames_survive () {
              R"("key_vocs":"app","key_vos":"app","channel_name":"hall","uid":"7",)"
              R"("known_speakers":["8"],"vid":"815","os":"linux","clientType":"",)"
              R"("audio_only":true,"uidType":0})"),
+      around(R"({"action":"join","role":"audience","appId":"app","customAudioCodec":null,)"
+             R"("key_vocs":"app","key_vos":"app","channel_name":"hall","uid":"7",)"
+             R"("known_speakers":[],"clientType":"gstreamer","audio_only":true,"uidType":0,)"
+             R"("features":["silence","codecs"],"hears":["opus","aac"]})"),
       around(R"({"action":"publish","uid":7})"),
+      around(R"({"action":"publish","uid":7,"codecs":["opus","aac"]})"),
       around(R"({"action":"subscribe","uid":8,"options":{"audio":true,"video":false}})"),
       around(R"({"action":"mute","uid":8,"target":"audio"})"),
       around(R"({"action":"unmute","uid":8,"target":"all"})"),
@@ -91,6 +96,15 @@ void server_frames_survive () {
       R"("serverResponse":{"url":"rtmp://h/b","rotation":0}})",
       R"({"command":"serverResponse","requestId":5,"code":200,)"
       R"("serverResponse":{"update-url":"rtmp://h/c"}})",
+      R"({"command":"serverResponse","requestId":5,"code":200,)"
+      R"("serverResponse":{"url":"rtmp://h/b","codec":"opus","rotation":0}})",
+      R"({"command":"serverResponse","requestId":5,"code":200,)"
+      R"("serverResponse":{"url":"rtmp://h/b","urls":{"aac":"rtmp://h/b","opus":"rtmp://h/o"}}})",
+      R"({"command":"serverResponse","requestId":3,"code":200,)"
+      R"("serverResponse":{"uid":7,"features":["silence","codecs"]}})",
+      R"({"command":"serverStatus","serverStatus":{"action":"codecs-wanted","codecs":["opus","aac"]}})",
+      R"({"command":"serverStatus","serverStatus":)"
+      R"({"action":"update-url","uid":8,"url":"rtmp://x","codec":"aac"}})",
       R"({"command":"serverResponse","requestId":6,"code":432,"reason":"no such voice"})",
       R"({"command":"serverResponse","requestId":7,"code":200,"serverResponse":{}})",
       R"({"command":"serverStatus","serverStatus":{"action":"stream-added","uid":8}})",
@@ -189,6 +203,13 @@ void check_refusal (const Refusal &row) {
   g_assert_cmpint(error.request_id, ==, row.request_id);
 }
 
+std::string list_of (int names) {
+  std::string list = "[";
+  for (int n = 0; n < names; n++)
+    list += std::string(n ? "," : "") + "\"aac\"";
+  return list + "]";
+}
+
 void wrong_fields () {
   const Refusal rows[] = {
       {join(R"("role":"king")"), 431, "clientRequest.role", 3},
@@ -214,6 +235,17 @@ void wrong_fields () {
       {around(R"({"action":"publish"})"), 401, "clientRequest.uid", 3},
       {around(R"({"action":"publish","uid":4294967296})"), 401, "clientRequest.uid", 3},
       {around(R"({"action":"publish","uid":true})"), 401, "clientRequest.uid", 3},
+      {around(R"({"action":"publish","uid":7,"codecs":"opus"})"), 401, "clientRequest.codecs", 3},
+      {around(R"({"action":"publish","uid":7,"codecs":{"aac":1}})"), 401, "codecs", 3},
+      {around(R"({"action":"publish","uid":7,"codecs":["aac",1]})"), 401, "codecs", 3},
+      {around(R"({"action":"publish","uid":7,"codecs":[]})"), 401, "\"aac\"", 3},
+      {around(R"({"action":"publish","uid":7,"codecs":["opus"]})"), 401, "codecs", 3},
+      {around(R"({"action":"publish","uid":7,"codecs":)" + list_of(9) + "}"), 401, "codecs", 3},
+      {join(R"("hears":"opus")"), 401, "clientRequest.hears", 3},
+      {join(R"("hears":[["opus"]])"), 401, "clientRequest.hears", 3},
+      {join(R"("hears":["aac",null])"), 401, "clientRequest.hears", 3},
+      {join(R"("hears":)" + list_of(9)), 401, "at most 8", 3},
+      {join(R"("hears":[")" + std::string(33, 'o') + "\"]"), 401, "32 bytes", 3},
       {around(R"({"action":"subscribe","uid":8,"options":[]})"), 401, "options", 3},
       {around(R"({"action":"subscribe","uid":8,"options":{"audio":1}})"), 401, "options.audio", 3},
       {around(R"({"action":"unsubscribe","uid":[8,{}]})"), 401, "clientRequest.uid", 3},
@@ -255,6 +287,48 @@ void wrong_fields () {
       std::holds_alternative<DecodeError>(decode_client(join(R"("features":"silence")"))));
   error = std::get<DecodeError>(decode_client(around(R"({"action":"publish"})")));
   g_assert_false(error.is_join);
+}
+
+void codecs () {
+  const auto hears = [] (const std::string &list) {
+    return request_of<Join>(join(R"("hears":)" + list)).hears;
+  };
+  g_assert_false(request_of<Join>(join("")).hears.has_value());
+  g_assert_false(hears("null").has_value());
+  g_assert_true(hears("[]") == Codecs{});
+  // What a later version has is passed over, and twice is once.
+  g_assert_true(hears(R"(["lc3","opus","","opus","aac"])") == (Codecs{Codec::opus, Codec::aac}));
+  g_assert_true(hears(R"(["Opus"])") == Codecs{});
+  g_assert_true(hears(list_of(8)) == Codecs{Codec::aac});
+  g_assert_true(hears("[\"" + std::string(32, 'o') + "\"]") == Codecs{});
+  const auto offers = [] (const std::string &list) {
+    return request_of<Publish>(around(R"({"action":"publish","uid":7,"codecs":)" + list + "}"))
+        .codecs;
+  };
+  g_assert_false(offers("null").has_value());
+  g_assert_true(offers(R"(["aac","lc3"])") == Codecs{Codec::aac});
+
+  const auto answered = [] (const std::string &fields) {
+    return std::get<Answer>(good(
+        decode_server(R"({"command":"serverResponse","requestId":5,"code":200,"serverResponse":{)" +
+                      fields + "}}")));
+  };
+  g_assert_false(answered(R"("url":"rtmp://h","codec":"lc3")").codec.has_value());
+  g_assert_true(answered(R"("urls":{"lc3":5,"opus":"rtmp://o"})").urls ==
+                (std::vector<std::pair<Codec, std::string>>{{Codec::opus, "rtmp://o"}}));
+  for (const char *fields : {R"("urls":[])", R"("urls":{"opus":5})", R"("codec":5)"}) {
+    const auto decoded =
+        decode_server(R"({"command":"serverResponse","requestId":5,"code":200,"serverResponse":{)" +
+                      std::string(fields) + "}}");
+    g_assert_true(std::holds_alternative<DecodeError>(decoded));
+  }
+  // In its order, and as it was, for those who ask for nothing.
+  Answer answer{.request_id = 5, .url = "rtmp://h", .rotation = 0};
+  g_assert_true(encode(answer) == R"({"command":"serverResponse","requestId":5,"code":200,)"
+                                  R"("serverResponse":{"url":"rtmp://h","rotation":0}})");
+  g_assert_true(encode(Event{EventKind::update_url, 8, "rtmp://h"}) ==
+                R"({"command":"serverStatus","serverStatus":)"
+                R"({"action":"update-url","uid":8,"url":"rtmp://h"}})");
 }
 
 std::string nested (unsigned depth) {
@@ -464,6 +538,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/codec/lenient-where-the-protocol-is", lenient_where_the_protocol_is);
   g_test_add_func("/codec/texts-survive", texts_survive);
   g_test_add_func("/codec/wrong-fields", wrong_fields);
+  g_test_add_func("/codec/codecs", codecs);
   g_test_add_func("/codec/broken-text", broken_text);
   g_test_add_func("/codec/cut-anywhere", cut_anywhere);
   g_test_add_func("/codec/lying-servers", lying_servers);
