@@ -154,6 +154,31 @@ void install_properties (GObjectClass *klass) {
   properties[prop_silenced] =
       g_param_spec_boolean("silenced", "Silenced",
                            "Whether the operator keeps this member off the air", FALSE, readable);
+  /**
+   * AgoraClient:hears:
+   *
+   * The codecs that this member can hear, best first, by their names: "opus", "aac". %NULL, and
+   * what isn't in it: "aac", which everybody hears. Names that aren't known are passed over. Of
+   * each speaker the first one is heard that it offers:
+   * [method@AgoraSignaling.Client.get_subscription_codec]. Heeded at the next join.
+   *
+   * Since: 0.2
+   */
+  properties[prop_hears] = g_param_spec_boxed(
+      "hears", "Hears", "Codecs that this member can hear, best first", G_TYPE_STRV,
+      static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS));
+  /**
+   * AgoraClient:codecs-wanted:
+   *
+   * Of what [method@AgoraSignaling.Client.publish_codecs_async] offered: the codecs that somebody
+   * hears, as [signal@AgoraSignaling.Client::codecs-wanted] told last. %NULL before it did, and
+   * with a gateway that doesn't tell: push "aac" then.
+   *
+   * Since: 0.2
+   */
+  properties[prop_codecs_wanted] =
+      g_param_spec_boxed("codecs-wanted", "Codecs wanted",
+                         "Codecs of this member's that somebody hears", G_TYPE_STRV, readable);
   g_object_class_install_properties(klass, n_properties, properties);
 }
 
@@ -297,6 +322,21 @@ void install_signals () {
    * Since: 0.2
    */
   signals[signal_unsilenced] = new_signal("unsilenced");
+  /**
+   * AgoraClient::codecs-wanted:
+   * @self: the client.
+   * @codecs: (array zero-terminated=1): their names, never none, in the order in which they were
+   *   offered.
+   *
+   * Of a member that has published with [method@AgoraSignaling.Client.publish_codecs_async]: which
+   * codecs somebody hears. Those are to be pushed, each to its own URL; a push of another one may
+   * end, once each of these has begun. It comes after each publishing, before anybody listens: then
+   * with the first codec that was offered. A codec that has lost its last listener stays for some
+   * seconds.
+   *
+   * Since: 0.2
+   */
+  signals[signal_codecs_wanted] = new_signal("codecs-wanted", G_TYPE_STRV);
   /**
    * AgoraClient::error:
    * @self: the client.

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "signaling/client/class.hpp"
+#include "signaling/client/codec-names.hpp"
 #include "signaling/client/object.hpp"
 #include "signaling/client/thread-default.hpp"
 #include "signaling/support/guarded.hpp"
@@ -69,6 +70,11 @@ void Impl::event(const protocol::Event &event) {
     case EventKind::unsilenced:
       emit(signal_unsilenced);
       return;
+    case EventKind::codecs_wanted: {
+      g_auto(GStrv) names = names_of(event.codecs);
+      emit(signal_codecs_wanted, names);
+      return;
+    }
   }
 }
 
@@ -186,6 +192,11 @@ static void agora_client_set_property (GObject *object, guint id, const GValue *
       if (core.destination.ca_file.empty())
         core.destination.ca_file = default_ca_file();
       break;
+    case agora::client::prop_hears:
+      core.hears().reset();
+      if (const auto *names = static_cast<const char *const *>(g_value_get_boxed(value)))
+        core.hears() = agora::client::codecs_of(names);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
@@ -235,6 +246,14 @@ static void agora_client_get_property (GObject *object, guint id, GValue *value,
       break;
     case agora::client::prop_silenced:
       g_value_set_boolean(value, core.machine().silenced());
+      break;
+    case agora::client::prop_hears:
+      if (core.hears())
+        g_value_take_boxed(value, agora::client::names_of(*core.hears()));
+      break;
+    case agora::client::prop_codecs_wanted:
+      if (const auto &codecs = core.machine().codecs_wanted(); !codecs.empty())
+        g_value_take_boxed(value, agora::client::names_of(codecs));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);

@@ -128,6 +128,16 @@ char *agora_client_publish_finish (AgoraClient *self, GAsyncResult *result,
                                    GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
+void agora_client_publish_codecs_async (AgoraClient *self, const char *const *codecs,
+                                        GCancellable *cancellable, GAsyncReadyCallback callback,
+                                        gpointer user_data) AGORA_NOEXCEPT;
+AGORA_API
+GHashTable *agora_client_publish_codecs_finish (AgoraClient *self, GAsyncResult *result,
+                                                GError **error) AGORA_NOEXCEPT;
+AGORA_API
+GHashTable *agora_client_dup_push_urls (AgoraClient *self) AGORA_NOEXCEPT;
+
+AGORA_API
 void agora_client_unpublish_async (AgoraClient *self, GCancellable *cancellable,
                                    GAsyncReadyCallback callback, gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API
@@ -148,6 +158,9 @@ void agora_client_subscribe_async (AgoraClient *self, guint uid, GCancellable *c
 AGORA_API
 char *agora_client_subscribe_finish (AgoraClient *self, GAsyncResult *result, int *rotation,
                                      GError **error) AGORA_NOEXCEPT;
+
+AGORA_API
+const char *agora_client_get_subscription_codec (AgoraClient *self, guint uid) AGORA_NOEXCEPT;
 
 AGORA_API
 void agora_client_unsubscribe_async (AgoraClient *self, guint uid, GCancellable *cancellable,

@@ -20,6 +20,8 @@ enum Property : guint {
   prop_role,
   prop_app_id,
   prop_silenced,
+  prop_hears,
+  prop_codecs_wanted,
   n_properties,
 };
 
@@ -37,6 +39,7 @@ enum Signal {
   signal_client_banned,
   signal_silenced,
   signal_unsilenced,
+  signal_codecs_wanted,
   signal_error,
   signal_reconnecting,
   signal_reconnected,

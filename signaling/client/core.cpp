@@ -78,7 +78,8 @@ Core::~Core() = default;
 
 Core::Seen Core::look() const {
   return {state_of(machine_.phase()), machine_.uid(),    machine_.role(),
-          machine_.channel(),         machine_.app_id(), machine_.silenced()};
+          machine_.channel(),         machine_.app_id(), machine_.silenced(),
+          machine_.codecs_wanted()};
 }
 
 void Core::call(ObjectPtr<GTask> task, const std::function<Happening(Ticket)> &make) {
@@ -161,6 +162,7 @@ void Core::notify_changes() {
   changed(before.uid != now.uid, "uid");
   changed(before.role != now.role, "role");
   changed(before.silenced != now.silenced, "silenced");
+  changed(before.codecs_wanted != now.codecs_wanted, "codecs-wanted");
   changed(before.state != now.state, "state");
 }
 
@@ -210,7 +212,8 @@ void Core::act(const Finish &finish) {
   if (finish.trouble)
     g_task_return_error(call->task.get(), to_gerror(*finish.trouble));
   else
-    g_task_return_pointer(call->task.get(), new Reply{finish.uid, finish.url, finish.rotation},
+    g_task_return_pointer(call->task.get(),
+                          new Reply{finish.uid, finish.url, finish.rotation, finish.urls},
                           [] (gpointer reply) { delete static_cast<Reply *>(reply); });
 }
 

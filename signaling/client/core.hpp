@@ -22,6 +22,7 @@ struct Reply {
   Uid uid = 0;
   std::string url;
   int rotation = 0;
+  Urls urls;
 };
 
 // Everything happens on the context that was the thread's default when the core was made.
@@ -55,6 +56,7 @@ class Core final : private Transport::Listener {
   GMainContext *context () const { return context_.get(); }
   const Machine &machine () const { return machine_; }
   Limits &limits () { return machine_.limits; }
+  std::optional<protocol::Codecs> &hears () { return machine_.hears; }
 
  private:
   struct Call;
@@ -88,6 +90,7 @@ class Core final : private Transport::Listener {
     std::string channel;
     std::string app_id;
     bool silenced;
+    protocol::Codecs codecs_wanted;
   };
   Seen look () const;
 

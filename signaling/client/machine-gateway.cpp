@@ -76,6 +76,36 @@ void Machine::join_answered(const Pending &, const protocol::Answer &answer, Mil
     ping(now);
 }
 
+std::optional<protocol::Codec> Machine::codec_of(Uid speaker) const {
+  const auto found = subscriptions_.find(speaker);
+  return found == subscriptions_.end() ? std::nullopt : std::optional(found->second.codec);
+}
+
+// By publish, or update_url. A gateway that knows no codecs takes AAC alone.
+void Machine::published(const protocol::Answer &answer, bool replay) {
+  Urls urls(answer.urls.begin(), answer.urls.end());
+  const std::string url = answer.url.value_or("");
+  urls[protocol::Codec::aac] = url;
+  const bool moved = urls != push_urls_;
+  // Which of these are wanted is told anew. Until then it is what it was, if it can be.
+  const auto same_codec = [] (const auto &one, const auto &other) {
+    return one.first == other.first;
+  };
+  if (urls.size() == 1 ||
+      !std::equal(urls.begin(), urls.end(), push_urls_.begin(), push_urls_.end(), same_codec))
+    codecs_wanted_.clear();
+  push_urls_ = std::move(urls);
+  if (replay && moved)
+    act(Emit{{EventKind::update_url, uid_, url, 0, false}});
+}
+
+void Machine::unpublished() {
+  published_ = false;
+  offered_.reset();
+  push_urls_.clear();
+  codecs_wanted_.clear();
+}
+
 // What the application was told of a speaker's mutes.
 void Machine::note_mute(const protocol::Event &event) {
   if (!speakers_.contains(event.uid))
@@ -141,10 +171,12 @@ void Machine::happened(const protocol::Event &event, Millis now) {
       break;
     }
     case EventKind::update_url:
-      if (event.uid == uid_)
-        push_url_ = event.url;
-      else if (auto found = subscriptions_.find(event.uid); found != subscriptions_.end())
+      if (event.uid == uid_) {
+        push_urls_ = {{protocol::Codec::aac, event.url}};
+      } else if (auto found = subscriptions_.find(event.uid); found != subscriptions_.end()) {
         found->second.url = event.url;
+        found->second.codec = event.codec.value_or(protocol::Codec::aac);
+      }
       break;
     case EventKind::audio_mute:
     case EventKind::video_mute:
@@ -163,9 +195,14 @@ void Machine::happened(const protocol::Event &event, Millis now) {
       act(Emit{event});
       // Back on the air by itself: the new URL comes as of a stream that has moved.
       if (!silenced && published_)
-        send(0, protocol::Publish{uid_}, now, true);
+        send(0, protocol::Publish{uid_, offered_}, now, true);
       return;
     }
+    case EventKind::codecs_wanted:
+      if (event.codecs.empty())
+        return;
+      codecs_wanted_ = event.codecs;
+      break;
     case EventKind::key_expired:
       act(Emit{event});
       fail({AGORA_ERROR_TOKEN_EXPIRED, "the token has expired: join again with another one"});
@@ -202,27 +239,26 @@ void Machine::succeeded(const Pending &pending, const protocol::Answer &answer, 
     return;
   }
   std::string url = answer.url.value_or("");
-  auto moved = [&] (Uid uid, std::string &known) {
-    if (pending.replay && known != url)
-      act(Emit{{EventKind::update_url, uid, url, 0, false}});
-    known = url;
-  };
   if (const auto *set_role = std::get_if<protocol::SetRole>(&pending.request)) {
     role_ = set_role->role;
-    published_ = published_ && role_ == Role::broadcaster;
+    if (role_ != Role::broadcaster)
+      unpublished();
     if (answer.update_url)
       act(Emit{{EventKind::update_url, uid_, *answer.update_url, 0, false}});
-  } else if (std::holds_alternative<protocol::Publish>(pending.request)) {
+  } else if (const auto *publish = std::get_if<protocol::Publish>(&pending.request)) {
     published_ = true;
-    moved(uid_, push_url_);
+    offered_ = publish->codecs;
+    published(answer, pending.replay);
   } else if (std::holds_alternative<protocol::Unpublish>(pending.request)) {
-    published_ = false;
+    unpublished();
   } else if (std::holds_alternative<protocol::UpdateUrl>(pending.request)) {
-    push_url_ = url;
+    published(answer, false);
   } else if (const auto *subscribe = std::get_if<protocol::Subscribe>(&pending.request)) {
     Subscription &subscription = subscriptions_[subscribe->uid];
     subscription.request = *subscribe;
-    moved(subscribe->uid, subscription.url);
+    subscription.codec = answer.codec.value_or(protocol::Codec::aac);
+    if (const bool moved = std::exchange(subscription.url, url) != url; moved && pending.replay)
+      act(Emit{{EventKind::update_url, subscribe->uid, url, 0, false}});
   } else if (const auto *unsubscribe = std::get_if<protocol::Unsubscribe>(&pending.request)) {
     for (Uid uid : unsubscribe->uids)
       subscriptions_.erase(uid);
@@ -238,7 +274,7 @@ void Machine::succeeded(const Pending &pending, const protocol::Answer &answer, 
     token_ = key->token;
   }
   if (pending.ticket != 0)
-    act(Finish{pending.ticket, std::nullopt, uid_, url, answer.rotation.value_or(0)});
+    act(Finish{pending.ticket, std::nullopt, uid_, url, answer.rotation.value_or(0), push_urls_});
 }
 
 void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
@@ -264,7 +300,7 @@ void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
     // A silenced member's publication waits for the end of that.
     if (silenced_ && trouble.code == AGORA_ERROR_NOT_PERMITTED)
       return;
-    published_ = false;
+    unpublished();
   }
   act(EmitError{std::move(trouble)});
 }
@@ -295,7 +331,7 @@ bool Machine::is_wanted(const protocol::Request &request) const {
 // Makes again what the member had before it lost the gateway.
 void Machine::replay(Millis now) {
   if (published_ && !silenced_)
-    send(0, protocol::Publish{uid_}, now, true);
+    send(0, protocol::Publish{uid_, offered_}, now, true);
   if (local_audio_muted_)
     send(0, protocol::MuteLocal{uid_, protocol::Target::audio, true}, now, true);
   if (local_video_muted_)

@@ -103,8 +103,7 @@ void Machine::on(const CallJoin &call, Millis now) {
   speakers_.clear();
   muted_.clear();
   subscriptions_.clear();
-  published_ = local_audio_muted_ = local_video_muted_ = silenced_ = false;
-  push_url_.clear();
+  local_audio_muted_ = local_video_muted_ = silenced_ = false;
   join_ticket_ = call.ticket;
   lost_at_ = now;
   tries_ = 0;
@@ -221,7 +220,8 @@ void Machine::on(const Opened &opened, Millis now) {
   if (!join.known_speakers)
     join.vid = vid_;
   describe_client(join);
-  join.features = protocol::Features{protocol::feature_silence};
+  join.features = protocol::Features{protocol::feature_silence, protocol::feature_codecs};
+  join.hears = hears;
   deadline_ = std::max(opened.since + limits.connect, now + 1);
   send(0, std::move(join), now);
 }
@@ -442,6 +442,7 @@ void Machine::stop(Phase phase) {
   finish(std::exchange(leave_ticket_, 0));
   finish_all(trouble);
   early_.clear();
+  unpublished();
   if (phase == Phase::idle) {
     uid_ = 0;
     channel_.clear();

@@ -21,6 +21,7 @@ namespace agora::client {
 using protocol::Uid;
 using Millis = std::int64_t;   // of a clock that never jumps
 using Ticket = std::uint64_t;  // a call of the application; 0: nobody waits for the answer
+using Urls = std::map<protocol::Codec, std::string>;
 
 // Where the client is. The public state is derived from it.
 enum class Phase {
@@ -112,6 +113,7 @@ struct Finish {
   Uid uid = 0;
   std::string url;
   int rotation = 0;
+  Urls urls;  // of publish
 };
 struct Emit {
   protocol::Event event;
@@ -152,8 +154,16 @@ class Machine {
   // By the operator of the channel: what this member publishes is refused, until it is told
   // otherwise.
   bool silenced () const { return silenced_; }
+  // Where to push in each codec; empty: nothing is published.
+  const Urls &push_urls () const { return push_urls_; }
+  // Of what was offered: what somebody hears. Empty: the gateway hasn't told.
+  const protocol::Codecs &codecs_wanted () const { return codecs_wanted_; }
+  // In which codec that speaker is subscribed to; nothing: it isn't.
+  std::optional<protocol::Codec> codec_of (Uid speaker) const;
 
   Limits limits;
+  // The codecs that this member can hear, for the next join; nothing: AAC alone.
+  std::optional<protocol::Codecs> hears;
 
  private:
   struct Pending {
@@ -165,6 +175,7 @@ class Machine {
   struct Subscription {
     protocol::Subscribe request;
     std::string url;
+    protocol::Codec codec = protocol::Codec::aac;
     bool audio_muted = false;
     bool video_muted = false;
     int stream_type = 0;
@@ -187,6 +198,8 @@ class Machine {
   void join_answered (const Pending &pending, const protocol::Answer &answer, Millis now);
   void happened (const protocol::Event &event, Millis now);
   void told_error (const protocol::ErrorEvent &event, Millis now);
+  void published (const protocol::Answer &answer, bool replay);
+  void unpublished ();
   void note_mute (const protocol::Event &event);
   bool is_told_again (const protocol::Event &event);
   void end_doubt ();
@@ -237,7 +250,9 @@ class Machine {
   };
   std::map<Uid, Mutes> muted_;  // of speakers_: those that the application was told are muted
   bool published_ = false;
-  std::string push_url_;
+  std::optional<protocol::Codecs> offered_;  // with what was published
+  Urls push_urls_;
+  protocol::Codecs codecs_wanted_;
   std::map<Uid, Subscription> subscriptions_;
   bool local_audio_muted_ = false;
   bool local_video_muted_ = false;

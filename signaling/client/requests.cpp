@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/client/requests.hpp"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "agora-config.h"
@@ -53,6 +54,11 @@ std::optional<std::string> check_request (const Request &request) {
   };
   if (const auto *subscribe = std::get_if<Subscribe>(&request))
     return check_remote(subscribe->uid);
+  if (const auto *publish = std::get_if<Publish>(&request);
+      publish && publish->codecs &&
+      std::find(publish->codecs->begin(), publish->codecs->end(), Codec::aac) ==
+          publish->codecs->end())
+    return "codecs: expected \"aac\" among them, which everybody hears";
   if (const auto *mute = std::get_if<Mute>(&request))
     return check_remote(mute->uid);
   if (const auto *type = std::get_if<SetRemoteStreamType>(&request)) {

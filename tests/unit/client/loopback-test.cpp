@@ -134,6 +134,99 @@ void a_whole_life () {
   g_assert_cmpint(gateway.count<protocol::Leave>(), ==, 1);
 }
 
+std::string url_of (GHashTable *urls, const char *codec) {
+  const auto *url = static_cast<const char *>(g_hash_table_lookup(urls, codec));
+  return url != nullptr ? url : "";
+}
+
+std::string joined (GObject *object, const char *property) {
+  g_auto(GStrv) names = nullptr;
+  g_object_get(object, property, &names, nullptr);
+  g_autofree char *line = names != nullptr ? g_strjoinv(" ", names) : g_strdup("none");
+  return line;
+}
+
+void several_codecs () {
+  Gateway gateway;
+  gateway.speakers = {8};
+  protocol::Join join;
+  gateway.script = [&] (Gateway::Socket &socket, const protocol::ClientMessage &message) {
+    protocol::Answer answer = Gateway::answer_to(message);
+    if (const auto *asked = std::get_if<protocol::Join>(&message.request))
+      join = *asked;
+    if (const auto *publish = std::get_if<protocol::Publish>(&message.request);
+        publish && publish->codecs) {
+      answer.url = "rtmp://aac";
+      answer.urls = {{protocol::Codec::opus, "rtmp://opus"}, {protocol::Codec::aac, "rtmp://aac"}};
+      Gateway::send(socket, answer);
+      protocol::Event wanted{EventKind::codecs_wanted};
+      wanted.codecs = *publish->codecs;
+      Gateway::send(socket, wanted);
+      return true;
+    }
+    if (std::holds_alternative<protocol::Subscribe>(message.request)) {
+      answer.url = "rtmp://play";
+      answer.codec = protocol::Codec::opus;
+      Gateway::send(socket, answer);
+      return true;
+    }
+    return false;
+  };
+  Client client(gateway.url());
+  AgoraClient *object = client.object;
+  const char *hears[] = {"opus", "lc3", "aac", nullptr};
+  g_assert_true(joined(G_OBJECT(object), "hears") == "none");
+  g_object_set(object, "hears", hears, nullptr);
+  g_assert_true(joined(G_OBJECT(object), "hears") == "opus aac");
+  std::string signalled, property;
+  g_signal_connect(object, "codecs-wanted",
+                   G_CALLBACK(+[] (AgoraClient *, const char *const *names, gpointer data) {
+                     g_autofree char *line = g_strjoinv(" ", const_cast<char **>(names));
+                     *static_cast<std::string *>(data) = line;
+                   }),
+                   &signalled);
+  g_signal_connect(object, "notify::codecs-wanted",
+                   G_CALLBACK(+[] (GObject *self, GParamSpec *, gpointer data) {
+                     *static_cast<std::string *>(data) = joined(self, "codecs-wanted");
+                   }),
+                   &property);
+  g_assert_true(client.join().is_well());
+  g_assert_true(join.hears == (protocol::Codecs{protocol::Codec::opus, protocol::Codec::aac}));
+  g_assert_null(agora_client_dup_push_urls(object));
+
+  const char *wrong[] = {"opus", nullptr};
+  Call refused;
+  agora_client_publish_codecs_async(object, wrong, nullptr, Call::done, &refused);
+  GError *error = nullptr;
+  g_assert_null(agora_client_publish_codecs_finish(object, refused.wait(), &error));
+  g_assert_true(Outcome::take(error).is(AGORA_ERROR_INVALID_ARGUMENT));
+  Call call;
+  agora_client_publish_codecs_async(object, hears, nullptr, Call::done, &call);
+  g_autoptr(GHashTable) urls = agora_client_publish_codecs_finish(object, call.wait(), nullptr);
+  g_assert_cmpuint(g_hash_table_size(urls), ==, 2);
+  g_assert_true(url_of(urls, "opus") == "rtmp://opus" && url_of(urls, "aac") == "rtmp://aac");
+  g_autoptr(GHashTable) same = agora_client_dup_push_urls(object);
+  g_assert_true(url_of(same, "opus") == "rtmp://opus");
+  WAIT_FOR(!signalled.empty());
+  g_assert_true(signalled == "opus aac" && property == "opus aac");
+  g_assert_true(joined(G_OBJECT(object), "codecs-wanted") == "opus aac");
+
+  g_assert_null(agora_client_get_subscription_codec(object, 8));
+  g_assert_true(client.subscribe(8).is_well());
+  g_assert_cmpstr(agora_client_get_subscription_codec(object, 8), ==, "opus");
+  protocol::Event moved{EventKind::update_url, 8, "rtmp://other"};
+  moved.codec = protocol::Codec::aac;
+  Gateway::send(gateway.socket(), moved);
+  WAIT_FOR(client.was_told("update-url 8 rtmp://other"));
+  g_assert_cmpstr(agora_client_get_subscription_codec(object, 8), ==, "aac");
+  g_assert_true(client.leave().is_well());
+  g_assert_true(joined(G_OBJECT(object), "codecs-wanted") == "none");
+  g_assert_null(agora_client_dup_push_urls(object));
+  g_object_set(object, "hears", nullptr, nullptr);
+  g_assert_true(client.join().is_well());
+  g_assert_false(join.hears.has_value());
+}
+
 void announced_before_the_answer () {
   Gateway gateway;
   gateway.script = [&] (Gateway::Socket &socket, const protocol::ClientMessage &message) {
@@ -425,6 +518,7 @@ int main (int argc, char **argv) {
   g_test_init(&argc, &argv, nullptr);
   agora_log_set_level(AGORA_LOG_LEVEL_NONE);
   g_test_add_func("/client/a-whole-life", a_whole_life);
+  g_test_add_func("/client/several-codecs", several_codecs);
   g_test_add_func("/client/announced-before-the-answer", announced_before_the_answer);
   g_test_add_func("/client/accounts-and-rejoin", accounts_and_rejoin);
   g_test_add_func("/client/refusals-reach-the-caller", refusals_reach_the_caller);

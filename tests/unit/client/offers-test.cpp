@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The client's machine and codecs: its own voice in several, and those of others.
+#include "tests/unit/client/machine-rig.hpp"
+
+using namespace machine;
+
+namespace {
+
+using protocol::Codec;
+const protocol::Codecs both{Codec::opus, Codec::aac};
+
+// The answer to what was sent last, by a gateway that knows codecs.
+void give_urls (Rig &rig, const std::string &turn) {
+  protocol::Answer answer;
+  answer.request_id = rig.sent_id();
+  answer.url = "rtmp://h/aac" + turn;
+  answer.urls = {{Codec::opus, "rtmp://h/opus" + turn}, {Codec::aac, *answer.url}};
+  rig.step(Received{answer});
+}
+
+void give_wanted (Rig &rig, protocol::Codecs codecs) {
+  protocol::Event event{protocol::EventKind::codecs_wanted};
+  event.codecs = std::move(codecs);
+  rig.step(Received{event});
+}
+
+void a_voice_in_several_codecs () {
+  using protocol::EventKind;
+  Rig rig;
+  rig.machine.hears = both;
+  rig.bring_to(Phase::joining);
+  g_assert_true(std::get<protocol::Join>(rig.all<Send>().at(0).message.request).hears == both);
+  rig.answer(rig.sent_id(), Code::ok, {}, 7);
+  // What can't be heard by all is refused before it is sent.
+  rig.request(protocol::Publish{0, protocol::Codecs{Codec::opus}});
+  g_assert_true(rig.all<Finish>().at(0).trouble->code == AGORA_ERROR_INVALID_ARGUMENT);
+  g_assert_true(rig.all<Send>().empty());
+  rig.request(protocol::Publish{0, both});
+  const auto asked = std::get<protocol::Publish>(rig.all<Send>().at(0).message.request);
+  g_assert_true(asked.codecs == both && asked.uid == 7);
+  give_urls(rig, "1");
+  const Urls first{{Codec::aac, "rtmp://h/aac1"}, {Codec::opus, "rtmp://h/opus1"}};
+  g_assert_true(rig.all<Finish>().at(0).urls == first);
+  g_assert_true(rig.all<Finish>().at(0).url == "rtmp://h/aac1");
+  g_assert_true(rig.machine.push_urls() == first);
+  g_assert_true(rig.machine.codecs_wanted().empty());
+  give_wanted(rig, {Codec::opus});
+  g_assert_true(rig.all<Emit>().at(0).event.codecs == protocol::Codecs{Codec::opus});
+  g_assert_true(rig.machine.codecs_wanted() == protocol::Codecs{Codec::opus});
+  // One that names none that is known here says nothing.
+  give_wanted(rig, {});
+  g_assert_true(rig.all<Emit>().empty());
+  g_assert_cmpuint(rig.machine.codecs_wanted().size(), ==, 1);
+  rig.request(protocol::UpdateUrl{});
+  give_urls(rig, "2");
+  g_assert_true(rig.machine.push_urls().at(Codec::opus) == "rtmp://h/opus2");
+  g_assert_cmpuint(rig.machine.codecs_wanted().size(), ==, 1);
+  // After a return all of it is asked for again.
+  rig.step(Closed{"cut"});
+  rig.pass(1'000);
+  rig.step(Opened{"S2", "", rig.now});
+  g_assert_true(std::get<protocol::Join>(rig.all<Send>().at(0).message.request).hears == both);
+  rig.answer(rig.sent_id(), Code::ok, {}, 7);
+  g_assert_true(std::get<protocol::Publish>(rig.all<Send>().at(0).message.request).codecs == both);
+  give_urls(rig, "3");
+  g_assert_true(rig.all<Emit>().at(0).event.kind == EventKind::update_url);
+  g_assert_true(rig.all<Emit>().at(0).event.url == "rtmp://h/aac3");
+  g_assert_true(rig.machine.push_urls().at(Codec::opus) == "rtmp://h/opus3");
+  // Also where the operator took it off the air.
+  rig.event(EventKind::silenced);
+  rig.event(EventKind::unsilenced);
+  g_assert_true(std::get<protocol::Publish>(rig.all<Send>().at(0).message.request).codecs == both);
+  give_urls(rig, "4");
+  rig.request(protocol::Unpublish{});
+  rig.answer(rig.sent_id());
+  g_assert_true(rig.machine.push_urls().empty() && rig.machine.codecs_wanted().empty());
+}
+
+// One that knows no codecs, the next time: AAC is what it takes.
+void an_older_gateway_takes_aac () {
+  Rig rig;
+  rig.bring_to(Phase::joined);
+  rig.request(protocol::Publish{0, both});
+  give_urls(rig, "1");
+  give_wanted(rig, {Codec::opus});
+  rig.step(Closed{"cut"});
+  g_assert_cmpuint(rig.machine.codecs_wanted().size(), ==, 1);
+  rig.pass(1'000);
+  rig.step(Opened{"S2", "", rig.now});
+  rig.answer(rig.sent_id(), Code::ok, {}, 7);
+  rig.answer(rig.sent_id(), Code::ok, {}, {}, "rtmp://h/only");
+  g_assert_true(rig.machine.push_urls() == (Urls{{Codec::aac, "rtmp://h/only"}}));
+  g_assert_true(rig.machine.codecs_wanted().empty());
+}
+
+void the_codec_of_a_subscription () {
+  Rig rig;
+  rig.bring_to(Phase::joined);
+  rig.event(protocol::EventKind::stream_added, 8);
+  g_assert_false(rig.machine.codec_of(8).has_value());
+  rig.request(protocol::Subscribe{8, true, true});
+  protocol::Answer answer;
+  answer.request_id = rig.sent_id();
+  answer.url = "rtmp://h/one";
+  answer.codec = Codec::opus;
+  rig.step(Received{answer});
+  g_assert_true(rig.machine.codec_of(8) == Codec::opus);
+  protocol::Event moved{protocol::EventKind::update_url, 8, "rtmp://h/two"};
+  moved.codec = Codec::aac;
+  rig.step(Received{moved});
+  g_assert_true(rig.machine.codec_of(8) == Codec::aac);
+  moved.codec = Codec::opus;
+  rig.step(Received{moved});
+  g_assert_true(rig.machine.codec_of(8) == Codec::opus);
+  // An older gateway doesn't say.
+  rig.event(protocol::EventKind::update_url, 8, "rtmp://h/three");
+  g_assert_true(rig.machine.codec_of(8) == Codec::aac);
+  rig.event(protocol::EventKind::stream_removed, 8);
+  g_assert_false(rig.machine.codec_of(8).has_value());
+}
+
+}  // namespace
+
+int main (int argc, char **argv) {
+  g_test_init(&argc, &argv, nullptr);
+  g_test_add_func("/client-offers/several", a_voice_in_several_codecs);
+  g_test_add_func("/client-offers/an-older-gateway", an_older_gateway_takes_aac);
+  g_test_add_func("/client-offers/of-a-subscription", the_codec_of_a_subscription);
+  return g_test_run();
+}
