@@ -66,14 +66,15 @@ std::string names_of (GTlsCertificate *certificate) {
 }  // namespace
 
 std::string why_untrusted (GTlsCertificate *certificate, GTlsCertificateFlags flags,
-                           const std::string &host, const std::string &ca_file) {
+                           const std::string &host, const std::string &ca_file,
+                           const std::string &setting) {
   std::string all;
   auto say = [&all] (const std::string &text) { all += (all.empty() ? "" : "; ") + text; };
   if (flags & G_TLS_CERTIFICATE_UNKNOWN_CA) {
     const std::string issuer = "its issuer, " + text_of(certificate, "issuer-name") + ", is ";
-    say(ca_file.empty()
-            ? issuer + "no authority that this system knows: set ca-file to the PEM file of yours"
-            : issuer + "not among the authorities of ca-file " + ca_file);
+    say(ca_file.empty() ? issuer + "no authority that this system knows: set " + setting +
+                              " to the PEM file of yours"
+                        : issuer + "not among the authorities of " + setting + " " + ca_file);
   }
   if (flags & G_TLS_CERTIFICATE_BAD_IDENTITY)
     say("it is for " + names_of(certificate) + ", not for " + host);

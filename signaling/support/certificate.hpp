@@ -9,8 +9,10 @@
 namespace agora {
 
 // `flags`: what the check found, at least one. `host`: the name or address that was connected to;
-// `ca_file`: the authorities that were given for it, or empty where the system's count.
+// `ca_file`: the authorities that were given for it by `setting`, or empty where the system's
+// count.
 std::string why_untrusted (GTlsCertificate *certificate, GTlsCertificateFlags flags,
-                           const std::string &host, const std::string &ca_file);
+                           const std::string &host, const std::string &ca_file,
+                           const std::string &setting = "ca-file");
 
 }  // namespace agora

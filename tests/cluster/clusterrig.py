@@ -84,13 +84,17 @@ class Ear:
         self.peer.close()
 
 
+def free_port():
+    with socket.create_server(('127.0.0.1', 0)) as free:
+        return free.getsockname()[1]
+
+
 class Redis:
     def __init__(self, case):
         program = shutil.which('redis-server')
         if not program:
             raise SkipTest('no redis-server')
-        with socket.create_server(('127.0.0.1', 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.case = case
         self.program = program
         self.start()
@@ -118,14 +122,21 @@ class Redis:
 class ClusterCase(Case):
     def setUp(self):
         super().setUp()
-        self.redis = Redis(self)
+        self.redis = self.make_redis()
         self.secret = self.tmp / 'secret'
         self.secret.write_text('0123456789abcdef0123456789abcdef\n', encoding='ascii')
         self.secret.chmod(0o600)
 
-    def one_of_many(self, *options):
-        gateway = self.gateway(f'--store={self.redis.url}', f'--cluster-secret-file={self.secret}',
-                               '--relay-address=127.0.0.1:0', *options)
+    def make_redis(self):
+        return Redis(self)
+
+    def alone(self, *options, store=None):
+        """A gateway whose store may be away."""
+        return self.gateway(f'--store={store or self.redis.url}', f'--cluster-secret-file={self.secret}',
+                            '--relay-address=127.0.0.1:0', *options)
+
+    def one_of_many(self, *options, store=None):
+        gateway = self.alone(*options, store=store)
         self.until(lambda: self.health(gateway)['store'] == 'up')
         return gateway
 

@@ -218,8 +218,7 @@ class Options(ClusterCase):
         """A gateway starts and serves while Redis isn't there, and joins the others once it is."""
         self.redis.process.popen.kill()
         self.redis.process.popen.wait()
-        gateway = self.gateway(f'--store={self.redis.url}', f'--cluster-secret-file={self.secret}',
-                               '--relay-address=127.0.0.1:0')
+        gateway = self.alone()
         self.assertEqual(self.health(gateway)['store'], 'away')
         self.speaker(gateway, 7, 'ann')
         self.redis.start()

@@ -18,24 +18,12 @@
 #include "signaling/gateway/cluster/redis-link.hpp"
 #include "signaling/gateway/cluster/redis-scripts.hpp"
 #include "signaling/gateway/cluster/redis-store.hpp"
+#include "tests/cluster/turns.hpp"
 
 using namespace agora;
 using namespace agora::gateway::cluster;
 
 namespace {
-
-// Turns the loop until it is so; a failure where it doesn't come true.
-template <typename Condition>
-void until (Condition condition, const char *what, unsigned ms = 10'000) {
-  bool over = false;
-  Timer timer([&] { over = true; });
-  timer.in(ms);
-  while (!condition()) {
-    if (over)
-      g_error("%s did not come true within %u ms", what, ms);
-    g_main_context_iteration(nullptr, TRUE);
-  }
-}
 
 guint16 free_port () {
   const ObjectPtr<GSocketListener> listener(g_socket_listener_new());
@@ -531,47 +519,30 @@ void test_password () {
   until([&] { return told.ups == 1; }, "up");
 }
 
-void test_urls () {
-  for (const char *url :
-       {"", "http://a", "redis://", "redis://a:0", "redis://a:70000", "redis://a:b", "redis://[::1",
-        "redis://a/x", "redis://a?b", "redis+sentinel://a:1,b:2", "redis+sentinel://a,,b/m",
-        "redis://%zz@a", "redis://a,b"})
-    if (std::holds_alternative<RedisUrl>(parse_redis_url(url)))
-      g_error("%s was taken", url);
-  const auto one = std::get<RedisUrl>(parse_redis_url("rediss://ann:p%40ss@[::1]:7000/2"));
-  g_assert_true(one.tls && one.user == "ann" && one.password == "p@ss" && one.database == 2);
-  g_assert_true(one.servers == (std::vector<RedisAddress>{{"::1", 7000}}));
-  const auto many = std::get<RedisUrl>(parse_redis_url("redis+sentinel://a:1,b/name"));
-  g_assert_true(many.master == "name" && !many.tls);
-  g_assert_true(many.servers == (std::vector<RedisAddress>{{"a", 1}, {"b", 26379}}));
-}
-
-void test_bounds () {
-  RedisParser depth;
-  for (int n = 0; n < 20; n++)
-    depth.feed("*1\r\n");
-  g_assert_true(std::holds_alternative<RedisParser::Broken>(depth.next()));
-  RedisParser items({.bytes = 1'000'000, .items = 100});
-  items.feed("*2000000000\r\n");
-  g_assert_true(std::holds_alternative<RedisParser::Broken>(items.next()));
-  RedisParser size({.bytes = 1'000, .items = 100});
-  size.feed("$5000\r\n" + std::string(2'000, 'x'));
-  g_assert_true(std::holds_alternative<RedisParser::Broken>(size.next()));
-  RedisParser good;
-  good.feed("*3\r\n:7\r\n$-1\r\n+OK\r\n-ERR no\r\n");
-  const auto first = std::get<RedisReply>(good.next());
-  g_assert_true(first.items.size() == 3 && first.items[0].flat() == "7" &&
-                first.items[2].text == "OK");
-  g_assert_true(std::get<RedisReply>(good.next()).is_error());
-  g_assert_true(std::holds_alternative<std::monostate>(good.next()));
+// A server that takes no writes is none: it is away until it has its replicas, and that is said
+// once.
+void test_no_replicas () {
+  const Server server(free_port(), {"--min-replicas-to-write", "1"});
+  Told told;
+  const auto store = make({.url = server.url()});
+  store->start(told.callbacks());
+  until([&] { return told.downs.size() == 1; }, "down");
+  g_assert_nonnull(strstr(told.downs[0].c_str(), "NOREPLICAS"));
+  bool tried = false;
+  Timer tries([&] { tried = true; });
+  tries.in(500);
+  until([&] { return tried; }, "some tries");
+  g_assert_cmpuint(told.downs.size(), ==, 1);
+  g_assert_cmpuint(told.ups, ==, 0);
+  const auto link = connect(server.port(), {});
+  call(*link, {"CONFIG", "SET", "min-replicas-to-write", "0"});
+  until([&] { return told.ups == 1; }, "up");
 }
 
 }  // namespace
 
 int main (int argc, char **argv) {
   g_test_init(&argc, &argv, nullptr);
-  g_test_add_func("/redis/urls", test_urls);
-  g_test_add_func("/redis/bounds", test_bounds);
   g_test_add_func("/redis/differential", test_differential);
   g_test_add_func("/redis/answers-in-order", test_answers_in_order);
   g_test_add_func("/redis/hurry", test_hurry);
@@ -579,5 +550,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/redis/killed", test_killed);
   g_test_add_func("/redis/frozen", test_frozen);
   g_test_add_func("/redis/password", test_password);
+  g_test_add_func("/redis/no-replicas", test_no_replicas);
   return g_test_run();
 }

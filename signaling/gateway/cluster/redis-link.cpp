@@ -82,7 +82,9 @@ void RedisLink::on_event(GSocketClient * /*client*/, GSocketClientEvent event,
 gboolean RedisLink::on_certificate(GTlsConnection * /*connection*/, GTlsCertificate *certificate,
                                    GTlsCertificateFlags flags, gpointer data) {
   if (const auto self = static_cast<std::weak_ptr<RedisLink> *>(data)->lock())
-    self->untrusted_ = why_untrusted(certificate, flags, self->address_.host, self->tls_.ca_file);
+    self->untrusted_ = "its certificate isn't trusted here: " +
+                       why_untrusted(certificate, flags, self->address_.host, self->tls_.ca_file,
+                                     "--store-ca-file");
   return FALSE;
 }
 

@@ -19,6 +19,8 @@ constexpr unsigned kLongestPause_ms = 800;
 // What was up for that long starts with the first pause again.
 constexpr std::int64_t kSteady_us = 5'000'000;
 constexpr std::size_t kTopicsAtOnce = 500;
+// While it is away, another reason is told this often at most.
+constexpr std::int64_t kTellAgain_us = 10'000'000;
 
 // The server's own state, which the next operation meets as well; else it is the operation's.
 bool of_the_server (const std::string &error) {
@@ -28,6 +30,8 @@ bool of_the_server (const std::string &error) {
 std::string with_hint (const std::string &error) {
   if (error.starts_with("NOAUTH"))
     return error + " See --store-password-file.";
+  if (error.starts_with("NOPERM"))
+    return error + ": docs/cluster.md has the rights that a user needs";
   if (error.starts_with("MOVED") || error.starts_with("CLUSTERDOWN"))
     return error + ": Redis Cluster isn't supported";
   return error;
@@ -109,17 +113,11 @@ void RedisStore::connect(const RedisAddress &server) {
   close_links();
   server_ = server;
   steps_ = 2;
-  const auto closed = [this] (const std::string &reason) { fail(server_.text() + ": " + reason); };
-  commands_ = RedisLink::open(server, tls_, kLimits, {[this] { commands_open(); }, {}, closed});
-  topics_ = RedisLink::open(server, tls_, kLimits,
-                            {[this] { topics_open(); },
-                             [this] (std::string &&topic, std::string &&message) {
-                               // Before it is up everything is read anew anyway.
-                               const auto found = watched_.find(topic);
-                               if (up_ && found != watched_.end() && found->second.wanted)
-                                 callbacks_.heard(topic, message);
-                             },
-                             closed});
+  commands_ = RedisLink::open(server, tls_, kLimits, {[this] { commands_open(); }, {}, closed()});
+}
+
+std::function<void(const std::string &)> RedisStore::closed() {
+  return [this] (const std::string &reason) { fail(server_.text() + ": " + reason); };
 }
 
 void RedisStore::authenticate(const std::shared_ptr<RedisLink> &link) {
@@ -134,6 +132,16 @@ void RedisStore::authenticate(const std::shared_ptr<RedisLink> &link) {
 }
 
 void RedisStore::commands_open() {
+  // Not before: a server that is away is tried once at a time, and so is a name that nobody knows.
+  topics_ = RedisLink::open(server_, tls_, kLimits,
+                            {[this] { topics_open(); },
+                             [this] (std::string &&topic, std::string &&message) {
+                               // Before it is up everything is read anew anyway.
+                               const auto found = watched_.find(topic);
+                               if (up_ && found != watched_.end() && found->second.wanted)
+                                 callbacks_.heard(topic, message);
+                             },
+                             closed()});
   authenticate(commands_);
   const auto answered = [this] (RedisReply &&reply) { must_succeed(reply); };
   if (url_.database > 0) {
@@ -141,6 +149,9 @@ void RedisStore::commands_open() {
     commands_->send({"SELECT", std::to_string(url_.database)}, answered);
   }
   commands_->send({"ROLE"}, [this] (RedisReply &&reply) { check_role(reply); });
+  // One that takes no writes is no store: it lacks replicas, memory or a disk.
+  steps_++;
+  commands_->send({"SET", "ag:probe", "", "PX", "1000"}, answered);
   for (const auto &script : redis_scripts()) {
     steps_++;
     commands_->send({"SCRIPT", "LOAD", script.text}, answered);
@@ -217,18 +228,24 @@ void RedisStore::fail(const std::string &reason) {
     counts_.losses++;
     if (now - up_since_us_ >= kSteady_us)
       pause_ms_ = 0;
+  } else if (sentinels_) {
+    sentinels_->doubt();
   }
   pause_ms_ = std::clamp(pause_ms_ * 2, kFirstPause_ms, kLongestPause_ms);
   again_.at(now + std::int64_t{1'000} * g_random_int_range(static_cast<int>(pause_ms_ / 2),
                                                            static_cast<int>(pause_ms_) + 1));
   const auto lost = std::exchange(asked_, {});
   const auto unsent = std::exchange(unknown_, {});
-  const bool other = reason != reason_;
   reason_ = reason;
-  if (!std::exchange(told_down_, true))
-    callbacks_.down(reason);
-  else if (other)
-    g_message("The store is still away: %s", reason.c_str());
+  const bool first = !std::exchange(told_down_, true);
+  if (first || (reason != told_reason_ && now - told_us_ >= kTellAgain_us)) {
+    told_reason_ = reason;
+    told_us_ = now;
+    if (first)
+      callbacks_.down(reason);
+    else
+      g_message("The store is still away: %s", reason.c_str());
+  }
   for (const auto *queue : {&lost, &unsent})
     for (const auto &asked : *queue)
       if (started_)

@@ -3,7 +3,9 @@
 // go together. Operations are scripts, sent at once and answered in order.
 #pragma once
 
+#include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -33,6 +35,7 @@ class RedisStore final : public Store {
  private:
   void try_again ();
   void connect (const RedisAddress &server);
+  std::function<void(const std::string &)> closed ();
   void commands_open ();
   void topics_open ();
   void authenticate (const std::shared_ptr<RedisLink> &link);
@@ -63,6 +66,8 @@ class RedisStore final : public Store {
   bool up_ = false;
   bool told_down_ = false;  // since the start, or since it was up
   std::string reason_;
+  std::string told_reason_;  // to whoever reads the log
+  std::int64_t told_us_ = 0;
   std::int64_t up_since_us_ = 0;
   unsigned pause_ms_ = 0;
   Timer again_;
