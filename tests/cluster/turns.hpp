@@ -10,7 +10,7 @@
 template <typename Condition>
 void until (Condition condition, const char *what, unsigned ms = 10'000) {
   bool over = false;
-  Timer timer([&] { over = true; });
+  agora::Timer timer([&] { over = true; });
   timer.in(ms);
   while (!condition()) {
     if (over)
