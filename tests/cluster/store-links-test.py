@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The connection to the store: by TLS, reset in the middle, to nobody who answers, to a name that leads nowhere."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -46,9 +47,9 @@ class Tls(FaultCase):
                  f'--store-ca-file {other.file}'),
                 (here, (), 'is no authority that this system knows: set --store-ca-file to the PEM file of yours'),
                 (f'rediss://127.0.0.1:{named}', (ours,), 'it is for redis.example.org, not for 127.0.0.1'),
-                (f'rediss://127.0.0.1:{strict}', (ours,), 'certificate'),
-                (f'rediss://127.0.0.1:{self.redis.port}', (ours,), 'TLS'),
-                (f'redis://127.0.0.1:{self.tls_port}', (), 'it closed the connection')):
+                (f'rediss://127.0.0.1:{strict}', (ours,), 'Certificate is required'),
+                (f'rediss://127.0.0.1:{self.redis.port}', (ours,), 'no TLS (is this its port for that?) within 2 s'),
+                (f'redis://127.0.0.1:{self.tls_port}', (), 'before any answer: does it want rediss://?')):
             with self.subTest(words=words):
                 gateway = self.alone(*option, store=url)
                 self.assertEqual(self.health(gateway)['store'], 'away')
@@ -72,10 +73,9 @@ def resets(case, gateway, proxy):
     case.assertEqual(joins.wrong + beat.wrong, [])
     case.assertEqual(beat.stores, {'up', 'away'})
     lag = case.metric(gateway, 'agora_loop_lag_seconds')
-    print(f'# {proxy.resets} resets: loop late by {1000 * lag:.1f} ms; {beat.count} times /healthz, {1000 * beat.worst:.1f} ms at worst; '
+    print(f'# {proxy.resets} resets: loop late by {1000 * lag:.1f} ms; {beat}; '
           f'{len(joins.took)} joins, {1000 * joins.worst(0, since):.1f} ms at worst; up again after {up - since:.2f} s')
-    case.assertLessEqual(lag, 0.05 * SCALE)
-    case.assertLessEqual(beat.worst, 0.05 * SCALE)
+    case.assertLessEqual(max(lag, beat.mostly()), 0.05 * SCALE)
 
 
 class Links(FaultCase):
@@ -94,14 +94,17 @@ class Links(FaultCase):
             print('#', gateway.wait_line('The store is away.*')[0])
             self.assertIn(words, gateway.output('err'))
             beat, joins = Beat(self, gateway), Joins(self, [gateway], every=0.05)
-            pause(3)
+            pause(2)
             beat.stop()
             joins.stop()
             self.assertEqual(joins.wrong + beat.wrong, [])
             self.assertEqual(beat.stores, {'away'})
             worst, lag = joins.worst(0, time.monotonic()), self.metric(gateway, 'agora_loop_lag_seconds')
-            print(f'# loop late by {1000 * lag:.1f} ms, /healthz {1000 * beat.worst:.1f} ms at worst, joins {1000 * worst:.1f} ms')
-            self.assertLessEqual(max(worst, lag, beat.worst), 0.05 * SCALE)
+            threads = len(os.listdir(f'/proc/{gateway.pid}/task'))
+            print(f'# loop late by {1000 * lag:.1f} ms; {beat}; joins {1000 * worst:.1f} ms; {threads} threads')
+            self.assertLessEqual(max(worst, lag, beat.mostly()), 0.05 * SCALE)
+            # Whoever looks for a name has a thread, and isn't many.
+            self.assertLess(threads, 16)
             gateway.stop()
 
 

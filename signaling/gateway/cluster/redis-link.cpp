@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 #include "signaling/support/certificate.hpp"
@@ -19,6 +20,15 @@ constexpr std::size_t kReadAtOnce = std::size_t{64} << 10U;
 constexpr std::size_t kWriteAtOnce = std::size_t{64} << 10U;
 // A loop that comes this late may find answers that lay there in time: it reads before it judges.
 constexpr std::int64_t kLate_us = 200'000;
+
+// A lookup that is given up keeps its thread until the resolver gives up, too: of those there are
+// few, and TLS' handshakes need them. So a name that isn't answered for is left alone for a while.
+constexpr std::int64_t kNameAgain_us = 5'000'000;
+constexpr std::size_t kMostNames = 64;
+std::map<std::string, std::int64_t> &slow_names () {
+  static std::map<std::string, std::int64_t> names;  // until when
+  return names;
+}
 
 std::string seconds (unsigned ms) {
   return ms % 1'000 == 0 ? std::to_string(ms / 1'000) + " s" : std::to_string(ms) + " ms";
@@ -51,24 +61,29 @@ void RedisLink::connect() {
   cancellable_.reset(g_cancellable_new());
   // A proxy of the user's desktop is none of Redis'.
   g_socket_client_set_enable_proxy(client_.get(), FALSE);
-  if (tls_.on) {
-    g_socket_client_set_tls(client_.get(), TRUE);
-    g_signal_connect(client_.get(), "event", G_CALLBACK(on_event), this);
+  g_socket_client_set_tls(client_.get(), tls_.on);
+  g_signal_connect(client_.get(), "event", G_CALLBACK(on_event), this);
+  watch_us_ = g_get_monotonic_time();
+  const auto slow = slow_names().find(address_.host);
+  if (slow == slow_names().end() || slow->second <= watch_us_) {
+    const ObjectPtr<GSocketConnectable> where(
+        g_network_address_new(address_.host.c_str(), address_.port));
+    g_socket_client_connect_async(client_.get(), where.get(), cancellable_.get(), on_connected,
+                                  new Self(shared_from_this()));
+    watch_us_ += std::int64_t{1'000} * limits_.connect_ms;
   }
-  const ObjectPtr<GSocketConnectable> where(
-      g_network_address_new(address_.host.c_str(), address_.port));
-  g_socket_client_connect_async(client_.get(), where.get(), cancellable_.get(), on_connected,
-                                new Self(shared_from_this()));
-  watch_us_ = g_get_monotonic_time() + std::int64_t{1'000} * limits_.connect_ms;
   watch_.at(watch_us_);
 }
 
 void RedisLink::on_event(GSocketClient * /*client*/, GSocketClientEvent event,
                          GSocketConnectable * /*connectable*/, GIOStream *connection,
                          gpointer data) {
+  auto *const self = static_cast<RedisLink *>(data);
+  self->step_ = event;
+  if (event == G_SOCKET_CLIENT_RESOLVING)
+    slow_names().erase(self->address_.host);
   if (event != G_SOCKET_CLIENT_TLS_HANDSHAKING)
     return;
-  auto *const self = static_cast<RedisLink *>(data);
   if (self->tls_.authorities)
     g_tls_connection_set_database(G_TLS_CONNECTION(connection), self->tls_.authorities.get());
   // The link may end before the connection does, which belongs to the handshake until then.
@@ -119,6 +134,13 @@ void RedisLink::start(ObjectPtr<GSocketConnection> connection) {
   open();
 }
 
+std::string RedisLink::why_so_late() const {
+  if (step_ == G_SOCKET_CLIENT_RESOLVING)
+    return "no address for its name";
+  return step_ == G_SOCKET_CLIENT_TLS_HANDSHAKING ? "no TLS (is this its port for that?)"
+                                                  : "no connection";
+}
+
 // Armed for a moment at which something may be due; what is answered in time doesn't touch it.
 void RedisLink::look() {
   const Self self = shared_from_this();
@@ -127,7 +149,9 @@ void RedisLink::look() {
   if (late_) {
     watch_us_ = now + kLate_us;
   } else if (!connection_) {
-    return fail("no connection within " + seconds(limits_.connect_ms));
+    if (step_ == G_SOCKET_CLIENT_RESOLVING && slow_names().size() < kMostNames)
+      slow_names().try_emplace(address_.host, now + kNameAgain_us);
+    return fail(why_so_late() + " within " + seconds(limits_.connect_ms));
   } else if (expected_.empty()) {
     send({"PING"}, {});
     watch_us_ = now + std::int64_t{1'000} * limits_.ping_ms;
@@ -172,9 +196,10 @@ void RedisLink::read() {
   if (error && g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
     return;
   if (error)
-    return fail(error->message);
+    return fail_early(error->message);
   if (count == 0)
-    return fail("it closed the connection");
+    return fail_early("it closed the connection");
+  heard_ = true;
   parser_.feed({bytes.data(), static_cast<std::size_t>(count)});
   while (!closed_) {
     auto next = parser_.next();
@@ -257,7 +282,7 @@ void RedisLink::write() {
   if (!broken_.empty())
     return fail(broken_);
   if (const auto reason = write_some())
-    return fail(*reason);
+    return fail_early(*reason);
   if (sent_ == unsent_.size()) {
     unsent_.clear();
     sent_ = 0;
@@ -272,6 +297,11 @@ void RedisLink::write() {
   writable_.reset(g_pollable_output_stream_create_source(output, nullptr));
   g_source_set_callback(writable_.get(), G_SOURCE_FUNC(on_writable), this, nullptr);
   g_source_attach(writable_.get(), g_main_context_get_thread_default());
+}
+
+// A port for TLS ends what comes without.
+void RedisLink::fail_early(const std::string &reason) {
+  fail(heard_ || tls_.on ? reason : reason + ", before any answer: does it want rediss://?");
 }
 
 void RedisLink::fail(const std::string &reason) {

@@ -85,6 +85,8 @@ class RedisLink : public std::enable_shared_from_this<RedisLink> {
   std::optional<std::string> write_some ();
   void write ();
   bool take (RedisReply &&reply);
+  std::string why_so_late () const;
+  void fail_early (const std::string &reason);
   void fail (const std::string &reason);
   void close_socket ();
 
@@ -96,6 +98,8 @@ class RedisLink : public std::enable_shared_from_this<RedisLink> {
   ObjectPtr<GCancellable> cancellable_;
   ObjectPtr<GSocketConnection> connection_;  // null until it is open
   std::string untrusted_;                    // why the certificate was refused
+  GSocketClientEvent step_ = G_SOCKET_CLIENT_RESOLVING;
+  bool heard_ = false;  // anything at all
   SourcePtr readable_;
   SourcePtr writable_;  // while the socket takes no more
   RedisParser parser_;
