@@ -2,8 +2,6 @@
 // Any bytes as AMF, and as a data message of a push.
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -11,18 +9,12 @@
 #include "signaling/relay/rtmp/bytes.hpp"
 #include "signaling/relay/rtmp/data-message.hpp"
 #include "signaling/relay/rtmp/session.hpp"
+#include "tests/fuzz/rtmp-check.hpp"
 
 namespace {
 
 using namespace agora::relay::rtmp;
-
-// libFuzzer keeps the input of what aborts, but not of GLib's trap.
-void require (bool good, const char *what) {
-  if (good)
-    return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
+using namespace agora::relay::rtmp::fuzz;
 
 bool inside (std::string_view text, Bytes whole) {
   const Bytes bytes = as_bytes(text);

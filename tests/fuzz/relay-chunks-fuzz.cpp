@@ -4,26 +4,18 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "signaling/relay/rtmp/bytes.hpp"
 #include "signaling/relay/rtmp/chunk-reader.hpp"
 #include "signaling/relay/rtmp/chunk-writer.hpp"
+#include "tests/fuzz/rtmp-check.hpp"
 
 namespace {
 
 using namespace agora::relay::rtmp;
-
-// libFuzzer keeps the input of what aborts, but not of GLib's trap.
-void require (bool good, const char *what) {
-  if (good)
-    return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
+using namespace agora::relay::rtmp::fuzz;
 
 struct Kept {
   Type type;

@@ -2,33 +2,18 @@
 // Any bytes as what an origin sends to a relay that pulls from it. A first byte of 3 begins a
 // handshake; after any other one, a usual handshake and the answers up to the play's are sent
 // before what follows.
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
-#include <vector>
 
-#include "signaling/relay/rtmp/amf.hpp"
-#include "signaling/relay/rtmp/bytes.hpp"
-#include "signaling/relay/rtmp/chunk-reader.hpp"
 #include "signaling/relay/rtmp/chunk-writer.hpp"
 #include "signaling/relay/rtmp/player.hpp"
+#include "tests/fuzz/rtmp-check.hpp"
 
 namespace {
 
 using namespace agora::relay::rtmp;
-
-constexpr std::size_t kHandshake = 1536;
-
-// libFuzzer keeps the input of what aborts, but not of GLib's trap.
-void require (bool good, const char *what) {
-  if (good)
-    return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
+using namespace agora::relay::rtmp::fuzz;
 
 std::string answer (const char *name, double transaction, bool with_id) {
   std::string payload;
@@ -64,17 +49,12 @@ class Origin final : public Player::Events {
 
   // What happened, as text.
   std::string run (Bytes bytes, std::size_t piece) {
-    bool good = true;
     take();
-    while (good && !bytes.empty()) {
-      // In memory of its own, so that a byte too far is seen.
-      const std::size_t size = std::min(piece, bytes.size());
-      const std::vector<std::uint8_t> own(bytes.begin(),
-                                          bytes.begin() + static_cast<std::ptrdiff_t>(size));
-      bytes = bytes.subspan(size);
-      good = player_.feed(own, *this);
+    const bool good = in_pieces(bytes, piece, [this] (Bytes some) {
+      const bool wants = player_.feed(some, *this);
       take();
-    }
+      return wants;
+    });
     if (!good) {
       require(!player_.reason().empty(), "broken without a reason");
       require(!player_.feed({}, *this), "a broken rule is forgotten");
@@ -99,18 +79,7 @@ class Origin final : public Player::Events {
   }
   void on_media (const MediaMessage &message) override {
     require(playing_, "media before it plays");
-    require(message.payload.size() <= limits_.media_bytes, "longer than allowed");
-    if (message.type == Type::data) {
-      AmfReader reader(message.payload);
-      require(reader.string().has_value(), "data without a name");
-      while (!reader.at_end())
-        require(reader.skip(), "data that can't be read");
-    } else {
-      require(message.type == Type::audio || message.type == Type::video, "no media");
-    }
-    events_ += "media " + std::to_string(message.timestamp) + " " +
-               std::to_string(static_cast<int>(message.type)) + " ";
-    events_.append(as_text(message.payload));
+    events_ += "media " + check_media(message, limits_);
   }
 
  private:
@@ -126,17 +95,7 @@ class Origin final : public Player::Events {
     if (output_.size() == 1 + kHandshake)
       return;
     require(output_.size() >= 1 + 2 * kHandshake, "half an answer");
-    Limits limits;
-    limits.unfinished_bytes = 1 << 20;
-    ChunkReader reader(limits);
-    Bytes input = as_bytes(output_).subspan(1 + 2 * kHandshake);
-    Message message;
-    for (;;) {
-      const auto step = reader.next(input, message);
-      require(step != ChunkReader::Step::broken, "words that can't be read");
-      if (step == ChunkReader::Step::more)
-        break;
-    }
+    check_words(as_bytes(output_).subspan(1 + 2 * kHandshake));
   }
 
   const Limits &limits_;

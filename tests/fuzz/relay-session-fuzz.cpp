@@ -5,31 +5,16 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <string>
-#include <string_view>
-#include <vector>
 
-#include "signaling/relay/rtmp/amf.hpp"
-#include "signaling/relay/rtmp/bytes.hpp"
-#include "signaling/relay/rtmp/chunk-reader.hpp"
 #include "signaling/relay/rtmp/session.hpp"
+#include "tests/fuzz/rtmp-check.hpp"
 
 namespace {
 
 using namespace agora::relay::rtmp;
-
-constexpr std::size_t kHandshake = 1536;
-
-// libFuzzer keeps the input of what aborts, but not of GLib's trap.
-void require (bool good, const char *what) {
-  if (good)
-    return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
+using namespace agora::relay::rtmp::fuzz;
 
 bool plain (const std::string &text, std::size_t most) {
   return text.size() <= most && std::ranges::none_of(text, [] (char c) {
@@ -50,20 +35,15 @@ class Peer final : public Session::Events {
 
   // What happened, as text.
   std::string run (Bytes bytes) {
-    bool good = true;
-    while (good && !bytes.empty()) {
-      // In memory of its own, so that a byte too far is seen.
-      const std::size_t size = std::min(options_.piece, bytes.size());
-      const std::vector<std::uint8_t> own(bytes.begin(),
-                                          bytes.begin() + static_cast<std::ptrdiff_t>(size));
-      bytes = bytes.subspan(size);
-      good = session_.feed(own, *this);
-      while (good && session_.waiting()) {
+    const bool good = in_pieces(bytes, options_.piece, [this] (Bytes piece) {
+      bool wants = session_.feed(piece, *this);
+      while (wants && session_.waiting()) {
         answer(asks_);
-        good = session_.feed({}, *this);
+        wants = session_.feed({}, *this);
       }
       take();
-    }
+      return wants;
+    });
     if (!good) {
       require(!session_.reason().empty(), "broken without a reason");
       require(!session_.feed({}, *this), "a broken rule is forgotten");
@@ -77,18 +57,7 @@ class Peer final : public Session::Events {
   void on_play (const Opened &opened) override { asked(opened, Use::play); }
   void on_media (std::uint32_t stream, const MediaMessage &message) override {
     require(uses_[stream] == Use::push && !session_.waiting(), "media of nobody's push");
-    require(message.payload.size() <= limits_.media_bytes, "longer than allowed");
-    if (message.type == Type::data) {
-      AmfReader reader(message.payload);
-      require(reader.string().has_value(), "data without a name");
-      while (!reader.at_end())
-        require(reader.skip(), "data that can't be read");
-    } else {
-      require(message.type == Type::audio || message.type == Type::video, "no media");
-    }
-    events_ += "media " + std::to_string(stream) + " " + std::to_string(message.timestamp) + " ";
-    events_ += std::to_string(static_cast<int>(message.type)) + " ";
-    events_.append(as_text(message.payload));
+    events_ += "media " + std::to_string(stream) + " " + check_media(message, limits_);
   }
   void on_closed (std::uint32_t stream) override {
     require(uses_[stream] == Use::push || uses_[stream] == Use::play, "closed without an opening");
@@ -145,25 +114,7 @@ class Peer final : public Session::Events {
     if (output_.empty())
       return;
     require(output_.size() >= 1 + 2 * kHandshake && output_[0] == 3, "half an answer");
-    Limits limits;
-    limits.unfinished_bytes = 1 << 20;
-    ChunkReader reader(limits);
-    Bytes input = as_bytes(output_).subspan(1 + 2 * kHandshake);
-    Message message;
-    for (;;) {
-      const auto step = reader.next(input, message);
-      require(step != ChunkReader::Step::broken, "answers that can't be read");
-      if (step == ChunkReader::Step::more)
-        break;
-      if (message.type == Type::set_chunk_size)
-        reader.set_chunk_size(read_u32(message.payload.data()));
-      if (message.type != Type::command && message.type != Type::data)
-        continue;
-      AmfReader values(message.payload);
-      require(values.string().has_value(), "an answer without a name");
-      while (!values.at_end())
-        require(values.skip(), "an answer that can't be read");
-    }
+    check_words(as_bytes(output_).subspan(1 + 2 * kHandshake));
   }
 
   const Limits &limits_;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "signaling/relay/rtmp/amf.hpp"
+#include "signaling/relay/rtmp/chunk-reader.hpp"
 
 namespace agora::relay::rtmp {
 
@@ -36,6 +37,13 @@ inline bool is_text (std::string_view text, std::size_t most) {
   return text.size() <= most && std::ranges::none_of(text, [] (char c) {
            return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
          });
+}
+
+// A command's values. One of AMF3 begins with a byte that says that AMF0 follows.
+inline Bytes values_of (const Message &command) {
+  const bool marked =
+      command.type == Type::command_amf3 && !command.payload.empty() && command.payload[0] == 0;
+  return marked ? command.payload.subspan(1) : command.payload;
 }
 
 inline std::string begin_command (std::string_view name, double transaction) {

@@ -39,11 +39,7 @@ bool Session::State::take_command(const Message &message, Events &events) {
       {"onStatus", &State::ignore},
   };
 
-  Bytes payload = message.payload;
-  // Such a command begins with a byte that says that AMF0 follows.
-  if (message.type == Type::command_amf3 && !payload.empty() && payload[0] == 0)
-    payload = payload.subspan(1);
-  AmfReader reader(payload);
+  AmfReader reader(values_of(message));
   const auto name = reader.string();
   if (!name)
     return fail("a command without a name");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/relay/rtmp/player.hpp"
 
-#include <array>
+#include <optional>
 #include <utility>
 
 #include "signaling/relay/rtmp/aggregate.hpp"
@@ -10,6 +10,7 @@
 #include "signaling/relay/rtmp/chunk-reader.hpp"
 #include "signaling/relay/rtmp/chunk-writer.hpp"
 #include "signaling/relay/rtmp/command-values.hpp"
+#include "signaling/relay/rtmp/control.hpp"
 #include "signaling/relay/rtmp/data-message.hpp"
 #include "signaling/relay/rtmp/player-handshake.hpp"
 #include "signaling/relay/rtmp/session.hpp"
@@ -47,7 +48,6 @@ struct Player::State {
   bool feed (Bytes bytes, Events &events);
   bool take (const Message &message, Events &events);
   bool take_control (const Message &message, Events &events);
-  bool take_user_control (const Message &message, Events &events);
   bool take_command (const Message &message, Events &events);
   bool take_result (double transaction, AmfReader arguments);
   bool take_status (AmfReader arguments, Events &events);
@@ -57,19 +57,16 @@ struct Player::State {
   void send (Type type, std::uint32_t on, std::string_view payload) {
     append_message(output, type, on, 0, as_bytes(payload), kChunkSize);
   }
-  void send_user_control (UserControl event, std::uint32_t value);
 
   const Limits &limits;
   const Target target;
   std::unique_ptr<PlayerHandshake> handshake;  // none once it is done
   ChunkReader reader;
+  Control control;
   Step step = Step::connecting;
   std::uint32_t stream = 0;  // message stream id; 0: not made yet
   bool began = false;        // the server said so before it accepted the play
   bool broken = false;
-  std::uint32_t window = 0;  // how often the server wants an acknowledgement; 0: never
-  std::uint64_t bytes_in = 0;
-  std::uint64_t acknowledged = 0;
   std::string output;
   std::string reason;
 };
@@ -78,13 +75,6 @@ bool Player::State::fail(const char *why) {
   broken = true;
   reason = why;
   return false;
-}
-
-void Player::State::send_user_control(UserControl event, std::uint32_t value) {
-  std::string payload;
-  append_u16(payload, static_cast<std::uint16_t>(event));
-  append_u32(payload, value);
-  send(Type::user_control, 0, payload);
 }
 
 // Both at once: the second needs nothing of the first one's answer.
@@ -112,7 +102,7 @@ void Player::State::play() {
 bool Player::State::feed(Bytes bytes, Events &events) {
   if (broken)
     return false;
-  bytes_in += bytes.size();
+  control.came(bytes.size());
   if (handshake) {
     switch (handshake->feed(bytes, output)) {
       case Handshake::Step::broken:
@@ -137,24 +127,14 @@ bool Player::State::feed(Bytes bytes, Events &events) {
     if (output.size() > limits.output_bytes)
       return fail("the server asks for more answers than it takes");
   }
-  if (window > 0 && bytes_in - acknowledged >= window) {
-    acknowledged = bytes_in;
-    std::string payload;
-    append_u32(payload, static_cast<std::uint32_t>(bytes_in));
-    send(Type::acknowledgement, 0, payload);
-  }
+  control.acknowledge(output);
   return true;
 }
 
 bool Player::State::take(const Message &message, Events &events) {
+  if (Control::is_of(message.type))
+    return take_control(message, events);
   switch (message.type) {
-    case Type::set_chunk_size:
-    case Type::abort:
-    case Type::acknowledgement:
-    case Type::user_control:
-    case Type::window_acknowledgement_size:
-    case Type::set_peer_bandwidth:
-      return take_control(message, events);
     case Type::command:
     case Type::command_amf3:
       return take_command(message, events);
@@ -170,56 +150,26 @@ bool Player::State::take(const Message &message, Events &events) {
 }
 
 bool Player::State::take_control(const Message &message, Events &events) {
-  if (message.payload.size() < 4)
-    return fail("a protocol control message is too short");
-  const std::uint32_t value = read_u32(message.payload.data());
-  switch (message.type) {
-    case Type::set_chunk_size:
-      return reader.set_chunk_size(value) || fail("a chunk size of 0, or of 2^31 and more");
-    case Type::abort:
-      reader.abort(value);
-      return true;
-    case Type::window_acknowledgement_size:
-      window = value;
-      return true;
-    case Type::user_control:
-      return take_user_control(message, events);
-    default:
-      return true;
-  }
-}
-
-bool Player::State::take_user_control(const Message &message, Events &events) {
-  if (message.payload.size() < 6)
+  std::optional<UserEvent> event;
+  if (const char *wrong = control.take(message, reader, output, event))
+    return fail(wrong);
+  if (!event || event->value != stream)
     return true;
-  const std::uint32_t value = read_u32(&message.payload[2]);
-  switch (static_cast<UserControl>(read_u16(message.payload.data()))) {
-    case UserControl::ping_request:
-      send_user_control(UserControl::ping_response, value);
-      break;
-    case UserControl::stream_begin:
-      if (step == Step::playing && value == stream)
-        events.on_begin();
-      else if (step == Step::asking && value == stream)
-        began = true;
-      break;
-    case UserControl::stream_eof:
-      began = false;
-      if (step == Step::playing && value == stream)
-        events.on_end();
-      break;
-    default:
-      break;
+  if (event->kind == UserControl::stream_begin) {
+    if (step == Step::playing)
+      events.on_begin();
+    else
+      began = step == Step::asking;
+  } else if (event->kind == UserControl::stream_eof) {
+    began = false;
+    if (step == Step::playing)
+      events.on_end();
   }
   return true;
 }
 
 bool Player::State::take_command(const Message &message, Events &events) {
-  Bytes payload = message.payload;
-  // Such a command begins with a byte that says that AMF0 follows.
-  if (message.type == Type::command_amf3 && !payload.empty() && payload[0] == 0)
-    payload = payload.subspan(1);
-  AmfReader values(payload);
+  AmfReader values(values_of(message));
   const auto name = values.string();
   if (!name)
     return fail("a command without a name");
@@ -325,7 +275,7 @@ bool Player::has_output() const {
 
 void Player::ping(std::uint32_t ms) {
   if (playing())
-    state_->send_user_control(UserControl::ping_request, ms);
+    append_user_control(state_->output, UserControl::ping_request, ms);
 }
 
 bool Player::playing() const {

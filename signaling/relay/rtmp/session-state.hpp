@@ -10,6 +10,7 @@
 
 #include "signaling/relay/rtmp/amf.hpp"
 #include "signaling/relay/rtmp/chunk-reader.hpp"
+#include "signaling/relay/rtmp/control.hpp"
 #include "signaling/relay/rtmp/handshake.hpp"
 #include "signaling/relay/rtmp/session.hpp"
 
@@ -45,12 +46,10 @@ struct Session::State {
   bool read_all (Bytes &bytes, Events &events);
   bool take (const Message &message, Events &events);
   bool take_control (const Message &message, Events &events);
-  bool take_user_control (const Message &message, Events &events);
   bool take_media (const Message &message, Events &events);
   bool take_aggregate (const Message &message, Events &events);
   void send (Type type, std::uint32_t stream, std::string_view payload);
   void send_u32 (Type type, std::uint32_t value);
-  void send_user_control (UserControl event, std::uint32_t value);
   MessageStream *find (std::uint32_t id);
   bool waiting () const { return asks != 0; }
 
@@ -90,6 +89,7 @@ struct Session::State {
   const std::uint32_t ms;
   std::unique_ptr<Handshake> handshake;  // none once it is done
   ChunkReader reader;
+  Control control;
   std::string output;
   std::string reason;
   std::vector<std::uint8_t> held;  // what came after a publish or play that waits for its answer
@@ -99,9 +99,6 @@ struct Session::State {
   std::uint32_t last_stream = 0;
   std::uint32_t asks = 0;  // the stream that waits for an answer; 0: none
   std::uint32_t out_chunk_size = 128;
-  std::uint32_t window = 0;  // the peer's: how often it wants an acknowledgement; 0: never
-  std::uint64_t bytes_in = 0;
-  std::uint64_t acknowledged = 0;
   bool connected = false;
   bool broken = false;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/relay/rtmp/session.hpp"
 
+#include <optional>
 #include <utility>
 
 #include "signaling/relay/rtmp/aggregate.hpp"
@@ -34,17 +35,10 @@ void Session::State::send_u32(Type type, std::uint32_t value) {
   send(type, 0, payload);
 }
 
-void Session::State::send_user_control(UserControl event, std::uint32_t value) {
-  std::string payload;
-  append_u16(payload, static_cast<std::uint16_t>(event));
-  append_u32(payload, value);
-  send(Type::user_control, 0, payload);
-}
-
 bool Session::State::feed(Bytes bytes, Events &events) {
   if (broken)
     return false;
-  bytes_in += bytes.size();
+  control.came(bytes.size());
   if (held.empty() && !waiting())
     return read(bytes, events);
   if (bytes.size() > limits.held_bytes || held.size() > limits.held_bytes - bytes.size())
@@ -62,10 +56,7 @@ bool Session::State::read(Bytes bytes, Events &events) {
   if (bytes.size() > limits.held_bytes)
     return fail("too many bytes before a publish or play was answered");
   held.assign(bytes.begin(), bytes.end());
-  if (window > 0 && bytes_in - acknowledged >= window) {
-    acknowledged = bytes_in;
-    send_u32(Type::acknowledgement, static_cast<std::uint32_t>(bytes_in));
-  }
+  control.acknowledge(output);
   return true;
 }
 
@@ -101,14 +92,9 @@ bool Session::State::read_all(Bytes &bytes, Events &events) {
 }
 
 bool Session::State::take(const Message &message, Events &events) {
+  if (Control::is_of(message.type))
+    return take_control(message, events);
   switch (message.type) {
-    case Type::set_chunk_size:
-    case Type::abort:
-    case Type::acknowledgement:
-    case Type::user_control:
-    case Type::window_acknowledgement_size:
-    case Type::set_peer_bandwidth:
-      return take_control(message, events);
     case Type::command:
     case Type::command_amf3:
       return take_command(message, events);
@@ -131,44 +117,11 @@ bool Session::State::take(const Message &message, Events &events) {
 }
 
 bool Session::State::take_control(const Message &message, Events &events) {
-  if (message.payload.size() < 4)
-    return fail("a protocol control message is too short");
-  const std::uint32_t value = read_u32(message.payload.data());
-  switch (message.type) {
-    case Type::set_chunk_size:
-      return reader.set_chunk_size(value) || fail("a chunk size of 0, or of 2^31 and more");
-    case Type::abort:
-      reader.abort(value);
-      return true;
-    case Type::window_acknowledgement_size:
-      window = value;
-      return true;
-    case Type::set_peer_bandwidth:
-      // It asks to hear of our window, if that changes by it (5.4.5). It never does.
-      return true;
-    case Type::user_control:
-      return take_user_control(message, events);
-    default:
-      // Acknowledgement: nothing waits for it here, TCP has windows of its own.
-      return true;
-  }
-}
-
-bool Session::State::take_user_control(const Message &message, Events &events) {
-  // Events with less than four bytes of data are none of the specification's.
-  if (message.payload.size() < 6)
-    return true;
-  const std::uint32_t value = read_u32(&message.payload[2]);
-  switch (static_cast<UserControl>(read_u16(message.payload.data()))) {
-    case UserControl::ping_request:
-      send_user_control(UserControl::ping_response, value);
-      break;
-    case UserControl::ping_response:
-      events.on_pong(value);
-      break;
-    default:
-      break;
-  }
+  std::optional<UserEvent> event;
+  if (const char *wrong = control.take(message, reader, output, event))
+    return fail(wrong);
+  if (event && event->kind == UserControl::ping_response)
+    events.on_pong(event->value);
   return true;
 }
 
@@ -237,18 +190,18 @@ void Session::refuse(std::uint32_t stream, std::string_view code, std::string_vi
 void Session::push_began(std::uint32_t stream) {
   const State::MessageStream *found = state_->find(stream);
   if (found && found->use == State::Use::playing)
-    state_->send_user_control(UserControl::stream_begin, stream);
+    append_user_control(state_->output, UserControl::stream_begin, stream);
 }
 
 void Session::push_ended(std::uint32_t stream) {
   const State::MessageStream *found = state_->find(stream);
   if (found && found->use == State::Use::playing)
-    state_->send_user_control(UserControl::stream_eof, stream);
+    append_user_control(state_->output, UserControl::stream_eof, stream);
 }
 
 void Session::ping(std::uint32_t ms) {
   if (state_->connected)
-    state_->send_user_control(UserControl::ping_request, ms);
+    append_user_control(state_->output, UserControl::ping_request, ms);
 }
 
 bool Session::connected() const {
@@ -256,7 +209,7 @@ bool Session::connected() const {
 }
 
 std::uint64_t Session::bytes_in() const {
-  return state_->bytes_in;
+  return state_->control.bytes_in();
 }
 
 std::size_t Session::held_memory() const {
