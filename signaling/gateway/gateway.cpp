@@ -116,6 +116,10 @@ void Gateway::start() {
     admit(request, std::move(reply));
   };
   callbacks.ended = [this] (const HookRequest &request) { ended(request); };
+  callbacks.pulled = [this] (const std::string &stream) {
+    run(book_->stream_pulled(stream, now()));
+  };
+  callbacks.cut = [this] (const std::string &stream) { run(book_->listeners_cut(stream, now())); };
   callbacks.ready = [this] {
     media_ready_ = true;
     maybe_ready();

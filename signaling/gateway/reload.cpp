@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "signaling/gateway/gateway.hpp"
+#include "signaling/gateway/media/relay-server.hpp"
 #include "signaling/gateway/options/secrets.hpp"
 
 namespace agora::gateway {
@@ -49,6 +50,9 @@ void Gateway::reload() {
   auto certificate = Front::read_certificate(std::get<Options>(reread));
   if (auto *problem = std::get_if<std::string>(&certificate))
     return nothing(*problem);
+  auto authorities = RelayServer::read_authorities(std::get<Options>(reread));
+  if (auto *problem = std::get_if<std::string>(&authorities))
+    return nothing(*problem);
   const bool tls = !options_.tls_certificate.empty();
   if (tls == std::get<Options>(reread).tls_certificate.empty())
     return nothing("--tls-certificate can't come or go while the gateway runs");
@@ -64,6 +68,8 @@ void Gateway::reload() {
       web_->set_identity(pem.identity);
     media_->set_certificate(pem.certificate, pem.key);
   }
+  if (const auto &pem = std::get<RelayServer::Authorities>(authorities).pem; !pem.empty())
+    media_->set_authorities(pem);
   admin_->set_token(std::move(read.admin));
   if (webhooks_)
     webhooks_->set_secret(std::move(read.webhook));

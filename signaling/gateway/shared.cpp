@@ -76,9 +76,10 @@ std::string Gateway::open_store(const Options &options, Config &config) {
   store_ = std::move(std::get<0>(made));
   Endpoint relay = *options.relay_address;
   if (relay.port == 0)
-    relay.port = config.near_port;
+    relay.port = options.relay_tls ? media_->rtmps_port() : config.near_port;
   shared.gateway = to_hex(name);
-  shared.origin = to_string(relay);
+  shared.origin = (options.relay_tls ? "rtmps://" : "") +
+                  (options.relay_name.empty() ? "" : options.relay_name + "@") + to_string(relay);
   shared.info = to_text({socket_url(options.public_url), false});
   config.cluster = std::move(shared);
   return "";

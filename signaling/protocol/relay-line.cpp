@@ -35,6 +35,7 @@ constexpr Limit limit_table[] = {
     {"strangers_per_address", &Limits::strangers_per_address, 1, 1'000'000},
     {"opening_ms", &Limits::opening_ms, 1, 3'600'000},
     {"idle_push_ms", &Limits::idle_push_ms, 1, 3'600'000},
+    {"opening_pulls", &Limits::opening_pulls, 1, 1'000'000},
 };
 struct Counter {
   const char *name;
@@ -50,6 +51,8 @@ constexpr Counter counter_table[] = {
     {"dropped_frames", &Counters::dropped_frames},
     {"fds", &Counters::fds},
     {"pulls", &Counters::pulls},
+    {"pulls_ended", &Counters::pulls_ended},
+    {"pulls_failed", &Counters::pulls_failed},
 };
 
 const char *word_of (Side side) {
@@ -64,6 +67,10 @@ void fill (Writer &to, const Configure &message) {
     to.json().integer(limit.name, message.limits.*limit.value);
   to.json().end();
   to.text("certificate", message.certificate, max_pem).text("key", message.key, max_pem);
+}
+
+void fill (Writer &to, const Trust &message) {
+  to.op("trust").text("authorities", message.authorities, max_pem);
 }
 
 void fill (Writer &to, const Answer &message) {
@@ -211,6 +218,8 @@ std::optional<ToRelay> to_relay (Reader &from, const std::string &op) {
   if (op == "configure")
     return Configure{from.text("app", max_app), read_limits(from),
                      from.text("certificate", max_pem), from.text("key", max_pem)};
+  if (op == "trust")
+    return Trust{from.text("authorities", max_pem)};
   if (op == "answer")
     return Answer{from.number("id", 1), from.boolean("allow"), from.text("reason", max_text),
                   optional_text(from, "relay_from", max_url)};

@@ -24,8 +24,8 @@ inline constexpr std::size_t max_app = 128;
 inline constexpr std::size_t max_stream = 256;
 inline constexpr std::size_t max_args = 1024;
 inline constexpr std::size_t max_address = 64;
-// rtmp://IP:PORT/APP/STREAM?ARGUMENTS
-inline constexpr std::size_t max_url = 1664;
+// rtmps://NAME@IP:PORT/APP/STREAM?ARGUMENTS
+inline constexpr std::size_t max_url = 1920;
 // Longest reason, version and line of the log. The latter is cut, not refused.
 using line::max_text;
 // So many ids fit one packet, whatever they are.
@@ -43,6 +43,8 @@ struct Limits {
   std::uint32_t strangers_per_address = 256;  // of those, before they publish or play
   std::uint32_t opening_ms = 10'000;          // from a connection to its publish or play
   std::uint32_t idle_push_ms = 4000;          // a push that sends nothing is ended
+  // Pulls of one origin that are opened at once: to it, each is a stranger until it plays.
+  std::uint32_t opening_pulls = 128;
   bool operator==(const Limits &) const = default;
 };
 
@@ -55,6 +57,12 @@ struct Configure {
   std::string certificate;  // PEM; both "" without RTMPS
   std::string key;
   bool operator==(const Configure &) const = default;
+};
+// The authorities that origins' certificates are checked by (PEM). Before the first pull by RTMPS,
+// and again whenever they change.
+struct Trust {
+  std::string authorities;
+  bool operator==(const Trust &) const = default;
 };
 // Of one Ask, by its id.
 struct Answer {
@@ -94,7 +102,7 @@ struct Link {
 struct Guest {
   bool operator==(const Guest &) const = default;
 };
-using ToRelay = std::variant<Configure, Answer, Drop, Ping, ListSessions, Link, Guest>;
+using ToRelay = std::variant<Configure, Trust, Answer, Drop, Ping, ListSessions, Link, Guest>;
 
 // Relay to gateway.
 
@@ -145,6 +153,8 @@ struct Counters {
   std::uint64_t dropped_frames = 0;               // left out for listeners that fell behind
   std::uint64_t lag_ms = 0;                       // longest turn of its loop since the last pong
   std::uint64_t fds = 0;                          // descriptors in use
+  std::uint64_t pulls_ended = 0;                  // for want of listeners, or of the gateway's will
+  std::uint64_t pulls_failed = 0;                 // for good
   std::array<std::uint64_t, refusals> refused{};  // by Refusal
   bool operator==(const Counters &) const = default;
 };

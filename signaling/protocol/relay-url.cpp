@@ -14,6 +14,9 @@ namespace agora::relay_line {
 
 namespace {
 
+// As DNS has it.
+constexpr std::size_t max_name = 253;
+
 bool is_ip (const std::string &host, bool v6) {
   std::array<unsigned char, sizeof(in6_addr)> bytes;
   return inet_pton(v6 ? AF_INET6 : AF_INET, host.c_str(), bytes.data()) == 1;
@@ -45,11 +48,25 @@ bool is_name (std::string_view text, std::size_t most) {
 
 }  // namespace
 
+bool is_host_name (std::string_view text) {
+  const auto good = [] (char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-';
+  };
+  return !text.empty() && text.size() <= max_name && std::ranges::all_of(text, good);
+}
+
 std::variant<RelayUrl, std::string> parse_relay_url (std::string_view text) {
   RelayUrl url;
   url.tls = text.starts_with("rtmps://");
   if (!take(text, "rtmps://") && !take(text, "rtmp://"))
     return "expected rtmp:// or rtmps://";
+  if (const auto at = text.substr(0, text.find('/')).find('@');
+      url.tls && at != std::string_view::npos) {
+    url.name = take_until(text, '@');
+    if (!is_host_name(url.name))
+      return "expected a host's name before the @";
+  }
   const bool v6 = take(text, "[");
   std::string_view authority = take_until(text, '/');
   url.host = take_until(authority, v6 ? ']' : ':');

@@ -19,6 +19,9 @@ constexpr std::int64_t linger_ms = 500;
 // From a failed attempt to the next one. There is one: then the listeners have to go, and ask the
 // gateway anew, which knows better where the stream is by then.
 constexpr std::int64_t retry_ms = 50;
+// It waits for its turn so long, and no second attempt begins later: those who listen are told
+// within 3 s in any case.
+constexpr std::int64_t turn_ms = 1500;
 // Until the gateway has answered with a socket.
 constexpr std::int64_t dial_ms = 1100;
 // From a connection to the play: one that says a word now and then has to end, too.
@@ -39,15 +42,22 @@ constexpr unsigned rate_factor = 2;
 // One stream that is pulled.
 class Pull final : public Publisher, public Upstream::Owner {
  public:
-  Pull(Server &server, std::string of)
+  Pull(Server &server, PullTurns &turns, std::string of)
       : server_(server),
+        turns_(turns),
         name_(std::move(of)),
         rate_(server.now(), rate_factor),
-        changes_(changes_a_second, most_changes_at_once) {}
-  ~Pull() { unpublish(false); }
+        changes_(changes_a_second, most_changes_at_once) {
+    place_.owner = this;
+  }
+  ~Pull() {
+    unpublish(false);
+    turns_.leave(place_);
+  }
 
   void pull_from (RelayUrl url);
   void linked (const relay_line::Link &link, Descriptor socket);
+  // Its turn has come.
   void dial ();
   void tick ();
   void stood_still () {
@@ -73,22 +83,27 @@ class Pull final : public Publisher, public Upstream::Owner {
   std::int64_t deserted_ = 0;  // since when nobody listens; 0: somebody does
 
  private:
-  enum class State { idle, dialling, opening, playing, pausing, over };
+  enum class State { idle, waiting, dialling, opening, playing, pausing, over };
 
   void become (State state) {
     state_ = state;
     since_ = server_.now();
   }
-  void open (Descriptor socket, rtmp::Target target);
+  void attempt ();
+  void open (Descriptor socket, rtmp::Target target, std::unique_ptr<Tls> tls);
   void disconnect ();
   void fail (const std::string &reason);
+  void give_up (const std::string &reason);
 
   Server &server_;
+  PullTurns &turns_;
+  PullTurns::Place place_;
   const std::string name_;
   PushRate rate_;
   TokenBucket changes_;
   State state_ = State::idle;
   std::int64_t since_ = 0;  // of this state
+  std::int64_t began_ = 0;  // to connect: its first attempt
   RelayUrl url_;
   bool local_ = false;  // from another worker, which the gateway looks after
   bool published_ = false;
@@ -100,6 +115,7 @@ class Pull final : public Publisher, public Upstream::Owner {
 
 void Pull::disconnect() {
   dial_ = 0;
+  turns_.leave(place_);
   if (!upstream_)
     return;
   upstream_->end();
@@ -107,14 +123,22 @@ void Pull::disconnect() {
 }
 
 void Pull::pull_from(RelayUrl url) {
-  const bool elsewhere = local_ || relay_line::address_of(url) != relay_line::address_of(url_);
+  const bool elsewhere = local_ || url.tls != url_.tls || url.name != url_.name ||
+                         relay_line::address_of(url) != relay_line::address_of(url_);
   url_ = std::move(url);
   if (state_ != State::idle && state_ != State::over && !elsewhere)
     return;
   local_ = false;
   retried_ = false;
   disconnect();
-  dial();
+  began_ = server_.now();
+  attempt();
+}
+
+void Pull::attempt() {
+  become(State::waiting);
+  if (turns_.take(place_, relay_line::address_of(url_)))
+    dial();
 }
 
 void Pull::dial() {
@@ -136,24 +160,30 @@ void Pull::linked(const relay_line::Link &link, Descriptor socket) {
   }
   if (local_) {
     const std::string &app = server_.app();
-    open(std::move(socket), {"rtmp://worker/" + app, app, name_});
+    open(std::move(socket), {"rtmp://worker/" + app, app, name_}, nullptr);
     return;
   }
-  open(std::move(socket), {"rtmp://" + relay_line::address_of(url_) + "/" + url_.app, url_.app,
-                           url_.args.empty() ? url_.stream : url_.stream + "?" + url_.args});
+  open(std::move(socket),
+       {(url_.tls ? "rtmps://" : "rtmp://") + relay_line::address_of(url_) + "/" + url_.app,
+        url_.app, url_.args.empty() ? url_.stream : url_.stream + "?" + url_.args},
+       url_.tls ? std::make_unique<Tls>(server_.trust(), url_.name.empty() ? url_.host : url_.name)
+                : nullptr);
 }
 
-void Pull::open(Descriptor socket, rtmp::Target target) {
+void Pull::open(Descriptor socket, rtmp::Target target, std::unique_ptr<Tls> tls) {
   become(State::opening);
   confirmed_ = false;
-  upstream_ = std::make_unique<Upstream>(server_, *this, std::move(socket), std::move(target));
+  upstream_ = std::make_unique<Upstream>(server_, *this, std::move(socket), std::move(target),
+                                         std::move(tls));
   if (!upstream_->start())
     fail("no memory for its socket");
 }
 
 bool Pull::on_playing() {
   become(State::playing);
-  server_.tell(relay_line::Pulled{name_});
+  turns_.leave(place_);
+  if (!local_)
+    server_.tell(relay_line::Pulled{name_});
   return true;
 }
 
@@ -188,15 +218,23 @@ void Pull::unpublish(bool discard) {
 
 // Its listeners hear nothing of a failure that the second attempt mends.
 void Pull::fail(const std::string &reason) {
-  if (state_ == State::playing && server_.now() - since_ > lasted_ms)
-    retried_ = false;
-  disconnect();
-  if (!local_ && !std::exchange(retried_, true)) {
-    become(State::pausing);
-    return;
+  if (state_ == State::playing) {
+    began_ = server_.now();
+    if (began_ - since_ > lasted_ms)
+      retried_ = false;
   }
+  disconnect();
+  if (!local_ && !std::exchange(retried_, true) && server_.now() - began_ <= turn_ms)
+    become(State::pausing);
+  else
+    give_up(local_ ? reason : relay_line::address_of(url_) + ": " + reason);
+}
+
+void Pull::give_up(const std::string &reason) {
   become(local_ ? State::idle : State::over);
+  disconnect();
   unpublish(false);
+  server_.counters.pulls_failed++;
   server_.tell(relay_line::PullFailed{name_, reason});
   if (!local_)
     server_.drop_plays(name_);
@@ -207,7 +245,9 @@ void Pull::tick() {
   if (upstream_)
     upstream_->tick();
   if (state_ == State::pausing && elapsed >= retry_ms)
-    dial();
+    attempt();
+  else if (state_ == State::waiting && server_.now() - began_ > turn_ms)
+    give_up(relay_line::address_of(url_) + ": too many pulls of this origin are opened at once");
   else if (state_ == State::dialling && elapsed > dial_ms)
     fail("the gateway gave no socket for it");
   else if (state_ == State::opening && elapsed > opening_ms)
@@ -223,7 +263,7 @@ Pulls::~Pulls() = default;
 
 Pull &Pulls::pull_of(Place place) {
   if (!place->second.pull) {
-    place->second.pull = std::make_unique<Pull>(server_, place->first);
+    place->second.pull = std::make_unique<Pull>(server_, turns_, place->first);
     pulls_++;
   }
   return *place->second.pull;
@@ -233,6 +273,7 @@ Pull &Pulls::pull_of(Place place) {
 void Pulls::bury(Place place) {
   Played &played = place->second;
   if (played.pull) {
+    server_.counters.pulls_ended += played.pull->over() ? 0 : 1;
     played.pull->end();
     played.pull->unpublish(false);
     buried_.push_back(std::move(played.pull));
@@ -264,10 +305,12 @@ void Pulls::pull_from(const std::string &stream, const std::string &url) {
   if (found == played_.end())
     return;
   auto parsed = relay_line::parse_relay_url(url);
-  // It has no certificate to check an origin's by.
-  if (const auto *named = std::get_if<RelayUrl>(&parsed); named != nullptr && named->tls)
-    parsed = "expected rtmp://: a pull over rtmps isn't possible";
+  if (const auto *named = std::get_if<RelayUrl>(&parsed);
+      named != nullptr && named->tls && !server_.trust())
+    parsed = relay_line::address_of(*named) +
+             ": the origin wants TLS, and there is no authority to check it by (--relay-ca-file)";
   if (const auto *reason = std::get_if<std::string>(&parsed)) {
+    server_.counters.pulls_failed++;
     server_.tell(relay_line::PullFailed{stream, *reason});
     server_.drop_plays(stream);
     return;
@@ -329,6 +372,8 @@ void Pulls::tick() {
 }
 
 void Pulls::end_turn() {
+  while (PullTurns::Place *next = turns_.next())
+    static_cast<Pull *>(next->owner)->dial();
   buried_.clear();
 }
 

@@ -13,6 +13,7 @@
 
 #include "signaling/protocol/relay-line.hpp"
 #include "signaling/protocol/relay-url.hpp"
+#include "signaling/relay/pull-turns.hpp"
 #include "signaling/relay/upstream.hpp"
 #include "signaling/support/descriptor.hpp"
 
@@ -41,6 +42,8 @@ class Pulls {
   void drop (const std::string &stream);
   void tick ();
   void stood_still ();
+  // How many are opened at once, of one origin.
+  void set_opening (std::size_t most) { turns_.set_limit(most); }
   // After the last call to any of them.
   void end_turn ();
 
@@ -57,6 +60,7 @@ class Pulls {
   void bury (Place place);
 
   Server &server_;
+  PullTurns turns_;
   std::unordered_map<std::string, Played> played_;
   std::vector<std::unique_ptr<Pull>> buried_;
   std::size_t pulls_ = 0;

@@ -441,7 +441,17 @@ void Server::told(const relay_line::Configure &message) {
   admission_.set_limits({most, std::max<std::size_t>(most / stranger_share, 1),
                          limits_.sessions_per_address, limits_.strangers_per_address,
                          limits_.opening_ms});
+  pulls_.set_opening(limits_.opening_pulls);
   set_identity(message);
+}
+
+// Those who pull go on.
+void Server::told(const relay_line::Trust &message) {
+  auto made = TlsTrust::make(message.authorities);
+  if (const auto *reason = std::get_if<std::string>(&made))
+    line_.log(Level::warning, "Authorities: " + *reason + (trust_ ? "; the last ones stay" : ""));
+  else
+    trust_ = std::get<TlsTrust::Ptr>(std::move(made));
 }
 
 void Server::told(const relay_line::Answer &message) {

@@ -67,6 +67,8 @@ class Server {
   void bury (std::unique_ptr<Upstream> upstream) { ended_.push_back(std::move(upstream)); }
   Pulls &pulls () { return pulls_; }
   const std::string &app () const { return app_; }
+  // What origins' certificates are checked by; null: nothing is.
+  const TlsTrust::Ptr &trust () const { return trust_; }
   // Asks for a socket to there; the number of the answer.
   std::uint64_t dial (const std::string &stream, const std::string &address);
   void tell (const relay_line::ToGateway &message) { line_.send(message); }
@@ -79,6 +81,7 @@ class Server {
   friend class Door;
   void on_line (const relay_line::ToRelay &message, Descriptor socket);
   void told (const relay_line::Configure &message);
+  void told (const relay_line::Trust &message);
   void told (const relay_line::Answer &message);
   void told (const relay_line::Drop &message);
   void told (const relay_line::Ping &message);
@@ -107,6 +110,7 @@ class Server {
   rtmp::Limits rtmp_limits_;
   TlsIdentity::Ptr identity_;  // of RTMPS; nothing before it is told
   std::string certificate_, key_;
+  TlsTrust::Ptr trust_;
   int handshakes_left_ = 0;
   std::vector<std::uint8_t> read_buffer_;
   const std::size_t descriptors_;  // as many as this process may have

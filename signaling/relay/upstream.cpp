@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -24,10 +25,12 @@ constexpr std::int64_t mute_ms = 1500;
 
 }  // namespace
 
-Upstream::Upstream(Server &server, Owner &owner, Descriptor socket, rtmp::Target target)
+Upstream::Upstream(Server &server, Owner &owner, Descriptor socket, rtmp::Target target,
+                   std::unique_ptr<Tls> tls)
     : server_(server),
       owner_(owner),
       socket_(std::move(socket)),
+      tls_(std::move(tls)),
       player_(server.rtmp_limits(), std::move(target), draw_seed(),
               static_cast<std::uint32_t>(server.now())),
       heard_(server.now()) {
@@ -79,6 +82,9 @@ void Upstream::on_ready(std::uint32_t events) {
 }
 
 void Upstream::read() {
+  // As of those who connect: the rest of them is for the loop's next turn.
+  if (tls_ && !tls_->established() && !server_.take_handshake())
+    return;
   const auto buffer = server_.read_buffer();
   const ssize_t size = recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (size < 0 && (errno == EAGAIN || errno == EINTR))
@@ -89,21 +95,43 @@ void Upstream::read() {
   }
   heard_ = server_.now();
   server_.counters.bytes_in += static_cast<std::uint64_t>(size);
-  const bool kept = player_.feed({buffer.data(), static_cast<std::size_t>(size)}, *this);
+  const bool kept = feed({buffer.data(), static_cast<std::size_t>(size)});
   owner_.on_read();
   if (!kept || !good_) {
     fail(kept ? "the origin sends more than a push may" : player_.reason());
     return;
   }
   write();
+  if (!ended() && tls_ && tls_->over())
+    fail(tls_->reason().empty() ? "closed by the origin" : "TLS: " + tls_->reason());
+}
+
+bool Upstream::feed(rtmp::Bytes bytes) {
+  if (!tls_)
+    return player_.feed(bytes, *this);
+  std::array<std::uint8_t, Tls::record_bytes> plaintext;
+  tls_->feed(bytes);
+  while (const std::size_t size = tls_->read(plaintext))
+    if (!player_.feed({plaintext.data(), size}, *this))
+      return false;
+  return true;
+}
+
+// Whether there is more ciphertext to send by now.
+bool Upstream::seal() {
+  const rtmp::Bytes all(reinterpret_cast<const std::uint8_t *>(unsent_.data()), unsent_.size());
+  const std::size_t taken = tls_ ? tls_->write(all) : 0;
+  unsent_.erase(0, taken);
+  return taken > 0;
 }
 
 // Little is ever to be said, so that what waits is bounded by what the player itself allows.
 void Upstream::write() {
   unsent_ += player_.take_output();
-  while (!unsent_.empty()) {
+  while (!outgoing().empty() || seal()) {
+    const std::string_view bytes = outgoing();
     const ssize_t size =
-        send(socket_.get(), unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        send(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (size < 0 && errno == EINTR)
       continue;
     if (size < 0 && errno == EAGAIN)
@@ -113,13 +141,16 @@ void Upstream::write() {
       return;
     }
     server_.counters.bytes_out += static_cast<std::uint64_t>(size);
-    unsent_.erase(0, static_cast<std::size_t>(size));
+    if (tls_)
+      tls_->sent(static_cast<std::size_t>(size));
+    else
+      unsent_.erase(0, static_cast<std::size_t>(size));
   }
   if (unsent_.size() > server_.rtmp_limits().output_bytes) {
     fail("the origin reads none of its answers");
     return;
   }
-  const bool wanted = !unsent_.empty();
+  const bool wanted = !outgoing().empty();
   if (std::exchange(watching_write_, wanted) != wanted)
     server_.poller().change(socket_.get(), wanted ? EPOLLIN | EPOLLOUT : EPOLLIN, *this);
 }

@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "signaling/relay/poller.hpp"
 #include "signaling/relay/rtmp/player.hpp"
 #include "signaling/support/descriptor.hpp"
+#include "signaling/support/tls.hpp"
 
 namespace agora::relay {
 
@@ -34,8 +36,9 @@ class Upstream final : public Ready, private rtmp::Player::Events {
     ~Owner() = default;
   };
 
-  // The socket may still be connecting.
-  Upstream(Server &server, Owner &owner, Descriptor socket, rtmp::Target target);
+  // The socket may still be connecting. `tls`: a client's, or none.
+  Upstream(Server &server, Owner &owner, Descriptor socket, rtmp::Target target,
+           std::unique_ptr<Tls> tls);
   ~Upstream() override;
 
   bool start ();
@@ -57,17 +60,21 @@ class Upstream final : public Ready, private rtmp::Player::Events {
 
   bool ended () const { return !socket_; }
   void read ();
+  bool feed (rtmp::Bytes bytes);
   void write ();
+  bool seal ();
+  std::string_view outgoing () const { return tls_ ? tls_->output() : unsent_; }
   void fail (const std::string &reason);
   std::string socket_error () const;
 
   Server &server_;
   Owner &owner_;
   Descriptor socket_;
+  const std::unique_ptr<Tls> tls_;
   rtmp::Player player_;
   bool good_ = true;  // the owner wants more
   bool watching_write_ = true;
-  std::string unsent_;
+  std::string unsent_;  // plaintext
   std::int64_t heard_;  // when something came last, or it began
   std::int64_t next_ping_ = 0;
 };

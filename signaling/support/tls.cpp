@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <cstring>
@@ -20,11 +21,13 @@ struct Free {
   void operator()(X509 *certificate) const { X509_free(certificate); }
   void operator()(EVP_PKEY *key) const { EVP_PKEY_free(key); }
   void operator()(SSL_CTX *context) const { SSL_CTX_free(context); }
+  void operator()(X509_STORE *store) const { X509_STORE_free(store); }
 };
 using BioPtr = std::unique_ptr<BIO, Free>;
 using X509Ptr = std::unique_ptr<X509, Free>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Free>;
 using ContextPtr = std::unique_ptr<SSL_CTX, Free>;
+using StorePtr = std::unique_ptr<X509_STORE, Free>;
 
 // Of TLS 1.2; those of 1.3 are all of this kind.
 constexpr char forward_secret[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
@@ -45,6 +48,24 @@ int no_passphrase (char *, int, int, void *) {
 
 BioPtr reader (const std::string &text) {
   return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+// What both sides have in common. Null: out of memory.
+ContextPtr make_context (const SSL_METHOD *method) {
+  ContextPtr context(SSL_CTX_new(method));
+  if (!context)
+    return context;
+  SSL_CTX *raw = context.get();
+  SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
+  SSL_CTX_set_cipher_list(raw, forward_secret);
+  SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                               SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+  // An idle session holds no buffer. Where a write wasn't taken whole, the rest comes again from
+  // another place.
+  SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
+  return context;
 }
 
 // Whether all of the chain is taken: the first one is the server's own.
@@ -115,20 +136,11 @@ void init_tls () {
 std::variant<TlsIdentity::Ptr, std::string> TlsIdentity::make(const std::string &certificate,
                                                               const std::string &key) {
   ERR_clear_error();
-  ContextPtr context(SSL_CTX_new(TLS_server_method()));
+  ContextPtr context = make_context(TLS_server_method());
   if (!context)
     return "TLS is not available: " + last_error();
   SSL_CTX *raw = context.get();
-  SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
-  SSL_CTX_set_cipher_list(raw, forward_secret);
-  SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                               SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-  // An idle session holds no buffer. Where a write wasn't taken whole, the rest comes again from
-  // another place.
-  SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   // Whoever comes back brings its session itself, in a ticket: nothing is kept for it here.
-  SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_session_id_context(raw, session_group, sizeof session_group - 1);
   SSL_CTX_set_num_tickets(raw, 1);
   SSL_CTX_set_verify(raw, SSL_VERIFY_NONE, nullptr);
@@ -148,18 +160,63 @@ TlsIdentity::~TlsIdentity() {
   SSL_CTX_free(context_);
 }
 
-Tls::Tls(TlsIdentity::Ptr identity) : identity_(std::move(identity)) {
-  ssl_ = SSL_new(identity_->context());
+std::variant<TlsTrust::Ptr, std::string> TlsTrust::make(const std::string &authorities) {
+  ERR_clear_error();
+  ContextPtr context = make_context(TLS_client_method());
+  StorePtr store(X509_STORE_new());
+  if (!context || !store)
+    return "TLS is not available: " + last_error();
+  const BioPtr in = reader(authorities);
+  int count = 0;
+  while (const X509Ptr next{PEM_read_bio_X509(in.get(), nullptr, no_passphrase, nullptr)}) {
+    if (X509_STORE_add_cert(store.get(), next.get()) != 1)
+      return "an authority is of no use: " + last_error();
+    count++;
+  }
+  ERR_clear_error();
+  if (count == 0)
+    return "expected certificates of authorities in PEM";
+  SSL_CTX_set_cert_store(context.get(), store.release());
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  return Ptr(new TlsTrust(context.release()));
+}
+
+TlsTrust::~TlsTrust() {
+  SSL_CTX_free(context_);
+}
+
+Tls::Tls(const TlsIdentity::Ptr &identity) : holds_(identity) {
+  if (begin(identity->context()))
+    SSL_set_accept_state(ssl_);
+}
+
+Tls::Tls(const TlsTrust::Ptr &trust, const std::string &host) : holds_(trust) {
+  if (!begin(trust->context()))
+    return;
+  SSL_set_connect_state(ssl_);
+  if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), host.c_str()) != 1 &&
+      (SSL_set1_host(ssl_, host.c_str()) != 1 ||
+       SSL_set_tlsext_host_name(ssl_, host.c_str()) != 1)) {
+    over_ = true;
+    reason_ = "no name of a host";
+    return;
+  }
+  ERR_clear_error();
+  fail(SSL_do_handshake(ssl_));
+}
+
+bool Tls::begin(ssl_ctx_st *context) {
+  ssl_ = SSL_new(context);
   BIO *bio = ssl_ != nullptr ? BIO_new(TlsBio::method()) : nullptr;
   if (bio == nullptr) {
     over_ = true;
     reason_ = "out of memory";
-    return;
+    return false;
   }
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_, bio, bio);
-  SSL_set_accept_state(ssl_);
+  return true;
 }
 
 Tls::~Tls() {
@@ -194,8 +251,15 @@ void Tls::fail(int result) {
     return;
   over_ = true;
   if (error != SSL_ERROR_ZERO_RETURN)
-    reason_ = overflowed_ ? "reads none of its answers" : last_error();
+    reason_ = overflowed_ ? "reads none of its answers" : problem();
   ERR_clear_error();
+}
+
+// Of a certificate, what is wrong with it.
+std::string Tls::problem() const {
+  const long verdict = SSL_get_verify_result(ssl_);
+  const std::string error = last_error();
+  return verdict == X509_V_OK ? error : error + ": " + X509_verify_cert_error_string(verdict);
 }
 
 std::size_t Tls::write(std::span<const std::uint8_t> plaintext) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The server's side of TLS without a socket: ciphertext in and out, plaintext in and out. TLS 1.2
-// and 1.3, without client certificates, renegotiation and compression. Nothing here waits, and
-// nothing grows beyond a bound, whatever a peer sends or doesn't read.
+// TLS without a socket, a server's side or a client's: ciphertext in and out, plaintext in and out.
+// TLS 1.2 and 1.3, without client certificates, renegotiation and compression. Nothing here waits,
+// and nothing grows beyond a bound, whatever a peer sends or doesn't read.
 #pragma once
 
 #include <cstddef>
@@ -39,6 +39,22 @@ class TlsIdentity {
   ssl_ctx_st *context_;
 };
 
+// Whom a client trusts: authorities that sign servers' certificates.
+class TlsTrust {
+ public:
+  using Ptr = std::shared_ptr<const TlsTrust>;
+  // From PEM: one or more certificates. Or a sentence that says what is wrong.
+  static std::variant<Ptr, std::string> make (const std::string &authorities);
+  ~TlsTrust();
+  TlsTrust(const TlsTrust &) = delete;
+  TlsTrust &operator=(const TlsTrust &) = delete;
+  ssl_ctx_st *context () const { return context_; }
+
+ private:
+  explicit TlsTrust(ssl_ctx_st *context) : context_(context) {}
+  ssl_ctx_st *context_;
+};
+
 class Tls {
  public:
   // Longest plaintext that one call takes or gives: a record's.
@@ -46,7 +62,10 @@ class Tls {
   // Most that output() ever holds: a record, or the server's part of a handshake, and answers.
   static constexpr std::size_t output_bytes = 64 * 1024;
 
-  explicit Tls(TlsIdentity::Ptr identity);
+  explicit Tls(const TlsIdentity::Ptr &identity);
+  // A client's: the server's certificate has to be for this name, or numeric address. What begins
+  // the handshake is in output().
+  Tls(const TlsTrust::Ptr &trust, const std::string &host);
   ~Tls();
   Tls(const Tls &) = delete;
   Tls &operator=(const Tls &) = delete;
@@ -74,9 +93,11 @@ class Tls {
 
  private:
   friend struct TlsBio;
+  bool begin (ssl_ctx_st *context);
   void fail (int result);
+  std::string problem () const;
 
-  const TlsIdentity::Ptr identity_;
+  const std::shared_ptr<const void> holds_;  // the context
   ssl_st *ssl_ = nullptr;
   std::span<const std::uint8_t> input_;
   std::string output_;

@@ -2,8 +2,10 @@
 """Several gateways with their relays over one Redis, all on free ports of this machine."""
 
 import json
+import re
 import shutil
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -120,6 +122,8 @@ class Redis:
 
 
 class ClusterCase(Case):
+    authority = None  # a file: whom gateways that speak TLS are checked by
+
     def setUp(self):
         super().setUp()
         self.redis = self.make_redis()
@@ -140,13 +144,20 @@ class ClusterCase(Case):
         self.until(lambda: self.health(gateway)['store'] == 'up')
         return gateway
 
-    @staticmethod
-    def health(gateway):
-        with urllib.request.urlopen(gateway.http + '/healthz', timeout=5) as answer:
-            return json.load(answer)
+    def get(self, gateway, path):
+        context = ssl.create_default_context(cafile=self.authority) if self.authority else None
+        with urllib.request.urlopen(gateway.http + path, timeout=5, context=context) as answer:
+            return answer.read().decode()
+
+    def health(self, gateway):
+        return json.loads(self.get(gateway, '/healthz'))
+
+    def figure(self, gateway, name):
+        """Of /metrics."""
+        return float(re.search(rf'^{re.escape(name)} (\S+)$', self.get(gateway, '/metrics'), re.M)[1])
 
     def member(self, gateway, uid, role='broadcaster', **keywords):
-        member = Member(gateway.ws, uid=uid, heartbeat=True)
+        member = Member(gateway.ws, uid=uid, heartbeat=True, cafile=self.authority)
         self.addCleanup(member.close)
         return member.join(role, **keywords)
 

@@ -22,8 +22,9 @@ extern "C" int LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t siz
   // What was understood of a URL is what it says.
   const auto url = parse_relay_url(bytes);
   if (const auto *read = std::get_if<RelayUrl>(&url)) {
-    const std::string again = (read->tls ? "rtmps://" : "rtmp://") + address_of(*read) + "/" +
-                              read->app + "/" + read->stream + "?" + read->args;
+    const std::string again = (read->tls ? "rtmps://" : "rtmp://") +
+                              (read->name.empty() ? "" : read->name + "@") + address_of(*read) +
+                              "/" + read->app + "/" + read->stream + "?" + read->args;
     const auto same = parse_relay_url(again);
     require(std::holds_alternative<RelayUrl>(same) && std::get<RelayUrl>(same) == *read,
             "a URL that means something else", again);

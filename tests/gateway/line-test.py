@@ -22,7 +22,7 @@ line = socket.socket(fileno=3)
 def say(**message):
     line.send(json.dumps(message).encode())
 COUNTERS = dict.fromkeys(('connections', 'pushes', 'listeners', 'bytes_in', 'bytes_out', 'lag_ms',
-                          'dropped_frames', 'fds', 'pulls'), 0)
+                          'dropped_frames', 'fds', 'pulls', 'pulls_ended', 'pulls_failed'), 0)
 REASONS = ('full', 'address', 'deadline', 'protocol', 'denied', 'rate', 'tls')
 def pong(told):
     say(op='pong', n=told['n'], **COUNTERS, refused=dict.fromkeys(REASONS, 0))

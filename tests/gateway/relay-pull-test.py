@@ -122,6 +122,7 @@ class Pulls(RelayCase):
         self.assertEqual(edge.all_told('pulled')[0]['stream'], 'voice')
         counters = edge.ping()
         self.assertEqual((counters['pulls'], counters['pushes'], counters['listeners']), (1, 0, 2))
+        self.assertEqual((counters['pulls_ended'], counters['pulls_failed']), (0, 0))
 
     def test_the_pull_ends_with_its_last_listener(self):
         origin, edge = self.pair()
@@ -139,6 +140,8 @@ class Pulls(RelayCase):
         origin.wait_told('done', 3, side='play')
         self.assertLess(time.monotonic() - begin, 1 * SCALE)
         wait_until(lambda: edge.ping()['pulls'] == 0, 3)
+        counters = edge.ping()
+        self.assertEqual((counters['pulls_ended'], counters['pulls_failed']), (1, 0))
         # And begins anew with the next one.
         third = self.play(edge)
         self.assertEqual(self.heard(third, 1), [HEADER])
@@ -267,13 +270,63 @@ class Pulls(RelayCase):
         listener = self.play(edge)
         self.assertLess(self.gone(listener, 4), 3.2 * SCALE)
         self.assertEqual(len(mute.accepted), 2)
+        wait_until(lambda: edge.ping()['pulls'] == 0, 3)
+        counters = edge.ping()
+        self.assertEqual((counters['pulls_ended'], counters['pulls_failed']), (0, 1))
+
+    def greeted(self, edge, count):
+        """Connections that need but say what they play."""
+        edge.configure(limits={'strangers_per_address': 2 * count})
+        return [self.peer(edge).greet().connect() for _ in range(count)]
+
+    def play_all(self, peers):
+        for number, peer in enumerate(peers):
+            peer.send(peer.command('play', 3, None, f'voice{number}', stream=1))
+
+    def test_a_crowd_of_pulls_is_no_crowd_of_strangers(self):
+        """To its origin an edge is one address, of which 256 strangers may be there: the others wait their turn."""
+        origin, edge = self.pair()
+        count = 300
+        listeners = self.greeted(edge, count)
+        # All that come meanwhile are there at once.
+        os.kill(origin.pid, signal.SIGSTOP)
+        self.play_all(listeners)
+        wait_until(lambda: len(edge.all_told('dial')) == 128, 3)
+        pause(0.2)
+        os.kill(origin.pid, signal.SIGCONT)
+        begin = time.monotonic()
+        wait_until(lambda: len(edge.all_told('pulled')) == count, 5)
+        print(f'# {count} pulls were opened in {(time.monotonic() - begin) * 1000:.0f} ms')
+        self.assertEqual(len(edge.all_told('dial')), count)
+        self.assertEqual(origin.ping()['refused']['address'], 0)
+        counters = edge.ping()
+        self.assertEqual((counters['pulls'], counters['pulls_failed']), (count, 0))
+
+    def test_a_crowd_of_pulls_from_a_mute_origin(self):
+        """Who waits for a turn is told in time, too, and waits for nobody who wants another origin."""
+        mute, good = Frozen(self), self.relay()
+        edge = self.edge(lambda: mute.url.removesuffix('voice'))
+        edge.allow = lambda ask: ask['side'] == 'push' or {
+            'relay_from': (f'{good.url}/voice' if ask['stream'] == 'good' else mute.url)}
+        push = self.push(good)
+        push.frame(0, HEADER)
+        listeners = self.greeted(edge, 200)
+        begin = time.monotonic()
+        self.play_all(listeners)
+        self.assertEqual(self.heard(self.play(edge, 'good'), 1), [HEADER])
+        wait_until(lambda: len(edge.all_told('done')) == len(listeners), 5)
+        self.assertLess(time.monotonic() - begin, 3.2 * SCALE)
+        reasons = [each['reason'] for each in edge.all_told('pull-failed')]
+        self.assertEqual(len(reasons), len(listeners))
+        self.assertGreater(sum('says nothing' in reason for reason in reasons), 127)
+        self.assertEqual(edge.ping()['pulls'], 1)
 
     def test_a_gateway_that_gives_no_socket(self):
         origin, edge = self.pair()
         edge.dial = lambda message: edge.say(op='link', n=message['n'], stream=message['stream'], reason='no way')
         listener = self.play(edge)
         self.assertLess(self.gone(listener, 2), 2 * SCALE)
-        self.assertEqual(edge.wait_told('pull-failed')['reason'], 'no way')
+        self.assertEqual(edge.wait_told('pull-failed')['reason'], f'127.0.0.1:{origin.port}: no way')
         edge.dial = lambda message: None
         listener = self.play(edge)
         self.assertLess(self.gone(listener, 4), 3.2 * SCALE)
@@ -287,7 +340,8 @@ class Pulls(RelayCase):
         wait_until(lambda: edge.descriptors() <= edge.ping()['fds'] + 4, 3)
 
     def test_an_address_that_is_none(self):
-        for url, reason in (('rtmp://origin/live/voice', 'numeric'), ('rtmps://127.0.0.1:1935/live/voice', 'rtmps')):
+        for url, reason in (('rtmp://origin/live/voice', 'numeric'),
+                            ('rtmps://127.0.0.1:1935/live/voice', '127.0.0.1:1935: the origin wants TLS')):
             edge = self.relay(allow=lambda ask: {'relay_from': url})
             self.assertLess(self.gone(self.play(edge), 2), 2 * SCALE)
             self.assertIn(reason, edge.wait_told('pull-failed')['reason'])

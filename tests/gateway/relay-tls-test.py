@@ -287,5 +287,79 @@ class Strangers(TlsCase):
         self.assertLess(min(worst), 0.1 * SCALE)
 
 
+class Pulls(TlsCase):
+    """A relay that pulls from another one by RTMPS."""
+
+    def edge(self, place, authority=None):
+        edge = self.secure(allow=lambda ask: ask['side'] == 'push' or {'relay_from': place + ask['stream'] + '?s=1'})
+        if authority:
+            edge.trust(authority.file.read_text(encoding='ascii'))
+        return edge
+
+    def both(self, authority=None):
+        origin = self.secure()
+        return origin, self.edge(f'rtmps://127.0.0.1:{origin.tls_port}/live/', authority or self.authority)
+
+    def failed(self, edge, reason):
+        listener = self.play(edge)
+        begin = time.monotonic()
+        self.assertTrue(listener.closed(4))
+        self.assertLess(time.monotonic() - begin, 3.2 * SCALE)
+        self.assertIn(reason, edge.wait_told('pull-failed')['reason'])
+
+    def test_heard(self):
+        origin, edge = self.both()
+        push = self.push(origin)
+        push.frame(0, AAC_HEADER)
+        listener = self.play(edge)
+        listener.wait(lambda: listener.media(), what='the header')
+        # More than a record of TLS, and as many small ones.
+        bodies = [AAC_HEADER, *(b'\xaf\x01' + bytes([n]) * (40000 if n % 10 == 0 else 120) for n in range(50))]
+        for number, body in enumerate(bodies[1:], 1):
+            push.frame(20 * number, body)
+        listener.wait(lambda: len(listener.media()) == len(bodies), what='all frames')
+        self.assertEqual([body for _, _, body in listener.media()], bodies)
+        self.assertEqual([(ask['stream'], ask['args']) for ask in origin.all_told('ask', side='play')],
+                         [('voice', 's=1')])
+        # It answers pings and goes on, whatever the origin's next certificate is.
+        origin.tls = self.sign('two')
+        origin.configure()
+        pause(2)
+        push.frame(2000)
+        listener.wait(lambda: len(listener.media()) == len(bodies) + 1)
+        # The last listener ends it.
+        listener.close()
+        origin.wait_told('done', 3, side='play')
+
+    def test_an_origin_that_is_another(self):
+        stranger = Authority(self.tmp, 'stranger')
+        _, edge = self.both(stranger)
+        self.failed(edge, 'TLS: certificate verify failed: unable to get local issuer certificate')
+        # Once it trusts the right one.
+        edge.trust('nonsense')
+        self.assertIn('expected certificates', edge.wait_told('log', level='warning')['text'])
+        edge.trust(self.authority.file.read_text(encoding='ascii'))
+        origin, _ = self.both()
+        edge.allow = lambda ask: {'relay_from': f'rtmps://127.0.0.1:{origin.tls_port}/live/voice'}
+        self.push(origin).frame(0, AAC_HEADER)
+        listener = self.play(edge)
+        listener.wait(lambda: listener.media())
+        # One of another address: it has to name the number.
+        self.pair = [file.read_text(encoding='ascii') for file in self.authority.sign('named', 'DNS:localhost,IP:127.0.0.2')]
+        named = self.secure()
+        self.failed(self.edge(f'rtmps://127.0.0.1:{named.tls_port}/live/', self.authority), 'IP address mismatch')
+
+    def test_without_authorities(self):
+        origin = self.secure()
+        self.failed(self.edge(f'rtmps://127.0.0.1:{origin.tls_port}/live/'), '--relay-ca-file')
+
+    def test_no_tls_there(self):
+        origin = self.relay()
+        self.failed(self.edge(f'rtmps://127.0.0.1:{origin.port}/live/', self.authority), f'127.0.0.1:{origin.port}: ')
+        # Nothing that is said.
+        with socket.create_server(('127.0.0.1', 0)) as mute:
+            self.failed(self.edge(f'rtmps://127.0.0.1:{mute.getsockname()[1]}/live/', self.authority), 'says nothing')
+
+
 if __name__ == '__main__':
     tap.main()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The relay's TLS against OpenSSL's own client, both in memory: in pieces of every size, by every
-// version, with tickets, over a change of the certificate, and with peers that misbehave.
+// version, with tickets, over a change of the certificate, and with peers that misbehave. And its
+// client against its server.
 #include "signaling/support/tls.hpp"
 
 #include <glib.h>
@@ -19,6 +20,7 @@ namespace {
 
 using agora::Tls;
 using agora::TlsIdentity;
+using agora::TlsTrust;
 
 std::string text_of (BIO *bio) {
   char *data = nullptr;
@@ -33,7 +35,8 @@ struct Pair {
   std::string certificate;
   std::string key;
 
-  explicit Pair(const char *name) {
+  // `host`: that it is for, such as IP:192.0.2.1; null: none.
+  explicit Pair(const char *name, const char *host = nullptr) {
     EVP_PKEY *pkey = EVP_EC_gen("P-256");
     X509 *x509 = X509_new();
     X509_set_version(x509, 2);
@@ -44,6 +47,11 @@ struct Pair {
                                reinterpret_cast<const unsigned char *>(name), -1, -1, 0);
     X509_set_issuer_name(x509, X509_get_subject_name(x509));
     X509_set_pubkey(x509, pkey);
+    if (host != nullptr) {
+      X509_EXTENSION *names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, host);
+      X509_add_ext(x509, names, -1);
+      X509_EXTENSION_free(names);
+    }
     X509_sign(x509, pkey, EVP_sha256());
     BIO *bio = BIO_new(BIO_s_mem());
     PEM_write_bio_X509(bio, x509);
@@ -349,6 +357,72 @@ void test_flood_of_answers () {
                  server.reason().c_str());
 }
 
+// Ciphertext of the one for the other, both ways, until nothing is under way. What `to` reads.
+std::string carry (Tls &from, Tls &to, std::size_t piece) {
+  std::string heard;
+  for (int i = 0; i < 10; i++) {
+    heard += give(to, take(from), piece);
+    give(from, take(to), piece);
+  }
+  return heard;
+}
+
+TlsTrust::Ptr trust (const Pair &authority) {
+  auto made = TlsTrust::make(pair().certificate + authority.certificate);
+  g_assert_true(std::holds_alternative<TlsTrust::Ptr>(made));
+  return std::get<TlsTrust::Ptr>(made);
+}
+
+void test_client () {
+  for (const std::string kind : {"IP:192.0.2.1", "IP:2001:db8::1", "DNS:one.example.org"})
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{1460}, SIZE_MAX}) {
+      const Pair own("origin", kind.c_str());
+      Tls server(identity(own));
+      Tls client(trust(own), kind.substr(kind.find(':') + 1));
+      g_assert_false(client.output().empty());
+      g_assert_cmpuint(write(client, "early"), ==, 0);
+      carry(client, server, piece);
+      g_assert_true(client.established() && server.established() && !client.over());
+      g_assert_cmpuint(write(client, "hello"), ==, 5);
+      g_assert_true(carry(client, server, piece) == "hello");
+      const std::string record(Tls::record_bytes, 'x');
+      g_assert_cmpuint(write(server, record), ==, record.size());
+      g_assert_true(carry(server, client, piece) == record);
+      server.close();
+      carry(server, client, piece);
+      g_assert_true(client.over() && client.reason().empty());
+    }
+}
+
+void test_whom_a_client_trusts () {
+  const Pair own("origin", "IP:192.0.2.1"), nameless("origin"), other("other", "IP:192.0.2.1");
+  const Pair named("named", "DNS:one.example.org");
+  const struct {
+    const Pair &server, &authority;
+    const char *address, *expected;
+  } cases[] = {{own, other, "192.0.2.1", "certificate verify failed: self-signed certificate"},
+               {own, own, "192.0.2.2", "certificate verify failed: IP address mismatch"},
+               {nameless, nameless, "192.0.2.1", "certificate verify failed: IP address mismatch"},
+               {named, named, "192.0.2.1", "certificate verify failed: IP address mismatch"},
+               {named, named, "two.example.org", "certificate verify failed: hostname mismatch"},
+               {own, own, "one.example.org", "certificate verify failed: hostname mismatch"}};
+  for (const auto &each : cases) {
+    Tls server(identity(each.server));
+    Tls client(trust(each.authority), each.address);
+    carry(client, server, SIZE_MAX);
+    g_assert_true(client.over() && !client.established());
+    g_assert_cmpstr(client.reason().c_str(), ==, each.expected);
+  }
+  // A server that isn't one.
+  Tls client(trust(own), "192.0.2.1");
+  take(client);
+  give(client, "HTTP/1.1 400 Bad Request\r\n\r\n");
+  g_assert_true(client.over());
+  g_assert_cmpstr(client.reason().c_str(), !=, "");
+  for (const std::string &text : {std::string(), pair().key, std::string("nonsense")})
+    g_assert_true(std::holds_alternative<std::string>(TlsTrust::make(text)));
+}
+
 // What they give back when they go. A sanitizer's allocator doesn't say.
 void test_memory () {
 #ifdef __SANITIZE_ADDRESS__
@@ -395,6 +469,8 @@ int main (int argc, char **argv) {
   g_test_add_func("/tls/another-certificate", test_another_certificate);
   g_test_add_func("/tls/bad-pem", test_bad_pem);
   g_test_add_func("/tls/flood-of-answers", test_flood_of_answers);
+  g_test_add_func("/tls/client", test_client);
+  g_test_add_func("/tls/whom-a-client-trusts", test_whom_a_client_trusts);
   g_test_add_func("/tls/memory", test_memory);
   return g_test_run();
 }

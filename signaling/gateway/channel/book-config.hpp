@@ -53,9 +53,10 @@ using VerifyToken = std::function<std::variant<protocol::Grant, protocol::TokenE
 // One gateway of several that share a store.
 struct ClusterConfig {
   std::string gateway;  // its name: another one at each start, hexadecimal digits
-  std::string origin;   // IP:port by which the others' relays reach this one's
-  std::string secret;   // of the cluster: signs URLs for relays
-  std::string info;     // what the others are told of it
+  // IP:port, or rtmps://[name@]IP:port, by which the others' relays reach this one's.
+  std::string origin;
+  std::string secret;  // of the cluster: signs URLs for relays
+  std::string info;    // what the others are told of it
 };
 
 struct Config {

@@ -156,6 +156,10 @@ Commands ChannelBook::tick(Now now) {
       drop_old_players(step, due->id);
       continue;
     }
+    if (due->kind == Deadline::pull) {
+      check_pull(step, due->id);
+      continue;
+    }
     if (due->kind == Deadline::session) {
       if (Session *which = session(due->id))
         check_session(step, *which);

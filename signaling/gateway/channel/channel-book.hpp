@@ -10,6 +10,7 @@
 //   voices.cpp        what is on the air in a channel, and who plays it
 //   codecs.cpp        who gets which codec, and which of them are wanted
 //   remote.cpp        what is on the air at other gateways, and what went there
+//   pulled.cpp        how the relay fares that pulls what is pushed elsewhere
 //   cluster-side.cpp  what it and the other gateways tell each other, by the store
 //   telling.cpp       what the others hear of that, and how often
 //   costs.cpp         what a socket and an address may ask for
@@ -99,6 +100,10 @@ class ChannelBook : private cluster::ClusterHost {
   Commands on_play_done (const HookRequest &request, Now now);
   // Died or restarted: every RTMP session is gone.
   Commands media_server_lost (Now now);
+  // The relay plays a stream from where it is pushed.
+  Commands stream_pulled (const std::string &stream, Now now);
+  // It can't, and cuts all who listen to it here.
+  Commands listeners_cut (const std::string &stream, Now now);
   // The ids of all sessions that the media server has, from its own statistics, which were asked
   // for at `asked_ms` of the monotonic clock: an end whose hook got lost is made up for.
   Commands media_sessions (const std::vector<std::uint64_t> &there, std::int64_t asked_ms, Now now);
@@ -167,6 +172,7 @@ class ChannelBook : private cluster::ClusterHost {
     mix,
     orphan,
     wanted,
+    pull,
   };
   struct DeadlineKey {
     Deadline kind = Deadline::session;
@@ -313,6 +319,12 @@ class ChannelBook : private cluster::ClusterHost {
   void relays_changed (Step &step, const NamedStream &named);
   void drop_relays (Step &step, const std::string &stream, const NamedStream &named);
 
+  // pulled.cpp
+  Voice *voice_of (const std::string &stream);
+  void send_on (Step &step, const Voice &voice);
+  void check_pull (Step &step, std::uint64_t voice);
+  void forget_pull (Voice &voice);
+
   // cluster-side.cpp
   using ClusterCall = std::function<void(cluster::Cluster &, cluster::Moment)>;
   // A join whose place the store is asked for.
@@ -422,7 +434,7 @@ class ChannelBook : private cluster::ClusterHost {
   void move_listeners (Step &step, Voice &voice);
   void leave_stream (Step &step, Subscription &subscription);
   void watch_old_players (Step &step, Voice &voice);
-  void end_voice (Step &step, const Voice &voice);
+  void end_voice (Step &step, Voice &voice);
   void drop_play (Step &step, Subscription &subscription);
   void drop_old_player (Step &step, Subscription &subscription);
   void drop_old_players (Step &step, std::uint64_t voice);
@@ -492,6 +504,7 @@ class ChannelBook : private cluster::ClusterHost {
   std::unordered_map<std::uint64_t, Channel *> telling_;  // those with Deadline::tell
   std::unordered_map<std::uint64_t, Channel *> deaf_;     // those with Deadline::mix
   std::unordered_map<std::uint64_t, Voice *> moved_;      // those with Deadline::old_player
+  std::unordered_map<std::uint64_t, Voice *> stuck_;      // those with Deadline::pull
   std::uint64_t next_channel_ = 1;
   std::uint64_t next_voice_ = 1;
   std::set<std::pair<std::string, protocol::TokenKind>> old_tokens_;  // those that were noted

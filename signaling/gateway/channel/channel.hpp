@@ -66,6 +66,7 @@ struct Subscription {
   std::uint64_t old_player = 0;
   std::string old_player_stream;
   bool moved = false;  // the URL changed while the member was away
+  bool cut = false;    // its session was cut, and it was told no new URL yet
   bool audio_muted = false;
   bool video_muted = false;
 };
@@ -119,7 +120,7 @@ struct Voice {
   Channel *channel = nullptr;
   Uid uid = 0;
   Member *member = nullptr;  // whose `live` it is; none: it is pushed at another gateway,
-  std::string origin;        // whose relay is at this IP:port
+  std::string origin;        // whose relay is at this IP:port or rtmps://[name@]IP:port
   CodecStreams streams;      // AAC among them
   // The number of what is published, among all of the channel: a stream that went and came again is
   // another one.
@@ -128,6 +129,10 @@ struct Voice {
   bool video_muted = false;
   std::unordered_set<MemberId> listeners;
   std::array<std::size_t, protocol::codec_count> hearing{};  // how many of those get each codec
+  // How often its listeners were cut lately since it couldn't be had from where it is pushed, and
+  // when last.
+  unsigned cuts = 0;
+  std::int64_t cut_ms = 0;
 };
 
 // What the whole channel was last told of one member, those who came later included.
@@ -171,6 +176,7 @@ struct NamedStream {
   MemberId owner = 0;                 // who may push to it; 0: it is pushed at another gateway
   Uid uid = 0;                        // whose voice it carries
   std::vector<std::uint64_t> relays;  // the media server's sessions that play it to other gateways
+  Channel *channel = nullptr;         // of one that is pushed at another gateway
 };
 
 struct Session {

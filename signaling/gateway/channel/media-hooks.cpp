@@ -133,6 +133,7 @@ std::string ChannelBook::admit_play(Step &step, const HookRequest &request,
   if (subscription.old_player == request.client_id)
     subscription.old_player = 0;
   subscription.client = request.client_id;
+  subscription.cut = false;
   playing_[request.client_id] = {listener->id, speaker, step.now.mono_ms};
   if (named->second.owner == 0)
     relay_from =

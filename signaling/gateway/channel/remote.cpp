@@ -13,6 +13,7 @@ namespace {
 
 // From a listener's hook to the relay's connection.
 constexpr std::int64_t relay_url_s = 60;
+constexpr std::string_view secure_relay = "rtmps://";
 
 }  // namespace
 
@@ -67,13 +68,15 @@ void ChannelBook::set_remote(Step &step, Channel &channel, Uid uid,
     forget_remote_streams(*voice);
   }
   for (const auto &[codec, stream] : streams)
-    streams_[stream] = {0, uid, {}};
+    streams_[stream] = {0, uid, {}, &channel};
   voice->streams = std::move(streams);
   voice->origin = entry.origin;
   voice->audio_muted = entry.audio_muted;
   voice->video_muted = entry.video_muted;
-  if (moves)
+  if (moves) {
+    forget_pull(*voice);
     move_listeners(step, *voice);
+  }
   changed(step, channel, uid);
 }
 
@@ -175,7 +178,8 @@ std::string ChannelBook::relay_url(const std::string &stream, const std::string 
   std::uint64_t edge = 0;
   const std::string &name = config_.cluster->gateway;
   std::from_chars(name.data(), name.data() + name.size(), edge, 16);
-  return "rtmp://" + origin + "/" + config_.rtmp_app + "/" + stream + "?" +
+  return (origin.starts_with(secure_relay) ? "" : "rtmp://") + origin + "/" + config_.rtmp_app +
+         "/" + stream + "?" +
          relay_signer_.write(Direction::relay, stream, edge, random_id(config_.random),
                              now.wall_s + relay_url_s);
 }

@@ -120,7 +120,7 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
   set_codec(*voice, subscription, codec);
   recount(step, *voice);
   subscription.grant = random_id(config_.random);
-  subscription.moved = false;
+  subscription.moved = subscription.cut = false;
   protocol::Answer url;
   if (member.knows_codecs)
     url.codec = codec;

@@ -62,6 +62,7 @@ Commands ChannelBook::close_all(Now now) {
   telling_.clear();
   deaf_.clear();
   moved_.clear();
+  stuck_.clear();
   members_.clear();
   totals_.in_grace = totals_.streams = totals_.mixes = 0;
   channels_.clear();

@@ -42,6 +42,7 @@ void ChannelBook::carry(Voice &voice, Member &member) {
     forget_remote_streams(voice);
     totals_.streams++;
   }
+  forget_pull(voice);
   voice.member = &member;
   voice.origin.clear();
   voice.streams = member.live->names();
@@ -76,9 +77,10 @@ void ChannelBook::drop_old_players(Step &step, std::uint64_t voice) {
 // It is in its channel no more. One order by name for the many listeners. It passes over a session
 // whose hook has only just been answered, so those get one each, which is tried again until it has
 // hit.
-void ChannelBook::end_voice(Step &step, const Voice &voice) {
+void ChannelBook::end_voice(Step &step, Voice &voice) {
   if (moved_.erase(voice.id) > 0)
     deadlines_.cancel({Deadline::old_player, voice.id});
+  forget_pull(voice);
   std::size_t playing = 0;
   for (MemberId id : voice.listeners)
     playing += member(id)->subscriptions.at(voice.uid).client ? 1 : 0;
@@ -143,6 +145,7 @@ void ChannelBook::move_listeners(Step &step, Voice &voice) {
     set_codec(voice, subscription, codec_for(*listener, voice));
     subscription.grant = random_id(config_.random);
     subscription.moved = !listener->session;
+    subscription.cut = false;
     tell_new_url(step, *listener, voice.uid, subscription);
   }
   recount(step, voice);

@@ -50,7 +50,7 @@ struct ClusterTimes {
 
 struct ClusterSettings {
   std::string gateway;        // is_gateway(); another one at each start
-  std::string origin;         // of its relay: IP:port
+  std::string origin;         // of its relay: IP:port or rtmps://[name@]IP:port
   std::string info;           // what others read by gateways(): the channel book's own text
   unsigned max_members = 0;   // of a channel; 0: no limit
   unsigned max_channels = 0;  // of an app

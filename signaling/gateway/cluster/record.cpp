@@ -7,6 +7,7 @@
 
 #include "signaling/gateway/cluster/fields.hpp"
 #include "signaling/protocol/argument-checks.hpp"
+#include "signaling/protocol/relay-url.hpp"
 
 namespace agora::gateway::cluster {
 
@@ -31,8 +32,17 @@ bool is_plain_text (std::string_view text, std::size_t most) {
   return !text.empty() && text.size() <= most && std::all_of(text.begin(), text.end(), is_plain);
 }
 
-// An address and a port, as a URL has them.
+// An address and a port, as a URL has them; of RTMPS with that before them, and a name, perhaps.
 bool is_origin (std::string_view text) {
+  constexpr std::string_view secure = "rtmps://";
+  if (text.starts_with(secure)) {
+    text.remove_prefix(secure.size());
+    if (const auto at = text.find('@'); at != std::string_view::npos) {
+      if (!relay_line::is_host_name(text.substr(0, at)))
+        return false;
+      text.remove_prefix(at + 1);
+    }
+  }
   return text.size() <= max_gateway && std::all_of(text.begin(), text.end(), [] (char c) {
            return is_plain(c) || c == ':' || c == '[' || c == ']';
          });

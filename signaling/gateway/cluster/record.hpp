@@ -72,7 +72,8 @@ struct SpeakerEntry {
   // how many streams that one had published before.
   std::int64_t at_ms = 0;
   std::uint64_t n = 0;
-  std::string origin;  // IP:port of that gateway's relay; IPv6 in brackets
+  std::string
+      origin;  // IP:port of that gateway's relay; IPv6 in brackets; or rtmps://[name@]IP:port
   bool audio_muted = false;
   bool video_muted = false;
   CodecStreams others;  // beside AAC, which is `stream`

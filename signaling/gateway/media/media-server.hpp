@@ -30,6 +30,10 @@ class MediaServer {
     std::function<void(const HookRequest &request, Reply reply)> admit;
     // A session that was asked for has ended.
     std::function<void(const HookRequest &request)> ended;
+    // Of agora-relay: it plays a stream from where it is pushed; or can't, or loses it, and cuts
+    // all who listen to it. The ends of their sessions follow.
+    std::function<void(const std::string &stream)> pulled;
+    std::function<void(const std::string &stream)> cut;
     // It serves for the first time. `failed`: it can't serve at all; final.
     std::function<void()> ready;
     std::function<void(const std::string &reason)> failed;
@@ -57,6 +61,8 @@ class MediaServer {
   // The certificate for it, and its key (PEM, 24 KiB at most each): before start(), and another
   // one at any time. Sessions go on with the one they have.
   virtual void set_certificate (const std::string &, const std::string &) {}
+  // Other authorities of origins' certificates.
+  virtual void set_authorities (const std::string &) {}
   // Another secret of its hooks.
   virtual void set_secret (const std::string &) {}
   virtual void start (Callbacks callbacks) = 0;

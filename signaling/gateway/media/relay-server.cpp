@@ -11,12 +11,16 @@
 #include "signaling/gateway/http/http.hpp"
 #include "signaling/gateway/media/relay-sockets.hpp"
 #include "signaling/gateway/process/child-program.hpp"
+#include "signaling/support/tls.hpp"
 
 namespace agora::gateway {
 
 namespace {
 
 using relay_line::Side;
+
+// A packet of the line holds them.
+constexpr std::size_t most_authorities = 32 * 1024;
 
 // What all workers together may have, as one's part.
 std::uint32_t part_of (std::uint32_t all, std::size_t workers) {
@@ -28,7 +32,8 @@ relay_line::Counters add (relay_line::Counters all, const relay_line::Counters &
   using relay_line::Counters;
   for (const auto member :
        {&Counters::connections, &Counters::pushes, &Counters::listeners, &Counters::pulls,
-        &Counters::bytes_in, &Counters::bytes_out, &Counters::dropped_frames, &Counters::fds})
+        &Counters::bytes_in, &Counters::bytes_out, &Counters::dropped_frames, &Counters::fds,
+        &Counters::pulls_ended, &Counters::pulls_failed})
     all.*member += one.*member;
   for (std::size_t i = 0; i < relay_line::refusals; i++)
     all.refused[i] += one.refused[i];
@@ -43,6 +48,9 @@ std::variant<std::unique_ptr<MediaServer>, std::string> RelayServer::make(const 
                                "it is installed with agora-gateway", options.relay});
   if (auto *problem = std::get_if<ProgramMissing>(&program))
     return problem->reason;
+  auto authorities = read_authorities(options);
+  if (auto *problem = std::get_if<std::string>(&authorities))
+    return *problem;
   const std::size_t workers = options.relay_workers;
   std::vector<ObjectPtr<GSocket>> sockets;
   std::vector<ObjectPtr<GSocket>> tls_sockets;
@@ -68,15 +76,41 @@ std::variant<std::unique_ptr<MediaServer>, std::string> RelayServer::make(const 
   auto &configuration = server->configuration_;
   configuration.app = server->address_.app;
   configuration.limits = options.media;
-  for (auto member : {&relay_line::Limits::sessions, &relay_line::Limits::sessions_per_address,
-                      &relay_line::Limits::strangers_per_address})
+  for (auto member :
+       {&relay_line::Limits::sessions, &relay_line::Limits::sessions_per_address,
+        &relay_line::Limits::strangers_per_address, &relay_line::Limits::opening_pulls})
     configuration.limits.*member = part_of(configuration.limits.*member, workers);
   for (std::size_t i = 0; i < workers; i++)
     server->workers_.push_back(std::make_unique<RelayWorker>(
         RelayWorker::Setup{std::get<std::string>(program), configuration, std::move(sockets[i]),
                            tls_sockets.empty() ? nullptr : std::move(tls_sockets[i]),
+                           std::get<Authorities>(authorities).pem,
                            std::int64_t{options.outage_seconds} * G_USEC_PER_SEC}));
   return server;
+}
+
+std::variant<RelayServer::Authorities, std::string> RelayServer::read_authorities(
+    const Options &options) {
+  if (options.relay_ca_file.empty())
+    return Authorities{};
+  const std::string where = "--relay-ca-file=" + options.relay_ca_file + ": ";
+  g_autofree char *text = nullptr;
+  gsize size = 0;
+  g_autoptr(GError) error = nullptr;
+  if (!g_file_get_contents(options.relay_ca_file.c_str(), &text, &size, &error))
+    return where + error->message;
+  if (size > most_authorities)
+    return where + "expected " + std::to_string(most_authorities) + " bytes at most";
+  Authorities read{std::string(text, size)};
+  const auto made = TlsTrust::make(read.pem);
+  if (const auto *problem = std::get_if<std::string>(&made))
+    return where + *problem;
+  return read;
+}
+
+void RelayServer::set_authorities(const std::string &authorities) {
+  for (const auto &worker : workers_)
+    worker->set_authorities(authorities);
 }
 
 void RelayServer::set_certificate(const std::string &certificate, const std::string &key) {
@@ -96,6 +130,7 @@ void RelayServer::start(Callbacks callbacks) {
       ask(i, message, reply);
     };
     each.done = [this, i] (const relay_line::Done &message) { done(i, message); };
+    each.pulled = [this] (const relay_line::Pulled &message) { callbacks_.pulled(message.stream); };
     each.pull_failed = [this, i] (const relay_line::PullFailed &message) {
       pull_failed(i, message);
     };
@@ -225,6 +260,7 @@ void RelayServer::make(const RelayRoutes::Links &links) {
 void RelayServer::cut(const std::string &stream) {
   for (const auto &worker : workers_)
     worker->drop(Side::play, stream, 0, [] {});
+  callbacks_.cut(stream);
 }
 
 void RelayServer::pull_failed(std::size_t worker, const relay_line::PullFailed &failed) {

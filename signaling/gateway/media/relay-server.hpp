@@ -24,11 +24,17 @@ class RelayServer : public MediaServer {
  public:
   // Listens already when it returns; an error is a sentence for the operator.
   static std::variant<std::unique_ptr<MediaServer>, std::string> make (const Options &options);
+  // Of --relay-ca-file, PEM; "": none is given.
+  struct Authorities {
+    std::string pem;
+  };
+  static std::variant<Authorities, std::string> read_authorities (const Options &options);
 
   MediaAddress address () const override { return address_; }
   MediaAddress near_address () const override { return near_; }
   std::uint16_t rtmps_port () const override { return rtmps_port_; }
   void set_certificate (const std::string &certificate, const std::string &key) override;
+  void set_authorities (const std::string &authorities) override;
   void start (Callbacks callbacks) override;
   void stop () override;
   void drop (const DropMedia &what, std::function<void()> done) override;

@@ -21,9 +21,10 @@ constexpr std::size_t most_origins = 4096;
 // After an outage, a relay that lived this long counts as back.
 constexpr std::int64_t settled_us = 3 * G_USEC_PER_SEC;
 
-std::uint64_t relay_line::Counters::*const growing[] = {&relay_line::Counters::bytes_in,
-                                                        &relay_line::Counters::bytes_out,
-                                                        &relay_line::Counters::dropped_frames};
+std::uint64_t relay_line::Counters::*const growing[] = {
+    &relay_line::Counters::bytes_in, &relay_line::Counters::bytes_out,
+    &relay_line::Counters::dropped_frames, &relay_line::Counters::pulls_ended,
+    &relay_line::Counters::pulls_failed};
 
 // What only grows, of both; the rest is `now`'s.
 relay_line::Counters sum (const relay_line::Counters &before, relay_line::Counters now) {
@@ -110,6 +111,8 @@ void RelayWorker::spawn() {
   callbacks.gone = [this] (const std::string &last_words) { on_gone(last_words); };
   relay_->watch(std::move(callbacks));
   send(setup_.configuration);
+  if (!setup_.authorities.empty())
+    send(relay_line::Trust{setup_.authorities});
   ping();
 }
 
@@ -186,6 +189,7 @@ void RelayWorker::told(const relay_line::Dial &message) {
 
 void RelayWorker::told(const relay_line::Pulled &message) {
   g_info("agora-relay pulls %s", message.stream.c_str());
+  callbacks_.pulled(message);
 }
 
 void RelayWorker::told(const relay_line::PullFailed &message) {
@@ -324,6 +328,11 @@ void RelayWorker::drop(relay_line::Side side, const std::string &stream, std::ui
 void RelayWorker::configure(const relay_line::Configure &configuration) {
   setup_.configuration = configuration;
   send(configuration);
+}
+
+void RelayWorker::set_authorities(const std::string &authorities) {
+  setup_.authorities = authorities;
+  send(relay_line::Trust{authorities});
 }
 
 void RelayWorker::link(const std::string &stream, Descriptor socket) {

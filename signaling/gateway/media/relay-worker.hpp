@@ -29,11 +29,13 @@ class RelayWorker {
     relay_line::Configure configuration;
     ObjectPtr<GSocket> socket;
     ObjectPtr<GSocket> tls_socket;  // of RTMPS; none without
+    std::string authorities;        // of origins' certificates; "": none
     std::int64_t longest_outage_us = 0;
   };
   struct Callbacks {
     std::function<void(const relay_line::Ask &ask, MediaServer::Reply reply)> ask;
     std::function<void(const relay_line::Done &done)> done;
+    std::function<void(const relay_line::Pulled &pulled)> pulled;
     std::function<void(const relay_line::PullFailed &failed)> pull_failed;
     // As of MediaServer.
     std::function<void()> ready;
@@ -53,6 +55,7 @@ class RelayWorker {
   void start (Callbacks callbacks);
   void stop ();
   void configure (const relay_line::Configure &configuration);
+  void set_authorities (const std::string &authorities);
   // `done`: as MediaServer::drop().
   void drop (relay_line::Side side, const std::string &stream, std::uint64_t id,
              std::function<void()> done);

@@ -62,6 +62,12 @@ void relay_counts (Text &text, const relay_line::Counters &relay) {
            relay.connections);
   text.one("agora_relay_pushes", "gauge", "RTMP sessions that push.", relay.pushes);
   text.one("agora_relay_listeners", "gauge", "RTMP sessions that play.", relay.listeners);
+  text.one("agora_relay_pulls", "gauge", "Streams that are pulled from other gateways or workers.",
+           relay.pulls);
+  text.describe("agora_relay_pulls_total", "counter",
+                "Pulls that are over; failed: their listeners were cut, or pulled from elsewhere.");
+  text.value(relay.pulls_ended, "result=\"ended\"");
+  text.value(relay.pulls_failed, "result=\"failed\"");
   text.one("agora_relay_received_bytes_total", "counter", "From RTMP connections.", relay.bytes_in);
   text.one("agora_relay_sent_bytes_total", "counter", "To RTMP connections.", relay.bytes_out);
   text.one("agora_relay_dropped_frames_total", "counter",

@@ -27,6 +27,7 @@ constexpr std::string_view reloaded[] = {"app",
                                          "ice-server-file",
                                          "tls-certificate",
                                          "tls-key",
+                                         "relay-ca-file",
                                          "admin-token-file",
                                          "webhook-secret-file",
                                          "hook-secret-file"};
@@ -70,6 +71,7 @@ Problem check_store (const Options &options) {
       {"--store-ca-file", !options.store_ca_file.empty()},
       {"--cluster-secret-file", !options.cluster_secret_file.empty()},
       {"--relay-address", options.relay_address.has_value()},
+      {"--relay-ca-file", !options.relay_ca_file.empty()},
       {"--public-url", !options.public_url.empty()}};
   if (options.store.empty()) {
     for (auto [name, given] : needing)
@@ -83,6 +85,10 @@ Problem check_store (const Options &options) {
     return "--store needs --cluster-secret-file=FILE: the same one at each gateway";
   if (!options.relay_address)
     return "--store needs --relay-address=IP:PORT, by which the other gateways reach this relay";
+  if (options.relay_tls && options.relay_ca_file.empty())
+    return "--relay-address=rtmps:// needs --relay-ca-file=FILE, to check the other relays by";
+  if (!options.relay_ca_file.empty() && !options.rtmps_listen)
+    return "--relay-ca-file needs --rtmps-listen=ADDR:PORT";
   return {};
 }
 

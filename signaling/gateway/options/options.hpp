@@ -83,6 +83,9 @@ struct Options {
   std::string cluster_secret_file;
   // By which the other gateways' relays reach this one's; port 0: that of rtmp_listen.
   std::optional<Endpoint> relay_address;
+  bool relay_tls = false;     // it speaks RTMPS there; port 0 is that of rtmps_listen then
+  std::string relay_name;     // that its certificate is for; "": the address
+  std::string relay_ca_file;  // authorities of the other relays' certificates
   std::string public_url;  // by which clients reach this gateway; "": the others name it to nobody
   relay_line::Limits media;  // what agora-relay holds sessions to
   // Connections, of all addresses together, that have not joined.

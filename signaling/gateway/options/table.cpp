@@ -3,6 +3,7 @@
 
 #include "signaling/gateway/options/file.hpp"
 #include "signaling/gateway/options/secrets.hpp"
+#include "signaling/protocol/relay-url.hpp"
 
 namespace agora::gateway {
 
@@ -167,10 +168,22 @@ const std::vector<Setting> &settings () {
            "Authorities for rediss://, PEM (default: the system's)"),
       file("cluster-secret-file", &Options::cluster_secret_file,
            "The first line is the secret of all gateways of --store, which signs what relays play"),
-      {"relay-address", "IP:PORT",
-       "By which other gateways of --store reach agora-relay (port 0: that of --rtmp-listen)",
+      {"relay-address", "[rtmps://[NAME@]]IP:PORT",
+       "By which other gateways of --store reach agora-relay (port 0: that of --rtmp-listen, or of "
+       "--rtmps-listen)",
        [] (Options &o, std::string_view text) -> Problem {
          Endpoint endpoint;
+         o.relay_tls = text.starts_with("rtmps://");
+         for (const std::string_view scheme : {"rtmps://", "rtmp://"})
+           if (text.starts_with(scheme))
+             text.remove_prefix(scheme.size());
+         o.relay_name.clear();
+         if (const auto at = text.find('@'); o.relay_tls && at != std::string_view::npos) {
+           o.relay_name = text.substr(0, at);
+           text.remove_prefix(at + 1);
+           if (!relay_line::is_host_name(o.relay_name))
+             return "rtmps://NAME@IP:PORT, with the name that the certificate is for";
+         }
          if (auto problem = set_endpoint(endpoint, text))
            return problem;
          if (endpoint.address == "0.0.0.0" || endpoint.address == "::")
@@ -178,6 +191,8 @@ const std::vector<Setting> &settings () {
          o.relay_address = std::move(endpoint);
          return {};
        }},
+      file("relay-ca-file", &Options::relay_ca_file,
+           "Authorities of other gateways' --relay-address=rtmps://, PEM; with --rtmps-listen"),
       {"public-url", "URL",
        "By which clients reach this gateway, such as https://one.example.org: the other gateways "
        "of --store send them here",

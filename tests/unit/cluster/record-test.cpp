@@ -92,9 +92,15 @@ void entries () {
   other.audio_muted = false;
   g_assert_true(parse_entry(to_text(other)) == other);
   g_assert_true(voice().order() == other.order());
+  for (const char *origin : {"rtmps://[::1]:1", "rtmps://one.example.org@192.0.2.1:1936"}) {
+    other.origin = origin;
+    g_assert_true(parse_entry(to_text(other)) == other);
+  }
   // What goes into a URL must be none of its own.
-  for (const char *text : {"ab12|s|1.1|h:1/x|", "ab12|s?a|1.1|h:1|", "ab12|s|1.1|h:1|va",
-                           "ab12|s|1|h:1|", "ab12|s|1.1.1|h:1|", "ab12||1.1|h:1|"})
+  for (const char *text :
+       {"ab12|s|1.1|rtmps://a@b@h:1|", "ab12|s|1.1|rtmps://a/b@h:1|", "ab12|s|1.1|rtmp://h:1|",
+        "ab12|s|1.1|a@h:1|", "ab12|s|1.1|h:1/x|", "ab12|s?a|1.1|h:1|", "ab12|s|1.1|h:1|va",
+        "ab12|s|1|h:1|", "ab12|s|1.1.1|h:1|", "ab12||1.1|h:1|"})
     g_assert_false(parse_entry(text).has_value());
 }
 

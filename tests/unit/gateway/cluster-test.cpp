@@ -307,6 +307,71 @@ void test_killed () {
   g_assert_cmpuint(all.directory.members(cluster::channel_key(open_app, "room")).size(), ==, 1);
 }
 
+// The relay cuts its listeners where it can't pull, and each is told where to play anew.
+void test_pull_fails () {
+  Pair all;
+  Scene &a = all[0], &b = all[1];
+  b.join(3, "9");
+  const std::string untouched = b.subscribe(3, 7);
+  const std::string stream = stream_of(all.played);
+  const auto cut = [&] (std::uint64_t client) {
+    b.take(b.book.listeners_cut(stream, b.now));
+    const std::string told = b.told(2) + b.told(3);
+    b.play_ends(client);
+    return told;
+  };
+  b.take(b.book.listeners_cut(stream, b.now));
+  // At once, and nobody who doesn't play.
+  same(b.told(2), "url 7");
+  same(b.told(3), "");
+  std::string url = b.new_url(2);
+  same(stream_of(url), stream);
+  b.play_ends(200);
+  g_assert_false(b.play(all.played, 201));
+  g_assert_true(b.play(url, 201));
+  g_assert_cmpuint(b.relay_from.rfind("rtmp://192.0.2.101:1935/live/", 0), ==, 0);
+  g_assert_true(a.play(b.relay_from, 900));
+  // Once more, and once more: after a second, after two.
+  for (const std::int64_t pause : {1'000, 2'000, 4'000, 4'000}) {
+    same(cut(201), "");
+    all.pass(pause - 500);
+    same(b.told(2), "");
+    all.pass(500);
+    same(b.told(2), "url 7");
+    url = b.new_url(2);
+    g_assert_true(b.play(url, 201));
+  }
+  // Who asks by itself meanwhile is told nothing; and when the relay plays it, the others are.
+  g_assert_true(b.play(untouched, 301));
+  same(cut(201), "");
+  b.play_ends(301);
+  url = b.subscribe(2, 7);
+  g_assert_true(b.play(url, 202));
+  b.take(b.book.stream_pulled(stream, b.now));
+  same(b.told(2), "");
+  same(b.told(3), "url 7");
+  all.pass(10'000);
+  same(b.told(2), "");
+  // After a while it is the first time again. Who is away is told as soon as it is back.
+  b.disconnect(2);
+  b.take(b.book.listeners_cut(stream, b.now));
+  same(b.told(2), "");
+  b.connect(4);
+  b.ask(4, rejoin_as("8", Role::audience, {7}));
+  same(b.told(4), "added 7, url 7");
+  // What is gone meanwhile is told as such alone.
+  g_assert_true(b.play(b.new_url(4), 203));
+  same(cut(203), "");
+  all.forget();
+  a.say(1, Unpublish{7});
+  same(b.told(4), "removed 7");
+  all.pass(10'000);
+  same(b.told(4), "");
+  b.take(b.book.listeners_cut(stream, b.now));
+  b.take(b.book.stream_pulled(stream, b.now));
+  g_assert_cmpuint(b.last.size(), ==, 0);
+}
+
 // A rule holds for members of all gateways.
 void test_rules_across () {
   Pair all;
@@ -393,6 +458,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/cluster/waiting-join", test_waiting_join);
   g_test_add_func("/cluster/store-away", test_store_away);
   g_test_add_func("/cluster/killed", test_killed);
+  g_test_add_func("/cluster/pull-fails", test_pull_fails);
   g_test_add_func("/cluster/rules-across", test_rules_across);
   g_test_add_func("/cluster/rule-texts", test_rule_texts);
   g_test_add_func("/cluster/closed", test_closed);

@@ -11,13 +11,15 @@ namespace {
 
 const std::string limits_text =
     R"("limits":{"listener_lag_ms":1000,"push_kbps":4096,"sessions":16384,)"
-    R"("sessions_per_address":4096,"strangers_per_address":256,"opening_ms":10000,"idle_push_ms":4000})";
+    R"("sessions_per_address":4096,"strangers_per_address":256,"opening_ms":10000,"idle_push_ms":4000,)"
+    R"("opening_pulls":128})";
 
 // Each kind, as it stands on the line.
 void each_kind_has_its_text () {
   const std::pair<ToRelay, std::string> to_relay[] = {
       {Configure{"live", {}, "", ""},
        R"({"op":"configure","app":"live",)" + limits_text + R"(,"certificate":"","key":""})"},
+      {Trust{"-----BEGIN"}, R"({"op":"trust","authorities":"-----BEGIN"})"},
       {Answer{7, true, "", ""}, R"({"op":"answer","id":7,"allow":true,"reason":""})"},
       {Answer{7, true, "", "rtmp://10.0.0.2:1935/live/a?e=1"},
        R"({"op":"answer","id":7,"allow":true,"reason":"","relay_from":"rtmp://10.0.0.2:1935/live/a?e=1"})"},
@@ -36,7 +38,7 @@ void each_kind_has_its_text () {
     g_assert_true(std::holds_alternative<std::string>(decode_to_gateway(text)) ||
                   std::holds_alternative<ListSessions>(message));
   }
-  Counters counters{1, 2, 3, 16, 4, 5, 6, 7, 8, {9, 10, 11, 12, 13, 14, 15}};
+  Counters counters{1, 2, 3, 16, 4, 5, 6, 7, 8, 17, 18, {9, 10, 11, 12, 13, 14, 15}};
   const std::pair<ToGateway, std::string> to_gateway[] = {
       {Ready{"0.2"}, R"({"op":"ready","version":"0.2"})"},
       {Ask{1, Side::push, "live", "abc", "m=1&e=2", "::1"},
@@ -44,8 +46,8 @@ void each_kind_has_its_text () {
       {Done{1, Side::push, "abc"}, R"({"op":"done","id":1,"side":"push","stream":"abc"})"},
       {Pong{4, counters},
        R"({"op":"pong","n":4,"connections":1,"pushes":2,"listeners":3,"bytes_in":4,"bytes_out":5,)"
-       R"("lag_ms":7,"dropped_frames":6,"fds":8,"pulls":16,"refused":{"full":9,"address":10,"deadline":11,)"
-       R"("protocol":12,"denied":13,"rate":14,"tls":15}})"},
+       R"("lag_ms":7,"dropped_frames":6,"fds":8,"pulls":16,"pulls_ended":17,"pulls_failed":18,)"
+       R"("refused":{"full":9,"address":10,"deadline":11,"protocol":12,"denied":13,"rate":14,"tls":15}})"},
       {Sessions{4, {1, 5}, true}, R"({"op":"sessions","n":4,"last":true,"ids":[1,5]})"},
       {Dropped{3}, R"({"op":"dropped","ticket":3})"},
       {Dial{3, "abc", "10.0.0.2:1935"},
@@ -162,7 +164,7 @@ void packets_that_say_nothing () {
       {R"({"op":"answer","id":1,"allow":1,"reason":""})", "allow: expected true or false"},
       {R"({"op":"answer","id":1,"allow":true,"reason":"","relay_from":")" +
            std::string(max_url + 1, 'a') + "\"}",
-       "relay_from: expected at most 1664 bytes"},
+       "relay_from: expected at most 1920 bytes"},
       {R"({"op":"configure","app":"live","certificate":"","key":""})",
        "limits: expected an object"},
       {R"({"op":"configure","app":"live",)" + zero + R"(,"certificate":"","key":""})",
@@ -179,10 +181,12 @@ void packets_that_say_nothing () {
 
 void urls_name_a_numeric_address () {
   const std::pair<const char *, RelayUrl> good[] = {
-      {"rtmp://10.0.0.2:1935/live/a?e=1&s=x/y",
-       {false, "10.0.0.2", 1935, "live", "a", "e=1&s=x/y"}},
-      {"rtmps://[2001:db8::2]:1/app/s", {true, "2001:db8::2", 1, "app", "s", ""}},
-      {"rtmp://127.0.0.1:65535/live/a?", {false, "127.0.0.1", 65535, "live", "a", ""}},
+      {"rtmp://10.0.0.2:1935/live/a?e=1&s=x/y@z",
+       {false, "", "10.0.0.2", 1935, "live", "a", "e=1&s=x/y@z"}},
+      {"rtmps://[2001:db8::2]:1/app/s", {true, "", "2001:db8::2", 1, "app", "s", ""}},
+      {"rtmps://one.example-1.org@[2001:db8::2]:1/app/s",
+       {true, "one.example-1.org", "2001:db8::2", 1, "app", "s", ""}},
+      {"rtmp://127.0.0.1:65535/live/a?", {false, "", "127.0.0.1", 65535, "live", "a", ""}},
   };
   for (const auto &[text, url] : good) {
     const auto read = parse_relay_url(text);
@@ -196,6 +200,11 @@ void urls_name_a_numeric_address () {
       {"", "rtmp://"},
       {"http://10.0.0.2:80/live/a", "rtmp://"},
       {"rtmp://origin:1935/live/a", "numeric"},
+      {"rtmp://one@10.0.0.2:1935/live/a", "numeric"},
+      {"rtmps://@10.0.0.2:1935/live/a", "name"},
+      {"rtmps://a_b@10.0.0.2:1935/live/a", "name"},
+      {"rtmps://" + std::string(254, 'a') + "@10.0.0.2:1935/live/a", "name"},
+      {"rtmps://one@two@10.0.0.2:1935/live/a", "numeric"},
       {"rtmp://10.0.0.2/live/a", "port"},
       {"rtmp://10.0.0.2:0/live/a", "port"},
       {"rtmp://10.0.0.2:65536/live/a", "port"},
