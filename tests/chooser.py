@@ -16,7 +16,7 @@ class Chooser(http.server.ThreadingHTTPServer):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 self.rfile.read(int(self.headers['Content-Length']))
-                inner = {'code': 200, 'vid': 1, 'servers': [{'address': 'x', 'url': chooser.url}]}
+                inner = {'code': 200, 'vid': 1, 'servers': [{'address': 'x', 'url': chooser.choose()}]}
                 body = json.dumps({'code': 0, 'json_body': json.dumps(inner)}).encode()
                 self.send_response(200)
                 self.send_header('Content-Length', str(len(body)))
@@ -30,6 +30,9 @@ class Chooser(http.server.ThreadingHTTPServer):
         self.daemon_threads = True
         threading.Thread(target=self.serve_forever, kwargs={'poll_interval': 0.05},
                          daemon=True).start()
+
+    def choose(self):
+        return self.url
 
     def close(self):
         self.shutdown()

@@ -263,17 +263,7 @@ void Gateway::received(SessionId id, std::string_view text) {
     run(book_->malformed(id, *error, now()));
     return;
   }
-  const auto &asked = std::get<protocol::ClientMessage>(message);
-  run(book_->received(id, asked, now()));
-  if (std::holds_alternative<protocol::Join>(asked.request))
-    admit(id);
-}
-
-// Who has joined makes room for nobody any more.
-void Gateway::admit(SessionId id) {
-  const auto found = sockets_.find(id);
-  if (found != sockets_.end() && book_->joined(id))
-    Acceptor::admit(found->second->socket());
+  run(book_->received(id, std::get<protocol::ClientMessage>(message), now()));
 }
 
 void Gateway::closed(SessionId id) {
@@ -386,6 +376,12 @@ void Gateway::perform(const Send &send) {
       metrics_.sent(frame.text().size());
       found->second->send(frame);
     }
+}
+
+// It makes room for nobody any more.
+void Gateway::perform(const Joined &joined) {
+  if (const auto found = sockets_.find(joined.session); found != sockets_.end())
+    Acceptor::admit(found->second->socket());
 }
 
 void Gateway::perform(const Close &close) {

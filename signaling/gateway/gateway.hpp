@@ -87,7 +87,6 @@ class Gateway : public FrontHandler {
               const std::string &host, Entrance entrance);
   void received (SessionId id, std::string_view text);
   void closed (SessionId id);
-  void admit (SessionId id);
   void admit (const HookRequest &request, MediaServer::Reply reply);
   void ended (const HookRequest &request);
   void run (const Commands &commands, std::function<void()> done);
@@ -100,6 +99,7 @@ class Gateway : public FrontHandler {
   void pulse ();
 
   void perform (const Send &send);
+  void perform (const Joined &joined);
   void perform (const Close &close);
   void perform (const Notice &notice);
   void perform (const OldToken &token);

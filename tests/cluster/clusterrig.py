@@ -23,6 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'field'))
 import rtmp  # noqa: E402
 
 FRAME = 0.02  # seconds between two frames of a voice
+BLOCK = 0.01  # of the mix, by which a Listener looks for silence
+LOUD = -40  # dB; the tone is at -2
+
+
+def free_port():
+    with socket.create_server(('127.0.0.1', 0)) as free:
+        return free.getsockname()[1]
 
 
 class Voice:
@@ -91,6 +98,51 @@ def free_port():
         return free.getsockname()[1]
 
 
+class Listener:
+    """agorasrc in a process of its own. What is silent is counted by the blocks of its mix, which no busy machine makes longer."""
+
+    LEVEL = re.compile(r'uid\\=\\\(uint\\\)(\d+)\\,\\ peak\\=\\\(double\\\)([-\d.e+]+)')
+
+    def __init__(self, case, url, uid):
+        self.process = case.launch(f'agorasrc name=listener ap-url={url} app-id=demo channel=room uid={uid} '
+                                   f'level-interval={int(BLOCK * 1e9)} ! fakesink sync=true', '-m')
+        self.seen = 0
+        self.blocks = []  # (when, the uids that are loud)
+
+    def update(self):
+        lines = self.process.lines[self.seen:]
+        self.seen += len(lines)
+        for at, _, text in lines:
+            if 'agora-level,' in text:
+                loud = {int(uid) for uid, peak in self.LEVEL.findall(text) if float(peak) > LOUD}
+                self.blocks.append((self.process.started + at, loud))
+        return self.blocks
+
+    def silence(self, uid, since=0.0):
+        """The longest one in seconds since then, and when it was over; None while it lasts."""
+        longest, over, begun = 0, since, 0
+        for at, loud in self.update():
+            if at < since:
+                continue
+            if uid not in loud:
+                begun += 1
+                continue
+            if begun > longest:
+                longest, over = begun, at
+            begun = 0
+        return (longest * BLOCK, over) if begun <= longest else (begun * BLOCK, None)
+
+    def steady_since(self, uid, since):
+        """When the last block that lacked it was over."""
+        blocks = [(at, uid in loud) for at, loud in self.update() if at >= since]
+        return next((at for at, heard in reversed(blocks) if not heard), since)
+
+    def hears(self, *uids):
+        """For the last half second, without a gap."""
+        last = self.update()[-int(0.5 / BLOCK):]
+        return len(last) == int(0.5 / BLOCK) and all(set(uids) <= loud for _, loud in last)
+
+
 class Redis:
     def __init__(self, case):
         program = shutil.which('redis-server')
@@ -134,13 +186,13 @@ class ClusterCase(Case):
     def make_redis(self):
         return Redis(self)
 
-    def alone(self, *options, store=None):
+    def alone(self, *options, store=None, relay='127.0.0.1:0', **keywords):
         """A gateway whose store may be away."""
         return self.gateway(f'--store={store or self.redis.url}', f'--cluster-secret-file={self.secret}',
-                            '--relay-address=127.0.0.1:0', *options)
+                            f'--relay-address={relay}', *options, **keywords)
 
-    def one_of_many(self, *options, store=None):
-        gateway = self.alone(*options, store=store)
+    def one_of_many(self, *options, **keywords):
+        gateway = self.alone(*options, **keywords)
         self.until(lambda: self.health(gateway)['store'] == 'up')
         return gateway
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The recorded conversations of ../gateway/conformance, each socket at the next one of several gateways.
 
-What is about one gateway alone is left out: its end, its limits of a socket, what choosing answers, and the
-subscriptions of a listener that comes back: at another gateway it has none, and asks for them anew.
+What is about one gateway alone is left out: its end, its limits of a socket, what choosing answers, and that a
+listener which comes back is told no URL: at another gateway it is (cluster-members).
 Arguments: parts of the names of the cases to run.
 """
 
@@ -17,7 +17,7 @@ import harness  # noqa: E402
 import tap  # noqa: E402
 
 COUNT = 3
-OF_ONE = {'rejoin': ('test_a_listener_keeps_its_subscriptions', 'test_a_listener_that_missed_a_move_is_told'),
+OF_ONE = {'rejoin': ('test_a_listener_keeps_its_subscriptions',),
           'session': ('test_from_the_first_request_to_the_goodbye',)}
 
 

@@ -3,26 +3,30 @@
 
 import http.client
 import json
+import random
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import tap  # noqa: E402
 from clusterrig import ClusterCase  # noqa: E402
-from harness import SCALE  # noqa: E402
+from harness import SCALE, Deadline  # noqa: E402
 from wsclient import Closed, Member  # noqa: E402
 
 TOKEN = 'Tru5t-me/for+this:one='
 
 
-class Operator(ClusterCase):
+class OperatorCase(ClusterCase):
+    options = ()
+
     def setUp(self):
         super().setUp()
         file = self.tmp / 'admin-token'
         file.write_text(TOKEN + '\n', encoding='ascii')
         file.chmod(0o600)
-        self.one, self.other = [self.one_of_many(f'--admin-token-file={file}') for _ in range(2)]
+        self.one, self.other = [self.one_of_many(f'--admin-token-file={file}', *self.options) for _ in range(2)]
 
     def call(self, gateway, method, path, body=None):
         connection = http.client.HTTPConnection(urlsplit(gateway.http).netloc, timeout=5)
@@ -46,9 +50,11 @@ class Operator(ClusterCase):
     def closed_with(self, member, code):
         with self.assertRaises(Closed) as closed:
             while True:
-                member.receive(5 * SCALE)
+                member.read_message(Deadline(5))
         self.assertEqual(closed.exception.code, code)
 
+
+class Operator(OperatorCase):
     def test_ban(self):
         """By one gateway, of a member at the other: it is out at once, and in nowhere."""
         member = self.member(self.one, 7)
@@ -123,6 +129,48 @@ class Operator(ClusterCase):
         listed = self.must(self.one, 'GET', '/dev/v1/channel/demo?page_size=500')['data']
         self.assertEqual([each['channel_name'] for each in listed['channels']], [f'room {n:03}' for n in range(120)])
 
+    def test_at_once(self):
+        """What the operator asks of one gateway, all members know soon after."""
+        took = {}
+
+        def within(what, began):
+            took[what] = time.monotonic() - began
+            self.assertLess(took[what], 0.1 * SCALE, what)
+
+        for by, at in ((self.one, self.other), (self.other, self.one)):
+            ann, _ = self.speaker(at, 7, 'ann')
+            listeners = [self.listener(gateway, uid, 7)[0] for gateway, uid in ((by, 8), (at, 9))]
+            began = time.monotonic()
+            rule = self.kick(by, cname='room', uid=7, time=5, privileges=['publish_audio'])
+            for listener in listeners:
+                listener.wait_event('stream-removed', 5 * SCALE, uid=7)
+            within('silenced', began)
+            began = time.monotonic()
+            self.must(by, 'DELETE', '/dev/v1/kicking-rule', {'appid': 'demo', 'id': rule})
+            self.until(lambda speaker=ann: speaker.ask('publish', uid=7)['code'] == 200)
+            within('silence lifted', began)
+            for gateway in (by, at):
+                began = time.monotonic()
+                users = self.must(gateway, 'GET', '/dev/v1/channel/user/demo/room')['data']
+                within('query', began)
+                self.assertEqual((users['broadcasters'], sorted(users['audience'])), ([7], [8, 9]))
+            began = time.monotonic()
+            self.kick(by, cname='room', uid=7, time=0)
+            self.closed_with(ann, 4002)
+            within('kicked', began)
+            for gateway in (by, at):
+                self.until(lambda g=gateway: not self.must(g, 'GET', '/dev/v1/channel/user/demo/room')['data']['broadcasters'])
+            within('out of queries', began)
+            began = time.monotonic()
+            self.kick(by, cname='room', uid=9, time=5)
+            self.closed_with(listeners[1], 4002)
+            within('banned', began)
+            self.must(at, 'DELETE', '/dev/v1/kicking-rule', {'appid': 'demo', 'id': max(self.rules(at))})
+            listeners[0].close()
+            ann.close()
+            self.kick(by, cname='room', uid=8, time=0)
+        print('#', ', '.join(f'{what} {seconds * 1000:.0f} ms' for what, seconds in took.items()))
+
     def test_store_away(self):
         """Rules are refused; queries say that they are of one gateway alone."""
         self.member(self.one, 7)
@@ -134,6 +182,53 @@ class Operator(ClusterCase):
         users = self.must(self.one, 'GET', '/dev/v1/channel/user/demo/room')
         self.assertEqual((users['partial'], users['data']['broadcasters']), (True, [7]))
         self.assertTrue(self.must(self.one, 'GET', '/dev/v1/channel/demo')['partial'])
+
+
+class Race(OperatorCase):
+    options = ('--max-admin-requests-per-second=100000',)
+    tries = 1000
+
+    def test_ban_and_join_at_once(self):
+        """By one gateway while its member joins at the other: whoever is first, it is out when all is over."""
+        headers = {'Authorization': f'Bearer {TOKEN}', 'Content-Type': 'application/json'}
+        rng = random.Random(1)
+        let_in, late = 0, []
+        for uid in range(1, self.tries + 1):
+            member = Member(self.other.ws, uid=uid)
+            connection = http.client.HTTPConnection(urlsplit(self.one.http).netloc, timeout=5)
+            connection.connect()
+            body = json.dumps({'appid': 'demo', 'cname': 'room', 'uid': uid, 'time': 5})
+            # The other one comes within the time that each takes.
+            both = [lambda m=member: m.send_join('audience'),
+                    lambda c=connection, b=body: c.request('POST', '/dev/v1/kicking-rule', b, headers)]
+            rng.shuffle(both)
+            both[0]()
+            then = time.monotonic() + rng.uniform(0, 0.002)
+            while time.monotonic() < then:
+                pass
+            both[1]()
+            answer = connection.getresponse()
+            self.assertEqual((answer.status, json.loads(answer.read())['status']), (200, 'success'))
+            answered = time.monotonic()
+            self.closed_with(member, 4002)
+            late.append(time.monotonic() - answered)
+            let_in += member.answers.popitem()[1]['code'] == 200
+            member.close()
+            connection.close()
+        late.sort()
+        print(f'# {let_in} of {self.tries} were let in first; out {late[len(late) // 2] * 1000:.1f} ms after the answer, '
+              f'{late[-1] * 1000:.1f} at worst')
+        # Both ways to lose were taken.
+        self.assertGreater(let_in, self.tries / 20)
+        self.assertLess(let_in, self.tries * 19 / 20)
+        self.assertLess(late[self.tries * 99 // 100], 0.1 * SCALE)
+        for gateway in (self.one, self.other):
+            users = self.call(gateway, 'GET', '/dev/v1/channel/user/demo/room')[1]['data']
+            self.assertFalse(users['channel_exist'])
+            for uid in range(1, self.tries, 100):
+                again = Member(gateway.ws, uid=uid)
+                self.addCleanup(again.close)
+                self.assertNotEqual(again.wait_answer(again.send_join())['code'], 200)
 
 
 if __name__ == '__main__':

@@ -188,7 +188,8 @@ class Operations {
     const auto gateway = gateways.at(below(gateways.size()));
     const auto mid = mids.at(below(mids.size()));
     const auto account = accounts.at(below(accounts.size()));
-    const auto rest = (below(2) ? "b|" : "a|") + account + "|linux|192.0.2.1|1700000000";
+    const auto rest = (below(2) ? "b|" : "a|") + account + "|linux|192.0.2.1|1700000000|" +
+                      (uid == "1" ? "|" : "a|7,8av");
     const auto stream = "s" + std::to_string(below(4));
     const auto at = std::to_string(now_ms - below(3'000));
     const std::string flag = below(2) ? "1" : "0";

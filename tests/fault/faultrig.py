@@ -111,16 +111,21 @@ class Relay:
         while True:
             try:
                 one, _ = self.listening.accept()
-                other = socket.create_connection(self.target)
+                other = self.reach()
             except OSError:
                 return
             with self.lock:
-                self.open += [one, other]
+                self.open += [one, other] if other else [one]
+            if not other:
+                continue
             for pair in ((one, other), (other, one)):
                 threading.Thread(target=self.pump, args=pair, daemon=True).start()
 
-    @staticmethod
-    def pump(source, target):
+    def reach(self):
+        """The other end; None: there is none, and nobody is told."""
+        return socket.create_connection(self.target)
+
+    def pump(self, source, target):
         try:
             while data := source.recv(65536):
                 target.sendall(data)

@@ -172,6 +172,8 @@ Commands ChannelBook::tick(Now now) {
       end_grace(step, *which);
     else if (due->kind == Deadline::orphan)
       end_orphan(step, *which);
+    else if (due->kind == Deadline::describe)
+      describe_again(*which);
     else if (due->kind == Deadline::token)
       check_grant(step, *which);
     else if (due->kind == Deadline::wanted)

@@ -145,6 +145,8 @@ class ChannelBook : private cluster::ClusterHost {
                                                   std::string_view channel) const;
   std::optional<MemberInfo> member (std::string_view app_id, std::string_view channel,
                                     protocol::Uid uid) const;
+  // A time of the wall clock here by the clock that gateways share, and back.
+  std::int64_t to_shared_ms (std::int64_t wall_s, Now now) const;
   // Whether a rule takes the voice of a member that may be at another gateway.
   bool silences (std::string_view app_id, std::string_view channel, const MemberInfo &member,
                  Now now) const;
@@ -173,6 +175,7 @@ class ChannelBook : private cluster::ClusterHost {
     orphan,
     wanted,
     pull,
+    describe,
   };
   struct DeadlineKey {
     Deadline kind = Deadline::session;
@@ -263,6 +266,8 @@ class ChannelBook : private cluster::ClusterHost {
     bool opens = true;                      // the channel, if nobody is in it
     bool is_new = true;                     // and no member that comes here from another gateway
     std::optional<std::int64_t> joined_at;  // wall clock, seconds; nothing: now
+    // What it had at the gateway that it comes from.
+    std::optional<cluster::MemberRecord> before;
   };
   void join (Step &step, const Asked &asked, const protocol::Join &join);
   // Whether there is room for one more.
@@ -294,7 +299,7 @@ class ChannelBook : private cluster::ClusterHost {
   void join_again (Step &step, const Asked &asked, const protocol::Join &join,
                    const std::optional<protocol::Grant> &grant);
   void welcome (Step &step, const Asked &asked, Member &member, const protocol::Join &join);
-  void take_over (Member &member, Session &session);
+  void take_over (Step &step, Member &member, Session &session);
   void leave_grace (Member &member);
   Channel &make_channel (const std::string &app_id, const std::string &name);
   void open_channel (Step &step, Channel &channel, bool begins);
@@ -311,7 +316,9 @@ class ChannelBook : private cluster::ClusterHost {
   void leave_behind (Step &step, Member &orphan);
   void end_remote (Step &step, Channel &channel, Uid uid);
   void make_orphan (Step &step, Member &member);
+  static bool is_idle (const Member &orphan);
   void revive (Member &member);
+  void resume (Step &step, Member &member, const cluster::MemberRecord &before);
   void end_orphan (Step &step, Member &member);
   std::string relay_url (const std::string &stream, const std::string &origin, Now now) const;
   std::string admit_relay (Step &step, const HookRequest &request, const UrlArgs &args);
@@ -336,6 +343,8 @@ class ChannelBook : private cluster::ClusterHost {
     Session origin;  // as it was; it may be closed before the answer
   };
   void make_cluster ();
+  // The clock by which gateways tell each other times.
+  std::int64_t shared_ms (Now now) const;
   // At the end of the call: finish().
   void later (ClusterCall call);
   // The end of each call into the channel book.
@@ -345,6 +354,8 @@ class ChannelBook : private cluster::ClusterHost {
   void refuse_place (Step &step, const Asked &asked, cluster::Verdict verdict, bool banned);
   void release (const Member &member);
   void describe (const Member &member);
+  void describe_soon (Step &step, Member &member);
+  void describe_again (Member &member);
   void speak (const Voice &voice);
   void hush (const Member &member);
   // ClusterHost, remote.cpp and cluster-rules.cpp as well
@@ -357,6 +368,8 @@ class ChannelBook : private cluster::ClusterHost {
   void speaker_set (const std::string &key, Uid uid, const cluster::SpeakerEntry &entry) override;
   void speaker_gone (const std::string &key, Uid uid) override;
   void ended (const std::string &key) override;
+  void cut_off (const std::string &key,
+                const std::vector<std::pair<Uid, cluster::MemberRecord>> &speakers) override;
   void reaped (const std::string &key,
                const std::vector<std::pair<Uid, cluster::MemberRecord>> &members,
                bool is_over) override;
@@ -390,6 +403,7 @@ class ChannelBook : private cluster::ClusterHost {
   void handle (Step &, const Asked &, M &, const protocol::Leave &);
   // Whether the member may push now; refuses the request where not.
   bool may_push (Step &step, const Asked &asked, const Member &member, const char *what);
+  void carry_mutes (Step &step, Member &member);
   bool is_own_uid (Step &step, const Asked &asked, const Member &member, Uid uid, const char *what);
   void hand_out_push_url (Step &step, const Asked &asked, Member &member,
                           const std::optional<protocol::Codecs> &codecs);
@@ -397,6 +411,7 @@ class ChannelBook : private cluster::ClusterHost {
   // codecs.cpp
   void make_offer (Step &step, Member &member, const protocol::Codecs &codecs, bool negotiated);
   static protocol::Codec codec_for (const Member &listener, const Voice &voice);
+  void choose_codec (Step &step, const Member &listener, Voice &voice, Subscription &subscription);
   static void set_codec (Voice &voice, Subscription &subscription, protocol::Codec codec);
   void lose_listener (Step &step, Voice &voice, protocol::Codec codec);
   void recount (Step &step, const Voice &voice);
@@ -408,7 +423,7 @@ class ChannelBook : private cluster::ClusterHost {
 
   // members.cpp
   std::string push_url (const Member &member, const PublishedStream &published, Now now) const;
-  std::string play_url (const Member &member, const Subscription &subscription, Now now) const;
+  std::string play_url (const Member &member, const Subscription &subscription) const;
   std::string media_url (const Member &member, const std::string &stream,
                          const std::string &args) const;
   void set_role (Step &step, Member &member, protocol::Role role);
@@ -428,6 +443,7 @@ class ChannelBook : private cluster::ClusterHost {
 
   // voices.cpp
   static Voice *find_voice (Channel &channel, Uid uid);
+  void grant_play (Subscription &subscription, Now now) const;
   Voice &add_voice (Channel &channel, Uid uid);
   void announce (Step &step, Member &member);
   void carry (Voice &voice, Member &member);

@@ -65,8 +65,10 @@ struct Subscription {
   // Played before the stream moved to another name, and not given up yet; 0: none.
   std::uint64_t old_player = 0;
   std::string old_player_stream;
-  bool moved = false;  // the URL changed while the member was away
-  bool cut = false;    // its session was cut, and it was told no new URL yet
+  std::int64_t ends_at = 0;  // of its URL: wall clock, seconds
+  bool moved = false;        // the URL changed while the member was away
+  bool given = false;        // and was told when it came back: whoever asks for one gets that
+  bool cut = false;          // its session was cut, and it was told no new URL yet
   bool audio_muted = false;
   bool video_muted = false;
 };
@@ -95,6 +97,7 @@ struct Member {
   std::int64_t warned_s = 0;             // ends up to this one have been announced
   bool audio_muted = false;
   bool video_muted = false;
+  bool describing = false;     // other gateways were told of it a moment ago
   bool knows_silence = false;  // named the feature
   bool knows_codecs = false;   // the same
   protocol::Codecs hears;      // the preferred one first; what isn't in it: AAC

@@ -41,10 +41,12 @@ std::optional<Rule> parse_rule_text (std::string_view text) {
 
 void ChannelBook::rules(const std::vector<cluster::StoredRule> &all) {
   Step &step = *cluster_step_;
+  // By the wall clock here.
+  const std::int64_t ahead_ms = to_shared_ms(0, step.now);
   std::set<std::uint64_t> there;
   for (const cluster::StoredRule &stored : all) {
     there.insert(stored.id);
-    const std::int64_t ends_at = (stored.ends_ms + 999) / 1000;
+    const std::int64_t ends_at = (stored.ends_ms - ahead_ms + 999) / 1000;
     if (const auto known = rules_.find(stored.id); known != rules_.end()) {
       if (std::exchange(known->second.ends_at, ends_at) != ends_at)
         watch_rule(step, known->second);

@@ -25,6 +25,9 @@ Moment moment_of (Now now) {
   return {now.mono_ms, now.wall_s * 1000};
 }
 
+// What others hear of a member's subscriptions and mutes may be so much older than they are.
+constexpr std::int64_t describe_ms = 200;
+
 cluster::MemberRecord record_of (const Member &member) {
   cluster::MemberRecord record;
   record.mid = member.id;
@@ -33,6 +36,14 @@ cluster::MemberRecord record_of (const Member &member) {
   record.platform = member.platform;
   record.address = member.address;
   record.joined_s = member.joined_at;
+  record.audio_muted = member.audio_muted;
+  record.video_muted = member.video_muted;
+  for (const auto &[uid, subscription] : member.subscriptions)
+    record.hears.push_back({uid, subscription.audio_muted, subscription.video_muted});
+  std::sort(record.hears.begin(), record.hears.end(),
+            [] (const auto &one, const auto &other) { return one.uid < other.uid; });
+  if (record.hears.size() > cluster::max_heard)
+    record.hears.resize(cluster::max_heard);
   return record;
 }
 
@@ -52,6 +63,14 @@ void ChannelBook::make_cluster() {
   settings.max_channels = config_.limits.channels_per_app;
   cluster::ClusterHost &host = *this;
   cluster_ = std::make_unique<Cluster>(std::move(settings), host);
+}
+
+std::int64_t ChannelBook::shared_ms(Now now) const {
+  return cluster_->shared_ms(moment_of(now));
+}
+
+std::int64_t ChannelBook::to_shared_ms(std::int64_t wall_s, Now now) const {
+  return shared_ms(now) + (wall_s - now.wall_s) * 1000;
 }
 
 void ChannelBook::later(ClusterCall call) {
@@ -122,6 +141,22 @@ void ChannelBook::describe(const Member &member) {
   if (cluster_ && member.entrance != Entrance::mix && !member.orphan)
     later([key = key_of(*member.channel), uid = member.uid, record = record_of(member)] (
               Cluster &all, Moment at) { all.describe(key, uid, record.mid, record, at); });
+}
+
+// What may change often, and what it takes along to another gateway. A stream that ends, and with
+// it its subscriptions, is no reason: they name nothing any more.
+void ChannelBook::describe_soon(Step &step, Member &member) {
+  if (!cluster_ || member.entrance == Entrance::mix || member.describing)
+    return;
+  member.describing = true;
+  deadlines_.set({Deadline::describe, member.id}, step.now.mono_ms + describe_ms);
+  describe(member);
+}
+
+// What has changed since.
+void ChannelBook::describe_again(Member &member) {
+  member.describing = false;
+  describe(member);
 }
 
 void ChannelBook::speak(const Voice &voice) {
@@ -231,8 +266,10 @@ void ChannelBook::claimed(cluster::JoinId join, const cluster::Claimed &claimed)
   if (banned || claimed.verdict != Verdict::ok)
     return;
   Place place{claimed.uid, claimed.mid, claimed.created, !claimed.adopted};
-  if (claimed.adopted && claimed.older)
+  if (claimed.adopted && claimed.older) {
     place.joined_at = claimed.older->joined_s;
+    place.before = claimed.older;
+  }
   if (there)
     return enter(step, {*there, newcomer.request_id}, joining, place);
   // Its socket has closed meanwhile. Whoever lost it comes back for the member.
@@ -245,6 +282,7 @@ void ChannelBook::claimed(cluster::JoinId join, const cluster::Claimed &claimed)
   member.host = newcomer.origin.host;
   begin_grace(step, member);
   set_role(step, member, newcomer.join.role);
+  describe(member);
   set_grant(step, member, newcomer.grant);
 }
 
@@ -287,6 +325,17 @@ void ChannelBook::ended(const std::string &key) {
     std::tie(gone.app_id, gone.name) = *names;
     notice_channel(*cluster_step_, gone, NoticeKind::channel_destroyed);
   }
+}
+
+void ChannelBook::cut_off(const std::string &key,
+                          const std::vector<std::pair<Uid, cluster::MemberRecord>> &speakers) {
+  const auto names = cluster::split_key(key);
+  if (!names)
+    return;
+  for (const auto &[uid, record] : speakers)
+    cluster_step_->out.push_back(Notice{
+        NoticeKind::stream_removed, names->first, names->second, uid, record.account, record.role,
+        record.platform, LeaveReason::other, cluster_step_->now.wall_s, record.joined_s});
 }
 
 void ChannelBook::reaped(const std::string &key,

@@ -80,6 +80,20 @@ void ChannelBook::set_codec(Voice &voice, Subscription &subscription, Codec code
   voice.hearing[place_of(codec)]++;
 }
 
+// For one who subscribes, or comes back and may hear other codecs now.
+void ChannelBook::choose_codec(Step &step, const Member &listener, Voice &voice,
+                               Subscription &subscription) {
+  if (!voice.listeners.insert(listener.id).second)
+    lose_listener(step, voice, subscription.codec);
+  const Codec codec = codec_for(listener, voice);
+  if (codec != subscription.codec) {
+    leave_stream(step, subscription);
+    watch_old_players(step, voice);
+  }
+  set_codec(voice, subscription, codec);
+  recount(step, voice);
+}
+
 void ChannelBook::lose_listener(Step &step, Voice &voice, Codec codec) {
   voice.hearing[place_of(codec)]--;
   recount(step, voice);
@@ -150,7 +164,7 @@ void ChannelBook::check_wanted(Step &step, Member &member) {
 void ChannelBook::tell_new_url(Step &step, const Member &listener, Uid speaker,
                                const Subscription &subscription) {
   protocol::Event event{EventKind::update_url, speaker};
-  event.url = play_url(listener, subscription, step.now);
+  event.url = play_url(listener, subscription);
   if (listener.knows_codecs)
     event.codec = subscription.codec;
   tell(step, listener, std::move(event));

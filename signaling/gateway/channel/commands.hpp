@@ -58,6 +58,11 @@ struct Close {
 // relay: another gateway's relay gets the stream for those who play it there.
 enum class Direction { push, play, relay };
 
+// The socket has a member now.
+struct Joined {
+  SessionId session = 0;
+};
+
 // Cut RTMP sessions at the media server.
 struct DropMedia {
   std::string stream;
@@ -123,7 +128,8 @@ struct Odd {
   std::string what;
 };
 
-using Command = std::variant<Send, Close, DropMedia, Notice, OldToken, Ask, Watch, Answered, Odd>;
+using Command =
+    std::variant<Send, Close, Joined, DropMedia, Notice, OldToken, Ask, Watch, Answered, Odd>;
 using Commands = std::vector<Command>;
 
 }  // namespace agora::gateway

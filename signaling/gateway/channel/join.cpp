@@ -217,7 +217,7 @@ ChannelBook::Place ChannelBook::claim(const Joining &joining, Uid uid) const {
 void ChannelBook::enter(Step &step, const Asked &asked, const Joining &joining,
                         const Place &place) {
   Member &member = settle(step, asked.session, joining, place);
-  take_over(member, asked.session);
+  take_over(step, member, asked.session);
   describe(member);
   welcome(step, asked, member, joining.join);
   set_grant(step, member, joining.grant);
@@ -242,13 +242,18 @@ Member &ChannelBook::settle(Step &step, const Session &session, const Joining &j
       orphan != channel.orphans.end() && orphan->second->id != place.id)
     end_orphan(step, *orphan->second);
   if (Member *same = member(place.id)) {
-    if (same->orphan)
+    if (same->orphan) {
       revive(*same);
+      if (place.before)
+        resume(step, *same, *place.before);
+    }
     return *same;
   }
   Member &fresh = make_member(channel, session, joining, place, step.now);
   if (place.is_new)
     notice(step, fresh, NoticeKind::member_in);
+  if (place.before)
+    resume(step, fresh, *place.before);
   return fresh;
 }
 
@@ -300,7 +305,8 @@ void ChannelBook::leave_grace(Member &member) {
     totals_.in_grace--;
 }
 
-void ChannelBook::take_over(Member &member, Session &session) {
+void ChannelBook::take_over(Step &step, Member &member, Session &session) {
+  step.out.push_back(Joined{session.id});
   member.session = &session;
   leave_grace(member);
   member.address = session.address;
@@ -343,7 +349,9 @@ void ChannelBook::welcome(Step &step, const Asked &asked, Member &member,
   for (auto &[uid, subscription] : member.subscriptions) {
     if (!std::exchange(subscription.moved, false))
       continue;
+    choose_codec(step, member, *find_voice(*member.channel, uid), subscription);
     tell_new_url(step, member, uid, subscription);
+    subscription.given = true;
   }
 }
 

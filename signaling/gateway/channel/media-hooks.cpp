@@ -172,6 +172,9 @@ void ChannelBook::play_ended(Step &step, std::uint64_t client) {
     subscription->second.client = 0;
   if (subscription->second.old_player == client)
     subscription->second.old_player = 0;
+  // A gateway that ends needs not wait for it.
+  if (listener->orphan && is_idle(*listener))
+    deadlines_.set({Deadline::orphan, listener->id}, 0);
 }
 
 Commands ChannelBook::media_sessions(const std::vector<std::uint64_t> &there, std::int64_t asked_ms,

@@ -40,11 +40,10 @@ std::string ChannelBook::push_url(const Member &member, const PublishedStream &p
                                  now.wall_s + config_.times.url_lifetime_s));
 }
 
-std::string ChannelBook::play_url(const Member &member, const Subscription &subscription,
-                                  Now now) const {
+std::string ChannelBook::play_url(const Member &member, const Subscription &subscription) const {
   return media_url(member, subscription.stream,
                    signer_.write(Direction::play, subscription.stream, member.id,
-                                 subscription.grant, now.wall_s + config_.times.url_lifetime_s));
+                                 subscription.grant, subscription.ends_at));
 }
 
 std::string ChannelBook::media_url(const Member &member, const std::string &stream,

@@ -56,7 +56,7 @@ void ChannelBook::join_as_mix(Step &step, const Asked &asked, const protocol::Jo
   members_[member.id] = std::move(fresh);
   totals_.mixes++;
   channel.mixes.insert(&member);
-  take_over(member, asked.session);
+  take_over(step, member, asked.session);
   welcome(step, asked, member, join);
 }
 

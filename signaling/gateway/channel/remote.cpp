@@ -29,6 +29,14 @@ void ChannelBook::begin_remote_voices(Step &step, Channel &channel) {
   const auto *speakers = cluster_->speakers(cluster::channel_key(channel.app_id, channel.name));
   if (!speakers)
     return;
+  // While there was no member here, only what had gone elsewhere was played, and nothing was heard
+  // of the others.
+  std::vector<Uid> over;
+  for (const auto &[uid, voice] : channel.voices)
+    if (!voice.member && !speakers->contains(uid))
+      over.push_back(uid);
+  for (const Uid uid : over)
+    end_remote(step, channel, uid);
   for (const auto &[uid, entry] : *speakers)
     set_remote(step, channel, uid, entry);
 }
@@ -130,7 +138,18 @@ void ChannelBook::make_orphan(Step &step, Member &member) {
   changed(step, channel, member.uid);
   if (member.entrance == Entrance::web)
     leave_web(step, channel);
+  if (is_idle(member))
+    return end_orphan(step, member);
   destroy_if_empty(step, channel);
+}
+
+// Nothing is played or pushed by it any more.
+bool ChannelBook::is_idle(const Member &orphan) {
+  return !orphan.live && !orphan.previous &&
+         std::none_of(orphan.subscriptions.begin(), orphan.subscriptions.end(),
+                      [] (const auto &each) {
+                        return each.second.client != 0 || each.second.old_player != 0;
+                      });
 }
 
 // It is back.
@@ -146,6 +165,34 @@ void ChannelBook::revive(Member &member) {
   if (member.role == protocol::Role::broadcaster)
     channel.broadcasters++;
   channel.web_members += member.entrance == Entrance::web ? 1 : 0;
+}
+
+// It has come here from another gateway: what it had there, it has here. It is told the URLs.
+void ChannelBook::resume(Step &step, Member &member, const cluster::MemberRecord &before) {
+  member.audio_muted = before.audio_muted;
+  member.video_muted = before.video_muted;
+  carry_mutes(step, member);
+  std::set<Uid> heard;
+  for (const cluster::Heard &each : before.hears) {
+    Voice *voice = find_voice(*member.channel, each.uid);
+    if (!voice)
+      continue;
+    heard.insert(each.uid);
+    Subscription &subscription = member.subscriptions[each.uid];
+    choose_codec(step, member, *voice, subscription);
+    subscription.audio_muted = each.audio_muted;
+    subscription.video_muted = each.video_muted;
+    grant_play(subscription, step.now);
+    subscription.moved = true;
+  }
+  if (before.hears.size() >= cluster::max_heard)
+    return;
+  std::vector<Uid> over;
+  for (const auto &[uid, subscription] : member.subscriptions)
+    if (!heard.contains(uid))
+      over.push_back(uid);
+  for (const Uid uid : over)
+    unsubscribe(step, member, uid);
 }
 
 void ChannelBook::orphan_over(const std::string &key, Uid uid, MemberId mid) {
@@ -181,12 +228,12 @@ std::string ChannelBook::relay_url(const std::string &stream, const std::string 
   return (origin.starts_with(secure_relay) ? "" : "rtmp://") + origin + "/" + config_.rtmp_app +
          "/" + stream + "?" +
          relay_signer_.write(Direction::relay, stream, edge, random_id(config_.random),
-                             now.wall_s + relay_url_s);
+                             shared_ms(now) / 1000 + relay_url_s);
 }
 
 // Only what is pushed here: what is relayed to here is relayed no further.
 std::string ChannelBook::admit_relay(Step &step, const HookRequest &request, const UrlArgs &args) {
-  if (args.expires_at <= step.now.wall_s)
+  if (args.expires_at <= shared_ms(step.now) / 1000)
     return "the relay's URL has expired";
   const auto named = streams_.find(request.stream);
   if (named == streams_.end() || !named->second.owner)

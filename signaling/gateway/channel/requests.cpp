@@ -110,23 +110,18 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
                   "uid " + std::to_string(request.uid) + " is not publishing");
   // Asked again, the URL is a new one; who plays by the old one goes on until the new one is used.
   Subscription &subscription = member.subscriptions[request.uid];
-  if (!voice->listeners.insert(member.id).second)
-    lose_listener(step, *voice, subscription.codec);
-  const Codec codec = codec_for(member, *voice);
-  if (codec != subscription.codec) {
-    leave_stream(step, subscription);
-    watch_old_players(step, *voice);
-  }
-  set_codec(*voice, subscription, codec);
-  recount(step, *voice);
-  subscription.grant = random_id(config_.random);
+  const Codec before = subscription.codec;
+  choose_codec(step, member, *voice, subscription);
+  if (!std::exchange(subscription.given, false) || subscription.codec != before)
+    grant_play(subscription, step.now);
   subscription.moved = subscription.cut = false;
   protocol::Answer url;
   if (member.knows_codecs)
-    url.codec = codec;
-  url.url = play_url(member, subscription, step.now);
+    url.codec = subscription.codec;
+  url.url = play_url(member, subscription);
   url.rotation = 0;
   answer(step, asked, std::move(url));
+  describe_soon(step, member);
 }
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
@@ -134,6 +129,7 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
   answer(step, asked);
   for (Uid uid : request.uids)
     unsubscribe(step, member, uid);
+  describe_soon(step, member);
 }
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
@@ -147,6 +143,7 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
   if (request.target != Target::audio)
     found->second.video_muted = request.mute;
   answer(step, asked);
+  describe_soon(step, member);
 }
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
@@ -158,6 +155,11 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
     member.audio_muted = request.mute;
   if (request.target != Target::audio)
     member.video_muted = request.mute;
+  carry_mutes(step, member);
+  describe_soon(step, member);
+}
+
+void ChannelBook::carry_mutes(Step &step, Member &member) {
   if (Voice *voice = find_voice(*member.channel, member.uid); voice && voice->member == &member) {
     voice->audio_muted = member.audio_muted;
     voice->video_muted = member.video_muted;

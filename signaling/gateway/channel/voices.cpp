@@ -20,6 +20,13 @@ Voice *ChannelBook::find_voice(Channel &channel, Uid uid) {
   return found == channel.voices.end() ? nullptr : &found->second;
 }
 
+// It is played by another URL from now on.
+void ChannelBook::grant_play(Subscription &subscription, Now now) const {
+  subscription.grant = random_id(config_.random);
+  subscription.ends_at = now.wall_s + config_.times.url_lifetime_s;
+  subscription.given = false;
+}
+
 Voice &ChannelBook::add_voice(Channel &channel, Uid uid) {
   Voice &voice = channel.voices[uid];
   voice.id = next_voice_++;
@@ -143,7 +150,7 @@ void ChannelBook::move_listeners(Step &step, Voice &voice) {
     leave_stream(step, subscription);
     // The new one may be offered in other codecs.
     set_codec(voice, subscription, codec_for(*listener, voice));
-    subscription.grant = random_id(config_.random);
+    grant_play(subscription, step.now);
     subscription.moved = !listener->session;
     subscription.cut = false;
     tell_new_url(step, *listener, voice.uid, subscription);

@@ -44,7 +44,7 @@ void Cluster::odd(std::string_view what, std::string_view text) {
 
 // The store's clock, as far as it is known: what counts while it is away must go on from there.
 std::int64_t Cluster::store_now() const {
-  return store_ahead_ms_ ? now_.mono_ms + *store_ahead_ms_ : now_.wall_ms;
+  return shared_ms(now_);
 }
 
 Cluster::Channel *Cluster::find(std::string_view key) {

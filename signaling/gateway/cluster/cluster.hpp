@@ -97,8 +97,8 @@ class ClusterHost {
   // its grace. A local member with the uid and another mid goes, without release().
   virtual void claimed (JoinId join, const Claimed &claimed) = 0;
   // Another gateway has the member now: its socket is told "replaced" and closed, without
-  // release(). Adopted: its stream goes on, and is relayed, until speaker_set() puts another in its
-  // place, or orphan_over() ends it. Else its stream goes at once.
+  // release(). Adopted: what it plays goes on for a moment, and its stream, which is relayed, until
+  // speaker_set() puts another in its place, or orphan_over() ends it. Else all goes at once.
   virtual void taken (const std::string &key, Uid uid, MemberId mid, bool adopted) = 0;
   // The push of a member that was adopted elsewhere ends, and with it its stream, if no entry of
   // another gateway has come in its place.
@@ -110,6 +110,9 @@ class ClusterHost {
   virtual void speaker_gone (const std::string &key, Uid uid) = 0;
   // The channel has no member at any gateway any more, by release() of this gateway's last one.
   virtual void ended (const std::string &key) = 0;
+  // Streams of a gateway that is gone, which this one was the first to end, and whose they were.
+  virtual void cut_off (const std::string &key,
+                        const std::vector<std::pair<Uid, MemberRecord>> &speakers) = 0;
   // Members of a gateway that is gone, which this one was the first to count out.
   virtual void reaped (const std::string &key,
                        const std::vector<std::pair<Uid, MemberRecord>> &members, bool ended) = 0;
@@ -152,7 +155,7 @@ class Cluster {
   // It has left, or its grace is over. Of no member that is here (any more): nothing happens; so it
   // is for those below.
   void release (const std::string &key, Uid uid, MemberId mid, Moment now);
-  // Another role, address or platform.
+  // Another role, address or platform, other mutes or subscriptions.
   void describe (const std::string &key, Uid uid, MemberId mid, const MemberRecord &who,
                  Moment now);
   // It is on the air here by these streams, AAC's among them, new ones or as before with other
@@ -179,6 +182,11 @@ class Cluster {
   void tick (Moment now);
 
   bool away () const { return !up_; }
+  // The clock that all gateways share, the store's: as it was last told, or while that is unknown
+  // this machine's.
+  std::int64_t shared_ms (Moment at) const {
+    return store_ahead_ms_ ? at.mono_ms + *store_ahead_ms_ : at.wall_ms;
+  }
   // Of other gateways, in a channel with members here. Nothing: no such channel.
   const std::map<Uid, SpeakerEntry> *speakers (const std::string &key) const;
   // Those alive by the last lease, with their info; this one among them.
@@ -274,7 +282,7 @@ class Cluster {
   void assert_answered (const Pending &asked, const Answer &answer);
   void send_speak (Channel &channel, Uid uid, const Local &local);
   void speak_answered (const Pending &asked, const Answer &answer);
-  void lose (Channel &channel, Uid uid, bool goes_on);
+  void lose (Channel &channel, Uid uid, bool goes_on, bool adopted);
   void end_orphan (Channel &channel, Uid uid);
 
   // speakers.cpp

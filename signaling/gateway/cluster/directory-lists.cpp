@@ -103,8 +103,9 @@ Answer Directory::members(const Call &call) const {
   std::vector<std::string> values;
   if (const Channel *channel = find(call.args[0]))
     for (const auto &[uid, record] : channel->members) {
+      const std::size_t last = record.rfind('|');
       values.push_back(std::to_string(uid));
-      values.push_back(record);
+      values.push_back(record.substr(0, record.rfind('|', last - 1)) + "||");
     }
   return {Verdict::ok, std::move(values)};
 }

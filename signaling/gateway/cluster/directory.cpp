@@ -321,9 +321,14 @@ Answer Directory::reap_speakers(const Call &call) {
   const bool more = over.size() > most(args[2]);
   if (more)
     over.resize(most(args[2]));
-  for (const Uid uid : over)
+  std::vector<std::string> values{more ? "1" : "0", std::to_string(over.size())};
+  for (const Uid uid : over) {
+    values.push_back(std::to_string(uid));
+    const auto member = found->second.members.find(uid);
+    values.push_back(member == found->second.members.end() ? "" : member->second);
     drop_speaker(call, found->second, key, uid);
-  return ok({more ? "1" : "0", std::to_string(over.size())});
+  }
+  return ok(std::move(values));
 }
 
 Answer Directory::reap_members(const Call &call) {

@@ -123,11 +123,15 @@ void Cluster::reap_answered(const Pending &asked, const Answer &answer) {
     return odd("answer to reaping", to_string(answer.verdict));
   const std::size_t blank = asked.text.find(' ');
   const std::string key = asked.text.substr(0, blank), gateway = asked.text.substr(blank + 1);
-  counts_.reaped += read->members.size();
-  if (!read->members.empty())
+  const bool of_speakers = asked.kind == OperationKind::reap_speakers;
+  if (!of_speakers)
+    counts_.reaped += read->members.size();
+  if (of_speakers && !read->members.empty())
+    host_.cut_off(key, read->members);
+  else if (!read->members.empty())
     host_.reaped(key, read->members, read->ended);
-  if (read->more && up_ && (asked.kind == OperationKind::reap_speakers || !read->members.empty()))
-    reap(gateway, key, asked.kind == OperationKind::reap_members);
+  if (read->more && up_ && (of_speakers || !read->members.empty()))
+    reap(gateway, key, !of_speakers);
 }
 
 // ---- what is here, told anew

@@ -146,11 +146,12 @@ void Cluster::assert_answered(const Pending &asked, const Answer &answer) {
     deadlines_.set({Deadline::Kind::purge, 0, 0}, now_.mono_ms + settings_.times.renew_ms);
   // Who has it may speak already: what is here goes on until that is known.
   if (local && local->who.at_ms == asked.at_ms && answer.verdict == Verdict::lost)
-    lose(*channel, asked.uid, true);
+    lose(*channel, asked.uid, true, !local->stream.empty());
 }
 
 // Another gateway has it. `goes_on`: its stream there comes in the place of the one here.
-void Cluster::lose(Channel &channel, Uid uid, bool goes_on) {
+// `adopted`: it is the same member.
+void Cluster::lose(Channel &channel, Uid uid, bool goes_on, bool adopted) {
   Local &local = channel.locals.at(uid);
   const MemberId mid = local.who.mid;
   const bool spoke = !local.stream.empty();
@@ -160,7 +161,7 @@ void Cluster::lose(Channel &channel, Uid uid, bool goes_on) {
                    now_.mono_ms + settings_.times.orphan_ms);
   else
     channel.locals.erase(uid);
-  host_.taken(channel.key, uid, mid, spoke && goes_on);
+  host_.taken(channel.key, uid, mid, adopted);
   // What was under its own entry may have been another's.
   if (spoke && !mutated(Mutant::no_snapshot_after_loss)) {
     channel.snap_again = channel.snapping;

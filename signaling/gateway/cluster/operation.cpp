@@ -140,9 +140,8 @@ std::optional<Reaped> read_reaped (OperationKind kind, const Answer &answer) {
   const auto more = read_flag(answer.values[0]);
   if (!more)
     return {};
-  if (kind == OperationKind::reap_speakers)
-    return {{*more, false, {}}};
-  const auto ended = read_flag(answer.values[1]);
+  const bool of_speakers = kind == OperationKind::reap_speakers;
+  const auto ended = of_speakers ? std::optional(false) : read_flag(answer.values[1]);
   if (!ended || answer.values.size() % 2)
     return {};
   Reaped reaped{*more, *ended, {}};

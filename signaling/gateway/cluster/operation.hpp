@@ -60,7 +60,8 @@ enum class OperationKind {
   speak,
   // key uid stream -> nothing; lost: that uid doesn't speak by this stream
   hush,
-  // key gw most: at most so many entries of a gateway without a lease -> more n; alive
+  // key gw most: at most so many entries of a gateway without a lease -> more n, then uid and
+  // record of each, "" where its member has gone; alive
   reap_speakers,
   // key app gw most -> more ended, then uid record of each; alive
   reap_members,
@@ -73,7 +74,9 @@ enum class OperationKind {
   mine,
   // key -> version ("0": none), then (uid entry) of each
   snapshot,
-  // key -> (uid record) of each
+  // key -> (uid record) of each; of each record the last two fields are "": a large channel must
+  // fit
+  // into one answer
   members,
   // app after most -> last key, or "" at the end, then (key members broadcasters), sorted by key
   channels,
@@ -149,7 +152,7 @@ Operation reap_members (std::string_view key, std::string_view gateway);
 struct Reaped {
   bool more = false;
   bool ended = false;
-  std::vector<std::pair<Uid, MemberRecord>> members;  // none of speakers
+  std::vector<std::pair<Uid, MemberRecord>> members;  // of speakers: whose they were
 };
 std::optional<Reaped> read_reaped (OperationKind kind, const Answer &answer);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <set>
 
 #include "signaling/gateway/cluster/fields.hpp"
@@ -30,6 +31,40 @@ int digit_of (char c) {
 
 bool is_plain_text (std::string_view text, std::size_t most) {
   return !text.empty() && text.size() <= most && std::all_of(text.begin(), text.end(), is_plain);
+}
+
+void add_mutes (std::string &out, bool audio, bool video) {
+  if (audio)
+    out += 'a';
+  if (video)
+    out += 'v';
+}
+
+bool read_mutes (std::string_view text, bool &audio, bool &video) {
+  audio = text.starts_with('a');
+  video = text.ends_with('v');
+  return text.size() == std::size_t{audio} + std::size_t{video};
+}
+
+// 7,8a,9av
+std::optional<std::vector<Heard>> read_hears (std::string_view text) {
+  std::vector<Heard> out;
+  if (text.empty())
+    return out;
+  for (Fields fields(text, ','); !fields.ended();) {
+    const std::string_view each = fields.next();
+    const std::size_t digits = std::min(each.find_first_not_of("0123456789"), each.size());
+    const auto uid = parse_number(each.substr(0, digits));
+    Heard heard;
+    if (!uid || *uid == 0 || *uid > std::numeric_limits<Uid>::max() || out.size() == max_heard ||
+        !read_mutes(each.substr(digits), heard.audio_muted, heard.video_muted))
+      return {};
+    heard.uid = static_cast<Uid>(*uid);
+    if (!out.empty() && out.back().uid >= heard.uid)
+      return {};
+    out.push_back(heard);
+  }
+  return out;
 }
 
 // An address and a port, as a URL has them; of RTMPS with that before them, and a name, perhaps.
@@ -163,6 +198,15 @@ std::string rest_of (const MemberRecord &record) {
   out += escape(record.address);
   out += '|';
   out += std::to_string(record.joined_s);
+  out += '|';
+  add_mutes(out, record.audio_muted, record.video_muted);
+  out += '|';
+  for (const Heard &heard : record.hears) {
+    if (heard.uid != record.hears.front().uid)
+      out += ',';
+    out += std::to_string(heard.uid);
+    add_mutes(out, heard.audio_muted, heard.video_muted);
+  }
   return out;
 }
 
@@ -190,9 +234,11 @@ std::optional<MemberRecord> parse_record (std::string_view text) {
   auto platform = unescape(fields.next());
   auto address = unescape(fields.next());
   const auto joined = parse_number(fields.next());
+  const bool mutes = read_mutes(fields.next(), record.audio_muted, record.video_muted);
+  auto hears = read_hears(fields.next());
   if (!fields.exact() || !is_gateway(record.gateway) || !mid || !at ||
-      (role != "a" && role != "b") || !account || !platform || !address || !joined ||
-      platform->size() > max_info_text || address->size() > max_info_text)
+      (role != "a" && role != "b") || !account || !platform || !address || !joined || !mutes ||
+      !hears || platform->size() > max_info_text || address->size() > max_info_text)
     return {};
   record.mid = *mid;
   record.at_ms = static_cast<std::int64_t>(*at);
@@ -201,6 +247,7 @@ std::optional<MemberRecord> parse_record (std::string_view text) {
   record.platform = std::move(*platform);
   record.address = std::move(*address);
   record.joined_s = static_cast<std::int64_t>(*joined);
+  record.hears = std::move(*hears);
   return record;
 }
 
@@ -215,10 +262,7 @@ std::string to_text (const SpeakerEntry &entry) {
   out += '|';
   out += entry.origin;
   out += '|';
-  if (entry.audio_muted)
-    out += 'a';
-  if (entry.video_muted)
-    out += 'v';
+  add_mutes(out, entry.audio_muted, entry.video_muted);
   char before = '|';
   for (const auto &[codec, stream] : entry.others) {
     out += std::exchange(before, ',');
@@ -269,16 +313,13 @@ std::optional<SpeakerEntry> parse_entry (std::string_view text) {
   const auto at = parse_number(order.substr(0, dot));
   const auto n = dot == std::string_view::npos ? std::nullopt : parse_number(order.substr(dot + 1));
   if (!fields.exact() || !others || !is_gateway(gateway) || !is_plain_text(stream, max_stream) ||
-      !at || !n || !is_origin(origin) ||
-      (!mutes.empty() && mutes != "a" && mutes != "v" && mutes != "av"))
+      !at || !n || !is_origin(origin) || !read_mutes(mutes, entry.audio_muted, entry.video_muted))
     return {};
   entry.gateway = gateway;
   entry.stream = stream;
   entry.at_ms = static_cast<std::int64_t>(*at);
   entry.n = *n;
   entry.origin = origin;
-  entry.audio_muted = mutes.starts_with('a');
-  entry.video_muted = mutes.ends_with('v');
   entry.others = std::move(*others);
   return entry;
 }

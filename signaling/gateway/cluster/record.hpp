@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "signaling/protocol/messages.hpp"
 
@@ -44,7 +45,17 @@ std::optional<MemberId> parse_mid (std::string_view text);
 // Without a sign, a blank, or a leading 0; at most 18 digits.
 std::optional<std::uint64_t> parse_number (std::string_view text);
 
-// gw|mid|at|role|account|platform|address|joined
+// What a member is subscribed to, and what of it is muted.
+struct Heard {
+  Uid uid = 0;
+  bool audio_muted = false;
+  bool video_muted = false;
+  bool operator==(const Heard &) const = default;
+};
+// So many of a member go along with it to another gateway.
+inline constexpr std::size_t max_heard = 100;
+
+// gw|mid|at|role|account|platform|address|joined|mutes|hears
 struct MemberRecord {
   std::string gateway;
   MemberId mid = 0;
@@ -54,6 +65,10 @@ struct MemberRecord {
   std::string platform;
   std::string address;
   std::int64_t joined_s = 0;  // wall clock
+  // Of what it publishes, now or later.
+  bool audio_muted = false;
+  bool video_muted = false;
+  std::vector<Heard> hears;  // by uid, rising; at most max_heard
   bool operator==(const MemberRecord &) const = default;
 };
 std::string to_text (const MemberRecord &record);

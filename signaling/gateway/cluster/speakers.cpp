@@ -271,7 +271,7 @@ void Cluster::heard_gone(const GoneMessage &message) {
   }
   const Local *local = find_local(channel, message.uid, message.mid);
   if (local && local->who.at_ms < message.at_ms)
-    lose(*channel, message.uid, message.adopted);
+    lose(*channel, message.uid, message.adopted, message.adopted);
 }
 
 }  // namespace agora::gateway::cluster

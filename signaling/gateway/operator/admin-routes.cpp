@@ -257,7 +257,7 @@ AdminAnswer Admin::change_rule(const AdminRequest &request) {
                          .finish();
   if (book_.cluster()) {
     rule->ends_at = ends_at;
-    return write_shared_rule(*rule, rule_text(*rule), std::move(text));
+    return write_shared_rule(*rule, rule_text(*rule), std::move(text), request.now);
   }
   if (!book_.change_rule(id, ends_at, request.now))
     return no_rule(id);
@@ -278,7 +278,8 @@ AdminAnswer Admin::lift_rule(const AdminRequest &request) {
   if (book_.cluster())
     return write_shared_rule(
         *rule, "",
-        JsonText().text("status", "success").integer("id", static_cast<std::int64_t>(id)).finish());
+        JsonText().text("status", "success").integer("id", static_cast<std::int64_t>(id)).finish(),
+        request.now);
   auto commands = book_.lift_rule(id, request.now);
   if (!commands)
     return no_rule(id);

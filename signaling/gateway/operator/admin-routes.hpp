@@ -53,7 +53,8 @@ class Admin {
   using Channels = std::vector<ChannelInfo>;
   using WithChannels = std::function<AdminAnswer(const Channels &all, bool partial)>;
   AdminAnswer add_shared_rule (const Rule &rule, Now now);
-  AdminAnswer write_shared_rule (const Rule &rule, const std::string &text, std::string success);
+  AdminAnswer write_shared_rule (const Rule &rule, const std::string &text, std::string success,
+                                 Now now);
   AdminAnswer all_channels (const std::string &app_id, std::shared_ptr<Channels> so_far,
                             const std::string &after, WithChannels done);
   AdminAnswer all_users (const std::string &app_id, const std::string &channel, bool hosts_only);

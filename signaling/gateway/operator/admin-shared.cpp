@@ -27,8 +27,8 @@ AdminAnswer no_store () {
                        "the store that the gateways share is away: try again in a few seconds");
 }
 
-cluster::StoredRule stored (const Rule &rule, std::string text) {
-  return {rule.app_id, rule.id, rule.ends_at * 1000, std::move(text)};
+cluster::StoredRule stored (const Rule &rule, std::string text, std::int64_t ends_ms) {
+  return {rule.app_id, rule.id, ends_ms, std::move(text)};
 }
 
 MemberInfo info_of (protocol::Uid uid, const cluster::MemberRecord &record) {
@@ -53,17 +53,20 @@ AdminAnswer Admin::add_shared_rule(const Rule &rule, Now now) {
     return ask(cluster::rule_once(rule.app_id, rule_text(rule)), [] (const Answer &answer) {
       return answer.verdict == Verdict::ok ? admin_success(added_text(0)) : no_store();
     });
-  return ask(cluster::rule_write(stored(rule, rule_text(rule))), [] (const Answer &answer) {
-    if (answer.verdict == Verdict::full)
-      return admin_failure(429, "too many rules: lift some that are over");
-    const auto written = cluster::read_rule_write(answer);
-    return written ? admin_success(added_text(written->second)) : no_store();
-  });
+  const std::int64_t ends_ms = book_.to_shared_ms(rule.ends_at, now);
+  return ask(cluster::rule_write(stored(rule, rule_text(rule), ends_ms)),
+             [] (const Answer &answer) {
+               if (answer.verdict == Verdict::full)
+                 return admin_failure(429, "too many rules: lift some that are over");
+               const auto written = cluster::read_rule_write(answer);
+               return written ? admin_success(added_text(written->second)) : no_store();
+             });
 }
 
-AdminAnswer Admin::write_shared_rule(const Rule &rule, const std::string &text,
-                                     std::string success) {
-  return ask(cluster::rule_write(stored(rule, text)),
+AdminAnswer Admin::write_shared_rule(const Rule &rule, const std::string &text, std::string success,
+                                     Now now) {
+  const std::int64_t ends_ms = book_.to_shared_ms(rule.ends_at, now);
+  return ask(cluster::rule_write(stored(rule, text, ends_ms)),
              [id = rule.id, success = std::move(success)] (const Answer &answer) {
                if (answer.verdict == Verdict::lost)
                  return no_rule(id);

@@ -179,7 +179,7 @@ void Book::taken(const std::string &key, Uid uid, MemberId mid, bool adopted) {
   if (found == members_.end() || found->second.mid != mid)
     return;
   replaced(found->second);
-  if (adopted)
+  if (adopted && !found->second.stream.empty())
     orphans_[{key, uid}] = found->second.stream;
   remove(found);
 }

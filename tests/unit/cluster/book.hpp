@@ -92,6 +92,7 @@ class Book final : public ClusterHost {
   std::vector<std::pair<Ticket, Answer>> answers;
   std::vector<Claimed> claims;
   std::size_t ended_channels = 0;
+  std::size_t reaped_speakers = 0;
   std::size_t reaped_members = 0;
 
  private:
@@ -104,6 +105,10 @@ class Book final : public ClusterHost {
   void speaker_set (const std::string &key, Uid uid, const SpeakerEntry &entry) override;
   void speaker_gone (const std::string &key, Uid uid) override;
   void ended (const std::string &) override { ended_channels++; }
+  void cut_off (const std::string &,
+                const std::vector<std::pair<Uid, MemberRecord>> &speakers) override {
+    reaped_speakers += speakers.size();
+  }
   void reaped (const std::string &, const std::vector<std::pair<Uid, MemberRecord>> &members,
                bool) override {
     reaped_members += members.size();

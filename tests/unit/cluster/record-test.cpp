@@ -12,8 +12,17 @@ using agora::protocol::Role;
 namespace {
 
 MemberRecord someone () {
-  return {"ab12",      0x0123456789abcdef, 1'764'387'000'123, Role::broadcaster,
-          "ann|{x} ü", "Linux 6",          "2001:db8::1",     1'764'387'000};
+  return {"ab12",
+          0x0123456789abcdef,
+          1'764'387'000'123,
+          Role::broadcaster,
+          "ann|{x} ü",
+          "Linux 6",
+          "2001:db8::1",
+          1'764'387'000,
+          true,
+          false,
+          {{7, false, false}, {4'294'967'295, true, true}}};
 }
 
 SpeakerEntry voice () {
@@ -81,6 +90,20 @@ void records () {
   g_assert_true(parse_record(to_text(plain)) == plain);
   plain.account = std::string(2 * max_record, 'x');
   g_assert_false(parse_record(to_text(plain)).has_value());
+
+  const std::string before = "ab12|0123456789abcdef|1|a||||1|";
+  g_assert_true(parse_record(before + "|")->hears.empty());
+  for (const char *text : {"a|1,2a,3v,4av", "v|9", "av|"})
+    g_assert_true(to_text(*parse_record(before + text)) == before + text);
+  // In one order, so that what hasn't changed is one text.
+  for (const char *text : {"va|", "aa|", "x|", "|0", "|1,", "|,1", "|2,1", "|1,1", "|01", "|1va",
+                           "|a", "|4294967296", "|1 "})
+    g_assert_false(parse_record(before + text).has_value());
+  std::string many;
+  for (std::size_t uid = 1; uid <= max_heard; uid++)
+    many += (uid > 1 ? "," : "") + std::to_string(uid);
+  g_assert_cmpuint(parse_record(before + "|" + many)->hears.size(), ==, max_heard);
+  g_assert_false(parse_record(before + "|" + many + ",9999").has_value());
 }
 
 void entries () {

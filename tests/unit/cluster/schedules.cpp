@@ -37,6 +37,7 @@ std::string the_dead_are_reaped () {
   trio.rig.pass(7'000);
   EXPECT_TEXT(trio.rig.owner(5), "");
   EXPECT(trio.g1.book.reaped_members == 1 && trio.g3.book.reaped_members == 0);
+  EXPECT(trio.g1.book.reaped_speakers + trio.g3.book.reaped_speakers == 1);
   return "";
 }
 

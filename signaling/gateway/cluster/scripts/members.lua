@@ -1,4 +1,9 @@
 -- SPDX-License-Identifier: LGPL-2.1-or-later
 local out = {'ok'}
-for i, text in ipairs(redis.call('HGETALL', members_key(ARGV[1]))) do out[i + 1] = text end
+local all = redis.call('HGETALL', members_key(ARGV[1]))
+for i = 1, #all, 2 do
+  out[i + 1] = all[i]
+  -- Without its mutes and what it hears.
+  out[i + 2] = (string.gsub(all[i + 1], '|[^|]*|[^|]*$', '||'))
+end
 return out

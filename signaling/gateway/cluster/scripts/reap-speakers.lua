@@ -8,5 +8,10 @@ for i = 1, #all, 2 do
 end
 table.sort(over, function(a, b) return tonumber(a) < tonumber(b) end)
 local count = math.min(#over, most)
-for i = 1, count do drop_speaker(key, over[i]) end
-return {'ok', flag(#over > most), digits(count)}
+local out = {'ok', flag(#over > most), digits(count)}
+for i = 1, count do
+  out[#out + 1] = over[i]
+  out[#out + 1] = redis.call('HGET', members_key(key), over[i]) or ''
+  drop_speaker(key, over[i])
+end
+return out
