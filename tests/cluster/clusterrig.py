@@ -93,11 +93,6 @@ class Ear:
         self.peer.close()
 
 
-def free_port():
-    with socket.create_server(('127.0.0.1', 0)) as free:
-        return free.getsockname()[1]
-
-
 class Listener:
     """agorasrc in a process of its own. What is silent is counted by the blocks of its mix, which no busy machine makes longer."""
 
