@@ -154,6 +154,30 @@ class Watch(WorkersCase):
     def test_frozen(self):
         self.lost(signal.SIGSTOP, 3.2)
 
+    def test_an_heir_that_holds_its_errors_open(self):
+        """A worker is gone when its process is, whatever it has left behind."""
+        path = self.tmp / 'heir'
+        served = self.serve(program=self.program(
+            'def more(told):\n'
+            '    if told["op"] == "offer":\n'
+            '        heir = os.fork()\n'
+            '        if heir == 0:\n'
+            '            signal.pause()\n'
+            f'        open({str(path)!r}, "w").write(str(heir))\n'
+            '        os.write(2, b"it says so")\n'
+            '        os.kill(os.getpid(), signal.SIGKILL)'))
+        began = time.monotonic()
+        answer = self.post()
+        took = time.monotonic() - began
+        heir = int(path.read_text())
+        self.addCleanup(os.kill, heir, signal.SIGKILL)
+        self.assertEqual(answer.status, 503, answer)
+        self.assertLess(took, 1 * SCALE)
+        self.assertTrue(alive(heir))
+        # What came before its end is in the log.
+        served.wait_line('agora-web ended: it says so')
+        self.replaced()
+
     def test_pauses_grow(self):
         path = self.program('pass')
         self.serve(program=path)

@@ -28,6 +28,8 @@ constexpr std::size_t bytes_a_turn = 512 * 1024;
 constexpr std::size_t most_unsent_bytes = 16 * 1024 * 1024;
 // Of one line on its standard error; the rest is left out.
 constexpr std::size_t longest_log_line = 1024;
+// For what it said last, once it is dead: whom it started may hold the pipe open for ever.
+constexpr unsigned last_text_ms = 100;
 
 gboolean set_error (GError **error, const char *what) {
   const int code = errno;
@@ -222,12 +224,14 @@ void ChildProcess::on_exit(GObject *process, GAsyncResult *result, gpointer data
   child.close_line();
   if (child.last_words_.empty() && g_subprocess_get_if_signaled(child.process_.get()))
     child.last_words_ = g_strsignal(g_subprocess_get_term_sig(child.process_.get()));
+  if (!child.at_end_)
+    child.last_text_.in(last_text_ms);
   child.report();
 }
 
 void ChildProcess::read_text() {
   g_input_stream_read_async(g_subprocess_get_stderr_pipe(process_.get()), text_.data(),
-                            text_.size(), G_PRIORITY_DEFAULT, nullptr, on_text, hold());
+                            text_.size(), G_PRIORITY_DEFAULT, reading_.get(), on_text, hold());
 }
 
 void ChildProcess::on_text(GObject *stream, GAsyncResult *result, gpointer data) {
@@ -239,6 +243,7 @@ void ChildProcess::on_text(GObject *stream, GAsyncResult *result, gpointer data)
     child.read_text();
     return;
   }
+  child.last_text_.stop();
   child.end_line();
   child.at_end_ = true;
   child.report();

@@ -18,6 +18,7 @@
 
 #include "signaling/support/descriptor.hpp"
 #include "signaling/support/glib-ptr.hpp"
+#include "signaling/support/timer.hpp"
 
 namespace agora::gateway {
 
@@ -87,6 +88,8 @@ class ChildProcess : public std::enable_shared_from_this<ChildProcess> {
 
   std::string name_;
   ObjectPtr<GSubprocess> process_;
+  ObjectPtr<GCancellable> reading_{g_cancellable_new()};  // of its standard error
+  Timer last_text_{[this] { g_cancellable_cancel(reading_.get()); }};
   std::array<char, 4096> text_{};  // of its standard error
   std::string log_line_;           // what has come of one, up to a bound
   int line_ = -1;
