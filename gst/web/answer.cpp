@@ -2,6 +2,8 @@
 // Copyright (C) 2026 the agora developers
 #include "gst/web/answer.hpp"
 
+#include <algorithm>
+
 #include "gst/web/candidate.hpp"
 #include "gst/web/sdp-lines.hpp"
 
@@ -52,6 +54,10 @@ void accept_section (std::string &sdp, const Offer &offer, const LocalEnd &local
   for (const std::string &candidate : local.candidates)
     line(sdp, "a=" + candidate);
   line(sdp, "a=end-of-candidates");
+}
+
+bool is_v6 (std::string_view address) {
+  return address.find(':') != address.npos;
 }
 
 }  // namespace
@@ -126,7 +132,10 @@ std::string told_candidate (const std::string &candidate, const std::string &pub
     return {};
   const std::vector<std::string_view> word = words(candidate);
   const bool host = word[7] == "host";
-  const bool rewritten = host && !public_ip.empty() && !ours->loopback;
+  const bool replaced = host && !public_ip.empty() && !ours->loopback;
+  const bool rewritten = replaced && is_v6(ours->address) == is_v6(public_ip);
+  if (replaced && !rewritten && reach_of(ours->address) != Reach::kWorld)
+    return {};
   std::string told;
   for (std::size_t at = 0; at < 8; ++at) {
     told += at ? " " : "";
@@ -136,6 +145,22 @@ std::string told_candidate (const std::string &candidate, const std::string &pub
   if (!host)
     told += " raddr 0.0.0.0 rport 9";
   return told;
+}
+
+std::string tell_candidates (LocalEnd &local, const std::vector<std::string> &candidates,
+                             const std::string &public_ip, bool loopback) {
+  auto &known = local.candidates;
+  for (const std::string &candidate : candidates) {
+    std::string told = told_candidate(candidate, public_ip, loopback);
+    if (!told.empty() && std::find(known.begin(), known.end(), told) == known.end())
+      known.push_back(std::move(told));
+  }
+  if (!known.empty())
+    return "";
+  if (candidates.empty() || public_ip.empty())
+    return "this machine has no address that it could be reached at";
+  return "--public-ip=" + public_ip + ": this machine has no address of IPv" +
+         (is_v6(public_ip) ? "6" : "4") + " that it could stand for";
 }
 
 }  // namespace agora::web

@@ -30,8 +30,14 @@ struct LocalEnd {
 std::string write_answer (const Offer &offer, const LocalEnd &local);
 
 // `candidate` as libnice words it, in the standard's words, with the address that is to be told
-// ("": its own). Nothing ("") for one that no peer is told of: TCP, loopback unless `loopback`.
+// ("": its own). That one goes with a port of its own family alone: what listens at IPv6 isn't
+// there by IPv4. Nothing ("") for one that no peer is told of: TCP, loopback unless `loopback`,
+// and beside a public address private ones of the other family.
 std::string told_candidate (const std::string &candidate, const std::string &public_ip,
                             bool loopback);
+// Those of `candidates` that the peer is told, once each, into `local`. "": there are some; else
+// why there is none.
+std::string tell_candidates (LocalEnd &local, const std::vector<std::string> &candidates,
+                             const std::string &public_ip, bool loopback);
 
 }  // namespace agora::web

@@ -5,7 +5,6 @@
 #include <agent.h>
 #include <interfaces.h>
 
-#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <mutex>
@@ -363,15 +362,11 @@ void ListenerPeer::gathered() {
   if (std::exchange(answered_, true))
     return;
   gathering_.reset();
-  for (const std::string &candidate : local_candidates(wire_->agent.get(), wire_->stream)) {
-    std::string told = told_candidate(candidate, config_.public_ip, config_.loopback);
-    const auto &known = local_.candidates;
-    if (!told.empty() && std::find(known.begin(), known.end(), told) == known.end())
-      local_.candidates.push_back(std::move(told));
-  }
-  if (local_.candidates.empty()) {
+  std::string none = tell_candidates(local_, local_candidates(wire_->agent.get(), wire_->stream),
+                                     config_.public_ip, config_.loopback);
+  if (!none.empty()) {
     answered_ = false;
-    fail(503, "this machine has no address that it could be reached at");
+    fail(503, std::move(none));
     return;
   }
   callbacks_.answer(write_answer(offer_, local_));

@@ -6,7 +6,6 @@
 #include <gst/sdp/sdp.h>
 #include <gst/webrtc/webrtc.h>
 
-#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -312,14 +311,10 @@ void SpeakerPeer::gathered() {
 void SpeakerPeer::answer_if_ready() {
   if (!described_ || !gathered_ || answered_)
     return;
-  for (const std::string &candidate : local_candidates(webrtcbin_)) {
-    std::string told = told_candidate(candidate, config_.public_ip, config_.loopback);
-    const auto &known = local_.candidates;
-    if (!told.empty() && std::find(known.begin(), known.end(), told) == known.end())
-      local_.candidates.push_back(std::move(told));
-  }
-  if (local_.candidates.empty())
-    return fail(503, "this machine has no address that it could be reached at");
+  std::string none =
+      tell_candidates(local_, local_candidates(webrtcbin_), config_.public_ip, config_.loopback);
+  if (!none.empty())
+    return fail(503, std::move(none));
   answered_ = true;
   gathering_.reset();
   callbacks_.answer(write_answer(offer_, local_));

@@ -256,6 +256,33 @@ void test_told_candidates () {
        "");
 }
 
+// A port was opened at one family's address: by the other's nobody comes to it.
+void test_families_of_candidates () {
+  const std::string v4 = "candidate:1 1 UDP 5 192.168.1.5 50004 typ host";
+  const std::string v6 = "candidate:2 1 UDP 6 2001:db8::5 50006 typ host";
+  const std::string private_v6 = "candidate:3 1 UDP 7 fd00::5 50007 typ host";
+  const std::string loopback_v6 = "candidate:4 1 UDP 8 ::1 50008 typ host";
+  same(told_candidate(v6, "203.0.113.7", false), "candidate:2 1 udp 6 2001:db8::5 50006 typ host");
+  same(told_candidate(private_v6, "203.0.113.7", false), "");
+  same(told_candidate(private_v6, "", false), "candidate:3 1 udp 7 fd00::5 50007 typ host");
+  same(told_candidate(loopback_v6, "203.0.113.7", true), "candidate:4 1 udp 8 ::1 50008 typ host");
+  same(told_candidate(v6, "2001:db8::99", false),
+       "candidate:2 1 udp 6 2001:db8::99 50006 typ host");
+  same(told_candidate(v4, "2001:db8::99", false), "");
+
+  LocalEnd local;
+  same(tell_candidates(local, {v4, v4, private_v6}, "203.0.113.7", false), "");
+  g_assert_cmpuint(local.candidates.size(), ==, 1);
+  same(local.candidates[0], "candidate:1 1 udp 5 203.0.113.7 50004 typ host");
+  local = {};
+  same(tell_candidates(local, {private_v6}, "203.0.113.7", false),
+       "--public-ip=203.0.113.7: this machine has no address of IPv4 that it could stand for");
+  same(tell_candidates(local, {v4}, "2001:db8::99", false),
+       "--public-ip=2001:db8::99: this machine has no address of IPv6 that it could stand for");
+  same(tell_candidates(local, {}, "203.0.113.7", false),
+       "this machine has no address that it could be reached at");
+}
+
 // RFC 4648's "foobar" stands for a certificate.
 void test_fingerprints () {
   const std::string pem = "-----BEGIN CERTIFICATE-----\nZm9v\nYmFy\n-----END CERTIFICATE-----\n";
@@ -319,6 +346,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/web/offer/cut", test_cut);
   g_test_add_func("/web/offer/fragments", test_fragments);
   g_test_add_func("/web/offer/told-candidates", test_told_candidates);
+  g_test_add_func("/web/offer/families-of-candidates", test_families_of_candidates);
   g_test_add_func("/web/offer/fingerprints", test_fingerprints);
   g_test_add_func("/web/offer/who-may-be-sent-to", test_who_may_be_sent_to);
   return g_test_run();
