@@ -107,8 +107,10 @@ void Member::become_broadcaster(const std::shared_ptr<Session> &session) {
                                 g_autoptr(GError) error = nullptr;
                                 const bool may =
                                     agora_client_set_role_finish(client(), result, &error);
-                                if (session->is_closed())
+                                if (session->is_closed()) {
+                                  settle_role();
                                   return;
+                                }
                                 if (!may) {
                                   around_.over(*session, trouble_of(*error));
                                   return;
@@ -184,6 +186,7 @@ void Member::remove(Session &session) {
     leave();
     return;
   }
+  settle_role();
   choose_mix();
   try_to_speak();
 }
@@ -197,9 +200,16 @@ void Member::voice_stopped() {
     last_words_.reset();
     choose_mix();
   });
-  if (!speaking_ && !broadcaster_ && stopping_ == 0)
-    agora_client_set_role_async(client(), AGORA_ROLE_AUDIENCE, nullptr, nullptr, nullptr);
+  settle_role();
   try_to_speak();
+}
+
+// Without a voice it is audience again, also where none ever began; unless the page has said
+// otherwise.
+void Member::settle_role() {
+  if (phase_ == Phase::joined && !speaking_ && !broadcaster_ && stopping_ == 0 &&
+      agora_client_get_role(client()) == AGORA_ROLE_BROADCASTER)
+    agora_client_set_role_async(client(), AGORA_ROLE_AUDIENCE, nullptr, nullptr, nullptr);
 }
 
 void Member::answered(Session &session) {

@@ -86,6 +86,7 @@ class Member : public std::enable_shared_from_this<Member> {
   void try_to_speak ();
   void choose_mix ();
   void voice_stopped ();
+  void settle_role ();
 
   void do_call (Session &, const calls::Mute &call, Answer &answer);
   void do_call (Session &, const calls::SetRole &call, Answer &answer);

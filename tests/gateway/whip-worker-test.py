@@ -147,8 +147,17 @@ class Members(WorkerCase):
         hears = self.begin('/whep/demo/room?account=' + 'J%C3%B6rg')
         speaks = self.begin(f'/whip/demo/room?member={hears.rsplit("/", 1)[1]}')
         self.until(lambda: list(map(len, self.members())) == [1, 0], 'one broadcaster alone')
-        # Its role stays, as of a member that unpublishes.
+        # Also where the voice never began.
         self.assertEqual(ask(self.http, 'DELETE', speaks).status, 200)
+        self.until(lambda: list(map(len, self.members())) == [0, 1], 'an audience')
+        # Unless it has said to be a broadcaster.
+        self.assertEqual(ask(self.http, 'POST', hears + '/call', JSON,
+                             '{"call": "set-role", "role": "broadcaster"}').status, 200)
+        speaks = self.begin(f'/whip/demo/room?member={hears.rsplit("/", 1)[1]}')
+        self.assertEqual(ask(self.http, 'DELETE', speaks).status, 200)
+        self.assertEqual(ask(self.http, 'POST', hears + '/call', JSON, '{"call": "stats"}').json()['role'],
+                         'broadcaster')
+        self.assertEqual(list(map(len, self.members())), [1, 0])
         self.assertEqual(ask(self.http, 'GET', hears).status, 204)
         self.assertEqual(ask(self.http, 'DELETE', hears).status, 200)
         self.until(lambda: self.members() == ([], []), 'nobody')
