@@ -161,7 +161,9 @@ int serve () {
     std::fputs("<4>its system calls could not be filtered\n", stderr);
   worker.ready();
   g_main_loop_run(loop);
-  worker.stop();
+  // What nothing can be taken from under ends with the process.
+  if (!worker.stop())
+    _exit(0);
   for (const guint signal : signals)
     g_source_remove(signal);
   return 0;

@@ -17,7 +17,7 @@ constexpr int most_stopping = 8;
 // What a change of state may take; longer is worth a line.
 constexpr gint64 longest_stop_ms = 500;
 
-std::atomic<std::size_t> ending = 0;
+std::size_t ending = 0;  // main loop
 
 // How often, and how many times, it is asked whether a pipeline may stop.
 constexpr unsigned ask_ms = 20, most_asks = 50;
@@ -39,8 +39,8 @@ GThreadPool *pool () {
         if (took_ms > longest_stop_ms)
           std::fprintf(stderr, "a session took %" G_GINT64_FORMAT " ms to stop\n", took_ms);
         stop->pipeline.reset();
-        ending--;
         post(nullptr, [stopped = std::move(stop->stopped)] {
+          ending--;
           if (stopped)
             stopped();
         });

@@ -21,8 +21,9 @@ using protocol::Code;
 
 // Calls of one session that wait for their answers.
 constexpr std::size_t most_calls = 16;
-// For the ends of all sessions, when the worker ends: less than a state change may take.
-constexpr unsigned stop_ms = 450;
+// For the ends of all sessions, when the worker ends: more than a state change may take, and less
+// than the second that the gateway gives.
+constexpr unsigned stop_ms = 750;
 
 std::uint64_t count_entries (const char *path) {
   std::uint64_t count = 0;
@@ -55,13 +56,13 @@ void Worker::unable(const std::string &reason) {
   line_.send(web_line::Unable{reason});
 }
 
-void Worker::stop() {
+bool Worker::stop() {
   while (!sessions_.empty()) {
     const auto session = sessions_.begin()->second.session;
     take_out(*session);
   }
   audiences_.reset();
-  await_pipelines(stop_ms);
+  return await_pipelines(stop_ms);
 }
 
 Worker::Entry *Worker::find(std::uint64_t session) {

@@ -27,8 +27,9 @@ class Worker final : private Surroundings {
   // It has warmed up; or can't serve, for this reason.
   void ready ();
   void unable (const std::string &reason);
-  // All sessions end, and their members leave; waits a moment for that.
-  void stop ();
+  // All sessions end, and their members leave; waits a moment for that. False: some pipeline still
+  // plays.
+  bool stop ();
 
  private:
   struct Entry {
