@@ -13,7 +13,6 @@ namespace {
 // How long a mix stays that nobody hears: whoever comes next, or comes back, hears it at once.
 constexpr gint64 linger_us = 5 * G_USEC_PER_SEC;
 constexpr unsigned tidy_ms = 1000;
-constexpr unsigned again_ms = 1000;
 
 }  // namespace
 
@@ -26,6 +25,7 @@ Audience::Audience(const std::string &gateway, std::string app, std::string chan
 Audience::~Audience() = default;
 
 void Audience::make() {
+  made_ = g_get_monotonic_time();
   Mix::Settings settings;
   settings.gateway = gateway_ + "/mix";
   settings.app = app_;
@@ -44,10 +44,12 @@ void Audience::make() {
 
 // Its listeners hear nothing until there is the next one.
 void Audience::broke(const GError &error) {
-  std::fprintf(stderr, "the mix for those who listen to %s/%s broke, and is made again: %s\n",
-               app_.c_str(), channel_.c_str(), error.message);
+  const unsigned pause_ms = pause_.after(g_get_monotonic_time() - made_);
+  std::fprintf(stderr,
+               "the mix for those who listen to %s/%s broke, and is made again in %u ms: %s\n",
+               app_.c_str(), channel_.c_str(), pause_ms, error.message);
   mix_->end();
-  again_ = after(nullptr, again_ms, [this] {
+  again_ = after(nullptr, pause_ms, [this] {
     again_.reset();
     make();
   });

@@ -14,6 +14,7 @@
 
 #include "gst/web/mix.hpp"
 #include "signaling/support/glib-ptr.hpp"
+#include "signaling/support/restart-pause.hpp"
 
 namespace agora::web {
 
@@ -53,6 +54,8 @@ class Audience {
   std::unique_ptr<Mix> mix_;
   std::map<Listener *, bool> listeners_;  // whether it has chosen this
   gint64 empty_since_ = 0;
+  gint64 made_ = 0;  // monotonic, in us
+  RestartPause pause_;
   SourcePtr again_;
 };
 

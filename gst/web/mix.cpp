@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gst/web/opus-encoder.hpp"
 #include "signaling/agora-client.h"
 
 G_GNUC_BEGIN_IGNORE_DEPRECATIONS

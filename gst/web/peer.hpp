@@ -87,9 +87,6 @@ class Peer {
   virtual bool is_settled () const = 0;
 };
 
-// opusenc as listeners are to have it: 48 kHz mono in, packets for push() out; with in-band FEC.
-ObjectPtr<GstElement> make_opus_encoder ();
-
 // Loads what peers need, and makes DTLS's first key, so that the first peer is as quick as others.
 // False where an element is missing: `error` says which, and the package that brings it.
 bool warm_up (std::string &error);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
 #include "gst/common/signal-thread.hpp"
+#include "gst/web/opus-encoder.hpp"
 #include "gst/web/peer.hpp"
 
 namespace agora::web {

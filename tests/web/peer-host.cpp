@@ -20,6 +20,7 @@
 #include <map>
 #include <utility>
 
+#include "gst/web/opus-encoder.hpp"
 #include "gst/web/peer.hpp"
 
 namespace agora::web {

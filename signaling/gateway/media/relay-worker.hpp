@@ -18,6 +18,7 @@
 #include "signaling/gateway/process/heartbeat.hpp"
 #include "signaling/protocol/relay-url.hpp"
 #include "signaling/support/glib-ptr.hpp"
+#include "signaling/support/restart-pause.hpp"
 #include "signaling/support/timer.hpp"
 
 namespace agora::gateway {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Whether a child process still answers, and how long to wait before the next one is started. Pure:
-// time is an argument, in microseconds of the monotonic clock.
+// Whether a child process still answers. Pure: time is an argument, in microseconds of the
+// monotonic clock.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 namespace agora::gateway {
@@ -36,22 +35,6 @@ class Heartbeat {
   const std::int64_t silence_us_;
   std::int64_t heard_ = 0;
   std::int64_t due_ = 0;
-};
-
-// Grows while children die soon.
-class RestartPause {
- public:
-  unsigned after (std::int64_t lived_us) {
-    return ms_ = lived_us > long_life_us ? 0 : std::clamp(2 * ms_, shortest_ms, longest_ms);
-  }
-  unsigned ms () const { return ms_; }
-
- private:
-  // After a child that lived this long, the pauses begin anew.
-  static constexpr std::int64_t long_life_us = 10'000'000;
-  static constexpr unsigned shortest_ms = 100;
-  static constexpr unsigned longest_ms = 10'000;
-  unsigned ms_ = 0;
 };
 
 }  // namespace agora::gateway

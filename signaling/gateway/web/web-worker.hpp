@@ -12,6 +12,7 @@
 #include "signaling/gateway/process/descriptor-reserve.hpp"
 #include "signaling/gateway/process/heartbeat.hpp"
 #include "signaling/protocol/web-line.hpp"
+#include "signaling/support/restart-pause.hpp"
 #include "signaling/support/timer.hpp"
 
 namespace agora::gateway {
