@@ -44,6 +44,7 @@ class Around : public WebSurroundings {
   }
   void listen (const web_line::Listen &) override {}
   void end (std::uint64_t) override {}
+  unsigned pause_ms () const override { return 0; }
 
   std::uint64_t numbers = 0;
   std::uint64_t number = 0;

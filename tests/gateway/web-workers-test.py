@@ -192,8 +192,12 @@ class Watch(WorkersCase):
         # What is for the curious isn't shown.
         self.assertNotIn('it ends', self.served.output('err'))
         answer = self.post()
-        self.assertEqual((answer.status, 'retry-after' in answer.headers), (503, True), answer)
+        # Of 800 ms.
+        self.assertEqual((answer.status, answer.headers.get('retry-after')), (503, '1'), answer)
         self.assertEqual(self.health()['webWorkers'], 0)
+        self.served.wait_line('starting it again in 3200 ms', 20)
+        answer = self.post()
+        self.assertIn(answer.headers.get('retry-after'), ('4', '3'), answer)
         # Members of other kinds notice nothing.
         Member(self.served.ws).join().close()
 

@@ -4,6 +4,8 @@
 #include <glib.h>
 #include <libsoup/soup-status.h>
 
+#include <algorithm>
+
 #include "signaling/protocol/json-writer.hpp"
 #include "signaling/protocol/messages.hpp"
 #include "signaling/support/glib-ptr.hpp"
@@ -80,12 +82,16 @@ WebAnswer problem (unsigned status, std::string_view detail, int code) {
   return answer;
 }
 
-WebAnswer refusal (unsigned status, int code, std::string_view reason, bool token_shown) {
+WebAnswer refusal (unsigned status, int code, std::string_view reason, bool token_shown,
+                   unsigned pause_ms) {
   constexpr unsigned lowest = 400;
   constexpr unsigned highest = 599;
+  // While there is no room.
   constexpr unsigned try_again_s = 2;
   if (status < lowest || status > highest)
     status = status_of_code(code);
+  if (status == status::unavailable && static_cast<Code>(code) == Code::service_lost)
+    return busy(status, std::max((pause_ms + 999) / 1000, 1U), reason, code);
   if (status == status::unavailable)
     return busy(status, try_again_s, reason, code);
   auto answer = problem(status, reason, code);

@@ -32,8 +32,10 @@ const char *title_of (unsigned status);
 
 // `code`: of the signalling; 0: none.
 WebAnswer problem (unsigned status, std::string_view detail, int code = 0);
-// The same, where the worker says which.
-WebAnswer refusal (unsigned status, int code, std::string_view reason, bool token_shown);
+// The same, where the worker says which. `pause_ms`: until agora-web may serve again, where that is
+// what is missing.
+WebAnswer refusal (unsigned status, int code, std::string_view reason, bool token_shown,
+                   unsigned pause_ms = 0);
 WebAnswer not_found ();
 WebAnswer not_allowed (const std::string &methods);
 // Try again in so many seconds.

@@ -42,6 +42,7 @@ class WebBridge : private WebSurroundings, private WebHandler {
   unsigned call (const web_line::Call &call) override { return workers_.call(call); }
   void listen (const web_line::Listen &listen) override { workers_.listen(listen); }
   void end (std::uint64_t session) override { workers_.end(session); }
+  unsigned pause_ms () const override { return workers_.pause_ms(); }
 
   void told (const web_line::Answer &message) override { routes_.told(message); }
   void told (const web_line::Refuse &message) override { routes_.told(message); }

@@ -258,7 +258,8 @@ std::optional<WebAnswer> WebSessions::offer(const WebTarget &target, const WebRe
   message.address = request.address;
   message.sdp = request.body;
   if (const auto refused = around_.offer(message))
-    return refusal(refused->status, refused->code, refused->reason, bearer->shown);
+    return refusal(refused->status, refused->code, refused->reason, bearer->shown,
+                   around_.pause_ms());
 
   constexpr std::size_t id_bytes = web_id_digits / 2;
   constexpr std::size_t etag_bytes = 8;

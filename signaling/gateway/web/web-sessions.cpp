@@ -111,7 +111,7 @@ void WebSessions::unanswered(Session &session, unsigned status, int code, const 
   const auto number = session.number;
   g_info("web session %" G_GUINT64_FORMAT " refused, from %s: %s", number, session.address.c_str(),
          quoted(why).c_str());
-  reply(session.offer, refusal(status, code, why, session.token_shown));
+  reply(session.offer, refusal(status, code, why, session.token_shown, around_.pause_ms()));
   end(number, code, why, false);
 }
 
@@ -219,9 +219,9 @@ void WebSessions::end(std::uint64_t number, int code, const std::string &why, bo
     if (waiting.session == number)
       tickets.push_back(ticket);
   for (const auto ticket : tickets)
-    reply(ticket, ticket == session.offer
-                      ? refusal(0, static_cast<int>(Code::service_lost), why, false)
-                      : not_found());
+    reply(ticket, ticket == session.offer ? refusal(0, static_cast<int>(Code::service_lost), why,
+                                                    false, around_.pause_ms())
+                                          : not_found());
   const auto uid = std::to_string(session.uid);
   g_log_structured(G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "AGORA_APP", session.app.c_str(),
                    "AGORA_CHANNEL", session.channel.c_str(), "AGORA_UID", uid.c_str(), "MESSAGE",

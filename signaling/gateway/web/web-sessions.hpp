@@ -57,6 +57,8 @@ class WebSurroundings {
   virtual unsigned call (const web_line::Call &call) = 0;
   virtual void listen (const web_line::Listen &listen) = 0;
   virtual void end (std::uint64_t session) = 0;
+  // Until agora-web may serve again; 0: at once, or not known.
+  virtual unsigned pause_ms () const = 0;
 };
 
 class WebSessions {

@@ -158,8 +158,14 @@ void WebWorker::on_gone(const std::string &last_words) {
   const unsigned pause_ms = pause_.after(g_get_monotonic_time() - started_);
   g_warning("%s ended%s%s; starting it again in %u ms", name_.c_str(),
             last_words.empty() ? "" : ": ", last_words.c_str(), pause_ms);
-  timer_.in(pause_ms);
+  again_ = g_get_monotonic_time() + std::int64_t{1000} * pause_ms;
+  timer_.at(again_);
   callbacks_.lost();
+}
+
+unsigned WebWorker::pause_ms() const {
+  const std::int64_t left = state_ == State::pausing ? again_ - g_get_monotonic_time() : 0;
+  return left > 0 ? static_cast<unsigned>((left + 999) / 1000) : 0;
 }
 
 void WebWorker::stop() {

@@ -53,6 +53,8 @@ class WebWorker {
   // In place of those from the start.
   void set_ice_servers (const std::vector<web_line::IceServer> &servers);
   std::uint64_t restarts () const { return restarts_; }
+  // Until the next one is started; 0: it runs.
+  unsigned pause_ms () const;
   const web_line::Pong &figures () const { return figures_; }
 
  private:
@@ -77,6 +79,7 @@ class WebWorker {
   Heartbeat heartbeat_;
   RestartPause pause_;
   std::int64_t started_ = 0;  // monotonic, us
+  std::int64_t again_ = 0;    // the same, while it pauses
   std::uint64_t pings_ = 0;
   std::uint64_t restarts_ = 0;
   web_line::Pong figures_;  // of this run

@@ -3,6 +3,7 @@
 #include "signaling/gateway/web/web-workers.hpp"
 
 #include <algorithm>
+#include <climits>
 #include <functional>
 #include <utility>
 
@@ -249,6 +250,13 @@ std::string WebWorkers::tell(std::size_t worker, const Message &message) {
     }
   handler_->told(message);
   return "";
+}
+
+unsigned WebWorkers::pause_ms() const {
+  unsigned shortest = UINT_MAX;
+  for (const auto &worker : workers_)
+    shortest = std::min(shortest, worker->pause_ms());
+  return shortest == UINT_MAX ? 0 : shortest;
 }
 
 WebWorkers::Counts WebWorkers::counts() const {

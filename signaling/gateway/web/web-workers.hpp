@@ -78,6 +78,8 @@ class WebWorkers {
   // Nothing is told of it any more.
   void end (std::uint64_t session);
 
+  // Until one of them may serve again, as far as that is known; 0: at once, or not known.
+  unsigned pause_ms () const;
   Counts counts () const;
 
  private:

@@ -32,8 +32,10 @@ class Scene : public WebSurroundings {
   unsigned call (const web_line::Call &call) override { return take(call); }
   void listen (const web_line::Listen &listen) override { sent.emplace_back(listen); }
   void end (std::uint64_t session) override { sent.emplace_back(web_line::End{session}); }
+  unsigned pause_ms () const override { return pause; }
 
   bool drains = false;
+  unsigned pause = 0;       // of agora-web, in ms
   int refuses = 0;          // each offer, with this code
   unsigned takes_none = 0;  // each trickle and call is refused with this status
   std::vector<web_line::ToWorker> sent;
@@ -181,6 +183,27 @@ void test_refusals () {
       g_assert_true(value.find_first_of("\r\n") == std::string::npos);
     g_assert_cmpuint(rig.sessions.counts().hear, ==, 0);
     g_assert_false(rig.sessions.next_deadline().has_value());
+  }
+}
+
+// Nobody is to come before there is a worker again, nor long after.
+void test_retry_after () {
+  const std::pair<unsigned, const char *> rows[] = {{0, "1"},    {1, "1"},    {1000, "1"},
+                                                    {1001, "2"}, {6400, "7"}, {10'000, "10"}};
+  for (const auto &[pause, expected] : rows) {
+    Rig rig;
+    rig.scene.pause = pause;
+    rig.ask(rig.offer());
+    rig.sessions.told(web_line::Refuse{1, 0, 501, "lost"});
+    g_assert_cmpuint(rig.answer.status, ==, 503);
+    assert_same(rig.header("Retry-After"), expected);
+    rig.scene.refuses = static_cast<int>(protocol::Code::service_lost);
+    g_assert_cmpuint(rig.status(rig.offer()), ==, 503);
+    assert_same(rig.header("Retry-After"), expected);
+    // Of room it is not known when there will be some.
+    rig.scene.refuses = static_cast<int>(protocol::Code::overloaded);
+    g_assert_cmpuint(rig.status(rig.offer()), ==, 503);
+    assert_same(rig.header("Retry-After"), "2");
   }
 }
 
@@ -476,6 +499,7 @@ int main (int argc, char **argv) {
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/web/sessions/begins-and-ends", test_begins_and_ends);
   g_test_add_func("/web/sessions/refusals", test_refusals);
+  g_test_add_func("/web/sessions/retry-after", test_retry_after);
   g_test_add_func("/web/sessions/bad-offers", test_bad_offers);
   g_test_add_func("/web/sessions/crowd", test_crowd);
   g_test_add_func("/web/sessions/silent-worker", test_silent_worker);
