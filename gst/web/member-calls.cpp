@@ -4,6 +4,7 @@
 
 #include "gst/web/events.hpp"
 #include "gst/web/member.hpp"
+#include "gst/web/stats-text.hpp"
 #include "signaling/protocol/json-writer.hpp"
 
 namespace agora::web {
@@ -20,35 +21,6 @@ void refuse (const Member::Answer &answer, const Trouble &trouble) {
   answer(status_of(trouble.code), events::trouble(static_cast<int>(trouble.code), trouble.reason));
 }
 
-// Each field that is a number, by its name.
-void write_numbers (JsonWriter &json, const GstStructure *structure) {
-  if (structure == nullptr)
-    return;
-  for (int i = 0; i < gst_structure_n_fields(structure); i++) {
-    const char *name = gst_structure_nth_field_name(structure, static_cast<guint>(i));
-    GValue number = G_VALUE_INIT;
-    g_value_init(&number, G_TYPE_INT64);
-    const GValue *value = gst_structure_get_value(structure, name);
-    if (G_VALUE_TYPE(value) != G_TYPE_BOOLEAN && g_value_transform(value, &number))
-      json.integer(name, g_value_get_int64(&number));
-    g_value_unset(&number);
-  }
-}
-
-void write_speakers (JsonWriter &json, const GstStructure *stats) {
-  G_GNUC_BEGIN_IGNORE_DEPRECATIONS
-  const GValue *value = stats ? gst_structure_get_value(stats, "speakers") : nullptr;
-  const auto *speakers = value ? static_cast<GValueArray *>(g_value_get_boxed(value)) : nullptr;
-  json.begin_list("speakers");
-  for (guint i = 0; speakers && i < speakers->n_values; i++) {
-    json.item();
-    write_numbers(json, gst_value_get_structure(&speakers->values[i]));
-    json.end();
-  }
-  json.end_list();
-  G_GNUC_END_IGNORE_DEPRECATIONS
-}
-
 void write_peer (JsonWriter &json, Session &session) {
   const PeerStats stats = session.peer_stats();
   const auto number = [&] (const char *name, std::uint64_t value) {
@@ -57,7 +29,8 @@ void write_peer (JsonWriter &json, Session &session) {
   json.boolean("connected", stats.connected);
   number("packets-received", stats.packets_received);
   number("bytes-received", stats.bytes_received);
-  number("packets-lost", stats.packets_lost);
+  if (stats.packets_lost)
+    number("packets-lost", *stats.packets_lost);
   number("packets-sent", stats.packets_sent);
   number("packets-dropped", stats.packets_dropped);
   number("silent-ms", stats.silent_ms);

@@ -81,6 +81,34 @@ DescriptionPtr description (GstWebRTCSDPType type, const std::string &text) {
   return DescriptionPtr(gst_webrtc_session_description_new(type, sdp));
 }
 
+// Of all that sent to webrtcbin: as many as its numbers say were sent, and didn't come.
+std::uint64_t packets_lost (GstElement *webrtcbin) {
+  const ObjectPtr<GstElement> rtpbin(gst_bin_get_by_name(GST_BIN(webrtcbin), "rtpbin"));
+  GObject *session = nullptr;
+  if (rtpbin)
+    g_signal_emit_by_name(rtpbin.get(), "get-internal-session", 0U, &session);
+  const ObjectPtr<GObject> owner(session);
+  g_autoptr(GstStructure) stats = nullptr;
+  if (session)
+    g_object_get(session, "stats", &stats, nullptr);
+  const GValue *value = stats ? gst_structure_get_value(stats, "source-stats") : nullptr;
+  G_GNUC_BEGIN_IGNORE_DEPRECATIONS
+  const auto *sources = value ? static_cast<GValueArray *>(g_value_get_boxed(value)) : nullptr;
+  std::uint64_t lost = 0;
+  for (guint i = 0; sources && i < sources->n_values; i++) {
+    const auto *source = static_cast<GstStructure *>(g_value_get_boxed(&sources->values[i]));
+    gboolean ours = FALSE;
+    int its = 0;
+    gst_structure_get(source, "internal", G_TYPE_BOOLEAN, &ours, "packets-lost", G_TYPE_INT, &its,
+                      nullptr);
+    // What came twice counts as less than none.
+    if (!ours && its > 0)
+      lost += static_cast<std::uint64_t>(its);
+  }
+  G_GNUC_END_IGNORE_DEPRECATIONS
+  return lost;
+}
+
 class SpeakerPeer final : public Peer {
  public:
   SpeakerPeer(Offer offer, PeerConfig config, PeerCallbacks callbacks);
@@ -400,6 +428,7 @@ PeerStats SpeakerPeer::stats() {
   stats.connected = connected_;
   stats.packets_received = link_->packets;
   stats.bytes_received = link_->bytes;
+  stats.packets_lost = packets_lost(webrtcbin_);
   if (connected_ && !closed_)
     stats.silent_ms = static_cast<std::uint64_t>(silent_us()) / 1000;
   return stats;

@@ -56,7 +56,7 @@ struct PeerCallbacks {
 struct PeerStats {
   bool connected = false;
   std::uint64_t packets_received = 0, bytes_received = 0;  // RTP, and RTCP
-  std::uint64_t packets_lost = 0;                          // of the peer's voice
+  std::optional<std::uint64_t> packets_lost;               // of the voice of one who speaks
   std::uint64_t packets_sent = 0;                          // of ours, push()ed and passed on
   std::uint64_t packets_dropped = 0;                       // push()ed before it was connected
   std::uint64_t silent_ms = 0;                             // since anything came from the peer

@@ -5,6 +5,7 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -66,6 +67,9 @@ class JsonWriter {
                    static_cast<rapidjson::SizeType>(value.size()));
     return *this;
   }
+
+  // Of what is written so far.
+  std::size_t size () const { return buffer_.GetSize(); }
 
   std::string finish () {
     end();

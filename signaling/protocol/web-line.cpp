@@ -146,7 +146,7 @@ void fill (Writer &to, const Called &message) {
   to.op("called");
   to.number("session", message.session).number("number", message.number);
   write_status(to, message.status);
-  to.text("text", message.text, max_call);
+  to.text("text", message.text, max_called);
 }
 
 void fill (Writer &to, const Event &message) {
@@ -285,7 +285,7 @@ std::optional<ToGateway> to_gateway (Reader &from, const std::string &op) {
                     read_small(from, "status", max_status), from.text("reason", max_text)};
   if (op == "called")
     return Called{from.number("session", 1), from.number("number"),
-                  read_small(from, "status", max_status), from.text("text", max_call)};
+                  read_small(from, "status", max_status), from.text("text", max_called)};
   if (op == "event")
     return Event{from.number("session", 1), read_name(from), from.text("text", max_event)};
   if (op == "ended")

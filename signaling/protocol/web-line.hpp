@@ -29,7 +29,8 @@ inline constexpr std::size_t max_packet = 128 * 1024;
 // Longest texts, in bytes.
 inline constexpr std::size_t max_sdp = 64 * 1024;
 inline constexpr std::size_t max_fragment = 16 * 1024;  // of a trickle
-inline constexpr std::size_t max_call = 16 * 1024;      // of a call and of its answer
+inline constexpr std::size_t max_call = 16 * 1024;      // of a call
+inline constexpr std::size_t max_called = 48 * 1024;    // of its answer
 inline constexpr std::size_t max_event = 32 * 1024;     // an event's data
 inline constexpr std::size_t max_name = 64;             // an event's name
 inline constexpr std::size_t max_app = 256;

@@ -204,10 +204,11 @@ void on_session (SoupServerMessage *message, const char *path) {
   const PeerStats stats = at->second->peer->stats();
   char text[300];
   std::snprintf(text, sizeof text,
-                "{\"connected\": %s, \"received\": %" PRIu64 ", \"sent\": %" PRIu64
-                ", \"dropped\": %" PRIu64 ", \"silent_ms\": %" PRIu64 "}",
-                stats.connected ? "true" : "false", stats.packets_received, stats.packets_sent,
-                stats.packets_dropped, stats.silent_ms);
+                "{\"connected\": %s, \"received\": %" PRIu64 ", \"lost\": %" PRIu64
+                ", \"sent\": %" PRIu64 ", \"dropped\": %" PRIu64 ", \"silent_ms\": %" PRIu64 "}",
+                stats.connected ? "true" : "false", stats.packets_received,
+                stats.packets_lost.value_or(0), stats.packets_sent, stats.packets_dropped,
+                stats.silent_ms);
   reply(message, 200, "application/json", text);
 }
 

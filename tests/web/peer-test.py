@@ -19,6 +19,7 @@ LONG = '--long' in sys.argv
 class Peer(PeerCase):
     def test_both_ways(self):
         speaker, listener = self.speak_and_hear(self.host())
+        self.assertEqual(self.stats(speaker)['lost'], 0)
         for peer in (speaker, listener):
             self.assertEqual(peer.delete().status, 200)
             self.server.wait_line('session . stopped within', 5)
@@ -47,6 +48,13 @@ class Peer(PeerCase):
                 began = time.monotonic()
                 self.server.wait_line(f'session {number} gone .* (nothing came from it|it answered no check)', 18)
                 self.assertLess(time.monotonic() - began, 14.5)
+
+    def test_lost_packets_are_counted(self):
+        speaker = self.peer('speak', f'{self.host()}/speak', loss_up=0.2)
+        speaker.wait_connected()
+        stats = self.until(lambda: self.stats(speaker)['lost'] > 20 and self.stats(speaker), 'losses', 15)
+        share = stats['lost'] / (stats['lost'] + stats['received'])
+        self.assertTrue(0.1 < share < 0.3, stats)
 
     def test_the_roles_of_dtls(self):
         """ffmpeg offers passive, some clients active."""

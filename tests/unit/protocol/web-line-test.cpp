@@ -119,6 +119,8 @@ void the_longest_fit () {
   g_assert_false(encode(ToWorker(Trickle{1, 1, std::string(max_fragment + 1, 'a')})));
   g_assert_true(encode(ToWorker(Call{1, 1, std::string(max_call, '\x01')})));
   g_assert_false(encode(ToWorker(Call{1, 1, std::string(max_call + 1, 'a')})));
+  g_assert_true(encode(ToGateway(Called{1, 1, 200, std::string(max_called, '"')})));
+  g_assert_false(encode(ToGateway(Called{1, 1, 200, std::string(max_called + 1, 'a')})));
   g_assert_true(encode(ToGateway(Event{1, "levels", std::string(max_event, '"')})));
   g_assert_false(encode(ToGateway(Event{1, "levels", std::string(max_event + 1, 'a')})));
   // Reasons are made to fit.
