@@ -209,6 +209,7 @@ class Client:
     def hear(self):
         self.web.emit('add-transceiver',
                       self.g.GstWebRTC.WebRTCRTPTransceiverDirection.RECVONLY, self.codec())
+        self.web.get_by_name('rtpbin').connect('on-ssrc-active', self.on_report)
         self.file = open(f'{self.options.record}.f32', 'wb', buffering=0)
         self.times = open(f'{self.options.record}.times', 'w', buffering=1, encoding='utf-8')
 
@@ -334,6 +335,15 @@ class Client:
         for element in chain:
             element.sync_state_with_parent()
         pad.link(chain[0].get_static_pad('sink'))
+
+    def on_report(self, rtpbin, session, ssrc):
+        """Of the sender."""
+        source = rtpbin.emit('get-internal-session', session).emit('get-source-by-ssrc', ssrc)
+        stats = source.get_property('stats')
+        if stats.get_value('have-sr'):
+            say('report', ntp=stats.get_value('sr-ntptime') / (1 << 32) - 2208988800,
+                rtp=stats.get_value('sr-rtptime'), packets=stats.get_value('sr-packet-count'),
+                octets=stats.get_value('sr-octet-count'))
 
     def on_sample(self, sink):
         buffer = sink.emit('pull-sample').get_buffer()

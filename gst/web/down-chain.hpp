@@ -2,7 +2,7 @@
 // Copyright (C) 2026 the agora developers
 // What a peer hears: packets of Opus as RTP, on the thread of whoever has them. Their
 // timestamps are made here, so that the packets of another encoder go on where the last one's
-// ended.
+// ended; and RTCP's reports of them are, which come after packets, on the same thread.
 #pragma once
 
 #include <gst/gst.h>
@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 
 #include "gst/common/gst-ptr.hpp"
+#include "gst/web/sender-reports.hpp"
 
 namespace agora::web {
 
@@ -29,10 +31,16 @@ class PacketTimes {
 
 class DownChain {
  public:
-  // Into `bin`, linked to `into`, which takes RTP. Nothing where an element is missing: `missing`
+  // How the peer knows what it gets.
+  struct Source {
+    std::uint8_t payload_type = 0;
+    std::uint32_t ssrc = 0;
+    std::string cname;
+  };
+  // Into `bin`, linked to what takes RTP and RTCP. Nothing where an element is missing: `missing`
   // names it.
-  static std::unique_ptr<DownChain> make (GstBin *bin, GstPad *into, std::uint8_t payload_type,
-                                          std::uint32_t ssrc, const char *&missing);
+  static std::unique_ptr<DownChain> make (GstBin *bin, GstPad *rtp, GstPad *rtcp,
+                                          const Source &source, const char *&missing);
   ~DownChain();
 
   // The bin is PLAYING: what follows gets to know what will come.
@@ -47,16 +55,19 @@ class DownChain {
   std::uint64_t dropped () const { return dropped_; }
 
  private:
-  DownChain() = default;
+  explicit DownChain(const Source &source) : reports_(source.ssrc, source.cname) {}
+  void report (GstClockTime now, GstClockTime time);
 
   GstBin *bin_ = nullptr;
-  ObjectPtr<GstPad> feed_;  // linked to the payloader, in no element
+  GstElement *payloader_ = nullptr;       // the bin's
+  ObjectPtr<GstPad> feed_, report_feed_;  // linked to payloader and encryption, in no element
   std::atomic<bool> open_ = false;
   std::atomic<std::uint64_t> sent_ = 0, dropped_ = 0;
-  // Guards `times_` and `closed_`, and the order of packets: it is held while one is pushed.
-  // Nothing below it calls back.
+  // Guards `times_`, `reports_` and `closed_`, and the order of packets: it is held while one is
+  // pushed. Nothing below it calls back.
   std::mutex order_;
   PacketTimes times_;
+  SenderReports reports_;
   bool closed_ = false;
 };
 

@@ -200,10 +200,11 @@ bool ListenerPeer::build(std::string &error) {
   gst_pad_add_probe(
       last.get(), GstPadProbeType(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
       on_sent, new WirePtr(wire_), [] (gpointer data) { delete static_cast<WirePtr *>(data); });
-  const ObjectPtr<GstPad> into(gst_element_request_pad_simple(encoder_, "rtp_sink_0"));
+  const ObjectPtr<GstPad> rtp(gst_element_request_pad_simple(encoder_, "rtp_sink_0"));
+  const ObjectPtr<GstPad> rtcp(gst_element_request_pad_simple(encoder_, "rtcp_sink_0"));
   const char *missing = nullptr;
-  down_ =
-      DownChain::make(GST_BIN(bin_.get()), into.get(), offer_.payload_type, local_.ssrc, missing);
+  down_ = DownChain::make(GST_BIN(bin_.get()), rtp.get(), rtcp.get(),
+                          {offer_.payload_type, local_.ssrc, local_.cname}, missing);
   if (missing) {
     error = std::string("no element \"") + missing + "\": install gstreamer1.0-plugins-good";
     return false;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """gst/web/peer.hpp against webrtcbin as a client: connects, is heard both ways, is missed."""
 
+import json
 import os
 import re
 import sys
@@ -20,9 +21,24 @@ class Peer(PeerCase):
     def test_both_ways(self):
         speaker, listener = self.speak_and_hear(self.host())
         self.assertEqual(self.stats(speaker)['lost'], 0)
+        self.reports(listener)
         for peer in (speaker, listener):
             self.assertEqual(peer.delete().status, 200)
             self.server.wait_line('session . stopped within', 5)
+
+    def reports(self, listener):
+        """What the listener is told of its sender: at once, and after 5 s; time and samples agree."""
+        def told():
+            return [json.loads(line.partition(' ')[2]) for line in listener.output('out').splitlines()
+                    if line.startswith('report ')]
+        self.until(lambda: len(told()) > 1, 'two reports')
+        first, second = told()[:2]
+        seconds = second['ntp'] - first['ntp']
+        self.assertTrue(4.9 < seconds < 6 * SCALE, (first, second))
+        self.assertAlmostEqual(((second['rtp'] - first['rtp']) & 0xffffffff) / heard.RATE, seconds, delta=0.002)
+        self.assertAlmostEqual(second['packets'] - first['packets'], 50 * seconds, delta=10 * SCALE)
+        self.assertGreater(second['octets'], 20 * second['packets'])
+        self.assertLess(abs(second['ntp'] - time.time()), 10)
 
     def test_answers_soon(self):
         base = self.host()
