@@ -15,6 +15,8 @@ constexpr unsigned kFirstRetry = RetryPace::kFirst;
 constexpr unsigned kLastRetry = RetryPace::kLast;
 // How long a client that came back may take to tell of new URLs by itself.
 constexpr unsigned kNewUrls = 300;
+// The same of the gateway's answer about a push that broke.
+constexpr unsigned kAnswer = 500;
 
 constexpr Part kHost = Part::host;
 constexpr Part kListener = Part::listener;
@@ -28,10 +30,14 @@ void SharedMembership::push_broke(Member *) {
       return;
     if (!self->can_ask()) {
       self->push_wanted_ = true;
+      self->push_url_is_late();
       return;
     }
-    self->push_pace_.timer = after(self->context_, self->push_pace_.next_ms(),
-                                   [raw = self.get()] { raw->ask_push_url(); });
+    const unsigned pause = self->push_pace_.next_ms();
+    if (pause > 0)
+      self->push_url_is_late();
+    self->push_pace_.timer =
+        after(self->context_, pause, [raw = self.get()] { raw->ask_push_url(); });
   });
 }
 
@@ -213,12 +219,15 @@ void SharedMembership::ask_push_url() {
     return;
   if (!can_ask()) {
     push_wanted_ = true;
+    push_url_is_late();
     return;
   }
   push_asked_ = true;
+  push_late_ = after(context_, kAnswer, [this] { push_url_is_late(); });
   agora_client_update_push_url_async(
       client_, cancellable_, finished, call([this] (GAsyncResult *result) {
         push_asked_ = false;
+        push_late_.reset();
         g_autoptr(GError) error = nullptr;
         g_autofree char *url = agora_client_update_push_url_finish(client_, result, &error);
         if (url) {
@@ -233,11 +242,18 @@ void SharedMembership::ask_push_url() {
           fail_host(*error);
         } else if (!can_ask()) {
           push_wanted_ = true;
+          push_url_is_late();
         } else if (joined_ && published_ && !push_pace_.timer) {
           push_pace_.timer = after(context_, std::max(kFirstRetry, push_pace_.next_ms()),
                                    [this] { ask_push_url(); });
+          push_url_is_late();
         }
       }));
+}
+
+void SharedMembership::push_url_is_late() {
+  push_late_.reset();
+  tell([] (Member &m) { m.push_url_is_late(); }, &kHost);
 }
 
 }  // namespace agora

@@ -36,6 +36,8 @@ class Member {
   virtual void joined (std::uint32_t uid) = 0;
   // Host: push here. Called again with another URL when the old one is of no use any more.
   virtual void push_url (const std::string &) {}
+  // Host: after push_broke(), the gateway's answer takes its time, or there is none yet.
+  virtual void push_url_is_late () {}
   // Host: the operator's silence begins, or ends; the push URL is void meanwhile.
   virtual void silenced (bool) {}
   // The gateway doesn't take the token that renew_token() gave; the old one still counts.
@@ -81,7 +83,8 @@ class Membership {
   virtual void hold (Member *, std::shared_ptr<void> what) { what.reset(); }
 
   // The RTMP session to the push URL broke: asks the gateway whether the member may still push, and
-  // answers through push_url() or failed().
+  // answers through push_url(), silenced() or failed(); push_url_is_late() comes before where that
+  // isn't at once.
   virtual void push_broke (Member *member) = 0;
   // It works, but another one is wanted; answers likewise.
   virtual void update_push_url (Member *member) = 0;

@@ -186,6 +186,7 @@ void SharedMembership::on_out() {
   stay_++;
   push_url_.clear();
   push_pace_ = {};
+  push_late_.reset();
   retry_.reset();
   for (auto &[uid, remote] : std::exchange(remotes_, {})) {
     tell([uid = uid] (Member &m) { m.speaker_removed(uid); }, &kListener);
@@ -246,6 +247,7 @@ void SharedMembership::goodbye() {
   }
   retry_.reset();
   push_pace_.timer.reset();
+  push_late_.reset();
   remotes_.clear();
   auto done = [self = shared_from_this()] {
     {

@@ -86,6 +86,7 @@ class SharedMembership final : public Membership,
   void pursue ();
   void pursued (bool ok, GError *error);
   void ask_push_url ();
+  void push_url_is_late ();
   void tell_mute ();
   void subscribe (std::uint32_t uid);
   void subscribed (std::uint32_t uid, GAsyncResult *result);
@@ -140,6 +141,7 @@ class SharedMembership final : public Membership,
   unsigned stay_ = 0;      // counts the times that the application's client was in the channel
   std::string push_url_;
   Pace push_pace_;
+  SourcePtr push_late_;  // runs while the gateway is asked for another one
   SourcePtr retry_;
   std::map<std::uint32_t, Remote> remotes_;
   gint64 came_back_ = 0;  // when the client last reconnected

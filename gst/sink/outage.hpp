@@ -19,26 +19,32 @@ class Outage {
 
   void reset () {
     std::lock_guard lock(mutex_);
-    signalling_ = media_ = false;
+    signalling_ = media_ = told_ = false;
     times_ = 0;
   }
-  // True where an outage begins, which the application doesn't know of yet.
-  bool begin (Of what, Time now) {
+  void begin (Of what, Time now) {
     std::lock_guard lock(mutex_);
-    const bool news = !signalling_ && !media_;
-    of(what) = true;
-    if (news) {
+    if (!signalling_ && !media_) {
       since_ = now;
-      times_++;
+      told_ = false;
     }
-    return news;
+    of(what) = true;
   }
-  // How long it lasted, where this was the end of it.
+  // True where there is one that the application doesn't know of yet: it is to be told now.
+  bool tell () {
+    std::lock_guard lock(mutex_);
+    if (told_ || (!signalling_ && !media_))
+      return false;
+    told_ = true;
+    times_++;
+    return true;
+  }
+  // How long it lasted, where this was the end of one that the application knows of.
   std::optional<Duration> end (Of what, Time now) {
     std::lock_guard lock(mutex_);
     const bool was = of(what);
     of(what) = false;
-    if (!was || signalling_ || media_)
+    if (!was || signalling_ || media_ || !told_)
       return std::nullopt;
     return now - since_;
   }
@@ -47,7 +53,7 @@ class Outage {
     std::lock_guard lock(mutex_);
     return signalling_ || media_ ? now - since_ : Duration::zero();
   }
-  // Since reset().
+  // That were told, since reset().
   unsigned times () const {
     std::lock_guard lock(mutex_);
     return times_;
@@ -59,6 +65,7 @@ class Outage {
   mutable std::mutex mutex_;  // guards all below; a leaf
   bool signalling_ = false;
   bool media_ = false;
+  bool told_ = false;
   Time since_;
   unsigned times_ = 0;
 };

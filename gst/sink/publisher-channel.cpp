@@ -18,6 +18,7 @@ void Publisher::joined(std::uint32_t uid) {
 }
 
 void Publisher::push_url(const std::string &url) {
+  announce_broken_push();
   const std::shared_ptr<Membership> channel = session();
   if (const PublicationPtr to = publication()) {
     to->connect(url, channel ? channel->authorities() : nullptr);
@@ -115,8 +116,25 @@ void Publisher::tell_published() {
 // --- Trouble
 
 void Publisher::announce_outage(Outage::Of what, const GError &cause) {
-  if (outage_.begin(what, Clock::now()))
+  outage_.begin(what, Clock::now());
+  if (outage_.tell())
     announce_reconnecting(GST_ELEMENT(bin_), cause);
+}
+
+void Publisher::announce_broken_push() {
+  if (!outage_.tell())
+    return;
+  ErrorPtr cause;
+  {
+    std::lock_guard lock(mutex_);
+    cause.reset(push_cause_ ? g_error_copy(push_cause_.get()) : nullptr);
+  }
+  if (cause)
+    announce_reconnecting(GST_ELEMENT(bin_), *cause);
+}
+
+void Publisher::push_url_is_late() {
+  announce_broken_push();
 }
 
 void Publisher::announce_end_of_outage(Outage::Of what) {
@@ -149,11 +167,12 @@ void Publisher::connection_broke(const Publication &from, const GError &cause) {
     std::lock_guard lock(mutex_);
     if (stopping_ || air_.silenced || publication_.get() != &from)
       return;
+    push_cause_.reset(g_error_copy(&cause));
     timeout_s = reconnect_timeout_s_;
     channel = session_;
   }
   const auto now = Clock::now();
-  const bool tell = outage_.begin(Outage::Of::media, now);
+  outage_.begin(Outage::Of::media, now);
   if (g_error_matches(&cause, AGORA_ERROR, AGORA_ERROR_UNTRUSTED)) {
     if (channel)
       channel->push_untrusted(this, cause);
@@ -167,11 +186,13 @@ void Publisher::connection_broke(const Publication &from, const GError &cause) {
                       (nullptr));
     return;
   }
-  if (tell)
-    announce_reconnecting(GST_ELEMENT(bin_), cause);
-  // The gateway's answer decides between another try and the end.
+  // The gateway's answer decides between another try and the end. Only then is there something to
+  // tell: a session that the operator's silence has ended may be gone before that is told, but what
+  // the gateway answers comes after it.
   if (channel)
     channel->push_broke(this);
+  else
+    announce_broken_push();
 }
 
 }  // namespace agora

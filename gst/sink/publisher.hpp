@@ -64,6 +64,7 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   void silenced (bool silenced) override;
   void token_refused (const GError &error) override;
   void channel_event (const char *name, std::uint32_t uid) override;
+  void push_url_is_late () override;
   void reconnecting (const GError &error) override;
   void reconnected (GstClockTime duration) override;
   void failed (const GError &error) override;
@@ -97,6 +98,7 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   void retire (const PublicationPtr &old);
 
   void announce_outage (Outage::Of what, const GError &cause);
+  void announce_broken_push ();
   void announce_end_of_outage (Outage::Of what);
   std::shared_ptr<Membership> session () const;
   void tell_muted (Membership &channel);
@@ -125,6 +127,7 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   int reconnect_timeout_s_ = 0;
   std::shared_ptr<const GapClip> clip_;
   Token clip_over_;
+  ErrorPtr push_cause_;                  // why the last push broke
   PublicationPtr publication_;           // takes the frames; nullptr: not started
   std::vector<PublicationPtr> retired_;  // those before it that aren't stopped yet
   bool finished_ = false;                // publication_: the channel is told of its end

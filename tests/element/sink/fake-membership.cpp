@@ -94,7 +94,9 @@ class FakeMembership final : public Membership,
   }
   void push_broke (Member *) override {
     note([] { script->broke++; });
-    if (!script->next_url.empty())
+    if (script->silences)
+      tell([] (Member &member) { member.silenced(true); });
+    else if (!script->next_url.empty())
       tell([] (Member &member) { member.push_url(script->next_url); });
   }
   void update_push_url (Member *) override {}
@@ -144,6 +146,14 @@ void set_script (Script *next) {
 void give_url (const std::string &url) {
   if (const auto session = current.lock())
     session->tell([url] (Member &member) { member.push_url(url); });
+}
+
+void end_silence (const std::string &url) {
+  if (const auto session = current.lock())
+    session->tell([url] (Member &member) {
+      member.silenced(false);
+      member.push_url(url);
+    });
 }
 
 void end_membership (const char *text) {

@@ -20,6 +20,8 @@ struct Script {
   std::string url;
   // Given after push_broke() and republish(); empty: none.
   std::string next_url;
+  // What push_broke() finds is the operator's silence.
+  bool silences = false;
   // Called inside of join(), on the thread that starts the element.
   std::function<void(GstElement *)> while_joining;
   // Called inside of unpublish(), on the thread that ends the stream.
@@ -39,6 +41,8 @@ struct Script {
 void set_script (Script *script);
 // The gateway has a new push URL for the host.
 void give_url (const std::string &url);
+// The operator's silence is over, and there is a new push URL.
+void end_silence (const std::string &url);
 // Ends the membership for good.
 void end_membership (const char *text);
 

@@ -96,6 +96,38 @@ void test_server_dies () {
   g_assert_cmpuint(after.last(), >, before.last());
 }
 
+// The end of its session comes by another way than the word of it, and may come first: to the
+// application that is no fault.
+void test_silenced_before_it_is_told () {
+  auto first = std::make_unique<MediaServer>();
+  if (!have_server())
+    return;
+  Script script;
+  script.url = first->url("first");
+  script.silences = true;
+  set_script(&script);
+  Run run(tone + sink());
+  run.play();
+  Ear before(script.url);
+  before.hear(300 * GST_MSECOND);
+  first.reset();
+  {
+    std::unique_lock lock(script.mutex);
+    script.changed.wait(lock, [&] { return script.broke == 1; });
+  }
+  Ear after(server_url("unsilenced"));
+  end_silence(server_url("unsilenced"));
+  after.hear(300 * GST_MSECOND);
+  g_assert_cmpuint(run.stat("reconnects"), ==, 0);
+  for (;;) {
+    g_autoptr(GstMessage) message = run.await(GST_MESSAGE_ELEMENT, 0);
+    if (!message)
+      break;
+    g_assert_false(gst_message_has_name(message, "agora-reconnecting"));
+    g_assert_false(gst_message_has_name(message, "agora-reconnected"));
+  }
+}
+
 // The oldest sound is dropped while the server stands still, and what comes out then is the newest.
 void test_frozen () {
   MediaServer other;
@@ -330,6 +362,7 @@ int main (int argc, char **argv) {
     g_test_add_func("/sink/stop-anytime", test_stop_anytime);
     g_test_add_func("/sink/reconnect", test_reconnect);
     g_test_add_func("/sink/server-dies", test_server_dies);
+    g_test_add_func("/sink/silenced-before-it-is-told", test_silenced_before_it_is_told);
     g_test_add_func("/sink/frozen", test_frozen);
     g_test_add_func("/sink/short-prompt", test_short_prompt);
     g_test_add_func("/sink/again-after-end", test_again_after_end);
