@@ -7,7 +7,6 @@
 #include <gst/gst.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "agora-config.h"
 #include "gst/web/start-up.hpp"
 #include "gst/web/worker.hpp"
+#include "signaling/support/descriptor-limit.hpp"
 #include "signaling/support/system-calls.hpp"
 
 namespace {
@@ -31,15 +31,6 @@ bool is_packet_socket (int fd) {
   int type = 0;
   socklen_t size = sizeof type;
   return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
-}
-
-// A session has some 20 descriptors.
-void raise_descriptor_limit () {
-  rlimit limit = {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-    return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // A line each, with its level as the gateway's log knows it. What members do is no warning:
@@ -194,7 +185,8 @@ int main (int count, char **words) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (!checks && getppid() != parent)
     return 0;
-  raise_descriptor_limit();
+  // A session has some 20 descriptors.
+  agora::raise_descriptor_limit();
   if (!checks)
     g_log_set_writer_func(write_log, nullptr, nullptr);
   g_autoptr(GError) error = nullptr;

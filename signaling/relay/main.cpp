@@ -18,6 +18,7 @@
 #include "agora-config.h"
 #include "signaling/relay/sandbox.hpp"
 #include "signaling/relay/server.hpp"
+#include "signaling/support/descriptor-limit.hpp"
 #include "signaling/support/tls.hpp"
 
 using namespace agora::relay;
@@ -92,7 +93,7 @@ int main (int count, char **words) {
         stderr);
     return failure;
   }
-  raise_descriptor_limit();
+  agora::raise_descriptor_limit();
   if (!sockets->rtmps.empty())
     agora::init_tls();
   try {

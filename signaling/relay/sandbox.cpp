@@ -79,14 +79,6 @@ bool filter_calls () {
 
 }  // namespace
 
-void raise_descriptor_limit () {
-  rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-    return;
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
-}
-
 bool enter_sandbox (int parent, std::string &kept) {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);

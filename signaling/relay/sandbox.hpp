@@ -6,9 +6,6 @@
 
 namespace agora::relay {
 
-// As many descriptors as the hard limit allows. Before anything is opened.
-void raise_descriptor_limit ();
-
 // Afterwards the process can open no file, connect nowhere, start nothing; it ends with `parent`,
 // writes no core, and is nobody where it was root. False: the parent has ended already. `kept`:
 // what could not be given up, a sentence for the operator; "" where all is.

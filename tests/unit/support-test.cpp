@@ -6,8 +6,10 @@
 #include <memory>
 #include <set>
 
+#include "signaling/support/descriptor-limit.hpp"
 #include "signaling/support/hex.hpp"
 #include "signaling/support/network.hpp"
+#include "signaling/support/restart-pause.hpp"
 #include "signaling/support/secret.hpp"
 #include "signaling/support/timer-queue.hpp"
 #include "signaling/support/timer.hpp"
@@ -156,6 +158,28 @@ void test_timer_ends_its_owner () {
     g_main_context_iteration(context.get(), TRUE);
 }
 
+void test_descriptor_limit () {
+  rlimit limit{};
+  g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+  limit.rlim_cur = limit.rlim_max / 2;
+  g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+  raise_descriptor_limit();
+  g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+  g_assert_cmpuint(limit.rlim_cur, ==, limit.rlim_max);
+}
+
+void test_restart_pause () {
+  constexpr std::int64_t second = 1'000'000;
+  RestartPause pause;
+  g_assert_cmpuint(pause.after(60 * second), ==, 0);
+  for (const unsigned expected : {100U, 200U, 400U, 800U, 1600U, 3200U, 6400U, 10'000U, 10'000U}) {
+    g_assert_cmpuint(pause.after(second), ==, expected);
+    g_assert_cmpuint(pause.ms(), ==, expected);
+  }
+  g_assert_cmpuint(pause.after(11 * second), ==, 0);
+  g_assert_cmpuint(pause.after(0), ==, 100);
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -164,6 +188,8 @@ int main (int argc, char **argv) {
   g_test_add_func("/support/bucket/clock-goes-back", test_bucket_clock_goes_back);
   g_test_add_func("/support/bucket/debt", test_bucket_debt);
   g_test_add_func("/support/bucket/no-rate", test_bucket_no_rate);
+  g_test_add_func("/support/descriptor-limit", test_descriptor_limit);
+  g_test_add_func("/support/restart-pause", test_restart_pause);
   g_test_add_func("/support/hex", test_hex);
   g_test_add_func("/support/secrets-differ", test_secrets_differ);
   g_test_add_func("/support/same-secret", test_same_secret);
