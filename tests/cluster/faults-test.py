@@ -19,8 +19,9 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parent / 'fault'), str(HERE.parent / 
 import tap  # noqa: E402
 from chooser import Chooser  # noqa: E402
 from clusterrig import ClusterCase, Listener  # noqa: E402
-from faultrig import Relay as Way, children  # noqa: E402
+from faultrig import children  # noqa: E402
 from harness import SCALE  # noqa: E402
+from tcpway import Way  # noqa: E402
 from wsclient import Closed  # noqa: E402
 
 TONE = 'audiotestsrc is-live=true samplesperbuffer=480'
@@ -31,7 +32,7 @@ class MuteWay(Way):
 
     def __init__(self):
         self.mute = False
-        super().__init__('127.0.0.1', 0)
+        super().__init__('rtmp://127.0.0.1:0')
 
     def reach(self):
         return None if self.mute else super().reach()

@@ -6,7 +6,6 @@ import os
 import re
 import socket
 import sys
-import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -94,63 +93,6 @@ class MediaServer:
 
     def signal(self, number):
         os.kill(self.pid, number)
-
-
-class Relay:
-    """TCP through the test, to be cut in the middle."""
-
-    def __init__(self, host, port):
-        self.target = (host, port)
-        self.listening = socket.create_server(('127.0.0.1', 0))
-        self.port = self.listening.getsockname()[1]
-        self.lock = threading.Lock()  # guards the list
-        self.open = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                one, _ = self.listening.accept()
-                other = self.reach()
-            except OSError:
-                return
-            with self.lock:
-                self.open += [one, other] if other else [one]
-            if not other:
-                continue
-            for pair in ((one, other), (other, one)):
-                threading.Thread(target=self.pump, args=pair, daemon=True).start()
-
-    def reach(self):
-        """The other end; None: there is none, and nobody is told."""
-        return socket.create_connection(self.target)
-
-    def pump(self, source, target):
-        try:
-            while data := source.recv(65536):
-                target.sendall(data)
-        except OSError:
-            pass
-        for end in (source, target):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def cut(self):
-        with self.lock:
-            gone, self.open = self.open, []
-        for end in gone:
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        return len(gone)
-
-    def close(self):
-        self.listening.shutdown(socket.SHUT_RDWR)
-        self.listening.close()
-        self.cut()
 
 
 class Levels:

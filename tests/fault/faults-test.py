@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 import tap
 from chooser import Chooser
-from faultrig import TICK, TICKS, UID, FaultCase, Relay, alive, sent_levels, sockets_to
+from faultrig import TICK, TICKS, UID, FaultCase, alive, sent_levels, sockets_to
 from harness import SCALE, Gateway
+from tcpway import Way
 
 LONG = '--long' in sys.argv
 
@@ -118,16 +119,14 @@ class Publisher(FaultCase):
 
 class Signalling(FaultCase):
     def join(self):
-        url = urlsplit(self.gate.ws)
-        relay = Relay(url.hostname, url.port)
-        self.addCleanup(relay.close)
-        self.gate.ws = f'ws://127.0.0.1:{relay.port}{url.path}'
-        self.relay = relay
+        self.way = Way(self.gate.ws)
+        self.addCleanup(self.way.close)
+        self.gate.ws = self.way.url
         super().join()
 
     def test_cut_while_sound_flows(self):
         begin = self.now()
-        self.assertEqual(self.relay.cut(), 4)
+        self.assertEqual(self.way.cut(), 4)
         self.told(self.host, self.listener)
         self.steady(begin)
         self.untouched()
