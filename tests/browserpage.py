@@ -151,6 +151,14 @@ class Browser(Process):
             page.open(url, timeout, wait)
         return page
 
+    def close_tabs(self):
+        """All that were opened, as somebody who closes them."""
+        while self.pages:
+            try:
+                self.pages.pop().close()
+            except (Gone, Failed, AssertionError):
+                pass  # a test's own doing
+
     def kill(self):
         """As the kernel does when memory is short: all its processes, none has a last word."""
         self._kill_group(9)

@@ -245,6 +245,25 @@ class Case(unittest.TestCase):
         self.addCleanup(process.stop)
         return process
 
+    @classmethod
+    def shared_folder(cls):
+        """As `tmp`, for what the cases of this class share."""
+        if '_shared_folder' not in cls.__dict__:
+            cls._shared_folder = Path(tempfile.mkdtemp(prefix='agora-test-'))
+            cls.addClassCleanup(shutil.rmtree, cls._shared_folder, ignore_errors=True)
+        return cls._shared_folder
+
+    def shared(self, name, make):
+        """A process that the cases of this class share: made for the first one, and again where it has ended."""
+        cls = type(self)
+        process = cls.__dict__.get(name)
+        if process is None or not process.running():
+            process = make()
+            setattr(cls, name, process)
+            cls.addClassCleanup(process.stop)
+        self.processes.append(process)
+        return process
+
     def start(self, *argv, **keywords):
         """A program of ours."""
         return self.keep(Process(argv, **keywords))

@@ -4,7 +4,7 @@
 import os
 
 import heard
-from harness import Case
+from harness import Case, Process
 from webpeer import WebPeer, request
 
 
@@ -16,32 +16,50 @@ class PeerCase(Case):
         heard.write(self.wav, self.voice)
 
     def host(self, *options):
-        self.server = self.start(os.environ['AGORA_PEER_HOST_BIN'], *options)
-        port = self.server.wait_line(r'^listening on (\d+)', 30)[1]
-        return f'http://127.0.0.1:{port}'
+        """A server of peers, and its URL. Without options it is one for all cases of the class."""
+        def make():
+            server = Process([os.environ['AGORA_PEER_HOST_BIN'], *options])
+            try:
+                server.port = server.wait_line(r'^listening on (\d+)', 30)[1]
+            except BaseException:  # a signal's, too
+                server.stop()
+                raise
+            return server
+        self.server = self.keep(make()) if options else self.shared('plain_host', make)
+        return f'http://127.0.0.1:{self.server.port}'
 
     def peer(self, kind, url, **options):
         return self.keep(WebPeer(kind, url, folder=self.tmp, **options))
 
+    @staticmethod
+    def number(peer):
+        """Of its session, as the server names it."""
+        return int(peer.session.rpartition('/')[2])
+
     def stats(self, peer):
         return request('GET', peer.session).json()
 
-    def said(self):
+    def said(self, name='raw'):
         import numpy
-        return numpy.fromfile(f'{self.tmp}/raw', '<i2') / 32768
+        return numpy.fromfile(f'{self.tmp}/{name}', '<i2') / 32768
 
     def assert_like(self, sound, least=0.95):
         match = heard.match(self.voice, sound)
         self.assertGreater(match.correlation, least, match)
         self.assertEqual(match.gaps, [])
 
-    def speak_and_hear(self, base, **options):
-        speaker = self.peer('speak', f'{base}/speak?raw={self.tmp}/raw', sound=self.wav, **options)
-        listener = self.peer('hear', f'{base}/hear?wav={self.wav}', **options)
-        for peer in (speaker, listener):
+    def speak_and_hear(self, base, *ways):
+        """A speaker and a listener for each of `ways`, options of theirs, all at once; after another in a list."""
+        peers = []
+        for number, options in enumerate(ways or ({},)):
+            peers += [self.peer('speak', f'{base}/speak?raw={self.tmp}/raw-{number}', sound=self.wav, **options),
+                      self.peer('hear', f'{base}/hear?wav={self.wav}', **options)]
+        for peer in peers:
             peer.wait_connected()
-        self.until(lambda: len(self.said()) > 7 * heard.RATE and
-                   len(listener.heard()[0]) > 5.8 * heard.RATE, 'the voice', 20)
-        self.assert_like(self.said())
-        self.assert_like(listener.heard()[0])
-        return speaker, listener
+        for number, listener in enumerate(peers[1::2]):
+            self.until(lambda number=number, listener=listener:
+                       len(self.said(f'raw-{number}')) > 7 * heard.RATE and
+                       len(listener.heard()[0]) > 5.8 * heard.RATE, 'the voice', 20)
+            self.assert_like(self.said(f'raw-{number}'))
+            self.assert_like(listener.heard()[0])
+        return peers

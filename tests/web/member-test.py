@@ -2,6 +2,7 @@
 """Members by WebRTC among others: a real gateway with agora-web, webrtcbin as the browser, agorasink
 and agorasrc beside. Judged by what was heard."""
 
+import itertools
 import json
 import os
 import sys
@@ -16,7 +17,7 @@ import heard
 import tap
 import tokens
 from channel import ChannelCase
-from harness import SCALE, Case
+from harness import SCALE, Case, Gateway
 from webask import JSON, OFFER, SDP, Events, ask
 from webpeer import WebPeer
 from wsclient import Member
@@ -28,20 +29,24 @@ CERTIFICATE = '0123456789abcdef0123456789abcdef'
 
 
 class WebCase(Case):
-    OPTIONS = ()
+    """One gateway for the cases of a class; each has a room of its own."""
+    rooms = itertools.count(1)
 
     def setUp(self):
         Case.setUp(self)
-        secret = self.tmp / 'admin-token'
+        self.room = f'room-{next(self.rooms)}'
+        self.gate = self.shared('shared_gate', self.make_gateway)
+
+    def make_gateway(self):
+        secret = self.shared_folder() / 'admin-token'
         secret.write_text(ADMIN + '\n')
         secret.chmod(0o600)
-        self.room = 'room'
-        self.gate = self.gateway('--web=true', '--web-workers=1', f'--admin-token-file={secret}',
-                                 '--max-web-sessions-per-address=1000', '--app=demo',
-                                 f'--app=sealed:{CERTIFICATE}', *self.OPTIONS)
+        gate = Gateway('--web=true', '--web-workers=1', f'--admin-token-file={secret}',
+                       '--max-web-sessions-per-address=1000', '--app=demo', f'--app=sealed:{CERTIFICATE}')
         # From "ready" on a POST is answered by a worker that has warmed up.
-        self.until(lambda: ask(self.gate.http, 'POST', '/whep/demo/first', SDP, OFFER).status == 201,
+        self.until(lambda: ask(gate.http, 'POST', '/whep/demo/first', SDP, OFFER).status == 201,
                    'agora-web', 20)
+        return gate
 
     def worker(self):
         """Its /proc."""
@@ -108,13 +113,13 @@ class WebCase(Case):
 
 class Heard(WebCase, ChannelCase):
     def test_speaks_and_hears(self):
-        one, other = (heard.voice(name, 5) for name in ('allison', 'carlo'))
+        one, other = (heard.voice(name, 4) for name in ('allison', 'carlo'))
         around = [heard.silence(1.5), heard.silence(0.5)]
         listener = self.connected('hear')
         record = self.record()
         speaker = self.connected('speak', '?uid=7', sound=self.wav(
             'one', numpy.concatenate([around[0], one, around[1]])))
-        ends = speaker.spoken_since() + 7
+        ends = speaker.spoken_since() + 6
         self.until(lambda: time.monotonic() > ends, 'the last word', 20)
         self.assertEqual(speaker.delete().status, 200)
         native = self.speak(self.wav('other', numpy.concatenate([around[0], other, around[1]])), 8)
@@ -129,7 +134,7 @@ class Heard(WebCase, ChannelCase):
 
     def test_never_itself(self):
         """A listener begins to speak and ends: two moves, no gap, and never its own voice."""
-        other, own = heard.voice('carlo', 22), heard.voice('june', 5)
+        other, own = heard.voice('carlo', 16), heard.voice('june', 4)
         around = [heard.silence(1), heard.silence(0.5)]
         member = self.connected('hear', '?uid=50')
         third = self.connected('hear')
@@ -140,7 +145,7 @@ class Heard(WebCase, ChannelCase):
         voice.wait_connected()
         self.until(lambda: self.must(voice, call='stats')['speak']['on-air'], 'its voice')
         self.assertEqual(self.mix(member)['mix'], 'own')
-        ends = voice.spoken_since() + 7
+        ends = voice.spoken_since() + 5.5
         self.until(lambda: time.monotonic() > ends, 'the last word', 20)
         voice.delete()
         self.until(lambda: self.mix(member)['mix'] == 'shared', 'the move back', 8)
@@ -325,8 +330,13 @@ class Coming(WebCase):
         self.until(lambda: self.quiet(), 'the first ones to be gone', 15)
         threads, fds, mib = self.counts()
         self.come_and_go(90 if LONG else 20)
-        for kind in ('hear', 'speak') * 10:
-            self.connected(kind, sound=self.wav('one', heard.voice('alsa', 3))).delete()
+        sound = self.wav('one', heard.voice('alsa', 3))
+        for _ in range(5):
+            peers = [self.peer(kind, sound=sound) for kind in ('hear', 'speak') * 2]
+            for peer in peers:
+                peer.wait_connected()
+            for peer in peers:
+                peer.delete()
         self.until(lambda: self.counts()[0] <= threads + 4, 'threads to end', 15)
         self.until(lambda: self.counts()[1] <= fds + 4, 'descriptors to be closed', 15)
         print(f'{self.id()}: {(threads, fds, mib)} before, {self.counts()} after the last session')

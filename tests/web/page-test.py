@@ -9,11 +9,10 @@ import signal
 import socket
 import threading
 import time
-from pathlib import Path
 
 import browserrig
 import tap
-from channel import ChannelCase
+from webcase import OneGateway
 
 # A page as those that were written for the vendor's Web SDK: its script is another one, that is all.
 SDK_PAGE = '''<!doctype html><title>sdk</title><div id="here"></div>
@@ -28,7 +27,7 @@ client.on('stream-published', () => told.push('published'));
 client.on('volume-indicator', (event) => { window.volumes = event.attr; });
 client.enableAudioVolumeIndicator();
 const failed = (error) => told.push('failed ' + error);
-client.init('demo', () => client.join(null, 'room', 201, (uid) => {
+client.init('demo', () => client.join(null, '%(room)s', 201, (uid) => {
   window.stream = AgoraRTC.createStream({streamID: uid, audio: true, video: false, screen: false});
   stream.init(() => client.publish(stream, failed), (error) => failed(error.msg));
 }, failed), failed);
@@ -43,36 +42,30 @@ window.refused = 0;
 client.on('autoplay-refused', () => { refused++; });
 document.querySelector('button').onclick = () => client.resume();
 await client.init('demo');
-window.uid = await client.join(null, 'room', %(user)s);
+window.uid = await client.join(null, '%(room)s', %(user)s);
 </script>'''
 
 
-class Page(ChannelCase):
-    def setUp(self):
-        browserrig.Chromium.find()
-        super().setUp()
-
-    def gateway(self, *options, **keywords):
-        # Another origin's pages may come in, too.
-        self.pages = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-        self.pages.texts = {}
-        self.addCleanup(self.pages.server_close)
-        self.addCleanup(self.pages.shutdown)
-        threading.Thread(target=self.pages.serve_forever, daemon=True).start()
-        self.elsewhere = f'http://127.0.0.1:{self.pages.server_port}'
-        return super().gateway('--web', '--web-workers=1', f'--allow-origin={self.elsewhere}', *options,
-                               **keywords)
+class Page(OneGateway):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # Another origin, whose pages may come in, too.
+        cls.pages = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        cls.pages.texts = {}
+        cls.addClassCleanup(cls.pages.server_close)
+        cls.addClassCleanup(cls.pages.shutdown)
+        threading.Thread(target=cls.pages.serve_forever, daemon=True).start()
+        cls.elsewhere = f'http://127.0.0.1:{cls.pages.server_port}'
+        cls.OPTIONS = '--web-workers=1', f'--allow-origin={cls.elsewhere}'
 
     def own_page(self, browser, text, **values):
         name = f'/{len(self.pages.texts)}'
-        self.pages.texts[name] = text % {'gateway': self.gate.http, **values}
+        self.pages.texts[name] = text % {'gateway': self.gate.http, 'room': self.room, **values}
         return browser.open(self.elsewhere + name)
 
-    def chromium(self, **keywords):
-        return self.keep(browserrig.Chromium(self.tmp, **keywords))
-
     def enter(self, browser, uid, button='#join'):
-        page = browser.open(f'{self.gate.http}/web/?app=demo&channel=room&uid={uid}')
+        page = browser.open(f'{self.gate.http}/web/?app=demo&channel={self.room}&uid={uid}')
         page.record()
         page.click(button)
         self.says(page, 'on air' if button == '#join' else 'listening')
@@ -85,12 +78,8 @@ class Page(ChannelCase):
         page.until(f'document.querySelector("#speakers li[aria-label=\\"Speaker {uid}\\"]") !== null')
 
     def kill_worker(self):
-        for task in Path(f'/proc/{self.gate.pid}/task').iterdir():
-            for child in (task / 'children').read_text().split():
-                if Path(f'/proc/{child}/comm').read_text().strip() == 'agora-web':
-                    os.kill(int(child), signal.SIGKILL)
-                    return time.monotonic()
-        raise AssertionError('there is no agora-web')
+        os.kill(self.worker(), signal.SIGKILL)
+        return time.monotonic()
 
     def assert_hears(self, page, since, within=8):
         """Until the page plays a voice after `since`; seconds from then."""
@@ -109,11 +98,6 @@ class Page(ChannelCase):
         page.recorded('heard')
         self.until(quiet, 'silence', 6)
 
-    @staticmethod
-    def pause(seconds):
-        """Something plays meanwhile."""
-        threading.Event().wait(seconds)
-
     def assert_clean(self, page):
         """Nothing was refused by the page's own policy, and no script failed."""
         bad = [text for kind, text in page.console if kind in ('error', 'exception')
@@ -121,7 +105,7 @@ class Page(ChannelCase):
         self.assertEqual(bad, [])
 
     def test_by_keyboard_and_with_a_screen_reader(self):
-        page = self.chromium().open(f'{self.gate.http}/web/?app=demo&channel=room&uid=101')
+        page = self.chromium().open(f'{self.gate.http}/web/?app=demo&channel={self.room}&uid=101')
         self.assert_named(page)
         for _ in range(10):
             if page.evaluate('document.activeElement.id') == 'join':
@@ -170,7 +154,7 @@ class Page(ChannelCase):
         self.assert_clean(page)
 
     def test_a_token_that_no_server_sees(self):
-        page = self.chromium().open(f'{self.gate.http}/web/?app=demo&channel=room#token=007abc')
+        page = self.chromium().open(f'{self.gate.http}/web/?app=demo&channel={self.room}#token=007abc')
         page.click('#listen')
         page.until('document.querySelector("#notices").textContent.includes("takes no token, but the link has one")')
 
@@ -322,7 +306,7 @@ class Page(ChannelCase):
         self.gate = self.gateway(f'--ice-server={server}', f'--ice-server={server}?transport=tcp')
         browser = self.chromium()
         self.enter(browser, 101)
-        page = browser.open(f'{self.gate.http}/web/?app=demo&channel=room&uid=102')
+        page = browser.open(f'{self.gate.http}/web/?app=demo&channel={self.room}&uid=102')
         # As for a page whose network lets nothing else out.
         page.evaluate("""(() => {
           const set = RTCPeerConnection.prototype.setConfiguration;

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import heard
 import tap
-from harness import Case
+from harness import Case, Process
 from webpeer import WebPeer
 
 USER, PASSWORD = 'voice', 'chat'
@@ -35,23 +35,30 @@ def free_ports(count):
 
 
 class Turn(Case):
+    SECONDS = 4
+
     def setUp(self):
         super().setUp()
         if not shutil.which('turnserver'):
             self.skipTest('coturn is not installed')
-        self.voice = heard.voice('june', 5)
+        self.voice = heard.voice('june', self.SECONDS)
         self.wav = f'{self.tmp}/voice.wav'
         heard.write(self.wav, self.voice)
-        self.port = free_ports(1)[0]
         self.connected = {}
-        self.relay = self.start(
+        self.relay = self.shared('coturn', self.start_coturn)
+
+    def start_coturn(self):
+        cls = type(self)
+        cls.port, = free_ports(1)
+        folder = self.shared_folder()
+        coturn = Process([
             'turnserver', '-n', '--log-file=stdout', '--simple-log', '--verbose', '--no-cli',
-            '--listening-ip=127.0.0.1', f'--listening-port={self.port}', '--relay-ip=127.0.0.1',
+            '--listening-ip=127.0.0.1', f'--listening-port={cls.port}', '--relay-ip=127.0.0.1',
             '--allow-loopback-peers', '--cli-password=none', '--no-tls', '--no-dtls',
             '--min-port=49152', '--max-port=65535', '--realm=test', '--lt-cred-mech',
-            f'--user={USER}:{PASSWORD}', f'--pidfile={self.tmp}/pid', f'--userdb={self.tmp}/db',
-            cwd=self.tmp)
+            f'--user={USER}:{PASSWORD}', f'--pidfile={folder}/pid', f'--userdb={folder}/db'], cwd=folder)
         self.until(self.answers, 'coturn', 10)
+        return coturn
 
     def answers(self):
         try:
@@ -61,26 +68,33 @@ class Turn(Case):
         return True
 
     def host(self, *options):
-        self.server_process = self.start(os.environ['AGORA_PEER_HOST_BIN'], *options)
-        return 'http://127.0.0.1:' + self.server_process.wait_line(r'^listening on (\d+)', 30)[1]
+        """A server of peers, and its URL."""
+        server = self.start(os.environ['AGORA_PEER_HOST_BIN'], *options)
+        return server, 'http://127.0.0.1:' + server.wait_line(r'^listening on (\d+)', 30)[1]
 
-    def go(self, base, **options):
-        speaker = self.keep(WebPeer('speak', f'{base}/speak?raw={self.tmp}/raw', sound=self.wav,
-                                    **options))
-        listener = self.keep(WebPeer('hear', f'{base}/hear?wav={self.wav}', **options))
-        for peer in (speaker, listener):
+    def go(self, ways):
+        """A speaker and a listener for each name of `ways`, whose values are a URL and options; all at once."""
+        peers = {}
+        for name, (base, options) in ways.items():
+            raw = f'{self.tmp}/{name}.raw'
+            peers[name] = (
+                self.keep(WebPeer('speak', f'{base}/speak?raw={raw}', sound=self.wav, **options)),
+                self.keep(WebPeer('hear', f'{base}/hear?wav={self.wav}', **options)))
+        for peer in sum(peers.values(), ()):
             peer.wait_connected(15)
             self.connected[peer] = time.monotonic()
-        self.until(lambda: len(self.said()) > 6 * heard.RATE and
-                   len(listener.heard()[0]) > 4.8 * heard.RATE, 'the voice', 20)
-        for sound in (self.said(), listener.heard()[0]):
-            match = heard.match(self.voice, sound)
-            self.assertGreater(match.correlation, 0.95, match)
-        return speaker, listener
+        for name, (_, listener) in peers.items():
+            self.until(lambda name=name, listener=listener:
+                       len(self.said(name)) > (self.SECONDS + 1) * heard.RATE and
+                       len(listener.heard()[0]) > (self.SECONDS - 0.2) * heard.RATE, 'the voice', 20)
+            for sound in (self.said(name), listener.heard()[0]):
+                match = heard.match(self.voice, sound)
+                self.assertGreater(match.correlation, 0.95, (name, match))
+        return peers
 
-    def said(self):
+    def said(self, name):
         import numpy
-        return numpy.fromfile(f'{self.tmp}/raw', '<i2') / 32768
+        return numpy.fromfile(f'{self.tmp}/{name}.raw', '<i2') / 32768
 
     def assert_relayed(self, sdp, alone):
         kinds = [line.split()[7] for line in sdp.split('\r\n') if line.startswith('a=candidate')]
@@ -88,46 +102,44 @@ class Turn(Case):
         if alone:
             self.assertEqual(set(kinds), {'relay'})
 
-    def client(self, transport):
-        turn = f'turn://{USER}:{PASSWORD}@127.0.0.1:{self.port}?transport={transport}'
-        for peer in self.go(self.host(), turn=turn, relay_only=True):
-            self.assert_relayed(peer.reply['offer'], alone=True)
-
     def url(self, transport):
         return f'--ice-server=turn:127.0.0.1:{self.port}?transport={transport},{USER},{PASSWORD}'
 
-    def server(self, transport):
-        base = self.host('--relay-only', self.url(transport))
-        peers = self.go(base)
-        for peer in peers:
-            self.assert_relayed(peer.answer, alone=True)
-        return peers
+    def test_a_client(self):
+        """It has no other way; over UDP and over TCP."""
+        _, base = self.host()
+        for peers in self.go({transport: (base, {
+                'turn': f'turn://{USER}:{PASSWORD}@127.0.0.1:{self.port}?transport={transport}',
+                'relay_only': True}) for transport in ('udp', 'tcp')}).values():
+            for peer in peers:
+                self.assert_relayed(peer.reply['offer'], alone=True)
 
-    def test_a_client_over_udp(self):
-        self.client('udp')
-
-    def test_a_client_over_tcp(self):
-        self.client('tcp')
-
-    def test_our_end_over_udp(self):
-        """It stays: what shows that the peer is there comes by the relay, too."""
-        for peer in self.server('udp'):
-            until = time.monotonic() + 13 - (time.monotonic() - self.connected[peer])
-            self.until(lambda until=until: 'gone' in self.server_process.output() or
-                       time.monotonic() > until, 'time', 20)
-            self.assertNotIn('gone', self.server_process.output())
-            # An allocation of which the server hears no end holds a port for ten minutes.
-            mark = self.relay.mark()
-            self.assertEqual(peer.delete().status, 200)
-            if peer.answer.find('a=sendonly') > 0:
-                self.relay.wait_line('refreshed.*lifetime=0', 5, since=mark)
+    def test_our_end(self):
+        """The same of ours. It stays: what shows that the peer is there comes by the relay, too."""
+        hosts = {transport: self.host('--relay-only', self.url(transport)) for transport in ('udp', 'tcp')}
+        peers = self.go({transport: (base, {}) for transport, (_, base) in hosts.items()})
+        for transport, pair in peers.items():
+            server = hosts[transport][0]
+            for peer in pair:
+                self.assert_relayed(peer.answer, alone=True)
+                until = self.connected[peer] + 13
+                self.until(lambda until=until, server=server:
+                           'gone' in server.output() or time.monotonic() > until, 'time', 20)
+                self.assertNotIn('gone', server.output())
+        # An allocation of which the server hears no end holds a port for ten minutes.
+        for transport, pair in peers.items():
+            for peer in pair:
+                mark = self.relay.mark()
+                self.assertEqual(peer.delete().status, 200)
+                if peer.answer.find('a=sendonly') > 0 and transport == 'udp':
+                    self.relay.wait_line('refreshed.*lifetime=0', 5, since=mark)
 
     def test_threads_of_listeners(self):
         """One each, of DTLS, also where our end has servers."""
-        base = self.host(self.url('udp'), f'--ice-server=stun:127.0.0.1:{self.port}')
+        server, base = self.host(self.url('udp'), f'--ice-server=stun:127.0.0.1:{self.port}')
 
         def threads():
-            return len(list(Path(f'/proc/{self.server_process.pid}/task').iterdir()))
+            return len(list(Path(f'/proc/{server.pid}/task').iterdir()))
 
         def join():
             peer = self.keep(WebPeer('hear', f'{base}/hear'))
@@ -138,9 +150,6 @@ class Turn(Case):
         for _ in range(4):
             join()
         self.assertLessEqual(threads(), before + 4 + 1)
-
-    def test_our_end_over_tcp(self):
-        self.server('tcp')
 
 
 tap.main()

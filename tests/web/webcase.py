@@ -2,6 +2,7 @@
 """A channel with browsers in it, beside members by the elements and by RTMP."""
 
 import http.client
+import itertools
 import json
 import threading
 import time
@@ -13,7 +14,7 @@ import numpy
 import browserrig
 import heard
 from channel import ChannelCase
-from harness import Gateway
+from harness import Case, Gateway
 from voices import Ear, Speaker
 from webnet import Network
 from wsclient import Member
@@ -51,10 +52,13 @@ class WebCase(ChannelCase):
         browserrig.Chromium.find()
         super().setUp()
 
-    def gateway(self, *options, **keywords):
-        token = self.tmp / 'admin-token'
+    def web_options(self, folder, *options):
+        token = folder / 'admin-token'
         token.write_text(ADMIN)
-        return super().gateway('--web', f'--admin-token-file={token}', *self.OPTIONS, *options, **keywords)
+        return '--web', f'--admin-token-file={token}', *self.OPTIONS, *options
+
+    def gateway(self, *options, **keywords):
+        return super().gateway(*self.web_options(self.tmp, *options), **keywords)
 
     def network(self):
         network = Network(self.gate.http)
@@ -181,3 +185,23 @@ class WebCase(ChannelCase):
     def pause(seconds):
         """Something plays meanwhile."""
         threading.Event().wait(seconds)
+
+
+class OneGateway(WebCase):
+    """One gateway and one Chromium for the cases of a class; each has a room of its own, and its tabs are
+    closed at its end."""
+    rooms = itertools.count(1)
+
+    def setUp(self):
+        browserrig.Chromium.find()
+        Case.setUp(self)
+        self.room = f'room-{next(self.rooms)}'
+        self.gate = self.shared('shared_gate', lambda: Gateway(*self.web_options(self.shared_folder())))
+
+    def chromium(self, **keywords):
+        """With keywords, one of its own."""
+        if keywords:
+            return super().chromium(**keywords)
+        browser = self.shared('shared_chromium', lambda: browserrig.Chromium(self.shared_folder()))
+        self.addCleanup(browser.close_tabs)
+        return browser
