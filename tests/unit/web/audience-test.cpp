@@ -14,11 +14,14 @@ constexpr unsigned run_ms = 600;
 
 void test_breaks_again_and_again () {
   if (g_test_subprocess()) {
-    Audience audience("no URL", "demo", "room");
     bool over = false;
-    const SourcePtr end = after(nullptr, run_ms, [&over] { over = true; });
-    while (!over)
-      g_main_context_iteration(nullptr, TRUE);
+    {
+      Audience audience("no URL", "demo", "room");
+      const SourcePtr end = after(nullptr, run_ms, [&over] { over = true; });
+      while (!over)
+        g_main_context_iteration(nullptr, TRUE);
+    }
+    g_assert_true(await_pipelines(10'000));
     return;
   }
   g_test_trap_subprocess(nullptr, 0, G_TEST_SUBPROCESS_DEFAULT);
