@@ -7,6 +7,7 @@ import resource
 import before
 import joins
 import pulled
+import rules
 import spread
 import workers
 
@@ -15,7 +16,7 @@ def run(report, quick):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
-        for part in (spread.run, pulled.run, joins.joins, joins.events, joins.leases, joins.choices, workers.run, before.run):
+        for part in (spread.run, pulled.run, joins.joins, joins.events, joins.leases, rules.run, joins.choices, workers.run, before.run):
             part(report, quick)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -16,8 +16,10 @@ from wsclient import Member  # noqa: E402
 
 # All of the load comes from one address.
 ROOM = ('--max-sockets-per-address=100000', '--max-members-per-channel=100000', '--max-rtmp-sessions-per-address=16384',
-        '--max-rtmp-strangers-per-address=4096', '--max-changes-per-second=1000', '--max-events-per-second=100000000')
+        '--max-rtmp-strangers-per-address=4096', '--max-admin-requests-per-second=1000',
+        '--max-changes-per-second=1000', '--max-events-per-second=100000000')
 LOAD = 'load'  # the channel of members.cpp
+TOKEN = "the-administrator's-of-the-benchmark"
 
 
 class Cluster:
@@ -40,11 +42,15 @@ class Cluster:
         """The options of one of several. Nobody goes to its URL: what is looked at is which one is named."""
         if not self.redis:
             return ()
-        secret = self.case.tmp / 'secret'
-        secret.write_text('0123456789abcdef0123456789abcdef\n', encoding='ascii')
-        secret.chmod(0o600)
-        return (f'--store={self.redis.url}', f'--cluster-secret-file={secret}', '--relay-address=127.0.0.1:0',
+        return (f'--store={self.redis.url}', f'--cluster-secret-file={self.secret("cluster", "0123456789abcdef" * 2)}',
+                f'--admin-token-file={self.secret("admin", TOKEN)}', '--relay-address=127.0.0.1:0',
                 f'--public-url=https://gateway{number}.example')
+
+    def secret(self, name, text):
+        file = self.case.tmp / name
+        file.write_text(f'{text}\n', encoding='ascii')
+        file.chmod(0o600)
+        return file
 
     def __enter__(self):
         return self
