@@ -13,7 +13,6 @@
 //   ag:gws         gateway -> info, of all that have a lease or have left members behind
 //   ag:gw:GW:c     keys of the channels in which the gateway has members
 //   ag:v           the last version that any channel got; the first one is the time in ms
-//   ag:probe       written at each connect, to see that it can be
 //   ag:rules       APP/ID -> ENDS_MS|TEXT, ag:rules:id the last id, ag:rules:v their version: the
 //                  first one is the time in ms, none is "0"
 // and publishes, fields apart by one space:

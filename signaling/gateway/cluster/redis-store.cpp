@@ -149,7 +149,8 @@ void RedisStore::commands_open() {
     commands_->send({"SELECT", std::to_string(url_.database)}, answered);
   }
   commands_->send({"ROLE"}, [this] (RedisReply &&reply) { check_role(reply); });
-  // One that takes no writes is no store: it lacks replicas, memory or a disk.
+  // One that takes no writes is no store: it lacks replicas, memory or a disk. Nobody reads this
+  // key.
   steps_++;
   commands_->send({"SET", "ag:probe", "", "PX", "1000"}, answered);
   for (const auto &script : redis_scripts()) {
