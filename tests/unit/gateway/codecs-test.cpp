@@ -50,7 +50,7 @@ std::string turn (Scene &scene, SessionId id) {
 // A speaker of both, on the air with the one that it was asked for.
 Urls speak (Scene &scene, SessionId id, Uid uid, std::uint64_t client) {
   enter(scene, id, knowing(std::to_string(uid), Role::broadcaster));
-  const Urls urls = offer(scene, id, uid);
+  Urls urls = offer(scene, id, uid);
   g_assert_true(turn(scene, id) == "wanted opus");
   g_assert_true(scene.push(urls.at(Codec::opus), client));
   return urls;
