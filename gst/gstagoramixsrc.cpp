@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "gst/src/mix-src.hpp"
+#include "gst/src/sink-deadline.hpp"
 
 GST_DEBUG_CATEGORY_STATIC(gst_agora_mix_src_debug);
 #define GST_CAT_DEFAULT gst_agora_mix_src_debug
@@ -32,6 +33,8 @@ struct State {
   std::shared_ptr<agora::Mixer> mixer;
   agora::MixSrcHooks hooks;
   std::atomic<GstClockTime> pipeline_latency = agora::kMixLatency;
+  // The sink keeps so much time for itself that blocks may be made late.
+  std::atomic<bool> patient = false;
   std::atomic<GstClockTime> skipped = 0;
   GstAudioInfo info;        // streaming thread
   guint64 next_frame = 0;   // streaming thread: running time of the next block, in frames
@@ -131,6 +134,29 @@ static gboolean gst_agora_mix_src_set_clock (GstElement *element, GstClock *cloc
   return set;
 }
 
+struct Block {
+  GstClockTime length;
+  GstClockTime made_after;  // its stamp
+};
+
+// Mostly each is made as if it were a single block, so that others change nothing for who comes
+// after.
+Block next_block (const State &self) {
+  switch (self.mixer->pace()) {
+    case agora::Pace::tight:
+      // Sound has until 10 ms after its moment to come. Who mixes it with others, or plays it on
+      // time, would wait for it in vain.
+      if (self.patient)
+        return {agora::kMixBlock / 2, agora::kMixBlock * 3 / 2};
+      break;
+    case agora::Pace::relaxed:
+      return {agora::kMixBlock * 2, agora::kMixBlock};
+    case agora::Pace::usual:
+      break;
+  }
+  return {agora::kMixBlock, agora::kMixBlock};
+}
+
 // Running time goes on, but for what could not be played, and for a new beginning.
 static void follow_running_time (GstAgoraMixSrc *src, guint64 live) {
   State &self = *src->state;
@@ -209,14 +235,12 @@ static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer *
   follow_running_time(src, gst_util_uint64_scale_ceil(running, rate, GST_SECOND));
 
   const guint64 first = self.next_frame;
-  const guint blocks = self.mixer->unhurried() ? 2 : 1;
-  const auto block = static_cast<guint>(gst_util_uint64_scale(agora::kMixBlock, rate, GST_SECOND));
-  const guint frames = blocks * block;
+  const Block block = next_block(self);
+  const auto frames = static_cast<guint>(gst_util_uint64_scale(block.length, rate, GST_SECOND));
   const GstClockTime pts = gst_util_uint64_scale(first, GST_SECOND, rate);
   const GstClockTime end = gst_util_uint64_scale(first + frames, GST_SECOND, rate);
-  // No later than a single block, so that two at once change nothing for who comes after, and no
-  // later than its sink plays it.
-  const GstClockTime ready = pts + std::min(agora::kMixBlock, self.pipeline_latency.load());
+  // No later than its sink plays it.
+  const GstClockTime ready = pts + std::min(block.made_after, self.pipeline_latency.load());
   const GstFlowReturn ret = wait_until(src, clock, base + ready);
   if (ret != GST_FLOW_OK) {
     // Paused: running time stands still meanwhile, and sound goes on at the live edge.
@@ -326,7 +350,8 @@ static gboolean gst_agora_mix_src_event (GstBaseSrc *src, GstEvent *event) {
     GstClockTime latency;
     gst_event_parse_latency(event, &latency);
     self.pipeline_latency = latency;
-    self.hooks.latency(latency);
+    self.patient = agora::sink_deadline(GST_BASE_SRC_PAD(src)) >= agora::kSinkPatience;
+    self.hooks.latency(latency, self.patient);
   }
   return GST_BASE_SRC_CLASS(gst_agora_mix_src_parent_class)->event(src, event);
 }
@@ -378,7 +403,7 @@ GstElement *make_mix_src (std::shared_ptr<Mixer> mixer, MixSrcHooks hooks) {
 
 void release_mix_src (GstElement *mix_src) {
   auto nothing = [] (GstClockTime) {};
-  GST_AGORA_MIX_SRC(mix_src)->state->hooks = {nothing, nothing, nothing};
+  GST_AGORA_MIX_SRC(mix_src)->state->hooks = {[] (GstClockTime, bool) {}, nothing, nothing};
 }
 
 GstClockTime mix_src_skipped (GstElement *mix_src) {

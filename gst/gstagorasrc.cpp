@@ -224,6 +224,7 @@ static bool gst_agora_src_start (GstAgoraSrc *src) {
   options.latency = own.latency_ms * GST_MSECOND;
   options.speaker_timeout = own.speaker_timeout_s * GST_SECOND;
   options.expose = own.expose;
+  options.fast_start = own.fast_start;
   options.wanted = own.speakers;
   options.on_speaker = [&self] (std::uint32_t uid) { self.children.ensure(uid); };
   options.on_gone = [&self] { self.children.tidy(); };
@@ -342,9 +343,9 @@ static void gst_agora_src_class_init (GstAgoraSrcClass *klass) {
 static void gst_agora_src_init (GstAgoraSrc *self) {
   State &state = *(self->state = new State(GST_ELEMENT(self)));
   agora::MixSrcHooks hooks;
-  hooks.latency = [self] (GstClockTime latency) noexcept {
+  hooks.latency = [self] (GstClockTime latency, bool patient) noexcept {
     if (auto listener = self->state->get())
-      listener->pipeline_latency(latency);
+      listener->pipeline_latency(latency, patient);
   };
   // Gains slide to what they are at a block's end.
   hooks.before_block = [&state] (GstClockTime end) noexcept { state.children.sync(end); };

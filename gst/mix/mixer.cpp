@@ -9,7 +9,7 @@ namespace agora {
 namespace {
 
 // Of it, a second block at once takes 10 ms from what jitter may have.
-constexpr std::int64_t kUnhurried = 50'000'000;
+constexpr std::int64_t kRelaxed = 50'000'000;
 
 }  // namespace
 
@@ -26,14 +26,18 @@ int Mixer::rate() const {
   return rate_;
 }
 
-std::shared_ptr<PlayoutTimeline> Mixer::add(std::uint32_t uid, std::int64_t delay_ns) {
+std::shared_ptr<PlayoutTimeline> Mixer::add(std::uint32_t uid, std::int64_t delay_ns,
+                                            std::optional<std::int64_t> first_ns) {
   std::lock_guard lock(mutex_);
   Input &input = inputs_[uid];
-  if (!input.timeline)
+  if (!input.timeline) {
     input.timeline = std::make_shared<PlayoutTimeline>(rate_, delay_ns);
+    input.timeline->set_delay(delay_ns, first_ns);
+  }
   input.timeline->set_adaptive(adaptive_);
   input.until_ns.reset();
   delay_ns_ = delay_ns;
+  first_ns_ = first_ns;
   return input.timeline;
 }
 
@@ -87,11 +91,12 @@ std::vector<std::uint32_t> Mixer::uids() const {
   return all;
 }
 
-void Mixer::set_delay(std::int64_t delay_ns) {
+void Mixer::set_delay(std::int64_t delay_ns, std::optional<std::int64_t> first_ns) {
   std::lock_guard lock(mutex_);
   delay_ns_ = delay_ns;
+  first_ns_ = first_ns;
   for (auto &[uid, input] : inputs_)
-    input.timeline->set_delay(delay_ns);
+    input.timeline->set_delay(delay_ns, first_ns);
 }
 
 void Mixer::set_adaptive(bool adaptive) {
@@ -101,9 +106,19 @@ void Mixer::set_adaptive(bool adaptive) {
     input.timeline->set_adaptive(adaptive);
 }
 
-bool Mixer::unhurried() const {
+Pace Mixer::pace() const {
   std::lock_guard lock(mutex_);
-  return !adaptive_ && delay_ns_ >= kUnhurried;
+  std::int64_t least = delay_ns_;
+  if (first_ns_) {
+    // Whoever comes next begins with it, too.
+    if (inputs_.empty())
+      least = std::min(least, *first_ns_);
+    for (const auto &[uid, input] : inputs_)
+      least = std::min(least, input.timeline->growing_ns().value_or(least));
+  }
+  if (least < kTight)
+    return Pace::tight;
+  return !adaptive_ && least >= kRelaxed ? Pace::relaxed : Pace::usual;
 }
 
 void Mixer::change_fader(std::uint32_t uid, const std::function<void(Fader &)> &change) {

@@ -34,14 +34,19 @@ struct Level {
   std::uint64_t samples = 0;
 };
 
+// How much of the mix may be made at once. Each waking of a thread costs more than a block does;
+// but the end of a block has to be there as early as its beginning.
+enum class Pace { tight, usual, relaxed };
+
 class Mixer {
  public:
   void configure (int rate, int channels);
   int rate () const;
 
   // A timeline for this speaker; one that has it already keeps it, also while finish() is pending,
-  // which is then off.
-  std::shared_ptr<PlayoutTimeline> add (std::uint32_t uid, std::int64_t delay_ns);
+  // which is then off. The delays as of set_delay().
+  std::shared_ptr<PlayoutTimeline> add (std::uint32_t uid, std::int64_t delay_ns,
+                                        std::optional<std::int64_t> first_ns = std::nullopt);
   // At once: what is queued is not heard.
   void remove (std::uint32_t uid);
   // No more sound comes from this speaker: it stays in the mix until all that is queued has been
@@ -54,11 +59,11 @@ class Mixer {
   std::shared_ptr<PlayoutTimeline> find (std::uint32_t uid) const;
   std::vector<std::uint32_t> uids () const;
 
-  void set_delay (std::int64_t delay_ns);
+  // `first_ns`: with which speakers begin whose delay is to grow.
+  void set_delay (std::int64_t delay_ns, std::optional<std::int64_t> first_ns = std::nullopt);
   void set_adaptive (bool adaptive);
-  // Whether every speaker's sound waits so long that two blocks may be made at once: each waking of
-  // a thread costs more than a block does.
-  bool unhurried () const;
+  // By the sound that waits the shortest.
+  Pace pace () const;
   // At once with whatever else changes it: a controller and the application may. `change` runs
   // under the mixer's lock.
   void change_fader (std::uint32_t uid, const std::function<void(Fader &)> &change);
@@ -100,7 +105,10 @@ class Mixer {
   bool measuring_ = false;
   bool limiting_ = true;
   Limiter limiter_;
-  std::int64_t delay_ns_ = 0;
+  // Where sound waits for less, a whole block at once takes half of what jitter has.
+  static constexpr std::int64_t kTight = 10'000'000;
+  std::int64_t delay_ns_ = kTight;
+  std::optional<std::int64_t> first_ns_;
   std::map<std::uint32_t, Input> inputs_;
   std::vector<std::uint32_t> finished_;
   std::map<std::uint32_t, Fader> faders_;  // but those at their defaults

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace agora {
 namespace {
@@ -47,14 +48,6 @@ constexpr double kFarStretch = 8000e-6;
 // How fast the stretching itself may change, in a second: heard as vibrato beyond.
 constexpr double kSlew = 1000e-6;
 constexpr double kFarSlew = 8000e-6;
-// An adaptive delay is so much of the jitter's peak, and so much more; it gets there within some
-// seconds, by playing a per cent slower or faster at most.
-constexpr double kJitterMargin = 1.25;
-constexpr double kLeastDelay = 13e6;
-constexpr double kAdaptTime = 2e9;
-constexpr double kAdaptSpeed = 0.01;
-constexpr double kAdaptSlew = 0.01;
-constexpr double kFade = 5e6;
 // Blocks that follow each other may be so far apart.
 constexpr double kRounding = 1e6;
 // What no network holds back: beyond it, the oldest goes.
@@ -88,9 +81,19 @@ PlayoutTimeline::PlayoutTimeline(int out_rate, std::int64_t delay_ns)
     : out_rate_(out_rate), delay_ns_(delay_ns), in_force_ns_(static_cast<double>(delay_ns)) {
 }
 
-void PlayoutTimeline::set_delay(std::int64_t delay_ns) {
+void PlayoutTimeline::set_delay(std::int64_t delay_ns, std::optional<std::int64_t> first_ns) {
   std::lock_guard lock(mutex_);
-  delay_ns_ = delay_ns;
+  const bool changed = delay_ns_ != std::exchange(delay_ns_, delay_ns);
+  const bool untouched = !playing_ && !heard_ && growth_ != Growth::begun;
+  if (untouched && first_ns && *first_ns < delay_ns) {
+    growth_ = Growth::waiting;
+    in_force_ns_ = static_cast<double>(*first_ns);
+    return;
+  }
+  // The pipeline says again what its latency is.
+  if (growth_ == Growth::begun && !changed)
+    return;
+  growth_ = Growth::none;
   if (adaptive_)
     return;
   jump_ = jump_ || std::fabs(in_force_ns_ - static_cast<double>(delay_ns)) > kNear;
@@ -183,14 +186,9 @@ void PlayoutTimeline::stamped(std::int64_t media_ns, std::int64_t now_ns, std::i
     return;
   }
   const double due = counter_.peek(frame(media_ns, now_ns, 0), arrivals_) +
-                     arrivals_.offset_at(now_ns) + in_force_ns_;
+                     arrivals_.offset_at(now_ns) + in_force_ns_ + behind_ns_;
   stats_.stamp_age_ms =
       static_cast<double>(age_us) / 1e3 + (due - static_cast<double>(now_ns)) / 1e6;
-}
-
-void PlayoutTimeline::set_adaptive(bool adaptive) {
-  std::lock_guard lock(mutex_);
-  adaptive_ = adaptive;
 }
 
 void PlayoutTimeline::push(std::int64_t media_ns, std::int64_t now_ns, const float *samples,
@@ -284,6 +282,7 @@ double PlayoutTimeline::due_media(std::int64_t at_ns) const {
 void PlayoutTimeline::stop_playing() {
   playing_ = false;
   gain_ = 0;
+  behind_ns_ = 0;
 }
 
 // What ended before `media_ns` has missed its moment.
@@ -369,7 +368,7 @@ bool PlayoutTimeline::start_playing(double media_ns, std::size_t frames, std::si
   if (ahead >= frames * 1e9 / out_rate_)
     return false;
   // Too little to fade in and out again is no sound.
-  if (run.frames() * 1e9 / run.rate < 2 * kFade && runs_.size() == 1)
+  if (run.frames() * 1e9 / run.rate < 2 * fade_ns() && runs_.size() == 1)
     return false;
   *lead = std::min(frames, to_frames(std::max(0.0, ahead), out_rate_));
 
@@ -414,27 +413,6 @@ void PlayoutTimeline::set_ratio(double ratio) {
   gst_audio_resampler_update(resampler_.get(), in, out, nullptr);
 }
 
-// Moves the delay towards what it should be; how much faster than real time that has to play.
-double PlayoutTimeline::adapt(std::size_t frames) {
-  const auto ceiling = static_cast<double>(delay_ns_);
-  const double wanted =
-      adaptive_ ? std::min(ceiling, arrivals_.jitter_peak_ns() * kJitterMargin + kLeastDelay)
-                : ceiling;
-  const double block_ns = static_cast<double>(frames) * 1e9 / out_rate_;
-  const double missing = wanted - in_force_ns_;
-  // Silence needs no stretching, and a delay that somebody set is not to be crept towards.
-  if (!playing_ || !adaptive_) {
-    in_force_ns_ = wanted;
-    moving_ = 0;
-    return 0;
-  }
-  const double speed = std::clamp(missing / kAdaptTime, -kAdaptSpeed, kAdaptSpeed);
-  const double step = kAdaptSlew * block_ns / 1e9;
-  moving_ = std::clamp(speed, moving_ - step, moving_ + step);
-  in_force_ns_ += moving_ * block_ns;
-  return -moving_;
-}
-
 // The next ratio of input to output: the drift, and what leads the position back to where it is
 // due.
 double PlayoutTimeline::correction(double error_ns, std::size_t frames) {
@@ -446,14 +424,17 @@ double PlayoutTimeline::correction(double error_ns, std::size_t frames) {
   return std::clamp(wanted, ratio_ - step, ratio_ + step);
 }
 
-// Up to `frames` frames of the front run. `fade_at` is where its end begins to come too near.
-std::size_t PlayoutTimeline::render(float *out, std::size_t frames, std::size_t *fade_at) {
+// Up to `frames` frames of the front run. `ends_at` is where it ends, maybe beyond them, and
+// `fade_at` where that begins to come too near.
+std::size_t PlayoutTimeline::render(float *out, std::size_t frames, std::size_t *fade_at,
+                                    std::size_t *ends_at) {
   Run &run = runs_.front();
   GstAudioResampler *r = resampler_.get();
-  const std::size_t fade = to_frames(kFade, out_rate_);
+  const std::size_t fade = to_frames(fade_ns(), out_rate_);
   const std::size_t held = gst_audio_resampler_get_out_frames(r, run.frames());
   const std::size_t done = std::min(frames, held);
 
+  *ends_at = held;
   *fade_at = held >= frames + fade ? frames : (held > fade ? held - fade : 0);
   if (done == 0)
     return 0;
@@ -479,7 +460,11 @@ int PlayoutTimeline::pull(std::int64_t at_ns, std::size_t frames, const float **
     return 0;
 
   const double faster = adapt(frames);
-  const double due = due_media(at_ns);
+  double due = due_media(at_ns);
+  if (growth_ == Growth::waiting && !runs_.empty()) {
+    const double begin = runs_.front().media_ns;
+    due = begin + absorb(due - begin);
+  }
   std::size_t lead = 0;
   bool ending = false;
 
@@ -487,7 +472,8 @@ int PlayoutTimeline::pull(std::int64_t at_ns, std::size_t frames, const float **
     // The resampler holds half its window back; what it plays is that much behind the run's head.
     const double latency =
         gst_audio_resampler_get_max_latency(resampler_.get()) * 1e9 / resampler_rate_;
-    const double error = due - (runs_.front().media_ns - latency);
+    const double error = absorb(due - (runs_.front().media_ns - latency));
+    behind_ns_ = error;
     // While the first guess is corrected, at the beginning, one jump is heard less than seconds of
     // stretching.
     const bool far = jump_ || std::fabs(error) > (arrivals_.settled() ? kHardError : kNear);
@@ -501,19 +487,25 @@ int PlayoutTimeline::pull(std::int64_t at_ns, std::size_t frames, const float **
     if (heard_)
       stats_.concealed_ns += static_cast<std::uint64_t>(block_ns);
     return 0;
+  } else if (growth_ == Growth::waiting) {
+    growth_ = Growth::begun;
   }
 
   const int channels = runs_.front().channels;
   out_.assign(frames * channels, 0.f);
-  std::size_t fade_at = 0;
-  const std::size_t done = render(out_.data() + lead * channels, frames - lead, &fade_at);
+  std::size_t fade_at = 0, ends_at = 0;
+  const std::size_t done = render(out_.data() + lead * channels, frames - lead, &fade_at, &ends_at);
   const std::size_t left = runs_.front().frames();
-  if (ending)
+  if (ending) {
     fade_at = 0;
+    ends_at = done;
+  }
 
-  // The gain moves towards 1, or from `fade_at` on towards 0, as fast as it must to get there.
-  const float up = 1.f / static_cast<float>(to_frames(kFade, out_rate_));
-  const float down = fade_at < done ? std::max(up, 1.f / static_cast<float>(done - fade_at)) : up;
+  // The gain moves towards 1, or from `fade_at` on towards 0, as fast as it must to get there. What
+  // comes before the end turns it around.
+  const float up = 1.f / static_cast<float>(to_frames(fade_ns(), out_rate_));
+  const float down =
+      fade_at < ends_at ? std::max(up, 1.f / static_cast<float>(ends_at - fade_at)) : up;
   float *p = out_.data() + lead * channels;
   // Mostly it is there.
   for (std::size_t i = gain_ == 1.f ? std::min(fade_at, done) : 0; i < done; i++) {

@@ -68,7 +68,12 @@ class PlayoutTimeline {
   std::int64_t time_left_ns (std::int64_t now_ns) const;
   bool drained () const;
 
-  void set_delay (std::int64_t delay_ns);
+  // `first_ns`, where it is less: nothing was played yet, so play the first sound after so much
+  // already, and grow to the delay from there, inaudibly. Sound that runs out, and a delay that is
+  // set later, end that.
+  void set_delay (std::int64_t delay_ns, std::optional<std::int64_t> first_ns = std::nullopt);
+  // The delay in force where it still has to grow.
+  std::optional<std::int64_t> growing_ns () const;
   // Plays as early as the jitter allows, with the delay as its ceiling.
   void set_adaptive (bool adaptive);
   void set_out_rate (int out_rate);
@@ -97,14 +102,16 @@ class PlayoutTimeline {
   std::optional<double> unlike (double at, const float *samples, std::size_t frames, int rate,
                                 int channels) const;
   double due_media (std::int64_t at_ns) const;
+  double fade_ns () const;
   double adapt (std::size_t frames);
+  double absorb (double error_ns);
   bool start_playing (double media_ns, std::size_t frames, std::size_t *lead);
   void stop_playing ();
   double pause_ns (double most_ns);
   bool time_to_move (double error_ns, double block_ns);
   double correction (double error_ns, std::size_t frames);
   void set_ratio (double ratio);
-  std::size_t render (float *out, std::size_t frames, std::size_t *fade_at);
+  std::size_t render (float *out, std::size_t frames, std::size_t *fade_at, std::size_t *ends_at);
   void drop_passed (double media_ns);
   bool empty () const;
   void bound ();
@@ -115,6 +122,7 @@ class PlayoutTimeline {
   bool adaptive_ = false;
   double in_force_ns_;  // the delay: delay_ns_, or less where it adapts
   double moving_ = 0;   // how fast it changes, seconds per second
+  enum class Growth { none, waiting, begun } growth_ = Growth::none;
   ArrivalClock arrivals_;
   std::int64_t last_now_ns_ = 0;
   // Encoded frames that were placed, and are not pushed yet.
@@ -130,6 +138,7 @@ class PlayoutTimeline {
 
   bool playing_ = false;  // inside runs_.front()
   bool jump_ = false;     // the delay was set to something else
+  double behind_ns_ = 0;  // how much later than due it plays, which stretching takes away
   // While playing is further from its place than stretching leads back: for how long that has been
   // put off in search of a pause, and where in one it goes on.
   double put_off_ns_ = 0;

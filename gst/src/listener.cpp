@@ -22,9 +22,10 @@ namespace {
 // More than two AAC frames, and what a local network's jitter adds.
 constexpr GstClockTime kLeastDelay = 50 * GST_MSECOND;
 // Whoever asks for so little gets what is possible, and what it costs: frames of an encoder that is
-// fed by a microphone are up to 10 ms late by turns.
+// fed by a microphone are up to 10 ms late by turns. The mix waits for them; where it can't, they
+// are held back.
 constexpr GstClockTime kTightLatency = 20 * GST_MSECOND;
-constexpr GstClockTime kTightDelay = 5 * GST_MSECOND;
+constexpr GstClockTime kTightDelay = 10 * GST_MSECOND;
 
 // The gateway says that a speaker has left before the last of its sound is here. It is when the
 // session ends, or is silent for so long, or at the latest after the limit.
@@ -114,21 +115,33 @@ void Listener::stop(GstClockTime budget) {
 //
 // Where the pipeline alone takes that long (a sound card's sink mostly wants 200 ms), jitter still
 // needs room: it becomes later than `latency`, not chopped.
-std::int64_t Listener::delay() const {
-  const GstClockTime latency = latency_, pipeline = pipeline_latency_;
+std::int64_t Listener::delay(GstClockTime latency) const {
+  const GstClockTime pipeline = pipeline_latency_;
   const GstClockTime spare = latency > kTightLatency ? (latency - kTightLatency) / 2 : 0;
-  const GstClockTime least = std::clamp(spare, kTightDelay, kLeastDelay);
+  const GstClockTime least = std::clamp(spare, patient_ ? 0 : kTightDelay, kLeastDelay);
   return static_cast<std::int64_t>(std::max(latency, pipeline + least) - pipeline);
+}
+
+std::int64_t Listener::delay() const {
+  return delay(latency_);
+}
+
+// With which a speaker begins.
+std::optional<std::int64_t> Listener::first_delay() const {
+  if (!options_.fast_start)
+    return std::nullopt;
+  return delay(std::min<GstClockTime>(latency_, kTightLatency));
 }
 
 void Listener::set_latency(GstClockTime latency) {
   latency_ = latency;
-  mixer_->set_delay(delay());
+  mixer_->set_delay(delay(), first_delay());
 }
 
-void Listener::pipeline_latency(GstClockTime latency) {
+void Listener::pipeline_latency(GstClockTime latency, bool patient) {
   pipeline_latency_ = latency;
-  mixer_->set_delay(delay());
+  patient_ = patient;
+  mixer_->set_delay(delay(), first_delay());
 }
 
 std::optional<Listener::Heard> Listener::find(std::uint32_t uid) const {
@@ -201,7 +214,7 @@ void Listener::play(std::uint32_t uid, const std::string &url) {
     heard.ending = false;
     if (!heard.branch) {
       heard.branch = std::make_shared<SpeakerBranch>(
-          GST_ELEMENT(element_), src_, options_.expose, mixer_->add(uid, delay()),
+          GST_ELEMENT(element_), src_, options_.expose, mixer_->add(uid, delay(), first_delay()),
           [this, uid] (const Unplayable &what) { unplayable(uid, what); });
       heard.speaker = speakers_->listen(uid, heard.branch);
     }

@@ -31,6 +31,7 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
     GstClockTime latency;
     GstClockTime speaker_timeout;
     bool expose;
+    bool fast_start;
     std::set<std::uint32_t> wanted;                 // empty: everybody
     std::function<void(std::uint32_t)> on_speaker;  // somebody new; signalling thread
     std::function<void()> on_gone;                  // somebody no longer is in the mix
@@ -47,7 +48,8 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
   void stop (GstClockTime budget);
 
   void set_latency (GstClockTime latency);
-  void pipeline_latency (GstClockTime latency);
+  // `patient`: as MixSrcHooks has it.
+  void pipeline_latency (GstClockTime latency, bool patient);
 
   // Which speakers to play; empty: all.
   void set_wanted (std::set<std::uint32_t> uids);
@@ -84,7 +86,9 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
     bool told_mute = false;
   };
 
+  std::int64_t delay (GstClockTime latency) const;
   std::int64_t delay () const;
+  std::optional<std::int64_t> first_delay () const;
   bool wanted (std::uint32_t uid) const;
   std::optional<Heard> find (std::uint32_t uid) const;
   std::vector<std::uint32_t> uids () const;
@@ -108,6 +112,7 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
   const Options options_;
   std::atomic<GstClockTime> latency_;
   std::atomic<GstClockTime> pipeline_latency_;
+  std::atomic<bool> patient_ = false;
   bool failed_ = false;  // signalling thread
   SpeakerFaults faults_;
   const std::shared_ptr<EndingPads> ending_pads_ = std::make_shared<EndingPads>();

@@ -39,6 +39,9 @@ bool SrcSettingsStore::set(GObject *element, guint id, const GValue *value) {
     case kAdaptiveLatency:
       settings_.adaptive = g_value_get_boolean(value);
       return true;
+    case kFastStart:
+      settings_.fast_start = g_value_get_boolean(value);
+      return true;
     case kExposeSpeakers:
       settings_.expose = g_value_get_boolean(value);
       return true;
@@ -64,6 +67,9 @@ bool SrcSettingsStore::get(GObject *element, guint id, GValue *value) const {
       return true;
     case kAdaptiveLatency:
       g_value_set_boolean(value, settings_.adaptive);
+      return true;
+    case kFastStart:
+      g_value_set_boolean(value, settings_.fast_start);
       return true;
     case kExposeSpeakers:
       g_value_set_boolean(value, settings_.expose);
@@ -136,6 +142,22 @@ void install_src_settings (GObjectClass *klass) {
                            "Play as early as the network's jitter allows, and no later than with "
                            "latency alone",
                            defaults.adaptive, live));
+  /**
+   * GstAgoraSrc:fast-start:
+   *
+   * Whether a speaker's first sound is played as if #GstAgoraSrc:latency were 20 ms. Then it is
+   * played up to one per cent slower until it waits for as long as #GstAgoraSrc:latency says, which
+   * takes some seconds. Jitter of those seconds may be heard as a gap, after which the latency is
+   * the full one. The pads of speakers are stamped as without it.
+   *
+   * Since: 0.2
+   */
+  g_object_class_install_property(
+      klass, kFastStart,
+      g_param_spec_boolean("fast-start", "Fast start",
+                           "Play a speaker's first sound as with a latency of 20 ms, and grow to "
+                           "latency by playing up to one per cent slower for some seconds",
+                           defaults.fast_start, ready));
   /**
    * GstAgoraSrc:expose-speakers:
    *

@@ -18,6 +18,7 @@ namespace agora {
 enum SrcProperty : guint {
   kLatency = kSettingsEnd,
   kAdaptiveLatency,
+  kFastStart,
   kExposeSpeakers,
   kSpeakerTimeout,
   kSpeakers,
@@ -28,6 +29,7 @@ enum SrcProperty : guint {
 struct SrcSettings {
   guint latency_ms = 100;
   bool adaptive = false;
+  bool fast_start = false;
   bool expose = false;
   guint speaker_timeout_s = 20;
   bool limiter = true;

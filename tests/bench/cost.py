@@ -114,6 +114,12 @@ def senders(report, rig, quick):
                         'bare': rig.bare(mic(TONE), f'send{count}x{{n}}')}, count, quick)
         rows(report, 'sender', count, found, asked=1.05 if count > 1 else None)
         by_count.append((count, found))
+    found = rounds({kind: rig.encoded(mic(TONE), f'{kind}x{{n}}', 9, properties)
+                    for kind, properties in (('low', 'low-delay=true'), ('plain', ''))},
+                   TOGETHER, quick)
+    report.row('cost', 'CPU: sender with low-delay=true, 10 in one process', 's/min',
+               each(found['low']['cpu'], TOGETHER),
+               {'low-delay=false': each(found['plain']['cpu'], TOGETHER)}, asked=1.8)
     # Bare has three.
     threads_of(report, 'sender', by_count[0], by_count[-1], asked=4)
 

@@ -13,7 +13,9 @@ def run(report, quick):
             'ours': f'agorasrc {rig.where("room")} latency=20 ! {EAR}',
             'bare': f'{rig.bare_source("room")} ! {EAR}',
             'ours 100': f'agorasrc {rig.where("room")} ! {EAR}',
+            'ours fast': f'agorasrc {rig.where("room")} fast-start=true ! {EAR}',
             'ours rendered': f'agorasrc {rig.where("room")} latency=20 ! {EAR} sync=true',
+            'fast rendered': f'agorasrc {rig.where("room")} fast-start=true ! {EAR} sync=true',
             'bare rendered': f'{rig.bare_source("room")} ! {EAR} sync=true'})
         report.row('first-sound', 'receiver, PLAYING to first sound, latency=20', 'ms',
                    found['ours'], {'rtmp2src': found['bare']}, asked=0.25)
@@ -21,5 +23,12 @@ def run(report, quick):
                    {'rtmp2src': found['bare']})
         report.row('first-sound', 'the same at a synchronising sink, latency=20', 'ms',
                    found['ours rendered'], {'rtmp2src': found['bare rendered']})
+        report.row('first-sound', 'the same, latency=100 and fast-start=true', 'ms',
+                   found['ours fast'], {'rtmp2src': found['bare']})
+        report.row('first-sound', 'the same at a synchronising sink', 'ms', found['fast rendered'],
+                   {'rtmp2src': found['bare rendered']})
+        for name, kind in (('latency=100 and fast-start=true', 'ours fast'),
+                           ('the same at a synchronising sink', 'fast rendered')):
+            report.row('first-sound', f'{name}, bound', 'ms', found[kind], asked=45)
         # agorasink's session is no child of it any more, so that nobody but the server knows when it is.
         report.skip('first-sound', 'publisher, PLAYING to accepted', 'nothing shows it from outside')

@@ -38,11 +38,15 @@ def run(report, quick):
             room = f'room{number}'
             ours = {f'ours {ms}': ('ours', f'agorasrc {rig.where(room)} latency={ms} ! {ear}')
                     for ms in (20, 60, 100)}
+            low = {f'low {ms}': ('low', f'agorasrc {rig.where(f"{room}low")} latency={ms} ! {ear}')
+                   for ms in (20, 100)}
             players = {} if why else {'ffplay': ('bare', f'ffplay {rig.nginx.url}/{room}')}
             once = rig.measure(
                 'latency', seconds=4,
-                senders={'ours': rig.ours(mic(TICKS), room, 8), 'bare': rig.bare(mic(TICKS), room)},
-                receivers={**ours, **players,
+                senders={'ours': rig.encoded(mic(TICKS), room, 8, 'bitrate=48000'),
+                         'low': rig.encoded(mic(TICKS), f'{room}low', 8, 'low-delay=true'),
+                         'bare': rig.bare(mic(TICKS), room)},
+                receivers={**ours, **low, **players,
                            'bare': ('bare', f'{rig.bare_source(room)} ! {ear}'),
                            'playbin3': ('bare', f'playbin3 {rig.nginx.url}/{room}')},
                 webrtc=webrtc)
@@ -61,6 +65,17 @@ def run(report, quick):
         report.row('latency', 'latency=20, behind webrtcbin with a jitter buffer of 20', 'ms',
                    [ours - theirs for ours, theirs in zip(found['ours 20'], found['webrtcbin 20'])],
                    asked=16)
+
+    report.row('latency', 'mouth to ear, low-delay=true, latency=20', 'ms', found['low 20'], others)
+    report.row('latency', 'low-delay=true, latency=20, bound', 'ms', found['low 20'], asked=62)
+    report.row('latency', 'low-delay=true, latency=20, beside without', 'ms', found['low 20'],
+               {'low-delay=false': found['ours 20']}, asked=0.72)
+    report.row('latency', 'mouth to ear, low-delay=true, latency=100', 'ms', found['low 100'],
+               others)
+    told = [name for name in found if f'{name} says' in found]
+    report.row('latency', 'mouth-to-ear-ms of stats, off by, the worst of a start', 'ms',
+               [max(abs(found[name][start] - found[f'{name} says'][start]) for name in told)
+                for start in range(len(found['ours 20']))], asked=3)
 
     def spread(name):
         return max(found[name]) - min(found[name])

@@ -193,16 +193,31 @@ def hear_all(kinds, rounds, limit=15):
     return found
 
 
+def mouth_to_ear(pipeline):
+    """What an agorasrc in it says of its speaker's sound; None where it says nothing."""
+    sources = []
+    pipeline.pipeline.iterate_sources().foreach(sources.append)
+    for source in sources:
+        if source.get_factory().get_name() == 'agorasrc':
+            stats = source.get_property('stats')
+            for speaker in stats.get_value('speakers'):
+                if speaker.has_field('mouth-to-ear-ms'):
+                    return speaker.get_value('mouth-to-ear-ms')
+    return None
+
+
 def latency(senders, receivers, seconds, webrtc=None):
     """Milliseconds from a tick's first sample at the mouth to its onset at a synchronising sink.
 
-    A sender's mouth is its element `mic`, a receiver's ear its sink `out`.
+    A sender's mouth is its element `mic`, a receiver's ear its sink `out`. Where an agorasrc says
+    the same itself, that comes under the receiver's name and `says`.
     """
     mouths = {name: [] for name in senders}
     ears = {name: [] for name in receivers}
     clock = Gst.SystemClock.obtain()
     pipelines = []
     behind = []
+    said = {}
 
     def mouth(name, pipeline):
         pad = pipeline.pipeline.get_by_name('mic').get_static_pad('src')
@@ -264,6 +279,7 @@ def latency(senders, receivers, seconds, webrtc=None):
                 pipeline = Pipeline(description)
                 sink = pipeline.pipeline.get_by_name('out')
             ear(name, sink)
+            said[name] = (pipeline, [])
             pipelines.append(pipeline.play())
         for name, jitter in (webrtc or {}).items():
             import webrtc_pair
@@ -273,7 +289,15 @@ def latency(senders, receivers, seconds, webrtc=None):
             pairs.append(pair)
             mouth(name, pair.sender)
             pair.play()
-        settle(pipelines + [end for pair in pairs for end in pair.ends()], seconds)
+        # The first seconds correct the first guess of where sound belongs.
+        everything = pipelines + [end for pair in pairs for end in pair.ends()]
+        settle(everything, seconds / 2)
+        for _ in range(10):
+            settle(everything, seconds / 20)
+            for pipeline, values in said.values():
+                value = mouth_to_ear(pipeline)
+                if value is not None:
+                    values.append(value)
     finally:
         for pipeline in pipelines:
             pipeline.stop()
@@ -288,6 +312,7 @@ def latency(senders, receivers, seconds, webrtc=None):
         # What was heard first may have been cut at its beginning.
         found[name] = [float(at - spoken[spoken < at].max()) / Gst.MSECOND
                        for at in heard[1:] if (spoken < at).any()]
+    found.update({f'{name} says': values for name, (_, values) in said.items() if values})
     return found
 
 

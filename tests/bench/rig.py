@@ -111,6 +111,10 @@ class Rig:
         """A sender by agorasink."""
         return f'{sound} ! {ENCODE} ! agorasink {self.where(channel, uid)}'
 
+    def encoded(self, sound, channel, uid, properties):
+        """The same where agorasink itself encodes."""
+        return f'{sound} ! agorasink {self.where(channel, uid)} {properties}'
+
     def bare(self, sound, name):
         """The same by rtmp2sink."""
         return (f'{sound} ! {ENCODE} ! flvmux streamable=true ! '

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "gst/common/gst-ptr.hpp"
@@ -24,15 +25,14 @@ using agora::ObjectPtr;
 
 constexpr GstClockTime kBegin = 1000 * GST_SECOND;  // of the clock, at running time 0
 
-GstElement *make () {
+GstElement *make (std::shared_ptr<agora::Mixer> mixer) {
   auto nothing = [] (GstClockTime) {};
-  auto mixer = std::make_shared<agora::Mixer>();
-  return agora::make_mix_src(std::move(mixer), {nothing, nothing, nothing});
+  return agora::make_mix_src(std::move(mixer), {[] (GstClockTime, bool) {}, nothing, nothing});
 }
 
 class Rig {
  public:
-  Rig() : element(GST_ELEMENT(gst_object_ref_sink(make()))) {
+  Rig() : element(GST_ELEMENT(gst_object_ref_sink(make(mixer)))) {
     harness = gst_harness_new_with_element(element, nullptr, "src");
     gst_harness_set_sink_caps_str(
         harness, "audio/x-raw,format=" GST_AUDIO_NE(F32) ",layout=interleaved,rate=48000,"
@@ -74,9 +74,96 @@ class Rig {
     return time;
   }
 
+  const std::shared_ptr<agora::Mixer> mixer = std::make_shared<agora::Mixer>();
   GstElement *element;
   GstHarness *harness;
 };
+
+// Blocks are as long as the sound waits, and each begins where the last one ended; each is given
+// out as long after its beginning. Nobody says here that half of one may come later.
+void test_pace () {
+  Rig rig;
+  gst_harness_push_upstream_event(rig.harness, gst_event_new_latency(25 * GST_MSECOND));
+  rig.skip(2);
+  GstClockTime next = 2 * kMixBlock;
+  for (const auto &[delay, length] : {std::pair(60 * GST_MSECOND, 2 * kMixBlock),
+                                      {20 * GST_MSECOND, kMixBlock},
+                                      {GstClockTime(0), kMixBlock}}) {
+    rig.mixer->set_delay(static_cast<std::int64_t>(delay));
+    for (int block = 0; block < 6; block++) {
+      GstBuffer *buffer = rig.pull();
+      g_assert_cmpuint(GST_BUFFER_PTS(buffer), ==, next);
+      next += GST_BUFFER_DURATION(buffer);
+      // The one that was waited for is of the old length.
+      if (block > 0) {
+        g_assert_cmpuint(GST_BUFFER_DURATION(buffer), ==, length);
+        g_assert_cmpuint(rig.now() - kBegin, ==, GST_BUFFER_PTS(buffer) + kMixBlock);
+      }
+      gst_buffer_unref(buffer);
+    }
+  }
+}
+
+// What a block lasts, in the end, in a line with sound that waits for nothing.
+GstClockTime length_before (const char *rest) {
+  auto mixer = std::make_shared<agora::Mixer>();
+  mixer->set_delay(0);
+  const ObjectPtr<GstElement> pipeline = agora::sink_ref(gst_pipeline_new(nullptr));
+  GstElement *mix = make(std::move(mixer));
+  g_autoptr(GError) error = nullptr;
+  GstElement *bin = gst_parse_bin_from_description(rest, TRUE, &error);
+  g_assert_no_error(error);
+  gst_bin_add_many(GST_BIN(pipeline.get()), mix, bin, nullptr);
+  g_assert_true(gst_element_link(mix, bin));
+  // The first ones may be made before the latency is known.
+  struct Seen {
+    std::mutex mutex;
+    std::condition_variable changed;
+    int blocks = 0;
+    GstClockTime length = 0;
+  } seen;
+  const ObjectPtr<GstPad> pad(gst_element_get_static_pad(mix, "src"));
+  gst_pad_add_probe(
+      pad.get(), GST_PAD_PROBE_TYPE_BUFFER,
+      [] (GstPad *, GstPadProbeInfo *info, gpointer data) {
+        auto *to = static_cast<Seen *>(data);
+        std::lock_guard lock(to->mutex);
+        to->blocks++;
+        to->length = GST_BUFFER_DURATION(GST_PAD_PROBE_INFO_BUFFER(info));
+        to->changed.notify_all();
+        return GST_PAD_PROBE_OK;
+      },
+      &seen, nullptr);
+  gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
+  {
+    std::unique_lock lock(seen.mutex);
+    g_assert_true(
+        seen.changed.wait_for(lock, std::chrono::seconds(10), [&] { return seen.blocks > 10; }));
+  }
+  gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+  return seen.length;
+}
+
+// Half of one may come later where it goes straight to a sink that has time, and not where
+// somebody in between counts on it.
+void test_patience () {
+  const struct {
+    const char *rest;
+    GstClockTime length;
+  } cases[] = {
+      {"fakesink sync=true", kMixBlock / 2},
+      {"queue ! identity ! tee ! queue ! fakesink sync=true", kMixBlock / 2},
+      {"fakesink sync=true processing-deadline=10000000", kMixBlock},
+      {"fakesink sync=true processing-deadline=0", kMixBlock},
+      {"fakesink sync=false", kMixBlock},
+      {"tee name=t t. ! queue ! fakesink sync=true t. ! queue ! fakesink sync=true", kMixBlock},
+      {"identity ! audiomixer ! fakesink sync=true", kMixBlock},
+  };
+  for (const auto &each : cases) {
+    g_test_message("%s", each.rest);
+    g_assert_cmpuint(length_before(each.rest), ==, each.length);
+  }
+}
 
 // One block after the other, each given out when it is half over, or when it is over where the
 // pipeline has time.
@@ -278,7 +365,7 @@ struct Pipeline {
   explicit Pipeline(const char *launch) {
     pipeline = gst_parse_launch(launch, nullptr);
     g_assert_nonnull(pipeline);
-    src = make();
+    src = make(std::make_shared<agora::Mixer>());
     gst_bin_add(GST_BIN(pipeline), src);
     bus = gst_element_get_bus(pipeline);
     g_autoptr(GstPad) pad = gst_element_get_static_pad(src, "src");
@@ -376,6 +463,8 @@ int main (int argc, char **argv) {
   gst_init(&argc, &argv);
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/mix-src/live-edge", test_live_edge);
+  g_test_add_func("/mix-src/pace", test_pace);
+  g_test_add_func("/mix-src/patience", test_patience);
   g_test_add_func("/mix-src/begins-anew", test_begins_anew);
   g_test_add_func("/mix-src/held-up", test_held_up);
   g_test_add_func("/mix-src/answers", test_answers);

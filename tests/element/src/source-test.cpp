@@ -4,8 +4,11 @@
 #include <glib/gstdio.h>
 #include <gst/audio/audio.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "tests/element/src/ear.hpp"
 
@@ -252,6 +255,86 @@ void test_latency () {
   g_assert_cmpfloat(std::fabs(ear.missing()), <, 0.001);
 }
 
+double median (std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// One speaker at 96 kHz, one beside it as ever: by their stamps the former saves what it has to.
+void test_low_delay () {
+  // A frame and voaacenc's look-ahead, which last half as long.
+  constexpr double saved = 1e3 * (1024 + 1600) / 48'000 / 2;
+  constexpr std::size_t looks = 20;
+  GatewayProcess gateway;
+  std::string speakers;
+  std::string listeners;
+  for (const char *n : {"8", "9"}) {
+    speakers.append("audiotestsrc is-live=true samplesperbuffer=480 volume=0.1 !");
+    speakers.append(Ear::kHeard).append("! agorasink ");
+    speakers.append(in_room(gateway, std::string("uid=") + n));
+    speakers.append(*n == '9' ? " low-delay=true " : " ");
+    listeners.append("agorasrc latency=60 name=listener").append(n).append(" ");
+    listeners.append(in_room(gateway, std::string("uid=1") + n + " speakers=" + n));
+    listeners.append("! fakesink sync=true ");
+  }
+  Pipeline host(speakers);
+  Pipeline pipeline(listeners);
+  host.set_state(GST_STATE_PLAYING);
+  pipeline.set_state(GST_STATE_PLAYING);
+  std::vector<double> ages[2];
+  const char *names[] = {"listener8", "listener9"};
+  const auto look = [&] {
+    for (std::size_t i = 0; i < 2; i++) {
+      const Structure stats = stats_of(pipeline, names[i]);
+      const GstStructure *one = speaker_of(stats);
+      if (one && gst_structure_has_field(one, "mouth-to-ear-ms"))
+        ages[i].push_back(number(one, "mouth-to-ear-ms"));
+    }
+    return ages[0].size() >= looks && ages[1].size() >= looks;
+  };
+  WAIT_UNTIL(look());
+  const double as_ever = median(ages[0]);
+  const double low = median(ages[1]);
+  g_test_message("%.1f ms as ever, %.1f ms with low-delay", as_ever, low);
+  // Either is up to 5 ms off its place in its first seconds, and later on a busy machine.
+  if (time_scale() == 1)
+    g_assert_cmpfloat(as_ever - low, >, saved / 2);
+}
+
+// Begins with next to no delay, which grows by up to a hundredth of what is played.
+void test_fast_start () {
+  GatewayProcess gateway;
+  Pipeline host(speaker(gateway, "freq=800 volume=0.1"));
+  Pipeline pipeline("agorasrc name=listener fast-start=true " + in_room(gateway, "latency=300") +
+                    "!" + Ear::kHeard + "! fakesink name=end sync=true");
+  Ear ear(pipeline, "end");
+  g_autoptr(GstElement) listener = pipeline.get("listener");
+  host.set_state(GST_STATE_PLAYING);
+  pipeline.set_state(GST_STATE_PLAYING);
+  const auto of_speaker = [&] (const char *field) {
+    const Structure stats = stats_of(pipeline, "listener");
+    const GstStructure *one = speaker_of(stats);
+    return one ? number(one, field) : -1;
+  };
+  WAIT_UNTIL(ear.tone(hertz, 0) > 0.5 * sent);
+  const double first = of_speaker("delay-ms");
+  let_pass(2000);
+  const double later = of_speaker("delay-ms");
+  const double concealed = of_speaker("concealed-ms");
+  g_test_message("%.1f ms, two seconds later %.1f, %.0f ms concealed", first, later, concealed);
+  if (concealed == 0) {
+    g_assert_cmpfloat(first, <, 60);
+    g_assert_cmpfloat(later, >, first + 5);
+    g_assert_cmpfloat(later, <, first + 40);
+  } else {
+    // Whoever runs out of sound once, on a busy machine, has the whole latency from there on.
+    g_assert_cmpfloat(later, ==, 300 - pipeline_ms);
+  }
+  g_object_set(listener, "latency", 100, nullptr);
+  g_assert_cmpfloat(std::fabs(of_speaker("delay-ms") - 100 + pipeline_ms), <, 0.1);
+}
+
 // A file that is mixed with it by audiomixer is seeked while both play: both are heard again.
 void test_seek_in_mixer () {
   constexpr double file_hertz = 2000;
@@ -316,6 +399,8 @@ int main (int argc, char **argv) {
   g_test_add_func("/source/formats", test_formats);
   g_test_add_func("/source/stats", test_stats);
   g_test_add_func("/source/latency", test_latency);
+  g_test_add_func("/source/low-delay", test_low_delay);
+  g_test_add_func("/source/fast-start", test_fast_start);
   g_test_add_func("/source/seek-in-mixer", test_seek_in_mixer);
   return g_test_run();
 }

@@ -445,6 +445,35 @@ void test_finish () {
   assert_near(block[0], 0.5, 1e-3);
 }
 
+// By whoever waits the shortest, so that the end of a block is there in time.
+void test_pace () {
+  constexpr std::int64_t long_ns = 75'000'000, short_ns = 5'000'000;
+  using agora::Pace;
+  Mixer mixer;
+  g_assert_true(mixer.pace() == Pace::usual);
+  mixer.set_delay(long_ns);
+  g_assert_true(mixer.pace() == Pace::relaxed);
+  mixer.set_adaptive(true);
+  g_assert_true(mixer.pace() == Pace::usual);
+  mixer.set_delay(short_ns);
+  g_assert_true(mixer.pace() == Pace::tight);
+  mixer.set_adaptive(false);
+  // Whoever comes begins early.
+  mixer.set_delay(long_ns, short_ns);
+  g_assert_true(mixer.pace() == Pace::tight);
+  auto timeline = mixer.add(1, long_ns, short_ns);
+  const std::vector<float> second(kRate, 0.5f);
+  std::vector<float> block(960);
+  timeline->push(0, 0, second.data(), second.size(), kRate, 1);
+  mixer.mix(0, block.data(), 480);
+  mixer.mix(ns(kBlock), block.data(), 480);
+  g_assert_true(mixer.pace() == Pace::tight);
+  // There is nothing to play, and so nothing left to grow.
+  mixer.mix(ns(2), block.data(), 480);
+  mixer.mix(ns(2 + kBlock), block.data(), 480);
+  g_assert_true(mixer.pace() == Pace::relaxed);
+}
+
 // What was measured before somebody looked away is not told when they look again.
 void test_level_is_news () {
   Rig rig(1);
@@ -476,6 +505,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/mixer/level-of-silence", test_level_of_silence);
   g_test_add_func("/mixer/level-is-news", test_level_is_news);
   g_test_add_func("/mixer/finish", test_finish);
+  g_test_add_func("/mixer/pace", test_pace);
   g_test_add_func("/mixer/two-hands", test_two_hands);
   return g_test_run();
 }

@@ -43,7 +43,7 @@ struct Out {
 // seconds.
 class Rig {
  public:
-  Rig() : timeline(kRate, kDelay) {}
+  explicit Rig(std::int64_t delay = kDelay) : timeline(kRate, delay) {}
 
   void run (double until, const std::function<double(double)> &arrival) {
     while (now_ < until) {
@@ -60,6 +60,8 @@ class Rig {
           break;
         Chunk &c = pending_.back();
         last_arrival_ = std::max(last_arrival_, arrival(c.sent));
+        timeline.stamped(c.media_ms * 1000000, std::llround(last_arrival_ * kSecond), c.captured_us,
+                         std::llround(last_arrival_ * 1e6));
         timeline.push(c.media_ms * 1000000, std::llround(last_arrival_ * kSecond), c.samples.data(),
                       kFrame, kRate, sender.channels);
         pending_.clear();
@@ -91,11 +93,13 @@ class Rig {
   struct Chunk {
     double sent;
     std::int64_t media_ms;
+    std::int64_t captured_us;
     std::vector<float> samples;
   };
 
   void capture () {
     Chunk c;
+    c.captured_us = std::llround(sender.wall * 1e6);
     c.media_ms = std::llround(sender.captured * 1e3) + sender.timestamp_offset_ms;
     for (std::size_t i = 0; i < kFrame; i++)
       for (int ch = 0; ch < sender.channels; ch++)
@@ -262,6 +266,19 @@ void test_adaptive () {
   g_assert_cmpfloat(rough, <, floor + kDelay / kMs + 2);
 }
 
+// What stamps say is true as well while playing is on its way to its place.
+void test_stamps () {
+  Rig rig;
+  auto normal = jitter(0.2);
+  rig.run(1, [&] (double sent) { return normal(sent) + (sent < 0.5 ? 0.004 : 0); });
+  const double path = 1e3 * kFrame / kRate + 5 + kDelay / kMs;
+  const double age = mean_age(rig.ages(0.9, 1));
+  g_test_message("%.2f ms old, stamps say %.2f; in its place %.2f", age,
+                 rig.timeline.stats().stamp_age_ms, path);
+  g_assert_cmpfloat(std::fabs(age - path), >, 1);
+  g_assert_cmpfloat(std::fabs(rig.timeline.stats().stamp_age_ms - age), <, 0.5);
+}
+
 // 300 ms of sound, 200 ms of near silence, and so on.
 float words (double t) {
   const bool word = std::fmod(t, 0.5) < 0.3;
@@ -321,6 +338,82 @@ void test_moves_anyway () {
   g_assert_cmpfloat(std::fabs(mean_age(rig.ages(7, 8)) - before + 200), <, 5);
   g_assert_cmpuint(rig.timeline.stats().dropped_ns, >, 150'000'000);
   g_assert_cmpuint(rig.timeline.stats().dropped_ns, <, 210'000'000);
+}
+
+double splatter_db (const std::vector<Out> &out, double from, double hertz) {
+  constexpr int n = 65536;
+  std::vector<float> in;
+  for (const Out &o : out)
+    if (o.at >= from && in.size() < n)
+      in.push_back(o.value);
+  g_assert_cmpuint(in.size(), ==, n);
+  GstFFTF32 *fft = gst_fft_f32_new(n, FALSE);
+  // Its side lobes are far below what is looked for.
+  for (int i = 0; i < n; i++) {
+    const double x = 2 * M_PI * i / n;
+    in[i] *= 0.35875 - 0.48829 * cos(x) + 0.14128 * cos(2 * x) - 0.01168 * cos(3 * x);
+  }
+  std::vector<GstFFTF32Complex> spectrum(n / 2 + 1);
+  gst_fft_f32_fft(fft, in.data(), spectrum.data());
+  gst_fft_f32_free(fft);
+  double tone = 0, rest = 0;
+  for (int i = 0; i <= n / 2; i++) {
+    const double p = spectrum[i].r * spectrum[i].r + spectrum[i].i * spectrum[i].i;
+    (std::fabs(i * double(kRate) / n - hertz) <= 100 ? tone : rest) += p;
+  }
+  return 10 * log10(rest / tone);
+}
+
+// It begins early, and has the whole delay some seconds later, though no moment of that is heard.
+void test_fast_start () {
+  constexpr double kFirst = 15, kMoment = 0.1;
+  constexpr double kPath = 1e3 * kFrame / kRate + 5;
+  Rig rig;
+  rig.timeline.set_delay(kDelay, static_cast<std::int64_t>(kFirst * kMs));
+  rig.run(20, jitter(0.3));
+  const auto ages = rig.ages(0, 20);
+  g_assert_cmpfloat(ages.front().first, <, (kPath + kFirst + 12) / 1e3);
+  g_assert_cmpfloat(std::fabs(mean_age(rig.ages(0.1, 0.2)) - kPath - kFirst), <, 3);
+  g_assert_cmpfloat(std::fabs(mean_age(rig.ages(18, 20)) - kPath - kDelay / kMs), <, 2);
+  double most = 0;
+  for (double at = 0.1; at < 19.5; at += kMoment)
+    most = std::max(most, std::fabs(mean_age(rig.ages(at, at + kMoment)) -
+                                    mean_age(rig.ages(at + kMoment, at + 2 * kMoment))));
+  g_test_message("by %.2f ms in %.0f ms at most", most, 1e3 * kMoment);
+  // A hundredth.
+  g_assert_cmpfloat(most, <, 1e3 * kMoment * 0.0105);
+  g_assert_cmpuint(rig.timeline.stats().underruns, ==, 0);
+  g_assert_cmpuint(rig.timeline.stats().dropped_ns, ==, 0);
+  g_assert_false(rig.timeline.growing_ns().has_value());
+}
+
+// A tone meanwhile is one tone, without a click.
+void test_fast_start_of_a_tone () {
+  Rig rig;
+  rig.sender.sound = [] (double t) { return float(0.5 * sin(2 * M_PI * 1000 * t)); };
+  rig.timeline.set_delay(kDelay, 15'000'000);
+  rig.run(15, jitter(0.3));
+  double worst = -200;
+  for (double from = 0.2; from < 13; from += 0.5)
+    worst = std::max(worst, splatter_db(rig.out, from, 1000));
+  g_test_message("worst second: %.1f dB outside of the tone", worst);
+  g_assert_cmpfloat(worst, <, -60);
+}
+
+// First frames that are late, and less so one after the other, cost no jump, and one that is late
+// later has what is missing at once.
+void test_fast_start_on_a_rough_path () {
+  Rig rig;
+  rig.timeline.set_delay(kDelay, 15'000'000);
+  auto normal = jitter(0.3);
+  rig.run(1, [&] (double sent) { return std::max(normal(sent), 0.035 + 0.75 * sent); });
+  g_test_message("%.1f ms", rig.timeline.stats().delay_ms);
+  g_assert_cmpfloat(rig.timeline.stats().delay_ms, >, 28);
+  g_assert_cmpuint(rig.timeline.stats().concealed_ns, ==, 0);
+  g_assert_cmpuint(rig.timeline.stats().dropped_ns, ==, 0);
+  rig.run(4, [&] (double sent) { return sent > 2 && sent < 2.1 ? 2.15 : normal(sent); });
+  g_assert_cmpfloat(rig.timeline.stats().delay_ms, ==, kDelay / kMs);
+  g_assert_cmpuint(rig.timeline.stats().underruns, ==, 1);
 }
 
 // A new session that begins with what the old one told already goes on from there.
@@ -383,30 +476,6 @@ void test_another_clock () {
   }
 }
 
-double splatter_db (const std::vector<Out> &out, double from, double hertz) {
-  constexpr int n = 65536;
-  std::vector<float> in;
-  for (const Out &o : out)
-    if (o.at >= from && in.size() < n)
-      in.push_back(o.value);
-  g_assert_cmpuint(in.size(), ==, n);
-  GstFFTF32 *fft = gst_fft_f32_new(n, FALSE);
-  // Its side lobes are far below what is looked for.
-  for (int i = 0; i < n; i++) {
-    const double x = 2 * M_PI * i / n;
-    in[i] *= 0.35875 - 0.48829 * cos(x) + 0.14128 * cos(2 * x) - 0.01168 * cos(3 * x);
-  }
-  std::vector<GstFFTF32Complex> spectrum(n / 2 + 1);
-  gst_fft_f32_fft(fft, in.data(), spectrum.data());
-  gst_fft_f32_free(fft);
-  double tone = 0, rest = 0;
-  for (int i = 0; i <= n / 2; i++) {
-    const double p = spectrum[i].r * spectrum[i].r + spectrum[i].i * spectrum[i].i;
-    (std::fabs(i * double(kRate) / n - hertz) <= 100 ? tone : rest) += p;
-  }
-  return 10 * log10(rest / tone);
-}
-
 // No click in a sine while the drift is taken out, also when it turns around.
 void test_sine () {
   Rig rig;
@@ -447,9 +516,13 @@ int main (int argc, char **argv) {
   g_test_add_data_func("/timeline/counter/restarts-young", &young, test_counter);
   g_test_add_func("/timeline/hole", test_hole);
   g_test_add_func("/timeline/adaptive", test_adaptive);
+  g_test_add_func("/timeline/stamps", test_stamps);
   g_test_add_data_func("/timeline/moves-in-pauses/earlier", &shorter, test_moves_in_pauses);
   g_test_add_data_func("/timeline/moves-in-pauses/later", &longer, test_moves_in_pauses);
   g_test_add_func("/timeline/moves-anyway", test_moves_anyway);
+  g_test_add_func("/timeline/fast-start", test_fast_start);
+  g_test_add_func("/timeline/fast-start/tone", test_fast_start_of_a_tone);
+  g_test_add_func("/timeline/fast-start/rough-path", test_fast_start_on_a_rough_path);
   g_test_add_func("/timeline/overlap", test_overlap);
   g_test_add_func("/timeline/one-again", test_one_again);
   g_test_add_func("/timeline/another-clock", test_another_clock);
