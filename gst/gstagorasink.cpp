@@ -346,4 +346,5 @@ static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {
       element_class, "Agora channel sink", "Sink/Network",
       "Publishes a voice in a channel: takes raw audio, AAC, Opus or FLV", "The agora developers");
   gst_type_mark_as_plugin_api(agora::on_gap_type(), static_cast<GstPluginAPIFlags>(0));
+  gst_type_mark_as_plugin_api(agora::codec_choice_type(), static_cast<GstPluginAPIFlags>(0));
 }

@@ -147,18 +147,7 @@ void SharedMembership::pursue() {
                                 }));
   } else if (host && !published_ && !silenced_) {
     busy_ = true;
-    agora_client_publish_async(client_, cancellable_, finished, call([this] (GAsyncResult *result) {
-                                 g_autoptr(GError) error = nullptr;
-                                 g_autofree char *url =
-                                     agora_client_publish_finish(client_, result, &error);
-                                 if (url) {
-                                   published_ = true;
-                                   push_url_ = url;
-                                   tell_mute();
-                                   tell([this] (Member &m) { m.push_url(push_url_); }, &kHost);
-                                 }
-                                 pursued(url != nullptr, error);
-                               }));
+    publish();
   } else if (!host && published_) {
     busy_ = true;
     published_ = false;
@@ -175,6 +164,68 @@ void SharedMembership::pursue() {
                                   pursued(true, nullptr);
                                 }));
   }
+}
+
+std::vector<VoiceCodec> SharedMembership::offers() {
+  std::vector<VoiceCodec> offered;
+  tell([&] (Member &m) { offered = m.offers(); }, &kHost);
+  return offered;
+}
+
+// A host that has more to offer than AAC says so.
+void SharedMembership::publish() {
+  const std::vector<VoiceCodec> offered = offers();
+  std::vector<const char *> names;
+  names.reserve(offered.size() + 1);
+  for (const VoiceCodec each : offered)
+    names.push_back(name_of(each));
+  names.push_back(nullptr);
+  offered_ = !offered.empty();
+  const auto answered = [this] (bool ok, const char *aac_url, GError *error) {
+    if (ok) {
+      published_ = true;
+      tell_mute();
+      pushes_to(aac_url);
+    }
+    pursued(ok, error);
+  };
+  if (!offered_)
+    agora_client_publish_async(
+        client_, cancellable_, finished, call([this, answered] (GAsyncResult *result) {
+          g_autoptr(GError) error = nullptr;
+          g_autofree char *url = agora_client_publish_finish(client_, result, &error);
+          answered(url != nullptr, url, error);
+        }));
+  else
+    agora_client_publish_codecs_async(
+        client_, names.data(), cancellable_, finished,
+        call([this, answered] (GAsyncResult *result) {
+          g_autoptr(GError) error = nullptr;
+          g_autoptr(GHashTable) urls = agora_client_publish_codecs_finish(client_, result, &error);
+          answered(urls != nullptr, nullptr, error);
+        }));
+}
+
+// The client has them all. Where nothing was offered there is one alone.
+void SharedMembership::pushes_to(const char *aac_url) {
+  push_urls_.clear();
+  g_autoptr(GHashTable) urls = offered_ ? agora_client_dup_push_urls(client_) : nullptr;
+  for (const VoiceCodec each : kVoiceCodecs)
+    if (const gpointer url = urls ? g_hash_table_lookup(urls, name_of(each)) : nullptr)
+      push_urls_[each] = static_cast<const char *>(url);
+  if (push_urls_.empty() && aac_url)
+    push_urls_[VoiceCodec::aac] = aac_url;
+  tell([this] (Member &m) { m.push_urls(push_urls_); }, &kHost);
+}
+
+void SharedMembership::on_codecs_wanted(AgoraClient *, const char *const *names,
+                                        SharedMembership *self) {
+  VoiceCodecs wanted;
+  for (; *names; ++names)
+    if (const auto codec = voice_codec(*names))
+      wanted.insert(*codec);
+  if (!wanted.empty() && self->offered_)
+    self->tell([&] (Member &m) { m.codecs_wanted(wanted); }, &kHost);
 }
 
 void SharedMembership::pursued(bool ok, GError *error) {
@@ -231,8 +282,7 @@ void SharedMembership::ask_push_url() {
         g_autoptr(GError) error = nullptr;
         g_autofree char *url = agora_client_update_push_url_finish(client_, result, &error);
         if (url) {
-          push_url_ = url;
-          tell([this] (Member &m) { m.push_url(push_url_); }, &kHost);
+          pushes_to(url);
         } else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
           return;
         } else if (silenced_) {

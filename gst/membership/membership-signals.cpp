@@ -31,6 +31,7 @@ void SharedMembership::connect_signals() {
       {"stream-added", G_CALLBACK(on_stream_added)},
       {"stream-removed", G_CALLBACK(on_stream_removed)},
       {"update-url", G_CALLBACK(on_update_url)},
+      {"codecs-wanted", G_CALLBACK(on_codecs_wanted)},
       {"error", G_CALLBACK(on_error)},
       {"reconnecting", G_CALLBACK(on_reconnecting)},
       {"reconnected", G_CALLBACK(on_reconnected)},

@@ -12,13 +12,18 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "gst/common/authorities.hpp"
 #include "gst/common/channel-settings.hpp"
+#include "gst/common/voice-codec.hpp"
 
 namespace agora {
+
+using PushUrls = std::map<VoiceCodec, std::string>;
 
 // What an element does in its channel. One membership has at most one host.
 enum class Part { host, listener };
@@ -34,10 +39,16 @@ class Member {
   virtual ~Member() = default;
   // In the channel, with this uid.
   virtual void joined (std::uint32_t uid) = 0;
-  // Host: push here. Called again with another URL when the old one is of no use any more.
-  virtual void push_url (const std::string &) {}
+  // Host: the codecs that it can send, those first that it sends until codecs_wanted(); none: AAC,
+  // and nothing else is ever wanted. Any thread.
+  virtual std::vector<VoiceCodec> offers () const { return {}; }
+  // Host: push here what is wanted, AAC until codecs_wanted() says more. Called again with other
+  // URLs when the old ones are of no use any more.
+  virtual void push_urls (const PushUrls &) {}
   // Host: after push_broke(), the gateway's answer takes its time, or there is none yet.
   virtual void push_url_is_late () {}
+  // Host: these codecs somebody hears; one at least.
+  virtual void codecs_wanted (const VoiceCodecs &) {}
   // Host: the operator's silence begins, or ends; the push URL is void meanwhile.
   virtual void silenced (bool) {}
   // The gateway doesn't take the token that renew_token() gave; the old one still counts.

@@ -131,6 +131,10 @@ void SharedMembership::begin() {
       settings_.ca_file.empty() ? nullptr : settings_.ca_file.c_str(), "connect-timeout",
       settings_.connect_timeout_ms, "reconnect-timeout", settings_.reconnect_timeout_s,
       "retry-first-join", settings_.retry_first_join, nullptr));
+  ObjectPtr<GstElementFactory> opus(gst_element_factory_find("opusdec"));
+  static const char *const hears[] = {name_of(VoiceCodec::opus), name_of(VoiceCodec::aac), nullptr};
+  if (opus)
+    g_object_set(client_, "hears", hears, nullptr);
   connect_signals();
   agora_client_init_async(client_, settings_.app_id.c_str(), cancellable_, finished,
                           call([this] (GAsyncResult *result) {
@@ -184,7 +188,7 @@ void SharedMembership::on_out() {
   told_muted_ = false;
   mute_asked_ = false;
   stay_++;
-  push_url_.clear();
+  push_urls_.clear();
   push_pace_ = {};
   push_late_.reset();
   retry_.reset();
@@ -292,11 +296,10 @@ void SharedMembership::goodbye() {
 void SharedMembership::on_update_url(AgoraClient *, guint uid, const char *url,
                                      SharedMembership *self) {
   if (uid == self->uid()) {
-    self->push_url_ = url;
     self->push_pace_.timer.reset();
     self->push_wanted_ = false;
     if (self->published_)
-      self->tell([&] (Member &m) { m.push_url(url); }, &kHost);
+      self->pushes_to(url);
     return;
   }
   auto it = self->remotes_.find(uid);

@@ -87,6 +87,11 @@ class SharedMembership final : public Membership,
   void pursued (bool ok, GError *error);
   void ask_push_url ();
   void push_url_is_late ();
+  std::vector<VoiceCodec> offers ();
+  void publish ();
+  void pushes_to (const char *aac_url);
+  static void on_codecs_wanted (AgoraClient *client, const char *const *names,
+                                SharedMembership *self);
   void tell_mute ();
   void subscribe (std::uint32_t uid);
   void subscribed (std::uint32_t uid, GAsyncResult *result);
@@ -139,7 +144,8 @@ class SharedMembership final : public Membership,
   bool mute_asked_ = false;
   bool silenced_ = false;  // by the operator
   unsigned stay_ = 0;      // counts the times that the application's client was in the channel
-  std::string push_url_;
+  PushUrls push_urls_;
+  bool offered_ = false;  // with what was published: the gateway may tell which codecs are wanted
   Pace push_pace_;
   SourcePtr push_late_;  // runs while the gateway is asked for another one
   SourcePtr retry_;

@@ -22,6 +22,21 @@ bool is_file_header (const Head &head) {
 
 }  // namespace
 
+BufferPtr make_flv_tag (std::span<const std::uint8_t> body) {
+  // PreviousTagSize follows it.
+  constexpr gsize trailer = 4;
+  Head head = {type_audio};
+  const gsize all = head.size() + body.size();
+  GST_WRITE_UINT24_BE(&head[1], static_cast<guint32>(body.size()));
+  BufferPtr tag(gst_buffer_new_allocate(nullptr, all + trailer, nullptr));
+  gst_buffer_fill(tag.get(), 0, head.data(), head.size());
+  gst_buffer_fill(tag.get(), head.size(), body.data(), body.size());
+  std::array<guint8, trailer> size;
+  GST_WRITE_UINT32_BE(size.data(), static_cast<guint32>(all));
+  gst_buffer_fill(tag.get(), all, size.data(), size.size());
+  return tag;
+}
+
 std::uint32_t flv_stamp (GstBuffer *tag) {
   Head head;
   return read_head(tag, head) ? GST_READ_UINT24_BE(&head[4]) | std::uint32_t{head[7]} << 24 : 0;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "gst/common/gst-ptr.hpp"
 
@@ -23,6 +24,8 @@ constexpr std::uint64_t session_base (std::uint64_t ms) {
   return ms - ms % kSessionSpan;
 }
 
+// A tag of sound with this body, whose time is 0.
+BufferPtr make_flv_tag (std::span<const std::uint8_t> body);
 // What an FLV tag says of its time, in milliseconds: 32 bits, which wrap.
 std::uint32_t flv_stamp (GstBuffer *tag);
 // The same tag with another time. The sound is shared where it can be.

@@ -31,7 +31,8 @@ G_DEFINE_TYPE(GstAgoraFrameSink, gst_agora_frame_sink, GST_TYPE_BASE_SINK)
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
     "sink", GST_PAD_SINK, GST_PAD_ALWAYS,
-    GST_STATIC_CAPS("audio/mpeg, mpegversion = (int) { 2, 4 }, stream-format = (string) raw"));
+    GST_STATIC_CAPS("audio/mpeg, mpegversion = (int) { 2, 4 }, stream-format = (string) raw; "
+                    "audio/x-opus"));
 
 // Later times than this (146 years) are none: running time is compared with signs, and wraps.
 static const GstClockTime latest = G_MAXINT64 / 2;

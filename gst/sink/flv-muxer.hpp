@@ -13,46 +13,25 @@
 #include <optional>
 
 #include "gst/common/gst-ptr.hpp"
+#include "gst/sink/tag-maker.hpp"
 
 namespace agora {
 
-// A frame as a tag, on its way out.
-struct FlvTag {
-  BufferPtr buffer;
-  GstCaps *caps = nullptr;  // of the stream, with its headers; the muxer's
-  std::uint64_t ms = 0;     // since the stream began; never wraps
-  GstClockTime duration = 0;
-  // It came so late that nobody wants it any more.
-  std::chrono::steady_clock::time_point expires;
-};
-
-class FlvMuxer {
+class FlvMuxer final : public TagMaker {
  public:
-  // Where the tags go. Called by the muxer's thread, with no lock held; may wait.
-  class Taker {
-   public:
-    virtual ~Taker() = default;
-    virtual GstFlowReturn take_tag (const FlvTag &tag) = 0;
-    // All that was sent in before send_end() has been taken.
-    virtual void tags_end () = 0;
-  };
-
   FlvMuxer(GstBin *bin, Taker &taker);
-  ~FlvMuxer();
+  ~FlvMuxer() override;
   FlvMuxer(const FlvMuxer &) = delete;
   FlvMuxer &operator=(const FlvMuxer &) = delete;
 
-  // False when the element is missing, which is on the bus then.
-  bool start ();
-  // After it no tag comes. The taker must not wait any more.
-  void stop ();
+  bool start () override;
+  void stop () override;
 
-  // Whether all that was sent is taken, so that send() would not wait. Any thread.
-  bool idle () const { return running_ && under_way_ == 0; }
-  // Waits while the taker does.
+  // Whether all that was sent is taken.
+  bool idle () const override { return running_ && under_way_ == 0; }
   GstFlowReturn send (GstBuffer *frame, GstCaps *caps,
-                      std::chrono::steady_clock::time_point expires);
-  void send_end ();
+                      std::chrono::steady_clock::time_point expires) override;
+  void send_end () override;
 
  private:
   struct Sent {

@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
 constexpr milliseconds stamp_interval(200);
+constexpr GstClockTime filler_packet = 20 * GST_MSECOND;  // of Opus
 // Frames that sit in the muxer while the network stands are late by more than the backlog allows.
 constexpr milliseconds stale_slack(200);
 
@@ -82,7 +83,7 @@ void Publication::feed() {
 
 void Publication::feed_end() {
   std::lock_guard lock(feed_mutex_);
-  muxer_.send_end();
+  muxer_->send_end();
 }
 
 // Taken under the lock, so that no newer frame goes before it.
@@ -99,7 +100,7 @@ void Publication::feed_next() {
     const std::optional<Clock::time_point> deadline = next_filler(filling);
     if (!deadline || *deadline > Clock::now())
       return;
-    if (air_.silenced || filling.on_gap != OnGap::end || !sent_caps_) {
+    if (is_off() || filling.on_gap != OnGap::end || !sent_caps_) {
       feed_filler(filling);
       return;
     }
@@ -112,7 +113,7 @@ void Publication::feed_next() {
 // A muxer that is idle takes a frame without waiting.
 bool Publication::feed_now(Frame &frame) {
   std::unique_lock lock(feed_mutex_, std::try_to_lock);
-  if (!lock || !backlog_.idle() || !muxer_.idle())
+  if (!lock || !backlog_.idle() || !muxer_->idle())
     return false;
   feed_frame(std::move(frame));
   return true;
@@ -139,14 +140,14 @@ void Publication::check_flow(GstFlowReturn flow) {
   backlog_.stop();
   failed_ = flow != GST_FLOW_FLUSHING && !over_;
   if (failed_)
-    GST_ELEMENT_ERROR(
-        bin_, STREAM, MUX, ("This sound could not be put into FLV."),
-        ("flvmux returned %s for %" GST_PTR_FORMAT, gst_flow_get_name(flow), sent_caps_.get()));
+    GST_ELEMENT_ERROR(bin_, STREAM, MUX, ("This sound could not be put into FLV."),
+                      ("making a tag returned %s for %" GST_PTR_FORMAT, gst_flow_get_name(flow),
+                       sent_caps_.get()));
 }
 
 void Publication::feed_frame(Frame frame) {
   const Clock::time_point now = Clock::now();
-  if (air_.silenced) {
+  if (is_off()) {
     last_sent_ = now;
     filling_until_.reset();
     return;
@@ -165,18 +166,23 @@ void Publication::feed_frame(Frame frame) {
   last_sent_ = now;
   BufferPtr payload;
   if (air_.muted) {
-    payload = silent_frame(frame.format);
+    payload = silence(frame.caps.get(), frame.duration);
     // A layout that has no silence of its own is silent by its absence.
     if (!payload)
       return;
   } else {
     payload = std::move(frame.buffer);
   }
-  if (frame.format.object_type == 2 && now - last_stamp_ >= stamp_interval) {
+  if (frame.takes_stamp && now - last_stamp_ >= stamp_interval) {
     payload = stamped(std::move(payload), frame);
     last_stamp_ = now;
   }
   check_flow(send(std::move(payload), frame.caps, *place, frame.duration, frame.arrival));
+}
+
+BufferPtr Publication::silence(const GstCaps *caps, GstClockTime duration) const {
+  return codec_ == VoiceCodec::opus ? silent_packet(caps, duration)
+                                    : silent_frame(AacFormat::of(caps));
 }
 
 // With the wall clock of the moment at which the frame's first sample was at the sink pad.
@@ -200,35 +206,38 @@ GstFlowReturn Publication::send(BufferPtr payload, const CapsPtr &caps, GstClock
   if (sent_caps_.get() != caps.get())
     sent_caps_ = share(caps.get());
   const auto limit = nanoseconds(backlog_.limit()) + stale_slack;
-  return muxer_.send(out.get(), caps.get(), arrival + limit);
+  return muxer_->send(out.get(), caps.get(), arrival + limit);
 }
 
 void Publication::feed_filler(const GapFilling &filling) {
   const Clock::time_point now = Clock::now();
   // What has not begun doesn't end.
-  if (air_.silenced || filling.on_gap == OnGap::end) {
+  if (is_off() || filling.on_gap == OnGap::end) {
     last_sent_ = now;
     filling_until_.reset();
     return;
   }
   const BufferPtr *piece = nullptr;
   CapsPtr caps;
-  if (filling.clip) {
+  // The file was encoded as AAC alone: who hears Opus hears silence meanwhile.
+  if (filling.clip && codec_ == VoiceCodec::aac) {
     const GapClip &clip = *filling.clip;
     piece = &clip.frames[clip_position_++ % clip.frames.size()];
     caps = share(clip.caps.get());
   } else {
-    caps = sent_caps_ ? share(sent_caps_.get()) : default_aac_caps();
+    caps = sent_caps_                   ? share(sent_caps_.get())
+           : codec_ == VoiceCodec::opus ? default_opus_caps()
+                                        : default_aac_caps();
   }
-  const AacFormat format = AacFormat::of(caps.get());
-  const GstClockTime duration = format.frame_duration();
+  const GstClockTime duration =
+      codec_ == VoiceCodec::opus ? filler_packet : AacFormat::of(caps.get()).frame_duration();
   const GstClockTime time = timeline_.fill(duration, elapsed(last_sent_, now));
   // On the clock, not on its own lateness; but what a standing network made late is not made up.
   const Clock::time_point due = filling_until_.value_or(now);
   filling_until_ = std::max(due, now - milliseconds(100)) + nanoseconds(duration);
   last_sent_ = now;
   air_.filled += duration;
-  BufferPtr payload = piece && !air_.muted ? share(piece->get()) : silent_frame(format);
+  BufferPtr payload = piece && !air_.muted ? share(piece->get()) : silence(caps.get(), duration);
   if (payload)
     check_flow(send(std::move(payload), caps, time, duration, now));
 }

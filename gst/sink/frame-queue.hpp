@@ -11,7 +11,6 @@
 #include <mutex>
 
 #include "gst/common/gst-ptr.hpp"
-#include "gst/sink/silence.hpp"
 
 namespace agora {
 
@@ -20,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 struct Frame {
   BufferPtr buffer;
   CapsPtr caps;
-  AacFormat format;  // what the caps say
+  bool takes_stamp = false;  // the sender's wall clock may be put into it
   // Running time at the sink pad.
   GstClockTime time = 0;
   GstClockTime duration = 0;

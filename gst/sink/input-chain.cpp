@@ -32,16 +32,10 @@ constexpr const char *accepted =
 constexpr std::array<InputChain::Encoder, 3> known_encoders = {
     {{"voaacenc", 1600}, {"fdkaacenc", 2048}, {"avenc_aac", 1024}}};
 
-constexpr unsigned bitrate_mono = 64'000;
-constexpr unsigned bitrate_stereo = 96'000;
-
 // Rates that stay as they are. Below them a frame of 1024 samples would last too long for a
 // conversation, above them is more than a voice channel carries.
 constexpr std::array<int, 3> kept_rates = {32'000, 44'100, 48'000};
 constexpr int default_rate = 48'000;
-// A frame and an encoder's look-ahead are so many samples: here they take half the time. AAC-LC has
-// no higher rate, and every decoder of it has this one.
-constexpr int low_delay_rate = 96'000;
 
 // LOAS is a transport stream of its own: nothing but a decoder takes it apart. Of the object types,
 // FLV's players know those up to 4, with or without SBR; AAC-LD and ELD they mostly don't.
@@ -65,8 +59,9 @@ bool structure_is_framed (const GstStructure *structure) {
 
 }  // namespace
 
-InputChain::InputChain(GstBin *bin, GstPad *pad, GstElement *exit)
-    : bin_(bin), pad_(pad), exit_(exit) {
+InputChain::InputChain(GstBin *bin, GstPad *pad, GstElement *exit, SideFrame side_frame)
+    : bin_(bin), pad_(pad), exit_(exit), side_frame_(std::move(side_frame)) {
+  set_wanted({VoiceCodec::aac});
   ObjectPtr<GstPad> entry(gst_element_get_static_pad(exit_, "sink"));
   gst_pad_add_probe(
       entry.get(),
@@ -97,7 +92,12 @@ GstPadProbeReturn InputChain::on_exit(GstPad *, GstPadProbeInfo *info, gpointer 
     case GST_EVENT_CAPS: {
       GstCaps *caps = nullptr;
       gst_event_parse_caps(event, &caps);
-      self->frame_duration_ = AacFormat::of(caps).frame_duration();
+      // Packets of Opus say each how long they last.
+      const bool was_opus = self->frame_duration_ == 0;
+      self->frame_duration_ = is_opus(caps) ? 0 : AacFormat::of(caps).frame_duration();
+      // Another lane paces, whose encoder has another look-ahead.
+      if (was_opus != (self->frame_duration_ == 0))
+        self->count_.reset();
       break;
     }
     case GST_EVENT_SEGMENT: {
@@ -105,8 +105,9 @@ GstPadProbeReturn InputChain::on_exit(GstPad *, GstPadProbeInfo *info, gpointer 
       gst_event_parse_segment(event, &segment);
       self->counts_ = segment->format == GST_FORMAT_TIME && segment->rate > 0;
       self->count_.reset();
-      if (self->encoder_)
-        GST_PAD_PROBE_INFO_DATA(info) = segment_with_tail(event, self->encoder_, self->priming_);
+      if (GstElement *encoder = self->lanes_ ? self->lanes_->pacing_encoder() : nullptr)
+        GST_PAD_PROBE_INFO_DATA(info) = segment_with_tail(
+            event, encoder, self->priming_[static_cast<std::size_t>(self->lanes_->pacing())]);
       break;
     }
     case GST_EVENT_EOS:
@@ -122,7 +123,10 @@ GstBuffer *InputChain::placed(GstBuffer *frame) {
   const GstClockTime stamp = GST_BUFFER_PTS(frame);
   if (!counts_ || !GST_CLOCK_TIME_IS_VALID(stamp))
     return frame;
-  const GstClockTime at = count_.place(stamp, frame_duration_);
+  const GstClockTime duration = frame_duration_                       ? frame_duration_
+                                : GST_BUFFER_DURATION_IS_VALID(frame) ? GST_BUFFER_DURATION(frame)
+                                                                      : 0;
+  const GstClockTime at = count_.place(stamp, duration);
   if (at == stamp)
     return frame;
   frame = gst_buffer_make_writable(frame);
@@ -140,8 +144,12 @@ InputChain::Kind InputChain::kind_of(const GstCaps *caps) {
   const GstStructure *structure = gst_caps_get_structure(caps, 0);
   if (gst_structure_has_name(structure, "audio/x-raw"))
     return Kind::raw;
+  int family = 0;
+  // More than two channels have to be mixed.
   if (gst_structure_has_name(structure, "audio/x-opus"))
-    return Kind::coded;
+    return gst_structure_get_int(structure, "channel-mapping-family", &family) && family == 0
+               ? Kind::opus
+               : Kind::coded;
   if (gst_structure_has_name(structure, "video/x-flv"))
     return Kind::flv;
   int version = 0;
@@ -189,7 +197,7 @@ bool InputChain::prepare() {
                         ("Data has come in for %d s, but nothing could be sent: %s.",
                          static_cast<int>(Starvation::kLimit.count()), why_silent().c_str()),
                         ("%s", kExpected));
-  return kind_ != Kind::none || plug(Kind::unknown, nullptr);
+  return kind_ == Kind::none ? plug(Kind::unknown, nullptr) : heed_wanted();
 }
 
 bool InputChain::fit(const GstCaps *caps) {
@@ -213,13 +221,11 @@ bool InputChain::fit(const GstCaps *caps) {
                       (nullptr));
     return false;
   }
-  if (low_delay_)
-    rate = low_delay_rate;
-  else if (std::find(kept_rates.begin(), kept_rates.end(), rate) == kept_rates.end())
+  if (std::find(kept_rates.begin(), kept_rates.end(), rate) == kept_rates.end())
     rate = default_rate;
-  channels = std::min(channels, 2);
-  const unsigned bitrate = bitrate_ ? bitrate_ : channels == 1 ? bitrate_mono : bitrate_stereo;
-  g_object_set(encoder_, "bitrate", static_cast<int>(bitrate), nullptr);
+  channels_ = channels = std::min(channels, 2);
+  for (const VoiceCodec each : kVoiceCodecs)
+    set_bitrate(each);
   CapsPtr wanted(gst_caps_new_simple("audio/x-raw", "rate", G_TYPE_INT, rate, "channels",
                                      G_TYPE_INT, channels, nullptr));
   g_object_set(format_, "caps", wanted.get(), nullptr);
@@ -258,6 +264,12 @@ GstPadProbeReturn InputChain::on_decoded(GstPad *, GstPadProbeInfo *info, gpoint
   gst_event_unref(event);
   GST_PAD_PROBE_INFO_DATA(info) = other;
   return GST_PAD_PROBE_OK;
+}
+
+void InputChain::place_channels(GstElement *converter) {
+  ObjectPtr<GstPad> decoded(gst_element_get_static_pad(converter, "sink"));
+  gst_pad_add_probe(decoded.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_decoded, nullptr,
+                    nullptr);
 }
 
 bool InputChain::add_decoder(GstCaps *caps, std::vector<GstElement *> &chain) {
@@ -304,21 +316,6 @@ const InputChain::Encoder *InputChain::best_encoder() {
   return nullptr;
 }
 
-GstElement *InputChain::make_encoder() {
-  if (const Encoder *encoder = best_encoder()) {
-    priming_ = encoder->priming;
-    return make(encoder->name, "gstreamer1.0-plugins-bad");
-  }
-  CapsPtr aac(gst_caps_new_simple("audio/mpeg", "mpegversion", G_TYPE_INT, 4, nullptr));
-  gst_element_post_message(GST_ELEMENT(bin_),
-                           gst_missing_encoder_message_new(GST_ELEMENT(bin_), aac.get()));
-  GST_ELEMENT_ERROR(bin_, CORE, MISSING_PLUGIN,
-                    ("No AAC encoder is installed. The Debian package gstreamer1.0-plugins-bad "
-                     "has one (voaacenc), gstreamer1.0-libav another (avenc_aac)."),
-                    (nullptr));
-  return nullptr;
-}
-
 bool InputChain::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chain) {
   const auto add = [&] (const char *factory, const char *package) {
     GstElement *element = make(factory, package);
@@ -335,9 +332,11 @@ bool InputChain::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chai
       g_signal_connect(chain.back(), "have-type", G_CALLBACK(on_type_found), this);
       return true;
     case Kind::aac:
-      return add("aacparse", good);
+      return add("aacparse", good) && begin_lanes(Kind::aac, caps);
     case Kind::framed:
-      return true;
+      return begin_lanes(Kind::aac, caps);
+    case Kind::opus:
+      return begin_lanes(Kind::opus, caps);
     case Kind::flv:
       if (!add("flvdemux", good))
         return false;
@@ -351,35 +350,36 @@ bool InputChain::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chai
     case Kind::raw:
       if (!add("audioconvert", base))
         return false;
-      if (kind == Kind::coded) {
-        ObjectPtr<GstPad> decoded(gst_element_get_static_pad(chain.back(), "sink"));
-        gst_pad_add_probe(decoded.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_decoded, nullptr,
-                          nullptr);
-      }
+      if (kind == Kind::coded)
+        place_channels(chain.back());
       if (!add("audioresample", base) || !add("capsfilter", "libgstreamer1.0-0"))
         return false;
       format_ = chain.back();
-      encoder_ = make_encoder();
-      if (!encoder_)
-        return false;
-      push_silence_before_ends(encoder_, priming_);
-      chain.push_back(encoder_);
-      return kind == Kind::raw || fit_decoded(caps);
+      return begin_lanes(Kind::raw, nullptr) && (kind == Kind::raw || fit_decoded(caps));
     case Kind::none:
       break;
   }
   return false;
 }
 
-bool InputChain::link(const std::vector<GstElement *> &chain, GstElement *after) {
+ObjectPtr<GstPad> InputChain::head(const std::vector<GstElement *> &chain) const {
+  return chain.empty() ? ObjectPtr<GstPad>(GST_PAD(gst_object_ref(lanes_->entry())))
+                       : ObjectPtr<GstPad>(gst_element_get_static_pad(chain.front(), "sink"));
+}
+
+// To the lanes, where they are begun.
+bool InputChain::link(const std::vector<GstElement *> &chain) {
   if (chain.empty())
-    return true;
+    return lanes_ != nullptr;
   for (std::size_t i = 0; i + 1 < chain.size(); i++) {
     if (!gst_element_link(chain[i], chain[i + 1]))
       return false;
   }
-  if (after && !gst_element_link(chain.back(), after))
-    return false;
+  if (lanes_) {
+    ObjectPtr<GstPad> last(gst_element_get_static_pad(chain.back(), "src"));
+    if (gst_pad_link(last.get(), lanes_->entry()) != GST_PAD_LINK_OK)
+      return false;
+  }
   for (auto it = chain.rbegin(); it != chain.rend(); ++it)
     gst_element_sync_state_with_parent(*it);
   return true;
@@ -390,14 +390,12 @@ bool InputChain::plug(Kind kind, GstCaps *caps) {
   std::vector<GstElement *> chain;
   if (!build(kind, caps, chain))
     return false;
-  const bool open = kind == Kind::unknown || kind == Kind::flv;
-  if (!link(chain, open ? nullptr : exit_)) {
+  if (!link(chain)) {
     GST_ELEMENT_ERROR(bin_, CORE, NEGOTIATION, ("Can't send this sound to the channel."),
                       ("elements for %" GST_PTR_FORMAT " don't link", caps));
     return false;
   }
-  ObjectPtr<GstPad> head(gst_element_get_static_pad(first(chain), "sink"));
-  if (!gst_ghost_pad_set_target(GST_GHOST_PAD(pad_), head.get()))
+  if (!gst_ghost_pad_set_target(GST_GHOST_PAD(pad_), head(chain).get()))
     return false;
   kind_ = kind;
   return true;
@@ -413,8 +411,8 @@ void InputChain::on_type_found(GstElement *typefind, guint, GstCaps *caps, Input
   std::vector<GstElement *> chain;
   if (!self->build(kind, caps, chain))
     return;
-  if (!self->link(chain, kind == Kind::flv ? nullptr : self->exit_) ||
-      !gst_element_link(typefind, self->first(chain)))
+  ObjectPtr<GstPad> found(gst_element_get_static_pad(typefind, "src"));
+  if (!self->link(chain) || gst_pad_link(found.get(), self->head(chain).get()) != GST_PAD_LINK_OK)
     GST_ELEMENT_ERROR(self->bin_, CORE, NEGOTIATION, ("Can't send this sound to the channel."),
                       ("elements for %" GST_PTR_FORMAT " don't link", caps));
 }
@@ -434,11 +432,9 @@ void InputChain::demuxed(GstPad *pad) {
     if (kind == Kind::none)
       kind = Kind::coded;
     std::vector<GstElement *> chain;
-    if (!build(kind, caps.get(), chain) || (kind == Kind::raw && !fit(caps.get())) ||
-        !link(chain, exit_))
+    if (!build(kind, caps.get(), chain) || (kind == Kind::raw && !fit(caps.get())) || !link(chain))
       return;
-    ObjectPtr<GstPad> head(gst_element_get_static_pad(first(chain), "sink"));
-    gst_pad_link(pad, head.get());
+    gst_pad_link(pad, head(chain).get());
     return;
   }
   // A demuxer with no linked pad at all gives up, and the video may come first.
@@ -483,12 +479,15 @@ void InputChain::clear() {
     gst_element_set_state(element.get(), GST_STATE_NULL);
     gst_bin_remove(bin_, element.get());
   }
+  lanes_.reset();
+  at_lanes_ = Kind::none;
+  lanes_caps_.reset();
   format_ = nullptr;
-  encoder_ = nullptr;
+  encoders_ = {};
   filter_.reset();
   starvation_.reset();
   came_out_ = false;
-  priming_ = 0;
+  priming_ = {};
   counts_ = false;
   count_.reset();
   kind_ = Kind::none;

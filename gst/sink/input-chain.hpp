@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// From whatever comes in at the sink pad to raw AAC frames: plugs standard elements between the
-// pad and `exit` when the caps are known, and plugs anew when they turn into another kind.
+// From whatever comes in at the sink pad to frames of the codecs that are wanted: plugs standard
+// elements between the pad and `exit` when the caps are known, and plugs anew when they turn into
+// another kind. What is AAC or Opus already goes out as it is in that codec.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -13,6 +16,8 @@
 
 #include "gst/common/flv-audio-filter.hpp"
 #include "gst/common/gst-ptr.hpp"
+#include "gst/common/voice-codec.hpp"
+#include "gst/sink/codec-lanes.hpp"
 #include "gst/sink/frame-count.hpp"
 #include "gst/sink/starvation.hpp"
 
@@ -21,8 +26,11 @@ namespace agora {
 // All of it runs on the streaming thread, under the pad's stream lock, but for reset().
 class InputChain {
  public:
-  // `bin` owns this; `pad` is its ghost pad; `exit` takes AAC.
-  InputChain(GstBin *bin, GstPad *pad, GstElement *exit);
+  // A frame of a codec that is wanted beside the one that `exit` paces, when its time has come.
+  using SideFrame = std::function<void(GstBuffer *, GstCaps *, GstClockTime running_time)>;
+
+  // `bin` owns this; `pad` is its ghost pad; `exit` takes AAC and Opus.
+  InputChain(GstBin *bin, GstPad *pad, GstElement *exit, SideFrame side_frame);
 
   struct Encoder {
     const char *name;
@@ -35,12 +43,16 @@ class InputChain {
   // The first of them that is installed; or nullptr.
   static const Encoder *best_encoder ();
 
+  static bool can_encode_opus ();
+
   // The caps that the pad takes.
   static GstCaps *template_caps ();
 
   void set_bitrate (unsigned bits_per_second) { bitrate_ = bits_per_second; }
   // Whether to encode in frames that last half as long.
   void set_low_delay (bool low_delay) { low_delay_ = low_delay; }
+  // Which codecs to encode: one at least. Heeded with the next buffer that comes in; any thread.
+  void set_wanted (const VoiceCodecs &wanted);
   // Before the pad's caps go on. False: refused, and an ERROR is on the bus.
   bool accept (GstCaps *caps);
   // Before a buffer goes on: finds out what it is if no caps told.
@@ -51,8 +63,9 @@ class InputChain {
   void ended ();
   // Whether `message` is an ERROR of an element in here; one of the sink's own says it instead.
   bool explain (GstMessage *message);
-  // Samples by which the encoder's frames are later than their timestamps say.
-  unsigned priming () const { return priming_; }
+  // By how much that codec's frames are later than their timestamps say, where they are encoded
+  // here at `rate`.
+  GstClockTime lookahead (VoiceCodec codec, int rate) const;
   // The exit is in the bin, and nothing plays: the pad leads to it.
   void rest ();
   // Nothing plays yet, and caps will come.
@@ -65,7 +78,7 @@ class InputChain {
       "Expected raw audio, AAC, Opus or FLV. Decode other formats "
       "first, for example with decodebin.";
 
-  enum class Kind { none, unknown, raw, aac, framed, coded, flv };
+  enum class Kind { none, unknown, raw, aac, framed, opus, coded, flv };
 
   static Kind kind_of (const GstCaps *caps);
   bool plug (Kind kind, GstCaps *caps);
@@ -74,14 +87,20 @@ class InputChain {
   bool fit (const GstCaps *caps);
   bool fit_decoded (const GstCaps *caps);
   GstElement *make (const char *factory, const char *package);
-  GstElement *make_encoder ();
+  GstElement *make_encoder (VoiceCodec codec);
+  GstElement *make_aac_encoder ();
+  GstElement *make_opus_encoder ();
+  void set_bitrate (VoiceCodec codec);
+  void unmake (GstElement *element);
+  bool begin_lanes (Kind kind, const GstCaps *caps);
+  bool build_lane (VoiceCodec codec, std::vector<GstElement *> &chain);
+  bool heed_wanted ();
   bool build (Kind kind, GstCaps *caps, std::vector<GstElement *> &chain);
+  static void place_channels (GstElement *converter);
   bool add_decoder (GstCaps *caps, std::vector<GstElement *> &chain);
-  bool link (const std::vector<GstElement *> &chain, GstElement *after);
-  // Of a chain that ends at the exit.
-  GstElement *first (const std::vector<GstElement *> &chain) const {
-    return chain.empty() ? exit_ : chain.front();
-  }
+  bool link (const std::vector<GstElement *> &chain);
+  // Where a chain that ends at the lanes begins.
+  ObjectPtr<GstPad> head (const std::vector<GstElement *> &chain) const;
   void refuse (const GstCaps *caps);
   std::string why_silent () const;
   void guard_demuxer (GstElement *demuxer);
@@ -97,13 +116,23 @@ class InputChain {
   GstBin *bin_;
   GstPad *pad_;
   GstElement *exit_;
+  const SideFrame side_frame_;
   Kind kind_ = Kind::none;
   // Guards elements_ against other threads, whose messages are compared with them; the streaming
   // thread alone changes them. No call leaves the object under it.
   std::mutex mutex_;
   std::vector<ObjectPtr<GstElement>> elements_;
-  GstElement *format_ = nullptr;  // the capsfilter before the encoder, one of elements_
-  GstElement *encoder_ = nullptr;
+  GstElement *format_ = nullptr;  // the capsfilter before the lanes, one of elements_
+  // What leads from there to the exit. Streaming thread, but for its beginning and its end.
+  std::unique_ptr<CodecLanes> lanes_;
+  // What comes to the lanes, and its caps.
+  Kind at_lanes_ = Kind::none;
+  CapsPtr lanes_caps_;
+  std::atomic<unsigned> wanted_;  // a bit for each codec
+  unsigned heeded_ = 0;
+  // What encodes here; nullptr where nothing does.
+  std::array<GstElement *, kVoiceCodecs.size()> encoders_ = {};
+  std::array<unsigned, kVoiceCodecs.size()> priming_ = {};  // of those, in samples
   // The EOS that drains an old chain is under way: it is not the stream's.
   bool draining_ = false;
   // There is an ERROR about this stream already.
@@ -118,7 +147,7 @@ class InputChain {
   bool counts_ = false;  // their segment runs forwards, in time
   unsigned bitrate_ = 0;
   bool low_delay_ = false;
-  unsigned priming_ = 0;
+  int channels_ = 1;
 };
 
 }  // namespace agora

@@ -3,6 +3,9 @@
 
 #include <utility>
 
+#include "gst/sink/flv-muxer.hpp"
+#include "gst/sink/opus-tagger.hpp"
+
 namespace agora {
 
 namespace {
@@ -14,10 +17,21 @@ using std::chrono::milliseconds;
 constexpr milliseconds drain_quiet(450);
 constexpr milliseconds drain_most(5000);
 
+std::unique_ptr<TagMaker> make_tag_maker (VoiceCodec codec, GstBin *bin, TagMaker::Taker &taker) {
+  if (codec == VoiceCodec::opus)
+    return std::make_unique<OpusTagger>(taker);
+  return std::make_unique<FlvMuxer>(bin, taker);
+}
+
 }  // namespace
 
-Publication::Publication(GstBin *bin, Owner &owner, OnAir &air)
-    : bin_(bin), owner_(owner), air_(air), muxer_(bin, *this), connections_(bin, *this) {
+Publication::Publication(GstBin *bin, Owner &owner, OnAir &air, VoiceCodec codec)
+    : bin_(bin),
+      owner_(owner),
+      air_(air),
+      codec_(codec),
+      muxer_(make_tag_maker(codec, bin, *this)),
+      connections_(bin, *this) {
 }
 
 // Whose reference was the last one is settled by a counter, which ThreadSanitizer doesn't see where
@@ -33,7 +47,7 @@ bool Publication::start() {
     std::lock_guard lock(stop_mutex_);
     stopped_ = Stopped::no;
   }
-  if (!connections_.start() || !muxer_.start())
+  if (!connections_.start() || !muxer_->start())
     return false;
   feeder_ = g_thread_new(
       "agorasink:feed",
@@ -56,7 +70,7 @@ void Publication::stop() {
   }
   over_ = true;
   connections_.stop();
-  muxer_.stop();
+  muxer_->stop();
   backlog_.stop();
   if (feeder_)
     g_thread_join(std::exchange(feeder_, nullptr));
@@ -69,6 +83,11 @@ void Publication::stop() {
 bool Publication::take(Frame frame) {
   const bool dropped = !feed_now(frame) && !backlog_.put(std::move(frame));
   return (connections_.stands_still() || dropped) && connections_.stalled();
+}
+
+void Publication::set_wanted(bool wanted) {
+  if (wanted_.exchange(wanted) != wanted && !wanted)
+    connections_.disconnect();
 }
 
 bool Publication::end() {

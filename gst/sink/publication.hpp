@@ -14,12 +14,13 @@
 #include <string>
 #include <utility>
 
-#include "gst/sink/flv-muxer.hpp"
+#include "gst/common/voice-codec.hpp"
 #include "gst/sink/frame-queue.hpp"
 #include "gst/sink/push-switch.hpp"
 #include "gst/sink/send-timeline.hpp"
 #include "gst/sink/silence.hpp"
 #include "gst/sink/sink-settings.hpp"
+#include "gst/sink/tag-maker.hpp"
 
 namespace agora {
 
@@ -41,7 +42,7 @@ struct OnAir {
 };
 
 class Publication final : public std::enable_shared_from_this<Publication>,
-                          private FlvMuxer::Taker,
+                          private TagMaker::Taker,
                           private PushSwitch::Owner {
  public:
   // The element's part that has it. Called with no lock held; a call may come late, from one that
@@ -58,8 +59,8 @@ class Publication final : public std::enable_shared_from_this<Publication>,
     virtual GapFilling gap_filling () const = 0;
   };
 
-  // Both must outlive stop().
-  Publication(GstBin *bin, Owner &owner, OnAir &air);
+  // What it takes is frames of this codec. All of these must outlive stop().
+  Publication(GstBin *bin, Owner &owner, OnAir &air, VoiceCodec codec);
   // Only after stop(), where it was started.
   ~Publication() override;
   Publication(const Publication &) = delete;
@@ -70,6 +71,14 @@ class Publication final : public std::enable_shared_from_this<Publication>,
   // Ends all of it at once, whatever is queued. Returns when its threads and sessions are gone,
   // also where another thread stops it at the same time. Never from a thread of its own.
   void stop ();
+
+  VoiceCodec codec () const { return codec_; }
+  // Whether somebody listens to this codec. Where nobody does, nothing is sent: sessions end, and
+  // connect() is to follow once somebody does. Any thread.
+  void set_wanted (bool wanted);
+  bool wanted () const { return wanted_; }
+  // Sound reaches a session.
+  bool works () const { return connections_.works(); }
 
   // The streaming thread. Never waits. True when the session has just turned out to be stalled.
   bool take (Frame frame);
@@ -97,7 +106,7 @@ class Publication final : public std::enable_shared_from_this<Publication>,
   guint sessions () const { return connections_.sessions(); }
 
  private:
-  // FlvMuxer::Taker: the muxer's thread.
+  // TagMaker::Taker: the muxer's thread, or the feeder.
   GstFlowReturn take_tag (const FlvTag &tag) override;
   void tags_end () override { connections_.end(); }
   // PushSwitch::Owner
@@ -110,6 +119,8 @@ class Publication final : public std::enable_shared_from_this<Publication>,
   bool feed_now (Frame &frame);
   // The feeder thread.
   bool shall_play () const;
+  bool is_off () const { return air_.silenced || !wanted_; }
+  BufferPtr silence (const GstCaps *caps, GstClockTime duration) const;
   void feed ();
   Clock::time_point feed_deadline ();
   void feed_next ();
@@ -126,8 +137,9 @@ class Publication final : public std::enable_shared_from_this<Publication>,
   GstBin *const bin_;
   Owner &owner_;
   OnAir &air_;
+  const VoiceCodec codec_;
   FrameQueue backlog_;
-  FlvMuxer muxer_;
+  const std::unique_ptr<TagMaker> muxer_;
   PushSwitch connections_;
   GThread *feeder_ = nullptr;  // written before stop() can be called, and by it
 
@@ -142,6 +154,7 @@ class Publication final : public std::enable_shared_from_this<Publication>,
   Clock::time_point last_stamp_;
   std::size_t clip_position_ = 0;
 
+  std::atomic<bool> wanted_ = true;
   std::atomic<bool> ended_ = false;
   std::atomic<bool> failed_ = false;
   std::atomic<bool> over_ = false;  // it is being stopped

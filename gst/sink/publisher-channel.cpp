@@ -12,17 +12,70 @@ namespace agora {
 
 void Publisher::joined(std::uint32_t uid) {
   uid_ = uid;
-  if (const PublicationPtr to = publication())
+  if (const BroadcastPtr to = broadcast())
     to->moved();
   g_object_notify(G_OBJECT(bin_), "uid");
 }
 
-void Publisher::push_url(const std::string &url) {
+// The one that is encoded until the gateway says more comes first.
+std::vector<VoiceCodec> Publisher::offers() const {
+  CodecChoice choice;
+  {
+    std::lock_guard lock(mutex_);
+    choice = settings_.codec;
+  }
+  if (choice == CodecChoice::aac || !InputChain::can_encode_opus())
+    return {};
+  if (choice == CodecChoice::opus)
+    return {VoiceCodec::opus, VoiceCodec::aac};
+  return {VoiceCodec::aac, VoiceCodec::opus};
+}
+
+void Publisher::push_urls(const PushUrls &urls) {
   announce_broken_push();
   const std::shared_ptr<Membership> channel = session();
-  if (const PublicationPtr to = publication()) {
-    to->connect(url, channel ? channel->authorities() : nullptr);
-    to->moved();
+  VoiceCodecs wanted;
+  {
+    std::lock_guard lock(mutex_);
+    urls_ = urls;
+    wanted = wanted_codecs_;
+  }
+  // A gateway that knows nothing of codecs.
+  if (!urls.contains(VoiceCodec::opus) && wanted.contains(VoiceCodec::opus)) {
+    wanted = {VoiceCodec::aac};
+    want(wanted);
+  }
+  const BroadcastPtr to = broadcast();
+  if (!to)
+    return;
+  for (const auto &[codec, url] : urls)
+    if (wanted.contains(codec))
+      to->connect(codec, url, channel ? channel->authorities() : nullptr);
+  to->moved();
+}
+
+void Publisher::codecs_wanted(const VoiceCodecs &codecs) {
+  const std::shared_ptr<Membership> channel = session();
+  PushUrls urls;
+  {
+    std::lock_guard lock(mutex_);
+    urls = urls_;
+  }
+  want(codecs);
+  if (const BroadcastPtr to = broadcast(); to && !air_.silenced)
+    for (const auto &[codec, url] : urls)
+      if (codecs.contains(codec))
+        to->connect(codec, url, channel ? channel->authorities() : nullptr);
+}
+
+void Publisher::want(const VoiceCodecs &codecs) {
+  {
+    std::lock_guard lock(mutex_);
+    wanted_codecs_ = codecs;
+  }
+  if (const BroadcastPtr to = broadcast()) {
+    to->set_wanted(codecs);
+    front_.set_wanted(to->on_air());
   }
 }
 
@@ -31,7 +84,7 @@ void Publisher::silenced(bool silenced) {
   air_.silenced = silenced;
   if (!silenced)
     return;
-  if (const PublicationPtr to = publication()) {
+  if (const BroadcastPtr to = broadcast()) {
     to->disconnect();
     to->moved();
   }
@@ -156,16 +209,23 @@ void Publisher::connection_taken() {
 }
 
 void Publisher::connection_works(const Publication &from) {
-  if (is_current(from))
+  const BroadcastPtr to = broadcast();
+  if (stopping_ || !to || !to->has(from))
+    return;
+  const bool all_work = to->session_works();
+  front_.set_wanted(to->on_air());
+  if (all_work)
     announce_end_of_outage(Outage::Of::media);
 }
 
 void Publisher::connection_broke(const Publication &from, const GError &cause) {
   std::shared_ptr<Membership> channel;
   int timeout_s = 0;
+  if (!is_current(from) || !from.wanted())
+    return;
   {
     std::lock_guard lock(mutex_);
-    if (stopping_ || air_.silenced || publication_.get() != &from)
+    if (air_.silenced)
       return;
     push_cause_.reset(g_error_copy(&cause));
     timeout_s = reconnect_timeout_s_;

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <functional>
+#include <span>
 #include <utility>
 
 #include "gst/common/failures.hpp"
 #include "gst/common/handoff.hpp"
 #include "gst/common/messages.hpp"
+#include "gst/common/opus-packet.hpp"
 #include "signaling/agora-client.h"
 
 GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
@@ -20,13 +22,28 @@ namespace {
 // What every AAC encoder still does, in bits per second.
 constexpr unsigned least_bitrate = 8'000;
 
+constexpr GstClockTime usual_packet = 20 * GST_MSECOND;
+
+// 0: it is none.
+GstClockTime packet_duration (GstBuffer *packet) {
+  GstMapInfo map;
+  if (!gst_buffer_map(packet, &map, GST_MAP_READ))
+    return 0;
+  const auto read = OpusPacket::of(std::span(map.data, map.size));
+  gst_buffer_unmap(packet, &map);
+  return read ? gst_util_uint64_scale_int(read->samples, GST_SECOND, 48'000) : 0;
+}
+
 }  // namespace
 
 Publisher::Publisher(GstBin *bin, GstPad *pad)
     : bin_(bin),
       pad_(pad),
       frame_sink_(sink_ref(make_frame_sink(this))),
-      front_(bin, pad, frame_sink_.get()) {
+      front_(bin, pad, frame_sink_.get(),
+             [this] (GstBuffer *frame, GstCaps *caps, GstClockTime time) {
+               take(frame, caps, time);
+             }) {
   gst_bin_add(bin_, frame_sink_.get());
   front_.rest();
 }
@@ -66,14 +83,23 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
   air_.filled = 0;
   uid_ = 0;
   caps_.reset();
-  fresh_ = true;
+  coming_ = {};
   front_.begin();
   front_.set_bitrate(settings.bitrate);
   front_.set_low_delay(settings.low_delay);
-  const auto first = make_publication();
+  const VoiceCodecs wanted = {settings.codec == CodecChoice::opus && InputChain::can_encode_opus()
+                                  ? VoiceCodec::opus
+                                  : VoiceCodec::aac};
   {
     std::lock_guard lock(mutex_);
-    publication_ = first;
+    wanted_codecs_ = wanted;
+    urls_.clear();
+  }
+  front_.set_wanted(wanted);
+  const auto first = make_broadcast();
+  {
+    std::lock_guard lock(mutex_);
+    broadcast_ = first;
     finished_ = end_posted_ = false;
     // enter() is the first publication's.
     wanted_ = told_ = revived_ = 1;
@@ -108,10 +134,10 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
 // Sound goes on after its end (a seek, another stream): as another publication. The streaming
 // thread, which waits for nothing: the old one is ended elsewhere.
 void Publisher::revive() {
-  const PublicationPtr old = publication();
+  const BroadcastPtr old = broadcast();
   if (!old || !old->ended() || stopping_)
     return;
-  const auto young = make_publication();
+  const auto young = make_broadcast();
   if (!young->start()) {
     // Where even its elements are missing there are no threads to wait for.
     young->stop();
@@ -120,7 +146,7 @@ void Publisher::revive() {
   {
     std::lock_guard lock(mutex_);
     retired_.push_back(old);
-    publication_ = young;
+    broadcast_ = young;
     finished_ = end_posted_ = false;
   }
   // What was set meanwhile went to the old one.
@@ -129,7 +155,7 @@ void Publisher::revive() {
 }
 
 // The new one is told of when the old one's session is gone: a server may refuse a second one.
-void Publisher::retire(const PublicationPtr &old) {
+void Publisher::retire(const BroadcastPtr &old) {
   old->stop();
   {
     std::lock_guard lock(mutex_);
@@ -172,7 +198,7 @@ void Publisher::set_playing(bool playing) {
     air_.resumed = true;
   air_.playing = playing;
   // The feeder counts the time without sound from here.
-  if (const PublicationPtr to = publication())
+  if (const BroadcastPtr to = broadcast())
     to->wake();
 }
 
@@ -182,7 +208,7 @@ void Publisher::stop() {
   quiet_frame_sink(frame_sink_.get());
   std::shared_ptr<Membership> session;
   AgoraClient *client = nullptr;
-  std::vector<PublicationPtr> all;
+  std::vector<BroadcastPtr> all;
   {
     std::lock_guard lock(mutex_);
     if (clip_over_)
@@ -191,10 +217,10 @@ void Publisher::stop() {
     client = std::exchange(client_, nullptr);
     all.swap(retired_);
     // It stays for its statistics.
-    if (publication_)
-      all.push_back(publication_);
+    if (broadcast_)
+      all.push_back(broadcast_);
   }
-  for (const PublicationPtr &each : all)
+  for (const BroadcastPtr &each : all)
     each->stop();
   if (session)
     session->leave(this, kLeaveBudget);
@@ -210,36 +236,51 @@ std::shared_ptr<Membership> Publisher::session() const {
   return session_;
 }
 
-Publisher::PublicationPtr Publisher::make_publication() {
+Publisher::BroadcastPtr Publisher::make_broadcast() {
   Publication::Owner &owner = *this;
-  return std::make_shared<Publication>(bin_, owner, air_);
+  VoiceCodecs wanted;
+  {
+    std::lock_guard lock(mutex_);
+    wanted = wanted_codecs_;
+  }
+  return std::make_shared<Broadcast>(bin_, owner, air_, wanted);
 }
 
-Publisher::PublicationPtr Publisher::publication() const {
+Publisher::BroadcastPtr Publisher::broadcast() const {
   std::lock_guard lock(mutex_);
-  return publication_;
+  return broadcast_;
 }
 
 bool Publisher::is_current(const Publication &one) const {
+  const BroadcastPtr now = broadcast();
+  return !stopping_ && now && now->has(one);
+}
+
+bool Publisher::is_current(const Broadcast &one) const {
   std::lock_guard lock(mutex_);
-  return !stopping_ && publication_.get() == &one;
+  return !stopping_ && broadcast_.get() == &one;
 }
 
 // --- What comes in
 
 void Publisher::stream_started() {
-  fresh_ = true;
+  for (Coming &each : coming_)
+    each.fresh = true;
   revive();
 }
 
 GstClockTime Publisher::frames_are(GstCaps *caps) {
   caps_ = share(caps);
-  format_ = AacFormat::of(caps);
-  return format_.frame_duration();
+  // Packets of Opus say each how long they last; mostly it is this.
+  return is_opus(caps) ? usual_packet : AacFormat::of(caps).frame_duration();
 }
 
 GstFlowReturn Publisher::take_frame(GstBuffer *buffer, GstClockTime time) {
-  const PublicationPtr to = publication();
+  return take(buffer, caps_.get(), time);
+}
+
+GstFlowReturn Publisher::take(GstBuffer *buffer, GstCaps *caps, GstClockTime time) {
+  const BroadcastPtr to = broadcast();
   if (!to || stopping_)
     return GST_FLOW_FLUSHING;
   if (to->ended())
@@ -247,17 +288,31 @@ GstFlowReturn Publisher::take_frame(GstBuffer *buffer, GstClockTime time) {
   if (to->failed())
     return GST_FLOW_ERROR;
   front_.taken();
+  const VoiceCodec codec = is_opus(caps) ? VoiceCodec::opus : VoiceCodec::aac;
+  Coming &coming = coming_[static_cast<std::size_t>(codec)];
+  if (coming.caps.get() != caps) {
+    coming.caps = share(caps);
+    coming.format = AacFormat::of(caps);
+  }
   Frame frame;
   frame.buffer = share(buffer);
-  frame.caps = share(caps_.get());
-  frame.format = format_;
+  frame.caps = share(caps);
   frame.time = time;
-  frame.duration = format_.frame_duration();
-  if (format_.rate > 0)
-    frame.lookahead = gst_util_uint64_scale_int(front_.priming(), GST_SECOND, format_.rate);
-  frame.fresh = std::exchange(fresh_, false);
+  if (codec == VoiceCodec::opus) {
+    const GstClockTime duration = packet_duration(buffer);
+    // A header, or nothing that a decoder takes.
+    if (duration == 0)
+      return GST_FLOW_OK;
+    frame.duration = duration;
+    frame.takes_stamp = true;
+  } else {
+    frame.duration = coming.format.frame_duration();
+    frame.takes_stamp = coming.format.object_type == AacFormat::kLc;
+  }
+  frame.lookahead = front_.lookahead(codec, coming.format.rate);
+  frame.fresh = std::exchange(coming.fresh, false);
   frame.arrival = Clock::now();
-  if (to->take(std::move(frame))) {
+  if (to->take(codec, std::move(frame))) {
     g_autoptr(GError) cause = g_error_new_literal(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE,
                                                   "The media server takes no more sound");
     announce_outage(Outage::Of::media, *cause);
@@ -266,8 +321,9 @@ GstFlowReturn Publisher::take_frame(GstBuffer *buffer, GstClockTime time) {
 }
 
 void Publisher::flushed() {
-  fresh_ = true;
-  if (const PublicationPtr to = publication(); to && !to->ended())
+  for (Coming &each : coming_)
+    each.fresh = true;
+  if (const BroadcastPtr to = broadcast(); to && !to->ended())
     to->clear();
   revive();
 }
@@ -284,7 +340,7 @@ bool Publisher::send_event(GstEvent *event) {
 // wait, in PAUSED for as long as that lasts: so a thread of GStreamer's pool takes it there.
 bool Publisher::send_end(GstEvent *event) {
   const std::shared_ptr<GstEvent> end(event, gst_event_unref);
-  const PublicationPtr of = publication();
+  const BroadcastPtr of = broadcast();
   if (!of || stopping_)
     return false;
   run_async(GST_ELEMENT(bin_), [this, end, of] {
@@ -302,7 +358,7 @@ void Publisher::gap_is_the_end() {
 }
 
 void Publisher::end_of_stream(guint32 seqnum) {
-  const PublicationPtr ending = publication();
+  const BroadcastPtr ending = broadcast();
   if (!ending || stopping_)
     return;
   if (ending->end()) {
@@ -313,20 +369,20 @@ void Publisher::end_of_stream(guint32 seqnum) {
   bool again = false;
   {
     std::lock_guard lock(mutex_);
-    again = end_posted_ && publication_ == ending;
+    again = end_posted_ && broadcast_ == ending;
   }
   if (again)
     post_end(seqnum);
 }
 
 // A thread of GStreamer's pool.
-void Publisher::finish(guint32 seqnum, const PublicationPtr &ended) {
+void Publisher::finish(guint32 seqnum, const BroadcastPtr &ended) {
   if (!ended->drain())
     GST_INFO_OBJECT(bin_, "not all that was queued could be sent");
   {
     std::lock_guard lock(mutex_);
     // Stopped or revived meanwhile: then this is no end.
-    if (stopping_ || publication_ != ended)
+    if (stopping_ || broadcast_ != ended)
       return;
     finished_ = true;
     wanted_ = 0;
@@ -340,7 +396,7 @@ void Publisher::finish(guint32 seqnum, const PublicationPtr &ended) {
     std::lock_guard lock(mutex_);
     // Where a flush has begun, the stream isn't at its end any more: its EOS would be held back,
     // and come after it.
-    ends = !stopping_ && publication_ == ended && !GST_PAD_IS_FLUSHING(pad_);
+    ends = !stopping_ && broadcast_ == ended && !GST_PAD_IS_FLUSHING(pad_);
     end_posted_ |= ends;
   }
   if (ends)
@@ -356,7 +412,7 @@ void Publisher::post_end(guint32 seqnum) {
 
 void Publisher::set_max_backlog(unsigned ms) {
   air_.max_backlog = ms * GST_MSECOND;
-  if (const PublicationPtr to = publication())
+  if (const BroadcastPtr to = broadcast())
     to->limit_changed();
 }
 
@@ -384,7 +440,7 @@ bool Publisher::swallow(GstMessage *message) {
 // --- Telling
 
 GstStructure *Publisher::stats() const {
-  const PublicationPtr of = publication();
+  const BroadcastPtr of = broadcast();
   const FrameQueue::Totals totals = of ? of->totals() : FrameQueue::Totals();
   return gst_structure_new(
       "agorasink-stats", "sent-bytes", G_TYPE_UINT64, of ? of->sent_bytes() : guint64{0},
@@ -396,7 +452,7 @@ GstStructure *Publisher::stats() const {
 }
 
 std::string Publisher::push_url() const {
-  const PublicationPtr of = publication();
+  const BroadcastPtr of = broadcast();
   return of ? of->url() : std::string();
 }
 

@@ -4,6 +4,7 @@
 // in the channel.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -11,9 +12,9 @@
 
 #include "gst/membership/membership.hpp"
 #include "gst/sink/agora-frame-sink.hpp"
+#include "gst/sink/broadcast.hpp"
 #include "gst/sink/input-chain.hpp"
 #include "gst/sink/outage.hpp"
-#include "gst/sink/publication.hpp"
 #include "gst/sink/sink-settings.hpp"
 
 namespace agora {
@@ -60,7 +61,9 @@ class Publisher final : public Member, private FrameTaker, private Publication::
 
   // Member: the signalling thread.
   void joined (std::uint32_t uid) override;
-  void push_url (const std::string &url) override;
+  std::vector<VoiceCodec> offers () const override;
+  void push_urls (const PushUrls &urls) override;
+  void codecs_wanted (const VoiceCodecs &codecs) override;
   void silenced (bool silenced) override;
   void token_refused (const GError &error) override;
   void channel_event (const char *name, std::uint32_t uid) override;
@@ -70,7 +73,7 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   void failed (const GError &error) override;
 
  private:
-  using PublicationPtr = std::shared_ptr<Publication>;
+  using BroadcastPtr = std::shared_ptr<Broadcast>;
   // What work on other threads belongs to; over when nobody waits for it any more.
   using Token = std::shared_ptr<std::atomic<bool>>;
 
@@ -87,15 +90,18 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   GstFlowReturn take_frame (GstBuffer *buffer, GstClockTime time) override;
   void flushed () override;
 
+  GstFlowReturn take (GstBuffer *buffer, GstCaps *caps, GstClockTime time);
+  void want (const VoiceCodecs &codecs);
   void load_clip (const Token &over);
-  PublicationPtr make_publication ();
-  PublicationPtr publication () const;
+  BroadcastPtr make_broadcast ();
+  BroadcastPtr broadcast () const;
   bool is_current (const Publication &one) const;
+  bool is_current (const Broadcast &one) const;
   void end_of_stream (guint32 seqnum);
-  void finish (guint32 seqnum, const PublicationPtr &ended);
+  void finish (guint32 seqnum, const BroadcastPtr &ended);
   void post_end (guint32 seqnum);
   void revive ();
-  void retire (const PublicationPtr &old);
+  void retire (const BroadcastPtr &old);
 
   void announce_outage (Outage::Of what, const GError &cause);
   void announce_broken_push ();
@@ -112,9 +118,14 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   Outage outage_;
 
   // Streaming thread.
-  CapsPtr caps_;
-  AacFormat format_;
-  bool fresh_ = true;
+  CapsPtr caps_;  // of the frames that the sink paces
+  // Of what comes in each codec.
+  struct Coming {
+    CapsPtr caps;
+    AacFormat format;  // of AAC
+    bool fresh = true;
+  };
+  std::array<Coming, kVoiceCodecs.size()> coming_;
 
   std::atomic<bool> stopping_ = true;
   std::atomic<guint32> uid_ = 0;
@@ -124,15 +135,17 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   std::string early_token_;        // the last one set while there was no session
   AgoraClient *client_ = nullptr;  // the application's, held while started
   SinkSettings settings_;
+  VoiceCodecs wanted_codecs_;
+  PushUrls urls_;
   int reconnect_timeout_s_ = 0;
   std::shared_ptr<const GapClip> clip_;
   Token clip_over_;
-  ErrorPtr push_cause_;                  // why the last push broke
-  PublicationPtr publication_;           // takes the frames; nullptr: not started
-  std::vector<PublicationPtr> retired_;  // those before it that aren't stopped yet
-  bool finished_ = false;                // publication_: the channel is told of its end
-  bool end_posted_ = false;              // of publication_
-  // What the channel is to know and what it was told: the number of the publication that it is to
+  ErrorPtr push_cause_;                // why the last push broke
+  BroadcastPtr broadcast_;             // takes the frames; nullptr: not started
+  std::vector<BroadcastPtr> retired_;  // those before it that aren't stopped yet
+  bool finished_ = false;              // broadcast_: the channel is told of its end
+  bool end_posted_ = false;            // of broadcast_
+  // What the channel is to know and what it was told: the number of the broadcast that it is to
   // have a push URL for, or 0 for none. One thread tells at a time.
   unsigned wanted_ = 1;
   unsigned told_ = 1;

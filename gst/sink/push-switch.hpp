@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "gst/rtmp/push-connection.hpp"
-#include "gst/sink/flv-muxer.hpp"
+#include "gst/sink/tag-maker.hpp"
 
 namespace agora {
 
@@ -71,6 +71,8 @@ class PushSwitch {
   // Something else that drain() waits for has moved on.
   void moved ();
 
+  // Sound reaches a session.
+  bool works () const { return works_; }
   std::string url () const;
   guint64 sent_bytes () const { return sent_bytes_; }
   guint sessions () const;

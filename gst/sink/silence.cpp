@@ -3,9 +3,11 @@
 
 #include <gst/base/gstbitwriter.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace agora {
 
@@ -87,6 +89,37 @@ CapsPtr default_aac_caps () {
                                      G_TYPE_STRING, "raw", "framed", G_TYPE_BOOLEAN, TRUE, "rate",
                                      G_TYPE_INT, 48'000, "channels", G_TYPE_INT, 1, "codec_data",
                                      GST_TYPE_BUFFER, codec_data.get(), nullptr));
+}
+
+CapsPtr default_opus_caps () {
+  return CapsPtr(gst_caps_new_simple("audio/x-opus", "rate", G_TYPE_INT, 48'000, "channels",
+                                     G_TYPE_INT, 1, "channel-mapping-family", G_TYPE_INT, 0,
+                                     nullptr));
+}
+
+// CELT at full band, as an encoder makes it of digital silence: frames of up to 20 ms, and of those
+// as many as are needed.
+BufferPtr silent_packet (const GstCaps *caps, GstClockTime duration) {
+  constexpr GstClockTime longest = 20 * GST_MSECOND;
+  constexpr unsigned celt_20_ms = 31;
+  constexpr std::array<std::uint8_t, 2> silence = {0xff, 0xfe};
+  int channels = 1;
+  gst_structure_get_int(gst_caps_get_structure(caps, 0), "channels", &channels);
+  unsigned shorter = 0;
+  while (shorter < 3 && duration <= longest >> (shorter + 1))
+    shorter++;
+  const unsigned first = (celt_20_ms - shorter) << 3 | (channels == 2 ? 4U : 0U);
+  const auto frames =
+      static_cast<unsigned>(std::clamp<GstClockTime>((duration + longest / 2) / longest, 1, 6));
+  std::vector<std::uint8_t> packet;
+  packet.reserve(2 + frames * silence.size());
+  // Code 3: the number of frames follows.
+  packet.push_back(static_cast<std::uint8_t>(frames > 1 ? first | 3 : first));
+  if (frames > 1)
+    packet.push_back(static_cast<std::uint8_t>(frames));
+  for (unsigned i = 0; i < frames; i++)
+    packet.insert(packet.end(), silence.begin(), silence.end());
+  return BufferPtr(gst_buffer_new_memdup(packet.data(), packet.size()));
 }
 
 }  // namespace agora

@@ -19,6 +19,10 @@ CapsPtr default_aac_caps ();
 // SBR) have one here, for 1 to 6 and for 8 channels.
 BufferPtr silent_frame (const AacFormat &format);
 
+// The same for Opus, in mono or stereo; of a length that packets have, up to 120 ms.
+CapsPtr default_opus_caps ();
+BufferPtr silent_packet (const GstCaps *caps, GstClockTime duration);
+
 // A sound file as AAC frames, to be played over and over.
 struct GapClip {
   CapsPtr caps;

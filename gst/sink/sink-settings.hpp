@@ -12,6 +12,7 @@
 namespace agora {
 
 enum class OnGap { silence, file, end };
+enum class CodecChoice { automatic, aac, opus };
 
 enum SinkProperty : guint {
   kBitrate = kSettingsEnd,
@@ -22,6 +23,7 @@ enum SinkProperty : guint {
   kGapLocation,
   kGapTimeout,
   kPushUrl,
+  kCodec,
   // Those of GstBaseSink.
   kSync,
   kAsync,
@@ -43,6 +45,7 @@ struct SinkSettings {
   unsigned gap_timeout_ms = 1000;
   OnGap on_gap = OnGap::silence;
   std::string gap_location;
+  CodecChoice codec = CodecChoice::aac;
 };
 
 // What the element keeps; its OBJECT_LOCK guards it.
@@ -59,5 +62,6 @@ class SinkSettingsStore {
 
 void install_sink_settings (GObjectClass *klass);
 GType on_gap_type ();
+GType codec_choice_type ();
 
 }  // namespace agora

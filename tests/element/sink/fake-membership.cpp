@@ -72,7 +72,7 @@ class FakeMembership final : public Membership,
       return;
     tell([] (Member &member) {
       member.joined(77);
-      member.push_url(script->url);
+      member.push_urls({{VoiceCodec::aac, script->url}});
     });
   }
 
@@ -97,7 +97,7 @@ class FakeMembership final : public Membership,
     if (script->silences)
       tell([] (Member &member) { member.silenced(true); });
     else if (!script->next_url.empty())
-      tell([] (Member &member) { member.push_url(script->next_url); });
+      tell([] (Member &member) { member.push_urls({{VoiceCodec::aac, script->next_url}}); });
   }
   void update_push_url (Member *) override {}
   void unpublish (Member *) override {
@@ -108,7 +108,7 @@ class FakeMembership final : public Membership,
   void republish (Member *) override {
     note([] { script->republished++; });
     if (!script->next_url.empty())
-      tell([] (Member &member) { member.push_url(script->next_url); });
+      tell([] (Member &member) { member.push_urls({{VoiceCodec::aac, script->next_url}}); });
   }
   void mute_local (Member *, bool mute) override {
     note([mute] { script->muted = mute; });
@@ -145,14 +145,14 @@ void set_script (Script *next) {
 
 void give_url (const std::string &url) {
   if (const auto session = current.lock())
-    session->tell([url] (Member &member) { member.push_url(url); });
+    session->tell([url] (Member &member) { member.push_urls({{VoiceCodec::aac, url}}); });
 }
 
 void end_silence (const std::string &url) {
   if (const auto session = current.lock())
     session->tell([url] (Member &member) {
       member.silenced(false);
-      member.push_url(url);
+      member.push_urls({{VoiceCodec::aac, url}});
     });
 }
 
