@@ -123,4 +123,28 @@ class ClusterScene {
   bool busy_ = false;
 };
 
+// The texts may be gone before a macro of GLib's has looked at them.
+inline void same (const std::string &text, const std::string &expected) {
+  g_assert_cmpstr(text.c_str(), ==, expected.c_str());
+}
+
+inline std::string stream_of (const std::string &url) {
+  return Scene::hook(HookCall::play, url, 0).stream;
+}
+
+// A speaker at the first gateway, a listener at the second, who plays it.
+struct Pair : ClusterScene {
+  Pair() : ClusterScene(2) {
+    Scene &a = (*this)[0], &b = (*this)[1];
+    pushed = a.on_air(1, 7, 100);
+    b.join(2, "8");
+    same(b.told(2), "added 7");
+    played = b.subscribe(2, 7);
+    g_assert_true(b.play(played, 200));
+    forget();
+  }
+  std::string pushed;
+  std::string played;
+};
+
 }  // namespace agora::gateway
