@@ -227,6 +227,9 @@ class Example(Case):
         guest.ping()
         counts = [json.loads(self.get(name, '/healthz'))['members'] for name in self.gateways]
         self.assertEqual(sum(counts), 3)
+        # Gateways that end wait for whoever is left.
+        guest.must('leave', uid=9)
+        guest.close()
         for each in (speaker, listener):
             self.assertEqual(each.interrupt(), 0)
 

@@ -283,7 +283,7 @@ class Beat:
     """Asks a gateway for its health without a pause: what its loop stands still is waited for here."""
 
     def __init__(self, case, gateway):
-        self.gateway = gateway
+        self.case, self.gateway = case, gateway
         self.took = []
         self.stores = set()
         self.wrong = []
@@ -296,7 +296,7 @@ class Beat:
         while not self.over.wait(0.005):
             asked = time.monotonic()
             try:
-                self.stores.add(ClusterCase.health(self.gateway)['store'])
+                self.stores.add(self.case.health(self.gateway)['store'])
             except OSError as error:
                 self.wrong.append(repr(error))
             self.took.append(time.monotonic() - asked)

@@ -257,7 +257,7 @@ void test_pull_fails () {
   const std::string stream = stream_of(all.played);
   const auto cut = [&] (std::uint64_t client) {
     b.take(b.book.listeners_cut(stream, b.now));
-    const std::string told = b.told(2) + b.told(3);
+    std::string told = b.told(2) + b.told(3);
     b.play_ends(client);
     return told;
   };
