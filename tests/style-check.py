@@ -2,7 +2,7 @@
 """Holds the tree to its own formatting and rules, file by file.
 
 style-check.py ROOT           clang-format, and the house's rules for every source file
-style-check.py ROOT --tidy BUILD   clang-tidy, over BUILD's compile_commands.json
+style-check.py ROOT --tidy BUILD   clang-tidy of the project's code, over BUILD's compile_commands.json (--tidy-tests: of its tests)
 style-check.py ROOT --analyzer BUILD   with its static analyzer, which takes several times as long
 """
 
@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -242,14 +243,11 @@ def style(root):
 
 def fingerprint(root, entry, config):
     """Of all that clang-tidy would see: the preprocessed source, the options, and its rules."""
-    words = [word for word in entry['command'].split() if word != '-c']
-    if '-o' in words:
-        at = words.index('-o')
-        del words[at:at + 2]
-    words = [word for word in words if word != 'ccache' and not word.startswith(('-M',))]
-    at = words.index('-MF') if '-MF' in words else None
-    if at is not None:
-        del words[at:at + 2]
+    words = [word for word in shlex.split(entry['command']) if word not in ('ccache', '-c', '-MD')]
+    for option in ('-o', '-MF', '-MQ'):
+        if option in words:
+            at = words.index(option)
+            del words[at:at + 2]
     seen = subprocess.run(['clang++' if entry['file'].endswith('.cpp') else 'clang', *words[1:],
                            '-E', '-w'],
                           cwd=entry['directory'], capture_output=True, check=False)
@@ -258,7 +256,9 @@ def fingerprint(root, entry, config):
     return hashlib.sha256(config + seen.stdout).hexdigest()
 
 
-def tidy(root, build, analyzer):
+def tidy(root, build, what):
+    """Of the project's code, or of its tests."""
+    analyzer = what == '--analyzer'
     only = [] if analyzer else ['--checks=-clang-analyzer-*']
     with open(f'{build}/compile_commands.json', encoding='utf-8') as file:
         entries = {}
@@ -267,7 +267,9 @@ def tidy(root, build, analyzer):
             # One compilation stands for a file that several targets share.
             if not os.path.relpath(path, build).startswith('..'):
                 continue
-            entries.setdefault(os.path.relpath(path, root), entry)
+            name = os.path.relpath(path, root)
+            if analyzer or name.startswith('tests/') == (what == '--tidy-tests'):
+                entries.setdefault(name, entry)
     version = subprocess.run(['clang-tidy', '--version'], capture_output=True, check=True).stdout
     config = version + ''.join(only).encode() + (Path(root) / '.clang-tidy').read_bytes()
     known = Path(root) / 'tests' / 'out' / 'tidy'
@@ -298,8 +300,7 @@ def tidy(root, build, analyzer):
 def main():
     root = os.path.realpath(sys.argv[1])
     if len(sys.argv) > 2:
-        analyzer = sys.argv[2] == '--analyzer'
-        return 1 if tidy(root, os.path.realpath(sys.argv[3]), analyzer) else 0
+        return 1 if tidy(root, os.path.realpath(sys.argv[3]), sys.argv[2]) else 0
     return 1 if style(root) else 0
 
 
