@@ -83,7 +83,7 @@ PlayoutTimeline::PlayoutTimeline(int out_rate, std::int64_t delay_ns)
 
 void PlayoutTimeline::set_delay(std::int64_t delay_ns, std::optional<std::int64_t> first_ns) {
   std::lock_guard lock(mutex_);
-  const bool changed = delay_ns_ != std::exchange(delay_ns_, delay_ns);
+  const bool changed = std::exchange(delay_ns_, delay_ns) != delay_ns;
   const bool untouched = !playing_ && !heard_ && growth_ != Growth::begun;
   if (untouched && first_ns && *first_ns < delay_ns) {
     growth_ = Growth::waiting;

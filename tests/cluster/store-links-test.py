@@ -17,18 +17,18 @@ from tlsrig import Authority  # noqa: E402
 
 class Tls(FaultCase):
     def make_redis(self):
-        self.authority = Authority(self.tmp)
+        self.signer = Authority(self.tmp)
         self.tls_port = free_port()
-        return Server(self, *self.tls(self.tls_port, *self.authority.sign()), 'tls-auth-clients no')
+        return Server(self, *self.tls(self.tls_port, *self.signer.sign()), 'tls-auth-clients no')
 
     def tls(self, port, certificate, key):
         return (f'tls-port {port}', f'tls-cert-file {certificate}', f'tls-key-file {key}',
-                f'tls-ca-cert-file {self.authority.file}')
+                f'tls-ca-cert-file {self.signer.file}')
 
     def test_of_ones_own(self):
         """Certificates of a private authority; the connection is reset in mid-write again and again."""
         proxy = Proxy(self, self.tls_port)
-        gateway = self.one_of_many(f'--store-ca-file={self.authority.file}', store=f'rediss://127.0.0.1:{proxy.port}')
+        gateway = self.one_of_many(f'--store-ca-file={self.signer.file}', store=f'rediss://127.0.0.1:{proxy.port}')
         self.member(gateway, 7)
         self.registered(self.redis, [7], [])
         resets(self, gateway, proxy)
@@ -37,9 +37,9 @@ class Tls(FaultCase):
         """What is wrong stands in the log, once; the gateway serves all the same."""
         other = Authority(self.tmp, 'other')
         named, strict = free_port(), free_port()
-        Server(self, *self.tls(named, *self.authority.sign('named', 'DNS:redis.example.org')))
-        Server(self, *self.tls(strict, *self.authority.sign('strict')))
-        ours = f'--store-ca-file={self.authority.file}'
+        Server(self, *self.tls(named, *self.signer.sign('named', 'DNS:redis.example.org')))
+        Server(self, *self.tls(strict, *self.signer.sign('strict')))
+        ours = f'--store-ca-file={self.signer.file}'
         here = f'rediss://127.0.0.1:{self.tls_port}'
         for url, option, words in (
                 (here, (f'--store-ca-file={other.file}',),
