@@ -65,6 +65,8 @@ class FlvAudioFilter {
   const Counts &counts () const { return counts_; }
   // The SoundFormat of what is handed on: 10 is AAC, 9 Opus. Nothing before the first tag.
   std::optional<unsigned> codec () const { return codec_; }
+  // value_or(): compilers look at the value of what has none, too, and memcheck tells.
+  bool is_opus () const { return codec_.value_or(0) == kEnhancedFormat; }
   // The SoundFormat that was last left out, for whoever has to say why nothing is heard.
   std::optional<unsigned> left_out () const { return left_out_; }
   bool has_config () const { return has_config_; }

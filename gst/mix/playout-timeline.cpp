@@ -85,7 +85,7 @@ void PlayoutTimeline::set_delay(std::int64_t delay_ns, std::optional<std::int64_
   std::lock_guard lock(mutex_);
   const bool changed = std::exchange(delay_ns_, delay_ns) != delay_ns;
   const bool untouched = !playing_ && !heard_ && growth_ != Growth::begun;
-  if (untouched && first_ns && *first_ns < delay_ns) {
+  if (untouched && first_ns.value_or(delay_ns) < delay_ns) {
     growth_ = Growth::waiting;
     in_force_ns_ = static_cast<double>(*first_ns);
     return;

@@ -179,7 +179,7 @@ GstElement *ElementConnection::add(GstElement *element) {
 // What rtmp2src gives, a tag at a time: what nobody asked for would end what they did.
 GstPadProbeReturn ElementConnection::received(GstPad *, GstPadProbeInfo *info, gpointer data) {
   auto *self = static_cast<ElementConnection *>(data);
-  const bool is_opus = self->filter_.codec() == kEnhancedFormat;
+  const bool is_opus = self->filter_.is_opus();
   if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) {
     if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_EOS)
       return GST_PAD_PROBE_OK;
@@ -195,7 +195,7 @@ GstPadProbeReturn ElementConnection::received(GstPad *, GstPadProbeInfo *info, g
   const FlvAudioFilter::Counts &counts = self->filter_.counts();
   self->unconfigured_ = counts.without_config;
   self->unknown_ = counts.unknown_codec;
-  if (result != GST_PAD_PROBE_OK || self->filter_.codec() != kEnhancedFormat)
+  if (result != GST_PAD_PROBE_OK || !self->filter_.is_opus())
     return result;
   // Opus goes past the demuxer, which would fail at it.
   GstBuffer *tags = GST_PAD_PROBE_INFO_BUFFER(info);

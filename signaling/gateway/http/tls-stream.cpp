@@ -32,8 +32,8 @@ GError *io_error (GIOErrorEnum code, const std::string &text) {
 // WOULD_BLOCK, as of a socket that never waits. libsoup's server asks in no other way.
 class Link {
  public:
-  Link(GSocket *socket, TlsIdentity::Ptr identity)
-      : socket_(agora::share(socket)), tls_(std::move(identity)) {}
+  Link(GSocket *socket, const TlsIdentity::Ptr &identity)
+      : socket_(agora::share(socket)), tls_(identity) {}
 
   GSocket *socket () const { return socket_.get(); }
   const Tls &tls () const { return tls_; }
@@ -350,9 +350,9 @@ static void agora_tls_stream_init (AgoraTlsStream *self) {
 
 namespace agora::gateway {
 
-ObjectPtr<GIOStream> tls_stream_new (GSocket *socket, TlsIdentity::Ptr identity) {
+ObjectPtr<GIOStream> tls_stream_new (GSocket *socket, const TlsIdentity::Ptr &identity) {
   auto *stream = static_cast<AgoraTlsStream *>(g_object_new(agora_tls_stream_get_type(), nullptr));
-  stream->link = std::make_shared<Link>(socket, std::move(identity));
+  stream->link = std::make_shared<Link>(socket, identity);
   stream->input = static_cast<GInputStream *>(g_object_new(agora_tls_input_get_type(), nullptr));
   reinterpret_cast<AgoraTlsInput *>(stream->input)->link = stream->link;
   stream->output = static_cast<GOutputStream *>(g_object_new(agora_tls_output_get_type(), nullptr));

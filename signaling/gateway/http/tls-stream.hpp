@@ -15,7 +15,7 @@
 namespace agora::gateway {
 
 // Main thread only; reads and writes never block.
-ObjectPtr<GIOStream> tls_stream_new (GSocket *socket, TlsIdentity::Ptr identity);
+ObjectPtr<GIOStream> tls_stream_new (GSocket *socket, const TlsIdentity::Ptr &identity);
 
 enum class TlsStep { more, established, failed };
 // Takes what has come of the handshake. `more`: to be called again when the socket is readable.
