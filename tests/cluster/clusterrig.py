@@ -98,8 +98,8 @@ class Listener:
 
     LEVEL = re.compile(r'uid\\=\\\(uint\\\)(\d+)\\,\\ peak\\=\\\(double\\\)([-\d.e+]+)')
 
-    def __init__(self, case, url, uid):
-        self.process = case.launch(f'agorasrc name=listener ap-url={url} app-id=demo channel=room uid={uid} '
+    def __init__(self, case, url, uid, others='channel=room'):
+        self.process = case.launch(f'agorasrc name=listener ap-url={url} app-id=demo uid={uid} {others} '
                                    f'level-interval={int(BLOCK * 1e9)} ! fakesink sync=true', '-m')
         self.seen = 0
         self.blocks = []  # (when, the uids that are loud)

@@ -10,13 +10,14 @@ import signal
 import ssl
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from unittest import SkipTest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import tap  # noqa: E402
-from clusterrig import Ear, Voice  # noqa: E402
+from clusterrig import Ear, Listener, Voice  # noqa: E402
 from harness import SCALE, Case, wait_until  # noqa: E402
 from tlsrig import Authority  # noqa: E402
 from wsclient import Closed, Member, Refused  # noqa: E402
@@ -206,12 +207,14 @@ class Example(Case):
     def upgrade(self):
         """Each gateway in its turn, with two who choose theirs and one who is given one by the balancer."""
         script = self.page.commands['Upgrade, one after the other'][0].splitlines()
-        where = f'ap-url=https://{self.url}/api/v1 ca-file={self.authority} app-id=demo channel=hall'
-        speaker = self.launch(f'audiotestsrc is-live=true ! agorasink {where} uid=7', '-m')
-        listener = self.launch(f'agorasrc {where} uid=8 ! fakesink sync=true', '-m')
-        listener.wait_line('agora-stream-added', 20 * SCALE)
+        url, others = f'https://{self.url}/api/v1', f'ca-file={self.authority} channel=hall'
+        speaker = self.launch(f'audiotestsrc is-live=true samplesperbuffer=480 ! agorasink ap-url={url} {others} app-id=demo uid=7', '-m')
+        ear = Listener(self, url, 8, others)
+        listener = ear.process
+        wait_until(lambda: ear.hears(7), 20 * SCALE, 'sound')
         guest = self.member(9, 'audience')
         mark = listener.mark()
+        begin = time.monotonic()
         for name in ('one', 'two', 'three'):
             for line in script:
                 if line == 'systemctl stop agora-gateway':
@@ -224,6 +227,11 @@ class Example(Case):
             self.assertTrue(each.running())
             self.assertNotIn('ERROR', each.output())
         self.assertNotIn('agora-stream-removed', '\n'.join(text for _, _, text in listener.lines[mark:]))
+        wait_until(lambda: ear.hears(7), 5 * SCALE, 'sound')
+        silence = ear.silence(7, begin)[0]
+        print(f'# both moved; the longest silence was {silence:.2f} s')
+        # Whoever is away for as long as that is told of as gone.
+        self.assertLess(silence, 3 * SCALE)
         guest.ping()
         counts = [json.loads(self.get(name, '/healthz'))['members'] for name in self.gateways]
         self.assertEqual(sum(counts), 3)
