@@ -74,7 +74,7 @@ void ChannelBook::send_on(Step &step, const Voice &voice) {
     Subscription &subscription = listener.subscriptions.at(voice.uid);
     if (!std::exchange(subscription.cut, false))
       continue;
-    subscription.grant = random_id(config_.random);
+    grant_play(subscription, step.now);
     subscription.moved = !listener.session;
     tell_new_url(step, listener, voice.uid, subscription);
   }

@@ -313,6 +313,24 @@ void test_pull_fails () {
   g_assert_cmpuint(b.last.size(), ==, 0);
 }
 
+// Told anew after the first URL's time is over, and so with a time of its own.
+void test_pull_fails_late () {
+  Config config = plain_config();
+  config.times.url_lifetime_s = 5;
+  ClusterScene all(2, config);
+  Scene &a = all[0], &b = all[1];
+  a.on_air(1, 7, 100);
+  b.join(2, "8");
+  const std::string played = b.subscribe(2, 7);
+  g_assert_true(b.play(played, 200));
+  all.pass(6'000);
+  b.take(b.book.listeners_cut(stream_of(played), b.now));
+  same(b.told(2), "url 7");
+  const std::string url = b.new_url(2);
+  b.play_ends(200);
+  g_assert_true(b.play(url, 201));
+}
+
 // A rule holds for members of all gateways.
 void test_rules_across () {
   Pair all;
@@ -398,6 +416,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/cluster/store-away", test_store_away);
   g_test_add_func("/cluster/killed", test_killed);
   g_test_add_func("/cluster/pull-fails", test_pull_fails);
+  g_test_add_func("/cluster/pull-fails-late", test_pull_fails_late);
   g_test_add_func("/cluster/rules-across", test_rules_across);
   g_test_add_func("/cluster/rule-texts", test_rule_texts);
   g_test_add_func("/cluster/closed", test_closed);
