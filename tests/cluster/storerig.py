@@ -14,7 +14,6 @@ from unittest import SkipTest
 
 from clusterrig import FRAME, ClusterCase, Redis
 from harness import SCALE, wait_until
-from relayrig import pause
 from wsclient import Member
 
 ROOM = 'ag:{demo/room}:'
@@ -331,7 +330,7 @@ class FaultCase(ClusterCase):
                 self.hearings[place, voice.name] = Hearing(self, self.ear(listener.subscribe(member.uid)), voice)
         self.until(lambda: all(len(hearing.ear.heard()) > 10 for hearing in self.hearings.values()), 'sound')
         self.joins = Joins(self, self.gateways)
-        pause(0.5)
+        self.until(lambda: len(self.joins.took) >= 4, 'joins')
 
     def metric(self, gateway, name):
         with urllib.request.urlopen(gateway.http + '/metrics', timeout=5) as answer:

@@ -292,7 +292,9 @@ class Pulls(RelayCase):
         os.kill(origin.pid, signal.SIGSTOP)
         self.play_all(listeners)
         wait_until(lambda: len(edge.all_told('dial')) == 128, 3)
+        # No more of them, however long the origin says nothing.
         pause(0.2)
+        self.assertEqual(len(edge.all_told('dial')), 128)
         os.kill(origin.pid, signal.SIGCONT)
         begin = time.monotonic()
         wait_until(lambda: len(edge.all_told('pulled')) == count, 5)
