@@ -21,8 +21,10 @@ constexpr milliseconds accept_limit(6000);
 constexpr milliseconds drain_poll(10);
 constexpr milliseconds retire_limit(200);
 // How long a session that was replaced is sent the same sound as the new one: whoever listens to
-// its name is told the other one by the gateway, and goes over by a session of its own.
-constexpr milliseconds overlap(200);
+// its name is told the other one by the gateway, and goes over by a session of its own. With
+// several gateways that takes a word by the store, a pull and a session, on busy machines half a
+// second. The gateway cuts what was replaced after a second (previous_ms of its book-config.hpp).
+constexpr milliseconds overlap(900);
 // How often the kernel is asked how far the server has taken what was sent, and how long it may
 // take nothing: longer than a lost packet on a slow network. Its buffers hide the first three
 // seconds.
