@@ -18,6 +18,8 @@ using namespace agora::gateway::cluster;
 
 namespace {
 
+constexpr unsigned kAnswer_ms = 400;
+
 void test_urls () {
   for (const char *url :
        {"", "http://a", "redis://", "redis://a:0", "redis://a:70000", "redis://a:b", "redis://[::1",
@@ -53,30 +55,51 @@ void test_bounds () {
   g_assert_true(std::holds_alternative<std::monostate>(good.next()));
 }
 
+// A server on a free port, with little room for what it doesn't read.
+class Listener {
+ public:
+  Listener() {
+    const int little = 4'096;
+    sockaddr_in where{};
+    where.sin_family = AF_INET;
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof where;
+    setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+    g_assert_cmpint(bind(socket_, reinterpret_cast<sockaddr *>(&where), size), ==, 0);
+    g_assert_cmpint(listen(socket_, 1), ==, 0);
+    g_assert_cmpint(getsockname(socket_, reinterpret_cast<sockaddr *>(&where), &size), ==, 0);
+    port_ = ntohs(where.sin_port);
+  }
+  ~Listener() { close(socket_); }
+  Listener(const Listener &) = delete;
+  Listener &operator=(const Listener &) = delete;
+
+  std::uint16_t port () const { return port_; }
+  int accept () const {
+    const int peer = ::accept(socket_, nullptr, nullptr);
+    g_assert_cmpint(peer, >=, 0);
+    return peer;
+  }
+
+ private:
+  int socket_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  std::uint16_t port_ = 0;
+};
+
 // It reads nothing, sends the beginning of an answer, and resets while much is still to be written.
 void test_reset_in_mid_write () {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int little = 4'096;
-  sockaddr_in where{};
-  where.sin_family = AF_INET;
-  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof where;
-  setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
-  g_assert_cmpint(bind(listener, reinterpret_cast<sockaddr *>(&where), size), ==, 0);
-  g_assert_cmpint(listen(listener, 1), ==, 0);
-  g_assert_cmpint(getsockname(listener, reinterpret_cast<sockaddr *>(&where), &size), ==, 0);
+  const Listener server;
   for (int n = 0; n < 20; n++) {
     bool open = false;
     std::vector<std::string> reasons;
     const auto link = RedisLink::open(
-        {"127.0.0.1", ntohs(where.sin_port)}, {}, {},
+        {"127.0.0.1", server.port()}, {}, {},
         {[&] { open = true; }, {}, [&] (const std::string &reason) { reasons.push_back(reason); }});
     until([&] { return open; }, "the connection");
     const std::string much(100'000, 'x');
     for (int m = 0; m < 200; m++)
       link->send({"SET", "a", much}, [] (RedisReply &&) { g_error("an answer"); });
-    const int peer = accept(listener, nullptr, nullptr);
-    g_assert_cmpint(peer, >=, 0);
+    const int peer = server.accept();
     for (int turns = 0; turns < n; turns++)
       g_main_context_iteration(nullptr, FALSE);
     g_assert_cmpint(::send(peer, "$5\r\n", 4, MSG_NOSIGNAL), ==, 4);
@@ -89,7 +112,37 @@ void test_reset_in_mid_write () {
     g_assert_cmpuint(reasons.size(), ==, 1);
     g_assert_false(link->is_open());
   }
-  close(listener);
+}
+
+// Many commands wait, and each is answered in its turn: that is no server that is away. One that
+// answers no more is.
+void test_slow_is_not_away () {
+  const Listener server;
+  bool open = false;
+  std::string reason;
+  const auto link = RedisLink::open(
+      {"127.0.0.1", server.port()}, {}, {.answer_ms = kAnswer_ms, .ping_ms = kAnswer_ms / 4},
+      {[&] { open = true; }, {}, [&] (const std::string &why) { reason = why; }});
+  until([&] { return open; }, "the connection");
+  const int peer = server.accept();
+  int answers = 0;
+  const auto begin = g_get_monotonic_time();
+  for (int n = 0; n < 9; n++)
+    link->send({"PING"}, [&] (RedisReply &&) { answers++; });
+  // The first may be that of its own question. Each in good time after the one before, the last
+  // ones far beyond the limit after they were sent.
+  for (int n = 1; n <= 6; n++) {
+    bool due = false;
+    Timer turn([&] { due = true; });
+    turn.at(begin + std::int64_t{n} * 1'000 * kAnswer_ms / 2);
+    until([&] { return due; }, "the next answer");
+    g_assert_cmpint(::send(peer, "+PONG\r\n", 7, MSG_NOSIGNAL), ==, 7);
+    until([&] { return answers >= n - 1 || !reason.empty(); }, "an answer");
+    g_assert_cmpstr(reason.c_str(), ==, "");
+  }
+  until([&] { return !reason.empty(); }, "the end", 10 * kAnswer_ms);
+  g_assert_cmpstr(reason.c_str(), ==, "no answer within 400 ms");
+  close(peer);
 }
 
 }  // namespace
@@ -99,5 +152,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/wire/urls", test_urls);
   g_test_add_func("/wire/bounds", test_bounds);
   g_test_add_func("/wire/reset-in-mid-write", test_reset_in_mid_write);
+  g_test_add_func("/wire/slow-is-not-away", test_slow_is_not_away);
   return g_test_run();
 }

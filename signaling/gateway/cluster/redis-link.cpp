@@ -21,6 +21,10 @@ constexpr std::size_t kWriteAtOnce = std::size_t{64} << 10U;
 // A loop that comes this late may find answers that lay there in time: it reads before it judges.
 constexpr std::int64_t kLate_us = 200'000;
 
+// A server that answers one command after another is at work, however many wait: the oldest one
+// waits this many times as long as where nothing comes at all.
+constexpr int kPatience = 4;
+
 // A lookup that is given up keeps its thread until the resolver gives up, too: of those there are
 // few, and TLS' handshakes need them. So a name that isn't answered for is left alone for a while.
 constexpr std::int64_t kNameAgain_us = 5'000'000;
@@ -156,7 +160,10 @@ void RedisLink::look() {
     send({"PING"}, {});
     watch_us_ = now + std::int64_t{1'000} * limits_.ping_ms;
   } else {
-    watch_us_ = expected_.front().since_us + std::int64_t{1'000} * limits_.answer_ms;
+    const std::int64_t since_us = expected_.front().since_us;
+    const auto limit_us = std::int64_t{1'000} * limits_.answer_ms;
+    watch_us_ =
+        std::min(std::max(since_us, answered_us_) + limit_us, since_us + kPatience * limit_us);
     if (watch_us_ <= now)
       return fail("no answer within " + seconds(limits_.answer_ms));
     // At the latest then; a ping may be due before.
@@ -232,6 +239,7 @@ bool RedisLink::take(RedisReply &&reply) {
   }
   const auto answered = std::move(first.answered);
   expected_.pop_front();
+  answered_us_ = g_get_monotonic_time();
   if (answered)
     answered(std::move(reply));
   return true;

@@ -34,7 +34,7 @@ class RedisLink : public std::enable_shared_from_this<RedisLink> {
  public:
   struct Limits {
     unsigned connect_ms = 2'000;                  // name, TCP and TLS together
-    unsigned answer_ms = 2'000;                   // of the oldest command
+    unsigned answer_ms = 2'000;                   // without any answer; the oldest command: 4 times
     unsigned ping_ms = 1'000;                     // asked for a sign of life when nothing waits
     std::size_t unsent = std::size_t{32} << 20U;  // bytes that the server doesn't take
   };
@@ -114,6 +114,7 @@ class RedisLink : public std::enable_shared_from_this<RedisLink> {
     Answered answered;
   };
   std::deque<Expected> expected_;
+  std::int64_t answered_us_ = 0;  // the last one
   bool closed_ = false;
   Timer flush_;
   Timer watch_;
