@@ -243,7 +243,8 @@ class Operations {
           return {OperationKind::rules_restore, {app, "3", std::to_string(now_ms + 9'000), "ban"}};
         return {OperationKind::rule_write,
                 {app, std::to_string(below(2) ? 0 : below(30)),
-                 std::to_string(now_ms + 1 + below(9'000)), below(3) ? "ban%20" + uid : "", "8"}};
+                 below(5) ? std::to_string(now_ms + 1 + below(9'000)) : "0",
+                 below(3) ? "ban%20" + uid : "", "8"}};
     }
   }
   const std::vector<std::string> gateways{"0a0a0a0a", "B.gw", "b-gw", "ffff0000"};

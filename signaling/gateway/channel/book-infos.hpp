@@ -59,9 +59,11 @@ struct Rule {
   // rule has hit by their uid, which they might not get again.
   std::string network;
   std::set<std::string, std::less<>> accounts;
+  std::string stored;  // its rule_text() in the store of the cluster
 };
 
-// As the gateways of a cluster tell each other whom it hits and what it takes.
+// As the gateways of a cluster tell each other whom it hits and what it takes. As many accounts as
+// the store has room for.
 std::string rule_text (const Rule &rule);
 std::optional<Rule> parse_rule_text (std::string_view text);
 

@@ -481,6 +481,7 @@ class ChannelBook : private cluster::ClusterHost {
   bool forbidden (const Whom &whom, std::int64_t wall_s, bool Rule::*what) const;
   bool silenced (const Member &member, Now now) const;
   void apply_rule (Step &step, Rule &rule);
+  void share_accounts (const Rule &rule);
   void watch_rule (Step &step, const Rule &rule);
   void check_rule (Step &step, std::uint64_t id);
   // Takes the member off the air, or lets it on again, where a rule has begun or ended.

@@ -157,8 +157,8 @@ Answer Directory::rules_read() const {
 
 Answer Directory::rule_write(const Call &call) {
   const auto &args = call.args;
-  const std::string &app = args[0], &ends = args[2], &text = args[3];
-  std::string id = args[1];
+  const std::string &app = args[0], &text = args[3];
+  std::string id = args[1], ends = args[2];
   std::erase_if(rules_,
                 [&] (const auto &each) { return number(part(each.second, 0)) <= call.now_ms; });
   if (id == "0") {
@@ -167,6 +167,8 @@ Answer Directory::rule_write(const Call &call) {
     id = std::to_string(++last_rule_);
   } else if (!rules_.contains(app + '/' + id)) {
     return {Verdict::lost, {}};
+  } else if (ends == std::to_string(same_end)) {
+    ends = part(rules_[app + '/' + id], 0);
   }
   next_rules_version(call.now_ms);
   const std::string version = std::to_string(rules_version_);

@@ -215,6 +215,8 @@ struct StoredRule {
   bool operator==(const StoredRule &) const = default;
 };
 inline constexpr std::size_t most_rules = 10'000;
+// In place of ends_ms: when it ends stays as it is.
+inline constexpr std::int64_t same_end = 0;
 Operation rules_read ();
 struct RulesAnswer {
   std::string version;

@@ -143,13 +143,14 @@ void test_one_channel_begins () {
   same(all[1].noticed(), "in");
 }
 
+Join by_account (const char *name) {
+  Join join = join_as(name);
+  join.uid_type = 1;
+  return join;
+}
+
 void test_accounts_across () {
   ClusterScene all(2);
-  auto by_account = [] (const char *name) {
-    Join join = join_as(name);
-    join.uid_type = 1;
-    return join;
-  };
   all[0].connect(1);
   const Uid uid = all[0].ask(1, by_account("ann")).uid.value();
   all[1].connect(2);
@@ -372,6 +373,40 @@ void test_rules_across () {
   g_assert_true(a.close_code(4) == CloseCode::banned);
 }
 
+// A rule for the uid that an account happened to have holds for the account, at every gateway.
+void test_banned_account_across () {
+  ClusterScene all(3);
+  all[0].connect(1);
+  const Uid own = all[0].ask(1, by_account("ann")).uid.value();
+  all[0].say(1, Leave{own});
+  all[0].join(2, std::to_string(own));
+  all[1].connect(3);
+  Rule rule;
+  rule.app_id = open_app;
+  rule.channel = "room";
+  rule.uid = all[1].ask(3, by_account("ann")).uid.value();
+  g_assert_cmpuint(rule.uid, !=, own);
+  const cluster::StoredRule stored{open_app, 0, (all[0].now.wall_s + 60) * 1000, rule_text(rule)};
+  all[0].take(all[0].book.query(cluster::rule_write(stored), all[0].now).second);
+  g_assert_true(all[1].close_code(3) == CloseCode::banned);
+  all[0].say(2, Leave{own});
+  for (int at = 0; at < 3; at++) {
+    all[at].connect(4);
+    g_assert_true(all[at].code(4, by_account("ann")) == Code::bad_request);
+    g_assert_true(all[at].close_code(4) == CloseCode::banned);
+  }
+  // An operator at another gateway moved its end before that one knew of the account.
+  cluster::StoredRule moved = stored;
+  moved.id = all[2].book.rules(open_app, all[2].now).at(0).id;
+  moved.ends_ms += 60'000;
+  all[2].take(all[2].book.query(cluster::rule_write(moved), all[2].now).second);
+  for (int at = 0; at < 3; at++) {
+    const Rule there = all[at].book.rules(open_app, all[at].now).at(0);
+    g_assert_cmpint(there.ends_at, ==, all[at].now.wall_s + 120);
+    same(there.stored, moved.text + "|ann");
+  }
+}
+
 void test_rule_texts () {
   Rule rule;
   rule.channel = "a|b c";
@@ -384,8 +419,19 @@ void test_rule_texts () {
   same(read->address, "2001:db8::1");
   g_assert_cmpuint(read->uid, ==, 9);
   g_assert_true(read->join_channel && !read->publish_audio && read->publish_video);
-  for (const char *wrong :
-       {"", "room|7||", "room|7|", "room|x||j", "|0||j", "room|7||j|", "%|7||j"})
+  g_assert_true(read->accounts.empty());
+  rule.accounts = {"ann", "b|o%b c"};
+  g_assert_true(parse_rule_text(rule_text(rule))->accounts == rule.accounts);
+  // What the store has no room for is left out, whole.
+  for (int n = 0; n < 1'000; n++)
+    rule.accounts.insert(std::string(200, '%') + std::to_string(n));
+  const auto many = parse_rule_text(rule_text(rule));
+  g_assert_true(many.has_value() && !many->accounts.empty());
+  g_assert_true(std::includes(rule.accounts.begin(), rule.accounts.end(), many->accounts.begin(),
+                              many->accounts.end()));
+  g_assert_cmpuint(cluster::escape(rule_text(rule)).size(), <=, cluster::max_rule);
+  for (const char *wrong : {"", "room|7||", "room|7|", "room|x||j", "|0||j", "room|7||j|",
+                            "room|7||j|a|", "room|7||j|%", "%|7||j"})
     g_assert_false(parse_rule_text(wrong).has_value());
 }
 
@@ -411,6 +457,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/cluster/left-across", test_left_across);
   g_test_add_func("/cluster/one-channel-begins", test_one_channel_begins);
   g_test_add_func("/cluster/accounts-across", test_accounts_across);
+  g_test_add_func("/cluster/banned-account-across", test_banned_account_across);
   g_test_add_func("/cluster/limits-across", test_limits_across);
   g_test_add_func("/cluster/waiting-join", test_waiting_join);
   g_test_add_func("/cluster/store-away", test_store_away);

@@ -8,8 +8,11 @@ end
 if id == '0' then
   if redis.call('HLEN', 'ag:rules') >= most then return {'full'} end
   id = digits(redis.call('INCR', 'ag:rules:id'))
-elseif redis.call('HEXISTS', 'ag:rules', app .. '/' .. id) == 0 then
-  return {'lost'}
+else
+  local known = redis.call('HGET', 'ag:rules', app .. '/' .. id)
+  if not known then return {'lost'} end
+  -- 0: as it is.
+  if ends == '0' then ends = part(known, 1) end
 end
 local version = next_version('ag:rules:v')
 if text == '' then
