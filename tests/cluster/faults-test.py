@@ -22,6 +22,7 @@ from clusterrig import ClusterCase, Listener  # noqa: E402
 from faultrig import children  # noqa: E402
 from harness import SCALE  # noqa: E402
 from tcpway import Way  # noqa: E402
+from webhooks import Receiver  # noqa: E402
 from wsclient import Closed  # noqa: E402
 
 TONE = 'audiotestsrc is-live=true samplesperbuffer=480'
@@ -98,7 +99,16 @@ class FaultCase(ClusterCase):
 class Gateways(FaultCase):
     def setUp(self):
         super().setUp()
-        self.one, self.other = self.one_of_many(), self.one_of_many()
+        self.receiver = Receiver()
+        self.addCleanup(self.receiver.close)
+        secret = self.tmp / 'webhook-secret'
+        secret.write_text('a-secret-that-signs\n')
+        self.one = self.one_of_many()
+        self.other = self.one_of_many(f'--webhook-url={self.receiver.url}', f'--webhook-secret-file={secret}')
+
+    def webhooks(self, *uids):
+        return sorted((event['payload']['uid'], event['eventType']) for event in self.receiver.events()
+                      if event['payload'].get('uid') in uids)
 
     def test_killed(self):
         at_one, at_other = self.sent_to(self.one), self.sent_to(self.other)
@@ -118,6 +128,9 @@ class Gateways(FaultCase):
                  self.told(watcher, 'stream-removed', begin, 9, uid=6), 9)
         self.until(lambda: self.redis.say('HLEN', 'ag:{demo/room}:m') == b':4', 'the end of its members', 16)
         self.row('gateway killed', 'out of queries', time.monotonic() - begin, 16)
+        # The other one's receiver is told of those that went, and of nobody who came back.
+        self.until(lambda: len(self.webhooks(5, 6)) == 2, 'the webhooks of its members')
+        self.assertEqual(self.webhooks(5, 6, 7), [(5, 106), (6, 104)])
         watcher.ping()
         self.row('gateway killed', 'silence of a speaker elsewhere', ear.silence(8, begin)[0], 0.02)
         self.assertFalse([each for each in watcher.events if each.get('action') == 'stream-removed'])
