@@ -10,11 +10,13 @@ from pathlib import Path
 
 from report import median
 from rig import TONE, Media, Rig, mic
+from wsclient import Closed, Member
 
 SINK = 'fakesink sync=true'
 MIX = 'audioconvert ! audioresample ! audiomixer'
 
 
+OPUS = {'features': ['codecs'], 'hears': ['opus', 'aac']}
 # More of them don't fit into a small machine beside the others.
 TOGETHER = 10
 
@@ -107,6 +109,45 @@ def threads_of(report, what, few, many, asked):
                {name: once[name] for name in others}, compared=False)
 
 
+def subscribe(listener):
+    """To whoever speaks, until it is closed. It plays nothing: encoding is what is measured."""
+    while not listener.ended.is_set():
+        try:
+            listener.subscribe(listener.wait_event('stream-added', 1)['uid'])
+        # Nobody began, or who did has gone again.
+        except (TimeoutError, AssertionError):
+            continue
+        except (Closed, OSError):
+            return
+
+
+def codecs(report, rig, quick):
+    """What each way to encode costs, ten in one process."""
+    kinds = {'plain': '', 'low': 'low-delay=true', 'opus': 'codec=opus', 'both': 'codec=auto'}
+    listeners = [Member(rig.gateway.ws, channel=f'both{number}', uid=uid, heartbeat=True)
+                 for number in range(TOGETHER) for uid in (1, 2)]
+    asking = [threading.Thread(target=subscribe, args=(one,)) for one in listeners]
+    try:
+        for one in listeners:
+            # One of each room hears Opus, the other is as every client of before.
+            one.join('audience', **(OPUS if one.uid == 1 else {}))
+        for thread in asking:
+            thread.start()
+        found = rounds({kind: rig.encoded(mic(TONE), f'{kind}{{n}}', 9, properties)
+                        for kind, properties in kinds.items()}, TOGETHER, quick)
+    finally:
+        for one in listeners:
+            one.close()
+        for thread in asking:
+            if thread.ident:
+                thread.join()
+    plain = {'AAC alone': each(found['plain']['cpu'], TOGETHER)}
+    for kind, title, asked in (('low', 'sender with low-delay=true', 1.8), ('opus', 'sender of Opus', 1.0),
+                               ('both', 'sender of Opus and AAC', 2.0)):
+        report.row('cost', f'CPU: {title}, {TOGETHER} in one process', 's/min',
+                   each(found[kind]['cpu'], TOGETHER), plain, asked=asked)
+
+
 def senders(report, rig, quick):
     by_count = []
     for count in ((1, 10) if quick else (1, 10, 50, 100)):
@@ -114,12 +155,7 @@ def senders(report, rig, quick):
                         'bare': rig.bare(mic(TONE), f'send{count}x{{n}}')}, count, quick)
         rows(report, 'sender', count, found, asked=1.05 if count > 1 else None)
         by_count.append((count, found))
-    found = rounds({kind: rig.encoded(mic(TONE), f'{kind}x{{n}}', 9, properties)
-                    for kind, properties in (('low', 'low-delay=true'), ('plain', ''))},
-                   TOGETHER, quick)
-    report.row('cost', 'CPU: sender with low-delay=true, 10 in one process', 's/min',
-               each(found['low']['cpu'], TOGETHER),
-               {'low-delay=false': each(found['plain']['cpu'], TOGETHER)}, asked=1.8)
+    codecs(report, rig, quick)
     # Bare has three.
     threads_of(report, 'sender', by_count[0], by_count[-1], asked=4)
 
@@ -139,6 +175,13 @@ def receivers(report, rig, quick):
                        's/min', each(found['ours']['cpu'], count),
                        {'bare, decoded': each(found['bare, decoded']['cpu'], count)}, asked=1.15)
         by_count.append((count, found))
+    kinds = {kind: f'agorasrc {rig.where(f"heard{kind}")} ! {SINK}' for kind in ('opus', 'aac')}
+    rig.speak(*(rig.encoded(mic(TONE), f'heard{kind}', 8, f'codec={kind}') for kind in kinds))
+    rig.wait_streams(1 + len(kinds))
+    found = rounds(kinds, TOGETHER, quick)
+    report.row('cost', f'CPU: receiver of Opus, {TOGETHER} in one process', 's/min',
+               each(found['opus']['cpu'], TOGETHER), {'of AAC': each(found['aac']['cpu'], TOGETHER)},
+               asked=1.4)
     # Its own and two a speaker.
     threads_of(report, 'receiver of one speaker', by_count[0], by_count[-1], asked=3)
 

@@ -7,10 +7,12 @@ from rig import EAR, TONE, Rig, mic
 def run(report, quick):
     rounds = 5 if quick else 20
     with Rig() as rig:
-        rig.speak(rig.ours(mic(TONE), 'room', 8), rig.bare(mic(TONE), 'room'))
-        rig.wait_streams(1)
+        rig.speak(rig.ours(mic(TONE), 'room', 8), rig.bare(mic(TONE), 'room'),
+                  rig.encoded(mic(TONE), 'opus', 8, 'codec=opus'))
+        rig.wait_streams(2)
         found = rig.measure('first_sound', rounds=rounds, kinds={
             'ours': f'agorasrc {rig.where("room")} latency=20 ! {EAR}',
+            'opus': f'agorasrc {rig.where("opus")} latency=20 ! {EAR}',
             'bare': f'{rig.bare_source("room")} ! {EAR}',
             'ours 100': f'agorasrc {rig.where("room")} ! {EAR}',
             'ours fast': f'agorasrc {rig.where("room")} fast-start=true ! {EAR}',
@@ -19,6 +21,8 @@ def run(report, quick):
             'bare rendered': f'{rig.bare_source("room")} ! {EAR} sync=true'})
         report.row('first-sound', 'receiver, PLAYING to first sound, latency=20', 'ms',
                    found['ours'], {'rtmp2src': found['bare']}, asked=0.25)
+        report.row('first-sound', 'the same of Opus, latency=20', 'ms', found['opus'],
+                   {'AAC': found['ours']}, asked=1.25)
         report.row('first-sound', 'the same, latency=100 (default)', 'ms', found['ours 100'],
                    {'rtmp2src': found['bare']})
         report.row('first-sound', 'the same at a synchronising sink, latency=20', 'ms',

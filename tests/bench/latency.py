@@ -8,6 +8,11 @@ from report import median
 from rig import EAR, TICKS, Rig, mic
 
 
+# By what agorasink is told.
+LOW = {'low': 'low-delay=true'}
+OPUS = {'opus': 'codec=opus', 'opus10': 'codec=opus low-delay=true'}
+
+
 def webrtc_kinds(report):
     gi.require_version('Gst', '1.0')
     from gi.repository import Gst
@@ -24,37 +29,68 @@ def webrtc_kinds(report):
     return {'webrtcbin 20': 20, 'webrtcbin 200': 200}
 
 
+def start(rig, room, ear, encoded, webrtc, found, senders=None, receivers=None):
+    """One start of today's AAC, of what is `encoded` otherwise, each in a room of its own, and of
+    others."""
+    def heard(kind, where, latencies):
+        return {f'{kind} {ms}': (kind, f'agorasrc {rig.where(where)} latency={ms} ! {ear}')
+                for ms in latencies}
+
+    ours = heard('ours', room, (20, 60, 100))
+    for kind in encoded:
+        ours.update(heard(kind, room + kind, (20, 100)))
+    once = rig.measure(
+        'latency', seconds=4, webrtc=webrtc,
+        senders={'ours': rig.encoded(mic(TICKS), room, 8, 'bitrate=48000'),
+                 **{kind: rig.encoded(mic(TICKS), room + kind, 8, properties)
+                    for kind, properties in encoded.items()}, **(senders or {})},
+        receivers={**ours, **(receivers or {})})
+    for name, values in once.items():
+        if not values:
+            raise AssertionError(f'{name}: nothing was heard')
+        # One figure a start, however many ticks it had.
+        found.setdefault(name, []).append(median(values))
+
+
+def off(found):
+    told = [name for name in found if f'{name} says' in found]
+    return [max(abs(found[name][number] - found[f'{name} says'][number]) for name in told)
+            for number in range(len(found['ours 20']))]
+
+
+def rows_of_opus(report, found):
+    others = {'AAC': found['ours 20']}
+    if 'webrtcbin 20' in found:
+        others = {'webrtcbin 20': found['webrtcbin 20'], **others}
+    for kind, title, bound, beside in (('opus', 'Opus of 20 ms', 61, 1.0),
+                                       ('opus10', 'Opus of 10 ms', 50, 0.72)):
+        report.row('latency', f'mouth to ear, {title}, latency=20', 'ms', found[f'{kind} 20'],
+                   others, asked=beside if 'webrtcbin 20' in found else None)
+        report.row('latency', f'{title}, latency=20, bound', 'ms', found[f'{kind} 20'], asked=bound)
+        report.row('latency', f'mouth to ear, {title}, latency=100', 'ms', found[f'{kind} 100'],
+                   {'AAC': found['ours 100']})
+
+
 def run(report, quick):
     webrtc = webrtc_kinds(report)
     why = ffplay.missing()
     if why:
         report.skip('latency', "ffplay's low-delay settings", why)
-    found = {}
+    found, opus = {}, {}
     with Rig() as rig:
         ear = f'{EAR} sync=true'
         # Plain playback draws its latency at the start, from 85 to 110 ms on a quiet machine: only
         # many starts have a median that comes out again.
         for number in range(2 if quick else 12):
             room = f'room{number}'
-            ours = {f'ours {ms}': ('ours', f'agorasrc {rig.where(room)} latency={ms} ! {ear}')
-                    for ms in (20, 60, 100)}
-            low = {f'low {ms}': ('low', f'agorasrc {rig.where(f"{room}low")} latency={ms} ! {ear}')
-                   for ms in (20, 100)}
             players = {} if why else {'ffplay': ('bare', f'ffplay {rig.nginx.url}/{room}')}
-            once = rig.measure(
-                'latency', seconds=4,
-                senders={'ours': rig.encoded(mic(TICKS), room, 8, 'bitrate=48000'),
-                         'low': rig.encoded(mic(TICKS), f'{room}low', 8, 'low-delay=true'),
-                         'bare': rig.bare(mic(TICKS), room)},
-                receivers={**ours, **low, **players,
-                           'bare': ('bare', f'{rig.bare_source(room)} ! {ear}'),
-                           'playbin3': ('bare', f'playbin3 {rig.nginx.url}/{room}')},
-                webrtc=webrtc)
-            for name, values in once.items():
-                if not values:
-                    raise AssertionError(f'{name}: nothing was heard')
-                # One figure a start, however many ticks it had.
-                found.setdefault(name, []).append(median(values))
+            start(rig, room, ear, LOW, webrtc, found,
+                  senders={'bare': rig.bare(mic(TICKS), room)},
+                  receivers={**players, 'bare': ('bare', f'{rig.bare_source(room)} ! {ear}'),
+                             'playbin3': ('bare', f'playbin3 {rig.nginx.url}/{room}')})
+            # All of them at once are too much for one process of Python.
+            start(rig, f'{room}opus', ear, OPUS,
+                  {name: jitter for name, jitter in webrtc.items() if jitter == 20}, opus)
     others = {title: found[name] for title, name in (
         ('bare playback', 'bare'), ('playbin3', 'playbin3'), ('ffplay, low delay', 'ffplay'),
         ('webrtcbin 20', 'webrtcbin 20'), ('webrtcbin 200', 'webrtcbin 200')) if name in found}
@@ -72,10 +108,10 @@ def run(report, quick):
                {'low-delay=false': found['ours 20']}, asked=0.72)
     report.row('latency', 'mouth to ear, low-delay=true, latency=100', 'ms', found['low 100'],
                others)
-    told = [name for name in found if f'{name} says' in found]
+    rows_of_opus(report, opus)
     report.row('latency', 'mouth-to-ear-ms of stats, off by, the worst of a start', 'ms',
-               [max(abs(found[name][start] - found[f'{name} says'][start]) for name in told)
-                for start in range(len(found['ours 20']))], asked=3)
+               off(found), asked=3)
+    report.row('latency', 'the same, where Opus is heard, too', 'ms', off(opus), asked=3)
 
     def spread(name):
         return max(found[name]) - min(found[name])
