@@ -24,8 +24,8 @@ namespace {
 
 // As of the other peers: see peer.cpp.
 constexpr unsigned kConnectMs = 20'000;
-constexpr unsigned kGatherMs = 250;
-constexpr guint kComponent = NICE_COMPONENT_TYPE_RTP;
+constexpr unsigned kListenerGatherMs = 250;
+constexpr guint kListenerComponent = NICE_COMPONENT_TYPE_RTP;
 // Of a handshake, before there is a way for it. DTLS sends again what is lost.
 constexpr std::size_t kMostEarly = 16;
 // The first byte of a packet of DTLS (RFC 7983).
@@ -85,7 +85,7 @@ void Wire::send(const std::uint8_t *data, gsize size) {
     }
   }
   // What doesn't go out at once is lost, as on the network.
-  nice_agent_send(agent.get(), stream, kComponent, static_cast<guint>(size), bytes_sent);
+  nice_agent_send(agent.get(), stream, kListenerComponent, static_cast<guint>(size), bytes_sent);
 }
 
 // The agents' thread.
@@ -97,7 +97,7 @@ void Wire::way_found() {
     waiting.swap(early);
   }
   for (const std::string &packet : waiting)
-    nice_agent_send(agent.get(), stream, kComponent, static_cast<guint>(packet.size()),
+    nice_agent_send(agent.get(), stream, kListenerComponent, static_cast<guint>(packet.size()),
                     packet.data());
 }
 
@@ -246,7 +246,7 @@ void ListenerPeer::build_agent() {
     g_list_free_full(addresses, g_free);
   }
   if (config_.low_port && config_.high_port >= config_.low_port)
-    nice_agent_set_port_range(agent, wire_->stream, kComponent, config_.low_port,
+    nice_agent_set_port_range(agent, wire_->stream, kListenerComponent, config_.low_port,
                               config_.high_port);
   use_servers(agent, wire_->stream, config_);
   const auto on = [&] (const char *signal, GCallback callback) {
@@ -334,11 +334,12 @@ void ListenerPeer::start() {
   down_->start();
   NiceAgent *agent = wire_->agent.get();
   received_ = new WirePtr(wire_);
-  nice_agent_attach_recv(agent, wire_->stream, kComponent, ice_context(), on_received, received_);
+  nice_agent_attach_recv(agent, wire_->stream, kListenerComponent, ice_context(), on_received,
+                         received_);
   nice_agent_set_remote_credentials(agent, wire_->stream, offer_.ufrag.c_str(), offer_.pwd.c_str());
   nice_agent_gather_candidates(agent, wire_->stream);
   add_candidates(offer_.candidates);
-  gathering_ = after(wire_->context.get(), kGatherMs, [this] { gathered(); });
+  gathering_ = after(wire_->context.get(), kListenerGatherMs, [this] { gathered(); });
   connecting_ = after(wire_->context.get(), kConnectMs, [this] { give_up(); });
 }
 
@@ -354,7 +355,7 @@ void ListenerPeer::add_candidates(const std::vector<Candidate> &candidates) {
       list = g_slist_append(list, read);
   }
   if (list)
-    nice_agent_set_remote_candidates(agent, wire_->stream, kComponent, list);
+    nice_agent_set_remote_candidates(agent, wire_->stream, kListenerComponent, list);
   g_slist_free_full(
       list, [] (gpointer each) { nice_candidate_free(static_cast<NiceCandidate *>(each)); });
 }
@@ -467,8 +468,8 @@ void ListenerPeer::close() {
   // There, so that no packet is under way: then nobody needs what they go to.
   post(ice_context(), [wire = wire_, received = std::exchange(received_, nullptr)] {
     if (received) {
-      nice_agent_attach_recv(wire->agent.get(), wire->stream, kComponent, ice_context(), nullptr,
-                             nullptr);
+      nice_agent_attach_recv(wire->agent.get(), wire->stream, kListenerComponent, ice_context(),
+                             nullptr, nullptr);
       delete static_cast<WirePtr *>(received);
     }
     gst_pad_set_active(wire->in.get(), FALSE);

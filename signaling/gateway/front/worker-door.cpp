@@ -20,7 +20,7 @@ constexpr std::size_t body_limit = 1024;
 constexpr unsigned spare_sockets = 256;
 constexpr const char *guest_key = "agora-guest";
 
-void not_found (SoupServerMessage *message) {
+void answer_not_found (SoupServerMessage *message) {
   respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "Not found\n");
 }
 
@@ -105,7 +105,7 @@ void WorkerDoor::on_request(SoupServer *, SoupServerMessage *message, const char
   auto guest = self->guest(path, query);
   if (!guest || !soup_message_headers_header_contains(
                     soup_server_message_get_request_headers(message), "Upgrade", "websocket"))
-    not_found(message);
+    answer_not_found(message);
   else
     self->answer(message, std::move(guest));
 }

@@ -19,7 +19,7 @@ namespace {
 
 constexpr unsigned most_ms = 2000;
 constexpr std::size_t most_bytes = 1024 * 1024;
-constexpr unsigned most_at_once = 256;
+constexpr unsigned most_lingering = 256;
 
 unsigned open_now = 0;
 
@@ -69,7 +69,7 @@ class Lingering {
 }  // namespace
 
 void linger (int fd) {
-  const int own = open_now < most_at_once ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+  const int own = open_now < most_lingering ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
   if (own < 0)
     return;
   shutdown(own, SHUT_WR);

@@ -7,11 +7,11 @@
 namespace agora::gateway {
 
 namespace {
-constexpr unsigned timeout_s = 2;
+constexpr unsigned control_timeout_s = 2;
 }  // namespace
 
 ControlHttp::ControlHttp()
-    : session_(soup_session_new_with_options("timeout", timeout_s, nullptr)),
+    : session_(soup_session_new_with_options("timeout", control_timeout_s, nullptr)),
       cancellable_(g_cancellable_new()) {
 }
 

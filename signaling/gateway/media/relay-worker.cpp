@@ -11,11 +11,11 @@ namespace agora::gateway {
 
 namespace {
 
-constexpr std::int64_t ping_us = G_USEC_PER_SEC / 2;
-constexpr std::int64_t start_limit_us = 10 * G_USEC_PER_SEC;
+constexpr std::int64_t relay_ping_us = G_USEC_PER_SEC / 2;
+constexpr std::int64_t relay_start_limit_us = 10 * G_USEC_PER_SEC;
 // With the time until the next ping, three seconds at most.
-constexpr std::int64_t frozen_us = 2'300'000;
-constexpr unsigned stop_limit_ms = 1000;
+constexpr std::int64_t relay_frozen_us = 2'300'000;
+constexpr unsigned relay_stop_limit_ms = 1000;
 // Gateways of a cluster. Beyond that, origins are forgotten, and named again by the next answer.
 constexpr std::size_t most_origins = 4096;
 // After an outage, a relay that lived this long counts as back.
@@ -64,7 +64,7 @@ void name_origin (std::map<std::string, relay_line::RelayUrl> &origins, const st
 RelayWorker::RelayWorker(Setup setup)
     : setup_(std::move(setup)),
       timer_([this] { on_timer(); }),
-      heartbeat_(ping_us, frozen_us),
+      heartbeat_(relay_ping_us, relay_frozen_us),
       force_([this] {
         if (relay_)
           relay_->kill();
@@ -133,7 +133,8 @@ void RelayWorker::watch() {
   relay_->read();
   if (state_ != State::starting && state_ != State::serving)
     return;
-  if (state_ == State::starting ? heartbeat_.silent(now, start_limit_us) : heartbeat_.silent(now)) {
+  if (state_ == State::starting ? heartbeat_.silent(now, relay_start_limit_us)
+                                : heartbeat_.silent(now)) {
     g_warning("agora-relay doesn't answer; ending it");
     relay_->kill(state_ == State::starting ? "it did not serve within 10 s" : "frozen");
     return;
@@ -312,7 +313,7 @@ void RelayWorker::stop() {
   }
   state_ = State::stopping;
   relay_->terminate();
-  force_.in(stop_limit_ms);
+  force_.in(relay_stop_limit_ms);
 }
 
 void RelayWorker::drop(relay_line::Side side, const std::string &stream, std::uint64_t id,

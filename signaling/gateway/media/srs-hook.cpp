@@ -12,10 +12,10 @@ namespace agora::gateway {
 namespace {
 
 constexpr std::size_t max_body = 16 * 1024;
-constexpr unsigned max_depth = 4;
+constexpr unsigned max_hook_depth = 4;
 constexpr std::size_t max_name = 8;
 
-std::optional<HookCall> call_of (std::string_view action) {
+std::optional<HookCall> srs_call_of (std::string_view action) {
   if (action == "on_publish")
     return HookCall::publish;
   if (action == "on_play")
@@ -49,13 +49,13 @@ std::string srs_session_name (std::uint64_t session) {
 
 std::variant<HookRequest, HookRefusal> parse_srs_hook (std::string_view body) {
   std::string reason;
-  const auto document = protocol::parse_object(body, max_body, max_depth, reason);
+  const auto document = protocol::parse_object(body, max_body, max_hook_depth, reason);
   if (!document)
     return HookRefusal{"not the JSON of a hook: " + reason};
   protocol::Failure failure;
   protocol::Fields fields(document->root(), "", failure);
   HookRequest request;
-  const auto call = call_of(fields.text("action", protocol::Need::required));
+  const auto call = srs_call_of(fields.text("action", protocol::Need::required));
   const auto session = srs_session_of(fields.text("client_id", protocol::Need::required));
   request.address = fields.text("ip", protocol::Need::optional);
   request.app = fields.text("app", protocol::Need::required);

@@ -23,7 +23,7 @@ constexpr std::int64_t default_ban_s = 3600;
 // The vendor's number for live broadcast; 1 would be communication, where all members are equal.
 constexpr int live_mode = 2;
 
-AdminAnswer not_allowed (const char *methods) {
+AdminAnswer admin_not_allowed (const char *methods) {
   auto answer = admin_failure(405, std::string("method: expected one of ") + methods);
   answer.allow = methods;
   return answer;
@@ -151,7 +151,7 @@ AdminAnswer Admin::answer(const AdminRequest &request) {
   if (!list && !of_channel && !hosts && !of_user)
     return admin_failure(404, "no such path: see docs/openapi.yaml");
   if (request.method != "GET")
-    return not_allowed("GET");
+    return admin_not_allowed("GET");
   const auto &app_id = words[list ? 0 : of_user ? 2 : 1];
   if (!book_.serves(app_id))
     return no_app(404, app_id);
@@ -172,7 +172,7 @@ AdminAnswer Admin::rule(const AdminRequest &request) {
     return change_rule(request);
   if (request.method == "DELETE")
     return lift_rule(request);
-  return not_allowed("GET, POST, PUT, DELETE");
+  return admin_not_allowed("GET, POST, PUT, DELETE");
 }
 
 AdminAnswer Admin::add_rule(const AdminRequest &request) {

@@ -18,7 +18,7 @@ constexpr std::size_t queue_limit = 10'000;
 constexpr unsigned at_once = 8;
 // Of one channel, so that there is a place for another one's.
 constexpr unsigned at_once_of_one = 6;
-constexpr unsigned timeout_s = 10;
+constexpr unsigned webhook_timeout_s = 10;
 // Pauses of 0.5, 1, 2, 4, 8, 16, 32, 60, 60 s: three minutes in all.
 constexpr unsigned tries_limit = 10;
 constexpr std::int64_t first_pause_us = G_USEC_PER_SEC / 2;
@@ -107,7 +107,7 @@ Webhooks::Webhooks(std::string url, std::string secret, std::function<void()> id
       secret_(std::move(secret)),
       prefix_(draw_secret().substr(0, 16)),
       idle_(std::move(idle)),
-      session_(soup_session_new_with_options("timeout", timeout_s, "max-conns", at_once,
+      session_(soup_session_new_with_options("timeout", webhook_timeout_s, "max-conns", at_once,
                                              "max-conns-per-host", at_once, "user-agent",
                                              "agora-gateway ", nullptr)),
       cancellable_(g_cancellable_new()),

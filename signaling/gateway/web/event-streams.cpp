@@ -27,7 +27,7 @@ constexpr int unacknowledged_ms = 10'000;
 // From end() to the end of the connection, for what still waits.
 constexpr std::int64_t last_us = 2 * G_USEC_PER_SEC;
 // How much of what isn't read waits in the kernel: of levels, as few as possible.
-constexpr int send_buffer = 16 * 1024;
+constexpr int stream_buffer = 16 * 1024;
 
 }  // namespace
 
@@ -38,7 +38,7 @@ class EventStreams::Stream : public EventSink {
     // Deadlines are ours from now on; and it is no stranger's that makes room.
     g_socket_set_timeout(socket, 0);
     Acceptor::admit(socket);
-    g_socket_set_option(socket, SOL_SOCKET, SO_SNDBUF, send_buffer, nullptr);
+    g_socket_set_option(socket, SOL_SOCKET, SO_SNDBUF, stream_buffer, nullptr);
     g_socket_set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_ms, nullptr);
     watched_ = owner.watch_.add(g_socket_get_fd(socket), {[this] { fail(); }, [this] { flush(); }});
     queue_.append(head);

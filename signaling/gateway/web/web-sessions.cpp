@@ -20,7 +20,7 @@ using web_line::Kind;
 namespace {
 
 constexpr char stream_wait = 's';
-constexpr unsigned try_again_s = 1;
+constexpr unsigned session_again_s = 1;
 
 // In one line of an event stream, whatever the worker wrote.
 bool is_one_line (std::string_view text) {
@@ -141,7 +141,7 @@ void WebSessions::told(const web_line::Called &message) {
   answer.body = message.text + "\n";
   answer.with("Cache-Control", "no-store");
   if (answer.status == status::unavailable)
-    answer.with("Retry-After", std::to_string(try_again_s));
+    answer.with("Retry-After", std::to_string(session_again_s));
   if (answer.status == status::unauthorized)
     answer.with("WWW-Authenticate", "Bearer realm=\"agora\", error=\"invalid_token\"");
   reply(message.number, std::move(answer));

@@ -8,12 +8,12 @@ namespace agora::gateway {
 
 namespace {
 
-constexpr std::int64_t ping_us = G_USEC_PER_SEC / 2;
+constexpr std::int64_t web_ping_us = G_USEC_PER_SEC / 2;
 // Plugins are looked for when GStreamer's registry is stale.
-constexpr std::int64_t start_limit_us = 30 * G_USEC_PER_SEC;
+constexpr std::int64_t web_start_limit_us = 30 * G_USEC_PER_SEC;
 // With the time until the next ping, three seconds at most.
-constexpr std::int64_t frozen_us = 2'300'000;
-constexpr unsigned stop_limit_ms = 1000;
+constexpr std::int64_t web_frozen_us = 2'300'000;
+constexpr unsigned web_stop_limit_ms = 1000;
 // For socket, pipe and spawning.
 constexpr std::size_t own_descriptors = 8;
 
@@ -32,7 +32,7 @@ WebWorker::WebWorker(std::string name, std::string program, web_line::Configure 
         if (process_)
           process_->kill();
       }),
-      heartbeat_(ping_us, frozen_us) {
+      heartbeat_(web_ping_us, web_frozen_us) {
 }
 
 WebWorker::~WebWorker() {
@@ -89,7 +89,7 @@ void WebWorker::watch() {
   process_->read();
   if (state_ != State::starting && state_ != State::serving)
     return;
-  if (state_ == State::starting ? now - started_ > start_limit_us : heartbeat_.silent(now)) {
+  if (state_ == State::starting ? now - started_ > web_start_limit_us : heartbeat_.silent(now)) {
     g_warning("%s doesn't answer; ending it", name_.c_str());
     process_->kill(state_ == State::starting ? "it did not serve within 30 s" : "frozen");
     return;
@@ -179,7 +179,7 @@ void WebWorker::stop() {
   }
   state_ = State::stopping;
   process_->terminate();
-  force_.in(stop_limit_ms);
+  force_.in(web_stop_limit_ms);
 }
 
 }  // namespace agora::gateway

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "signaling/gateway/process/child-program.hpp"
+#include "signaling/gateway/web/http-message.hpp"
 #include "signaling/support/network.hpp"
 
 namespace agora::gateway {
@@ -19,9 +20,6 @@ namespace {
 constexpr unsigned most_workers_by_default = 4;
 // Trickles and calls of one session that wait for their answers.
 constexpr unsigned most_asked = 32;
-constexpr unsigned not_found = 404;
-constexpr unsigned too_large = 413;
-constexpr unsigned too_many_requests = 429;
 constexpr const char *needs =
     ". It needs GStreamer's WebRTC: in Debian the packages gstreamer1.0-plugins-bad, "
     "gstreamer1.0-plugins-good and gstreamer1.0-nice. Without --web the gateway does without it";
@@ -140,7 +138,8 @@ std::optional<web_line::Refuse> WebWorkers::offer(const web_line::Offer &offer) 
     return refusal(offer.session, Code::too_many, "too many sessions from one address");
   const auto worker = choose(offer);
   if (!worker && offer.member != 0)
-    return web_line::Refuse{offer.session, not_found, 0, "member: there is no such session"};
+    return web_line::Refuse{offer.session, status::not_found, 0,
+                            "member: there is no such session"};
   if (!worker)
     return refusal(offer.session, Code::service_lost, "agora-web is starting: try again");
   if (!workers_[*worker]->send(offer))
@@ -153,11 +152,11 @@ std::optional<web_line::Refuse> WebWorkers::offer(const web_line::Offer &offer) 
 unsigned WebWorkers::ask(std::uint64_t session, const web_line::ToWorker &message) {
   const auto found = sessions_.find(session);
   if (found == sessions_.end())
-    return not_found;
+    return status::not_found;
   if (found->second.asked >= most_asked)
-    return too_many_requests;
+    return status::too_many;
   if (!workers_[found->second.worker]->send(message))
-    return too_large;
+    return status::too_large;
   found->second.asked++;
   return 0;
 }
