@@ -106,7 +106,7 @@ std::string Gateway::open(const Options &options) {
       return problem;
   book_ = std::make_unique<ChannelBook>(std::move(config));
   admin_ = std::make_unique<Admin>(*book_, std::move(read.admin), options.admin_requests);
-  return "";
+  return open_stream_keys(options);
 }
 
 void Gateway::start() {
@@ -225,7 +225,8 @@ void Gateway::stop() {
 void Gateway::maybe_stopped() {
   if (state_ != State::stopping || !media_stopped_ || (web_ && !web_->stopped()) ||
       !sockets_.empty() || (webhooks_ && !webhooks_->idle() && !hurried_) ||
-      (store_ && store_->status().waiting > 0 && !hurried_))
+      (store_ && store_->status().waiting > 0 && !hurried_) ||
+      (stream_keys_ && !stream_keys_->idle() && !hurried_))
     return;
   if (store_)
     store_->stop();
@@ -298,10 +299,10 @@ void Gateway::admit(const HookRequest &request, MediaServer::Reply reply) {
   if (!answer.allow)
     g_message("Refused a %s from %s: %s", push ? "push" : "play", request.address.c_str(),
               answer.reason.c_str());
-  run(answer.commands,
-      [reply = std::move(reply), refusal = answer.reason, relay_from = answer.relay_from] {
-        reply({refusal, relay_from});
-      });
+  run(answer.commands, [reply = std::move(reply), refusal = answer.reason,
+                        relay_from = answer.relay_from, stream = answer.stream] {
+    reply({refusal, relay_from, stream});
+  });
 }
 
 void Gateway::ended(const HookRequest &request) {

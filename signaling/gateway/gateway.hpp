@@ -17,6 +17,7 @@
 #include "signaling/gateway/media/media-server.hpp"
 #include "signaling/gateway/operator/admin-routes.hpp"
 #include "signaling/gateway/operator/metrics.hpp"
+#include "signaling/gateway/operator/state-file.hpp"
 #include "signaling/gateway/operator/webhooks.hpp"
 #include "signaling/gateway/options/options.hpp"
 #include "signaling/gateway/web/web-side.hpp"
@@ -81,6 +82,9 @@ class Gateway : public FrontHandler {
   std::string open_store (const Options &options, Config &config);
   void start_store ();
   void answer_operator (AdminAnswer answer, AdminReply reply);
+  // saved.cpp. open_stream_keys(): "", or a sentence for the operator.
+  std::string open_stream_keys (const Options &options);
+  void save_first (const AdminAnswer &answer, AdminReply reply);
   void leave_rendezvous ();
   std::optional<Metrics::Web> web_figures () const;
   void enter (SoupWebsocketConnection *connection, GSocket *socket, const std::string &address,
@@ -115,7 +119,8 @@ class Gateway : public FrontHandler {
   std::unique_ptr<cluster::Store> store_;  // null: this gateway is the only one
   std::unique_ptr<ChannelBook> book_;
   std::unique_ptr<Admin> admin_;
-  std::unique_ptr<Webhooks> webhooks_;  // null: nobody is told
+  std::unique_ptr<StateFile> stream_keys_;  // null: they end with the gateway
+  std::unique_ptr<Webhooks> webhooks_;      // null: nobody is told
   std::unique_ptr<Front> front_;
   std::unique_ptr<WorkerDoor> door_;  // null, as those below: without --web
   std::unique_ptr<WorkerEntrance> entrance_;

@@ -142,7 +142,7 @@ std::vector<std::string> Gateway::servers(std::string_view app_id, std::string_v
 void Gateway::answer_operator(AdminAnswer answer, AdminReply reply) {
   if (!answer.query) {
     run(answer.commands);
-    return reply(answer);
+    return save_first(answer, std::move(reply));
   }
   auto [ticket, commands] = book_->query(std::move(*answer.query), now());
   asked_[ticket] = [this, then = std::move(answer.then), reply = std::move(reply)] (

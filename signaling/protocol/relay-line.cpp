@@ -79,6 +79,8 @@ void fill (Writer &to, const Answer &message) {
   to.text("reason", message.reason, max_text);
   if (!message.relay_from.empty())
     to.text("relay_from", message.relay_from, max_url);
+  if (!message.stream.empty())
+    to.text("stream", message.stream, max_stream);
 }
 
 void fill (Writer &to, const Drop &message) {
@@ -222,7 +224,8 @@ std::optional<ToRelay> to_relay (Reader &from, const std::string &op) {
     return Trust{from.text("authorities", max_pem)};
   if (op == "answer")
     return Answer{from.number("id", 1), from.boolean("allow"), from.text("reason", max_text),
-                  optional_text(from, "relay_from", max_url)};
+                  optional_text(from, "relay_from", max_url),
+                  optional_text(from, "stream", max_stream)};
   if (op == "drop")
     return Drop{from.number("ticket"), read_side(from), from.text("stream", max_stream),
                 from.number("id")};

@@ -72,6 +72,9 @@ struct Answer {
   // Of a play: where the stream is to be pulled from, unless it is pushed here. "": it isn't
   // pulled. rtmp:// or rtmps://, with a numeric address.
   std::string relay_from;
+  // The name that it pushes under, where that is another one than it asked for: who plays it must
+  // not learn a stream key. "": the one that it asked for.
+  std::string stream;
   bool operator==(const Answer &) const = default;
 };
 // Cut at once; Dropped follows when it is done.

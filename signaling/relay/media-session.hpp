@@ -65,7 +65,7 @@ struct MediaSession {
   const std::uint64_t number;
   const relay_line::Side side;
   const std::uint32_t stream;  // message stream id
-  const std::string name;
+  std::string name;            // the gateway's answer may give it another one
   bool admitted = false;
 };
 

@@ -462,6 +462,8 @@ void Server::told(const relay_line::Answer &message) {
     MediaSession &session = *found->second;
     if (!message.allow)
       sessions_.erase(found);
+    else if (!message.stream.empty())
+      session.name = message.stream;
     const std::string stream = session.name;
     session.connection.answer(session, message.allow, message.reason);
     if (message.allow && !message.relay_from.empty())

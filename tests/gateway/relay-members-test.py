@@ -76,6 +76,23 @@ class Members(RelayCase):
         push.frame(300)
         listener.wait(lambda: listener.media() and listener.media()[-1][1] == 300)
 
+    def test_another_name(self):
+        """The gateway may have a push go by another name: who plays that doesn't learn what it asked for."""
+        relay = self.relay(allow=lambda ask: {'stream': 'voice'} if ask['stream'] == 'secret' else True)
+        listener = self.play(relay)
+        push = self.push(relay, 'secret')
+        push.frame(0)
+        listener.wait(lambda: len(listener.media()) == 1)
+        self.assertFalse([body for *_, body in listener.messages if b'secret' in body])
+        other = self.peer(relay)
+        self.assertEqual(other.open('publish', 'secret'), 'NetStream.Publish.BadName')
+        self.assertTrue(relay.drop('push', 'voice'))
+        self.assertTrue(push.closed())
+        self.assertEqual([each['stream'] for each in relay.all_told('done', side='push')], ['voice', 'voice'])
+        # What it asked for is nobody's.
+        self.push(relay, 'voice')
+        self.play(relay, 'secret').read(0.1)
+
     def test_stream_numbers(self):
         """Listeners that each call the stream by another number would each need a copy."""
         relay = self.relay()

@@ -132,6 +132,13 @@ void ChannelBook::update_silence(Step &step, Member &member) {
   if (now)
     unpublish(step, member);
   notice(step, member, now ? NoticeKind::member_silenced : NoticeKind::member_unsilenced);
+  end_idle_encoder(step, member);
+}
+
+// It isn't there without its push.
+void ChannelBook::end_idle_encoder(Step &step, Member &member) {
+  if (member.entrance == Entrance::encoder && !member.live)
+    remove(step, member, LeaveReason::other);
 }
 
 // A rule of no duration ends what is on the air, once. A member that knows of silence publishes
@@ -144,6 +151,7 @@ void ChannelBook::silence_once(Step &step, Member &member) {
   unpublish(step, member);
   if (member.knows_silence)
     tell(step, member, {EventKind::unsilenced});
+  end_idle_encoder(step, member);
 }
 
 // Those that a rule may have let go.

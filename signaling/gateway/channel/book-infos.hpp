@@ -32,6 +32,15 @@ struct MemberInfo {
   bool silenced = false;    // by a rule of the operator's
 };
 
+// Of one app. The key itself is known to nobody but its encoder.
+struct StreamKeyInfo {
+  std::uint64_t id = 0;
+  std::string channel;
+  protocol::Uid uid = 0;
+  std::int64_t made_at = 0;  // wall clock, seconds
+  bool in_use = false;       // somebody pushes by it, or did so a moment ago
+};
+
 struct Totals {
   std::size_t sessions = 0;
   std::size_t members = 0;  // those in grace included

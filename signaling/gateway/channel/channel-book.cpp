@@ -24,7 +24,7 @@ std::string channel_key (std::string_view app_id, std::string_view name) {
 MemberInfo info_of (const Member &member) {
   return {member.uid,      member.account,          member.role,
           member.platform, member.address,          member.joined_at,
-          !member.session, member.live.has_value(), member.silenced};
+          member.in_grace, member.live.has_value(), member.silenced};
 }
 
 }  // namespace
@@ -180,6 +180,8 @@ Commands ChannelBook::tick(Now now) {
       check_wanted(step, *which);
     else if (due->kind == Deadline::previous)
       forget_stream(step, which->previous);
+    else if (which->entrance == Entrance::encoder)
+      remove(step, *which, LeaveReason::normal);
     else
       withdraw(step, *which);
   }

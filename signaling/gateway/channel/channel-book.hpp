@@ -5,6 +5,7 @@
 //   channel-book.cpp  sockets, dispatch, timers, what there is
 //   join.cpp          join, rejoin, replacing, adopting
 //   mix.cpp           the ears of agora-web, which nobody sees
+//   encoders.cpp      who pushes by a stream key
 //   requests.cpp      what a member asks for
 //   members.cpp       how a member and its streams come and go, tokens while they last
 //   voices.cpp        what is on the air in a channel, and who plays it
@@ -40,6 +41,7 @@
 #include "signaling/gateway/channel/commands.hpp"
 #include "signaling/gateway/channel/hook-form.hpp"
 #include "signaling/gateway/channel/media-url.hpp"
+#include "signaling/gateway/channel/stream-keys.hpp"
 #include "signaling/gateway/cluster/cluster.hpp"
 #include "signaling/protocol/codec.hpp"
 #include "signaling/protocol/messages.hpp"
@@ -56,6 +58,8 @@ struct HookAnswer {
   Commands commands;
   // Of a play of what is pushed at another gateway: where the relay pulls it from. "": not pulled.
   std::string relay_from;
+  // Of a push by a stream key: the name that it goes by from now on. "": the one that it has.
+  std::string stream;
 };
 
 // One call into the channel book: its moment, and what it orders.
@@ -115,8 +119,8 @@ class ChannelBook : private cluster::ClusterHost {
   // Nobody joins any more (503), and members are told to move on, one after another, within half of
   // the time.
   Commands drain (std::int64_t for_ms, Now now);
-  // They have all gone.
-  bool drained () const { return draining_ && members_.empty(); }
+  // They have all gone, but for encoders: those can't be told.
+  bool drained () const { return draining_ && members_.size() == encoders_.size(); }
   // Tells every member to move on, closes every socket, lets none in any more.
   Commands close_all (Now now);
 
@@ -159,6 +163,19 @@ class ChannelBook : private cluster::ClusterHost {
   bool change_rule (std::uint64_t id, std::int64_t ends_at, Now now);
   // Nothing: there is no such rule.
   std::optional<Commands> lift_rule (std::uint64_t id, Now now);
+
+  // Nothing: there are too many.
+  std::optional<StreamKeys::Made> make_stream_key (const std::string &app_id,
+                                                   const std::string &channel, Uid uid, Now now);
+  // Whoever pushes by it leaves. Nothing: there is no such key.
+  std::optional<Commands> end_stream_key (std::uint64_t id, Now now);
+  std::vector<StreamKeyInfo> stream_keys (std::string_view app_id) const;
+  bool has_stream_key (std::string_view app_id, std::uint64_t id) const;
+  // For a file: StreamKeys::parse().
+  std::string stream_keys_text () const { return keys_.text(); }
+  void set_stream_keys (StreamKeys keys) { keys_ = std::move(keys); }
+  // What an encoder is given beside its key. `host`: by which the operator reached the gateway.
+  std::string media_server (std::string_view host) const;
 
  private:
   enum class Deadline {
@@ -271,7 +288,8 @@ class ChannelBook : private cluster::ClusterHost {
   };
   void join (Step &step, const Asked &asked, const protocol::Join &join);
   // Whether there is room for one more.
-  std::optional<std::pair<protocol::Code, std::string>> check_room (const protocol::Join &join,
+  std::optional<std::pair<protocol::Code, std::string>> check_room (std::string_view app_id,
+                                                                    std::string_view channel,
                                                                     const Identity &identity) const;
   bool bans (const Session &session, const protocol::Join &join, const Identity &identity, Uid uid,
              Now now) const;
@@ -388,6 +406,15 @@ class ChannelBook : private cluster::ClusterHost {
   void leave_web (Step &step, Channel &channel);
   void check_mixes (Step &step, std::uint64_t id);
 
+  // encoders.cpp
+  Member *encoder_of (std::uint64_t key);
+  std::string check_encoder (const StreamKey &key, const std::string &network,
+                             const Now &now) const;
+  std::string admit_encoder (Step &step, const HookRequest &request, StreamKey &key,
+                             std::string &stream);
+  Member &enter_encoder (Step &step, const StreamKey &key, const std::string &address,
+                         const std::string &network);
+
   // requests.cpp
   using M = Member;
   void handle (Step &, const Asked &, M &, const protocol::SetRole &);
@@ -458,6 +485,7 @@ class ChannelBook : private cluster::ClusterHost {
 
   // media-hooks.cpp
   std::string admit_push (Step &step, const HookRequest &request);  // "": allowed, else why not
+  void begin_push (Step &step, Member &speaker, PublishedStream &which, std::uint64_t client);
   std::string admit_play (Step &step, const HookRequest &request, std::string &relay_from);
   void push_ended (Step &step, std::uint64_t client);
   void play_ended (Step &step, std::uint64_t client);
@@ -487,6 +515,7 @@ class ChannelBook : private cluster::ClusterHost {
   // Takes the member off the air, or lets it on again, where a rule has begun or ended.
   void update_silence (Step &step, Member &member);
   void silence_once (Step &step, Member &member);
+  void end_idle_encoder (Step &step, Member &member);
   void update_silences (Step &step);
   void ban (Step &step, Member &member);
 
@@ -502,6 +531,8 @@ class ChannelBook : private cluster::ClusterHost {
   Step *cluster_step_ = nullptr;  // of the call that the cluster is told of
   std::unordered_map<SessionId, Newcomer> newcomers_;
   std::size_t orphans_ = 0;
+  StreamKeys keys_;
+  std::unordered_map<std::uint64_t, MemberId> encoders_;  // by stream key
   bool closed_ = false;
   bool draining_ = false;
   std::vector<MemberId> to_send_away_;

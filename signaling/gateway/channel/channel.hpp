@@ -92,6 +92,7 @@ struct Member {
   std::string network;  // as rules and limits count it
   Entrance entrance = Entrance::front;
   std::string host;
+  std::uint64_t stream_key = 0;          // of Entrance::encoder: by which it pushes
   std::int64_t joined_at = 0;            // wall clock, seconds
   std::optional<protocol::Grant> grant;  // nothing: the app has no certificate
   std::int64_t warned_s = 0;             // ends up to this one have been announced

@@ -19,9 +19,10 @@ using SessionId = std::uint64_t;
 
 // By which listener a socket came.
 enum class Entrance {
-  front,  // a client's own
-  web,    // a browser's member, brought by a worker of agora-web
-  mix,    // a worker's ear for all who only listen: a member that nobody sees
+  front,    // a client's own
+  web,      // a browser's member, brought by a worker of agora-web
+  mix,      // a worker's ear for all who only listen: a member that nobody sees
+  encoder,  // by none: it pushes by a stream key, and has no socket
 };
 
 // Both clocks of one moment: the monotonic one drives timers, the wall clock ends tokens and URLs.

@@ -136,8 +136,8 @@ std::optional<std::pair<Code, std::string>> ChannelBook::check_join(
 }
 
 std::optional<std::pair<Code, std::string>> ChannelBook::check_room(
-    const protocol::Join &join, const Identity &identity) const {
-  const Channel *there = find_channel(join.app_id, join.channel);
+    std::string_view app_id, std::string_view channel, const Identity &identity) const {
+  const Channel *there = find_channel(app_id, channel);
   const bool known =
       there && (identity.account.empty() ? there->members.contains(identity.uid)
                                          : there->accounts.contains(identity.account));
@@ -148,7 +148,7 @@ std::optional<std::pair<Code, std::string>> ChannelBook::check_room(
   if (store_counts) {
     // What other gateways have counts as well.
   } else if (!there || !there->open) {
-    const auto count = channels_of_app_.find(join.app_id);
+    const auto count = channels_of_app_.find(app_id);
     const unsigned open = count == channels_of_app_.end() ? 0 : count->second;
     if (limits.channels_per_app && open >= limits.channels_per_app)
       return {{Code::too_many, "the app has too many channels"}};
@@ -168,7 +168,7 @@ void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &joi
   Joining joining{join, {}, {}};
   auto wrong = check_join(step, asked.session, join, joining.identity, joining.grant);
   if (!wrong && !asked.session.member)
-    wrong = check_room(join, joining.identity);
+    wrong = check_room(join.app_id, join.channel, joining.identity);
   if (wrong) {
     totals_.joins[static_cast<int>(wrong->first)]++;
     return refuse(step, asked, wrong->first, std::move(wrong->second));
@@ -207,9 +207,10 @@ void ChannelBook::refuse_banned(Step &step, const Asked &asked) {
 ChannelBook::Place ChannelBook::claim(const Joining &joining, Uid uid) const {
   if (const Channel *there = find_channel(joining.join.app_id, joining.join.channel))
     if (const auto held = there->members.find(uid); held != there->members.end())
-      // Not what belongs to an account whose uid someone else has come by.
-      if (const Member &older = *held->second;
-          joining.join.known_speakers && older.account == joining.identity.account)
+      // Not what belongs to an account whose uid someone else has come by, or to an encoder.
+      if (const Member &older = *held->second; joining.join.known_speakers &&
+                                               older.account == joining.identity.account &&
+                                               older.entrance != Entrance::encoder)
         return {uid, older.id};
   return {uid, new_member_id()};
 }

@@ -14,9 +14,14 @@ constexpr std::int64_t settle_ms = 2'000;
 
 HookAnswer ChannelBook::on_publish(const HookRequest &request, Now now) {
   Step step{now, {}};
-  std::string refusal = admit_push(step, request);
+  std::string stream;
+  StreamKey *key = request.app == config_.rtmp_app && request.args.empty()
+                       ? keys_.find(request.stream)
+                       : nullptr;
+  std::string refusal =
+      key ? admit_encoder(step, request, *key, stream) : admit_push(step, request);
   const bool allow = refusal.empty();
-  return {allow, std::move(refusal), finish(step), {}};
+  return {allow, std::move(refusal), finish(step), {}, std::move(stream)};
 }
 
 HookAnswer ChannelBook::on_play(const HookRequest &request, Now now) {
@@ -24,7 +29,7 @@ HookAnswer ChannelBook::on_play(const HookRequest &request, Now now) {
   std::string relay_from;
   std::string refusal = admit_play(step, request, relay_from);
   const bool allow = refusal.empty();
-  return {allow, std::move(refusal), finish(step), std::move(relay_from)};
+  return {allow, std::move(refusal), finish(step), std::move(relay_from), {}};
 }
 
 Commands ChannelBook::on_publish_done(const HookRequest &request, Now now) {
@@ -54,7 +59,6 @@ std::string ChannelBook::admit_push(Step &step, const HookRequest &request) {
   if (!speaker || speaker->id != args->member || speaker->orphan)
     return "the push URL is no longer good";
   PublishedStream *which = speaker->live ? speaker->live->find(request.stream) : nullptr;
-  const bool is_live = which != nullptr;
   if (!which && speaker->next)
     which = speaker->next->find(request.stream);
   if (!which || which->grant != args->grant)
@@ -68,37 +72,43 @@ std::string ChannelBook::admit_push(Step &step, const HookRequest &request) {
     return "the session pushes for another member already";
   if (!speaker->pushes.take(step.now.mono_ms))
     return "pushed anew too often, try again in a few seconds";
+  begin_push(step, *speaker, *which, request.client_id);
+  return {};
+}
 
-  if (which->client != request.client_id)
-    drop_push(step, *which);
-  which->client = request.client_id;
-  pushing_[request.client_id] = {speaker->id, step.now.mono_ms};
-  deadlines_.cancel({Deadline::hold, speaker->id});
+// `which`: of its live offer, or of the next one, which is live from now on.
+void ChannelBook::begin_push(Step &step, Member &speaker, PublishedStream &which,
+                             std::uint64_t client) {
+  const bool is_live = speaker.live && speaker.live->find(which.stream) == &which;
+  if (which.client != client)
+    drop_push(step, which);
+  which.client = client;
+  pushing_[client] = {speaker.id, step.now.mono_ms};
+  deadlines_.cancel({Deadline::hold, speaker.id});
   if (is_live)
-    return {};
+    return;
 
-  forget_stream(step, speaker->previous);
-  speaker->previous = std::exchange(speaker->live, std::nullopt);
-  speaker->live = std::exchange(speaker->next, std::nullopt);
-  if (Voice *voice = find_voice(*speaker->channel, speaker->uid)) {
-    const bool was_elsewhere = voice->member != speaker;
-    carry(*voice, *speaker);
+  forget_stream(step, speaker.previous);
+  speaker.previous = std::exchange(speaker.live, std::nullopt);
+  speaker.live = std::exchange(speaker.next, std::nullopt);
+  if (Voice *voice = find_voice(*speaker.channel, speaker.uid)) {
+    const bool was_elsewhere = voice->member != &speaker;
+    carry(*voice, speaker);
     move_listeners(step, *voice);
     speak(*voice);
     if (was_elsewhere)
-      changed(step, *speaker->channel, speaker->uid);
+      changed(step, *speaker.channel, speaker.uid);
   } else {
-    announce(step, *speaker);
+    announce(step, speaker);
   }
   // One RTMP session that pushes the new name in place of the old one must not be cut.
-  if (speaker->previous)
-    speaker->previous->end_push(request.client_id);
+  if (speaker.previous)
+    speaker.previous->end_push(client);
   // Nor one that still carries the sound for those who are on their way: it goes a moment later.
-  if (speaker->previous && speaker->previous->is_pushed())
-    deadlines_.set({Deadline::previous, speaker->id}, step.now.mono_ms + config_.times.previous_ms);
+  if (speaker.previous && speaker.previous->is_pushed())
+    deadlines_.set({Deadline::previous, speaker.id}, step.now.mono_ms + config_.times.previous_ms);
   else
-    forget_stream(step, speaker->previous);
-  return {};
+    forget_stream(step, speaker.previous);
 }
 
 std::string ChannelBook::admit_play(Step &step, const HookRequest &request,

@@ -141,6 +141,8 @@ void ChannelBook::remove(Step &step, Member &member, LeaveReason reason, bool ke
   release(member);
   Channel &channel = *member.channel;
   const Entrance entrance = member.entrance;
+  if (entrance == Entrance::encoder)
+    encoders_.erase(member.stream_key);
   if (entrance == Entrance::mix) {
     channel.mixes.erase(&member);
     totals_.mixes--;

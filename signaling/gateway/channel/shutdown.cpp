@@ -72,6 +72,7 @@ Commands ChannelBook::close_all(Now now) {
   playing_.clear();
   relayed_.clear();
   newcomers_.clear();
+  encoders_.clear();
   to_send_away_.clear();
   deadlines_ = {};
   return finish(step);

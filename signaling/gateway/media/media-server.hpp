@@ -22,6 +22,8 @@ class MediaServer {
     // Of a play of agora-relay that is allowed: where it pulls the stream from
     // (relay_line::Answer). "": it is pushed here, or will be.
     std::string relay_from;
+    // Of a push to agora-relay that is allowed: under which name, if not the one that it asked for.
+    std::string stream;
   };
   // It may come later; the session waits for it.
   using Reply = std::function<void(const Answer &answer)>;

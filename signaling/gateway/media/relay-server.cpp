@@ -210,6 +210,8 @@ void RelayServer::answer(std::uint64_t id, const Reply &reply, Answer answer) {
   }
   Session &session = found->second;
   session.allowed = true;
+  if (!answer.stream.empty())
+    session.end.stream = answer.stream;
   RelayRoutes::Links links;
   if (session.end.call == HookCall::publish_done) {
     links = routes_.push(session.worker, session.end.stream);

@@ -168,8 +168,8 @@ void RelayWorker::told(const relay_line::Ask &message) {
   callbacks_.ask(
       message, [asking, origins = origins_, id = message.id] (const MediaServer::Answer &answer) {
         name_origin(*origins, answer.relay_from);
-        send_to(asking.lock(),
-                relay_line::Answer{id, answer.refusal.empty(), answer.refusal, answer.relay_from});
+        send_to(asking.lock(), relay_line::Answer{id, answer.refusal.empty(), answer.refusal,
+                                                  answer.relay_from, answer.stream});
       });
 }
 

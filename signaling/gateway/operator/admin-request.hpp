@@ -39,6 +39,11 @@ struct AdminAnswer {
   // Of all gateways: what their store is asked first. Its answer makes this one.
   std::optional<cluster::Operation> query;
   std::function<AdminAnswer(const cluster::Answer &)> then;
+  // What is to be in its file before the answer goes out, if it has one; and what is called where
+  // that fails.
+  enum class Saves { nothing, stream_keys };
+  Saves saves = Saves::nothing;
+  std::function<void()> unsaved;
 };
 
 AdminAnswer admin_failure (unsigned status, std::string_view message, std::string_view field = {});

@@ -23,23 +23,6 @@ constexpr std::int64_t default_ban_s = 3600;
 // The vendor's number for live broadcast; 1 would be communication, where all members are equal.
 constexpr int live_mode = 2;
 
-AdminAnswer admin_not_allowed (const char *methods) {
-  auto answer = admin_failure(405, std::string("method: expected one of ") + methods);
-  answer.allow = methods;
-  return answer;
-}
-
-AdminAnswer no_app (unsigned status, std::string_view app_id) {
-  return admin_failure(status, "appid: expected an app of this gateway, not " + quoted(app_id),
-                       "appid");
-}
-
-std::string iso_time (std::int64_t wall_s) {
-  g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(wall_s);
-  CharPtr text(time != nullptr ? g_date_time_format(time, "%Y-%m-%dT%H:%M:%S.000Z") : nullptr);
-  return text ? text.get() : "";
-}
-
 // How long a rule holds; 0: done once.
 std::int64_t seconds_of (AdminFields &asked) {
   auto within = [] (double value, double low, double high) {
@@ -105,6 +88,23 @@ std::optional<Rule> find_rule (const std::vector<Rule> &rules, std::uint64_t id)
 
 }  // namespace
 
+AdminAnswer admin_not_allowed (const char *methods) {
+  auto answer = admin_failure(405, std::string("method: expected one of ") + methods);
+  answer.allow = methods;
+  return answer;
+}
+
+AdminAnswer no_app (unsigned status, std::string_view app_id) {
+  return admin_failure(status, "appid: expected an app of this gateway, not " + quoted(app_id),
+                       "appid");
+}
+
+std::string iso_time (std::int64_t wall_s) {
+  g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(wall_s);
+  CharPtr text(time != nullptr ? g_date_time_format(time, "%Y-%m-%dT%H:%M:%S.000Z") : nullptr);
+  return text ? text.get() : "";
+}
+
 AdminAnswer admin_success (std::string body) {
   AdminAnswer answer;
   answer.body = std::move(body);
@@ -136,6 +136,8 @@ AdminAnswer Admin::answer(const AdminRequest &request) {
     return admin_failure(415, "Content-Type: expected application/json");
   if (request.path == "/dev/v1/kicking-rule")
     return rule(request);
+  if (request.path == "/dev/v1/stream-key")
+    return stream_key(request);
 
   constexpr std::string_view base = "/dev/v1/channel/";
   if (!std::string_view(request.path).starts_with(base))

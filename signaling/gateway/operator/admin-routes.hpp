@@ -24,6 +24,9 @@ std::string property_text (protocol::Uid uid, const std::optional<MemberInfo> &m
                            bool partial);
 AdminAnswer admin_success (std::string body);
 AdminAnswer no_rule (std::uint64_t id);
+AdminAnswer no_app (unsigned status, std::string_view app_id);
+AdminAnswer admin_not_allowed (const char *methods);
+std::string iso_time (std::int64_t wall_s);
 
 class Admin {
  public:
@@ -37,6 +40,8 @@ class Admin {
 
   AdminAnswer answer (const AdminRequest &request);
   void set_token (std::string token) { token_ = std::move(token); }
+  // Why there are none.
+  void forbid_stream_keys (std::string why) { no_stream_keys_ = std::move(why); }
 
  private:
   AdminAnswer rule (const AdminRequest &request);
@@ -48,6 +53,12 @@ class Admin {
   AdminAnswer users (std::string_view app_id, std::string_view channel, bool hosts_only);
   AdminAnswer property (std::string_view app_id, std::string_view uid, std::string_view channel,
                         Now now);
+
+  // admin-keys.cpp
+  AdminAnswer stream_key (const AdminRequest &request);
+  AdminAnswer make_stream_key (const AdminRequest &request);
+  AdminAnswer list_stream_keys (const AdminRequest &request);
+  AdminAnswer end_stream_key (const AdminRequest &request);
 
   // admin-shared.cpp: the same of all gateways that share a store
   using Channels = std::vector<ChannelInfo>;
@@ -62,6 +73,7 @@ class Admin {
                                const std::string &channel, Now now);
   ChannelBook &book_;
   std::string token_;
+  std::string no_stream_keys_;
   TokenBucket allowance_;
 };
 

@@ -68,6 +68,7 @@ struct Options {
   std::string tls_key;
   std::string admin_token_file;  // "": no administration over HTTP
   unsigned admin_requests = 20;  // a second
+  std::string stream_keys_file;  // "": stream keys end with the gateway
   std::string webhook_url;       // "": nobody is told
   std::string webhook_secret_file;
   LogFormat log_format = LogFormat::text;

@@ -215,6 +215,8 @@ const std::vector<Setting> &settings () {
        [] (Options &o, std::string_view text) {
          return set_bound(o.drain_seconds, text, 0, 86400);
        }},
+      file("stream-keys-file", &Options::stream_keys_file,
+           "Where stream keys are kept, by their digests (default: they end with the gateway)"),
       {"webhook-url", "URL", "Tell this receiver, http or https, who comes and goes",
        [] (Options &o, std::string_view text) { return set_webhook(o.webhook_url, text); }},
       file("webhook-secret-file", &Options::webhook_secret_file,

@@ -20,6 +20,8 @@ void each_kind_has_its_text () {
       {Configure{"live", {}, "", ""},
        R"({"op":"configure","app":"live",)" + limits_text + R"(,"certificate":"","key":""})"},
       {Trust{"-----BEGIN"}, R"({"op":"trust","authorities":"-----BEGIN"})"},
+      {Answer{7, true, "", "", "b"},
+       R"({"op":"answer","id":7,"allow":true,"reason":"","stream":"b"})"},
       {Answer{7, true, "", ""}, R"({"op":"answer","id":7,"allow":true,"reason":""})"},
       {Answer{7, true, "", "rtmp://10.0.0.2:1935/live/a?e=1"},
        R"({"op":"answer","id":7,"allow":true,"reason":"","relay_from":"rtmp://10.0.0.2:1935/live/a?e=1"})"},

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Stream keys: made, listed and ended by the operator.
+#include "signaling/gateway/operator/admin-routes.hpp"
+#include "signaling/gateway/operator/json-text.hpp"
+#include "signaling/protocol/argument-checks.hpp"
+#include "signaling/support/glib-ptr.hpp"
+
+namespace agora::gateway {
+
+using protocol::Need;
+
+namespace {
+
+// The host by which the operator reached us; "": it can't be told.
+std::string origin_host (const std::string &origin) {
+  CharPtr host;
+  char *found = nullptr;
+  if (g_uri_split_network(origin.c_str(), G_URI_FLAGS_NONE, nullptr, &found, nullptr, nullptr))
+    host.reset(found);
+  return host ? host.get() : "";
+}
+
+AdminAnswer no_key (std::uint64_t id) {
+  return admin_failure(404, "id: expected the id of a stream key, not " + std::to_string(id), "id");
+}
+
+}  // namespace
+
+AdminAnswer Admin::stream_key(const AdminRequest &request) {
+  if (!no_stream_keys_.empty())
+    return admin_failure(501, no_stream_keys_);
+  if (request.method == "POST")
+    return make_stream_key(request);
+  if (request.method == "GET")
+    return list_stream_keys(request);
+  if (request.method == "DELETE")
+    return end_stream_key(request);
+  return admin_not_allowed("GET, POST, DELETE");
+}
+
+AdminAnswer Admin::make_stream_key(const AdminRequest &request) {
+  AdminFields asked(request, false);
+  const std::string app_id = asked.app();
+  const std::string channel = asked.text("cname", Need::required);
+  if (asked.good() && protocol::check_channel(channel))
+    asked.fail("cname", "a channel's name");
+  const auto uid = static_cast<protocol::Uid>(asked.whole("uid", 1, G_MAXUINT32));
+  if (!asked.good())
+    return asked.refusal();
+  if (!book_.serves(app_id))
+    return no_app(400, app_id);
+  const auto made = book_.make_stream_key(app_id, channel, uid, request.now);
+  if (!made)
+    return admin_failure(429, "too many stream keys: end some, expected at most " +
+                                  std::to_string(StreamKeys::most_keys));
+  const std::string server = book_.media_server(origin_host(request.own_origin));
+  AdminAnswer answer = admin_success(JsonText()
+                                         .text("status", "success")
+                                         .integer("id", static_cast<std::int64_t>(made->id))
+                                         .text("server", server)
+                                         .text("key", made->key)
+                                         .text("url", server + "/" + made->key)
+                                         .finish());
+  answer.saves = AdminAnswer::Saves::stream_keys;
+  // A key that nobody was told is of no use.
+  answer.unsaved = [this, id = made->id] { book_.end_stream_key(id, {}); };
+  return answer;
+}
+
+AdminAnswer Admin::list_stream_keys(const AdminRequest &request) {
+  AdminFields asked(request, true);
+  const std::string app_id = asked.app();
+  if (!asked.good())
+    return asked.refusal();
+  if (!book_.serves(app_id))
+    return no_app(400, app_id);
+  JsonText text;
+  text.text("status", "success").begin_list("keys");
+  for (const StreamKeyInfo &key : book_.stream_keys(app_id))
+    text.item()
+        .integer("id", static_cast<std::int64_t>(key.id))
+        .text("appid", app_id)
+        .text("cname", key.channel)
+        .integer("uid", key.uid)
+        .text("ts", iso_time(key.made_at))
+        .boolean("in_use", key.in_use)
+        .end();
+  return admin_success(text.end_list().finish());
+}
+
+AdminAnswer Admin::end_stream_key(const AdminRequest &request) {
+  AdminFields asked(request, true);
+  const std::string app_id = asked.app();
+  const auto id = asked.whole("id", 1, G_MAXINT64);
+  if (!asked.good())
+    return asked.refusal();
+  if (!book_.serves(app_id))
+    return no_app(400, app_id);
+  if (!book_.has_stream_key(app_id, id))
+    return no_key(id);
+  auto commands = book_.end_stream_key(id, request.now);
+  AdminAnswer answer = admin_success(
+      JsonText().text("status", "success").integer("id", static_cast<std::int64_t>(id)).finish());
+  answer.commands = std::move(*commands);
+  answer.saves = AdminAnswer::Saves::stream_keys;
+  return answer;
+}
+
+}  // namespace agora::gateway

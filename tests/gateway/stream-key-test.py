@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Stream keys: encoders that push by one are members, for as long as they push."""
+
+import http.client
+import json
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import tap
+from harness import SCALE, Case
+from relayrig import Peer
+from wsclient import Member
+
+sys.path.insert(0, str(Path(__file__).parent.parent / 'interop'))
+import programs  # pylint: disable=wrong-import-position
+
+TOKEN = 'Tru5t-me/for+this:one='
+PATH = '/dev/v1/stream-key'
+LONG = '--long' in sys.argv
+
+
+class Keys(Case):
+    def setUp(self):
+        super().setUp()
+        self.secret = self.tmp / 'admin-token'
+        self.secret.write_text(TOKEN + '\n')
+        self.file = self.tmp / 'stream-keys'
+        self.serve()
+
+    def serve(self, *options):
+        self.served = self.gateway(f'--admin-token-file={self.secret}', f'--stream-keys-file={self.file}', '--app=demo',
+                                   *(options or ['--relay-workers=2']))
+
+    def call(self, method, path, body=None):
+        connection = http.client.HTTPConnection(urlsplit(self.served.http).netloc, timeout=5)
+        self.addCleanup(connection.close)
+        headers = {'Authorization': f'Bearer {TOKEN}', 'Content-Type': 'application/json'}
+        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    def must(self, method, path, body=None):
+        status, answer = self.call(method, path, body)
+        self.assertEqual(status, 200, answer)
+        return answer
+
+    def key(self, uid=8, channel='room'):
+        return self.must('POST', PATH, {'appid': 'demo', 'cname': channel, 'uid': uid})
+
+    def keys(self):
+        return self.must('GET', f'{PATH}?appid=demo')['keys']
+
+    def member(self, **keywords):
+        member = Member(self.served.ws, heartbeat=True, **keywords)
+        self.addCleanup(member.close)
+        return member
+
+    def push(self, url, video=False):
+        picture = ['-f', 'lavfi', '-i', 'testsrc=size=160x120:rate=10', '-c:v', 'flv1', '-g', '10'] if video else []
+        return self.start('ffmpeg', '-nostdin', '-loglevel', 'error', '-re', '-f', 'lavfi', '-i',
+                          'sine=frequency=440:sample_rate=48000', *picture, '-c:a', 'aac', '-b:a', '48k', '-f', 'flv', url,
+                          quiet_errors=True)
+
+    def heard(self, url, seconds=1):
+        """How loud the tone is, of what is left when its first half second is over."""
+        played = subprocess.run(['ffmpeg', '-nostdin', '-loglevel', 'error', '-probesize', '4096', '-analyzeduration', '300000',
+                                 '-i', url, '-vn', '-t', str(seconds), '-f', 's16le', '-ac', '1', '-'],
+                                capture_output=True, timeout=20 * SCALE, check=True).stdout
+        half = memoryview(played[:len(played) // 2 * 2]).cast('h')[len(played) // 4:]
+        self.assertGreater(len(half), 4000)
+        return max(half)
+
+    def peer(self, url, call):
+        """An RTMP session by hand, and what answered it."""
+        parts = urlsplit(url)
+        peer = Peer(SimpleNamespace(port=parts.port))
+        self.addCleanup(peer.close)
+        name = parts.path.rpartition('/')[2] + (f'?{parts.query}' if parts.query else '')
+        return peer, peer.open(call, name)
+
+    def test_an_encoder(self):
+        """Pushed by ffmpeg, with a picture beside its sound, and heard by members at either worker."""
+        made = self.key()
+        self.assertRegex(made['key'], r'^[0-9a-f]{40}$')
+        self.assertEqual(made['url'], f'{made["server"]}/{made["key"]}')
+        self.assertEqual(made['server'], self.served.rtmp)
+        listener = self.member(uid=9).join('audience')
+        encoder = self.push(made['url'], video=True)
+        listener.wait_event('stream-added', uid=8, timeout=15)
+        for number in range(4):
+            url = self.member(uid=20 + number).join('audience').subscribe(8)
+            self.assertNotIn(made['key'], url)
+            self.assertGreater(self.heard(url), 1000)
+        users = self.must('GET', '/dev/v1/channel/user/demo/room')['data']
+        self.assertEqual((users['broadcasters'], users['audience_total']), ([8], 5))
+        user = self.must('GET', '/dev/v1/channel/user/property/demo/8/room')['data']
+        self.assertEqual([user[name] for name in ('role', 'client', 'ip', 'publishing', 'muted')],
+                         [2, 'rtmp', '127.0.0.1', True, False])
+        self.assertTrue(self.keys()[0]['in_use'])
+        # The key pushes, and plays nothing.
+        self.assertEqual(self.peer(made['url'], 'play')[1], 'NetStream.Play.Failed')
+        encoder.interrupt()
+        listener.wait_event('stream-removed', uid=8, timeout=6)
+        self.until(lambda: not self.keys()[0]['in_use'], 'its leave')
+        users = self.must('GET', '/dev/v1/channel/user/demo/room')['data']
+        self.assertEqual(users['broadcasters'], [])
+
+    def test_it_comes_back_unnoticed(self):
+        """Within 3 s, and by a second push while the first one is there: who listens hears it on the same URL."""
+        made = self.key()
+        listener = self.member(uid=9).join('audience')
+        first, code = self.peer(made['url'], 'publish')
+        self.assertEqual(code, 'NetStream.Publish.Start')
+        listener.wait_event('stream-added', uid=8)
+        play, _ = self.peer(listener.subscribe(8), 'play')
+        first.frame(0)
+        play.wait(lambda: len(play.media()) == 1)
+        second, code = self.peer(made['url'], 'publish')
+        self.assertEqual(code, 'NetStream.Publish.Start')
+        self.assertTrue(first.closed())
+        second.frame(20)
+        play.wait(lambda: len(play.media()) == 2)
+        second.close()
+        third, _ = self.peer(made['url'], 'publish')
+        third.frame(40)
+        play.wait(lambda: len(play.media()) == 3)
+        listener.ping()
+        self.assertEqual([each['action'] for each in listener.events], [])
+
+    def test_what_ends_it(self):
+        made = self.key()
+        listener = self.member(uid=9).join('audience')
+
+        def on_air():
+            peer, code = self.peer(made['url'], 'publish')
+            self.assertEqual(code, 'NetStream.Publish.Start')
+            listener.wait_event('stream-added', uid=8)
+            return peer
+
+        def off_air(peer):
+            self.assertTrue(peer.closed())
+            listener.wait_event('stream-removed', uid=8, timeout=1)
+        for privileges in (['join_channel'], ['publish_audio']):
+            peer = on_air()
+            rule = self.must('POST', '/dev/v1/kicking-rule', {'appid': 'demo', 'uid': 8, 'privileges': privileges})['id']
+            off_air(peer)
+            self.assertEqual(self.peer(made['url'], 'publish')[1], 'NetStream.Publish.Denied')
+            self.must('DELETE', f'/dev/v1/kicking-rule?appid=demo&id={rule}')
+        peer = on_air()
+        device = self.member(uid=8).join()
+        off_air(peer)
+        peer = on_air()
+        self.assertEqual(device.wait_error()['code'], 431)
+        self.must('DELETE', f'{PATH}?appid=demo&id={made["id"]}')
+        off_air(peer)
+        self.assertEqual(self.peer(made['url'], 'publish')[1], 'NetStream.Publish.Denied')
+
+    def test_the_interface(self):
+        for body, field in (({'cname': 'room', 'uid': 8}, 'appid'), ({'appid': 'demo', 'uid': 8}, 'cname'),
+                            ({'appid': 'demo', 'cname': 'room'}, 'uid'),
+                            ({'appid': 'demo', 'cname': 'room', 'uid': 0}, 'uid'),
+                            ({'appid': 'demo', 'cname': 'null', 'uid': 8}, 'cname'),
+                            ({'appid': 'nobody', 'cname': 'room', 'uid': 8}, 'appid')):
+            with self.subTest(**body):
+                status, answer = self.call('POST', PATH, body)
+                self.assertEqual((status, answer['field']), (400, field))
+        first, second = self.key()['id'], self.key(uid=10, channel='ü')['id']
+        self.assertEqual([(each['id'], each['cname'], each['uid'], each['in_use']) for each in self.keys()],
+                         [(first, 'room', 8, False), (second, 'ü', 10, False)])
+        for path in (f'{PATH}?appid=demo&id=77', f'{PATH}?appid=demo&id={first}'):
+            status, _ = self.call('DELETE', path)
+            self.assertEqual(status, 404 if path.endswith('77') else 200)
+        self.assertEqual([each['id'] for each in self.keys()], [second])
+        self.assertEqual(self.call('PUT', PATH, {})[0], 405)
+        # A disk that takes nothing: no key is told that a restart would not know.
+        self.file.unlink()
+        self.file.mkdir()
+        status, answer = self.call('POST', PATH, {'appid': 'demo', 'cname': 'room', 'uid': 8})
+        self.assertEqual(status, 500, answer)
+        self.assertEqual([each['id'] for each in self.keys()], [second])
+
+    def test_keys_outlive_the_gateway(self):
+        kept, ended = self.key(), self.key()
+        self.must('DELETE', PATH, {'appid': 'demo', 'id': ended['id']})
+        self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
+        self.assertNotIn(kept['key'], self.file.read_text())
+        port = urlsplit(self.served.rtmp).port
+        self.served.signal(signal.SIGKILL)
+        self.served.wait()
+        self.serve(f'--rtmp-listen=127.0.0.1:{port}')
+        self.assertEqual(self.peer(kept['url'], 'publish')[1], 'NetStream.Publish.Start')
+        self.assertEqual(self.peer(ended['url'], 'publish')[1], 'NetStream.Publish.Denied')
+        self.assertGreater(self.key()['id'], ended['id'])
+        self.served.terminate()
+        self.file.write_text('something else\n')
+        with self.assertRaisesRegex(AssertionError, 'line 1: expected'):
+            self.serve()
+
+    def test_obs(self):
+        """OBS: its server and its stream key, as in its settings."""
+        if not LONG:
+            self.skipTest('with --long')
+        if reason := programs.missing('obs'):
+            self.skipTest(reason)
+        wav = self.tmp / 'tone.wav'
+        subprocess.run(['ffmpeg', '-nostdin', '-loglevel', 'error', '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000',
+                        '-t', '8', wav], check=True)
+        listener = self.member(uid=9).join('audience')
+        obs = self.foreign(*programs.PUSHERS['OBS'][1](wav, self.key()['url'], self.tmp), quiet_errors=True)
+        listener.wait_event('stream-added', uid=8, timeout=30)
+        self.assertGreater(self.heard(listener.subscribe(8), 1.5), 1000)
+        obs.wait(30)
+        listener.wait_event('stream-removed', uid=8, timeout=6)
+
+    def test_first_sound(self):
+        """From the publish to a listener's first sound: as soon as by a URL."""
+        # By another worker's link the one frame would be over before the link is there.
+        self.serve('--relay-workers=1')
+        listener = self.member(uid=9).join('audience')
+        made = self.key()
+
+        def first_sound(url, uid):
+            peer = Peer(SimpleNamespace(port=urlsplit(url).port))
+            self.addCleanup(peer.close)
+            peer.greet().connect()
+            parts = urlsplit(url)
+            name = parts.path.rpartition('/')[2] + (f'?{parts.query}' if parts.query else '')
+            at = time.perf_counter()
+            peer.send(peer.command('publish', 3, None, name, 'live', stream=1))
+            listener.wait_event('stream-added', uid=uid)
+            play, _ = self.peer(listener.subscribe(uid), 'play')
+            peer.frame(0)
+            play.wait(lambda: play.media())
+            took = time.perf_counter() - at
+            play.close()
+            return peer, took
+        took = {'key': [], 'url': []}
+        for _ in range(15):
+            # Each a new one: who changes often is told of later.
+            speaker = self.member(uid=7).join()
+            peer, seconds = first_sound(speaker.publish(), 7)
+            took['url'].append(seconds)
+            speaker.must('leave', uid=7)
+            listener.wait_event('stream-removed', uid=7)
+            peer, seconds = first_sound(made['url'], 8)
+            took['key'].append(seconds)
+            self.member(uid=8).join().must('leave', uid=8)
+            listener.wait_event('stream-removed', uid=8)
+            peer.close()
+        key, url = (statistics.median(took[name]) * 1000 for name in ('key', 'url'))
+        print(f'# first sound after {key:.2f} ms by a key, {url:.2f} ms by a URL')
+        self.assertLess(key, 1.1 * url + 0.5 * SCALE)
+
+
+class NoKeys(Case):
+    def test_where_there_are_none(self):
+        secret = self.tmp / 'secret'
+        secret.write_text(TOKEN + '\n')
+        for options, why in ((('--stream-keys-file=/x',), '--admin-token-file'),
+                             ((f'--admin-token-file={secret}', '--stream-keys-file=/x', '--rtmp=rtmp://127.0.0.1/live',
+                               f'--hook-secret-file={secret}'), '--rtmp')):
+            with self.assertRaisesRegex(AssertionError, why):
+                self.gateway(*options)
+
+
+if __name__ == '__main__':
+    sys.argv[:] = [word for word in sys.argv if word != '--long']
+    tap.main()
