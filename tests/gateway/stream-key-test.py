@@ -4,7 +4,6 @@
 import http.client
 import json
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -253,7 +252,8 @@ class Keys(Case):
             self.member(uid=8).join().must('leave', uid=8)
             listener.wait_event('stream-removed', uid=8)
             peer.close()
-        key, url = (statistics.median(took[name]) * 1000 for name in ('key', 'url'))
+        # The best of each: what a busy machine adds is of neither.
+        key, url = (min(took[name]) * 1000 for name in ('key', 'url'))
         print(f'# first sound after {key:.2f} ms by a key, {url:.2f} ms by a URL')
         self.assertLess(key, 1.1 * url + 0.5 * SCALE)
 
