@@ -27,12 +27,4 @@ GstElement *make_decoder (GstCaps *caps) {
   return make_best(GST_ELEMENT_FACTORY_TYPE_DECODER, caps);
 }
 
-GstElement *make_opus_decoder (GstCaps *caps) {
-  GstElement *decoder = gst_element_factory_make("opusdec", nullptr);
-  if (!decoder)
-    return make_decoder(caps);
-  g_object_set(decoder, "plc", TRUE, nullptr);
-  return decoder;
-}
-
 }  // namespace agora

@@ -10,7 +10,5 @@ namespace agora {
 // Floating, or nullptr where none is installed or, for a parser, none is needed.
 GstElement *make_parser (GstCaps *caps);
 GstElement *make_decoder (GstCaps *caps);
-// One that makes up what a GAP event says is missing, where there is one that does.
-GstElement *make_opus_decoder (GstCaps *caps);
 
 }  // namespace agora

@@ -19,6 +19,7 @@ enum Code : unsigned { one_frame = 0, two_alike = 1, two_frames = 2, any_number 
 constexpr unsigned varies_bit = 0x80;
 constexpr unsigned padding_bit = 0x40;
 constexpr unsigned count_mask = 0x3f;
+constexpr unsigned first_celt = 16;  // configurations below it are SILK, alone or with CELT
 
 constexpr std::size_t most_frame = 1275;
 constexpr unsigned most_samples = 5760;
@@ -76,23 +77,39 @@ bool take_padding (Bytes &bytes) {
   return true;
 }
 
-bool fit_alike (Bytes bytes, unsigned frames) {
-  return bytes.size() % frames == 0 && bytes.size() / frames <= most_frame;
+// What is in the packet without what tells how long it is.
+struct Frames {
+  Bytes all;
+  Bytes first;
+};
+
+bool take_alike (Bytes bytes, unsigned frames, Frames &taken) {
+  const std::size_t length = bytes.size() / frames;
+  if (bytes.size() % frames != 0 || length > most_frame)
+    return false;
+  taken = {bytes, bytes.first(length)};
+  return true;
 }
 
 // The last frame is what the others leave.
-bool fit_lengths (Bytes bytes, unsigned frames) {
+bool take_lengths (Bytes bytes, unsigned frames, Frames &taken) {
   std::size_t others = 0;
+  std::size_t first = 0;
   for (unsigned i = 1; i < frames; i++) {
     std::size_t length = 0;
     if (!take_length(bytes, length))
       return false;
     others += length;
+    if (i == 1)
+      first = length;
   }
-  return others <= bytes.size() && bytes.size() - others <= most_frame;
+  if (others > bytes.size() || bytes.size() - others > most_frame)
+    return false;
+  taken = {bytes, bytes.first(frames > 1 ? first : bytes.size())};
+  return true;
 }
 
-bool read_any_number (Bytes bytes, OpusPacket &packet) {
+bool read_any_number (Bytes bytes, OpusPacket &packet, Frames &taken) {
   if (bytes.empty())
     return false;
   const unsigned count = bytes.front();
@@ -101,20 +118,31 @@ bool read_any_number (Bytes bytes, OpusPacket &packet) {
   packet.padded = (count & padding_bit) != 0;
   if (packet.frames == 0 || (packet.padded && !take_padding(bytes)))
     return false;
-  return count & varies_bit ? fit_lengths(bytes, packet.frames) : fit_alike(bytes, packet.frames);
+  return count & varies_bit ? take_lengths(bytes, packet.frames, taken)
+                            : take_alike(bytes, packet.frames, taken);
 }
 
-bool read_frames (unsigned code, Bytes bytes, OpusPacket &packet) {
+bool read_frames (unsigned code, Bytes bytes, OpusPacket &packet, Frames &taken) {
   packet.frames = code == one_frame ? 1 : 2;
   switch (code) {
     case one_frame:
     case two_alike:
-      return fit_alike(bytes, packet.frames);
+      return take_alike(bytes, packet.frames, taken);
     case two_frames:
-      return fit_lengths(bytes, packet.frames);
+      return take_lengths(bytes, packet.frames, taken);
     default:
-      return read_any_number(bytes, packet);
+      return read_any_number(bytes, packet, taken);
   }
+}
+
+// RFC 6716, 4.2.3 and 4.2.4: a frame of SILK begins with a bit for each 20 ms of it, that say where
+// there is a voice, and one that says whether the frame before is in it; in stereo the same of the
+// other channel. Each is as likely as not to be set, and so a bit in what is written, too.
+bool first_has_fec (unsigned samples, int channels, Bytes first) {
+  constexpr unsigned silk_frame = 960;
+  const unsigned voices = std::max(1U, samples / silk_frame);
+  const unsigned byte = first.front();
+  return (byte >> (7 - voices) & 1) != 0 || (channels == 2 && (byte >> (6 - 2 * voices) & 1) != 0);
 }
 
 }  // namespace
@@ -124,11 +152,17 @@ std::optional<OpusPacket> OpusPacket::of(Bytes bytes) {
     return std::nullopt;
   OpusPacket packet;
   packet.channels = bytes.front() & stereo_bit ? 2 : 1;
-  if (!read_frames(bytes.front() & code_mask, bytes.subspan(1), packet))
+  Frames frames;
+  if (!read_frames(bytes.front() & code_mask, bytes.subspan(1), packet, frames))
     return std::nullopt;
-  packet.samples = packet.frames * frame_samples(bytes.front() >> 3);
+  const unsigned configuration = bytes.front() >> 3;
+  const unsigned samples = frame_samples(configuration);
+  packet.samples = packet.frames * samples;
   if (packet.samples > most_samples)
     return std::nullopt;
+  packet.rests = frames.all.size() <= packet.frames;
+  packet.has_fec = configuration < first_celt && frames.first.size() > 1 &&
+                   first_has_fec(samples, packet.channels, frames.first);
   return packet;
 }
 

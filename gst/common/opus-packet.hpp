@@ -16,6 +16,8 @@ struct OpusPacket {
   unsigned frames = 1;
   unsigned samples = 960;  // of all frames, at 48 kHz; 5760 at the most
   bool padded = false;
+  bool has_fec = false;  // the frame before it once more, in few bits (in-band FEC)
+  bool rests = false;    // says that there is nothing to say (DTX)
 
   // Nothing, where the packet breaks a rule of the RFC's: no decoder takes it.
   static std::optional<OpusPacket> of (std::span<const std::uint8_t> bytes);

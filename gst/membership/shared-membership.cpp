@@ -131,10 +131,8 @@ void SharedMembership::begin() {
       settings_.ca_file.empty() ? nullptr : settings_.ca_file.c_str(), "connect-timeout",
       settings_.connect_timeout_ms, "reconnect-timeout", settings_.reconnect_timeout_s,
       "retry-first-join", settings_.retry_first_join, nullptr));
-  ObjectPtr<GstElementFactory> opus(gst_element_factory_find("opusdec"));
   static const char *const hears[] = {name_of(VoiceCodec::opus), name_of(VoiceCodec::aac), nullptr};
-  if (opus)
-    g_object_set(client_, "hears", hears, nullptr);
+  g_object_set(client_, "hears", hears, nullptr);
   connect_signals();
   agora_client_init_async(client_, settings_.app_id.c_str(), cancellable_, finished,
                           call([this] (GAsyncResult *result) {

@@ -51,6 +51,7 @@ std::int64_t Mixer::finish(std::uint32_t uid, std::int64_t now_ns, std::int64_t 
   auto it = inputs_.find(uid);
   if (it == inputs_.end())
     return 0;
+  it->second.timeline->end();
   const std::int64_t left = it->second.timeline->time_left_ns(now_ns);
   if (left == 0)
     inputs_.erase(it);

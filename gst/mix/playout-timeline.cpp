@@ -5,13 +5,11 @@
 #include <cmath>
 #include <utility>
 
+#include "gst/mix/playout-units.hpp"
+
 namespace agora {
 namespace {
 
-// No sound has a rate or a number of channels beyond these.
-constexpr int kLeastRate = 1000;
-constexpr int kMostRate = 768000;
-constexpr int kMostChannels = 64;
 // Late by so much more than the delay, a frame has missed its moment; or by this at least.
 constexpr double kMissed = 20e6;
 constexpr double kLeastMissed = 60e6;
@@ -19,8 +17,6 @@ constexpr double kLeastMissed = 60e6;
 constexpr std::size_t kMostDecoding = 32;
 // No encoded frame is longer.
 constexpr std::int64_t kMostDuration = 10'000'000'000;
-// Two sessions tell the same sound if so much of it can be compared.
-constexpr double kComparable = 5e6;
 // A sender's wall clock is not believed to be further from ours.
 constexpr std::int64_t kMostAge = 3'600'000'000;  // us
 // Further off than this, playing jumps; nearer, it is stretched: within two seconds it is less than
@@ -36,7 +32,6 @@ constexpr double kPause = 20e6;
 // How far ahead: longer than a syllable. Everybody waits for the mix meanwhile.
 constexpr double kLook = 400e6;
 constexpr double kQuiet = 0.1;
-constexpr double kInaudible = 0.003;
 // Our clock never goes back by so much: it is another one.
 constexpr std::int64_t kClockBack = 1'000'000'000;
 // How much of the position's error one second of stretching takes away: gently near its place,
@@ -50,17 +45,11 @@ constexpr double kSlew = 1000e-6;
 constexpr double kFarSlew = 8000e-6;
 // Blocks that follow each other may be so far apart.
 constexpr double kRounding = 1e6;
-// What no network holds back: beyond it, the oldest goes.
-constexpr double kMaxQueue = 10e9;
 // The resampler counts in hundredths of a hertz, so that a fifth of a part per million is a step it
 // has; in thousandths its 32 bits overflow.
 constexpr int kRateScale = 100;
 // Times on a clock are within this, also where a sender's aren't.
 constexpr double kMostTime = 4e18;
-
-std::size_t to_frames (double ns, int rate) {
-  return static_cast<std::size_t>(std::max(0.0, std::floor(ns * rate / 1e9 + 0.5)));
-}
 
 }  // namespace
 
@@ -75,6 +64,11 @@ void PlayoutTimeline::Run::drop(std::size_t n) {
     samples.erase(samples.begin(), samples.begin() + gone * channels);
     head -= gone;
   }
+}
+
+std::size_t PlayoutTimeline::Run::made_up_of(std::size_t n) const {
+  const std::size_t left = frames() - std::min(n, frames());
+  return std::min(made_up, frames()) - std::min(made_up, left);
 }
 
 PlayoutTimeline::PlayoutTimeline(int out_rate, std::int64_t delay_ns)
@@ -123,6 +117,7 @@ void PlayoutTimeline::watch_clock(std::int64_t now_ns) {
     arrivals_.restart();
     runs_.clear();
     stop_playing();
+    end_concealment();
     heard_ = false;
     stats_.stamp_age_ms = -1;
   }
@@ -191,89 +186,6 @@ void PlayoutTimeline::stamped(std::int64_t media_ns, std::int64_t now_ns, std::i
       static_cast<double>(age_us) / 1e3 + (due - static_cast<double>(now_ns)) / 1e6;
 }
 
-void PlayoutTimeline::push(std::int64_t media_ns, std::int64_t now_ns, const float *samples,
-                           std::size_t frames, int rate, int channels) {
-  if (frames == 0 || rate < kLeastRate || rate > kMostRate || channels <= 0 ||
-      channels > kMostChannels)
-    return;
-  std::lock_guard lock(mutex_);
-  // It has left the decoder, and so has what was before it.
-  const auto same = std::find_if(decoding_.begin(), decoding_.end(),
-                                 [&] (const Decoding &each) { return each.stamp_ns == media_ns; });
-  // A decoder may begin with a later one.
-  if (same != decoding_.end())
-    counter_.begin(same->at_ns);
-  decoding_.erase(decoding_.begin(), same == decoding_.end() ? same : same + 1);
-  double media = arrive(frame(media_ns, now_ns, static_cast<double>(frames) * 1e9 / rate),
-                        [&] (double at) { return unlike(at, samples, frames, rate, channels); });
-  const double sample = 1e9 / rate;
-  if (media < told_until_ns_ - sample / 2) {
-    // What is here already: another connection tells the same again.
-    const std::size_t again = std::min(to_frames(told_until_ns_ - media, rate), frames);
-    samples += again * channels;
-    frames -= again;
-    media += again * sample;
-    if (frames == 0)
-      return;
-  }
-  const bool goes_on = !runs_.empty() && runs_.back().rate == rate &&
-                       runs_.back().channels == channels && media < told_until_ns_ + sample / 2;
-  if (!goes_on) {
-    Run run;
-    run.media_ns = media;
-    run.rate = rate;
-    run.channels = channels;
-    runs_.push_back(std::move(run));
-  }
-  Run &run = runs_.back();
-  run.samples.insert(run.samples.end(), samples, samples + frames * channels);
-  told_until_ns_ = run.end_ns();
-  bound();
-}
-
-// The power of the difference between this and what is, or was played, at `at`, against their own.
-std::optional<double> PlayoutTimeline::unlike(double at, const float *samples, std::size_t frames,
-                                              int rate, int channels) const {
-  for (const Run &run : runs_) {
-    if (run.rate != rate || run.channels != channels)
-      continue;
-    const double begin = run.media_ns - static_cast<double>(run.head) * 1e9 / rate;
-    if (at < begin - 0.5e9 / rate || at >= run.end_ns())
-      continue;
-    const std::size_t from = to_frames(at - begin, rate);
-    const std::size_t held = run.samples.size() / channels;
-    const std::size_t both = std::min(frames, held - std::min(held, from));
-    if (both < to_frames(kComparable, rate))
-      continue;
-    double differs = 0, power = 0;
-    for (std::size_t i = 0; i < both * channels; i++) {
-      const double one = samples[i], other = run.samples[from * channels + i];
-      differs += (one - other) * (one - other);
-      power += one * one + other * other;
-    }
-    if (power < kInaudible * kInaudible * static_cast<double>(both * channels))
-      return std::nullopt;
-    return differs / power;
-  }
-  return std::nullopt;
-}
-
-void PlayoutTimeline::bound() {
-  while (runs_.size() > 1 && runs_.back().end_ns() - runs_.front().media_ns > kMaxQueue) {
-    stats_.dropped_ns +=
-        static_cast<std::uint64_t>(runs_.front().frames() * 1e9 / runs_.front().rate);
-    runs_.pop_front();
-    stop_playing();
-  }
-  Run &run = runs_.front();
-  const double surplus = run.frames() * 1e9 / run.rate - kMaxQueue;
-  if (surplus > 0) {
-    run.drop(to_frames(surplus, run.rate));
-    stats_.dropped_ns += static_cast<std::uint64_t>(surplus);
-    stop_playing();
-  }
-}
-
 // The media time that is due at `at_ns`.
 double PlayoutTimeline::due_media(std::int64_t at_ns) const {
   return static_cast<double>(at_ns) - in_force_ns_ - arrivals_.offset_at(at_ns);
@@ -285,14 +197,20 @@ void PlayoutTimeline::stop_playing() {
   behind_ns_ = 0;
 }
 
+// The next `frames` of it come too late. What was made up is no loss.
+void PlayoutTimeline::missed(const Run &run, std::size_t frames) {
+  const std::size_t lost = frames - run.made_up_of(frames);
+  const auto ns = static_cast<std::uint64_t>(static_cast<double>(lost) * 1e9 / run.rate);
+  stats_.late_ns += ns;
+  stats_.dropped_ns += ns;
+}
+
 // What ended before `media_ns` has missed its moment.
 void PlayoutTimeline::drop_passed(double media_ns) {
   while (!runs_.empty()) {
     Run &run = runs_.front();
     if (run.end_ns() <= media_ns && (runs_.size() > 1 || run.frames() > 0)) {
-      const auto gone = static_cast<std::uint64_t>(run.frames() * 1e9 / run.rate);
-      stats_.late_ns += gone;
-      stats_.dropped_ns += gone;
+      missed(run, run.frames());
       runs_.pop_front();
       continue;
     }
@@ -304,8 +222,7 @@ void PlayoutTimeline::drop_passed(double media_ns) {
     if (run.media_ns < media_ns) {
       const std::size_t passed =
           std::min(to_frames(media_ns - run.media_ns, run.rate), run.frames());
-      stats_.late_ns += static_cast<std::uint64_t>(passed * 1e9 / run.rate);
-      stats_.dropped_ns += static_cast<std::uint64_t>(passed * 1e9 / run.rate);
+      missed(run, passed);
       run.drop(passed);
     }
     return;
@@ -446,6 +363,7 @@ std::size_t PlayoutTimeline::render(float *out, std::size_t frames, std::size_t 
   gpointer src[] = {run.samples.data() + run.head * run.channels};
   gpointer dst[] = {out};
   gst_audio_resampler_resample(r, src, in, dst, done);
+  count_made_up(run, in);
   run.drop(in);
   return done;
 }
@@ -484,18 +402,21 @@ int PlayoutTimeline::pull(std::int64_t at_ns, std::size_t frames, const float **
     if (!ending)
       set_ratio((ratio_ = correction(error, frames)) + faster);
   } else if (!start_playing(due, frames, &lead)) {
-    if (heard_)
+    if (heard_ && !rests_)
       stats_.concealed_ns += static_cast<std::uint64_t>(block_ns);
     return 0;
   } else if (growth_ == Growth::waiting) {
     growth_ = Growth::begun;
   }
 
+  const bool goes_on = !ending && conceal(frames - lead);
   const int channels = runs_.front().channels;
   out_.assign(frames * channels, 0.f);
   std::size_t fade_at = 0, ends_at = 0;
   const std::size_t done = render(out_.data() + lead * channels, frames - lead, &fade_at, &ends_at);
   const std::size_t left = runs_.front().frames();
+  if (goes_on)
+    fade_at = done;
   if (ending) {
     fade_at = 0;
     ends_at = done;
@@ -518,10 +439,12 @@ int PlayoutTimeline::pull(std::int64_t at_ns, std::size_t frames, const float **
   if (ending || done < frames - lead) {
     const std::size_t missing = frames - lead - done;
     if (!ending && left == 0) {
-      stats_.underruns += runs_.size() == 1;
+      // One that was concealed at first is counted.
+      stats_.underruns += runs_.size() == 1 && runs_.front().made_up == 0 && !rests_;
       runs_.pop_front();
     }
-    stats_.concealed_ns += static_cast<std::uint64_t>(missing * 1e9 / out_rate_);
+    if (!rests_)
+      stats_.concealed_ns += static_cast<std::uint64_t>(missing * 1e9 / out_rate_);
     stop_playing();
   }
   *samples = out_.data();

@@ -4,7 +4,8 @@
 // moment it arrives, and goes out on the clock of the pipeline, `delay` after the moment at which
 // it would have arrived without jitter. Its place is found by counting its samples; media times
 // only tell holes (SampleCounter). The sender's drift is taken out by resampling; what misses its
-// moment is dropped, what is missing is faded out and in again. Latency so never grows.
+// moment is dropped. What is missing its decoder makes up, where it does that, for a while; beyond
+// it is faded out and in again. Latency so never grows.
 //
 // No GstElement, no thread, no clock of its own: time comes in as an argument, in nanoseconds of
 // whatever clock the caller uses throughout. Thread-safe: one thread pushes, another pulls.
@@ -19,6 +20,7 @@
 #include <optional>
 #include <vector>
 
+#include "gst/common/concealment.hpp"
 #include "gst/mix/arrival-clock.hpp"
 #include "gst/mix/sample-counter.hpp"
 
@@ -27,7 +29,7 @@ namespace agora {
 struct PlayoutStats {
   std::uint64_t late_ns = 0;       // arrived after its moment
   std::uint64_t dropped_ns = 0;    // left out, late or surplus
-  std::uint64_t concealed_ns = 0;  // silence played where sound was due
+  std::uint64_t concealed_ns = 0;  // silence, or what was made up, played where sound was due
   std::uint64_t underruns = 0;
   double drift_ppm = 0;  // of the sender against the pipeline's clock; > 0: the sender is fast
   double jitter_ms = 0;  // spread of the arrivals over the last second
@@ -44,7 +46,7 @@ class PlayoutTimeline {
   // `frames` interleaved frames, the next of this sender, whose timestamp is `media_ns`, here at
   // `now_ns`. What can't be sound (a rate or a number of channels out of all reason) is ignored.
   void push (std::int64_t media_ns, std::int64_t now_ns, const float *samples, std::size_t frames,
-             int rate, int channels);
+             int rate, int channels, const SoundContext &context = {});
   // When an encoded frame that arrives now is due, on the caller's clock; `duration_ns` 0: unknown.
   // `played`: it is about to be decoded and pushed, which counts it; otherwise this does. An
   // adaptive delay plays no part: what is placed stays in step.
@@ -57,6 +59,8 @@ class PlayoutTimeline {
                 std::int64_t wall_us);
   // What comes next need not go on from what came before: another connection, another sender.
   void discontinuity ();
+  // Nothing follows: where what is held ends, nothing is made up.
+  void end ();
 
   // The next `frames` frames, due from `at_ns` on, as interleaved frames of the returned number of
   // channels, valid until the next pull; 0 channels: nothing but silence.
@@ -86,11 +90,17 @@ class PlayoutTimeline {
     int rate = 0;
     int channels = 0;
     std::vector<float> samples;
-    std::size_t head = 0;  // frames of `samples` that are gone
+    std::size_t head = 0;     // frames of `samples` that are gone
+    std::size_t made_up = 0;  // the last ones of `samples`, gone or not: made up, until others come
 
-    std::size_t frames () const { return samples.size() / channels - head; }
+    std::size_t all () const { return samples.size() / channels; }
+    std::size_t frames () const { return all() - head; }
     double end_ns () const { return media_ns + frames() * 1e9 / rate; }
-    void drop (std::size_t frames);
+    // Of what came.
+    double told_end_ns () const { return end_ns() - made_up * 1e9 / rate; }
+    // How many of the next `n` frames are made up.
+    std::size_t made_up_of (std::size_t n) const;
+    void drop (std::size_t n);
   };
   struct FreeResampler {
     void operator()(GstAudioResampler *r) const { gst_audio_resampler_free(r); }
@@ -115,6 +125,14 @@ class PlayoutTimeline {
   void drop_passed (double media_ns);
   bool empty () const;
   void bound ();
+  Run &run_for (double media_ns, int rate, int channels, bool *seam);
+  bool bridge (Run &run, double media_ns);
+  void append (Run &run, const float *samples, std::size_t frames, bool seam);
+  bool make_up (Run &run, std::size_t frames);
+  bool conceal (std::size_t frames);
+  void count_made_up (const Run &run, std::size_t played);
+  void missed (const Run &run, std::size_t frames);
+  void end_concealment ();
 
   mutable std::mutex mutex_;  // guards all below; a leaf: nothing else is locked under it
   int out_rate_;
@@ -135,6 +153,11 @@ class PlayoutTimeline {
   SampleCounter counter_;
   std::deque<Run> runs_;
   double told_until_ns_ = 0;  // where the last sound that was pushed ended
+  // How that, the end of runs_.back(), would go on; and what goes on there.
+  std::shared_ptr<const Continuation> after_;
+  std::unique_ptr<Concealment> concealment_;
+  std::size_t concealment_frames_ = 0;  // that it has made
+  bool rests_ = false;                  // the sender said so with what it sent last
 
   bool playing_ = false;  // inside runs_.front()
   bool jump_ = false;     // the delay was set to something else

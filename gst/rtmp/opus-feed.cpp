@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "gst/common/flv-audio-filter.hpp"
-#include "gst/common/opus-packet.hpp"
 #include "gst/common/opus-tag.hpp"
 
 namespace agora {
@@ -21,8 +20,12 @@ constexpr std::size_t tag_trailer = 4;
 
 // Timestamps are milliseconds, and packets may last for half of one: less than this is no hole.
 constexpr GstClockTime least_hole = 5 * GST_MSECOND;
-// What a decoder makes up for longer than this is next to silence.
-constexpr GstClockTime most_hole = 120 * GST_MSECOND;
+// Longer than this, another stream has begun.
+constexpr GstClockTime most_hole = 10 * GST_SECOND;
+
+// At once; and what of it there may be in a second, so that nobody's timestamps take our time.
+constexpr GstClockTime most_mended = 120 * GST_MSECOND;
+constexpr unsigned mended_ms = 1000;
 
 // For a listener who comes when it has long begun: nothing of it is to be left out. Nothing where
 // it is no head that a decoder understands.
@@ -34,7 +37,22 @@ CapsPtr caps_of (std::span<const std::uint8_t> head) {
   return CapsPtr(gst_codec_utils_opus_create_caps_from_header(buffer.get(), nullptr));
 }
 
+// Both of an OpusHead that read_opus_tag() gave.
+bool is_plain (std::span<const std::uint8_t> head) {
+  constexpr std::size_t family = 18;
+  const int channels = opus_head_channels(head);
+  return head[family] == 0 && (channels == 1 || channels == 2);
+}
+
+int gain_of (std::span<const std::uint8_t> head) {
+  constexpr std::size_t gain = 16;
+  return static_cast<std::int16_t>(head[gain] | head[gain + 1] << 8);
+}
+
 }  // namespace
+
+OpusFeed::OpusFeed(Taker taker) : taker_(std::move(taker)), mending_(mended_ms, mended_ms) {
+}
 
 OpusFeed::~OpusFeed() {
   if (pad_)
@@ -64,7 +82,7 @@ GstFlowReturn OpusFeed::push(GstBuffer *tags) {
 GstFlowReturn OpusFeed::take(std::uint32_t stamp, Bytes body) {
   const OpusTag tag = read_opus_tag(body);
   if (tag.kind == OpusTag::Kind::head)
-    set_caps(tag.data);
+    set_head(tag.data);
   else if (tag.kind == OpusTag::Kind::packet)
     return take_packet(stamp, tag.data);
   return GST_FLOW_OK;
@@ -89,36 +107,68 @@ GstFlowReturn OpusFeed::take_packet(std::uint32_t stamp, Bytes bytes) {
     return GST_FLOW_OK;
   // A packet says itself what a decoder has to know, where no head came yet.
   if (!caps_)
-    set_caps(opus_head(packet->channels, 0));
+    set_head(opus_head(packet->channels, 0));
+  if (!voice_ && !pad_)
+    return GST_FLOW_OK;
   BufferPtr buffer(gst_buffer_new_memdup(bytes.data(), bytes.size()));
-  const GstClockTime at = time_of(stamp);
-  GST_BUFFER_PTS(buffer.get()) = at;
+  GST_BUFFER_PTS(buffer.get()) = time_of(stamp);
   GST_BUFFER_DURATION(buffer.get()) =
-      gst_util_uint64_scale_int(packet->samples, GST_SECOND, 48'000);
-  if (GST_CLOCK_TIME_IS_VALID(end_) && at >= end_ + least_hole && at <= end_ + most_hole)
-    gst_pad_push_event(pad_.get(), gst_event_new_gap(end_, at - end_));
-  end_ = at + GST_BUFFER_DURATION(buffer.get());
-  return gst_pad_push(pad_.get(), buffer.release());
+      gst_util_uint64_scale_int(packet->samples, GST_SECOND, OpusVoice::kRate);
+  if (pad_)
+    return gst_pad_push(pad_.get(), buffer.release());
+  if (taker_.packet(buffer.get(), caps_.get())) {
+    decode(buffer.get(), bytes, *packet);
+  } else if (GST_CLOCK_TIME_IS_VALID(end_)) {
+    voice_->reset();
+    end_ = GST_CLOCK_TIME_NONE;
+  }
+  return GST_FLOW_OK;
+}
+
+// In samples, as its timestamp has it.
+unsigned OpusFeed::missing_before(GstClockTime at) {
+  if (!GST_CLOCK_TIME_IS_VALID(end_) || at < end_ + least_hole || at > end_ + most_hole)
+    return 0;
+  const std::int64_t now = g_get_monotonic_time() / 1000;
+  if (!mending_.is_paid(now))
+    return 0;
+  mending_.charge(now, std::min(at - end_, most_mended) / GST_MSECOND);
+  return static_cast<unsigned>(gst_util_uint64_scale(at - end_, OpusVoice::kRate, GST_SECOND));
+}
+
+void OpusFeed::decode(GstBuffer *packet, Bytes bytes, const OpusPacket &read) {
+  const GstClockTime at = GST_BUFFER_PTS(packet);
+  const unsigned missing = missing_before(at);
+  end_ = at + GST_BUFFER_DURATION(packet);
+  if (const auto sound = voice_->decode(bytes, read, missing))
+    taker_.sound(at, *sound, voice_->channels());
 }
 
 // A sender repeats its head, so that whoever comes later gets it.
-void OpusFeed::set_caps(Bytes head) {
+void OpusFeed::set_head(Bytes head) {
   CapsPtr caps = caps_of(head);
   if (!caps || (caps_ && gst_caps_is_equal(caps.get(), caps_.get())))
     return;
-  if (!caps_) {
-    begin(std::move(caps));
+  const bool first = !caps_;
+  const bool plain = is_plain(head);
+  // Whether elements decode is settled with the first one.
+  if (!first && plain != !pad_)
     return;
-  }
   caps_ = std::move(caps);
-  gst_pad_push_event(pad_.get(), gst_event_new_caps(caps_.get()));
+  if (plain) {
+    voice_ = std::make_unique<OpusVoice>(opus_head_channels(head), gain_of(head));
+    end_ = GST_CLOCK_TIME_NONE;
+  } else if (first) {
+    begin_pad();
+  } else {
+    gst_pad_push_event(pad_.get(), gst_event_new_caps(caps_.get()));
+  }
 }
 
-void OpusFeed::begin(CapsPtr caps) {
-  caps_ = std::move(caps);
+void OpusFeed::begin_pad() {
   pad_ = sink_ref(gst_pad_new("opus", GST_PAD_SRC));
   gst_pad_set_active(pad_.get(), TRUE);
-  link_(pad_.get(), caps_.get());
+  taker_.link(pad_.get(), caps_.get());
   gst_pad_push_event(pad_.get(), gst_event_new_stream_start("opus"));
   gst_pad_push_event(pad_.get(), gst_event_new_caps(caps_.get()));
   GstSegment segment;

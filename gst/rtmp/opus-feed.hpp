@@ -1,27 +1,36 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// From the Opus tags of one session to packets at a pad of ours, where other codecs have a demuxer.
-// A hole in the sound that its decoder can conceal is told to it.
+// From the Opus tags of one session to sound, where other codecs have a demuxer and a decoder.
 #pragma once
 
 #include <gst/gst.h>
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 
 #include "gst/common/gst-ptr.hpp"
+#include "gst/common/opus-packet.hpp"
+#include "gst/rtmp/opus-voice.hpp"
+#include "signaling/support/token-bucket.hpp"
 
 namespace agora {
 
 // All of it belongs to the session's streaming thread.
 class OpusFeed {
  public:
-  // Called once, before the first packet: to link `pad`, which gives Opus with these caps.
-  using Link = std::function<void(GstPad *pad, GstCaps *caps)>;
+  struct Taker {
+    // A packet. Whether to decode it.
+    std::function<bool(GstBuffer *packet, GstCaps *caps)> packet;
+    std::function<void(GstClockTime media, const OpusVoice::Sound &sound, int channels)> sound;
+    // More than two channels, or another mapping of them: called once, before the first packet, to
+    // link `pad`, which gives such Opus to elements.
+    std::function<void(GstPad *pad, GstCaps *caps)> link;
+  };
 
-  explicit OpusFeed(Link link) : link_(std::move(link)) {}
+  explicit OpusFeed(Taker taker);
   ~OpusFeed();
   OpusFeed(const OpusFeed &) = delete;
   OpusFeed &operator=(const OpusFeed &) = delete;
@@ -35,16 +44,20 @@ class OpusFeed {
 
   GstFlowReturn take (std::uint32_t stamp, Bytes body);
   GstFlowReturn take_packet (std::uint32_t stamp, Bytes packet);
-  void set_caps (Bytes head);
-  void begin (CapsPtr caps);
+  void decode (GstBuffer *packet, Bytes bytes, const OpusPacket &read);
+  void set_head (Bytes head);
+  void begin_pad ();
   GstClockTime time_of (std::uint32_t stamp);
+  unsigned missing_before (GstClockTime at);
 
-  const Link link_;
-  ObjectPtr<GstPad> pad_;
+  const Taker taker_;
   CapsPtr caps_;
+  std::unique_ptr<OpusVoice> voice_;  // nullptr: elements decode
+  ObjectPtr<GstPad> pad_;
   std::int64_t media_ms_ = 0;  // of the last packet, without wraps
   std::optional<std::uint32_t> stamp_;
-  GstClockTime end_ = GST_CLOCK_TIME_NONE;  // of the last packet
+  GstClockTime end_ = GST_CLOCK_TIME_NONE;  // of the last packet that was decoded
+  TokenBucket mending_;
 };
 
 }  // namespace agora

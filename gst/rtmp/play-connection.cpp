@@ -88,6 +88,8 @@ class ElementConnection final : public PlayConnection {
   static GstPadProbeReturn received (GstPad *pad, GstPadProbeInfo *info, gpointer self);
   static GstPadProbeReturn demuxed (GstPad *pad, GstPadProbeInfo *info, gpointer self);
   static GstPadProbeReturn frame (GstPad *pad, GstPadProbeInfo *info, gpointer self);
+  bool is_asked_for (GstBuffer *frame, GstCaps *caps);
+  void give (const DecodedSound &sound);
   static GstFlowReturn chain (GstPad *pad, GstObject *parent, GstBuffer *buffer);
   static gboolean event (GstPad *pad, GstObject *parent, GstEvent *event);
   GstElement *add (GstElement *element);
@@ -109,7 +111,14 @@ class ElementConnection final : public PlayConnection {
   bool decoded_ = false;                               // what comes reaches the end
   GstClockTime frame_duration_ = GST_CLOCK_TIME_NONE;  // of AAC
   FlvAudioFilter filter_{FlvAudioFilter::Opus::passed};
-  OpusFeed opus_{[this] (GstPad *pad, GstCaps *caps) { link_audio(pad, caps); }};
+  OpusFeed opus_{{
+      .packet = [this] (GstBuffer *packet, GstCaps *caps) { return is_asked_for(packet, caps); },
+      .sound =
+          [this] (GstClockTime media, const OpusVoice::Sound &sound, int channels) {
+            give({media, sound.samples, sound.frames, OpusVoice::kRate, channels, sound.context});
+          },
+      .link = [this] (GstPad *pad, GstCaps *caps) { link_audio(pad, caps); },
+  }};
   ToFloats floats_;
 };
 
@@ -236,7 +245,7 @@ void ElementConnection::link_audio(GstPad *pad, GstCaps *caps) {
     decoded_ = true;
     entry.reset(GST_PAD(gst_object_ref(end_.get())));
   } else {
-    GstElement *last = is_opus(caps) ? make_opus_decoder(caps) : make_decoder(caps);
+    GstElement *last = make_decoder(caps);
     if (last) {
       add(last);
       ObjectPtr<GstPad> src(gst_element_get_static_pad(last, "src"));
@@ -288,16 +297,24 @@ GstPadProbeReturn ElementConnection::demuxed(GstPad *, GstPadProbeInfo *info, gp
 }
 
 GstPadProbeReturn ElementConnection::frame(GstPad *pad, GstPadProbeInfo *info, gpointer data) {
-  auto *self = static_cast<ElementConnection *>(data);
-  self->frames_++;
-  GstBuffer *frame = GST_PAD_PROBE_INFO_BUFFER(info);
   g_autoptr(GstCaps) caps = gst_pad_get_current_caps(pad);
-  if (!caps || !GST_BUFFER_PTS_IS_VALID(frame))
-    return GST_PAD_PROBE_DROP;
-  if (!self->watcher_->frame(*self, frame, caps))
-    return GST_PAD_PROBE_DROP;
-  self->asked_++;
-  return GST_PAD_PROBE_OK;
+  return static_cast<ElementConnection *>(data)->is_asked_for(GST_PAD_PROBE_INFO_BUFFER(info), caps)
+             ? GST_PAD_PROBE_OK
+             : GST_PAD_PROBE_DROP;
+}
+
+// A whole frame: whether to decode it.
+bool ElementConnection::is_asked_for(GstBuffer *frame, GstCaps *caps) {
+  frames_++;
+  if (!caps || !GST_BUFFER_PTS_IS_VALID(frame) || !watcher_->frame(*this, frame, caps))
+    return false;
+  asked_++;
+  return true;
+}
+
+void ElementConnection::give(const DecodedSound &sound) {
+  sounds_++;
+  watcher_->sound(*this, sound);
 }
 
 GstFlowReturn ElementConnection::chain(GstPad *pad, GstObject *, GstBuffer *buffer) {
@@ -308,10 +325,9 @@ GstFlowReturn ElementConnection::chain(GstPad *pad, GstObject *, GstBuffer *buff
   GstAudioBuffer mapped;
   if (!gst_audio_buffer_map(&mapped, self->floats_.in(), buffer, GST_MAP_READ))
     return GST_FLOW_OK;
-  self->sounds_++;
   const float *samples = self->floats_.convert(&mapped);
-  self->watcher_->sound(*self, {GST_BUFFER_PTS(buffer), samples, mapped.n_samples,
-                                self->floats_.rate(), self->floats_.channels()});
+  self->give({GST_BUFFER_PTS(buffer), samples, mapped.n_samples, self->floats_.rate(),
+              self->floats_.channels()});
   gst_audio_buffer_unmap(&mapped);
   return GST_FLOW_OK;
 }

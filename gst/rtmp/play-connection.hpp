@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
 // One RTMP session from one play URL: rtmp2src ! (FLV audio filter) ! flvdemux ! parser ! decoder,
-// or, of Opus, an OpusFeed in place of demuxer and parser.
+// or, of Opus, an OpusFeed in place of all that.
 // A speaker that returns gets a new one: flvdemux does not begin anew after a flush.
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "gst/common/concealment.hpp"
 #include "gst/rtmp/rtmp-socket.hpp"
 
 namespace agora {
@@ -23,6 +24,7 @@ struct DecodedSound {
   std::size_t frames;
   int rate;
   int channels;
+  SoundContext context = {};
 };
 
 // Why what comes from a session can't be heard.

@@ -90,7 +90,7 @@ void SpeakerBranch::sound(const DecodedSound &sound) {
   given_ += gst_util_uint64_scale_int(sound.frames, GST_SECOND, sound.rate);
   timeline_->push(static_cast<std::int64_t>(sound.media),
                   static_cast<std::int64_t>(gst_clock_get_time(clock)), sound.samples, sound.frames,
-                  sound.rate, sound.channels);
+                  sound.rate, sound.channels, sound.context);
 }
 
 void SpeakerBranch::moved() {

@@ -5,6 +5,7 @@
 #include <glib.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "gst/common/flv-audio-filter.hpp"
 #include "gst/common/opus-packet.hpp"
 #include "gst/common/opus-tag.hpp"
+#include "gst/rtmp/opus-voice.hpp"
 
 namespace {
 
@@ -36,9 +38,38 @@ void check_packet (Bytes bytes) {
     return;
   const auto after = OpusPacket::of(*stamped);
   require(after && after->samples == packet->samples && after->frames == packet->frames &&
-              after->channels == packet->channels,
+              after->channels == packet->channels && after->rests == packet->rests &&
+              after->has_fec == packet->has_fec,
           "another packet than before");
   require(agora::opus_stamp(*stamped) == 0x0123456789abcdef, "another stamp");
+}
+
+bool is_sound (const float *samples, std::size_t count) {
+  return std::all_of(samples, samples + count, [] (float each) { return std::isfinite(each); });
+}
+
+// Decoded, with whatever is missing before it, and gone on from.
+void check_voice (Bytes bytes) {
+  const auto packet = OpusPacket::of(bytes);
+  if (!packet)
+    return;
+  agora::OpusVoice voice(1 + static_cast<int>(bytes.size() % 2), bytes.front() * 256);
+  const auto channels = static_cast<std::size_t>(voice.channels());
+  for (const unsigned missing : {0U, 960U, static_cast<unsigned>(bytes.size()) * 37 % 20'000}) {
+    const auto sound = voice.decode(bytes, *packet, missing);
+    if (!sound)
+      return;
+    require(sound->frames == packet->samples, "another length than it says");
+    require(is_sound(sound->samples, sound->frames * channels), "no sound");
+    const agora::SoundContext &context = sound->context;
+    require(context.before < missing + 120 || context.before <= 2880, "more than is missing");
+    require(
+        !context.mended || is_sound(context.mended, (context.before + sound->frames) * channels),
+        "mended with no sound");
+    std::vector<float> more(1234 * channels);
+    context.after->begin()->make_up(more.data(), 1234);
+    require(is_sound(more.data(), more.size()), "made up no sound");
+  }
 }
 
 void check_body (Bytes bytes) {
@@ -92,6 +123,7 @@ void check_stream (Bytes bytes) {
 extern "C" int LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size) {
   const Bytes bytes(data, size);
   check_packet(bytes);
+  check_voice(bytes);
   check_body(bytes);
   check_stream(bytes);
   return 0;
