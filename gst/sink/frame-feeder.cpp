@@ -20,6 +20,8 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
 constexpr milliseconds stamp_interval(200);
+// Who rests says so each 0.4 s.
+constexpr milliseconds longest_rest(1000);
 constexpr GstClockTime filler_packet = 20 * GST_MSECOND;  // of Opus
 // Frames that sit in the muxer while the network stands are late by more than the backlog allows.
 constexpr milliseconds stale_slack(200);
@@ -35,7 +37,7 @@ std::optional<Clock::time_point> Publication::next_filler(const GapFilling &fill
     return filling_until_;
   if (last_sent_ == Clock::time_point())
     return std::nullopt;
-  return last_sent_ + filling.timeout;
+  return last_sent_ + (rests_ ? std::max(filling.timeout, longest_rest) : filling.timeout);
 }
 
 // Whether PLAYING is asked for. A bin leaves a child alone that waits for its first frame: so this
@@ -164,6 +166,7 @@ void Publication::feed_frame(Frame frame) {
                    GST_TIME_ARGS(frame.time), GST_TIME_ARGS(*place));
   filling_until_.reset();
   last_sent_ = now;
+  rests_ = frame.rests && !air_.muted;
   BufferPtr payload;
   if (air_.muted) {
     payload = silence(frame.caps.get(), frame.duration);
@@ -217,11 +220,10 @@ void Publication::feed_filler(const GapFilling &filling) {
     filling_until_.reset();
     return;
   }
-  const BufferPtr *piece = nullptr;
+  const GapClip::Frame *piece = nullptr;
   CapsPtr caps;
-  // The file was encoded as AAC alone: who hears Opus hears silence meanwhile.
-  if (filling.clip && codec_ == VoiceCodec::aac) {
-    const GapClip &clip = *filling.clip;
+  if (filling.clip && !filling.clip->of(codec_).frames.empty()) {
+    const GapClip::Encoded &clip = filling.clip->of(codec_);
     piece = &clip.frames[clip_position_++ % clip.frames.size()];
     caps = share(clip.caps.get());
   } else {
@@ -229,15 +231,19 @@ void Publication::feed_filler(const GapFilling &filling) {
            : codec_ == VoiceCodec::opus ? default_opus_caps()
                                         : default_aac_caps();
   }
-  const GstClockTime duration =
-      codec_ == VoiceCodec::opus ? filler_packet : AacFormat::of(caps.get()).frame_duration();
+  const GstClockTime duration = piece ? piece->duration
+                                : codec_ == VoiceCodec::opus
+                                    ? filler_packet
+                                    : AacFormat::of(caps.get()).frame_duration();
   const GstClockTime time = timeline_.fill(duration, elapsed(last_sent_, now));
   // On the clock, not on its own lateness; but what a standing network made late is not made up.
   const Clock::time_point due = filling_until_.value_or(now);
   filling_until_ = std::max(due, now - milliseconds(100)) + nanoseconds(duration);
   last_sent_ = now;
+  rests_ = false;
   air_.filled += duration;
-  BufferPtr payload = piece && !air_.muted ? share(piece->get()) : silence(caps.get(), duration);
+  BufferPtr payload =
+      piece && !air_.muted ? share(piece->buffer.get()) : silence(caps.get(), duration);
   if (payload)
     check_flow(send(std::move(payload), caps, time, duration, now));
 }

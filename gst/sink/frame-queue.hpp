@@ -27,6 +27,8 @@ struct Frame {
   GstClockTime lookahead = 0;
   // The timeline before this frame says nothing about it: a seek, another source.
   bool fresh = false;
+  // The sender has nothing to say for now (DTX of Opus), and may send nothing for a while.
+  bool rests = false;
   Clock::time_point arrival;
 };
 

@@ -44,6 +44,8 @@ class InputChain {
   static const Encoder *best_encoder ();
 
   static bool can_encode_opus ();
+  // At which AAC is encoded, where what comes in has no rate that is kept.
+  static int aac_rate (bool low_delay);
 
   // The caps that the pad takes.
   static GstCaps *template_caps ();

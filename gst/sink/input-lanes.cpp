@@ -54,6 +54,10 @@ bool InputChain::can_encode_opus() {
   return factory != nullptr;
 }
 
+int InputChain::aac_rate(bool low_delay) {
+  return low_delay ? low_delay_rate : opus_rate;
+}
+
 void InputChain::set_wanted(const VoiceCodecs &wanted) {
   unsigned bits = 0;
   for (const VoiceCodec each : wanted)
@@ -115,7 +119,7 @@ bool InputChain::build_lane(VoiceCodec codec, std::vector<GstElement *> &chain) 
   if (is_coded || is_opus || low_delay_) {
     if (!add("audioresample", base) || !add("capsfilter", core))
       return false;
-    CapsPtr voice = voice_at(low_delay_ && !is_opus ? low_delay_rate : opus_rate);
+    CapsPtr voice = voice_at(is_opus ? opus_rate : aac_rate(low_delay_));
     g_object_set(chain.back(), "caps", voice.get(), nullptr);
   }
   GstElement *encoder = make_encoder(codec);

@@ -150,6 +150,7 @@ class Publication final : public std::enable_shared_from_this<Publication>,
   SendTimeline timeline_;
   CapsPtr sent_caps_;
   Clock::time_point last_sent_;
+  bool rests_ = false;  // what was sent last said so
   std::optional<Clock::time_point> filling_until_;
   Clock::time_point last_stamp_;
   std::size_t clip_position_ = 0;

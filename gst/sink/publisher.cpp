@@ -3,13 +3,12 @@
 
 #include <algorithm>
 #include <functional>
-#include <span>
 #include <utility>
 
 #include "gst/common/failures.hpp"
 #include "gst/common/handoff.hpp"
 #include "gst/common/messages.hpp"
-#include "gst/common/opus-packet.hpp"
+#include "gst/sink/packet.hpp"
 #include "signaling/agora-client.h"
 
 GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
@@ -24,14 +23,11 @@ constexpr unsigned least_bitrate = 8'000;
 
 constexpr GstClockTime usual_packet = 20 * GST_MSECOND;
 
-// 0: it is none.
-GstClockTime packet_duration (GstBuffer *packet) {
-  GstMapInfo map;
-  if (!gst_buffer_map(packet, &map, GST_MAP_READ))
-    return 0;
-  const auto read = OpusPacket::of(std::span(map.data, map.size));
-  gst_buffer_unmap(packet, &map);
-  return read ? gst_util_uint64_scale_int(read->samples, GST_SECOND, 48'000) : 0;
+// All that may go out sooner or later.
+VoiceCodecs codecs_of (const SinkSettings &settings) {
+  if (settings.codec == CodecChoice::aac || !InputChain::can_encode_opus())
+    return {VoiceCodec::aac};
+  return {VoiceCodec::aac, VoiceCodec::opus};
 }
 
 }  // namespace
@@ -169,14 +165,16 @@ void Publisher::retire(const BroadcastPtr &old) {
 }
 
 void Publisher::load_clip(const Token &over) {
-  std::string path;
+  SinkSettings settings;
   {
     std::lock_guard lock(mutex_);
-    path = settings_.gap_location;
+    settings = settings_;
   }
+  const std::string &path = settings.gap_location;
   const auto clip = std::make_shared<GapClip>();
   g_autoptr(GError) error = nullptr;
-  const bool loaded = GapClip::load(path, *over, *clip, &error);
+  const bool loaded = clip->load(path, codecs_of(settings),
+                                 InputChain::aac_rate(settings.low_delay), *over, &error);
   {
     std::lock_guard lock(mutex_);
     if (*over)
@@ -299,12 +297,12 @@ GstFlowReturn Publisher::take(GstBuffer *buffer, GstCaps *caps, GstClockTime tim
   frame.caps = share(caps);
   frame.time = time;
   if (codec == VoiceCodec::opus) {
-    const GstClockTime duration = packet_duration(buffer);
-    // A header, or nothing that a decoder takes.
-    if (duration == 0)
+    const auto packet = read_packet(buffer);
+    if (!packet)
       return GST_FLOW_OK;
-    frame.duration = duration;
+    frame.duration = duration_of(*packet);
     frame.takes_stamp = true;
+    frame.rests = packet->rests;
   } else {
     frame.duration = coming.format.frame_duration();
     frame.takes_stamp = coming.format.object_type == AacFormat::kLc;

@@ -3,12 +3,14 @@
 // What goes out in place of a voice: silence, or a file over and over.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <string>
 #include <vector>
 
 #include "gst/common/aac-format.hpp"
 #include "gst/common/gst-ptr.hpp"
+#include "gst/common/voice-codec.hpp"
 
 namespace agora {
 
@@ -23,15 +25,26 @@ BufferPtr silent_frame (const AacFormat &format);
 CapsPtr default_opus_caps ();
 BufferPtr silent_packet (const GstCaps *caps, GstClockTime duration);
 
-// A sound file as AAC frames, to be played over and over.
-struct GapClip {
-  CapsPtr caps;
-  std::vector<BufferPtr> frames;
+// A sound file as frames of each codec that may be sent, to be played over and over.
+class GapClip {
+ public:
+  struct Frame {
+    BufferPtr buffer;
+    GstClockTime duration;
+  };
+  struct Encoded {
+    CapsPtr caps;
+    std::vector<Frame> frames;  // none: it was not loaded in this codec
+  };
 
-  // Decodes and encodes it with standard elements; for a thread that may wait. Stops early and
-  // gives nothing when `*stop` turns true.
-  static bool load (const std::string &path, const std::atomic<bool> &stop, GapClip &clip,
-                    GError **error);
+  // Decodes and encodes it with standard elements, AAC at `aac_rate`; for a thread that may wait.
+  // Stops early and gives nothing when `stop` turns true.
+  bool load (const std::string &path, const VoiceCodecs &codecs, int aac_rate,
+             const std::atomic<bool> &stop, GError **error);
+  const Encoded &of (VoiceCodec codec) const { return of_codec_[static_cast<std::size_t>(codec)]; }
+
+ private:
+  std::array<Encoded, kVoiceCodecs.size()> of_codec_;
 };
 
 }  // namespace agora

@@ -4,15 +4,17 @@ codecs are wanted."""
 
 import subprocess
 
+import numpy
+
 import heard
 import tap
 from channel import ChannelCase
 
 
 class OpusTest(ChannelCase):
-    def watch(self, uid):
+    def watch(self, uid, room=None):
         """Tells in which codec a speaker comes."""
-        return self.line(f'-v agorasrc name=s expose-speakers=true {self.where()} ! fakesink sync=true '
+        return self.line(f'-v agorasrc name=s expose-speakers=true {self.where(room=room)} ! fakesink sync=true '
                          f's.speaker_{uid} ! fakesink sync=false async=false')
 
     def assert_comes_as(self, watcher, codec):
@@ -76,6 +78,28 @@ class OpusTest(ChannelCase):
         self.assert_comes_as(late, 'audio/x-opus')
         self.assertEqual(speaker.wait(30), 0, speaker.tail())
         self.assert_heard(voice, self.stop_recording(recorder))
+
+    def test_a_file_where_nothing_comes(self):
+        """on-gap=file in each codec that is sent."""
+        voice = heard.voice('june', 3)
+        jingle = self.wav('jingle', numpy.concatenate([voice, heard.silence(0.3)]))
+        kinds = {'twenty': ('codec=opus', 'audio/x-opus'),
+                 'ten': ('codec=opus low-delay=true', 'audio/x-opus'),
+                 'fast': ('low-delay=true', r'audio/mpeg.*rate=\(int\)96000')}
+        recorders = {room: self.record(room, room=room) for room in kinds}
+        watchers = {room: self.watch(75, room) for room in kinds}
+        for room, (properties, _) in kinds.items():
+            watchers[room].wait_line('New clock', 15)
+            self.line(f'audiotestsrc is-live=true ! valve drop=true ! agorasink {properties} on-gap=file '
+                      f'gap-timeout=200 gap-location={jingle} {self.where(75, room)}')
+        for room, (_, codec) in kinds.items():
+            self.assert_comes_as(watchers[room], codec)
+        # Twice, so that it is whole in there wherever it began.
+        wanted = int((2 * 3.3 + 0.5) * heard.RATE) * 2
+        begun = {room: each.path.stat().st_size for room, each in recorders.items()}
+        for room, each in recorders.items():
+            self.until(lambda: each.path.stat().st_size >= begun[room] + wanted, 'the recording', 20)
+            self.assert_heard(voice, self.stop_recording(each))
 
     def test_aac_alone(self):
         """As it is unless it is set otherwise, with a listener who hears more."""
