@@ -106,7 +106,9 @@ std::string Gateway::open(const Options &options) {
       return problem;
   book_ = std::make_unique<ChannelBook>(std::move(config));
   admin_ = std::make_unique<Admin>(*book_, std::move(read.admin), options.admin_requests);
-  return open_stream_keys(options);
+  if (std::string problem = open_stream_keys(options); !problem.empty())
+    return problem;
+  return options.state_dir.empty() ? "" : open_state(options);
 }
 
 void Gateway::start() {
@@ -136,6 +138,8 @@ void Gateway::start() {
     maybe_stopped();
   };
   media_->start(std::move(callbacks));
+  if (kept_)
+    start_state();
   if (store_)
     start_store();
   if (web_)
@@ -202,6 +206,7 @@ void Gateway::drain() {
     return;
   }
   state_ = State::draining;
+  record({.action = "drain"}, "signal", "");
   g_message("Draining: members have %u s to move", options_.drain_seconds);
   drained_.in(1000 * options_.drain_seconds);
   leave_rendezvous();
@@ -212,6 +217,7 @@ void Gateway::stop() {
   if (std::exchange(state_, State::stopping) == State::stopping)
     return;
   drained_.stop();
+  record({.action = "stop"}, "signal", "");
   if (web_) {
     web_->stop();
     door_->stop();
@@ -226,7 +232,8 @@ void Gateway::maybe_stopped() {
   if (state_ != State::stopping || !media_stopped_ || (web_ && !web_->stopped()) ||
       !sockets_.empty() || (webhooks_ && !webhooks_->idle() && !hurried_) ||
       (store_ && store_->status().waiting > 0 && !hurried_) ||
-      (stream_keys_ && !stream_keys_->idle() && !hurried_))
+      (stream_keys_ && !stream_keys_->idle() && !hurried_) ||
+      (kept_ && !kept_->idle() && !hurried_))
     return;
   if (store_)
     store_->stop();
@@ -289,7 +296,13 @@ FrontHandler::Health Gateway::health() const {
 void Gateway::administer(const AdminRequest &asked, AdminReply reply) {
   AdminRequest request = asked;
   request.now = now();
-  answer_operator(admin_->answer(request), std::move(reply));
+  answer_operator(admin_->answer(request),
+                  [this, by = credential_of(request.authorization), from = request.address,
+                   reply = std::move(reply)] (const AdminAnswer &answer) {
+                    if (answer.deed)
+                      record(*answer.deed, by, from);
+                    reply(answer);
+                  });
 }
 
 void Gateway::admit(const HookRequest &request, MediaServer::Reply reply) {

@@ -18,6 +18,7 @@
 #include "signaling/gateway/operator/admin-routes.hpp"
 #include "signaling/gateway/operator/metrics.hpp"
 #include "signaling/gateway/operator/state-file.hpp"
+#include "signaling/gateway/operator/state-dir.hpp"
 #include "signaling/gateway/operator/webhooks.hpp"
 #include "signaling/gateway/options/options.hpp"
 #include "signaling/gateway/web/web-side.hpp"
@@ -45,8 +46,8 @@ class Gateway : public FrontHandler {
 
   void start ();
   // Takes over the apps, the certificate and the secrets that the files hold now; members stay.
-  // What is wrong is said in the log, and then nothing changes.
-  void reload ();
+  // What is wrong is said in the log and here, and then nothing changes; "": nothing.
+  std::string reload ();
   // Lets members move to another gateway, for --drain seconds at most, and stops. Without --drain,
   // or when it drains already, it stops at once.
   void drain ();
@@ -85,6 +86,10 @@ class Gateway : public FrontHandler {
   // saved.cpp. open_stream_keys(): "", or a sentence for the operator.
   std::string open_stream_keys (const Options &options);
   void save_first (const AdminAnswer &answer, AdminReply reply);
+  // state.cpp. open_state(): "", or a sentence for the operator.
+  std::string open_state (const Options &options);
+  void start_state ();
+  void record (const Deed &deed, const std::string &by, const std::string &from);
   void leave_rendezvous ();
   std::optional<Metrics::Web> web_figures () const;
   void enter (SoupWebsocketConnection *connection, GSocket *socket, const std::string &address,
@@ -121,6 +126,7 @@ class Gateway : public FrontHandler {
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<StateFile> stream_keys_;  // null: they end with the gateway
   std::unique_ptr<Webhooks> webhooks_;      // null: nobody is told
+  std::shared_ptr<StateDir> kept_;          // null: without --state-dir
   std::unique_ptr<Front> front_;
   std::unique_ptr<WorkerDoor> door_;  // null, as those below: without --web
   std::unique_ptr<WorkerEntrance> entrance_;

@@ -14,6 +14,7 @@
 #include "signaling/gateway/log.hpp"
 #include "signaling/gateway/operator/token-command.hpp"
 #include "signaling/gateway/options/options.hpp"
+#include "signaling/gateway/service-manager.hpp"
 
 namespace {
 
@@ -54,18 +55,51 @@ int fail (const std::string &reason) {
   return 1;
 }
 
+struct Running {
+  ServiceManager manager;
+  std::unique_ptr<Gateway> gateway;
+  unsigned drain_seconds = 0;
+  bool had_terminal = has_terminal();
+};
+
+gboolean on_stop (gpointer data) {
+  auto *running = static_cast<Running *>(data);
+  running->manager.stopping(0);
+  running->gateway->stop();
+  return G_SOURCE_CONTINUE;
+}
+
+gboolean on_terminate (gpointer data) {
+  auto *running = static_cast<Running *>(data);
+  running->manager.stopping(running->drain_seconds);
+  running->gateway->drain();
+  return G_SOURCE_CONTINUE;
+}
+
+// From a terminal that has gone it means the end, as everywhere.
+gboolean on_hangup (gpointer data) {
+  auto *running = static_cast<Running *>(data);
+  if (running->had_terminal && !has_terminal())
+    return on_stop(data);
+  running->manager.reloading();
+  running->manager.reloaded(running->gateway->reload());
+  return G_SOURCE_CONTINUE;
+}
+
 int serve (const Options &options) {
   g_autoptr(GMainLoop) loop = g_main_loop_new(nullptr, FALSE);
   int status = 0;
   Gateway::Callbacks callbacks;
-  callbacks.ready = [] (const std::string &line) {
+  Running running;
+  running.drain_seconds = options.drain_seconds;
+  callbacks.ready = [&running] (const std::string &line) {
     printf("%s\n", line.c_str());
     fflush(stdout);
+    running.manager.ready("Serving: " + line.substr(line.find(' ') + 1));
   };
-  std::unique_ptr<Gateway> gateway;
   callbacks.failed = [&] (const std::string &reason) {
     status = fail(reason);
-    gateway->stop();
+    running.gateway->stop();
   };
   bool stopped = false;
   callbacks.stopped = [&] {
@@ -76,29 +110,11 @@ int serve (const Options &options) {
   auto made = Gateway::make(options, std::move(callbacks));
   if (auto *problem = std::get_if<std::string>(&made))
     return fail(*problem);
-  gateway = std::move(std::get<0>(made));
-  auto on_signal = [] (gpointer data) -> gboolean {
-    static_cast<Gateway *>(data)->stop();
-    return G_SOURCE_CONTINUE;
-  };
-  auto on_terminate = [] (gpointer data) -> gboolean {
-    static_cast<Gateway *>(data)->drain();
-    return G_SOURCE_CONTINUE;
-  };
-  // From a terminal that has gone it means the end, as everywhere.
-  static const bool had_terminal = has_terminal();
-  auto on_hangup = [] (gpointer data) -> gboolean {
-    auto *running = static_cast<Gateway *>(data);
-    if (had_terminal && !has_terminal())
-      running->stop();
-    else
-      running->reload();
-    return G_SOURCE_CONTINUE;
-  };
-  guint sources[] = {g_unix_signal_add(SIGTERM, on_terminate, gateway.get()),
-                     g_unix_signal_add(SIGINT, on_signal, gateway.get()),
-                     g_unix_signal_add(SIGHUP, on_hangup, gateway.get())};
-  gateway->start();
+  running.gateway = std::move(std::get<0>(made));
+  guint sources[] = {g_unix_signal_add(SIGTERM, on_terminate, &running),
+                     g_unix_signal_add(SIGINT, on_stop, &running),
+                     g_unix_signal_add(SIGHUP, on_hangup, &running)};
+  running.gateway->start();
   if (!stopped)
     g_main_loop_run(loop);
   for (auto source : sources)

@@ -36,9 +36,10 @@ std::variant<Gateway::Secrets, std::string> Gateway::read_secrets(const Options 
   return secrets;
 }
 
-void Gateway::reload() {
+std::string Gateway::reload() {
   auto nothing = [] (const std::string &why) {
     g_warning("Nothing was reloaded, all stays as it was: %s", why.c_str());
+    return why;
   };
   // All of it is read before any of it counts.
   auto reread = reread_options(options_);
@@ -80,9 +81,11 @@ void Gateway::reload() {
     web_->set_rules(then);
   book_->set_apps(apps_of(then));
   g_message("Reloaded: %zu apps, %sthe secrets", then.apps.size(), tls ? "the certificate, " : "");
+  record({.action = "reload"}, "signal", "");
   options_.apps = std::move(then.apps);
   options_.allow_origins = std::move(then.allow_origins);
   options_.web.ice_servers = std::move(then.web.ice_servers);
+  return "";
 }
 
 }  // namespace agora::gateway

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Any bytes as the request that opens a WebSocket, as the form of a media server's hook, and as the
-// arguments of a media URL: what strangers write into each of them.
+// arguments of a media URL: what strangers write into each of them. And as the operator's rules of
+// an earlier gateway, whose file may be torn.
 #include <glib.h>
 
 #include <cstddef>
@@ -10,6 +11,7 @@
 
 #include "signaling/gateway/channel/hook-form.hpp"
 #include "signaling/gateway/channel/media-url.hpp"
+#include "signaling/gateway/channel/rule-text.hpp"
 #include "signaling/gateway/front/opening.hpp"
 #include "signaling/gateway/media/srs-hook.hpp"
 
@@ -70,6 +72,16 @@ void check_hook (const std::variant<HookRequest, HookRefusal> &verdict) {
   check_url(request.args);
 }
 
+void check_kept (std::string_view bytes) {
+  const ReadRules read = read_kept(bytes);
+  require(read.problem.empty() == (read.bad == 0), "bad without a reason");
+  const std::string text = kept_text(read.kept);
+  const ReadRules again = read_kept(text);
+  require(again.bad == 0, "what is written can't be read");
+  require(kept_text(again.kept) == text, "has two forms");
+  require(again.kept.rules.size() == read.kept.rules.size(), "a rule is lost");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size) {
@@ -78,5 +90,6 @@ extern "C" int LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t siz
   check_hook(parse_hook_form(bytes));
   check_hook(parse_srs_hook(bytes));
   check_url(bytes);
+  check_kept(bytes);
   return 0;
 }

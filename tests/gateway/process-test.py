@@ -28,7 +28,7 @@ def children(pid):
 
 # All that the gateway is linked with; sanitisers bring theirs. What only some users need comes without a library more.
 LIBRARIES = {'libglib-2.0', 'libgobject-2.0', 'libgio-2.0', 'libsoup-3.0', 'libjson-glib-1.0', 'libssl', 'libcrypto', 'libz',
-             'libstdc++', 'libgcc_s', 'libm', 'libc', 'libasan', 'libubsan', 'libtsan'}
+             'libsystemd', 'libstdc++', 'libgcc_s', 'libm', 'libc', 'libasan', 'libubsan', 'libtsan'}
 
 
 def alive(pid):

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <algorithm>
+#include <utility>
 
 #include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/protocol/argument-checks.hpp"
@@ -106,7 +107,7 @@ void ChannelBook::apply_rule(Step &step, Rule &rule) {
     watch_rule(step, rule);
 }
 
-void ChannelBook::watch_rule(Step &step, const Rule &rule) {
+void ChannelBook::watch_rule(const Step &step, const Rule &rule) {
   const std::int64_t left_s = std::max<std::int64_t>(rule.ends_at - step.now.wall_s, 0);
   deadlines_.set({Deadline::rule, rule.id},
                  step.now.mono_ms + std::min(left_s, look_again_s) * 1000);
@@ -178,6 +179,33 @@ std::optional<Commands> ChannelBook::lift_rule(std::uint64_t id, Now now) {
   deadlines_.cancel({Deadline::rule, id});
   update_silences(step);
   return finish(step);
+}
+
+bool ChannelBook::rules_full(Now now) const {
+  return rules_.size() >= cluster::most_rules &&
+         kept_rules(now).rules.size() >= cluster::most_rules;
+}
+
+KeptRules ChannelBook::kept_rules(Now now) const {
+  KeptRules kept;
+  kept.next = next_rule_;
+  for (const auto &[id, rule] : rules_)
+    if (rule.ends_at > now.wall_s)
+      kept.rules.push_back(rule);
+  return kept;
+}
+
+void ChannelBook::restore_rules(KeptRules kept, Now now) {
+  const Step step{now, {}};
+  next_rule_ = std::max(next_rule_, kept.next);
+  for (Rule &rule : kept.rules) {
+    if (rule.ends_at <= now.wall_s)
+      continue;
+    rule.network = network_of(rule.address);
+    watch_rule(step, rule);
+    const auto id = rule.id;
+    rules_[id] = std::move(rule);
+  }
 }
 
 std::vector<Rule> ChannelBook::rules(std::string_view app_id, Now now) const {

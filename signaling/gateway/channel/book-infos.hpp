@@ -5,10 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 
 #include "signaling/protocol/messages.hpp"
 
@@ -70,10 +68,5 @@ struct Rule {
   std::set<std::string, std::less<>> accounts;
   std::string stored;  // its rule_text() in the store of the cluster
 };
-
-// As the gateways of a cluster tell each other whom it hits and what it takes. As many accounts as
-// the store has room for.
-std::string rule_text (const Rule &rule);
-std::optional<Rule> parse_rule_text (std::string_view text);
 
 }  // namespace agora::gateway

@@ -42,6 +42,7 @@
 #include "signaling/gateway/channel/hook-form.hpp"
 #include "signaling/gateway/channel/media-url.hpp"
 #include "signaling/gateway/channel/stream-keys.hpp"
+#include "signaling/gateway/channel/rule-text.hpp"
 #include "signaling/gateway/cluster/cluster.hpp"
 #include "signaling/protocol/codec.hpp"
 #include "signaling/protocol/messages.hpp"
@@ -159,6 +160,11 @@ class ChannelBook : private cluster::ClusterHost {
   // `rule.id` is chosen by the channel book and written back. Of a cluster's rules the store is
   // told instead: query().
   Commands add_rule (Rule &rule, Now now);
+  // As many as there may be, those that are over left out.
+  bool rules_full (Now now) const;
+  // What is to outlast a restart; and back, before anyone is here.
+  KeptRules kept_rules (Now now) const;
+  void restore_rules (KeptRules kept, Now now);
   std::vector<Rule> rules (std::string_view app_id, Now now) const;
   bool change_rule (std::uint64_t id, std::int64_t ends_at, Now now);
   // Nothing: there is no such rule.
@@ -510,7 +516,7 @@ class ChannelBook : private cluster::ClusterHost {
   bool silenced (const Member &member, Now now) const;
   void apply_rule (Step &step, Rule &rule);
   void share_accounts (const Rule &rule);
-  void watch_rule (Step &step, const Rule &rule);
+  void watch_rule (const Step &step, const Rule &rule);
   void check_rule (Step &step, std::uint64_t id);
   // Takes the member off the air, or lets it on again, where a rule has begun or ended.
   void update_silence (Step &step, Member &member);

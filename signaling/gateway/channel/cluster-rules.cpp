@@ -6,58 +6,10 @@
 #include <vector>
 
 #include "signaling/gateway/channel/channel-book.hpp"
-#include "signaling/gateway/cluster/fields.hpp"
+#include "signaling/gateway/channel/rule-text.hpp"
 #include "signaling/protocol/argument-checks.hpp"
 
 namespace agora::gateway {
-
-namespace {
-
-// It is escaped once more on its way, and each character may take three there.
-constexpr std::size_t most_text = cluster::max_rule / 3;
-
-}  // namespace
-
-// channel|uid|address|what it takes: of "jav" (join, audio, video)|account, and each further one
-std::string rule_text (const Rule &rule) {
-  std::string text = cluster::escape(rule.channel) + "|" + std::to_string(rule.uid) + "|" +
-                     cluster::escape(rule.address) + "|" + (rule.join_channel ? "j" : "") +
-                     (rule.publish_audio ? "a" : "") + (rule.publish_video ? "v" : "");
-  for (const std::string &account : rule.accounts) {
-    const std::string escaped = cluster::escape(account);
-    if (text.size() + 1 + escaped.size() > most_text)
-      break;
-    text += '|' + escaped;
-  }
-  return text;
-}
-
-std::optional<Rule> parse_rule_text (std::string_view text) {
-  cluster::Fields fields(text, '|');
-  const auto channel = cluster::unescape(fields.next());
-  const auto uid = protocol::parse_uid(std::string(fields.next()));
-  const auto address = cluster::unescape(fields.next());
-  const std::string_view what = fields.next();
-  Rule rule;
-  while (!fields.ended()) {
-    auto account = cluster::unescape(fields.next());
-    if (!account || account->empty())
-      return {};
-    rule.accounts.insert(std::move(*account));
-  }
-  if (!fields.exact() || !channel || !uid || !address || what.empty() ||
-      what.find_first_not_of("jav") != std::string_view::npos)
-    return {};
-  if (channel->empty() && !*uid && address->empty())
-    return {};
-  rule.channel = *channel;
-  rule.uid = *uid;
-  rule.address = *address;
-  rule.join_channel = what.find('j') != std::string_view::npos;
-  rule.publish_audio = what.find('a') != std::string_view::npos;
-  rule.publish_video = what.find('v') != std::string_view::npos;
-  return rule;
-}
 
 void ChannelBook::rules(const std::vector<cluster::StoredRule> &all) {
   Step &step = *cluster_step_;

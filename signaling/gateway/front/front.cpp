@@ -307,6 +307,7 @@ void Front::administer(SoupServerMessage *message, const char *path, GHashTable 
   request.content_type = header("Content-Type");
   request.origin = header("Origin");
   request.fetch_site = header("Sec-Fetch-Site");
+  request.address = address_of(message);
   request.own_origin = std::string(tls() ? "https://" : "http://") + authority(message).host_port;
   request.body = body_of(message);
   // Not looked at: else the answer would tell whether it was right.

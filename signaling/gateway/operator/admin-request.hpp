@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "signaling/gateway/channel/commands.hpp"
+#include "signaling/gateway/operator/deed.hpp"
 #include "signaling/protocol/json.hpp"
 
 namespace agora::gateway {
@@ -26,6 +27,7 @@ struct AdminRequest {
   std::string content_type;   // and these, which browsers write for pages
   std::string origin;
   std::string fetch_site;
+  std::string address;                   // whose it is, without port
   std::string own_origin;                // as the caller reached us: http://HOST:PORT
   std::optional<std::string_view> body;  // nothing: it was too long
   Now now;
@@ -33,9 +35,10 @@ struct AdminRequest {
 
 struct AdminAnswer {
   unsigned status = 200;
-  std::string body;   // JSON
-  std::string allow;  // with 405: the methods that the path has
-  Commands commands;  // to be run before the answer goes out
+  std::string body;          // JSON
+  std::string allow;         // with 405: the methods that the path has
+  Commands commands;         // to be run before the answer goes out
+  std::optional<Deed> deed;  // what was done, for the audit log; nothing: only asked
   // Of all gateways: what their store is asked first. Its answer makes this one.
   std::optional<cluster::Operation> query;
   std::function<AdminAnswer(const cluster::Answer &)> then;

@@ -111,6 +111,10 @@ AdminAnswer admin_success (std::string body) {
   return answer;
 }
 
+AdminAnswer rules_are_full () {
+  return admin_failure(429, "too many rules: lift some that are over");
+}
+
 AdminAnswer no_rule (std::uint64_t id) {
   return admin_failure(404, "id: expected the id of a rule that holds, not " + std::to_string(id),
                        "id");
@@ -192,12 +196,15 @@ AdminAnswer Admin::add_rule(const AdminRequest &request) {
     return no_app(400, rule.app_id);
   if (book_.cluster())
     return add_shared_rule(rule, request.now);
+  if (book_.rules_full(request.now))
+    return rules_are_full();
   auto commands = book_.add_rule(rule, request.now);
   auto answer = admin_success(JsonText()
                                   .text("status", "success")
                                   .integer("id", static_cast<std::int64_t>(rule.id))
                                   .finish());
   answer.commands = std::move(commands);
+  answer.deed = rule_deed("rule-add", rule);
   return answer;
 }
 
@@ -257,13 +264,14 @@ AdminAnswer Admin::change_rule(const AdminRequest &request) {
                          .text("ts", iso_time(ends_at))
                          .end()
                          .finish();
-  if (book_.cluster()) {
-    rule->ends_at = ends_at;
+  rule->ends_at = ends_at;
+  if (book_.cluster())
     return write_shared_rule(*rule, rule_text(*rule), std::move(text), request.now);
-  }
   if (!book_.change_rule(id, ends_at, request.now))
     return no_rule(id);
-  return admin_success(std::move(text));
+  auto answer = admin_success(std::move(text));
+  answer.deed = rule_deed("rule-change", *rule);
+  return answer;
 }
 
 AdminAnswer Admin::lift_rule(const AdminRequest &request) {
@@ -288,6 +296,7 @@ AdminAnswer Admin::lift_rule(const AdminRequest &request) {
   auto answer = admin_success(
       JsonText().text("status", "success").integer("id", static_cast<std::int64_t>(id)).finish());
   answer.commands = std::move(*commands);
+  answer.deed = rule_deed("rule-lift", *rule);
   return answer;
 }
 

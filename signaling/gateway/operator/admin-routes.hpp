@@ -27,6 +27,7 @@ AdminAnswer no_rule (std::uint64_t id);
 AdminAnswer no_app (unsigned status, std::string_view app_id);
 AdminAnswer admin_not_allowed (const char *methods);
 std::string iso_time (std::int64_t wall_s);
+AdminAnswer rules_are_full ();
 
 class Admin {
  public:

@@ -42,24 +42,33 @@ MemberInfo info_of (protocol::Uid uid, const cluster::MemberRecord &record) {
   return info;
 }
 
-std::string added_text (std::uint64_t id) {
-  return JsonText().text("status", "success").integer("id", static_cast<std::int64_t>(id)).finish();
+AdminAnswer added (const Rule &rule) {
+  auto answer = admin_success(JsonText()
+                                  .text("status", "success")
+                                  .integer("id", static_cast<std::int64_t>(rule.id))
+                                  .finish());
+  answer.deed = rule_deed("rule-add", rule);
+  return answer;
 }
 
 }  // namespace
 
 AdminAnswer Admin::add_shared_rule(const Rule &rule, Now now) {
   if (rule.ends_at <= now.wall_s)
-    return ask(cluster::rule_once(rule.app_id, rule_text(rule)), [] (const Answer &answer) {
-      return answer.verdict == Verdict::ok ? admin_success(added_text(0)) : no_store();
+    return ask(cluster::rule_once(rule.app_id, rule_text(rule)), [rule] (const Answer &answer) {
+      return answer.verdict == Verdict::ok ? added(rule) : no_store();
     });
   const std::int64_t ends_ms = book_.to_shared_ms(rule.ends_at, now);
   return ask(cluster::rule_write(stored(rule, rule_text(rule), ends_ms)),
-             [] (const Answer &answer) {
+             [rule] (const Answer &answer) {
                if (answer.verdict == Verdict::full)
-                 return admin_failure(429, "too many rules: lift some that are over");
+                 return rules_are_full();
                const auto written = cluster::read_rule_write(answer);
-               return written ? admin_success(added_text(written->second)) : no_store();
+               if (!written)
+                 return no_store();
+               Rule known = rule;
+               known.id = written->second;
+               return added(known);
              });
 }
 
@@ -67,10 +76,14 @@ AdminAnswer Admin::write_shared_rule(const Rule &rule, const std::string &text, 
                                      Now now) {
   const std::int64_t ends_ms = book_.to_shared_ms(rule.ends_at, now);
   return ask(cluster::rule_write(stored(rule, text, ends_ms)),
-             [id = rule.id, success = std::move(success)] (const Answer &answer) {
+             [rule, is_lifted = text.empty(), success = std::move(success)] (const Answer &answer) {
                if (answer.verdict == Verdict::lost)
-                 return no_rule(id);
-               return answer.verdict == Verdict::ok ? admin_success(success) : no_store();
+                 return no_rule(rule.id);
+               if (answer.verdict != Verdict::ok)
+                 return no_store();
+               auto done = admin_success(success);
+               done.deed = rule_deed(is_lifted ? "rule-lift" : "rule-change", rule);
+               return done;
              });
 }
 

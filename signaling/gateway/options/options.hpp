@@ -72,6 +72,7 @@ struct Options {
   std::string webhook_url;       // "": nobody is told
   std::string webhook_secret_file;
   LogFormat log_format = LogFormat::text;
+  std::string state_dir;  // where rules outlast a restart; "": they end with the gateway
   std::vector<protocol::TokenKind> token_kinds{protocol::token_kinds.begin(),
                                                protocol::token_kinds.end()};
   FrameLimits frames;

@@ -204,6 +204,14 @@ const std::vector<Setting> &settings () {
       file("tls-key", &Options::tls_key, "The certificate's private key, PEM"),
       file("admin-token-file", &Options::admin_token_file,
            "The first line is what callers of /dev/v1 must show; without it, those are off"),
+      {"state-dir", "DIR",
+       "Keep the operator's rules over a restart, and an audit log, in this folder",
+       [] (Options &o, std::string_view text) -> Problem {
+         if (text.empty())
+           return "the path of a folder";
+         o.state_dir = text;
+         return {};
+       }},
       {"token-versions", "VERSIONS",
        "Kinds of tokens to take, such as 007; 006 and 005 bind less (007,006,005)",
        [] (Options &o, std::string_view text) { return set_token_kinds(o.token_kinds, text); }},

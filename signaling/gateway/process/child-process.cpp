@@ -65,6 +65,9 @@ std::shared_ptr<ChildProcess> ChildProcess::spawn(const ChildSetup &setup, GErro
     names += (target == first_socket_fd ? "" : ",") + name + "=" + std::to_string(target);
     g_subprocess_launcher_take_fd(launcher.get(), fd, target++);
   }
+  // The service manager is the gateway's.
+  for (const char *name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"})
+    g_subprocess_launcher_unsetenv(launcher.get(), name);
   g_subprocess_launcher_set_child_setup(launcher.get(), in_child, GINT_TO_POINTER(getpid()),
                                         nullptr);
   const char *arguments[] = {setup.program.c_str(), setup.sockets.empty() ? nullptr : names.c_str(),
@@ -83,6 +86,8 @@ void ChildProcess::in_child(gpointer parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   // It reads what strangers send: no program that it runs may have more rights than it has.
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  // Its sockets are opened by the gateway: a port below 1024 is no business of its own.
+  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   if (getppid() != GPOINTER_TO_INT(parent))
     _exit(1);
 }

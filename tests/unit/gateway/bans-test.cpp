@@ -409,6 +409,93 @@ void questions_are_answered () {
   g_assert_cmpuint(totals.joins.at(200), ==, 2);
 }
 
+// What an earlier gateway held to: its rules by their ids, until their ends, and none given again.
+void rules_outlast_a_restart () {
+  Scene before;
+  before.connect(1, "192.0.2.7");
+  Join alice = join_as("alice");
+  alice.uid_type = 1;
+  before.ask(1, alice);
+  const Uid uid = before.book.members(open_app, "room")->front().uid;
+  Rule whom;
+  whom.channel = "room";
+  whom.uid = uid;
+  whom.ends_at = before.now.wall_s + 60;
+  add(before, whom);
+  Rule address;
+  address.address = "2001:db8::7";
+  address.join_channel = false;
+  address.publish_audio = true;
+  address.ends_at = before.now.wall_s + 30;
+  add(before, address);
+  Rule over;
+  over.uid = 99;
+  over.ends_at = before.now.wall_s + 1;
+  add(before, over);
+  before.pass(2'000);
+  const std::string text = kept_text(before.book.kept_rules(before.now));
+
+  Scene after;
+  after.now.wall_s = before.now.wall_s;
+  const ReadRules read = read_kept(text);
+  g_assert_cmpstr(read.problem.c_str(), ==, "");
+  after.book.restore_rules(read.kept, after.now);
+  g_assert_true(kept_text(after.book.kept_rules(after.now)) == text);
+  // The account that the rule had hit, whatever uid it would have now.
+  after.connect(1, "192.0.2.8");
+  g_assert_true(after.code(1, alice) == Code::bad_request);
+  after.connect(2, "2001:db8::9");
+  g_assert_true(after.code(2, join_as("20", Role::broadcaster)) == Code::ok);
+  g_assert_true(after.book.member(open_app, "room", 20)->silenced);
+  Rule next;
+  next.uid = 5;
+  next.ends_at = after.now.wall_s + 60;
+  add(after, next);
+  g_assert_cmpuint(after.book.rules(open_app, after.now).back().id, ==, 4);
+  after.pass(61'000);
+  g_assert_cmpuint(after.book.kept_rules(after.now).rules.size(), ==, 0);
+  g_assert_false(after.book.member(open_app, "room", 20)->silenced);
+}
+
+void kept_texts_that_are_none () {
+  const std::string head = "agora-rules 1\n", good = "rule 3 9999999999 demo room|7||j\n";
+  const struct {
+    std::string text;
+    std::size_t rules;
+    std::size_t bad;
+    std::uint64_t next;
+  } rows[] = {
+      {head + "next 9\n" + good + "end 1\n", 1, 0, 9},
+      {head + good + "end 1\n", 1, 0, 4},
+      {head + good + "end 1", 1, 0, 4},
+      {"", 0, 1, 1},
+      {"agora-rules 2\n" + good + "end 1\n", 0, 1, 1},
+      {head, 0, 1, 1},
+      {head + good, 1, 1, 4},
+      {head + good + "end 2\n", 1, 1, 4},
+      {head + good + good + "end 2\n", 1, 1, 4},
+      {head + good + "end 1\n" + good, 1, 1, 4},
+      {head + good.substr(0, 20), 0, 2, 1},
+      {head + "next 0\n" + good + "end 1\n", 1, 1, 4},
+      {head + "next 99999999999999999999\n" + good + "end 1\n", 1, 1, 4},
+      {head + "rule 0 9999999999 demo room|7||j\nend 0\n", 0, 1, 1},
+      {head + "rule 3 -1 demo room|7||j\nend 0\n", 0, 1, 1},
+      {head + "rule 3 9999999999 demo room|7||j \nend 0\n", 0, 1, 1},
+      {head + "rule 3 9999999999 demo room|7||j\n\nend 1\n", 1, 1, 4},
+      {head + "rule 3 9999999999 demo room|7||j|a||b\nend 0\n", 0, 1, 1},
+      {head + "rule 3 9999999999 demo room|7||j|a|b\nend 1\n", 1, 0, 4},
+      {head + "rule 3 9999999999  room|7||j\nend 0\n", 0, 1, 1},
+      {head + "rule 3 9999999999 demo %01|7||j\nend 0\n", 0, 1, 1},
+  };
+  for (const auto &row : rows) {
+    const ReadRules read = read_kept(row.text);
+    if (read.kept.rules.size() != row.rules || read.bad != row.bad || read.kept.next != row.next ||
+        read.problem.empty() != (row.bad == 0))
+      g_error("%s: %zu rules, %zu bad, next %lu: %s", row.text.c_str(), read.kept.rules.size(),
+              read.bad, static_cast<unsigned long>(read.kept.next), read.problem.c_str());
+  }
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -434,6 +521,8 @@ int main (int argc, char **argv) {
       {"account-silenced", the_silenced_account_stays_silent},
       {"ipv6", an_ipv6_address_stands_for_its_64},
       {"adopting", streams_are_not_adopted_by_number},
+      {"restart", rules_outlast_a_restart},
+      {"restart-texts", kept_texts_that_are_none},
       {"questions", questions_are_answered},
   };
   for (const auto &test : tests)
