@@ -31,6 +31,13 @@ void ArrivalClock::settle() {
   window_count_ = 0;
 }
 
+// What the window has so far is of the old path.
+void ArrivalClock::shift(double ns) {
+  offset_ns_ += ns;
+  shifted_ = 0;
+  window_count_ = 0;
+}
+
 double ArrivalClock::offset_at(std::int64_t now_ns) const {
   return offset_ns_ + slope_ * static_cast<double>(now_ns - at_ns_);
 }

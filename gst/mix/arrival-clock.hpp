@@ -15,6 +15,8 @@ class ArrivalClock {
   void arrived (double media_ns, std::int64_t now_ns);
   // The path is another one: learn its delay anew, quickly; the drift stays.
   void settle ();
+  // The path takes so much longer from now on (below 0: less); the rest stays known.
+  void shift (double ns);
   // Our clock is another one: nothing is known of the offset, and what it counted is of no use.
   void restart () {
     settle();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace agora {
 namespace {
@@ -16,6 +17,12 @@ constexpr double kLeastDelay = 13e6;
 constexpr double kAdaptTime = 2e9;
 constexpr double kAdaptSpeed = 0.01;
 constexpr double kAdaptSlew = 0.01;
+// No codec is later than another by more.
+constexpr double kMostBrace = 100e6;
+// What is held back for another codec grows as fast as may be until it is enough, towards more.
+constexpr double kBraceAhead = 20e6;
+// A delay that moves by no more than this may stop at once.
+constexpr double kSlow = 0.001;
 // A delay that has grown to within this is there; what stretching takes anyway is more.
 constexpr double kGrown = 0.5e6;
 // So long it takes to fade in or out. Where sound hardly waits, the end of what is there is never
@@ -42,17 +49,35 @@ double PlayoutTimeline::fade_ns() const {
   return in_force_ns_ < kTightDelay ? kShortFade : kFade;
 }
 
+// What the jitter takes.
+double PlayoutTimeline::least_delay_ns() const {
+  return arrivals_.jitter_peak_ns() * kJitterMargin + kLeastDelay;
+}
+
+bool PlayoutTimeline::brace(std::int64_t later_ns) {
+  std::lock_guard lock(mutex_);
+  const double later = std::clamp(static_cast<double>(later_ns), 0.0, kMostBrace);
+  const double least = std::min(static_cast<double>(delay_ns_), least_delay_ns());
+  const bool enough = in_force_ns_ > later + least - kGrown;
+  // Before it plays it begins with what it has.
+  if (growth_ == Growth::waiting || !playing_)
+    return true;
+  // What was begun is not left half way: it would be stretched back.
+  const double brace = later == 0 || (enough && brace_ns_ == 0) ? 0 : later + kBraceAhead;
+  if (std::exchange(brace_ns_, brace) != brace)
+    growth_ = Growth::begun;
+  return enough;
+}
+
 // Moves the delay towards what it should be; how much faster than real time that has to play.
 double PlayoutTimeline::adapt(std::size_t frames) {
-  const auto ceiling = static_cast<double>(delay_ns_);
-  const double wanted =
-      adaptive_ ? std::min(ceiling, arrivals_.jitter_peak_ns() * kJitterMargin + kLeastDelay)
-                : ceiling;
+  const auto ceiling = static_cast<double>(delay_ns_) + brace_ns_;
+  const double wanted = adaptive_ ? std::min(ceiling, least_delay_ns() + brace_ns_) : ceiling;
   const double block_ns = static_cast<double>(frames) * 1e9 / out_rate_;
   const double missing = wanted - in_force_ns_;
   if (growth_ == Growth::waiting)
     return 0;
-  if (missing < kGrown)
+  if (std::fabs(missing) < kGrown && std::fabs(moving_) < kSlow)
     growth_ = Growth::none;
   // Silence needs no stretching, and a delay that somebody set is not to be crept towards.
   const bool creeps = adaptive_ || growth_ == Growth::begun;
@@ -74,7 +99,8 @@ double PlayoutTimeline::adapt(std::size_t frames) {
 double PlayoutTimeline::absorb(double error_ns) {
   if (growth_ == Growth::none)
     return error_ns;
-  const double by = std::clamp(error_ns, 0.0, static_cast<double>(delay_ns_) - in_force_ns_);
+  const double most = std::max(0.0, static_cast<double>(delay_ns_) - in_force_ns_);
+  const double by = std::clamp(error_ns, 0.0, most);
   in_force_ns_ += by;
   return error_ns - by;
 }

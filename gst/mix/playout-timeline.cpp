@@ -32,6 +32,8 @@ constexpr double kPause = 20e6;
 // How far ahead: longer than a syllable. Everybody waits for the mix meanwhile.
 constexpr double kLook = 400e6;
 constexpr double kQuiet = 0.1;
+// No codec takes longer than another by more.
+constexpr double kMostLater = 500e6;
 // Our clock never goes back by so much: it is another one.
 constexpr std::int64_t kClockBack = 1'000'000'000;
 // How much of the position's error one second of stretching takes away: gently near its place,
@@ -108,6 +110,18 @@ void PlayoutTimeline::discontinuity() {
   counter_.discontinuity();
   decoding_.clear();
   heard_ = false;
+}
+
+void PlayoutTimeline::path_changed(std::int64_t later_ns) {
+  std::lock_guard lock(mutex_);
+  decoding_.clear();
+  if (!arrivals_.known())
+    return;
+  const auto later = std::clamp(static_cast<double>(later_ns), -kMostLater, kMostLater);
+  arrivals_.shift(later);
+  brace_ns_ = 0;
+  in_force_ns_ = std::max(in_force_ns_ - later, 0.0);
+  growth_ = Growth::begun;
 }
 
 // A pipeline that resumes may have another clock, a sound card's for example, which counts from

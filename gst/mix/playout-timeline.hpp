@@ -61,6 +61,13 @@ class PlayoutTimeline {
   void discontinuity ();
   // Nothing follows: where what is held ends, nothing is made up.
   void end ();
+  // Everything is to come so much later than until now: holds back more, inaudibly, so that it is
+  // waited for. Whether it is by now. 0: it comes as ever.
+  bool brace (std::int64_t later_ns);
+  // What comes next goes on from it, but comes so much later (below 0: sooner) than what came
+  // before: what is heard stays where it is, and the delay gets back to what it is to be from
+  // there, inaudibly.
+  void path_changed (std::int64_t later_ns);
 
   // The next `frames` frames, due from `at_ns` on, as interleaved frames of the returned number of
   // channels, valid until the next pull; 0 channels: nothing but silence.
@@ -113,6 +120,7 @@ class PlayoutTimeline {
                                 int channels) const;
   double due_media (std::int64_t at_ns) const;
   double fade_ns () const;
+  double least_delay_ns () const;
   double adapt (std::size_t frames);
   double absorb (double error_ns);
   bool start_playing (double media_ns, std::size_t frames, std::size_t *lead);
@@ -138,8 +146,9 @@ class PlayoutTimeline {
   int out_rate_;
   std::int64_t delay_ns_;
   bool adaptive_ = false;
-  double in_force_ns_;  // the delay: delay_ns_, or less where it adapts
-  double moving_ = 0;   // how fast it changes, seconds per second
+  double in_force_ns_;   // the delay: delay_ns_, or less where it adapts
+  double brace_ns_ = 0;  // so much more is held back for a moment
+  double moving_ = 0;    // how fast it changes, seconds per second
   enum class Growth { none, waiting, begun } growth_ = Growth::none;
   ArrivalClock arrivals_;
   std::int64_t last_now_ns_ = 0;

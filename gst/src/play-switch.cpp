@@ -4,11 +4,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "gst/common/capture-stamp.hpp"
+#include "gst/common/gst-ptr.hpp"
+
 namespace agora {
 namespace {
 
 // Frames after which an AAC decoder has all of its overlap.
 constexpr unsigned kSettled = 3;
+// A move to another codec takes as long as two stamps of the sender's are apart and what is
+// compared lasts, and where `latency` is short as long as it takes to stretch time by what the
+// other codec is later, 33 ms of AAC. The speaker sends both for longer than this.
+constexpr GstClockTime kMostCrossing = 4500 * GST_MSECOND;
+// What comes later by less is no later.
+constexpr GstClockTimeDiff kNoLater = 2 * GST_MSECOND;
+// What has brought nothing for so long doesn't play: there is nothing to cross from.
+constexpr GstClockTime kStalled = 500 * GST_MSECOND;
 
 }  // namespace
 
@@ -37,6 +48,7 @@ void PlaySwitch::play(const std::string &url) {
       return;
     replaced = std::exchange(next_, connection);
     next_frames_ = 0;
+    run_++;
   }
   if (replaced)
     replaced->close(told_by());
@@ -90,45 +102,166 @@ Mute PlaySwitch::mute() const {
   return last ? last->mute() : Mute::no;
 }
 
-bool PlaySwitch::in_use(const PlayConnection &from) const {
+PlaySwitch::Place PlaySwitch::place_of(const PlayConnection &from) const {
   std::lock_guard lock(mutex_);
-  return current_.get() == &from;
+  return current_.get() == &from ? Place::current
+         : next_.get() == &from  ? Place::next
+                                 : Place::none;
 }
 
-// Whether this connection is the one in use. A new one takes over at its first frame; from one that
-// still plays, not before its decoder has settled, so that the move is not heard.
-bool PlaySwitch::take_over(PlayConnection &from) {
+bool PlaySwitch::crosses_to_next() const {
+  std::lock_guard lock(mutex_);
+  return crossing_ && next_ && crossing_run_ == run_;
+}
+
+// The session that play() made in this run is the one in use, unless it has been replaced. What was
+// in use ends later, on a thread that may wait for it.
+bool PlaySwitch::promote(unsigned run) {
+  std::lock_guard lock(mutex_);
+  if (!next_ || run_ != run)
+    return false;
+  if (current_)
+    replaced_.push_back(std::move(current_));
+  current_ = std::exchange(next_, nullptr);
+  over_ = false;
+  return true;
+}
+
+// Whether the next session, which brings this frame, is the one in use from here on: at its first
+// frame; where another one still plays, not before its decoder has settled, so that the move is not
+// heard. What is of another codec is crossed to.
+bool PlaySwitch::take_over(const PlayConnection &from, GstBuffer *frame, GstCaps *caps) {
+  bool plays = false;
+  unsigned frames = 0;
+  unsigned run = 0;
   {
     std::lock_guard lock(mutex_);
-    if (current_.get() == &from)
-      return true;
     if (next_.get() != &from)
       return false;
-    const bool plays = current_ && !over_;
-    if (++next_frames_ < kSettled && plays)
-      return false;
-    // What was in use ends later, on a thread that may wait for it.
-    if (current_)
-      replaced_.push_back(std::move(current_));
-    current_ = std::exchange(next_, nullptr);
-    over_ = false;
+    plays = current_ && !over_;
+    frames = ++next_frames_;
+    run = run_;
   }
+  const bool is_other = caps && codec_ && (*codec_ == VoiceCodec::opus) != is_opus(caps);
+  if (plays && is_other && decoded_ && crosses(run, frame, caps))
+    return false;
+  if (frames < kSettled && plays)
+    return false;
+  // The one that played is over, or it couldn't be found where both are equal.
+  if (crosses_to_next() && crossing_->end())
+    return look_whether_crossed();
+  drop_crossing();
+  if (!promote(run))
+    return false;
+  // In the same codec it is the same count of time.
+  if (is_other)
+    shift_ = 0;
   output_->moved();
   output_->heard();
   return true;
 }
 
-bool PlaySwitch::frame(PlayConnection &from, GstBuffer *frame, GstCaps *caps) {
-  // One that is yet to take over has to settle meanwhile.
-  if (!take_over(from))
-    return true;
+// Whether the next session is still crossed to.
+bool PlaySwitch::crosses(unsigned run, GstBuffer *frame, GstCaps *caps) {
+  const GstClockTime now = gst_util_get_timestamp();
+  if (now > last_frame_ + kStalled)
+    return false;
+  if (!crosses_to_next()) {
+    drop_crossing();
+    crossing_ =
+        std::make_unique<Crossing>([this] (const DecodedSound &sound) { output_->sound(sound); });
+    crossing_since_ = now;
+    crossing_run_ = run;
+  }
+  if (const auto wall = read_stamp(frame, caps))
+    crossing_->stamped(Crossing::kNext, GST_BUFFER_PTS(frame), *wall);
+  return now < crossing_since_ + kMostCrossing;
+}
+
+void PlaySwitch::drop_crossing() {
+  if (!crossing_)
+    return;
+  crossing_->release();
+  crossing_.reset();
+  if (std::exchange(braced_, false))
+    output_->brace(0);
+}
+
+// What is compared first may be what is heard next: those who hear it have to be able to wait.
+void PlaySwitch::brace() {
+  if (!crossing_ || crossing_->done() || !crossing_->aligned())
+    return;
+  const GstClockTimeDiff later = crossing_->later();
+  braced_ = later > kNoLater;
+  if (!braced_ || output_->brace(later))
+    crossing_->allow_later();
+}
+
+bool PlaySwitch::look_whether_crossed() {
+  if (!crossing_ || !crossing_->done())
+    return false;
+  const std::unique_ptr<Crossing> done = std::move(crossing_);
+  braced_ = false;
+  if (!promote(crossing_run_)) {
+    output_->brace(0);
+    return false;
+  }
+  shift_ = done->shift();
+  output_->crossed(done->later());
+  output_->heard();
+  return true;
+}
+
+// A frame of the session in use.
+bool PlaySwitch::give(GstBuffer *frame, GstCaps *caps) {
   last_frame_ = gst_util_get_timestamp();
-  return output_->frame(frame, caps);
+  if (caps)
+    codec_ = is_opus(caps) ? VoiceCodec::opus : VoiceCodec::aac;
+  if (shift_ == 0) {
+    decoded_ = output_->frame(frame, caps);
+    return decoded_;
+  }
+  const BufferPtr shifted(gst_buffer_copy(frame));
+  GST_BUFFER_PTS(shifted.get()) = static_cast<GstClockTime>(
+      std::max<GstClockTimeDiff>(0, static_cast<GstClockTimeDiff>(GST_BUFFER_PTS(frame)) + shift_));
+  decoded_ = output_->frame(shifted.get(), caps);
+  return decoded_;
+}
+
+bool PlaySwitch::frame(PlayConnection &from, GstBuffer *frame, GstCaps *caps) {
+  std::lock_guard order(order_);
+  const Place place = place_of(from);
+  // One that is yet to take over has to settle meanwhile.
+  if (place == Place::none || (place == Place::next && !take_over(from, frame, caps)))
+    return true;
+  if (crossing_ && !crosses_to_next())
+    drop_crossing();
+  if (crossing_)
+    if (const auto wall = read_stamp(frame, caps))
+      crossing_->stamped(Crossing::kFormer,
+                         GST_BUFFER_PTS(frame) + static_cast<GstClockTime>(shift_), *wall);
+  return give(frame, caps);
 }
 
 void PlaySwitch::sound(PlayConnection &from, const DecodedSound &sound) {
-  if (in_use(from))
-    output_->sound(sound);
+  std::lock_guard order(order_);
+  const Place place = place_of(from);
+  DecodedSound shifted = sound;
+  if (place == Place::current)
+    shifted.media = static_cast<GstClockTime>(
+        std::max<GstClockTimeDiff>(0, static_cast<GstClockTimeDiff>(sound.media) + shift_));
+  if (!crossing_) {
+    if (place == Place::current)
+      output_->sound(shifted);
+    return;
+  }
+  const auto now = static_cast<std::int64_t>(gst_util_get_timestamp());
+  if (place == Place::current)
+    crossing_->sound(Crossing::kFormer, shifted, now);
+  else if (place == Place::next && crosses_to_next())
+    crossing_->sound(Crossing::kNext, shifted, now);
+  brace();
+  look_whether_crossed();
 }
 
 void PlaySwitch::unplayable(PlayConnection &, const Unplayable &what) {

@@ -6,20 +6,23 @@
 
 #include <gst/gst.h>
 
-#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "gst/common/voice-codec.hpp"
 #include "gst/rtmp/play-connection.hpp"
+#include "gst/src/crossing.hpp"
 
 namespace agora {
 
 class PlaySwitch final : private PlayConnection::Watcher {
  public:
-  // Called by streaming threads, with no lock of ours held; never after stop() has returned.
+  // Called by streaming threads, with no lock of ours held but the one that orders what they bring;
+  // never after stop() has returned.
   class Output {
    public:
     virtual ~Output() = default;
@@ -29,6 +32,12 @@ class PlaySwitch final : private PlayConnection::Watcher {
     virtual void unplayable (const Unplayable &what) = 0;
     // What comes next is from another session than what came before.
     virtual void moved () = 0;
+    // Sound is to come so much later: whether that can be waited for without a gap already. 0: it
+    // isn't any more.
+    virtual bool brace (GstClockTimeDiff later) = 0;
+    // As moved(), but it goes on without a hole, in the time of what came before; the same sound
+    // only comes so much later from now on.
+    virtual void crossed (GstClockTimeDiff later) = 0;
     // Sound comes from the session that play() began: tidy() what it replaced.
     virtual void heard () = 0;
     // The session in use ended or failed, or the one that play() began last; it was silent from
@@ -70,13 +79,33 @@ class PlaySwitch final : private PlayConnection::Watcher {
   void ended (PlayConnection &from) override;
   void untrusted (PlayConnection &from, const GError &error) override;
   bool take_end (const PlayConnection &from);
-  bool take_over (PlayConnection &from);
-  bool in_use (const PlayConnection &from) const;
   std::vector<Connection> all () const;
+  enum class Place { none, current, next };
+  Place place_of (const PlayConnection &from) const;
+  bool crosses_to_next () const;
+  // With the order held.
+  bool take_over (const PlayConnection &from, GstBuffer *frame, GstCaps *caps);
+  bool crosses (unsigned run, GstBuffer *frame, GstCaps *caps);
+  void drop_crossing ();
+  void brace ();
+  bool look_whether_crossed ();
+  bool promote (unsigned run);
+  bool give (GstBuffer *frame, GstCaps *caps);
 
   Output *const output_;
   const MakePlayConnection make_;
   std::atomic<GstClockTime> last_frame_ = GST_CLOCK_TIME_NONE;
+
+  // Held while something is brought, so that two sessions don't at once; before the other one, and
+  // before those of the output. Guards what follows.
+  std::mutex order_;
+  std::optional<VoiceCodec> codec_;     // of what plays
+  bool decoded_ = false;                // somebody listens to it
+  GstClockTimeDiff shift_ = 0;          // of its timestamps
+  std::unique_ptr<Crossing> crossing_;  // to another codec
+  unsigned crossing_run_ = 0;           // which play() made the session that is crossed to
+  GstClockTime crossing_since_ = 0;
+  bool braced_ = false;  // the output waits for it, or is to
 
   // Guards what follows, and is a leaf. Nothing is closed under it, and no connection's last
   // reference dropped: their threads take it.
@@ -85,6 +114,7 @@ class PlaySwitch final : private PlayConnection::Watcher {
   Connection next_;
   std::vector<Connection> replaced_;  // until tidy()
   unsigned next_frames_ = 0;          // frames that next_ gave so far
+  unsigned run_ = 0;                  // counts the calls of play()
   bool over_ = false;                 // the current one ended
   bool stopped_ = false;
 };

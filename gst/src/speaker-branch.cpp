@@ -97,6 +97,15 @@ void SpeakerBranch::moved() {
   timeline_->discontinuity();
 }
 
+// Who doesn't listen waits for nothing.
+bool SpeakerBranch::brace(GstClockTimeDiff later) {
+  return timeline_->brace(later) || !wants_sound();
+}
+
+void SpeakerBranch::crossed(GstClockTimeDiff later) {
+  timeline_->path_changed(later);
+}
+
 void SpeakerBranch::unplayable(const Unplayable &what) {
   const Delivery delivery(this);
   if (delivery)

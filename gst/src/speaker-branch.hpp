@@ -36,6 +36,8 @@ class SpeakerBranch {
   bool frame (GstBuffer *frame, GstCaps *caps);
   void sound (const DecodedSound &sound);
   void moved ();
+  bool brace (GstClockTimeDiff later);
+  void crossed (GstClockTimeDiff later);
   void unplayable (const Unplayable &what);
 
   // Any thread.

@@ -75,6 +75,18 @@ void Speaker::moved() {
     branch->moved();
 }
 
+bool Speaker::brace(GstClockTimeDiff later) {
+  bool braced = true;
+  for (const auto &branch : *branches())
+    braced = branch->brace(later) && braced;
+  return braced;
+}
+
+void Speaker::crossed(GstClockTimeDiff later) {
+  for (const auto &branch : *branches())
+    branch->crossed(later);
+}
+
 void Speaker::heard() {
   broke_since_ = GST_CLOCK_TIME_NONE;
   set_heard(true);

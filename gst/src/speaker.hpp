@@ -62,6 +62,8 @@ class Speaker final : private PlaySwitch::Output {
   void sound (const DecodedSound &sound) override;
   void unplayable (const Unplayable &what) override;
   void moved () override;
+  bool brace (GstClockTimeDiff later) override;
+  void crossed (GstClockTimeDiff later) override;
   void heard () override;
   void broke (const std::string &url, GstClockTime since) override;
   void untrusted (const GError &error) override;

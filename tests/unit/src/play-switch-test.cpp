@@ -31,6 +31,18 @@ class FakeConnection final : public PlayConnection {
     });
     return decoded;
   }
+  // A frame that begins at `media`, and what a decoder makes of it.
+  void bring_talk (const char *codec, GstClockTime media, const std::vector<float> &samples) {
+    call([&] {
+      GstBuffer *frame = gst_buffer_new();
+      GST_BUFFER_PTS(frame) = media;
+      GstCaps *caps = gst_caps_new_empty_simple(codec);
+      if (watcher_->frame(*this, frame, caps))
+        watcher_->sound(*this, {media, samples.data(), samples.size(), 48000, 1});
+      gst_caps_unref(caps);
+      gst_buffer_unref(frame);
+    });
+  }
   void bring_sound () {
     call([&] {
       const float sample = 0;
@@ -82,21 +94,32 @@ class FakeConnection final : public PlayConnection {
 
 class Output final : public PlaySwitch::Output {
  public:
-  bool frame (GstBuffer *, GstCaps *) override {
+  bool frame (GstBuffer *frame, GstCaps *) override {
     frames++;
-    return true;
+    last_stamp = frame ? GST_BUFFER_PTS(frame) : 0;
+    return decodes;
   }
-  void sound (const DecodedSound &) override { sounds++; }
+  void sound (const DecodedSound &sound) override {
+    sounds++;
+    if (samples.empty())
+      began = sound.media;
+    samples.insert(samples.end(), sound.samples, sound.samples + sound.frames);
+  }
   void unplayable (const Unplayable &) override {}
   void moved () override { moves++; }
+  bool brace (GstClockTimeDiff) override { return true; }
+  void crossed (GstClockTimeDiff) override { crossings++; }
   void heard () override {}
   void broke (const std::string &url, GstClockTime) override {
     breaks++;
     broken_url = url;
   }
 
-  std::atomic<unsigned> frames = 0, sounds = 0, moves = 0, breaks = 0;
+  std::atomic<unsigned> frames = 0, sounds = 0, moves = 0, breaks = 0, crossings = 0;
   std::string broken_url;
+  bool decodes = true;
+  std::vector<float> samples;
+  GstClockTime began = 0, last_stamp = 0;
 };
 
 struct Rig {
@@ -212,6 +235,78 @@ void test_stop_while_opening () {
   g_assert_false(rig.made[0]->is_open());
 }
 
+constexpr std::size_t kBlock = 960;
+constexpr GstClockTime kBlockTime = 20 * GST_MSECOND;
+
+std::vector<float> noise (std::size_t blocks) {
+  std::vector<float> samples(blocks * kBlock);
+  guint32 seed = 1;
+  for (float &each : samples) {
+    seed = seed * 1'664'525 + 1'013'904'223;
+    each = static_cast<float>(seed >> 8) / (1 << 24) - 0.5F;
+  }
+  return samples;
+}
+
+// To a session of another codec, which has the same sound two blocks later and by its own time:
+// what is heard goes on as if there were one.
+void test_other_codec () {
+  Rig rig;
+  const std::vector<float> talk = noise(100);
+  const auto block = [&] (std::size_t i) {
+    return std::vector<float>(&talk[i * kBlock], &talk[i * kBlock] + kBlock);
+  };
+  rig.player.play("one");
+  for (std::size_t i = 0; i < 20; i++)
+    rig.made[0]->bring_talk("audio/x-opus", GST_SECOND + i * kBlockTime, block(i));
+  rig.player.play("two");
+  std::size_t i = 20;
+  for (; i < 100 && rig.output.crossings == 0; i++) {
+    rig.made[1]->bring_talk("audio/mpeg", 7 * GST_SECOND + (i - 2) * kBlockTime, block(i - 2));
+    rig.made[0]->bring_talk("audio/x-opus", GST_SECOND + i * kBlockTime, block(i));
+  }
+  g_assert_cmpuint(i, <, 50);
+  // What the first one brings now is not heard.
+  rig.made[0]->bring_talk("audio/x-opus", GST_SECOND + i * kBlockTime, block(i));
+  for (; i < 60; i++)
+    rig.made[1]->bring_talk("audio/mpeg", 7 * GST_SECOND + (i - 2) * kBlockTime, block(i - 2));
+  g_assert_cmpuint(rig.output.moves, ==, 1);
+  g_assert_cmpuint(rig.output.crossings, ==, 1);
+  g_assert_cmpuint(rig.output.began, ==, GST_SECOND);
+  g_assert_cmpuint(rig.output.last_stamp, ==, GST_SECOND + (i - 3) * kBlockTime);
+  g_assert_cmpuint(rig.output.samples.size(), ==, (i - 2) * kBlock);
+  for (std::size_t at = 0; at < rig.output.samples.size(); at++)
+    g_assert_cmpfloat_with_epsilon(rig.output.samples[at], talk[at], 1e-4);
+  rig.player.tidy();
+  g_assert_true(rig.made[0]->closed());
+}
+
+// Where nothing is decoded there is nothing to compare; where what plays stands still, nothing to
+// wait for; and a session that another one replaces is not crossed to.
+void test_other_codec_unheard () {
+  Rig rig;
+  rig.output.decodes = false;
+  rig.player.play("one");
+  rig.made[0]->bring_talk("audio/x-opus", 0, noise(1));
+  rig.player.play("two");
+  for (int i = 0; i < 3; i++)
+    rig.made[1]->bring_talk("audio/mpeg", i * kBlockTime, noise(1));
+  g_assert_cmpuint(rig.output.moves, ==, 2);
+  rig.output.decodes = true;
+  rig.made[1]->bring_talk("audio/mpeg", 3 * kBlockTime, noise(1));
+  const std::size_t before = rig.output.samples.size();
+  rig.player.play("three");
+  rig.made[2]->bring_talk("audio/x-opus", 0, noise(1));
+  rig.player.play("four");
+  rig.made[1]->bring_talk("audio/mpeg", 4 * kBlockTime, noise(1));
+  g_assert_cmpuint(rig.output.samples.size(), ==, before + kBlock);
+  rig.made[3]->bring_talk("audio/x-opus", 0, noise(1));
+  rig.made[1]->end();
+  rig.made[3]->bring_talk("audio/x-opus", kBlockTime, noise(1));
+  g_assert_cmpuint(rig.output.moves, ==, 3);
+  g_assert_cmpuint(rig.output.crossings, ==, 0);
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -219,6 +314,8 @@ int main (int argc, char **argv) {
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/play-switch/move", test_move);
   g_test_add_func("/play-switch/break", test_break);
+  g_test_add_func("/play-switch/other-codec", test_other_codec);
+  g_test_add_func("/play-switch/other-codec-unheard", test_other_codec_unheard);
   g_test_add_func("/play-switch/two-moves", test_two_moves);
   g_test_add_func("/play-switch/stop-while-opening", test_stop_while_opening);
   return g_test_run();
