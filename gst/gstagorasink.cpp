@@ -187,7 +187,10 @@ static void gst_agora_sink_set_property (GObject *object, guint id, const GValue
     self->core->set_max_backlog(g_value_get_uint(value));
     return;
   }
-  if (!self->settings->set(object, id, value))
+  const bool is_set = self->settings->set(object, id, value);
+  if (id == agora::kCodec)
+    self->core->set_codec(static_cast<agora::CodecChoice>(g_value_get_enum(value)));
+  if (!is_set)
     G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 

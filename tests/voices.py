@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A member with a mouth or an ear whose times are known, as a process of its own.
 
-  voices.py mouth WAV AT agorasink…   speaks the file, its first sample at AT (CLOCK_MONOTONIC, seconds)
+  voices.py mouth WAV AT agorasink… [SECOND PROPERTY VALUE]…
+                                      speaks the file, its first sample at AT (CLOCK_MONOTONIC, seconds); so
+                                      many seconds later that property of the element `mouth` is set
   voices.py tone PPM agorasink…       a tone of 1000 Hz, by a clock that is so much too fast
+  voices.py joins COUNT agorasrc…     so many times, the milliseconds from PLAYING to the first sound
   voices.py ear FILE agorasrc…        writes what a loudspeaker would play: floats at 48000 Hz, and to
                                       FILE.json when; until SIGTERM or SIGINT
 
@@ -59,8 +62,13 @@ def run(description, prepare=None):
     return 1 if status else 0
 
 
-def mouth(wav, at, sink):
+def mouth(wav, at, sink, *changes):
     def prepare(Gst, pipeline):
+        from gi.repository import GLib
+        for second, name, value in zip(changes[::3], changes[1::3], changes[2::3]):
+            wait = float(at) + float(second) - time.monotonic()
+            GLib.timeout_add(max(0, round(wait * 1000)), lambda name=name, value=value: Gst.util_set_object_arg(
+                pipeline.get_by_name('mouth'), name, value))
         pipeline.set_start_time(Gst.CLOCK_TIME_NONE)
         pipeline.set_base_time(round(float(at) * Gst.SECOND))
     return run(f'filesrc location="{wav}" ! wavparse ! audioconvert ! '
@@ -97,6 +105,31 @@ def tone(ppm, sink):
                prepare)
 
 
+def joins(count, source):
+    import gi
+    gi.require_version('Gst', '1.0')
+    from gi.repository import Gst
+    Gst.init(None)
+    for _ in range(int(count)):
+        came = threading.Event()
+        pipeline = Gst.parse_launch(f'{source} ! audioconvert ! audio/x-raw,format=F32LE ! '
+                                    'fakesink name=end signal-handoffs=true sync=false')
+        pipeline.use_clock(Gst.SystemClock.obtain())
+
+        def look(_sink, buffer, _pad, came=came):
+            if numpy.abs(numpy.frombuffer(buffer.extract_dup(0, buffer.get_size()), '<f4')).max() > 0.02:
+                came.set()
+        pipeline.get_by_name('end').connect('handoff', look)
+        begin = time.monotonic()
+        pipeline.set_state(Gst.State.PLAYING)
+        heard_it = came.wait(10)
+        print(f'first {(time.monotonic() - begin) * 1000:.1f}' if heard_it else 'never', flush=True)
+        pipeline.set_state(Gst.State.NULL)
+        if not heard_it:
+            return 1
+    return 0
+
+
 def ear(path, source):
     path = Path(path)
     stamps = []  # (clock time, samples so far): the streaming thread's alone
@@ -120,12 +153,12 @@ def ear(path, source):
 class Speaker:
     """Speaks `sound` from `begin` on; a Recording as if it had been heard without any delay."""
 
-    def __init__(self, case, sound, sink, lead=2.0):
+    def __init__(self, case, sound, sink, lead=2.0, changes=()):
         path = case.tmp / f'mouth-{time.monotonic_ns()}.wav'
         heard.write(path, sound)
         self.begin = time.monotonic() + lead
         self.said = Recording(sound, self.begin, [])
-        self.process = case.foreign('/usr/bin/python3', __file__, 'mouth', path, self.begin, sink)
+        self.process = case.foreign('/usr/bin/python3', __file__, 'mouth', path, self.begin, sink, *changes)
         self.process.wait_line('^playing')
 
     def stop(self):
@@ -168,4 +201,4 @@ class Ear:
 
 
 if __name__ == '__main__':
-    sys.exit({'mouth': mouth, 'tone': tone, 'ear': ear}[sys.argv[1]](*sys.argv[2:]))
+    sys.exit({'mouth': mouth, 'tone': tone, 'joins': joins, 'ear': ear}[sys.argv[1]](*sys.argv[2:]))

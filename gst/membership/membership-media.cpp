@@ -66,6 +66,13 @@ void SharedMembership::unpublish(Member *) {
   post(context_, [self = shared_from_this()] { self->pursue(); });
 }
 
+void SharedMembership::offers_changed(Member *) {
+  post(context_, [self = shared_from_this()] {
+    self->reoffer_ = true;
+    self->pursue();
+  });
+}
+
 void SharedMembership::republish(Member *) {
   {
     std::lock_guard lock(mutex_);
@@ -145,7 +152,7 @@ void SharedMembership::pursue() {
                                   agora_client_set_role_finish(client_, result, &error);
                                   pursued(error == nullptr, error);
                                 }));
-  } else if (host && !published_ && !silenced_) {
+  } else if (host && (!published_ || reoffer_) && !silenced_) {
     busy_ = true;
     publish();
   } else if (!host && published_) {
@@ -174,6 +181,7 @@ std::vector<VoiceCodec> SharedMembership::offers() {
 
 // A host that has more to offer than AAC says so.
 void SharedMembership::publish() {
+  reoffer_ = false;
   const std::vector<VoiceCodec> offered = offers();
   std::vector<const char *> names;
   names.reserve(offered.size() + 1);

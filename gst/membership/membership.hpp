@@ -93,6 +93,8 @@ class Membership {
   // or on the thread of that callback.
   virtual void hold (Member *, std::shared_ptr<void> what) { what.reset(); }
 
+  // The host's offers() are others than they were: publishes them, and gives other URLs.
+  virtual void offers_changed (Member *) {}
   // The RTMP session to the push URL broke: asks the gateway whether the member may still push, and
   // answers through push_url(), silenced() or failed(); push_url_is_late() comes before where that
   // isn't at once.

@@ -44,6 +44,7 @@ class SharedMembership final : public Membership,
       const std::function<std::shared_ptr<SharedByListeners>()> &make) override;
   void unpublish (Member *member) override;
   void republish (Member *member) override;
+  void offers_changed (Member *member) override;
   void mute_local (Member *member, bool mute) override;
   void renew_token (Member *member, const std::string &token) override;
   void run (Member *member, std::function<void()> what) override;
@@ -145,6 +146,7 @@ class SharedMembership final : public Membership,
   bool silenced_ = false;  // by the operator
   unsigned stay_ = 0;      // counts the times that the application's client was in the channel
   PushUrls push_urls_;
+  bool reoffer_ = false;  // it is to be published anew, since it has others to offer
   bool offered_ = false;  // with what was published: the gateway may tell which codecs are wanted
   Pace push_pace_;
   SourcePtr push_late_;  // runs while the gateway is asked for another one

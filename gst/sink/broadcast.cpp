@@ -6,6 +6,15 @@
 
 namespace agora {
 
+namespace {
+
+// For so long both are sent where listeners go over from one codec to another: they are told of the
+// other one once it is on the air, make a session for it and wait until they have it in step. Those
+// who hold back next to nothing stretch time for it.
+constexpr std::chrono::milliseconds overlap(5000);
+
+}  // namespace
+
 Broadcast::Broadcast(GstBin *bin, Publication::Owner &owner, OnAir &air, const VoiceCodecs &wanted)
     : bin_(bin), owner_(owner), air_(air), wanted_(wanted) {
 }
@@ -74,15 +83,23 @@ bool Broadcast::has(const Publication &one) const {
                      [&] (const PublicationPtr &each) { return each.get() == &one; });
 }
 
-void Broadcast::set_wanted(const VoiceCodecs &wanted) {
+void Broadcast::set_wanted(const VoiceCodecs &wanted, Leaving leaving) {
   {
     std::lock_guard lock(mutex_);
     wanted_ = wanted;
+    how_ = leaving;
+    for (const VoiceCodec each : wanted)
+      leaves_at_[static_cast<std::size_t>(each)].reset();
   }
   for (const VoiceCodec each : wanted)
     if (const PublicationPtr to = make(each))
       to->set_wanted(true);
   leave_unwanted();
+}
+
+bool Broadcast::wants(VoiceCodec codec) const {
+  std::lock_guard lock(mutex_);
+  return wanted_.contains(codec);
 }
 
 VoiceCodecs Broadcast::on_air() const {
@@ -107,18 +124,41 @@ bool Broadcast::all_work() const {
   });
 }
 
-void Broadcast::leave_unwanted() {
-  if (!all_work())
-    return;
-  for (const PublicationPtr &each : all()) {
-    bool wanted = false;
-    {
-      std::lock_guard lock(mutex_);
-      wanted = wanted_.contains(each->codec());
-    }
-    if (!wanted)
-      each->set_wanted(false);
+// Whether this one, which may be on the air, is to go off it now.
+bool Broadcast::is_due(VoiceCodec codec, bool is_on_air) {
+  const auto now = Clock::now();
+  std::lock_guard lock(mutex_);
+  std::optional<Clock::time_point> &at = leaves_at_[static_cast<std::size_t>(codec)];
+  if (wanted_.contains(codec) || !is_on_air) {
+    at.reset();
+    return false;
   }
+  if (!at)
+    at = how_ == Leaving::moves ? now + overlap : now;
+  if (*at > now) {
+    leaving_ = true;
+    return false;
+  }
+  at.reset();
+  return true;
+}
+
+// Whether one went.
+bool Broadcast::leave_unwanted() {
+  if (!all_work())
+    return false;
+  bool left = false;
+  leaving_ = false;
+  for (const PublicationPtr &each : all())
+    if (is_due(each->codec(), each->wanted())) {
+      each->set_wanted(false);
+      left = true;
+    }
+  return left;
+}
+
+bool Broadcast::left() {
+  return leaving_ && leave_unwanted();
 }
 
 bool Broadcast::session_works() {

@@ -5,8 +5,11 @@
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,9 +30,12 @@ class Broadcast {
   void stop ();
   bool has (const Publication &one) const;
 
-  // Which codecs somebody hears. One that isn't among them any more goes off the air as soon as all
-  // that are have a session that works: nobody is to hear a gap who goes from one to the other.
-  void set_wanted (const VoiceCodecs &wanted);
+  // Who hears one that isn't wanted any more: nobody, or those who are told now to go over.
+  enum class Leaving { unheard, moves };
+  // Which codecs somebody hears. One that isn't among them any more goes off the air once all that
+  // are have a session that works, and where somebody has to go over from it a while after that.
+  void set_wanted (const VoiceCodecs &wanted, Leaving leaving);
+  bool wants (VoiceCodec codec) const;
   // Those, and what isn't off the air yet.
   VoiceCodecs on_air () const;
   void connect (VoiceCodec codec, const std::string &url, AuthoritiesPtr authorities);
@@ -39,6 +45,8 @@ class Broadcast {
 
   // The streaming thread.
   bool take (VoiceCodec codec, Frame frame);
+  // To be asked with each frame: whether one has gone off the air.
+  bool left ();
   void clear ();
   bool end ();
   bool ended () const { return ended_; }
@@ -61,16 +69,20 @@ class Broadcast {
   PublicationPtr make (VoiceCodec codec);
   std::vector<PublicationPtr> all () const;
   bool all_work () const;
-  void leave_unwanted ();
+  bool leave_unwanted ();
+  bool is_due (VoiceCodec codec, bool is_on_air);
 
   GstBin *const bin_;
   Publication::Owner &owner_;
   OnAir &air_;
   std::atomic<bool> ended_ = false;
+  std::atomic<bool> leaving_ = false;  // one is to go off the air
 
   mutable std::mutex mutex_;  // guards what follows; no call leaves the object under it
   VoiceCodecs wanted_;
+  Leaving how_ = Leaving::unheard;
   std::array<PublicationPtr, kVoiceCodecs.size()> of_codec_;
+  std::array<std::optional<Clock::time_point>, kVoiceCodecs.size()> leaves_at_;
   bool stopped_ = false;
 };
 

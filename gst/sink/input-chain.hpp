@@ -46,6 +46,9 @@ class InputChain {
   static bool can_encode_opus ();
   // At which AAC is encoded, where what comes in has no rate that is kept.
   static int aac_rate (bool low_delay);
+  // Reads those that may be needed from the disk: a lane that comes while sound plays is not to
+  // hold it up.
+  static void load_encoders ();
 
   // The caps that the pad takes.
   static GstCaps *template_caps ();

@@ -58,6 +58,16 @@ int InputChain::aac_rate(bool low_delay) {
   return low_delay ? low_delay_rate : opus_rate;
 }
 
+void InputChain::load_encoders() {
+  const Encoder *aac = best_encoder();
+  for (const char *name :
+       {"audioconvert", "audioresample", "opusenc", aac ? aac->name : "opusenc"}) {
+    ObjectPtr<GstElement> once(gst_element_factory_make(name, nullptr));
+    if (once)
+      gst_object_ref_sink(once.get());
+  }
+}
+
 void InputChain::set_wanted(const VoiceCodecs &wanted) {
   unsigned bits = 0;
   for (const VoiceCodec each : wanted)

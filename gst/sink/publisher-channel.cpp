@@ -43,7 +43,7 @@ void Publisher::push_urls(const PushUrls &urls) {
   // A gateway that knows nothing of codecs.
   if (!urls.contains(VoiceCodec::opus) && wanted.contains(VoiceCodec::opus)) {
     wanted = {VoiceCodec::aac};
-    want(wanted);
+    want(wanted, Broadcast::Leaving::moves);
   }
   const BroadcastPtr to = broadcast();
   if (!to)
@@ -61,20 +61,20 @@ void Publisher::codecs_wanted(const VoiceCodecs &codecs) {
     std::lock_guard lock(mutex_);
     urls = urls_;
   }
-  want(codecs);
+  want(codecs, Broadcast::Leaving::unheard);
   if (const BroadcastPtr to = broadcast(); to && !air_.silenced)
     for (const auto &[codec, url] : urls)
       if (codecs.contains(codec))
         to->connect(codec, url, channel ? channel->authorities() : nullptr);
 }
 
-void Publisher::want(const VoiceCodecs &codecs) {
+void Publisher::want(const VoiceCodecs &codecs, Broadcast::Leaving leaving) {
   {
     std::lock_guard lock(mutex_);
     wanted_codecs_ = codecs;
   }
   if (const BroadcastPtr to = broadcast()) {
-    to->set_wanted(codecs);
+    to->set_wanted(codecs, leaving);
     front_.set_wanted(to->on_air());
   }
 }
@@ -221,7 +221,9 @@ void Publisher::connection_works(const Publication &from) {
 void Publisher::connection_broke(const Publication &from, const GError &cause) {
   std::shared_ptr<Membership> channel;
   int timeout_s = 0;
-  if (!is_current(from) || !from.wanted())
+  // One that nobody is to hear any more may end as it likes.
+  const BroadcastPtr of = broadcast();
+  if (!is_current(from) || !from.wanted() || !of || !of->wants(from.codec()))
     return;
   {
     std::lock_guard lock(mutex_);

@@ -92,6 +92,8 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
     urls_.clear();
   }
   front_.set_wanted(wanted);
+  if (settings.codec != CodecChoice::aac)
+    InputChain::load_encoders();
   const auto first = make_broadcast();
   {
     std::lock_guard lock(mutex_);
@@ -229,6 +231,19 @@ void Publisher::stopped() {
   front_.reset();
 }
 
+void Publisher::set_codec(CodecChoice codec) {
+  std::shared_ptr<Membership> channel;
+  {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(settings_.codec, codec) != codec)
+      channel = session_;
+  }
+  if (!channel)
+    return;
+  InputChain::load_encoders();
+  channel->offers_changed(this);
+}
+
 std::shared_ptr<Membership> Publisher::session() const {
   std::lock_guard lock(mutex_);
   return session_;
@@ -315,6 +330,8 @@ GstFlowReturn Publisher::take(GstBuffer *buffer, GstCaps *caps, GstClockTime tim
                                                   "The media server takes no more sound");
     announce_outage(Outage::Of::media, *cause);
   }
+  if (to->left())
+    front_.set_wanted(to->on_air());
   return GST_FLOW_OK;
 }
 

@@ -38,6 +38,8 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   void set_muted (bool muted);
   bool muted () const { return air_.muted; }
   void set_max_backlog (unsigned ms);
+  // What is on the air goes over to it, where it is another one.
+  void set_codec (CodecChoice codec);
   unsigned max_backlog () const;
   void renew_token (const std::string &token);
   void update_push_url ();
@@ -91,7 +93,7 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   void flushed () override;
 
   GstFlowReturn take (GstBuffer *buffer, GstCaps *caps, GstClockTime time);
-  void want (const VoiceCodecs &codecs);
+  void want (const VoiceCodecs &codecs, Broadcast::Leaving leaving);
   void load_clip (const Token &over);
   BroadcastPtr make_broadcast ();
   BroadcastPtr broadcast () const;

@@ -25,6 +25,8 @@ constexpr milliseconds retire_limit(200);
 // several gateways that takes a word by the store, a pull and a session, on busy machines half a
 // second. The gateway cuts what was replaced after a second (previous_ms of its book-config.hpp).
 constexpr milliseconds overlap(900);
+// A session that doesn't take what it is sent is not worth keeping: the new one waits for it.
+constexpr std::uint64_t most_waiting = 16'384;
 // How often the kernel is asked how far the server has taken what was sent, and how long it may
 // take nothing: longer than a lost packet on a slow network. Its buffers hide the first three
 // seconds.
@@ -115,6 +117,18 @@ void PushSwitch::push_former(const FlvTag &tag) {
     if (!former_ || former_->broken())
       return;
     former = former_;
+  }
+  // Not under the lock, as all that asks a session.
+  const std::optional<Sending> sending = former->sending();
+  {
+    std::lock_guard lock(mutex_);
+    if (former_ != former)
+      return;
+    if (sending && sending->waiting > most_waiting) {
+      former_.reset();
+      changed_.notify_all();
+      return;
+    }
     in_former_ = former.get();
   }
   former->push(tag.buffer.get(), tag.caps, tag.ms);

@@ -135,13 +135,14 @@ void install_sink_settings (GObjectClass *object_class) {
    * What the sound is encoded as. `aac`: nothing but AAC. `auto`: Opus for those who hear it, which
    * is agorasrc since 0.2; AAC for everybody else; both where there are both, and AAC while nobody
    * listens. Where the gateway doesn't know of codecs, all of them is AAC. What comes as one of the
-   * two goes out as it is in that codec.
+   * two goes out as it is in that codec. May be changed while it plays: listeners then go over to
+   * what they hear best of what there is, without a gap.
    *
    * Since: 0.2
    */
-  install(kCodec, g_param_spec_enum(
-                      "codec", "Codec", "What to encode as: auto goes by what the listeners hear",
-                      codec_choice_type(), static_cast<int>(CodecChoice::aac), settable));
+  install(kCodec, g_param_spec_enum("codec", "Codec",
+                                    "What to encode as: auto goes by what the listeners hear",
+                                    codec_choice_type(), static_cast<int>(CodecChoice::aac), live));
   /**
    * GstAgoraSink:muted:
    *

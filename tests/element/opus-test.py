@@ -2,13 +2,45 @@
 """Opus from agorasink to agorasrc, whoever listens beside it: the gateway tells the speaker which
 codecs are wanted."""
 
+import re
+import statistics
 import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy
 
 import heard
 import tap
+import voices
 from channel import ChannelCase
+from harness import SCALE, wait_until
+from wsclient import Member
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'cluster'))
+import clusterrig  # noqa: E402
+
+
+class AacPlayer(clusterrig.Ear):
+    """Plays as a member does that hears AAC alone, and keeps what came."""
+
+    FRAME = 1024 / heard.RATE
+
+    def frames(self):
+        """(when it came, its timestamp in ms, the frame) of each."""
+        return [(at, stamp, body[2:]) for at, stamp, body in self.peer.media() if body[:2] == b'\xaf\1']
+
+    def sound(self, path):
+        config = next(body[2:4] for _, _, body in self.peer.media() if body[:2] == b'\xaf\0')
+        kind, rate, channels = config[0] >> 3, (config[0] & 7) << 1 | config[1] >> 7, config[1] >> 3 & 15
+        with path.open('wb') as file:
+            for _, _, frame in self.frames():
+                size = len(frame) + 7
+                file.write(bytes([0xff, 0xf1, (kind - 1) << 6 | rate << 2 | channels >> 2,
+                                  (channels & 3) << 6 | size >> 11, size >> 3 & 255, (size & 7) << 5 | 31, 0xfc]))
+                file.write(frame)
+        return heard.read(path)
 
 
 class OpusTest(ChannelCase):
@@ -20,15 +52,15 @@ class OpusTest(ChannelCase):
     def assert_comes_as(self, watcher, codec):
         watcher.wait_line(rf': caps = {codec}', 15)
 
-    def play(self, uid):
-        """Plays the sound of a speaker as any player of RTMP does: who says nothing gets AAC."""
-        member = self.member('room', '--subscribe')
-        url = member.wait_line(rf'play {uid} (rtmp\S+)', 15).group(1)
-        path = self.tmp / 'played.wav'
-        player = self.start('ffmpeg', '-v', 'error', '-nostdin', '-y', '-i', url, '-ac', '1', '-ar',
-                            str(heard.RATE), path, quiet_errors=True)
-        player.path = path
-        return player
+    @staticmethod
+    def wait_for(moment):
+        wait_until(lambda: time.monotonic() >= moment, moment - time.monotonic() + 5, 'that time')
+
+    def assert_untouched(self, voice, recording, **parts):
+        """All of it was heard, and it nowhere goes on at another place."""
+        match = self.assert_heard(voice, recording.sound, **parts)
+        self.assertEqual(heard.jumps(voice, recording.sound, match.shift) if SCALE == 1 else [], [])
+        return match
 
     def test_heard_and_recorded(self):
         voice, sent = self.speech('allison', 6)
@@ -53,19 +85,85 @@ class OpusTest(ChannelCase):
             self.assert_heard(voice, heard.read(path))
 
     def test_aac_beside_it(self):
-        """An AAC player comes to an Opus channel, and goes: nobody has a gap."""
-        voice, sent = self.speech('carlo', 9)
-        recorder = self.record()
-        watcher = self.watch(72)
-        watcher.wait_line('New clock', 15)
-        speaker = self.speak(self.wav('voice', sent), 72, properties='codec=auto')
+        """The first who hears AAC alone comes to a channel of Opus, and goes: it hears at once, and nobody else
+        hears anything of it."""
+        voice = heard.voice('carlo', 9)
+        ear = voices.Ear(self, f'agorasrc {self.where()}')
+        tight = voices.Ear(self, f'agorasrc latency=20 {self.where()}')
+        speaker = voices.Speaker(self, voice, f'agorasink codec=opus {self.where(72)}')
+        self.wait_for(speaker.begin + 3)
+        member = Member(self.gate.ws, uid=80, heartbeat=True)
+        self.addCleanup(member.close)
+        member.wait_answer(member.send_join('audience'))
+        member.wait_event('stream-added', uid=72)
+        asked = time.monotonic()
+        player = AacPlayer(member.must('subscribe', uid=72, options={'audio': True, 'video': True})['url'])
+        self.addCleanup(player.close)
+        player.peer.wait(player.frames, 5 * SCALE, 'a frame of AAC')
+        took = player.frames()[0][0] - asked
+        print(f'{self.id()}: AAC came {took * 1000:.0f} ms after it was asked for')
+        self.assertLess(took, 0.3 * SCALE)
+        # Nothing of it was there before.
+        self.assertLess(player.frames()[0][1], 100)
+        player.peer.wait(lambda: time.monotonic() > speaker.begin + 7, 10, 'four seconds')
+        frames = player.frames()
+        for (_, before, _), (_, after, _) in zip(frames, frames[1:]):
+            self.assertLessEqual(after - before, player.FRAME * 1000 + 2)
+        self.assert_heard(voice[int((asked + took - speaker.begin + 0.1) * heard.RATE):int(6.5 * heard.RATE)],
+                          player.sound(self.tmp / 'played.aac'))
+        member.must('leave', uid=80)
+        player.close()
+        self.assertEqual(speaker.process.wait(30), 0, speaker.process.tail())
+        for each in (ear, tight):
+            self.assert_untouched(voice, each.take())
+
+    def test_another_codec_while_it_plays(self):
+        """The speaker falls back to AAC, and returns to Opus: who listens goes over, and hears one voice."""
+        voice = heard.voice('june', 19)
+        ears = {latency: voices.Ear(self, f'agorasrc latency={latency} {self.where()}') for latency in (100, 20)}
+        watcher = self.watch(75)
+        speaker = voices.Speaker(self, voice, f'agorasink name=mouth codec=opus {self.where(75)}',
+                                 changes=(4, 'codec', 'aac', 11, 'codec', 'opus'))
         self.assert_comes_as(watcher, 'audio/x-opus')
-        player = self.play(72)
-        self.assertEqual(speaker.wait(30), 0, speaker.tail())
-        self.assert_heard(voice, self.stop_recording(recorder))
-        self.assertEqual(player.wait(20), 0, player.tail())
-        # What was said before it came is not in it.
-        self.assert_heard(voice[int(3 * heard.RATE):], heard.read(player.path))
+        mark = watcher.mark()
+        watcher.wait_line(r': caps = audio/mpeg', 20, since=mark)
+        mark = watcher.mark()
+        watcher.wait_line(r': caps = audio/x-opus', 20, since=mark)
+        self.assertEqual(speaker.process.wait(30), 0, speaker.process.tail())
+        for latency, ear in ears.items():
+            recording = ear.take()
+            late = []
+            # Within each time is stretched by as much as nobody hears.
+            for begin, end in ((0, 4), (3.5, 5.5), (5, 7), (6.5, 8.5), (8, 10), (10, 12), (11, 13), (12.5, 14.5),
+                               (14, 16), (15.5, 17.5), (17, 18.8)):
+                piece = voice[int(begin * heard.RATE):int(end * heard.RATE)]
+                match = self.assert_heard(piece, recording.sound)
+                late.append((recording.begin - speaker.begin - begin) * 1000 + match.shift * 1000 / heard.RATE)
+            print(f'{self.id()}: latency={latency}, heard {", ".join(f"{each:.1f}" for each in late)} ms later')
+            if SCALE == 1:
+                # What was Opus before and is again has the delay that it had; AAC takes more, and no more than that.
+                self.assertLess(abs(late[-1] - late[0]), 10)
+                self.assertLess(late[5] - late[0], 40)
+
+    def test_a_late_joiner(self):
+        """Its first sound is there as soon as of AAC."""
+        for uid, codec in ((76, 'aac'), (77, 'opus')):
+            self.line(f'audiotestsrc is-live=true samplesperbuffer=480 ! audio/x-raw,rate=48000 ! '
+                      f'agorasink codec={codec} {self.where(uid, room=codec)}')
+            # Somebody listens all the time.
+            self.line(f'-v agorasrc name=s expose-speakers=true {self.where(room=codec)} ! fakesink sync=true '
+                      f's.speaker_{uid} ! fakesink sync=false async=false').wait_line(': caps = audio/', 15)
+        took = {'aac': [], 'opus': []}
+        for _ in range(2):
+            for codec in took:
+                listener = self.foreign('/usr/bin/python3', voices.__file__, 'joins', 5,
+                                        f'agorasrc latency=20 {self.where(room=codec)}')
+                self.assertEqual(listener.wait(30), 0, listener.tail())
+                # The first one loads plugins.
+                took[codec] += [float(ms) for ms in re.findall(r'first ([\d.]+)', listener.output('out'))][1:]
+        middle = {codec: statistics.median(each) for codec, each in took.items()}
+        print(f'{self.id()}: first sound after {middle["aac"]:.1f} ms of AAC, {middle["opus"]:.1f} ms of Opus')
+        self.assertLess(middle['opus'], 1.25 * middle['aac'])
 
     def test_opus_goes_out_as_it_came(self):
         voice, sent = self.speech('june', 4)

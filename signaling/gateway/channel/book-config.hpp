@@ -23,6 +23,7 @@ struct Times {
   std::int64_t join_ms = 10'000;              // from connecting to joining
   std::int64_t idle_ms = 60'000;              // from leaving to joining again
   std::int64_t previous_ms = 1'000;           // a push that has moved stays at its old name
+  std::int64_t recoded_ms = 6'000;            // the same where the new name is of other codecs
   std::int64_t unwanted_ms = 5'000;           // a codec stays wanted without a listener
   std::int64_t old_player_ms = 5'000;         // a player stays on the old name of what has moved
   std::int64_t orphan_ms = 5'000;             // what a member plays here after it went elsewhere

@@ -46,6 +46,7 @@ struct Offer {
   bool end_push (std::uint64_t client);
   bool is_pushed () const;
   CodecStreams names () const;
+  protocol::Codecs codecs () const;
 };
 
 // Which of the codecs that a member offers somebody hears.

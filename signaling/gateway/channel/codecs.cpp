@@ -51,6 +51,15 @@ CodecStreams Offer::names() const {
   return names;
 }
 
+Codecs Offer::codecs() const {
+  Codecs codecs;
+  for (const Codec each : {Codec::aac, Codec::opus})
+    if (std::any_of(streams.begin(), streams.end(),
+                    [each] (const auto &stream) { return stream.codec == each; }))
+      codecs.push_back(each);
+  return codecs;
+}
+
 // A new name for each codec, the only ones that may be pushed to from now on.
 void ChannelBook::make_offer(Step &step, Member &member, const Codecs &codecs, bool negotiated) {
   forget_stream(step, member.next);

@@ -105,8 +105,12 @@ void ChannelBook::begin_push(Step &step, Member &speaker, PublishedStream &which
   if (speaker.previous)
     speaker.previous->end_push(client);
   // Nor one that still carries the sound for those who are on their way: it goes a moment later.
+  // Longer where it is in another codec: a listener has to bring the two into step.
   if (speaker.previous && speaker.previous->is_pushed())
-    deadlines_.set({Deadline::previous, speaker.id}, step.now.mono_ms + config_.times.previous_ms);
+    deadlines_.set({Deadline::previous, speaker.id},
+                   step.now.mono_ms + (speaker.previous->codecs() == speaker.live->codecs()
+                                           ? config_.times.previous_ms
+                                           : config_.times.recoded_ms));
   else
     forget_stream(step, speaker.previous);
 }

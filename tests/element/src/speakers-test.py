@@ -15,6 +15,7 @@ from harness import SCALE
 
 class SpeakersTest(ChannelCase):
     def test_four_at_once(self):
+        """Of both codecs, beside each other."""
         names = ('alsa', 'allison', 'carlo', 'june')
         voices, speakers = [], []
         recorder = self.record()
@@ -22,7 +23,8 @@ class SpeakersTest(ChannelCase):
             voice, sent = self.speech(name, 8, 0.05)
             voices.append(voice)
             speakers.append(self.wav(name, sent))
-        speakers = [self.speak(path, uid) for uid, path in enumerate(speakers, 31)]
+        speakers = [self.speak(path, uid, properties=f'codec={("aac", "opus")[uid % 2]}')
+                    for uid, path in enumerate(speakers, 31)]
         for speaker in speakers:
             self.assertEqual(speaker.wait(30), 0, speaker.tail())
         sound = self.stop_recording(recorder)

@@ -286,6 +286,11 @@ void listeners_move_with_it () {
   g_assert_true(scene.push(plain, 105));
   g_assert_true(scene.told(2) == "url 10 aac");
   g_assert_true(name_of(scene.new_url(2)) == name_of(plain));
+  // Who hears Opus has to bring AAC into step with it: the old names last for longer.
+  scene.pass(5'500);
+  g_assert_true(scene.dropped().find("push") == std::string::npos);
+  scene.pass(1'000);
+  g_assert_true(scene.dropped().find("push 103") != std::string::npos);
   g_assert_true(scene.ask(1, UpdateUrl{10}).urls.empty());
   const Urls third = offer(scene, 1, 10);
   g_assert_true(turn(scene, 1) == "wanted aac");
