@@ -28,6 +28,12 @@
  * - `agora-level`, each #GstAgoraSrc:level-interval: `running-time` (#guint64, ns) and `speakers`,
  *   a #GValueArray of #GstStructure with `uid` (#guint), `peak` and `rms` (#gdouble, dB of full
  *   scale, since the last message, before the volume).
+ * - `agora-silence`, with #GstAgoraSrc:silence-time: `silent` (#gboolean), `duration` (#guint64,
+ * ns) of the silence so far, `running-time` (#guint64, ns); with `uid` (#guint) of that speaker,
+ *   without of the mix.
+ * - `agora-loudness`, each #GstAgoraSrc:loudness-interval: `running-time`; `momentary`,
+ * `short-term` and `integrated` (#gdouble, LUFS) of the mix; `speakers`, a #GValueArray of
+ * #GstStructure with `uid` and the same three.
  * - `agora-reconnecting`: the channel is lost and is tried again; `cause` (string) is for people.
  *   With `uid` (#guint) only that speaker's sound is lost.
  * - `agora-reconnected`: it is back after `duration` (#guint64, ns); with `uid` where that was
@@ -52,6 +58,7 @@
 #include "gst/src/listener.hpp"
 #include "gst/src/mix-src.hpp"
 #include "gst/src/speaker-faders.hpp"
+#include "gst/src/src-monitor.hpp"
 #include "gst/src/src-settings.hpp"
 #include "gst/src/src-stats.hpp"
 #include "signaling/agora-error.h"
@@ -67,6 +74,7 @@ struct State {
   agora::ChannelSettingsStore settings;
   agora::SrcSettingsStore own;
   GstClockTime next_level = 0;  // streaming thread of the mix
+  agora::MonitorNews monitor;   // likewise
   std::shared_ptr<agora::Mixer> mixer = std::make_shared<agora::Mixer>();
   agora::SpeakerFaders children;
   GstElement *mix = nullptr;  // a reference of its own: the bin lets go of its children in dispose
@@ -149,6 +157,13 @@ static void gst_agora_src_changed (GstAgoraSrc *src, guint id, const GValue *val
     case agora::kLimiter:
       self.mixer->set_limiting(g_value_get_boolean(value));
       break;
+    case agora::kSilenceThreshold:
+    case agora::kSilenceTime:
+    case agora::kLoudnessInterval:
+    case agora::kLoudnessTarget:
+      self.mixer->set_monitoring(
+          agora::monitor_settings(self.own.copy(G_OBJECT(src)), self.own.loudness_interval()));
+      break;
     default:
       break;
   }
@@ -197,6 +212,7 @@ static void gst_agora_src_on_block (GstAgoraSrc *src, GstClockTime now) {
   State &self = *src->state;
   if (auto listener = self.get())
     listener->tick(now);
+  self.monitor.post(GST_ELEMENT(src), self.own, *self.mixer, now);
   const GstClockTime interval = self.own.level_interval();
   // Running time that began anew, and a shorter interval, are not waited for.
   if (interval == 0 || (now < self.next_level && self.next_level <= now + interval))
@@ -229,6 +245,7 @@ static bool gst_agora_src_start (GstAgoraSrc *src) {
   options.on_speaker = [&self] (std::uint32_t uid) { self.children.ensure(uid); };
   options.on_gone = [&self] { self.children.tidy(); };
   self.next_level = 0;
+  self.monitor.reset();
 
   agora::ChannelSettings settings = self.settings.copy(G_OBJECT(src));
   auto listener = std::make_shared<agora::Listener>(GST_BIN(src), self.mixer, options);

@@ -15,6 +15,8 @@ constexpr std::int64_t kRelaxed = 50'000'000;
 
 void Mixer::configure(int rate, int channels) {
   std::lock_guard lock(mutex_);
+  if (rate != rate_)
+    forget_monitors();
   rate_ = rate;
   channels_ = channels;
   for (auto &[uid, input] : inputs_)
@@ -160,6 +162,57 @@ std::map<std::uint32_t, Level> Mixer::take_levels() {
   return levels;
 }
 
+void Mixer::forget_monitors() {
+  whole_.reset();
+  for (auto &[uid, input] : inputs_)
+    input.monitor.reset();
+}
+
+void Mixer::set_monitoring(const MonitorSettings &settings) {
+  std::lock_guard lock(mutex_);
+  if (settings == monitoring_)
+    return;
+  // A new target is gone to from where the gain is.
+  const bool goes_on = settings.on() && settings.loudness == monitoring_.loudness &&
+                       settings.silence_ns == monitoring_.silence_ns;
+  monitoring_ = monitoring_whole_ = settings;
+  monitoring_whole_.target = 0;
+  if (!goes_on)
+    forget_monitors();
+}
+
+VoiceMonitor &Mixer::watch(std::unique_ptr<VoiceMonitor> &monitor) const {
+  if (!monitor)
+    monitor = std::make_unique<VoiceMonitor>(rate_);
+  return *monitor;
+}
+
+std::vector<Mixer::Of<SilenceChange>> Mixer::take_silences() {
+  std::lock_guard lock(mutex_);
+  std::vector<Of<SilenceChange>> changes;
+  const auto take = [&] (std::optional<std::uint32_t> uid, VoiceMonitor *monitor) {
+    if (!monitor)
+      return;
+    if (const auto change = monitor->take_change())
+      changes.push_back({uid, *change});
+  };
+  for (const auto &[uid, input] : inputs_)
+    take(uid, input.monitor.get());
+  take(std::nullopt, whole_.get());
+  return changes;
+}
+
+std::vector<Mixer::Of<Loudness>> Mixer::loudness() const {
+  std::lock_guard lock(mutex_);
+  std::vector<Of<Loudness>> all;
+  for (const auto &[uid, input] : inputs_)
+    if (input.monitor)
+      all.push_back({uid, input.monitor->loudness()});
+  if (whole_)
+    all.push_back({std::nullopt, whole_->loudness()});
+  return all;
+}
+
 Mixer::Gains Mixer::gains(const Fader &fader, bool heard) const {
   const auto volume = static_cast<float>(heard && !fader.mute ? fader.volume : 0.0);
   if (channels_ == 1)
@@ -233,7 +286,13 @@ bool Mixer::mix(std::int64_t at_ns, float *out, std::size_t frames) {
     const int in_channels = input.timeline->pull(at_ns, frames, &in);
     auto it = faders_.find(uid);
     const Fader fader = it == faders_.end() ? Fader() : it->second;
-    const Gains to = gains(fader, !solo || fader.solo);
+    Gains to = gains(fader, !solo || fader.solo);
+    if (monitoring_.on()) {
+      VoiceMonitor &monitor = watch(input.monitor);
+      monitor.hear(monitoring_, in_channels ? in : nullptr, in_channels, frames);
+      to.left *= monitor.gain();
+      to.right *= monitor.gain();
+    }
     if (measuring_)
       input.level.samples += frames;
     if (in_channels == 0) {
@@ -249,6 +308,8 @@ bool Mixer::mix(std::int64_t at_ns, float *out, std::size_t frames) {
   }
   if (limiting_)
     limiter_.limit(out, frames, channels_, rate_);
+  if (monitoring_whole_.on())
+    watch(whole_).hear(monitoring_whole_, any ? out : nullptr, channels_, frames);
   return any;
 }
 

@@ -14,6 +14,7 @@
 
 #include "gst/mix/limiter.hpp"
 #include "gst/mix/playout-timeline.hpp"
+#include "gst/mix/voice-monitor.hpp"
 
 namespace agora {
 
@@ -78,6 +79,18 @@ class Mixer {
   void set_measuring (bool measuring);
   std::map<std::uint32_t, Level> take_levels ();
 
+  // Dead air, loudness and gain; nothing is measured, and nothing costs anything, until it is asked
+  // for. What was measured counts from then on.
+  void set_monitoring (const MonitorSettings &settings);
+  // What was noticed of a speaker, or of the mix, which has no uid.
+  template <typename What>
+  struct Of {
+    std::optional<std::uint32_t> uid;
+    What what;
+  };
+  std::vector<Of<SilenceChange>> take_silences ();
+  std::vector<Of<Loudness>> loudness () const;
+
   // Overwrites `out` with `frames` interleaved frames that are due from `at_ns` on. Whether there
   // is anything but silence in it.
   bool mix (std::int64_t at_ns, float *out, std::size_t frames);
@@ -88,12 +101,16 @@ class Mixer {
     float left = 0, right = 0;  // gains of the last block, from which the next one slides
     Level level;
     std::optional<std::int64_t> until_ns;  // finishing: removed once drained, or then
+    std::unique_ptr<VoiceMonitor> monitor;
   };
   struct Gains {
     float left, right;
   };
   Gains gains (const Fader &fader, bool heard) const;
   void remove_finished (std::int64_t at_ns);
+  // Makes the monitor where there is none.
+  VoiceMonitor &watch (std::unique_ptr<VoiceMonitor> &monitor) const;
+  void forget_monitors ();
   static void measure (Level &level, const float *in, int in_channels, std::size_t frames);
   void add_to_mix (Input &input, Gains to, const float *in, int in_channels, float *out,
                    std::size_t frames);
@@ -105,6 +122,9 @@ class Mixer {
   bool measuring_ = false;
   bool limiting_ = true;
   Limiter limiter_;
+  MonitorSettings monitoring_;        // of speakers
+  MonitorSettings monitoring_whole_;  // the same without a gain
+  std::unique_ptr<VoiceMonitor> whole_;
   // Where sound waits for less, a whole block at once takes half of what jitter has.
   static constexpr std::int64_t kTight = 10'000'000;
   std::int64_t delay_ns_ = kTight;

@@ -2,6 +2,7 @@
 #include "gst/src/src-settings.hpp"
 
 #include "gst/common/object-lock.hpp"
+#include "gst/src/src-monitor.hpp"
 
 namespace agora {
 namespace {
@@ -55,6 +56,45 @@ bool SrcSettingsStore::set(GObject *element, guint id, const GValue *value) {
       settings_.limiter = g_value_get_boolean(value);
       return true;
     default:
+      return set_monitor(id, value);
+  }
+}
+
+bool SrcSettingsStore::set_monitor(guint id, const GValue *value) {
+  switch (id) {
+    case kSilenceThreshold:
+      settings_.silence_threshold_db = g_value_get_double(value);
+      return true;
+    case kSilenceTime:
+      settings_.silence_time_ms = g_value_get_uint(value);
+      looks_for_silence_ = settings_.silence_time_ms > 0;
+      return true;
+    case kLoudnessInterval:
+      loudness_interval_ = g_value_get_uint64(value);
+      return true;
+    case kLoudnessTarget:
+      settings_.loudness_target = g_value_get_double(value);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool SrcSettingsStore::get_monitor(guint id, GValue *value) const {
+  switch (id) {
+    case kSilenceThreshold:
+      g_value_set_double(value, settings_.silence_threshold_db);
+      return true;
+    case kSilenceTime:
+      g_value_set_uint(value, settings_.silence_time_ms);
+      return true;
+    case kLoudnessInterval:
+      g_value_set_uint64(value, loudness_interval_);
+      return true;
+    case kLoudnessTarget:
+      g_value_set_double(value, settings_.loudness_target);
+      return true;
+    default:
       return false;
   }
 }
@@ -87,7 +127,7 @@ bool SrcSettingsStore::get(GObject *element, guint id, GValue *value) const {
       g_value_set_boolean(value, settings_.limiter);
       return true;
     default:
-      return false;
+      return get_monitor(id, value);
   }
 }
 
@@ -225,6 +265,7 @@ void install_src_settings (GObjectClass *klass) {
       g_param_spec_boolean("limiter", "Limiter",
                            "Keep the mix below full scale where speakers together are too loud",
                            defaults.limiter, live));
+  install_monitor_settings(klass);
 }
 
 }  // namespace agora

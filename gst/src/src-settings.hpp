@@ -24,6 +24,10 @@ enum SrcProperty : guint {
   kSpeakers,
   kLevelInterval,
   kLimiter,
+  kSilenceThreshold,
+  kSilenceTime,
+  kLoudnessInterval,
+  kLoudnessTarget,
 };
 
 struct SrcSettings {
@@ -33,6 +37,9 @@ struct SrcSettings {
   bool expose = false;
   guint speaker_timeout_s = 20;
   bool limiter = true;
+  double silence_threshold_db = -60;
+  guint silence_time_ms = 0;  // 0: isn't looked for
+  double loudness_target = 0;
   std::set<std::uint32_t> speakers;  // empty: all
   std::string bad_speakers;          // what was set instead of a list, before the start
 };
@@ -50,10 +57,17 @@ class SrcSettingsStore {
   SrcSettings copy (GObject *element) const;
   // Also without the lock: the mix looks at it with each block.
   GstClockTime level_interval () const { return level_interval_; }
+  GstClockTime loudness_interval () const { return loudness_interval_; }
+  bool looks_for_silence () const { return looks_for_silence_; }
 
  private:
+  bool set_monitor (guint id, const GValue *value);
+  bool get_monitor (guint id, GValue *value) const;
+
   SrcSettings settings_;
   std::atomic<GstClockTime> level_interval_ = 0;
+  std::atomic<GstClockTime> loudness_interval_ = 0;
+  std::atomic<bool> looks_for_silence_ = false;
 };
 
 void install_src_settings (GObjectClass *klass);
