@@ -65,6 +65,7 @@ ARROWS = (
     # Its own GObjects are declared beside the elements.
     ('gst/src/', ('gst/gstagoramixsrc.h', 'gst/gstagoraspeaker.h', 'gst/mix/', 'gst/membership/',
                   'gst/rtmp/', 'gst/common/', *LIBRARY)),
+    ('gst/recorder/', ('gst/common/', *LIBRARY)),
     ('gst/web/', ('gst/common/', 'signaling/protocol/', *LIBRARY)),
     ('gst/', LIBRARY),
 )

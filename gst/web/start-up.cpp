@@ -5,10 +5,8 @@
 
 #include "gst/common/codecs.hpp"
 #include "gst/common/gst-ptr.hpp"
+#include "gst/common/own-elements.hpp"
 #include "gst/web/peer.hpp"
-
-// Of gst/plugin.cpp.
-extern "C" void gst_plugin_agora_register ();
 
 namespace agora::web {
 
@@ -64,11 +62,7 @@ std::string missing (const std::string &what, const std::string &package) {
 }  // namespace
 
 void register_elements () {
-  // GStreamer loads each plugin to look at it where GST_REGISTRY_FORK=no forbids a process for
-  // that. The types of a plugin agora on the path are there then, and can't be registered twice.
-  const ObjectPtr<GstPlugin> found(gst_registry_find_plugin(gst_registry_get(), "agora"));
-  if (!found || !gst_plugin_is_loaded(found.get()))
-    gst_plugin_agora_register();
+  register_own_elements();
 }
 
 bool warm_up_all (std::string &reason) {

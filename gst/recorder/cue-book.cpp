@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/recorder/cue-book.hpp"
+
+#include <json-glib/json-glib.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "agora-config.h"
+#include "signaling/support/glib-ptr.hpp"
+
+namespace agora::recorder {
+
+namespace {
+
+// Of one sheet. What is beyond is counted.
+constexpr std::size_t kMostEvents = 5000;
+constexpr std::size_t kMostStays = 500;
+constexpr double kSilence = -200;  // dB, as agorasrc says it
+
+struct JsonUnref {
+  void operator()(JsonBuilder *builder) const noexcept { g_object_unref(builder); }
+  void operator()(JsonGenerator *generator) const noexcept { g_object_unref(generator); }
+  void operator()(JsonNode *node) const noexcept { json_node_unref(node); }
+};
+
+// To the microsecond: more digits say nothing.
+double rounded (double seconds) {
+  return std::round(seconds * 1e6) / 1e6;
+}
+
+double decibel (double linear) {
+  return linear > 0 ? std::round(std::max(20 * std::log10(linear), kSilence) * 100) / 100
+                    : kSilence;
+}
+
+std::string time_text (std::int64_t us) {
+  g_autoptr(GDateTime) whole = g_date_time_new_from_unix_utc(us / G_USEC_PER_SEC);
+  g_autoptr(GDateTime) exact =
+      whole ? g_date_time_add(whole, us % G_USEC_PER_SEC) : g_date_time_new_now_utc();
+  const CharPtr text(g_date_time_format(exact, "%Y-%m-%dT%H:%M:%S.%fZ"));
+  return text.get();
+}
+
+class Writer {
+ public:
+  Writer() : builder_(json_builder_new()) {}
+  JsonBuilder *get () const { return builder_.get(); }
+  void name (const char *name) { json_builder_set_member_name(get(), name); }
+  void text (const char *key, const std::string &value) {
+    name(key);
+    json_builder_add_string_value(get(), value.c_str());
+  }
+  void number (const char *key, double value) {
+    name(key);
+    json_builder_add_double_value(get(), value);
+  }
+  void integer (const char *key, std::int64_t value) {
+    name(key);
+    json_builder_add_int_value(get(), value);
+  }
+  void boolean (const char *key, bool value) {
+    name(key);
+    json_builder_add_boolean_value(get(), value);
+  }
+  void begin_array (const char *key) {
+    name(key);
+    json_builder_begin_array(get());
+  }
+  std::string done () {
+    const std::unique_ptr<JsonNode, JsonUnref> root(json_builder_get_root(get()));
+    const std::unique_ptr<JsonGenerator, JsonUnref> generator(json_generator_new());
+    json_generator_set_pretty(generator.get(), TRUE);
+    json_generator_set_indent(generator.get(), 1);
+    json_generator_set_root(generator.get(), root.get());
+    const CharPtr text(json_generator_to_data(generator.get(), nullptr));
+    return std::string(text.get()) + "\n";
+  }
+
+ private:
+  std::unique_ptr<JsonBuilder, JsonUnref> builder_;
+};
+
+void write_files (Writer &out, const std::vector<FileCue> &files) {
+  out.begin_array("files");
+  for (const FileCue &file : files) {
+    json_builder_begin_object(out.get());
+    out.text("name", file.name);
+    out.number("seconds", rounded(file.seconds));
+    out.number("lost-seconds", rounded(file.lost));
+    if (file.peak) {
+      out.number("peak-db", decibel(*file.peak));
+      out.number("rms-db", decibel(file.rms));
+    }
+    json_builder_end_object(out.get());
+  }
+  json_builder_end_array(out.get());
+}
+
+}  // namespace
+
+std::int64_t CueBook::segment_of(double at) const {
+  return head_.segment > 0 ? static_cast<std::int64_t>(std::max(at, 0.0) / head_.segment) : 0;
+}
+
+double CueBook::begin_of(std::int64_t segment) const {
+  return static_cast<double>(segment) * head_.segment;
+}
+
+CueBook::Page &CueBook::page(std::int64_t segment) {
+  const auto [found, fresh] = pages_.try_emplace(segment);
+  if (fresh)
+    for (const auto &[uid, since] : there_)
+      found->second.speakers[uid].stays.push_back({std::max(since, begin_of(segment))});
+  found->second.news = true;
+  return found->second;
+}
+
+void CueBook::speaks(std::uint32_t uid, double at) {
+  std::lock_guard lock(mutex_);
+  if (!there_.try_emplace(uid, at).second)
+    return;
+  // Who is there already is taken over by a page that begins now.
+  auto &stays = page(segment_of(at)).speakers[uid].stays;
+  if (stays.empty() || stays.back().to >= 0) {
+    if (stays.size() < kMostStays)
+      stays.push_back({at});
+  }
+}
+
+void CueBook::stops(std::uint32_t uid, double at) {
+  std::lock_guard lock(mutex_);
+  if (there_.find(uid) == there_.end())
+    return;
+  auto &stays = page(segment_of(at)).speakers[uid].stays;
+  there_.erase(uid);
+  if (!stays.empty() && stays.back().to < 0)
+    stays.back().to = at;
+}
+
+void CueBook::note(const std::string &what, double at, std::uint32_t uid, const std::string &text) {
+  std::lock_guard lock(mutex_);
+  Page &where = page(segment_of(at));
+  if (uid && what == "reconnecting")
+    where.speakers[uid].reconnects++;
+  if (where.events.size() < kMostEvents)
+    where.events.push_back({at, what, uid, text});
+  else
+    where.left_out++;
+}
+
+void CueBook::file(std::int64_t segment, std::uint32_t uid, const FileCue &cue) {
+  std::lock_guard lock(mutex_);
+  const auto known = pages_.find(segment);
+  const bool news = known == pages_.end() || known->second.news;
+  Page &where = page(segment);
+  auto &files = where.speakers[uid].files;
+  const auto old = std::find_if(files.begin(), files.end(),
+                                [&] (const FileCue &each) { return each.name == cue.name; });
+  if (old != files.end()) {
+    // Lengths and levels are progress, no news.
+    where.news = news;
+    *old = cue;
+  } else {
+    files.push_back(cue);
+  }
+}
+
+std::string CueBook::write(std::int64_t segment, const Page &page, double at, bool last) const {
+  const double begin = begin_of(segment);
+  double seconds = std::max(at - begin, 0.0);
+  if (head_.segment > 0)
+    seconds = std::min(seconds, head_.segment);
+  const auto here = [&] (double time) { return rounded(std::clamp(time - begin, 0.0, seconds)); };
+  Writer out;
+  json_builder_begin_object(out.get());
+  out.text("program", "agora-recorder " AGORA_VERSION);
+  out.text("app-id", head_.app_id);
+  out.text("channel", head_.channel);
+  out.text("format", head_.format);
+  out.text("zero", time_text(head_.zero_us + static_cast<std::int64_t>(begin * G_USEC_PER_SEC)));
+  out.integer("segment", segment);
+  out.number("offset", begin);
+  out.number("seconds", rounded(seconds));
+  out.boolean("finished", last);
+  out.begin_array("tracks");
+  for (const auto &[uid, speaker] : page.speakers) {
+    json_builder_begin_object(out.get());
+    if (uid) {
+      out.integer("uid", uid);
+      out.begin_array("speaks");
+      for (const Stay &stay : speaker.stays) {
+        json_builder_begin_array(out.get());
+        json_builder_add_double_value(out.get(), here(stay.from));
+        json_builder_add_double_value(out.get(), stay.to < 0 ? rounded(seconds) : here(stay.to));
+        json_builder_end_array(out.get());
+      }
+      json_builder_end_array(out.get());
+      out.integer("reconnects", static_cast<std::int64_t>(speaker.reconnects));
+    } else {
+      out.boolean("mix", true);
+    }
+    write_files(out, speaker.files);
+    json_builder_end_object(out.get());
+  }
+  json_builder_end_array(out.get());
+  out.begin_array("events");
+  for (const Event &event : page.events) {
+    json_builder_begin_object(out.get());
+    out.number("at", here(event.at));
+    out.text("what", event.what);
+    if (event.uid)
+      out.integer("uid", event.uid);
+    if (!event.text.empty())
+      out.text("text", event.text);
+    json_builder_end_object(out.get());
+  }
+  json_builder_end_array(out.get());
+  if (page.left_out)
+    out.integer("events-left-out", static_cast<std::int64_t>(page.left_out));
+  json_builder_end_object(out.get());
+  return out.done();
+}
+
+std::vector<CueBook::Sheet> CueBook::take(double at, std::int64_t done, bool progress,
+                                          bool finished) {
+  std::vector<Sheet> sheets;
+  std::lock_guard lock(mutex_);
+  for (auto each = pages_.begin(); each != pages_.end();) {
+    const bool last = finished || each->first < done;
+    if (last || progress || each->second.news) {
+      each->second.news = false;
+      sheets.push_back({each->first, write(each->first, each->second, at, last), last});
+    }
+    each = last ? pages_.erase(each) : std::next(each);
+  }
+  return sheets;
+}
+
+}  // namespace agora::recorder

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
+// What a file's pipeline is fed with, in order: buffers, and stretches of silence, which are made
+// when they are asked for. Hours of them cost no memory, and keep nobody waiting but this file.
+#pragma once
+
+#include <gst/app/gstappsrc.h>
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+
+#include "gst/common/gst-ptr.hpp"
+
+namespace agora::recorder {
+
+class Feed {
+ public:
+  // The next piece of silence of `room` ns or less that begins at `at`, with its time, and null
+  // where there is none as short.
+  using MakeSilence = std::function<BufferPtr(std::int64_t at, std::int64_t room)>;
+
+  Feed(GstAppSrc *source, std::size_t most_bytes, MakeSilence make_silence);
+  // The pipeline has stopped.
+  ~Feed() = default;
+  Feed(const Feed &) = delete;
+  Feed &operator=(const Feed &) = delete;
+
+  // Any thread. False: so much waits that this has no room.
+  bool put (BufferPtr buffer);
+  // Running time, in ns.
+  void silence (std::int64_t from, std::int64_t to);
+  void end ();
+  // Grows for as long as something is taken.
+  std::uint64_t given () const { return given_; }
+
+ private:
+  struct Item {
+    BufferPtr buffer;  // null: silence
+    std::int64_t from = 0;
+    std::int64_t to = 0;
+  };
+  void add (Item item);
+  // With the lock held.
+  void pump ();
+  static void need_data (GstAppSrc *source, guint length, gpointer self);
+
+  GstAppSrc *source_;
+  const std::size_t most_bytes_;
+  const MakeSilence make_silence_;
+  std::atomic<std::uint64_t> given_ = 0;
+  std::mutex mutex_;  // guards what follows; before the source's own
+  std::deque<Item> items_;
+  std::size_t bytes_ = 0;
+  bool hungry_ = false;  // asked for something, and there was nothing
+  bool ending_ = false;
+};
+
+}  // namespace agora::recorder

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/recorder/track.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <utility>
+
+#include "gst/recorder/coded-file.hpp"
+#include "gst/recorder/wav-file.hpp"
+
+namespace agora::recorder {
+
+namespace {
+
+// A disk may stand still for so long.
+constexpr std::size_t kWaitingSeconds = 20;
+// As it was sent: more than AAC or Opus ever need for that.
+constexpr std::size_t kCodedBytes = 2 << 20;
+// Silence of those who are away is filled in such steps.
+constexpr std::int64_t kFillStep = 30;
+constexpr unsigned kMostParts = 1000;
+// A file that can't be written is followed by another one after so many seconds.
+constexpr std::int64_t kRetry = 5;
+
+// Little-endian samples of 16 or 24 bits.
+double sample_at (const std::uint8_t *bytes, int width) {
+  if (width == 2)
+    return static_cast<std::int16_t>(bytes[0] | bytes[1] << 8) / 32768.0;
+  const std::uint32_t value = static_cast<std::uint32_t>(bytes[0]) << 8 |
+                              static_cast<std::uint32_t>(bytes[1]) << 16 |
+                              static_cast<std::uint32_t>(bytes[2]) << 24;
+  return static_cast<std::int32_t>(value) / 2147483648.0;
+}
+
+// (transfer full) The part of a raw piece from `from` on, `length` frames long.
+Piece cut (const Piece &piece, std::int64_t from, std::int64_t length, int frame_bytes) {
+  const auto offset = static_cast<gsize>((from - piece.at) * frame_bytes);
+  return {from, length,
+          BufferPtr(gst_buffer_copy_region(piece.sound.get(), GST_BUFFER_COPY_MEMORY, offset,
+                                           static_cast<gsize>(length * frame_bytes))),
+          share(piece.caps.get())};
+}
+
+}  // namespace
+
+Track::Track(std::uint32_t uid, const Options &options, const Folder &folder, CueBook &cues)
+    : uid_(uid),
+      options_(options),
+      folder_(folder),
+      cues_(cues),
+      channels_(uid ? options.channels : kMixChannels),
+      frame_bytes_(options.coded() ? 0 : channels_ * options.depth / 8),
+      per_second_(options.coded() ? GST_SECOND : kRate),
+      segment_length_(options.rotate_s * per_second_),
+      lane_(std::make_shared<Lane>(frame_bytes_ ? kWaitingSeconds *
+                                                      static_cast<std::size_t>(kRate * frame_bytes_)
+                                                : kCodedBytes)) {
+}
+
+std::int64_t Track::from_ns(std::int64_t ns) const {
+  return static_cast<std::int64_t>(
+      gst_util_uint64_scale(static_cast<guint64>(std::max<std::int64_t>(ns, 0)),
+                            static_cast<guint64>(per_second_), GST_SECOND));
+}
+
+void Track::lose(std::int64_t length) {
+  lost_any_ = true;
+  if (open_)
+    open_->cue.lost += seconds(length);
+}
+
+void Track::measure(const Piece &piece) {
+  if (!frame_bytes_)
+    return;
+  GstMapInfo map;
+  if (!gst_buffer_map(piece.sound.get(), &map, GST_MAP_READ))
+    return;
+  const int width = options_.depth / 8;
+  double peak = 0, sum = 0;
+  const gsize count = map.size / static_cast<gsize>(width);
+  for (gsize i = 0; i < count; i++) {
+    const double value = sample_at(map.data + i * static_cast<gsize>(width), width);
+    peak = std::max(peak, std::abs(value));
+    sum += value * value;
+  }
+  gst_buffer_unmap(piece.sound.get(), &map);
+  peak_ = std::max(peak_.value_or(0), peak);
+  open_->cue.peak = std::max(open_->cue.peak.value_or(0), peak);
+  open_->square_sum += sum;
+  open_->samples += count;
+}
+
+void Track::tell(Open &open) {
+  open.cue.seconds = seconds(open.file->end());
+  open.cue.rms = open.samples ? std::sqrt(open.square_sum / static_cast<double>(open.samples)) : 0;
+  cues_.file(open.segment, uid_, open.cue);
+}
+
+bool Track::open(std::int64_t segment, GstCaps *caps) {
+  if (segment != last_segment_) {
+    last_segment_ = segment;
+    parts_ = 0;
+  }
+  if (parts_ >= kMostParts) {
+    problem_ = "too many files of one track";
+    return false;
+  }
+  parts_++;
+  const std::string name =
+      file_name(uid_, segment, parts_, segment_length_ > 0, options_.extension());
+  Descriptor fd(folder_.create(name));
+  if (!fd) {
+    problem_ = name + ": " + g_strerror(errno);
+    return false;
+  }
+  std::unique_ptr<SoundFile> file;
+  std::string reason;
+  if (options_.format == Format::wav)
+    file =
+        std::make_unique<WavFile>(std::move(fd), WavFile::Shape{channels_, options_.depth, kRate});
+  else
+    file = CodedFile::make(options_.format, std::move(fd), caps, frame_bytes_, reason);
+  if (!file) {
+    problem_ = name + ": " + reason;
+    folder_.remove(name);
+    return false;
+  }
+  open_.emplace();
+  open_->file = std::move(file);
+  open_->segment = segment;
+  open_->cue.name = name;
+  tell(*open_);
+  return true;
+}
+
+// The file goes on closing by itself.
+void Track::end(std::int64_t at) {
+  if (!open_)
+    return;
+  open_->file->close(at - begin_of(open_->segment));
+  tell(*open_);
+  closing_.push_back(std::move(*open_));
+  open_.reset();
+}
+
+void Track::write_within(std::int64_t segment, Piece piece) {
+  if (open_ && open_->segment != segment)
+    end(begin_of(open_->segment + 1));
+  // Another format, or a file that a failure has ended: what follows is in a part of its own.
+  if (open_ && !open_->file->takes(piece.caps.get()))
+    end(until_);
+  if (open_ && !open_->file->goes_on()) {
+    end(until_);
+    not_before_ = until_ + kRetry * per_second_;
+  }
+  if (!open_ && piece.at >= not_before_ && !open(segment, piece.caps.get()))
+    not_before_ = piece.at + kRetry * per_second_;
+  if (!open_) {
+    lose(piece.length);
+    return;
+  }
+  measure(piece);
+  piece.at -= begin_of(segment);
+  const std::int64_t length = piece.length;
+  if (!open_->file->write(piece)) {
+    problem_ = open_->cue.name + ": " + open_->file->problem();
+    lose(length);
+  }
+}
+
+void Track::write_piece(Piece piece, std::int64_t limit) {
+  // Raw sound is counted by its samples: what overlaps was there already. As it was sent each frame
+  // is whole.
+  if (frame_bytes_ && piece.at < until_) {
+    const std::int64_t told = until_ - piece.at;
+    if (told >= piece.length)
+      return;
+    piece = cut(piece, until_, piece.length - told, frame_bytes_);
+  }
+  if (piece.at < 0 || piece.at >= limit)
+    return;
+  if (frame_bytes_ && piece.length > limit - piece.at)
+    piece = cut(piece, piece.at, limit - piece.at, frame_bytes_);
+  while (frame_bytes_ && segment_length_) {
+    const std::int64_t border = begin_of(segment_of(piece.at) + 1);
+    const std::int64_t before = border - piece.at;
+    if (before >= piece.length)
+      break;
+    write_within(segment_of(piece.at), cut(piece, piece.at, before, frame_bytes_));
+    until_ = border;
+    piece = cut(piece, border, piece.length - before, frame_bytes_);
+  }
+  const std::int64_t end = piece.at + piece.length;
+  write_within(segment_of(piece.at), std::move(piece));
+  until_ = std::max(until_, end);
+}
+
+void Track::write(bool room, std::int64_t limit) {
+  const std::int64_t until = limit == INT64_MAX ? limit : from_ns(limit);
+  Lane::Taken taken = lane_->take();
+  if (taken.lost) {
+    problem_ = "the disk is too slow";
+    lose(taken.lost);
+  }
+  for (Piece &piece : taken.pieces) {
+    if (room)
+      write_piece(std::move(piece), until);
+    else
+      lose(piece.length);
+  }
+  if (open_) {
+    if (!open_->file->sync()) {
+      problem_ = open_->cue.name + ": " + open_->file->problem();
+      lose(open_->file->take_lost());
+    }
+    tell(*open_);
+  }
+  closed();
+}
+
+void Track::follow(std::int64_t ns) {
+  if (!open_)
+    return;
+  const std::int64_t at = from_ns(ns);
+  if (segment_of(at) > open_->segment) {
+    end(begin_of(open_->segment + 1));
+    return;
+  }
+  const std::int64_t there = at - begin_of(open_->segment);
+  if (there - open_->file->end() > 2 * kFillStep * per_second_)
+    open_->file->fill(there - kFillStep * per_second_);
+}
+
+void Track::close(std::int64_t ns) {
+  end(from_ns(ns));
+}
+
+bool Track::closed() {
+  std::erase_if(closing_, [this] (Open &each) {
+    if (!each.file->closed())
+      return false;
+    if (!each.file->goes_on())
+      problem_ = each.cue.name + ": " + each.file->problem();
+    return true;
+  });
+  return closing_.empty() && !open_;
+}
+
+}  // namespace agora::recorder
