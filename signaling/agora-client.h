@@ -196,6 +196,9 @@ gboolean agora_client_set_remote_stream_type_finish (AgoraClient *self, GAsyncRe
                                                      GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
+gboolean agora_client_report (AgoraClient *self, GVariant *figures) AGORA_NOEXCEPT;
+
+AGORA_API
 void agora_client_renew_token_async (AgoraClient *self, const char *token,
                                      GCancellable *cancellable, GAsyncReadyCallback callback,
                                      gpointer user_data) AGORA_NOEXCEPT;

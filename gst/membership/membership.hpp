@@ -20,6 +20,7 @@
 #include "gst/common/authorities.hpp"
 #include "gst/common/channel-settings.hpp"
 #include "gst/common/voice-codec.hpp"
+#include "gst/membership/member-report.hpp"
 
 namespace agora {
 
@@ -60,6 +61,8 @@ class Member {
   // An event of the channel under the name of the client's signal ("stream-added", "mute-audio",
   // ...), with the uid it is about or 0, for the element's own signals and messages (events.hpp).
   virtual void channel_event (const char *, std::uint32_t) {}
+  // How its sound fares, for the operator: fills in its part. Every few seconds.
+  virtual void report (MemberReport &) {}
   // The membership was lost and is being made again, and is back after so long.
   virtual void reconnecting (const GError &) {}
   virtual void reconnected (GstClockTime) {}

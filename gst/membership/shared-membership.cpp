@@ -175,6 +175,7 @@ void SharedMembership::on_joined() {
   if (has(Part::listener))
     for (auto &[uid, remote] : remotes_)
       subscribe(uid);
+  report_soon();
   pursue();
 }
 
@@ -190,6 +191,7 @@ void SharedMembership::on_out() {
   push_pace_ = {};
   push_late_.reset();
   retry_.reset();
+  report_timer_.reset();
   for (auto &[uid, remote] : std::exchange(remotes_, {})) {
     tell([uid = uid] (Member &m) { m.speaker_removed(uid); }, &kListener);
     tell([uid = uid] (Member &m) { m.channel_event("stream-removed", uid); });
@@ -248,6 +250,7 @@ void SharedMembership::goodbye() {
     dead_ = true;
   }
   retry_.reset();
+  report_timer_.reset();
   push_pace_.timer.reset();
   push_late_.reset();
   remotes_.clear();

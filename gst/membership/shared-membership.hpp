@@ -98,6 +98,9 @@ class SharedMembership final : public Membership,
   void subscribed (std::uint32_t uid, GAsyncResult *result);
   void goodbye ();
   void drop_client ();
+  // membership-reports.cpp
+  void report_soon ();
+  void report ();
   void fail (const GError &error);
   void fail_host (const GError &error);
   bool has (Part part) const;
@@ -151,6 +154,7 @@ class SharedMembership final : public Membership,
   Pace push_pace_;
   SourcePtr push_late_;  // runs while the gateway is asked for another one
   SourcePtr retry_;
+  SourcePtr report_timer_;
   std::map<std::uint32_t, Remote> remotes_;
   gint64 came_back_ = 0;  // when the client last reconnected
 

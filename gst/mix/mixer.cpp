@@ -10,6 +10,8 @@ namespace {
 
 // Of it, a second block at once takes 10 ms from what jitter may have.
 constexpr std::int64_t kRelaxed = 50'000'000;
+// Of sampled levels.
+constexpr std::size_t kStride = 4;
 
 }  // namespace
 
@@ -213,6 +215,15 @@ std::vector<Mixer::Of<Loudness>> Mixer::loudness() const {
   return all;
 }
 
+std::map<std::uint32_t, Level> Mixer::sample_levels() {
+  std::lock_guard lock(mutex_);
+  sampling_ = true;
+  std::map<std::uint32_t, Level> levels;
+  for (auto &[uid, input] : inputs_)
+    levels[uid] = std::exchange(input.sampled, Level());
+  return levels;
+}
+
 Mixer::Gains Mixer::gains(const Fader &fader, bool heard) const {
   const auto volume = static_cast<float>(heard && !fader.mute ? fader.volume : 0.0);
   if (channels_ == 1)
@@ -222,10 +233,11 @@ Mixer::Gains Mixer::gains(const Fader &fader, bool heard) const {
   return {volume * std::min(1.f, 1.f - pan), volume * std::min(1.f, 1.f + pan)};
 }
 
-void Mixer::measure(Level &level, const float *in, int in_channels, std::size_t frames) {
+void Mixer::measure(Level &level, const float *in, int in_channels, std::size_t frames,
+                    std::size_t stride) {
   float peak = 0;
   double squares = 0;
-  for (std::size_t i = 0; i < frames; i++) {
+  for (std::size_t i = 0; i < frames; i += stride) {
     const float *f = in + i * in_channels;
     const float l = f[0], r = in_channels > 1 ? f[1] : f[0];
     peak = std::max({peak, std::fabs(l), std::fabs(r)});
@@ -295,6 +307,8 @@ bool Mixer::mix(std::int64_t at_ns, float *out, std::size_t frames) {
     }
     if (measuring_)
       input.level.samples += frames;
+    if (sampling_)
+      input.sampled.samples += (frames + kStride - 1) / kStride;
     if (in_channels == 0) {
       // What is set in silence counts from the first sample of what follows.
       input.left = to.left;
@@ -302,7 +316,9 @@ bool Mixer::mix(std::int64_t at_ns, float *out, std::size_t frames) {
       continue;
     }
     if (measuring_)
-      measure(input.level, in, in_channels, frames);
+      measure(input.level, in, in_channels, frames, 1);
+    if (sampling_)
+      measure(input.sampled, in, in_channels, frames, kStride);
     add_to_mix(input, to, in, in_channels, out, frames);
     any = true;
   }

@@ -78,6 +78,9 @@ class Mixer {
   // Levels cost as much as the mix itself: they are measured only where somebody wants to know.
   void set_measuring (bool measuring);
   std::map<std::uint32_t, Level> take_levels ();
+  // The same of every fourth frame: near enough for a picture of the whole, and next to nothing.
+  // Measured from the first call on.
+  std::map<std::uint32_t, Level> sample_levels ();
 
   // Dead air, loudness and gain; nothing is measured, and nothing costs anything, until it is asked
   // for. What was measured counts from then on.
@@ -100,6 +103,7 @@ class Mixer {
     std::shared_ptr<PlayoutTimeline> timeline;
     float left = 0, right = 0;  // gains of the last block, from which the next one slides
     Level level;
+    Level sampled;
     std::optional<std::int64_t> until_ns;  // finishing: removed once drained, or then
     std::unique_ptr<VoiceMonitor> monitor;
   };
@@ -111,7 +115,8 @@ class Mixer {
   // Makes the monitor where there is none.
   VoiceMonitor &watch (std::unique_ptr<VoiceMonitor> &monitor) const;
   void forget_monitors ();
-  static void measure (Level &level, const float *in, int in_channels, std::size_t frames);
+  static void measure (Level &level, const float *in, int in_channels, std::size_t frames,
+                       std::size_t stride);
   void add_to_mix (Input &input, Gains to, const float *in, int in_channels, float *out,
                    std::size_t frames);
 
@@ -120,6 +125,7 @@ class Mixer {
   int channels_ = 2;
   bool adaptive_ = false;
   bool measuring_ = false;
+  bool sampling_ = false;
   bool limiting_ = true;
   Limiter limiter_;
   MonitorSettings monitoring_;        // of speakers

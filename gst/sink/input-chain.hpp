@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "gst/common/voice-codec.hpp"
 #include "gst/sink/codec-lanes.hpp"
 #include "gst/sink/frame-count.hpp"
+#include "gst/sink/input-level.hpp"
 #include "gst/sink/starvation.hpp"
 
 namespace agora {
@@ -68,6 +70,8 @@ class InputChain {
   void ended ();
   // Whether `message` is an ERROR of an element in here; one of the sink's own says it instead.
   bool explain (GstMessage *message);
+  // How loud what comes in is, where it is raw or decoded here; any thread.
+  std::optional<VoiceLevel> take_level () { return level_->take(); }
   // By how much that codec's frames are later than their timestamps say, where they are encoded
   // here at `rate`.
   GstClockTime lookahead (VoiceCodec codec, int rate) const;
@@ -127,6 +131,7 @@ class InputChain {
   // thread alone changes them. No call leaves the object under it.
   std::mutex mutex_;
   std::vector<ObjectPtr<GstElement>> elements_;
+  const std::shared_ptr<InputLevel> level_ = std::make_shared<InputLevel>();
   GstElement *format_ = nullptr;  // the capsfilter before the lanes, one of elements_
   // What leads from there to the exit. Streaming thread, but for its beginning and its end.
   std::unique_ptr<CodecLanes> lanes_;

@@ -104,6 +104,8 @@ bool InputChain::begin_lanes(Kind kind, const GstCaps *caps) {
   host.remove = [this] (GstElement *element) { unmake(element); };
   host.side_frame = side_frame_;
   lanes_ = std::make_unique<CodecLanes>(std::move(host));
+  if (kind == Kind::raw)
+    InputLevel::watch(lanes_->entry(), level_);
   ObjectPtr<GstPad> exit(gst_element_get_static_pad(exit_, "sink"));
   heeded_ = 0;
   return gst_pad_link(lanes_->out(), exit.get()) == GST_PAD_LINK_OK && heed_wanted();

@@ -466,6 +466,12 @@ GstStructure *Publisher::stats() const {
       of ? of->sessions() : 0U, "reconnects", G_TYPE_UINT, outage_.times(), nullptr);
 }
 
+void Publisher::report(MemberReport &report) {
+  const BroadcastPtr of = broadcast();
+  const GstClockTime dropped = of ? of->totals().dropped : 0;
+  report.sent = SentFigures{front_.take_level(), dropped / GST_MSECOND, outage_.times()};
+}
+
 std::string Publisher::push_url() const {
   const BroadcastPtr of = broadcast();
   return of ? of->url() : std::string();

@@ -72,6 +72,7 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   void push_url_is_late () override;
   void reconnecting (const GError &error) override;
   void reconnected (GstClockTime duration) override;
+  void report (MemberReport &report) override;
   void failed (const GError &error) override;
 
  private:

@@ -495,6 +495,12 @@ const char *Listener::state() const {
   return session_ ? session_->state() : "idle";
 }
 
+void Listener::report(MemberReport &report) {
+  if (!report.heard)
+    report.heard.emplace();
+  add_figures(*mixer_, pipeline_latency_, *report.heard);
+}
+
 GstStructure *Listener::stats() const {
   return make_src_stats(*mixer_, pipeline_latency_);
 }

@@ -71,6 +71,7 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
   void channel_event (const char *name, std::uint32_t uid) override;
   void reconnecting (const GError &cause) override;
   void reconnected (GstClockTime after) override;
+  void report (MemberReport &report) override;
   void failed (const GError &error) override;
 
  private:

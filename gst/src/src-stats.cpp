@@ -30,6 +30,10 @@ double decibel (double linear) {
   return 20 * std::log10(std::max(linear, 1e-10));
 }
 
+double rms (const Level &level) {
+  return level.samples ? std::sqrt(level.square_sum / static_cast<double>(level.samples)) : 0;
+}
+
 }  // namespace
 
 GstStructure *make_src_stats (const Mixer &mixer, GstClockTime pipeline_latency) {
@@ -62,14 +66,35 @@ GstStructure *make_level (Mixer &mixer, GstClockTime running_time) {
       gst_structure_new("agora-level", "running-time", G_TYPE_UINT64, running_time, nullptr);
   GValueArray *speakers = g_value_array_new(0);
   for (auto &[uid, each] : mixer.take_levels()) {
-    const double rms =
-        each.samples ? std::sqrt(each.square_sum / static_cast<double>(each.samples)) : 0;
-    append(speakers,
-           gst_structure_new("speaker", "uid", G_TYPE_UINT, uid, "peak", G_TYPE_DOUBLE,
-                             decibel(each.peak), "rms", G_TYPE_DOUBLE, decibel(rms), nullptr));
+    append(speakers, gst_structure_new("speaker", "uid", G_TYPE_UINT, uid, "peak", G_TYPE_DOUBLE,
+                                       decibel(each.peak), "rms", G_TYPE_DOUBLE, decibel(rms(each)),
+                                       nullptr));
   }
   set_speakers(level, speakers);
   return level;
+}
+
+void add_figures (Mixer &mixer, GstClockTime pipeline_latency, std::vector<HeardFigures> &figures) {
+  const auto levels = mixer.sample_levels();
+  for (const std::uint32_t uid : mixer.uids()) {
+    const auto timeline = mixer.find(uid);
+    const bool there = std::any_of(figures.begin(), figures.end(),
+                                   [&] (const HeardFigures &each) { return each.uid == uid; });
+    if (!timeline || there)
+      continue;
+    const PlayoutStats s = timeline->stats();
+    HeardFigures heard;
+    heard.uid = uid;
+    if (const auto found = levels.find(uid); found != levels.end() && found->second.samples)
+      heard.level = VoiceLevel{decibel(found->second.peak), decibel(rms(found->second))};
+    heard.delay_ms = s.delay_ms;
+    if (s.stamp_age_ms >= 0)
+      heard.mouth_to_ear_ms = s.stamp_age_ms + static_cast<double>(pipeline_latency) / GST_MSECOND;
+    heard.jitter_ms = s.jitter_ms;
+    heard.dropped_ms = s.dropped_ns / GST_MSECOND;
+    heard.concealed_ms = s.concealed_ns / GST_MSECOND;
+    figures.push_back(heard);
+  }
 }
 
 }  // namespace agora

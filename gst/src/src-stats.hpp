@@ -10,6 +10,9 @@
 
 #include <gst/gst.h>
 
+#include <vector>
+
+#include "gst/membership/member-report.hpp"
 #include "gst/mix/mixer.hpp"
 
 namespace agora {
@@ -21,5 +24,9 @@ GstStructure *make_src_stats (const Mixer &mixer, GstClockTime pipeline_latency)
 // "agora-level" with `running-time` (uint64, ns) and for each speaker `uid` (uint), `peak` and
 // `rms` (double, dB of full scale) since the last call. Any thread.
 GstStructure *make_level (Mixer &mixer, GstClockTime running_time);
+
+// The same for the operator, without those that are there already: another agorasrc of this member
+// hears them, too. Levels are those since the last call. Any thread.
+void add_figures (Mixer &mixer, GstClockTime pipeline_latency, std::vector<HeardFigures> &figures);
 
 }  // namespace agora

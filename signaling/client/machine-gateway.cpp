@@ -58,10 +58,13 @@ void Machine::join_answered(const Pending &, const protocol::Answer &answer, Mil
     uid_text_ = std::to_string(uid_);
   next_ping_ = now + limits.ping;
   // A gateway that knows no silence has none: of one that does, the word follows.
-  const bool knows =
-      answer.features && std::find(answer.features->begin(), answer.features->end(),
-                                   protocol::feature_silence) != answer.features->end();
-  if (!knows && std::exchange(silenced_, false))
+  const auto knows = [&] (const char *feature) {
+    return answer.features && std::find(answer.features->begin(), answer.features->end(),
+                                        feature) != answer.features->end();
+  };
+  takes_reports_ = knows(protocol::feature_quality);
+  reconnects_ += again ? 1 : 0;
+  if (!knows(protocol::feature_silence) && std::exchange(silenced_, false))
     act(Emit{{EventKind::unsilenced, 0, {}, 0, false}});
   if (!again)
     act(Finish{std::exchange(join_ticket_, 0), std::nullopt, uid_, {}, 0});

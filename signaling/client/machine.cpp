@@ -23,6 +23,8 @@ std::optional<Millis> Machine::next_tick() const {
         at(pending.deadline);
       for (const Again &again : again_)
         at(again.at);
+      if (const auto due = reports_.due(); due && takes_reports_)
+        at(*due);
       at(next_ping_);
       at(heard_ + limits.silence);
       break;
@@ -104,6 +106,8 @@ void Machine::on(const CallJoin &call, Millis now) {
   muted_.clear();
   subscriptions_.clear();
   local_audio_muted_ = local_video_muted_ = silenced_ = false;
+  reports_ = {};
+  reconnects_ = 0;
   join_ticket_ = call.ticket;
   lost_at_ = now;
   tries_ = 0;
@@ -172,6 +176,11 @@ void Machine::on(const CallLeave &call, Millis now) {
   }
 }
 
+void Machine::on(const CallReport &call, Millis now) {
+  if (takes_reports())
+    reports_.add(call.figures, now);
+}
+
 void Machine::on(const Destroy &, Millis) {
   stop(Phase::idle);
 }
@@ -220,7 +229,8 @@ void Machine::on(const Opened &opened, Millis now) {
   if (!join.known_speakers)
     join.vid = vid_;
   describe_client(join);
-  join.features = protocol::Features{protocol::feature_silence, protocol::feature_codecs};
+  join.features = protocol::Features{protocol::feature_silence, protocol::feature_codecs,
+                                     protocol::feature_quality};
   join.hears = hears;
   deadline_ = std::max(opened.since + limits.connect, now + 1);
   send(0, std::move(join), now);
@@ -316,6 +326,8 @@ void Machine::on(const Tick &, Millis now) {
       again_.push_back(std::move(again));
     else if (is_wanted(again.request))
       send(0, std::move(again.request), now, true);
+  if (const auto due = reports_.due(); due && takes_reports_ && now >= *due)
+    report(now);
   if (now >= next_ping_)
     ping(now);
 }
@@ -336,6 +348,14 @@ void Machine::send(Ticket ticket, protocol::Request request, Millis now, bool re
 void Machine::ping(Millis now) {
   next_ping_ = now + limits.ping;
   act(Send{{envelope(0), protocol::Ping{}}});
+}
+
+// It is answered, so that it does for a ping.
+void Machine::report(Millis now) {
+  protocol::Report figures = reports_.take(now);
+  figures.reconnects = reconnects_;
+  next_ping_ = now + limits.ping;
+  send(0, std::move(figures), now);
 }
 
 void Machine::finish(Ticket ticket, std::optional<Trouble> trouble) {

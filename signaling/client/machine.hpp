@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "signaling/client/errors.hpp"
+#include "signaling/client/reports.hpp"
 #include "signaling/protocol/codec.hpp"
 #include "signaling/protocol/messages.hpp"
 
@@ -72,6 +73,9 @@ struct CallRequest {
 struct CallLeave {
   Ticket ticket;
 };
+struct CallReport {
+  Figures figures;
+};
 struct Destroy {};
 struct Cancel {
   Ticket ticket;
@@ -94,8 +98,8 @@ struct Closed {
   std::string why;
 };
 struct Tick {};
-using Happening = std::variant<CallInit, CallJoin, CallRequest, CallLeave, Destroy, Cancel, Opened,
-                               OpenFailed, Received, Garbled, Closed, Tick>;
+using Happening = std::variant<CallInit, CallJoin, CallRequest, CallLeave, CallReport, Destroy,
+                               Cancel, Opened, OpenFailed, Received, Garbled, Closed, Tick>;
 
 // What is to be done.
 struct Open {
@@ -156,6 +160,8 @@ class Machine {
   bool silenced () const { return silenced_; }
   // Where to push in each codec; empty: nothing is published.
   const Urls &push_urls () const { return push_urls_; }
+  // Whether the gateway wants to know how this member's sound fares.
+  bool takes_reports () const { return phase_ == Phase::joined && takes_reports_; }
   // Of what was offered: what somebody hears. Empty: the gateway hasn't told.
   const protocol::Codecs &codecs_wanted () const { return codecs_wanted_; }
   // In which codec that speaker is subscribed to; nothing: it isn't.
@@ -185,6 +191,7 @@ class Machine {
   void on (const CallJoin &call, Millis now);
   void on (const CallRequest &call, Millis now);
   void on (const CallLeave &call, Millis now);
+  void on (const CallReport &call, Millis now);
   void on (const Destroy &, Millis now);
   void on (const Cancel &cancel, Millis now);
   void on (const Opened &opened, Millis now);
@@ -210,6 +217,7 @@ class Machine {
 
   void send (Ticket ticket, protocol::Request request, Millis now, bool replay = false);
   void ping (Millis now);
+  void report (Millis now);
   void finish (Ticket ticket, std::optional<Trouble> trouble = std::nullopt);
   void finish_all (const Trouble &trouble);
   void lost (Trouble cause, Millis now);
@@ -257,6 +265,9 @@ class Machine {
   bool local_audio_muted_ = false;
   bool local_video_muted_ = false;
   bool silenced_ = false;
+  bool takes_reports_ = false;
+  Reports reports_;
+  std::int64_t reconnects_ = 0;
 
   // The connection.
   std::string sid_;

@@ -28,6 +28,7 @@ std::string_view name_of (const Request &request) {
     std::string_view operator()(const UpdateKey &) const { return "renew-token"; }
     std::string_view operator()(const UpdateUrl &) const { return "update-push-url"; }
     std::string_view operator()(const Leave &) const { return "leave"; }
+    std::string_view operator()(const Report &) const { return "report"; }
     std::string_view operator()(const Unknown &) const { return "request"; }
   };
   return std::visit(Names(), request);

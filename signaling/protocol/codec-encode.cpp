@@ -95,6 +95,31 @@ void write (Writer &to, const UpdateUrl &request) {
 void write (Writer &to, const Leave &request) {
   to.text("action", "leave").integer("uid", request.uid);
 }
+void write (Writer &to, const std::optional<Loudness> &level) {
+  if (level)
+    to.integer("peak", level->peak).integer("rms", level->rms);
+}
+void write (Writer &to, const Report &report) {
+  to.text("action", "report").integer("reconnects", report.reconnects);
+  if (report.sent) {
+    to.begin("sent");
+    write(to, report.sent->level);
+    to.integer("dropped", report.sent->dropped_ms).integer("outages", report.sent->outages).end();
+  }
+  if (report.heard.empty())
+    return;
+  to.begin_list("heard");
+  for (const HeardReport &heard : report.heard) {
+    to.item().integer("uid", heard.uid);
+    write(to, heard.level);
+    to.integer("delay", heard.delay_ms);
+    if (heard.latency_ms)
+      to.integer("latency", *heard.latency_ms);
+    to.integer("jitter", heard.jitter_ms).integer("dropped", heard.dropped_ms);
+    to.integer("concealed", heard.concealed_ms).end();
+  }
+  to.end_list();
+}
 void write (Writer &to, const Unknown &request) {
   to.text("action", request.action);
 }

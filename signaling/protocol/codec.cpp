@@ -59,8 +59,9 @@ std::optional<Features> read_features (Fields &fields) {
       fields.fail("features", "a list of at most " + std::to_string(max_features) + " texts");
       break;
     }
-    if ((item->text == feature_silence || item->text == feature_codecs) &&
-        std::find(features.begin(), features.end(), item->text) == features.end())
+    const bool known = item->text == feature_silence || item->text == feature_codecs ||
+                       item->text == feature_quality;
+    if (known && std::find(features.begin(), features.end(), item->text) == features.end())
       features.emplace_back(item->text);
   }
   return features;
@@ -156,7 +157,55 @@ Request read_update_url (Fields &fields) {
   return UpdateUrl{read_uid(fields)};
 }
 
-constexpr std::array<std::pair<std::string_view, Reader>, 13> actions{{
+std::optional<Loudness> read_loudness (Fields &fields) {
+  if (!fields.has("peak") && !fields.has("rms"))
+    return std::nullopt;
+  const auto level = [&] (const char *name) {
+    return static_cast<std::int8_t>(
+        fields.integer(name, Need::required, min_report_level, max_report_level));
+  };
+  return Loudness{level("peak"), level("rms")};
+}
+
+std::int64_t read_count (Fields &fields, const char *name) {
+  return fields.integer(name, Need::optional, 0, max_report_count);
+}
+
+HeardReport read_heard (Fields &fields) {
+  HeardReport heard;
+  heard.uid = read_uid(fields);
+  heard.level = read_loudness(fields);
+  heard.delay_ms = fields.integer("delay", Need::optional, 0, max_report_ms);
+  if (fields.has("latency"))
+    heard.latency_ms = fields.integer("latency", Need::required, 0, max_report_ms);
+  heard.jitter_ms = fields.integer("jitter", Need::optional, 0, max_report_ms);
+  heard.dropped_ms = read_count(fields, "dropped");
+  heard.concealed_ms = read_count(fields, "concealed");
+  return heard;
+}
+
+Request read_report (Fields &fields) {
+  Report report;
+  report.reconnects = read_count(fields, "reconnects");
+  if (std::optional<Fields> sent = fields.object("sent", Need::optional))
+    report.sent = SentReport{read_loudness(*sent), read_count(*sent, "dropped"),
+                             read_count(*sent, "outages")};
+  const JsonNode *list = fields.array("heard", Need::optional);
+  for (const auto *item = list ? list->begin() : nullptr; list && item != list->end();
+       item = item->next()) {
+    if (item->kind != JsonKind::object || report.heard.size() == max_report_speakers) {
+      fields.fail("heard", "a list of at most " + std::to_string(max_report_speakers) + " objects");
+      break;
+    }
+    Fields speaker(item, "heard.", fields.failure());
+    report.heard.push_back(read_heard(speaker));
+    if (fields.failure())
+      break;
+  }
+  return report;
+}
+
+constexpr std::array<std::pair<std::string_view, Reader>, 14> actions{{
     {"join", read_join},
     {"set_role", [] (Fields &f) -> Request { return SetRole{read_role(f, Need::required)}; }},
     {"publish", read_publish},
@@ -177,6 +226,7 @@ constexpr std::array<std::pair<std::string_view, Reader>, 13> actions{{
      [] (Fields &f) -> Request { return UpdateKey{f.text("key_vos", Need::required)}; }},
     {"update_url", read_update_url},
     {"leave", [] (Fields &f) -> Request { return Leave{read_uid(f)}; }},
+    {"report", read_report},
 }};
 
 constexpr std::array<std::pair<EventKind, std::string_view>, 12> event_names{{

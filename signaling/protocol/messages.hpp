@@ -65,6 +65,7 @@ struct Ping {
 // What isn't known here is left out when a frame is read.
 inline constexpr const char *feature_silence = "silence";
 inline constexpr const char *feature_codecs = "codecs";
+inline constexpr const char *feature_quality = "quality";
 using Features = std::vector<std::string>;
 // Names in one join; more are an error.
 constexpr std::size_t max_features = 32;
@@ -158,14 +159,51 @@ struct Leave {
   Uid uid = 0;
   bool operator==(const Leave &) const = default;
 };
+// Of the feature `quality`: how a member's sound fares, by its own word. Nobody but the operator is
+// told. Levels are in dB of full scale, times in ms; what has no bound in time counts from when the
+// voice began.
+constexpr std::size_t max_report_speakers = 16;
+constexpr std::int64_t min_report_level = -100;
+constexpr std::int64_t max_report_level = 20;
+constexpr std::int64_t max_report_ms = 600'000;                   // of a delay
+constexpr std::int64_t max_report_count = std::int64_t{1} << 53;  // what every reader of JSON holds
+struct Loudness {
+  std::int8_t peak = min_report_level;
+  std::int8_t rms = min_report_level;
+  bool operator==(const Loudness &) const = default;
+};
+struct SentReport {
+  std::optional<Loudness> level;  // nothing: it sends what others have encoded
+  std::int64_t dropped_ms = 0;    // not sent, since the network was too slow
+  std::int64_t outages = 0;       // how often it was off the air
+  bool operator==(const SentReport &) const = default;
+};
+struct HeardReport {
+  Uid uid = 0;
+  std::optional<Loudness> level;
+  std::int64_t delay_ms = 0;               // for which its sound is held back
+  std::optional<std::int64_t> latency_ms;  // mouth to ear; nothing: the speaker doesn't stamp
+  std::int64_t jitter_ms = 0;
+  std::int64_t dropped_ms = 0;    // came too late
+  std::int64_t concealed_ms = 0;  // didn't come
+  bool operator==(const HeardReport &) const = default;
+};
+struct Report {
+  std::int64_t reconnects = 0;  // how often it lost the gateway and came back
+  std::optional<SentReport> sent;
+  std::vector<HeardReport> heard;
+  bool operator==(const Report &) const = default;
+};
+
 // Well-formed, but no action of ours: answered with 401, so that newer clients can ask.
 struct Unknown {
   std::string action;
   bool operator==(const Unknown &) const = default;
 };
 
-using Request = std::variant<Ping, Join, SetRole, Publish, Unpublish, Subscribe, Unsubscribe, Mute,
-                             MuteLocal, SetRemoteStreamType, UpdateKey, UpdateUrl, Leave, Unknown>;
+using Request =
+    std::variant<Ping, Join, SetRole, Publish, Unpublish, Subscribe, Unsubscribe, Mute, MuteLocal,
+                 SetRemoteStreamType, UpdateKey, UpdateUrl, Leave, Report, Unknown>;
 
 struct ClientMessage {
   Envelope envelope;

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Codecs as a program in Python has them, by the library's bindings and with a real gateway."""
+"""Codecs and reports as a program in Python has them, by the library's bindings and with a real gateway."""
 
+import re
 import sys
+import urllib.request
 from pathlib import Path
 
 import tap
@@ -51,6 +53,24 @@ class ClientCodecs(Case):
         self.ask(client, 'set_role', role)
         self.ask(client, 'join', None, 'room', uid)
         return client
+
+    def test_report(self):
+        client = AgoraSignaling.Client.new(self.served.ws)
+        self.assertFalse(client.report(GLib.Variant('a{sv}', {})))
+        client = self.client(7, AgoraSignaling.Role.AUDIENCE)
+        level = {'peak': GLib.Variant('d', float('nan')), 'rms': GLib.Variant('d', -20.0)}
+        heard = {'uid': GLib.Variant('u', 8), 'mouth-to-ear-ms': GLib.Variant('d', 181.4), 'jitter-ms': GLib.Variant('d', -3.0),
+                 'concealed-ms': GLib.Variant('t', 2 ** 64 - 1), 'delay-ms': GLib.Variant('s', 'no number'), 'later': GLib.Variant('b', True)}
+        # Whatever a program says, the gateway understands: what it can't is left out.
+        self.assertTrue(client.report(GLib.Variant('a{sv}', {
+            'sent': GLib.Variant('a{sv}', level), 'heard': GLib.Variant('aa{sv}', [heard] * 40 + [{}])})))
+
+        def count(name):
+            with urllib.request.urlopen(self.served.http + '/metrics', timeout=5) as answer:
+                return float(re.search(rf'^{re.escape(name)} (\S+)$', answer.read().decode(), re.M)[1])
+        wait(lambda: count('agora_quality_reports_total') == 1, 'the report')
+        self.assertEqual(count('agora_quality_mouth_to_ear_seconds_sum'), 16 * 0.181)
+        self.assertEqual(count('agora_quality_jitter_seconds_bucket{le="0.002"}'), 16)
 
     def test_from_publish_to_hearing(self):
         speaker = self.client(7, AgoraSignaling.Role.BROADCASTER)

@@ -27,7 +27,8 @@ def parse(text):
                 r'([a-z_]+)(?:\{((?:[a-z_]+="[^"\\]*"(?:,(?!\}))?)+)\})? (\S+)', line)
             if not match:
                 raise AssertionError(f'no sample: {line!r}')
-            if match[1] not in types:
+            of = re.sub('_(bucket|sum|count)$', '', match[1])
+            if match[1] not in types and types.get(of) != 'histogram':
                 raise AssertionError(f'no TYPE before {line!r}')
             key = match[1] + ('{' + match[2] + '}' if match[2] else '')
             if key in samples:

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "signaling/gateway/channel/quality.hpp"
 #include "signaling/protocol/messages.hpp"
 
 namespace agora::gateway {
@@ -49,6 +50,7 @@ struct Totals {
   std::map<int, std::uint64_t> joins;    // by code
   std::map<int, std::uint64_t> answers;  // by code, joins included
   std::uint64_t events = 0;              // one per receiver
+  Quality quality;
 };
 
 // Moderation. An empty field matches everything; at least one of channel, uid and address is set.

@@ -7,6 +7,7 @@
 //   mix.cpp           the ears of agora-web, which nobody sees
 //   encoders.cpp      who pushes by a stream key
 //   requests.cpp      what a member asks for
+//   reports.cpp       what it says of its sound, for the operator
 //   members.cpp       how a member and its streams come and go, tokens while they last
 //   voices.cpp        what is on the air in a channel, and who plays it
 //   codecs.cpp        who gets which codec, and which of them are wanted
@@ -434,6 +435,8 @@ class ChannelBook : private cluster::ClusterHost {
   void handle (Step &, const Asked &, M &, const protocol::UpdateKey &);
   void handle (Step &, const Asked &, M &, const protocol::UpdateUrl &);
   void handle (Step &, const Asked &, M &, const protocol::Leave &);
+  // reports.cpp
+  void handle (Step &, const Asked &, M &, const protocol::Report &);
   // Whether the member may push now; refuses the request where not.
   bool may_push (Step &step, const Asked &asked, const Member &member, const char *what);
   void carry_mutes (Step &step, Member &member);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "signaling/gateway/channel/commands.hpp"
+#include "signaling/gateway/channel/quality.hpp"
 #include "signaling/protocol/messages.hpp"
 #include "signaling/protocol/token.hpp"
 #include "signaling/support/token-bucket.hpp"
@@ -102,6 +104,7 @@ struct Member {
   bool describing = false;     // other gateways were told of it a moment ago
   bool knows_silence = false;  // named the feature
   bool knows_codecs = false;   // the same
+  bool knows_quality = false;  // the same
   protocol::Codecs hears;      // the preferred one first; what isn't in it: AAC
   bool silenced = false;       // by a rule of the operator's, as was last told
   TokenBucket changes{0, 0};   // of what the others are told of it: set from the limits
@@ -115,6 +118,7 @@ struct Member {
   // Was `live` until a moment ago, and is still pushed to: those who play it are on their way.
   std::optional<Offer> previous;
   Wanted wanted;
+  std::unique_ptr<Reported> reported;                   // null: nothing so far
   std::unordered_map<Uid, Subscription> subscriptions;  // each one's voice is on the air
 };
 

@@ -335,6 +335,8 @@ void ChannelBook::welcome(Step &step, const Asked &asked, Member &member,
   };
   member.knows_silence = knows(protocol::feature_silence);
   member.knows_codecs = knows(protocol::feature_codecs);
+  // The ear of many who only listen is no member that an operator sees.
+  member.knows_quality = member.entrance != Entrance::mix && knows(protocol::feature_quality);
   member.hears = member.knows_codecs ? join.hears.value_or(protocol::Codecs()) : protocol::Codecs();
   if (const auto &offer = member.next ? member.next : member.live; offer && offer->negotiated)
     tell_wanted(step, member);

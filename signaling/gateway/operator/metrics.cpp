@@ -21,7 +21,12 @@ class Text {
   }
   template <typename Number>
   void value (Number number, const std::string &labels = "") {
-    out_ << name_;
+    value_of(name_, number, labels);
+  }
+  // Of another name than what is described.
+  template <typename Number>
+  void value_of (const char *name, Number number, const std::string &labels = "") {
+    out_ << name;
     if (!labels.empty())
       out_ << '{' << labels << '}';
     out_ << ' ' << number << '\n';
@@ -79,6 +84,41 @@ void relay_counts (Text &text, const relay_line::Counters &relay) {
   text.one("agora_relay_loop_lag_seconds", "gauge", "Longest turn of the relay's loop, lately.",
            static_cast<double>(relay.lag_ms) / 1000);
   text.one("agora_relay_descriptors", "gauge", "File descriptors that the relay uses.", relay.fds);
+}
+
+// Of times in ms, as Prometheus has them: in seconds, each bucket with those below it.
+template <const auto &bounds>
+void histogram (Text &text, const char *name, const char *help, const Histogram<bounds> &of) {
+  const std::string bucket = std::string(name) + "_bucket";
+  const std::string sum = std::string(name) + "_sum";
+  const std::string count = std::string(name) + "_count";
+  text.describe(name, "histogram", help);
+  std::uint64_t below = 0;
+  for (std::size_t i = 0; i < bounds.size(); i++) {
+    below += of.counts[i];
+    std::ostringstream limit;
+    limit.imbue(std::locale::classic());
+    limit << static_cast<double>(bounds[i]) / 1000;
+    text.value_of(bucket.c_str(), below, "le=\"" + limit.str() + "\"");
+  }
+  below += of.counts.back();
+  text.value_of(bucket.c_str(), below, "le=\"+Inf\"");
+  text.value_of(sum.c_str(), static_cast<double>(of.sum_ms) / 1000);
+  text.value_of(count.c_str(), below);
+}
+
+void quality_counts (Text &text, const Quality &quality) {
+  text.one("agora_quality_reports_total", "counter", "Reports of members about their sound.",
+           quality.reports);
+  histogram(text, "agora_quality_mouth_to_ear_seconds",
+            "Latency, one for each speaker in each report.", quality.latency);
+  histogram(text, "agora_quality_jitter_seconds",
+            "Spread of arrivals, one for each speaker in each report.", quality.jitter);
+  text.describe("agora_quality_lost_seconds_total", "counter",
+                "Sound that members lost: unsent, late, or concealed.");
+  text.value(static_cast<double>(quality.sent_dropped_ms) / 1000, "how=\"unsent\"");
+  text.value(static_cast<double>(quality.dropped_ms) / 1000, "how=\"late\"");
+  text.value(static_cast<double>(quality.concealed_ms) / 1000, "how=\"concealed\"");
 }
 
 void web_counts (Text &text, const Metrics::Web &web) {
@@ -146,6 +186,7 @@ std::string Metrics::text(const Snapshot &now) const {
            *std::max_element(lags_.begin(), lags_.end()));
   text.one("agora_media_up", "gauge", "Whether the media server serves.", now.media_up ? 1 : 0);
   text.one("agora_media_restarts_total", "counter", "Restarts of agora-relay.", now.media_restarts);
+  quality_counts(text, totals.quality);
   if (now.relay)
     relay_counts(text, *now.relay);
   if (now.web)

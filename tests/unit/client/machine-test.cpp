@@ -53,6 +53,11 @@ const Row rows[] = {
     {"publish", [] (Rig &r) { r.request(protocol::Publish{}); }, "iojdwrxlf", "ojp"},
     {"set role", [] (Rig &r) { r.request(protocol::SetRole{}); }, "iojdwrxlf", "ojp"},
     {"leave", [] (Rig &r) { r.step(CallLeave{r.ticket()}); }, "iiiliiili", "iii"},
+    {"report",
+     [] (Rig &r) {
+       r.step(CallReport{{protocol::SentReport{}, {}}});
+     },
+     "iojdwrxlf", "ojp"},
     {"destroy", [] (Rig &r) { r.step(Destroy{}); }, "iiiiiiiii", "iii"},
     {"cancel",
      [] (Rig &r) {

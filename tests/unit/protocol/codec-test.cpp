@@ -65,6 +65,12 @@ void client_frames_survive () {
              R"("features":["silence","codecs"],"hears":["opus","aac"]})"),
       around(R"({"action":"publish","uid":7})"),
       around(R"({"action":"publish","uid":7,"codecs":["opus","aac"]})"),
+      around(R"({"action":"report","reconnects":2,"sent":{"peak":-3,"rms":-20,"dropped":40,)"
+             R"("outages":1},"heard":[{"uid":8,"peak":0,"rms":-18,"delay":100,"latency":181,)"
+             R"("jitter":3,"dropped":0,"concealed":9007199254740992},)"
+             R"({"uid":9,"delay":0,"jitter":0,"dropped":0,"concealed":0}]})"),
+      around(R"({"action":"report","reconnects":0,"sent":{"dropped":0,"outages":0}})"),
+      around(R"({"action":"report","reconnects":0})"),
       around(R"({"action":"subscribe","uid":8,"options":{"audio":true,"video":false}})"),
       around(R"({"action":"mute","uid":8,"target":"audio"})"),
       around(R"({"action":"unmute","uid":8,"target":"all"})"),
@@ -210,6 +216,13 @@ std::string list_of (int names) {
   return list + "]";
 }
 
+std::string speakers (int count) {
+  std::string list = "[";
+  for (int n = 0; n < count; n++)
+    list += (n ? ",{\"uid\":" : "{\"uid\":") + std::to_string(n) + "}";
+  return list + "]";
+}
+
 void wrong_fields () {
   const Refusal rows[] = {
       {join(R"("role":"king")"), 431, "clientRequest.role", 3},
@@ -246,6 +259,17 @@ void wrong_fields () {
       {join(R"("hears":["aac",null])"), 401, "clientRequest.hears", 3},
       {join(R"("hears":)" + list_of(9)), 401, "at most 8", 3},
       {join(R"("hears":[")" + std::string(33, 'o') + "\"]"), 401, "32 bytes", 3},
+      {around(R"({"action":"report","reconnects":-1})"), 401, "clientRequest.reconnects", 3},
+      {around(R"({"action":"report","sent":{"peak":1e9,"rms":0}})"), 401, "sent.peak", 3},
+      {around(R"({"action":"report","sent":{"peak":21,"rms":0}})"), 401, "sent.peak", 3},
+      {around(R"({"action":"report","sent":{"peak":-6}})"), 401, "sent.rms", 3},
+      {around(R"({"action":"report","sent":{"dropped":9007199254740993}})"), 401, "dropped", 3},
+      {around(R"({"action":"report","heard":{"uid":8}})"), 401, "clientRequest.heard", 3},
+      {around(R"({"action":"report","heard":[8]})"), 401, "at most 16", 3},
+      {around(R"({"action":"report","heard":[{"peak":0,"rms":0}]})"), 401, "heard.uid", 3},
+      {around(R"({"action":"report","heard":[{"uid":8,"latency":600001}]})"), 401, "latency", 3},
+      {around(R"({"action":"report","heard":[{"uid":8,"jitter":0.5}]})"), 401, "jitter", 3},
+      {around(R"({"action":"report","heard":)" + speakers(17) + "}"), 401, "at most 16", 3},
       {around(R"({"action":"subscribe","uid":8,"options":[]})"), 401, "options", 3},
       {around(R"({"action":"subscribe","uid":8,"options":{"audio":1}})"), 401, "options.audio", 3},
       {around(R"({"action":"unsubscribe","uid":[8,{}]})"), 401, "clientRequest.uid", 3},
