@@ -105,7 +105,11 @@ std::string Gateway::open(const Options &options) {
     if (auto problem = open_store(options, config); !problem.empty())
       return problem;
   book_ = std::make_unique<ChannelBook>(std::move(config));
-  admin_ = std::make_unique<Admin>(*book_, std::move(read.admin), options.admin_requests);
+  if (pem.identity)
+    certificate_ends_ = pem.identity->expires_at();
+  live_ = std::make_unique<LiveWatch>(*book_, !options.store.empty(), [this] { return look(); });
+  admin_ = std::make_unique<Admin>(*book_, std::move(read.admin), options.admin_requests,
+                                   options.console, [this] { return live_->all(); });
   if (std::string problem = open_stream_keys(options); !problem.empty())
     return problem;
   return options.state_dir.empty() ? "" : open_state(options);
@@ -179,27 +183,6 @@ void Gateway::pulse() {
   pulse_.at(pulse_due_);
 }
 
-std::string Gateway::metrics() const {
-  Metrics::Snapshot snapshot;
-  snapshot.totals = book_->totals();
-  snapshot.sockets = sockets_.size();
-  for (const auto &[id, socket] : sockets_) {
-    auto queued = socket->queued_bytes();
-    snapshot.queue_bytes += queued;
-    snapshot.queue_bytes_max = std::max(snapshot.queue_bytes_max, queued);
-  }
-  snapshot.media_up = media_->alive();
-  snapshot.media_restarts = media_->restarts();
-  snapshot.relay = media_->counters();
-  if (webhooks_)
-    snapshot.webhooks = webhooks_->counts();
-  snapshot.web = web_figures();
-  if (store_)
-    snapshot.store = {store_->status(), book_->cluster()->counts(),
-                      book_->cluster()->gateways().size()};
-  return metrics_.text(snapshot);
-}
-
 void Gateway::drain() {
   if (state_ != State::serving || options_.drain_seconds == 0) {
     stop();
@@ -223,6 +206,7 @@ void Gateway::stop() {
     door_->stop();
   }
   front_->stop();
+  live_->end();
   run(book_->close_all(now()));
   hurry_.in(farewell_ms);
   media_->stop();
@@ -291,18 +275,6 @@ FrontHandler::Health Gateway::health() const {
   if (store_)
     health.store = store_->status().up;
   return health;
-}
-
-void Gateway::administer(const AdminRequest &asked, AdminReply reply) {
-  AdminRequest request = asked;
-  request.now = now();
-  answer_operator(admin_->answer(request),
-                  [this, by = credential_of(request.authorization), from = request.address,
-                   reply = std::move(reply)] (const AdminAnswer &answer) {
-                    if (answer.deed)
-                      record(*answer.deed, by, from);
-                    reply(answer);
-                  });
 }
 
 void Gateway::admit(const HookRequest &request, MediaServer::Reply reply) {

@@ -16,6 +16,7 @@
 #include "signaling/gateway/front/worker-door.hpp"
 #include "signaling/gateway/media/media-server.hpp"
 #include "signaling/gateway/operator/admin-routes.hpp"
+#include "signaling/gateway/operator/live-watch.hpp"
 #include "signaling/gateway/operator/metrics.hpp"
 #include "signaling/gateway/operator/state-file.hpp"
 #include "signaling/gateway/operator/state-dir.hpp"
@@ -61,8 +62,9 @@ class Gateway : public FrontHandler {
   Health health () const override;
   std::vector<std::string> servers (std::string_view app_id,
                                     std::string_view channel) const override;
-  std::string metrics () const override;
+  std::optional<std::string> metrics (std::string_view authorization) override;
   void administer (const AdminRequest &request, AdminReply reply) override;
+  void watch (GIOStream *stream, GSocket *socket, const std::string &head) override;
 
  private:
   enum class State { starting, serving, draining, stopping };
@@ -92,6 +94,9 @@ class Gateway : public FrontHandler {
   void record (const Deed &deed, const std::string &by, const std::string &from);
   void leave_rendezvous ();
   std::optional<Metrics::Web> web_figures () const;
+  // insight.cpp
+  Metrics::Snapshot count ();
+  LiveGateway look ();
   void enter (SoupWebsocketConnection *connection, GSocket *socket, const std::string &address,
               const std::string &host, Entrance entrance);
   void received (SessionId id, std::string_view text);
@@ -128,6 +133,7 @@ class Gateway : public FrontHandler {
   std::unique_ptr<Webhooks> webhooks_;      // null: nobody is told
   std::shared_ptr<StateDir> kept_;          // null: without --state-dir
   std::unique_ptr<Front> front_;
+  std::unique_ptr<LiveWatch> live_;   // on connections that were front_'s
   std::unique_ptr<WorkerDoor> door_;  // null, as those below: without --web
   std::unique_ptr<WorkerEntrance> entrance_;
   std::unique_ptr<WebSide> web_;
@@ -135,6 +141,8 @@ class Gateway : public FrontHandler {
   SessionId last_id_ = 0;
   Timer deadline_;
   Metrics metrics_;
+  Process process_;
+  std::optional<std::int64_t> certificate_ends_;  // nothing: without TLS
   Timer pulse_;
   std::int64_t pulse_due_ = 0;     // monotonic, us
   std::int64_t deadline_due_ = 0;  // monotonic, us

@@ -65,6 +65,7 @@ std::string Gateway::reload() {
   if (tls) {
     const auto &pem = std::get<Front::Certificate>(certificate);
     front_->set_identity(pem.identity);
+    certificate_ends_ = pem.identity->expires_at();
     if (web_)
       web_->set_identity(pem.identity);
     media_->set_certificate(pem.certificate, pem.key);
@@ -72,6 +73,8 @@ std::string Gateway::reload() {
   if (const auto &pem = std::get<RelayServer::Authorities>(authorities).pem; !pem.empty())
     media_->set_authorities(pem);
   admin_->set_token(std::move(read.admin));
+  // Whoever still may comes back.
+  live_->end();
   if (webhooks_)
     webhooks_->set_secret(std::move(read.webhook));
   if (!read.hook.empty())

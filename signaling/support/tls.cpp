@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ctime>
 #include <utility>
 
 namespace agora {
@@ -154,6 +155,15 @@ std::variant<TlsIdentity::Ptr, std::string> TlsIdentity::make(const std::string 
   if (SSL_CTX_use_PrivateKey(raw, private_key.get()) != 1 || SSL_CTX_check_private_key(raw) != 1)
     return "the key is not the certificate's: " + last_error();
   return Ptr(new TlsIdentity(context.release()));
+}
+
+std::int64_t TlsIdentity::expires_at() const {
+  const X509 *certificate = SSL_CTX_get0_certificate(context_);
+  const ASN1_TIME *end = certificate != nullptr ? X509_get0_notAfter(certificate) : nullptr;
+  std::tm parts{};
+  if (end == nullptr || ASN1_TIME_to_tm(end, &parts) != 1)
+    return 0;
+  return timegm(&parts);
 }
 
 TlsIdentity::~TlsIdentity() {

@@ -33,6 +33,8 @@ class TlsIdentity {
   TlsIdentity(const TlsIdentity &) = delete;
   TlsIdentity &operator=(const TlsIdentity &) = delete;
   ssl_ctx_st *context () const { return context_; }
+  // When the certificate expires: wall clock, seconds; 0: it doesn't say so in a way that is known.
+  std::int64_t expires_at () const;
 
  private:
   explicit TlsIdentity(ssl_ctx_st *context) : context_(context) {}

@@ -52,10 +52,13 @@ class Around : public WebSurroundings {
 
 class Sink : public EventSink {
  public:
-  void tell (const SessionEvent &event) override {
+  void tell (const StreamEvent &event) override {
     require(!ended, "told after its end");
     require((event.name + event.data).find_first_of("\r\n") == std::string::npos,
             "an event of several lines");
+  }
+  void tell (std::shared_ptr<const std::string>) override {
+    require(false, "told what many readers share");
   }
   void end () override {
     require(!ended, "ended twice");

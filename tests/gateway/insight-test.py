@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """/metrics as Prometheus reads it, and TLS for everything that the gateway serves."""
 
+import json
 import os
 import re
 import shutil
 import ssl
 import subprocess
+import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import tap
@@ -87,6 +90,55 @@ class Metrics(Case):
         listener.close()
 
 
+ROOT = Path(__file__).parents[2]
+MONITORING = ROOT / 'docs' / 'monitoring'
+
+
+class Monitoring(Case):
+    """The rules and the dashboard that operators are given."""
+
+    def promtool(self, *arguments, stdin=None):
+        if not shutil.which('promtool'):
+            self.skipTest('no promtool: package prometheus')
+        return subprocess.run(['promtool', *arguments], input=stdin, capture_output=True, text=True, timeout=30,
+                              check=False)
+
+    def test_rules(self):
+        rules = MONITORING / 'alerts.yml'
+        # Only a named kind of lint is fatal to promtool: its own words are looked at.
+        checked = self.promtool('check', 'rules', rules)
+        self.assertEqual((checked.returncode, checked.stderr), (0, ''), checked.stdout + checked.stderr)
+        cases = self.tmp / 'alerts-test.yml'
+        text = (Path(__file__).parent / 'alerts-test.yml').read_text(encoding='utf-8')
+        cases.write_text(text.replace('@rules@', str(rules)))
+        fired = self.promtool('test', 'rules', cases)
+        self.assertEqual(fired.returncode, 0, fired.stdout + fired.stderr)
+
+    def test_metrics(self):
+        gateway = self.gateway()
+        with urllib.request.urlopen(gateway.http + '/metrics', timeout=5) as answer:
+            checked = self.promtool('check', 'metrics', stdin=answer.read().decode())
+        self.assertEqual((checked.returncode, checked.stderr), (0, ''), checked.stdout)
+
+    def test_all_that_they_ask_for_is_there(self):
+        source = (ROOT / 'signaling' / 'gateway' / 'operator' / 'metrics.cpp').read_text(encoding='utf-8')
+        known = set(re.findall(r'"((?:agora|process)_[a-z_]+)"', source))
+        dashboard = json.loads((MONITORING / 'dashboard.json').read_text(encoding='utf-8'))
+        asked = ' '.join(target['expr'] for panel in dashboard['panels'] for target in panel['targets'])
+        asked += ' '.join(each['query'] for each in dashboard['templating']['list'])
+        asked += ' '.join(re.findall(r'expr: (.*)', (MONITORING / 'alerts.yml').read_text(encoding='utf-8')))
+        names = set(re.findall(r'\b(?:agora|process)_[a-z_]+', asked))
+        self.assertGreater(len(names), 25)
+        self.assertEqual({name for name in names if not {name, re.sub('_(bucket|sum|count)$', '', name)} & known}, set())
+        # Each panel is a place of its own.
+        taken = set()
+        for panel in dashboard['panels']:
+            at = panel['gridPos']
+            cells = {(x, y) for x in range(at['x'], at['x'] + at['w']) for y in range(at['y'], at['y'] + at['h'])}
+            self.assertFalse(cells & taken or at['x'] + at['w'] > 24, panel['title'])
+            taken |= cells
+
+
 class Tls(Case):
     def setUp(self):
         super().setUp()
@@ -160,6 +212,13 @@ class Tls(Case):
         request = urllib.request.Request(gateway.http + '/api/v1', body)
         with urllib.request.urlopen(request, timeout=5, context=context) as answer:
             self.assertIn('wss://127.0.0.1:', answer.read().decode())
+
+    def test_expiry(self):
+        gateway = self.serve()
+        context = ssl.create_default_context(cafile=self.certificate)
+        with urllib.request.urlopen(gateway.http + '/metrics', timeout=5, context=context) as answer:
+            ends = parse(answer.read().decode())['agora_certificate_expiry_seconds']
+        self.assertLess(abs(ends - time.time() - 2 * 86400), 600)
 
     def test_bad_files(self):
         bad = self.tmp / 'bad.pem'

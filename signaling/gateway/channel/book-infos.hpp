@@ -7,6 +7,8 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "signaling/gateway/channel/quality.hpp"
 #include "signaling/protocol/messages.hpp"
@@ -38,6 +40,42 @@ struct StreamKeyInfo {
   protocol::Uid uid = 0;
   std::int64_t made_at = 0;  // wall clock, seconds
   bool in_use = false;       // somebody pushes by it, or did so a moment ago
+};
+
+// As it is while it is looked at.
+struct LiveMember {
+  std::uint64_t id = 0;
+  std::string_view app_id;
+  std::string_view channel;
+  protocol::Uid uid = 0;
+  std::string_view account;
+  protocol::Role role = protocol::Role::audience;
+  std::string_view platform;
+  std::string_view address;
+  std::int64_t joined_at = 0;  // wall clock, seconds
+  bool in_grace = false;
+  bool publishing = false;
+  bool audio_muted = false;
+  bool silenced = false;
+  std::size_t listeners = 0;
+  const Reported *reported = nullptr;  // null: nothing so far
+};
+
+// Of one channel, by its members' last reports where those tell.
+struct ChannelFigures {
+  std::string app_id;
+  std::string channel;
+  std::size_t members = 0;
+  std::size_t streams = 0;
+  std::size_t listeners = 0;  // one for each that plays a stream
+  std::optional<std::int64_t> peak_db;
+  std::optional<std::int64_t> latency_ms;
+  std::optional<std::int64_t> jitter_ms;
+};
+struct ChannelsFigures {
+  std::vector<ChannelFigures> named;  // the largest
+  ChannelFigures other;               // what all others have
+  std::size_t others = 0;
 };
 
 struct Totals {

@@ -4,6 +4,7 @@
 // spread over several files by what they are about:
 //   channel-book.cpp  sockets, dispatch, timers, what there is
 //   join.cpp          join, rejoin, replacing, adopting
+//   live.cpp          how all that looks, for the operator
 //   mix.cpp           the ears of agora-web, which nobody sees
 //   encoders.cpp      who pushes by a stream key
 //   requests.cpp      what a member asks for
@@ -157,6 +158,10 @@ class ChannelBook : private cluster::ClusterHost {
   bool silences (std::string_view app_id, std::string_view channel, const MemberInfo &member,
                  Now now) const;
   Totals totals () const;
+  // Those who publish, or all others, in no order, until `visit` says that it is enough.
+  void each_member (bool publishing, const std::function<bool(const LiveMember &)> &visit) const;
+  // Of so many channels by name.
+  ChannelsFigures channel_figures (std::size_t most, Now now) const;
 
   // `rule.id` is chosen by the channel book and written back. Of a cluster's rules the store is
   // told instead: query().
@@ -421,6 +426,9 @@ class ChannelBook : private cluster::ClusterHost {
                              std::string &stream);
   Member &enter_encoder (Step &step, const StreamKey &key, const std::string &address,
                          const std::string &network);
+
+  // live.cpp
+  static ChannelFigures figures_of (const Channel &channel, Now now);
 
   // requests.cpp
   using M = Member;

@@ -24,11 +24,6 @@ constexpr const char *socket_path = "/api";
 constexpr unsigned spare_connections = 16;
 constexpr const char *json_type = "application/json";
 constexpr guint upgrade_required = 426;
-constexpr guint too_many_requests = 429;
-
-std::string address_of (SoupServerMessage *message) {
-  return plain_address(peer_address(Acceptor::socket_of(message)));
-}
 
 void refuse_page (SoupServerMessage *message) {
   const char *origin =
@@ -142,7 +137,8 @@ void Front::start() {
                         GHashTable *query, gpointer data) {
     static_cast<Front *>(data)->administer(message, path, query);
   };
-  soup_server_add_handler(server, "/dev/v1", administer, this, nullptr);
+  for (const char *path : {"/dev/v1", "/console"})
+    soup_server_add_handler(server, path, administer, this, nullptr);
 
   acceptor_->start();
 }
@@ -238,7 +234,7 @@ void Front::choose(SoupServerMessage *message) {
   guint status = SOUP_STATUS_OK;
   auto request = protocol::decode_choose_request(body_of(message));
   if (auto *error = std::get_if<protocol::DecodeError>(&request)) {
-    g_message("Choosing a server, from %s: %s", address_of(message).c_str(), error->reason.c_str());
+    g_message("Choosing a server, from %s: %s", peer_of(message).c_str(), error->reason.c_str());
     answer.code = error->code;
     status = SOUP_STATUS_BAD_REQUEST;
   } else if (!handler_.serves(std::get<protocol::ChooseRequest>(request).app_id)) {
@@ -279,79 +275,6 @@ void Front::healthz(SoupServerMessage *message) {
     text.text("store", *health.store ? "up" : "away");
   respond(message, health.media && !draining ? SOUP_STATUS_OK : SOUP_STATUS_SERVICE_UNAVAILABLE,
           json_type, text.finish() + "\n");
-}
-
-void Front::metrics(SoupServerMessage *message) {
-  respond(message, SOUP_STATUS_OK, "text/plain; version=0.0.4; charset=utf-8", handler_.metrics());
-}
-
-void Front::administer(SoupServerMessage *message, const char *path, GHashTable *query) {
-  AdminRequest request;
-  request.method = soup_server_message_get_method(message);
-  request.path = path;
-  GHashTableIter each;
-  gpointer name = nullptr;
-  gpointer value = nullptr;
-  if (query != nullptr) {
-    g_hash_table_iter_init(&each, query);
-    while (g_hash_table_iter_next(&each, &name, &value))
-      request.query.emplace(static_cast<char *>(name), static_cast<char *>(value));
-  }
-  auto *told = soup_server_message_get_request_headers(message);
-  // Several of one name come as one text, which is then none that is expected.
-  auto header = [told] (const char *which) {
-    const char *text = soup_message_headers_get_list(told, which);
-    return std::string(text != nullptr ? text : "");
-  };
-  request.authorization = header("Authorization");
-  request.content_type = header("Content-Type");
-  request.origin = header("Origin");
-  request.fetch_site = header("Sec-Fetch-Site");
-  request.address = address_of(message);
-  request.own_origin = std::string(tls() ? "https://" : "http://") + authority(message).host_port;
-  request.body = body_of(message);
-  // Not looked at: else the answer would tell whether it was right.
-  if (!guesses_.may_try(network_of(address_of(message)), g_get_monotonic_time() / 1000))
-    return answer_operator(
-        message, request,
-        admin_failure(too_many_requests,
-                      "too many wrong tokens from this address: try again later"));
-  struct Waiting {
-    ObjectPtr<SoupServerMessage> message;
-    AdminRequest request;
-    bool paused = false;
-    bool answered = false;
-  };
-  auto waiting = std::make_shared<Waiting>(Waiting{share(message), request});
-  // The body is the message's, and isn't looked at again.
-  waiting->request.body.reset();
-  handler_.administer(request, [this, waiting] (const AdminAnswer &answer) {
-    waiting->answered = true;
-    answer_operator(waiting->message.get(), waiting->request, answer);
-    if (waiting->paused)
-      soup_server_message_unpause(waiting->message.get());
-  });
-  if (!waiting->answered) {
-    waiting->paused = true;
-    soup_server_message_pause(message);
-  }
-}
-
-void Front::answer_operator(SoupServerMessage *message, const AdminRequest &request,
-                            const AdminAnswer &answer) {
-  if (answer.status == SOUP_STATUS_UNAUTHORIZED && !request.authorization.empty())
-    guesses_.wrong(network_of(address_of(message)), g_get_monotonic_time() / 1000);
-  if (answer.status != SOUP_STATUS_OK)
-    g_message("Administration, %s %s from %s: refused with %u", request.method.c_str(),
-              request.path.c_str(), address_of(message).c_str(), answer.status);
-  auto *headers = soup_server_message_get_response_headers(message);
-  if (answer.status == SOUP_STATUS_UNAUTHORIZED)
-    soup_message_headers_append(headers, "WWW-Authenticate", "Basic realm=\"agora-gateway\"");
-  if (answer.status == too_many_requests)
-    soup_message_headers_append(headers, "Retry-After", "1");
-  if (!answer.allow.empty())
-    soup_message_headers_append(headers, "Allow", answer.allow.c_str());
-  respond(message, answer.status, json_type, answer.body + "\n");
 }
 
 }  // namespace agora::gateway

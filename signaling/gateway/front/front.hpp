@@ -52,11 +52,13 @@ class FrontHandler {
   // WebSockets' URLs, without a path, of the gateways for a channel, best first; none: this one.
   virtual std::vector<std::string> servers (std::string_view app_id,
                                             std::string_view channel) const = 0;
-  // For Prometheus.
-  virtual std::string metrics () const = 0;
+  // For Prometheus; with the admin token, of channels as well. Nothing: it is a wrong one.
+  virtual std::optional<std::string> metrics (std::string_view authorization) = 0;
   // `reply` is called once, maybe later.
   using AdminReply = std::function<void(const AdminAnswer &answer)>;
   virtual void administer (const AdminRequest &request, AdminReply reply) = 0;
+  // Somebody who may watches live, on a connection whose answer begins with `head`.
+  virtual void watch (GIOStream *stream, GSocket *socket, const std::string &head) = 0;
 };
 
 class Front {
@@ -112,10 +114,14 @@ class Front {
   void open (GSocket *socket, GIOStream *stream, std::string host);
   void choose (SoupServerMessage *message);
   void healthz (SoupServerMessage *message);
+  // front-operator.cpp
+  static std::string peer_of (SoupServerMessage *message);
   void metrics (SoupServerMessage *message);
   void administer (SoupServerMessage *message, const char *path, GHashTable *query);
   void answer_operator (SoupServerMessage *message, const AdminRequest &request,
                         const AdminAnswer &answer);
+  void open_stream_soon (SoupServerMessage *message);
+  void open_stream (SoupServerMessage *message);
 
   template <void (Front::*method)(SoupServerMessage *)>
   void route (const char *path, const char *http_method);
@@ -128,6 +134,8 @@ class Front {
   BodyLimit body_limit_ = [] (std::string_view) { return std::size_t{16} * 1024; };
   Guesses guesses_;  // of the admin token
   SocketOpener opener_;
+  // For those that come back to it later: whether it still is.
+  std::shared_ptr<Front *> alive_ = std::make_shared<Front *>(this);
 };
 
 }  // namespace agora::gateway

@@ -25,7 +25,10 @@ AdminAnswer admin_failure (unsigned status, std::string_view message, std::strin
   text.text("status", "error").text("message", message);
   if (!field.empty())
     text.text("field", field);
-  return {status, text.finish(), "", {}};
+  AdminAnswer answer;
+  answer.status = status;
+  answer.body = text.finish();
+  return answer;
 }
 
 bool is_cross_site (const AdminRequest &request) {

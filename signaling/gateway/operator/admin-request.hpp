@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "signaling/gateway/channel/commands.hpp"
@@ -27,6 +28,7 @@ struct AdminRequest {
   std::string content_type;   // and these, which browsers write for pages
   std::string origin;
   std::string fetch_site;
+  std::string cookie;
   std::string address;                   // whose it is, without port
   std::string own_origin;                // as the caller reached us: http://HOST:PORT
   std::optional<std::string_view> body;  // nothing: it was too long
@@ -35,9 +37,13 @@ struct AdminRequest {
 
 struct AdminAnswer {
   unsigned status = 200;
-  std::string body;          // JSON
-  std::string allow;         // with 405: the methods that the path has
-  Commands commands;         // to be run before the answer goes out
+  std::string body;   // JSON
+  std::string type;   // of the body; "": JSON
+  std::string allow;  // with 405: the methods that the path has
+  std::vector<std::pair<std::string, std::string>> headers;
+  bool guessed = false;  // a wrong token was shown
+  bool streams = false;  // an event stream follows in place of a body
+  Commands commands;     // to be run before the answer goes out
   std::optional<Deed> deed;  // what was done, for the audit log; nothing: only asked
   // Of all gateways: what their store is asked first. Its answer makes this one.
   std::optional<cluster::Operation> query;
@@ -56,6 +62,9 @@ AdminAnswer admin_failure (unsigned status, std::string_view message, std::strin
 bool is_cross_site (const AdminRequest &request);
 // Whether a body is said to be JSON. A page's form can't say that.
 bool says_json (std::string_view content_type);
+
+// Of a Cookie header; "": there is none of that name.
+std::string_view cookie_of (std::string_view header, std::string_view name);
 
 // Whether the Authorization `header` shows `token`: as a Bearer token, or as the password of Basic.
 bool shows_token (std::string_view header, std::string_view token);

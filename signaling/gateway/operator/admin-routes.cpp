@@ -121,15 +121,21 @@ AdminAnswer no_rule (std::uint64_t id) {
 }
 
 AdminAnswer Admin::answer(const AdminRequest &request) {
+  if (request.path == "/console" || request.path.starts_with("/console/"))
+    return console(request);
   if (token_.empty())
     return admin_failure(403,
                          "administration is off: start the gateway with --admin-token-file=FILE");
   if (is_cross_site(request))
     return admin_failure(403, "Origin, Sec-Fetch-Site: expected no page of another site");
-  if (!shows_token(request.authorization, token_))
-    return admin_failure(401,
-                         "Authorization: expected the admin token, as \"Bearer TOKEN\", or as the "
-                         "password of Basic");
+  if (!shows_token(request.authorization, token_) && !shows_cookie(request)) {
+    auto answer =
+        admin_failure(401,
+                      "Authorization: expected the admin token, as \"Bearer TOKEN\", or as the "
+                      "password of Basic");
+    answer.guessed = !request.authorization.empty();
+    return answer;
+  }
   // After the token was checked, so that strangers can't use up the operator's allowance.
   if (!allowance_.take(request.now.mono_ms))
     return admin_failure(429, "too many requests: try again in a second");
@@ -143,6 +149,8 @@ AdminAnswer Admin::answer(const AdminRequest &request) {
   if (request.path == "/dev/v1/stream-key")
     return stream_key(request);
 
+  if (request.path == "/dev/v1/live" || request.path == "/dev/v1/live/events")
+    return live(request);
   constexpr std::string_view base = "/dev/v1/channel/";
   if (!std::string_view(request.path).starts_with(base))
     return admin_failure(404, "no such path: see docs/openapi.yaml");
@@ -167,6 +175,17 @@ AdminAnswer Admin::answer(const AdminRequest &request) {
   if (auto problem = protocol::check_channel(channel))
     return admin_failure(400, *problem, "cname");
   return of_user ? property(app_id, words[3], channel, request.now) : users(app_id, channel, hosts);
+}
+
+AdminAnswer Admin::live(const AdminRequest &request) {
+  if (request.method != "GET")
+    return admin_not_allowed("GET");
+  AdminAnswer answer;
+  answer.streams = request.path.ends_with("/events");
+  if (!answer.streams)
+    answer.body = live_();
+  answer.headers.emplace_back("Cache-Control", "no-store");
+  return answer;
 }
 
 AdminAnswer Admin::rule(const AdminRequest &request) {

@@ -13,6 +13,7 @@
 
 #include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/gateway/operator/admin-request.hpp"
+#include "signaling/gateway/operator/console-sessions.hpp"
 #include "signaling/support/token-bucket.hpp"
 
 namespace agora::gateway {
@@ -23,28 +24,40 @@ std::string users_text (const std::optional<std::vector<MemberInfo>> &members, b
 std::string property_text (protocol::Uid uid, const std::optional<MemberInfo> &member,
                            bool partial);
 AdminAnswer admin_success (std::string body);
+AdminAnswer admin_not_allowed (const char *methods);
 AdminAnswer no_rule (std::uint64_t id);
 AdminAnswer no_app (unsigned status, std::string_view app_id);
-AdminAnswer admin_not_allowed (const char *methods);
 std::string iso_time (std::int64_t wall_s);
 AdminAnswer rules_are_full ();
 
 class Admin {
  public:
   // `token`: what callers have to show; "": administration is off.
-  Admin(ChannelBook &book, std::string token, unsigned requests_per_second)
+  // `live`: how things stand. `console`: whether there is a page for it.
+  Admin(ChannelBook &book, std::string token, unsigned requests_per_second, bool console,
+        std::function<std::string()> live)
       : book_(book),
         token_(std::move(token)),
+        console_(console),
+        live_(std::move(live)),
         allowance_(requests_per_second, 2 * requests_per_second) {}
   Admin(const Admin &) = delete;
   Admin &operator=(const Admin &) = delete;
 
   AdminAnswer answer (const AdminRequest &request);
-  void set_token (std::string token) { token_ = std::move(token); }
   // Why there are none.
   void forbid_stream_keys (std::string why) { no_stream_keys_ = std::move(why); }
+  void set_token (std::string token);
+  // Of an Authorization header alone: by what programs ask.
+  bool lets_in (std::string_view authorization) const { return shows_token(authorization, token_); }
 
  private:
+  AdminAnswer live (const AdminRequest &request);
+  // admin-console.cpp
+  bool shows_cookie (const AdminRequest &request) const;
+  AdminAnswer console (const AdminRequest &request);
+  AdminAnswer log_in (const AdminRequest &request);
+  AdminAnswer log_out (const AdminRequest &request);
   AdminAnswer rule (const AdminRequest &request);
   AdminAnswer add_rule (const AdminRequest &request);
   AdminAnswer list_rules (const AdminRequest &request);
@@ -75,6 +88,9 @@ class Admin {
   ChannelBook &book_;
   std::string token_;
   std::string no_stream_keys_;
+  const bool console_;
+  const std::function<std::string()> live_;
+  ConsoleSessions sessions_;
   TokenBucket allowance_;
 };
 

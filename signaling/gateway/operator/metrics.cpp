@@ -121,6 +121,76 @@ void quality_counts (Text &text, const Quality &quality) {
   text.value(static_cast<double>(quality.concealed_ms) / 1000, "how=\"concealed\"");
 }
 
+void process_figures (Text &text, const Metrics::Snapshot &now) {
+  const ProcessFigures &process = now.process;
+  text.one("process_cpu_seconds_total", "counter", "CPU time of the gateway's own process.",
+           process.cpu_seconds);
+  text.one("process_resident_memory_bytes", "gauge", "Memory of the gateway's own process.",
+           process.resident_bytes);
+  text.one("process_open_fds", "gauge", "File descriptors that the gateway uses.",
+           process.descriptors);
+  text.one("process_max_fds", "gauge", "File descriptors that it may use.",
+           process.most_descriptors);
+  text.one("process_start_time_seconds", "gauge", "When the gateway started, since the epoch.",
+           process.started_at);
+  text.one("agora_live_watchers", "gauge", "Readers of the operator's live view.", now.watchers);
+  if (now.certificate_ends)
+    text.one("agora_certificate_expiry_seconds", "gauge",
+             "When the TLS certificate in use expires, since the epoch.", *now.certificate_ends);
+}
+
+// As Prometheus quotes them.
+std::string label (const char *name, std::string_view value) {
+  std::string text = std::string(name) + "=\"";
+  for (const char c : value) {
+    if (c == '\\' || c == '"')
+      text += '\\';
+    text += c == '\n' ? std::string("\\n") : std::string(1, c);
+  }
+  return text + '"';
+}
+
+void channel_figures (Text &text, const ChannelsFigures &channels) {
+  const auto labels = [] (const ChannelFigures &each) {
+    return label("app", each.app_id) + "," + label("channel", each.channel);
+  };
+  // No app has an empty id: it is no channel of that name.
+  const std::string other = R"(app="",channel="other")";
+  const struct {
+    const char *name;
+    const char *help;
+    std::size_t ChannelFigures::*count;
+  } counts[] = {
+      {"agora_channel_members", "Members, by channel.", &ChannelFigures::members},
+      {"agora_channel_streams", "Streams on the air, by channel.", &ChannelFigures::streams},
+      {"agora_channel_listeners", "Streams that members play, by channel.",
+       &ChannelFigures::listeners}};
+  for (const auto &[name, help, count] : counts) {
+    text.describe(name, "gauge", help);
+    for (const ChannelFigures &each : channels.named)
+      text.value(each.*count, labels(each));
+    if (channels.others)
+      text.value(channels.other.*count, other);
+  }
+  const struct {
+    const char *name;
+    const char *help;
+    std::optional<std::int64_t> ChannelFigures::*figure;
+    double unit;
+  } figures[] = {{"agora_channel_peak_db", "Loudest peak in a report of the last 15 s, in dB.",
+                  &ChannelFigures::peak_db, 1},
+                 {"agora_channel_mouth_to_ear_seconds", "Longest latency in those reports.",
+                  &ChannelFigures::latency_ms, 1'000},
+                 {"agora_channel_jitter_seconds", "Widest jitter in those reports.",
+                  &ChannelFigures::jitter_ms, 1'000}};
+  for (const auto &[name, help, figure, unit] : figures) {
+    text.describe(name, "gauge", help);
+    for (const ChannelFigures &each : channels.named)
+      if (each.*figure)
+        text.value(static_cast<double>(*(each.*figure)) / unit, labels(each));
+  }
+}
+
 void web_counts (Text &text, const Metrics::Web &web) {
   text.describe("agora_web_sessions", "gauge", "Sessions of WHIP (speak) and WHEP (hear).");
   text.value(web.speak, "kind=\"speak\"");
@@ -154,6 +224,10 @@ void store_counts (Text &text, const Metrics::Shared &shared) {
 
 }  // namespace
 
+double Metrics::worst_lag() const {
+  return *std::max_element(lags_.begin(), lags_.end());
+}
+
 std::string Metrics::text(const Snapshot &now) const {
   const auto &totals = now.totals;
   Text text;
@@ -183,10 +257,13 @@ std::string Metrics::text(const Snapshot &now) const {
     text.value(count, std::string("call=\"") + call_name(which.first) + "\",answer=\"" +
                           (which.second ? "allow" : "refuse") + "\"");
   text.one("agora_loop_lag_seconds", "gauge", "How late the main loop was, at worst in 15 s.",
-           *std::max_element(lags_.begin(), lags_.end()));
+           worst_lag());
+  process_figures(text, now);
   text.one("agora_media_up", "gauge", "Whether the media server serves.", now.media_up ? 1 : 0);
   text.one("agora_media_restarts_total", "counter", "Restarts of agora-relay.", now.media_restarts);
   quality_counts(text, totals.quality);
+  if (now.channels)
+    channel_figures(text, *now.channels);
   if (now.relay)
     relay_counts(text, *now.relay);
   if (now.web)

@@ -12,6 +12,7 @@
 
 #include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/gateway/cluster/store.hpp"
+#include "signaling/gateway/operator/process-figures.hpp"
 #include "signaling/gateway/operator/webhooks.hpp"
 #include "signaling/protocol/relay-line.hpp"
 
@@ -40,10 +41,15 @@ class Metrics {
     std::size_t queue_bytes_max = 0;  // of the one with most
     bool media_up = false;
     unsigned media_restarts = 0;
-    std::optional<relay_line::Counters> relay;  // nothing: the media server is someone else's
-    std::optional<WebhookCounts> webhooks;      // nothing: nobody is told
-    std::optional<Web> web;                     // nothing: without --web
-    std::optional<Shared> store;                // nothing: without --store
+    std::optional<relay_line::Counters> relay;     // nothing: the media server is someone else's
+    std::optional<WebhookCounts> webhooks;         // nothing: nobody is told
+    std::optional<Web> web;                        // nothing: without --web
+    std::optional<Shared> store;                   // nothing: without --store
+    std::optional<std::int64_t> certificate_ends;  // nothing: without --tls-certificate
+    ProcessFigures process;
+    bool draining = false;
+    std::size_t watchers = 0;                 // of the live view
+    std::optional<ChannelsFigures> channels;  // nothing: who asks isn't to know
   };
 
   void received (std::size_t bytes) {
@@ -58,6 +64,7 @@ class Metrics {
   // Once a second: how late the main loop was.
   void lag (double seconds) { lags_[lag_at_++ % lags_.size()] = seconds; }
 
+  double worst_lag () const;
   std::string text (const Snapshot &snapshot) const;
 
  private:

@@ -105,6 +105,8 @@ Problem check (const Options &options) {
     return "--stream-keys-file needs --admin-token-file=FILE: who shows that makes and ends keys";
   if (!options.stream_keys_file.empty() && !(options.rtmp.empty() && options.store.empty()))
     return "--stream-keys-file doesn't go with --rtmp or --store: there are no stream keys there";
+  if (options.console && options.admin_token_file.empty())
+    return "--console needs --admin-token-file=FILE: whoever opens it has to show that token";
   if (options.rtmps_listen && options.tls_certificate.empty())
     return "--rtmps-listen needs --tls-certificate=FILE and --tls-key=FILE";
   if (options.public_rtmp == "rtmps" && !options.rtmps_listen)

@@ -69,6 +69,7 @@ struct Options {
   std::string admin_token_file;  // "": no administration over HTTP
   unsigned admin_requests = 20;  // a second
   std::string stream_keys_file;  // "": stream keys end with the gateway
+  bool console = false;          // a page for the operator
   std::string webhook_url;       // "": nobody is told
   std::string webhook_secret_file;
   LogFormat log_format = LogFormat::text;

@@ -212,6 +212,9 @@ const std::vector<Setting> &settings () {
          o.state_dir = text;
          return {};
        }},
+      {"console", "true", "Serve the operator's page at /console/; with --admin-token-file",
+       [] (Options &o, std::string_view text) { return set_flag(o.console, text); }, false, false,
+       true},
       {"token-versions", "VERSIONS",
        "Kinds of tokens to take, such as 007; 006 and 005 bind less (007,006,005)",
        [] (Options &o, std::string_view text) { return set_token_kinds(o.token_kinds, text); }},

@@ -5,9 +5,9 @@
 
 #include <string_view>
 
+#include "signaling/gateway/http/page-resource.hpp"
 #include "signaling/gateway/web/web-answers.hpp"
 #include "signaling/gateway/web/whip-request.hpp"
-#include "signaling/support/glib-ptr.hpp"
 
 // In C, of glib-compile-resources.
 extern "C" GResource *agora_page_get_resource (void);
@@ -18,26 +18,6 @@ namespace {
 
 constexpr std::string_view root = "/web/";
 constexpr const char *methods = "GET, HEAD, OPTIONS";
-
-struct Type {
-  std::string_view ending;
-  const char *type;
-};
-// Browsers take no module of another type.
-constexpr Type types[] = {{".html", "text/html; charset=utf-8"},
-                          {".js", "text/javascript; charset=utf-8"},
-                          {".css", "text/css; charset=utf-8"},
-                          {".svg", "image/svg+xml"},
-                          {".png", "image/png"},
-                          {".json", "application/json"},
-                          {".webmanifest", "application/manifest+json"}};
-
-const char *type_of (std::string_view name) {
-  for (const auto &[ending, type] : types)
-    if (name.ends_with(ending))
-      return type;
-  return "text/plain; charset=utf-8";
-}
 
 // What a page of ours may load and do, should somebody smuggle something into it.
 constexpr const char *policy =
@@ -80,29 +60,18 @@ WebAnswer page_file (const WebRequest &request) {
   auto name = request.path.substr(root.size());
   if (name.empty())
     name = "index.html";
-  // Names as they are: none of ours needs an escape, and nothing is looked for in a file system.
-  // GIO would take a name with a slash at its end, too.
-  const bool plain = name.find('/') == std::string::npos;
-  const BytesPtr bytes(plain ? g_resource_lookup_data(agora_page_get_resource(),
-                                                      ("/org/agora/page/" + name).c_str(),
-                                                      G_RESOURCE_LOOKUP_FLAGS_NONE, nullptr)
-                             : nullptr);
-  if (!bytes)
+  const auto page = find_page(agora_page_get_resource(), "/org/agora/page/", name);
+  if (!page)
     return not_found();
-  gsize size = 0;
-  const auto *data = static_cast<const char *>(g_bytes_get_data(bytes.get(), &size));
-  constexpr std::size_t digits = 32;
-  const CharPtr sum(g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, bytes.get()));
-  const auto etag = '"' + std::string(sum.get()).substr(0, digits) + '"';
   // Asked for each time, and mostly answered with 304: a new gateway has a new page.
-  answer.with("ETag", etag).with("Cache-Control", "no-cache");
+  answer.with("ETag", page->etag).with("Cache-Control", "no-cache");
   add_safety(answer, name.ends_with(".html"));
-  if (!request.if_none_match.empty() && lists_etag(request.if_none_match, etag)) {
+  if (!request.if_none_match.empty() && lists_etag(request.if_none_match, page->etag)) {
     answer.status = status::not_modified;
     return answer;
   }
-  answer.type = type_of(name);
-  answer.body.assign(data, size);
+  answer.type = page->type;
+  answer.body = page->body;
   return answer;
 }
 

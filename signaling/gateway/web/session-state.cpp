@@ -46,7 +46,7 @@ SessionState::Speaker *SessionState::speaker(std::string_view data, bool make) {
   return make && speakers_.size() < most_speakers ? &speakers_[*uid] : nullptr;
 }
 
-void SessionState::took_place(const SessionEvent &event) {
+void SessionState::took_place(const StreamEvent &event) {
   const auto &[name, data] = event;
   if (name == "levels")
     return;
@@ -83,8 +83,8 @@ void SessionState::forget_if_nothing(std::string_view data) {
     speakers_.erase(found);
 }
 
-std::vector<SessionEvent> SessionState::events() const {
-  std::vector<SessionEvent> all;
+std::vector<StreamEvent> SessionState::events() const {
+  std::vector<StreamEvent> all;
   if (!joined_.empty())
     all.push_back({"joined", joined_});
   for (const auto &[uid, who] : speakers_)

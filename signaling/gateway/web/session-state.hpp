@@ -8,24 +8,19 @@
 #include <string_view>
 #include <vector>
 
+#include "signaling/gateway/http/event-sink.hpp"
 #include "signaling/protocol/messages.hpp"
 
 namespace agora::gateway {
-
-struct SessionEvent {
-  std::string name;
-  std::string data;  // JSON, one line
-  bool operator==(const SessionEvent &) const = default;
-};
 
 class SessionState {
  public:
   // Of more speakers in a channel, some are told of only as they come.
   static constexpr std::size_t most_speakers = 1024;
 
-  void took_place (const SessionEvent &event);
+  void took_place (const StreamEvent &event);
   // The events that lead to how things stand.
-  std::vector<SessionEvent> events () const;
+  std::vector<StreamEvent> events () const;
 
  private:
   struct Speaker {

@@ -49,7 +49,7 @@ std::size_t web_body_limit (std::string_view path) {
 
 WebRoutes::WebRoutes(WebRules rules, WebSurroundings &around)
     : sessions_(std::move(rules), around),
-      streams_(watch_,
+      streams_(watch_, EventQueue::usual_bytes,
                [this] (EventSink &sink) {
                  sessions_.stream_closed(sink, now_ms());
                  arm();

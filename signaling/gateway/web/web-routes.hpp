@@ -9,8 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "signaling/gateway/web/event-streams.hpp"
-#include "signaling/gateway/web/peer-watch.hpp"
+#include "signaling/gateway/http/event-queue.hpp"
+#include "signaling/gateway/http/event-streams.hpp"
+#include "signaling/gateway/http/peer-watch.hpp"
 #include "signaling/gateway/web/web-sessions.hpp"
 #include "signaling/support/glib-ptr.hpp"
 #include "signaling/support/timer.hpp"

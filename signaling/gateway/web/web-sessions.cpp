@@ -156,7 +156,7 @@ void WebSessions::told(const web_line::Event &message) {
               quoted(message.name).c_str());
     return;
   }
-  const SessionEvent event{message.name, message.text};
+  const StreamEvent event{message.name, message.text};
   session->state.took_place(event);
   tell(*session, event);
 }
@@ -171,7 +171,7 @@ void WebSessions::told(const web_line::Ended &message) {
     end(session->number, message.code, message.reason, false);
 }
 
-void WebSessions::tell(Session &session, const SessionEvent &event) {
+void WebSessions::tell(Session &session, const StreamEvent &event) {
   for (auto &[number, stream] : session.streams)
     if (stream.sink != nullptr && (stream.names.empty() || stream.names.contains(event.name)))
       stream.sink->tell(event);
@@ -209,7 +209,7 @@ void WebSessions::end(std::uint64_t number, int code, const std::string &why, bo
   if (at_worker)
     around_.end(number);
   const auto valid = CharPtr(g_utf8_make_valid(why.data(), static_cast<gssize>(why.size())));
-  const SessionEvent last{
+  const StreamEvent last{
       "ended", protocol::JsonWriter().integer("code", code).text("reason", valid.get()).finish()};
   tell(session, last);
   for (auto &[name, stream] : session.streams)

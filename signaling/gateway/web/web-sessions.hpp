@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "signaling/gateway/http/event-sink.hpp"
 #include "signaling/gateway/web/http-message.hpp"
 #include "signaling/gateway/web/session-state.hpp"
 #include "signaling/gateway/web/whip-request.hpp"
@@ -33,15 +34,6 @@ struct WebRules {
   unsigned offer_ms = 8000;         // time for the worker's answer
   unsigned call_ms = 8000;          // the same, of calls and trickled candidates
   unsigned stream_back_ms = 5000;   // time for an event stream that broke to come back
-};
-
-// An open event stream. Neither function calls back.
-class EventSink {
- public:
-  virtual ~EventSink() = default;
-  virtual void tell (const SessionEvent &event) = 0;
-  // Nothing more comes: it ends once what waits is sent, and stream_closed() need not be called.
-  virtual void end () = 0;
 };
 
 // What the sessions need of the rest of the gateway.
@@ -162,7 +154,7 @@ class WebSessions {
   Session *find (std::string_view id);
   Session *find (std::uint64_t number);
   void reply (Ticket ticket, WebAnswer answer);
-  void tell (Session &session, const SessionEvent &event);
+  void tell (Session &session, const StreamEvent &event);
   void end_stream (Stream &stream);
   void say_who_listens (Session &session);
   // The worker is told, too, where `at_worker`.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "signaling/gateway/web/event-queue.hpp"
+#include "signaling/gateway/http/event-queue.hpp"
 
 #include <glib.h>
 
@@ -12,7 +12,7 @@ namespace {
 std::string all (EventQueue &queue) {
   std::string text;
   while (!queue.empty())
-    text += queue.take();
+    text += *queue.take();
   return text;
 }
 
@@ -33,7 +33,7 @@ void test_newest_levels () {
   g_assert_cmpuint(queue.bytes(), ==, 0);
   // What was taken out isn't replaced any more.
   g_assert_true(queue.push({"levels", "4"}));
-  assert_same(queue.take(), "event: levels\ndata: 4\n\n");
+  assert_same(*queue.take(), "event: levels\ndata: 4\n\n");
   g_assert_true(queue.push({"levels", "5"}));
   assert_same(all(queue), "event: levels\ndata: 5\n\n");
 }
@@ -45,7 +45,7 @@ void test_bounded () {
   while (queue.push({"stream-added", data}))
     taken++;
   g_assert_cmpuint(taken, >, 200);
-  g_assert_cmpuint(queue.bytes(), <=, EventQueue::most_bytes);
+  g_assert_cmpuint(queue.bytes(), <=, EventQueue::usual_bytes);
   // Levels without end need no more room than one of them.
   EventQueue levels;
   for (unsigned i = 0; i < 100000; i++)

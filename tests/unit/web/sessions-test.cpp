@@ -51,7 +51,8 @@ class Scene : public WebSurroundings {
 
 class Sink : public EventSink {
  public:
-  void tell (const SessionEvent &event) override { told += event.name + event.data + ' '; }
+  void tell (const StreamEvent &event) override { told += event.name + event.data + ' '; }
+  void tell (std::shared_ptr<const std::string> text) override { told += *text; }
   void end () override { ended = true; }
   std::string told;
   bool ended = false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #define G_LOG_DOMAIN "agora-gateway"
-#include "signaling/gateway/web/event-streams.hpp"
+#include "signaling/gateway/http/event-streams.hpp"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "signaling/gateway/http/acceptor.hpp"
+#include "signaling/gateway/http/event-queue.hpp"
 #include "signaling/gateway/http/linger.hpp"
-#include "signaling/gateway/web/event-queue.hpp"
 
 namespace agora::gateway {
 
@@ -34,14 +34,14 @@ constexpr int stream_buffer = 16 * 1024;
 class EventStreams::Stream : public EventSink {
  public:
   Stream(EventStreams &owner, GIOStream *stream, GSocket *socket, const std::string &head)
-      : owner_(owner), stream_(share(stream)), socket_(share(socket)) {
+      : owner_(owner), stream_(share(stream)), socket_(share(socket)), queue_(owner.most_bytes_) {
     // Deadlines are ours from now on; and it is no stranger's that makes room.
     g_socket_set_timeout(socket, 0);
     Acceptor::admit(socket);
     g_socket_set_option(socket, SOL_SOCKET, SO_SNDBUF, stream_buffer, nullptr);
     g_socket_set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_ms, nullptr);
     watched_ = owner.watch_.add(g_socket_get_fd(socket), {[this] { fail(); }, [this] { flush(); }});
-    queue_.append(head);
+    queue_.append(std::make_shared<std::string>(head));
     flush();
   }
   ~Stream() override {
@@ -58,15 +58,13 @@ class EventStreams::Stream : public EventSink {
   Stream(const Stream &) = delete;
   Stream &operator=(const Stream &) = delete;
 
-  void tell (const SessionEvent &event) override {
-    if (broken_ || ending_)
-      return;
-    if (!queue_.push(event)) {
-      g_info("An event stream ends: its reader is too slow");
-      fail();
-      return;
-    }
-    flush();
+  void tell (const StreamEvent &event) override {
+    if (!broken_ && !ending_)
+      pushed(queue_.push(event));
+  }
+  void tell (std::shared_ptr<const std::string> text) override {
+    if (!broken_ && !ending_)
+      pushed(queue_.append(std::move(text)));
   }
   void end () override {
     ending_ = true;
@@ -77,7 +75,7 @@ class EventStreams::Stream : public EventSink {
 
   // Whether it is over; else what has to be done every now and then.
   bool look (std::int64_t now) {
-    const bool idle = queue_.empty() && rest_.empty();
+    const bool idle = queue_.empty() && !rest_;
     if (broken_ || (ending_ && (idle || now >= ends_by_)))
       return true;
     if (!idle && now - moved_ > stuck_us) {
@@ -92,6 +90,12 @@ class EventStreams::Stream : public EventSink {
   bool ended_by_us () const { return ending_; }
 
  private:
+  void pushed (bool there_was_room) {
+    if (there_was_room)
+      return flush();
+    g_info("An event stream ends: its reader is too slow");
+    fail();
+  }
   void fail () {
     broken_ = true;
     owner_.watch_.remove(watched_);
@@ -100,14 +104,18 @@ class EventStreams::Stream : public EventSink {
 
   void flush () {
     auto *output = G_POLLABLE_OUTPUT_STREAM(g_io_stream_get_output_stream(stream_.get()));
-    while (!broken_ && (!rest_.empty() || !queue_.empty())) {
-      if (rest_.empty())
+    while (!broken_ && (rest_ || !queue_.empty())) {
+      if (!rest_) {
         rest_ = queue_.take();
+        sent_ = 0;
+      }
       g_autoptr(GError) error = nullptr;
-      const auto sent = g_pollable_output_stream_write_nonblocking(output, rest_.data(),
-                                                                   rest_.size(), nullptr, &error);
+      const auto sent = g_pollable_output_stream_write_nonblocking(
+          output, rest_->data() + sent_, rest_->size() - sent_, nullptr, &error);
       if (sent >= 0) {
-        rest_.erase(0, static_cast<std::size_t>(sent));
+        sent_ += static_cast<std::size_t>(sent);
+        if (sent_ == rest_->size())
+          rest_.reset();
         moved_ = g_get_monotonic_time();
       } else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)) {
         owner_.watch_.want_room(watched_, true);
@@ -126,15 +134,20 @@ class EventStreams::Stream : public EventSink {
   ObjectPtr<GSocket> socket_;
   PeerWatch::Id watched_ = 0;
   EventQueue queue_;
-  std::string rest_;  // of what was taken from the queue
+  EventQueue::Text rest_;  // what was taken from the queue; null: nothing is on its way
+  std::size_t sent_ = 0;   // of it
   std::int64_t moved_ = g_get_monotonic_time();
   std::int64_t ends_by_ = 0;
   bool ending_ = false;
   bool broken_ = false;
 };
 
-EventStreams::EventStreams(PeerWatch &watch, std::function<void(EventSink &sink)> closed)
-    : watch_(watch), closed_(std::move(closed)), pulse_([this] { look(); }) {
+EventStreams::EventStreams(PeerWatch &watch, std::size_t most_bytes,
+                           std::function<void(EventSink &sink)> closed)
+    : watch_(watch),
+      most_bytes_(most_bytes),
+      closed_(std::move(closed)),
+      pulse_([this] { look(); }) {
 }
 
 EventStreams::~EventStreams() = default;

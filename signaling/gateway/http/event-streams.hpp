@@ -9,8 +9,8 @@
 #include <string>
 #include <unordered_map>
 
-#include "signaling/gateway/web/peer-watch.hpp"
-#include "signaling/gateway/web/web-sessions.hpp"
+#include "signaling/gateway/http/event-sink.hpp"
+#include "signaling/gateway/http/peer-watch.hpp"
 #include "signaling/support/glib-ptr.hpp"
 #include "signaling/support/timer.hpp"
 
@@ -18,8 +18,10 @@ namespace agora::gateway {
 
 class EventStreams {
  public:
-  // `closed`: the reader has gone, or reads too slowly. Not from within a call of ours.
-  EventStreams(PeerWatch &watch, std::function<void(EventSink &sink)> closed);
+  // `closed`: the reader has gone, or reads too slowly, with more than `most_bytes` waiting. Not
+  // from within a call of ours.
+  EventStreams(PeerWatch &watch, std::size_t most_bytes,
+               std::function<void(EventSink &sink)> closed);
   ~EventStreams();
   EventStreams(const EventStreams &) = delete;
   EventStreams &operator=(const EventStreams &) = delete;
@@ -34,6 +36,7 @@ class EventStreams {
   void look ();
 
   PeerWatch &watch_;
+  const std::size_t most_bytes_;
   const std::function<void(EventSink &sink)> closed_;
   std::unordered_map<EventSink *, std::unique_ptr<Stream>> streams_;
   Timer pulse_;

@@ -1,29 +1,35 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What waits for the reader of an event stream: text as server-sent events have it (the HTML
-// standard). Bounded: of levels, the newest replace those that still wait. Pure.
+// What waits for the reader of an event stream. Bounded: of levels, the newest replace those that
+// still wait. Pure.
 #pragma once
 
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <string>
-#include <string_view>
+#include <utility>
 
-#include "signaling/gateway/web/session-state.hpp"
+#include "signaling/gateway/http/event-sink.hpp"
 
 namespace agora::gateway {
 
 class EventQueue {
  public:
-  static constexpr std::size_t most_bytes = 256 * 1024;
+  // Many readers may share one.
+  using Text = std::shared_ptr<const std::string>;
+
+  static constexpr std::size_t usual_bytes = 256 * 1024;
+
+  explicit EventQueue(std::size_t most_bytes = usual_bytes) : most_bytes_(most_bytes) {}
 
   // False: there is no room, and the stream has to end: a reader that comes back is told how things
   // stand.
-  bool push (const SessionEvent &event) {
-    auto text = text_of(event);
+  bool push (const StreamEvent &event) {
+    auto text = std::make_shared<const std::string>(text_of(event));
     if (event.name == "levels") {
       if (levels_ != nothing) {
         auto &old = waiting_[levels_ - taken_];
-        bytes_ = bytes_ - old.size() + text.size();
+        bytes_ = bytes_ - old->size() + text->size();
         old = std::move(text);
         return true;
       }
@@ -34,12 +40,12 @@ class EventQueue {
   // A comment, so that something passes. Not where anything waits.
   void beat () {
     if (waiting_.empty())
-      append(":\n\n");
+      append(std::make_shared<const std::string>(":\n\n"));
   }
-  bool append (std::string text) {
-    if (text.size() > most_bytes - bytes_)
+  bool append (Text text) {
+    if (text->size() > most_bytes_ - bytes_)
       return false;
-    bytes_ += text.size();
+    bytes_ += text->size();
     waiting_.push_back(std::move(text));
     return true;
   }
@@ -47,23 +53,20 @@ class EventQueue {
   bool empty () const { return waiting_.empty(); }
   std::size_t bytes () const { return bytes_; }
   // The next to be sent, which is taken out.
-  std::string take () {
+  Text take () {
     auto text = std::move(waiting_.front());
     waiting_.pop_front();
-    bytes_ -= text.size();
+    bytes_ -= text->size();
     if (levels_ == taken_++)
       levels_ = nothing;
     return text;
   }
 
-  static std::string text_of (const SessionEvent &event) {
-    return "event: " + event.name + "\ndata: " + event.data + "\n\n";
-  }
-
  private:
   static constexpr std::size_t nothing = static_cast<std::size_t>(-1);
 
-  std::deque<std::string> waiting_;
+  const std::size_t most_bytes_;
+  std::deque<Text> waiting_;
   std::size_t bytes_ = 0;
   std::size_t taken_ = 0;         // so far
   std::size_t levels_ = nothing;  // which one has the levels, of all that ever were

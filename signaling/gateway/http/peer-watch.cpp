@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #define G_LOG_DOMAIN "agora-gateway"
-#include "signaling/gateway/web/peer-watch.hpp"
+#include "signaling/gateway/http/peer-watch.hpp"
 
 #include <glib-unix.h>
 #include <sys/epoll.h>
