@@ -28,7 +28,9 @@ constexpr int opus_rate = 48'000;
 // no higher rate, and every decoder of it has this one.
 constexpr int low_delay_rate = 96'000;
 
-// By measure: beyond it nothing is heard, and it takes no more of a CPU than AAC.
+// By measure: beyond it nothing is heard. Of a minute of voice at 48 kbit/s the encoder alone takes
+// 0.23 s at 3, 0.24 at 4, 0.31 at 5, 0.34 at 6 and 1.14 at 8, where libopus begins to tell speech
+// from music; voaacenc takes 0.31 at 64 kbit/s. Below 5 it leaves out the filter for the pitch.
 constexpr int opus_complexity = 5;
 // libopus's look-ahead, at 48 kHz, and without its modes for speech at low rates.
 constexpr unsigned opus_priming = 312;
