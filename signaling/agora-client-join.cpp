@@ -94,7 +94,8 @@ void agora_client_join_async (AgoraClient *self, const char *token, const char *
  * @user_data: for @callback.
  *
  * Enters a channel as [method@AgoraSignaling.Client.join_async] does, under a name in place of a
- * uid. To be ended by [method@AgoraSignaling.Client.join_finish].
+ * uid. To be ended by [method@AgoraSignaling.Client.join_account_finish], or by
+ * [method@AgoraSignaling.Client.join_finish], which takes either.
  *
  * Since: 0.1
  */
@@ -129,6 +130,25 @@ guint agora_client_join_finish (AgoraClient *self, GAsyncResult *result, GError 
       0);
   std::unique_ptr<Reply> reply = finish(result, error);
   return reply != nullptr ? reply->uid : 0;
+}
+
+/**
+ * agora_client_join_account_finish:
+ * @self: a client.
+ * @result: what the callback was given.
+ * @error: what went wrong.
+ *
+ * Ends [method@AgoraSignaling.Client.join_account_async].
+ *
+ * Returns: the member's uid; 0 where it failed.
+ *
+ * Since: 0.1
+ */
+guint agora_client_join_account_finish (AgoraClient *self, GAsyncResult *result,
+                                        GError **error) noexcept {
+  g_return_val_if_fail(
+      is_of(self, result, reinterpret_cast<gpointer>(agora_client_join_account_async)), 0);
+  return agora_client_join_finish(self, result, error);
 }
 
 /**

@@ -105,6 +105,10 @@ guint agora_client_join_finish (AgoraClient *self, GAsyncResult *result,
                                 GError **error) AGORA_NOEXCEPT;
 
 AGORA_API
+guint agora_client_join_account_finish (AgoraClient *self, GAsyncResult *result,
+                                        GError **error) AGORA_NOEXCEPT;
+
+AGORA_API
 void agora_client_rejoin_async (AgoraClient *self, const char *token, const char *channel,
                                 guint uid, const guint *speakers, gsize n_speakers,
                                 GCancellable *cancellable, GAsyncReadyCallback callback,

@@ -53,12 +53,12 @@ class ChannelCase(Case):
             f'filesrc location={path} ! wavparse ! audioconvert ! audioresample ! '
             f'identity sync=true ! agorasink {properties} {self.where(uid, room)}', **keywords)
 
-    def record(self, name='heard', uid=None, room=None, caps=None):
+    def record(self, name='heard', uid=None, room=None, caps=None, properties=''):
         """Records the mix; stop_recording() ends it."""
         path = self.tmp / f'{name}.wav'
         caps = f'{caps or f"audio/x-raw,format=S16LE,rate={heard.RATE},channels=1"} ! '
         process = self.line(
-            f'agorasrc {self.where(uid, room)} ! audioconvert ! audioresample ! {caps}'
+            f'agorasrc {properties} {self.where(uid, room)} ! audioconvert ! audioresample ! {caps}'
             f'wavenc ! filesink location={path}', '-e')
         process.wait_line('Setting pipeline to PLAYING|New clock', 10)
         process.path = path

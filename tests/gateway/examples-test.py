@@ -12,6 +12,7 @@ from harness import Case
 SOURCE = Path(__file__).resolve().parents[2] / 'docs' / 'examples'
 BUILD = Path(os.environ['AGORA_BUILD_ROOT'])
 LISTEN = BUILD / 'docs' / 'examples' / 'listen'
+HEAR = BUILD / 'docs' / 'examples' / 'hear'
 RECORD = BUILD / 'docs' / 'examples' / 'record'
 PLUGIN = BUILD / 'gst' / 'libgstagora.so'
 TYPELIB = BUILD / 'signaling' / 'AgoraSignaling-1.0.typelib'
@@ -38,6 +39,22 @@ class Examples(Case):
         listener.wait_line(r'^8: silent$')
         pushing.signal(signal.SIGINT)
         self.assertEqual(listener.terminate(), 0, listener.tail())
+
+    def test_vala_joins_by_a_name(self):
+        """By the vapi, whose asynchronous calls have their own ends."""
+        if not HEAR.exists():
+            self.skipTest('no valac when this was built')
+        gateway = self.gateway()
+        hearer = self.start(HEAR, gateway.ws, 'demo', 'hall', 'alice')
+        uid = int(hearer.wait_line(r'^alice joined as ([1-9]\d*)$')[1])
+        speaker = self.line_of_a_tone(gateway, uid + 1)
+        hearer.wait_line(f'^{uid + 1} speaks$')
+        speaker.interrupt()
+        hearer.wait_line(f'^{uid + 1} is silent$')
+        self.assertEqual(hearer.terminate(), 0, hearer.tail())
+        wrong = self.start(HEAR, gateway.ws, 'other', 'hall', 'alice')
+        wrong.wait_line('other.*101', which='err')
+        self.assertEqual(wrong.wait(), 1)
 
     def test_both_say_what_is_wrong(self):
         gateway = self.gateway()

@@ -104,6 +104,11 @@ class InstallTest(Case):
                      'examples/listen.c', 'examples/record.c'):
             self.assertTrue((documents / name).is_file(), name)
         self.find('share/man/man1/agora-gateway.1')
+        for page, program in (('agora-relay.8', 'agora-relay'), ('agora-web.8', 'agora-web')):
+            if list(self.root.rglob(program)):
+                self.find(f'share/man/man8/{page}')
+        user = self.find('sysusers.d/agora-gateway.conf')[0]
+        self.assertRegex(user.read_text(), r'(?m)^u agora-gateway ')
         unit = self.find('systemd/system/agora-gateway.service')[0]
         command = re.search(r'^ExecStart=(\S+)', unit.read_text(), re.M)[1]
         self.assertTrue((self.root / command.lstrip('/')).is_file(), command)
@@ -111,6 +116,14 @@ class InstallTest(Case):
             moved = self.tmp / unit.name
             moved.write_text(unit.read_text().replace(command, f'{self.root}{command}'))
             run('systemd-analyze', 'verify', '--man=no', moved)
+
+    def test_who_installs_elsewhere_is_told(self):
+        after = README.parent / 'docs/packaging/after-install'
+        told = run(after, '/usr/local/lib/x86_64-linux-gnu').splitlines()
+        self.assertIn(next(line for line in README.read_text().splitlines() if line.startswith('export ')), told)
+        self.assertIn('export LD_LIBRARY_PATH=/nowhere/lib', run(after, '/nowhere/lib').splitlines())
+        for quiet in (run(after, '/usr/lib/x86_64-linux-gnu'), run(after, '/usr/local/lib', env={**os.environ, 'MESON_INSTALL_QUIET': '1'})):
+            self.assertEqual(quiet, '')
 
     def test_the_line_of_the_readme_finds_it_all(self):
         """Where an installation is that had no --prefix: what README says to export is enough."""
@@ -121,7 +134,7 @@ class InstallTest(Case):
         self.assertIn('/usr/local/', lines[0])
         line = lines[0].replace('/usr/local/', f'{self.root}{prefix}/')
         library = self.find('libagorasignaling.so.*')[0].parent
-        # ldconfig, which README says first, does this for all of the system.
+        # ldconfig, which the last step of an installation runs, does this for all of the system.
         looked_at = ''.join(path.read_text() for path in Path('/etc/ld.so.conf.d').glob('*.conf')).split()
         if prefix == '/usr/local':
             self.assertIn(str(library).removeprefix(str(self.root)), looked_at)

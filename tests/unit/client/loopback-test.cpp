@@ -246,7 +246,8 @@ void accounts_and_rejoin () {
     Call call;
     agora_client_join_account_async(client.object, nullptr, "hall", "carol", nullptr, Call::done,
                                     &call);
-    g_assert_cmpuint(agora_client_join_finish(client.object, call.wait(), nullptr), ==, 4711);
+    g_assert_cmpuint(agora_client_join_account_finish(client.object, call.wait(), nullptr), ==,
+                     4711);
     const auto &join = std::get<protocol::Join>(gateway.heard.at(0).request);
     g_assert_true(join.uid == "carol");
     g_assert_cmpint(join.uid_type, ==, 1);
