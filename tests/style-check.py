@@ -261,8 +261,8 @@ class Tidy:
         self.analyzer = what == '--analyzer'
         # What only says that the files are read as one.
         self.checks = '--checks=-bugprone-suspicious-include' + ('' if self.analyzer else ',-clang-analyzer-*')
-        self.folder = Path(root) / 'tests' / 'out' / 'tidy'
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(build) / 'batches'
+        self.folder.mkdir(exist_ok=True)
         self.entries = {}
         with open(f'{build}/compile_commands.json', encoding='utf-8') as file:
             for entry in json.load(file):

@@ -192,7 +192,8 @@ void Track::write_piece(Piece piece, std::int64_t limit) {
     piece = cut(piece, border, piece.length - before, frame_bytes_);
   }
   const std::int64_t end = piece.at + piece.length;
-  write_within(segment_of(piece.at), std::move(piece));
+  const std::int64_t segment = segment_of(piece.at);
+  write_within(segment, std::move(piece));
   until_ = std::max(until_, end);
 }
 

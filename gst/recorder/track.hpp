@@ -16,6 +16,15 @@
 
 namespace agora::recorder {
 
+// A file of a track that is written, or is ending.
+struct OpenFile {
+  std::unique_ptr<SoundFile> file;
+  std::int64_t segment = 0;
+  FileCue cue;
+  double square_sum = 0;
+  std::uint64_t samples = 0;
+};
+
 class Track {
  public:
   // Uid 0 is the mix.
@@ -43,13 +52,7 @@ class Track {
   std::string take_problem () { return std::exchange(problem_, {}); }
 
  private:
-  struct Open {
-    std::unique_ptr<SoundFile> file;
-    std::int64_t segment = 0;
-    FileCue cue;
-    double square_sum = 0;
-    std::uint64_t samples = 0;
-  };
+  using Open = OpenFile;
 
   void write_piece (Piece piece, std::int64_t limit);
   // `piece` lies in one segment.

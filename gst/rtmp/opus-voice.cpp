@@ -95,7 +95,7 @@ OpusState &OpusState::operator=(const OpusState &other) {
   return *this;
 }
 
-OpusDecoder *OpusState::get() const {
+OpusDecoder *OpusState::get() {
   return reinterpret_cast<OpusDecoder *>(memory_.get());
 }
 

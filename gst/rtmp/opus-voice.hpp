@@ -29,7 +29,7 @@ class OpusState {
   OpusState(OpusState &&other) noexcept = default;
   OpusState &operator=(const OpusState &other);
 
-  OpusDecoder *get () const;
+  OpusDecoder *get ();
   int channels () const { return channels_; }
 
  private:

@@ -26,7 +26,7 @@ class Reports {
 
   void add (Figures figures, std::int64_t now) {
     if (figures.sent)
-      sent_ = {std::move(figures.sent), now};
+      sent_ = {figures.sent, now};
     if (figures.heard)
       heard_ = {std::move(figures.heard), now};
     if (!due_)

@@ -21,7 +21,7 @@ from harness import Case, Gateway
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / 'docs/deploy.md'
-OWN = ('agora-gateway', 'agora-web', 'gir1.2-agorasignaling-1.0', 'gstreamer1.0-agora', 'libagorasignaling-dev', 'libagorasignaling1')
+OWN = ('agora-gateway', 'agora-recorder', 'agora-web', 'gir1.2-agorasignaling-1.0', 'gstreamer1.0-agora', 'libagorasignaling-dev', 'libagorasignaling1')
 TOOLS = ('curl', 'gstreamer1.0-tools', 'openssl', 'python3-gi')
 
 

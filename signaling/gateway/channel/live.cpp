@@ -33,7 +33,7 @@ void ChannelBook::each_member(bool publishing,
       live.platform = member->platform;
       live.address = member->address;
       live.joined_at = member->joined_at;
-      live.in_grace = !member->session;
+      live.in_grace = member->in_grace;
       live.publishing = publishing;
       live.audio_muted = member->audio_muted;
       live.silenced = member->silenced;

@@ -41,9 +41,9 @@ struct AdminAnswer {
   std::string type;   // of the body; "": JSON
   std::string allow;  // with 405: the methods that the path has
   std::vector<std::pair<std::string, std::string>> headers;
-  bool guessed = false;  // a wrong token was shown
-  bool streams = false;  // an event stream follows in place of a body
-  Commands commands;     // to be run before the answer goes out
+  bool guessed = false;      // a wrong token was shown
+  bool streams = false;      // an event stream follows in place of a body
+  Commands commands;         // to be run before the answer goes out
   std::optional<Deed> deed;  // what was done, for the audit log; nothing: only asked
   // Of all gateways: what their store is asked first. Its answer makes this one.
   std::optional<cluster::Operation> query;
