@@ -21,7 +21,7 @@ constexpr double kJump = 250e6;
 constexpr double kAnother = 500e6;
 constexpr double kNearby = 60e6;
 // What timestamps in whole milliseconds are off by, twice.
-constexpr double kRounding = 2e6;
+constexpr double kCountRounding = 2e6;
 // Two pieces of sound are the same with so much of their power in what differs, or less: decoders
 // make up noise.
 constexpr double kSame = 0.1;
@@ -48,7 +48,7 @@ SampleCounter::Place SampleCounter::decide(const Frame &frame, const ArrivalCloc
     // Servers and networks lose whole frames.
     if (frame.duration_ns > 0) {
       const double whole = std::round(hole / frame.duration_ns) * frame.duration_ns;
-      if (whole > claim.least - kRounding && whole < claim.most + kRounding)
+      if (whole > claim.least - kCountRounding && whole < claim.most + kCountRounding)
         hole = whole;
     }
     place.at += hole;
@@ -59,7 +59,7 @@ SampleCounter::Place SampleCounter::decide(const Frame &frame, const ArrivalCloc
     claim.telling = false;
   }
   // What is told again is late, and no sign of anything.
-  if (place.at < until_ - kRounding)
+  if (place.at < until_ - kCountRounding)
     return place;
   if (late > frame.bears_ns && (!claim.telling || claim.most > late - kEarly))
     place.at += claim.telling ? std::min(late, claim.most) : late;
@@ -113,11 +113,11 @@ SampleCounter::Place SampleCounter::rejoin(const Frame &frame, const ArrivalCloc
       const double most = std::max(0.0, std::min(late, claim.most));
       at = next_ + (late > kNearby ? most : 0);
     }
-    const double within = std::clamp(frame.duration_ns / 2, kRounding, kMostGuard);
+    const double within = std::clamp(frame.duration_ns / 2, kCountRounding, kMostGuard);
     if (std::fabs(at - next_) < within)
       at = next_;
     if (std::fabs(at - expected) <= kAnother)
-      return {.at = history_.snap(at, kRounding)};
+      return {.at = history_.snap(at, kCountRounding)};
   }
   return {.at = late > kNearby ? expected : next_, .another = true};
 }

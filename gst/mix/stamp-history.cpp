@@ -9,7 +9,7 @@ namespace {
 
 // Timestamps whose rate is further than this from the samples' tell no time: all 0, or of another
 // sampling rate. Whole milliseconds for frames of 2.5 ms are within it.
-constexpr double kMaxSlope = 0.25;
+constexpr double kMaxStampSlope = 0.25;
 // A spread is forgotten over so long: what happens once in minutes is known the next time.
 constexpr double kForgetNs = 600e9;
 
@@ -66,7 +66,7 @@ void StampHistory::fit() {
 }
 
 StampHistory::Claim StampHistory::claim(std::int64_t stamp, double at) const {
-  if (count_ < kFew || std::fabs(slope_) > kMaxSlope)
+  if (count_ < kFew || std::fabs(slope_) > kMaxStampSlope)
     return {};
   // A line that bends to a few that are far off has the others on its other side.
   const double noise = std::max(high_, -low_);

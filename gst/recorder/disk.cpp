@@ -29,7 +29,7 @@ constexpr std::int64_t kQuiet = 5 * GST_SECOND;
 // Files that end are looked at so often.
 constexpr auto kEnding = 10ms;
 
-double seconds (std::int64_t ns) {
+double in_seconds (std::int64_t ns) {
   return static_cast<double>(ns) / GST_SECOND;
 }
 
@@ -81,7 +81,7 @@ void Disk::trouble(std::uint32_t uid, const std::string &text, std::int64_t now)
   if (told_at_ >= 0 && now - told_at_ < kQuiet)
     return;
   told_at_ = now;
-  cues_.note("trouble", seconds(now), uid, text);
+  cues_.note("trouble", in_seconds(now), uid, text);
   hooks_.problem(text);
 }
 
@@ -96,7 +96,7 @@ void Disk::look_at_room(std::int64_t now) {
   room_ = !room_;
   const std::string text = room_ ? "there is room on the disk again: recording goes on"
                                  : "the disk is full: nothing is written until there is room again";
-  cues_.note(room_ ? "room-again" : "disk-full", seconds(now));
+  cues_.note(room_ ? "room-again" : "disk-full", in_seconds(now));
   hooks_.problem(text);
 }
 
@@ -129,7 +129,7 @@ void Disk::write_sheets(std::int64_t now, bool last) {
   const bool progress = sheet_size_ < kLargeSheet || rounds_ % kLargeEvery == 0;
   const std::int64_t segment = options_.rotate_s * GST_SECOND;
   const std::int64_t done = segment && now > kSheetBehind ? (now - kSheetBehind) / segment : 0;
-  for (const CueBook::Sheet &sheet : cues_.take(seconds(now), done, progress, last)) {
+  for (const CueBook::Sheet &sheet : cues_.take(in_seconds(now), done, progress, last)) {
     sheet_size_ = sheet.text.size();
     const bool written = folder_.replace(cue_name(sheet.segment, segment > 0), sheet.text);
     if (!written && !std::exchange(sheet_failed_, true))
@@ -168,7 +168,7 @@ void Disk::finish(std::int64_t end) {
   for (const auto &track : tracks_) {
     const std::string problem = track->take_problem();
     if (!problem.empty()) {
-      cues_.note("trouble", seconds(end), track->uid(), problem);
+      cues_.note("trouble", in_seconds(end), track->uid(), problem);
       hooks_.problem(problem);
       whole_ = false;
     }

@@ -21,7 +21,7 @@ constexpr std::size_t max_frame = 64 * 1024;
 constexpr unsigned linger_ms = 1'000;
 constexpr const char *chooser = "the server that chooses a gateway";
 
-std::int64_t now_ms () {
+std::int64_t monotonic_ms () {
   return g_get_monotonic_time() / 1000;
 }
 
@@ -51,7 +51,7 @@ class SoupTransport final : public Transport {
     ObjectPtr<GCancellable> cancellable{g_cancellable_new()};
     ObjectPtr<SoupMessage> message;
     std::string url;
-    std::int64_t since = now_ms();
+    std::int64_t since = monotonic_ms();
     bool timed_out = false;
     SourcePtr timer;
     std::vector<char> body;
@@ -411,7 +411,7 @@ Trouble SoupTransport::trouble_with(const Attempt &attempt, const GError &error,
                                     const char *what) const {
   if (attempt.timed_out)
     return {AGORA_ERROR_UNREACHABLE, attempt.url + ": " + what + " does not answer: no reply in " +
-                                         std::to_string(now_ms() - attempt.since) + " ms"};
+                                         std::to_string(monotonic_ms() - attempt.since) + " ms"};
   SoupMessage *message = attempt.message.get();
   return connect_trouble(attempt.url, what, error, soup_message_get_status(message),
                          why_refused(message));

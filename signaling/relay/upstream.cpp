@@ -17,10 +17,10 @@ namespace agora::relay {
 
 namespace {
 
-constexpr std::int64_t ping_ms = 500;
+constexpr std::int64_t pull_ping_ms = 500;
 // Without a word of the origin for so long, it is gone: before the play is accepted, and after.
 // With the second attempt (Pulls), listeners are told within 3 s.
-constexpr std::int64_t opening_ms = 1100;
+constexpr std::int64_t pull_opening_ms = 1100;
 constexpr std::int64_t mute_ms = 1500;
 
 }  // namespace
@@ -159,13 +159,13 @@ void Upstream::tick() {
   if (ended())
     return;
   const std::int64_t now = server_.now();
-  if (now - heard_ > (player_.playing() ? mute_ms : opening_ms)) {
+  if (now - heard_ > (player_.playing() ? mute_ms : pull_opening_ms)) {
     fail("the origin says nothing");
     return;
   }
   if (!player_.playing() || now < next_ping_)
     return;
-  next_ping_ = now + ping_ms;
+  next_ping_ = now + pull_ping_ms;
   player_.ping(static_cast<std::uint32_t>(now));
   write();
 }

@@ -175,6 +175,8 @@ class Audit(StateCase):
         first = self.rule(served, cname='a b=c', uid=7, time=60)
         self.call(served, 'PUT', {'appid': 'demo', 'id': first, 'time': 90})
         self.call(served, 'DELETE', {'appid': 'demo', 'id': first})
+        key = self.call(served, 'POST', {'appid': 'demo', 'cname': 'hall', 'uid': 8}, '/dev/v1/stream-key')
+        self.call(served, 'DELETE', None, f'/dev/v1/stream-key?appid=demo&id={key["id"]}')
         # Who only asks does nothing, and who may not has done nothing.
         self.rules(served)
         connection = http.client.HTTPConnection(urlsplit(served.http).netloc, timeout=5)
@@ -188,11 +190,14 @@ class Audit(StateCase):
         self.assertEqual(served.terminate(), 0)
         until = r'until=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ'
         whom = rf'app=demo channel=a%20b%3Dc uid=7 rule={first} takes=join_channel {until} by=bearer from=127\.0\.0\.1'
+        of_key = rf'app=demo channel=hall uid=8 key={key["id"]} by=bearer from=127\.0\.0\.1'
         for line, expected in zip(self.lines(), ('start', f'rule-add {whom}', f'rule-change {whom}', f'rule-lift {whom}',
+                                                 f'stream-key-make {of_key}', f'stream-key-end {of_key}',
                                                  'reload by=signal', 'stop by=signal'), strict=True):
             self.assertRegex(line, f'^{expected}$')
         # And in the log, which those without --state-dir have as well.
         self.assertRegex(served.output('err'), rf'Operator: rule-add {whom}')
+        self.assertNotIn(key['key'], served.output('err') + (self.state / 'audit.log').read_text())
 
     def test_it_has_a_bound(self):
         audit = self.state / 'audit.log'

@@ -13,7 +13,7 @@ using protocol::EventKind;
 namespace {
 
 // A wall clock that was set wrong and is put right must not make a rule outlast its end by much.
-constexpr std::int64_t look_again_s = 60;
+constexpr std::int64_t rule_look_again_s = 60;
 
 }  // namespace
 
@@ -110,7 +110,7 @@ void ChannelBook::apply_rule(Step &step, Rule &rule) {
 void ChannelBook::watch_rule(const Step &step, const Rule &rule) {
   const std::int64_t left_s = std::max<std::int64_t>(rule.ends_at - step.now.wall_s, 0);
   deadlines_.set({Deadline::rule, rule.id},
-                 step.now.mono_ms + std::min(left_s, look_again_s) * 1000);
+                 step.now.mono_ms + std::min(left_s, rule_look_again_s) * 1000);
 }
 
 void ChannelBook::check_rule(Step &step, std::uint64_t id) {

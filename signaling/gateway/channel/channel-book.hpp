@@ -182,7 +182,6 @@ class ChannelBook : private cluster::ClusterHost {
   // Whoever pushes by it leaves. Nothing: there is no such key.
   std::optional<Commands> end_stream_key (std::uint64_t id, Now now);
   std::vector<StreamKeyInfo> stream_keys (std::string_view app_id) const;
-  bool has_stream_key (std::string_view app_id, std::uint64_t id) const;
   // For a file: StreamKeys::parse().
   std::string stream_keys_text () const { return keys_.text(); }
   void set_stream_keys (StreamKeys keys) { keys_ = std::move(keys); }

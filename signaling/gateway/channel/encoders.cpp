@@ -30,11 +30,6 @@ std::vector<StreamKeyInfo> ChannelBook::stream_keys(std::string_view app_id) con
   return list;
 }
 
-bool ChannelBook::has_stream_key(std::string_view app_id, std::uint64_t id) const {
-  const StreamKey *key = keys_.find(id);
-  return key && key->app_id == app_id;
-}
-
 std::string ChannelBook::media_server(std::string_view host) const {
   std::string name = url_host(config_.rtmp_host.empty() ? host : config_.rtmp_host);
   if (name.empty())

@@ -16,7 +16,7 @@ using protocol::Role;
 namespace {
 
 // A wall clock that was set wrong and is put right must not make a token outlive its end by much.
-constexpr std::int64_t look_again_s = 60;
+constexpr std::int64_t token_look_again_s = 60;
 
 // When something of the grant ends, earliest first; what has no end isn't in it.
 std::array<std::int64_t, 5> ends_of (const Grant &grant) {
@@ -237,7 +237,7 @@ bool ChannelBook::check_grant(Step &step, Member &member) {
     tell(step, member, {EventKind::key_will_expire});
   if (next != std::numeric_limits<std::int64_t>::max())
     deadlines_.set({Deadline::token, member.id},
-                   step.now.mono_ms + std::min(next - wall, look_again_s) * 1000);
+                   step.now.mono_ms + std::min(next - wall, token_look_again_s) * 1000);
   return true;
 }
 

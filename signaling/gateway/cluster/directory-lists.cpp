@@ -2,6 +2,7 @@
 // Leases, lists and rules.
 #include <algorithm>
 
+#include "signaling/gateway/cluster/argument-numbers.hpp"
 #include "signaling/gateway/cluster/directory.hpp"
 #include "signaling/gateway/cluster/fields.hpp"
 
@@ -10,14 +11,6 @@ namespace agora::gateway::cluster {
 namespace {
 
 constexpr int role_place = 3;
-
-std::int64_t number (std::string_view text) {
-  return static_cast<std::int64_t>(parse_number(text).value_or(0));
-}
-
-std::size_t most (const std::string &text) {
-  return static_cast<std::size_t>(number(text));
-}
 
 std::string join (const std::vector<std::string> &texts, char separator) {
   std::string out;

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <optional>
 
+#include "signaling/gateway/cluster/argument-numbers.hpp"
 #include "signaling/gateway/cluster/fields.hpp"
 #include "signaling/gateway/cluster/mutants.hpp"
 
@@ -19,16 +20,8 @@ static_assert(std::size(number_of_args) == operation_kinds);
 enum Part { gateway_part = 0, mid_part = 1, at_part = 2, account_part = 4 };
 constexpr int stream_part = 1;
 
-std::int64_t number (std::string_view text) {
-  return static_cast<std::int64_t>(parse_number(text).value_or(0));
-}
-
 Uid uid_of (std::string_view text) {
   return static_cast<Uid>(number(text));
-}
-
-std::size_t most (const std::string &text) {
-  return static_cast<std::size_t>(number(text));
 }
 
 Answer ok (std::vector<std::string> values = {}) {

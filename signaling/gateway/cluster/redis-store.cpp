@@ -12,7 +12,7 @@ namespace agora::gateway::cluster {
 
 namespace {
 
-constexpr RedisLink::Limits kLimits;
+constexpr RedisLink::Limits kStoreLimits;
 // Between two tries; random, so that not all gateways come at once. Short: members wait for it.
 constexpr unsigned kFirstPause_ms = 50;
 constexpr unsigned kLongestPause_ms = 800;
@@ -113,7 +113,8 @@ void RedisStore::connect(const RedisAddress &server) {
   close_links();
   server_ = server;
   steps_ = 2;
-  commands_ = RedisLink::open(server, tls_, kLimits, {[this] { commands_open(); }, {}, closed()});
+  commands_ =
+      RedisLink::open(server, tls_, kStoreLimits, {[this] { commands_open(); }, {}, closed()});
 }
 
 std::function<void(const std::string &)> RedisStore::closed() {
@@ -133,7 +134,7 @@ void RedisStore::authenticate(const std::shared_ptr<RedisLink> &link) {
 
 void RedisStore::commands_open() {
   // Not before: a server that is away is tried once at a time, and so is a name that nobody knows.
-  topics_ = RedisLink::open(server_, tls_, kLimits,
+  topics_ = RedisLink::open(server_, tls_, kStoreLimits,
                             {[this] { topics_open(); },
                              [this] (std::string &&topic, std::string &&message) {
                                // Before it is up everything is read anew anyway.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Stream keys: made, listed and ended by the operator.
+#include <algorithm>
+
 #include "signaling/gateway/operator/admin-routes.hpp"
 #include "signaling/gateway/operator/json-text.hpp"
 #include "signaling/protocol/argument-checks.hpp"
@@ -62,6 +64,7 @@ AdminAnswer Admin::make_stream_key(const AdminRequest &request) {
                                          .text("url", server + "/" + made->key)
                                          .finish());
   answer.saves = AdminAnswer::Saves::stream_keys;
+  answer.deed = key_deed("stream-key-make", app_id, made->id, channel, uid);
   // A key that nobody was told is of no use.
   answer.unsaved = [this, id = made->id] { book_.end_stream_key(id, {}); };
   return answer;
@@ -96,13 +99,17 @@ AdminAnswer Admin::end_stream_key(const AdminRequest &request) {
     return asked.refusal();
   if (!book_.serves(app_id))
     return no_app(400, app_id);
-  if (!book_.has_stream_key(app_id, id))
+  const auto keys = book_.stream_keys(app_id);
+  const auto ended = std::find_if(keys.begin(), keys.end(),
+                                  [&] (const StreamKeyInfo &key) { return key.id == id; });
+  if (ended == keys.end())
     return no_key(id);
   auto commands = book_.end_stream_key(id, request.now);
   AdminAnswer answer = admin_success(
       JsonText().text("status", "success").integer("id", static_cast<std::int64_t>(id)).finish());
   answer.commands = std::move(*commands);
   answer.saves = AdminAnswer::Saves::stream_keys;
+  answer.deed = key_deed("stream-key-end", app_id, id, ended->channel, ended->uid);
   return answer;
 }
 

@@ -46,6 +46,11 @@ Deed rule_deed (const char *action, const Rule &rule) {
   return deed;
 }
 
+Deed key_deed (const char *action, const std::string &app_id, std::uint64_t key,
+               const std::string &channel, protocol::Uid uid) {
+  return {action, app_id, channel, uid, " key=" + std::to_string(key)};
+}
+
 std::string credential_of (std::string_view authorization) {
   const std::string scheme(authorization.substr(0, authorization.find(' ')));
   for (const char *known : {"bearer", "basic"})

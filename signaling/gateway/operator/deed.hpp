@@ -19,6 +19,9 @@ struct Deed {
 };
 
 Deed rule_deed (const char *action, const Rule &rule);
+// The key itself is in no log.
+Deed key_deed (const char *action, const std::string &app_id, std::uint64_t key,
+               const std::string &channel, protocol::Uid uid);
 
 // How whoever asks shows that he may: "bearer" or "basic", by the header Authorization.
 std::string credential_of (std::string_view authorization);

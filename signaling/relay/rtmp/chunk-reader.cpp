@@ -9,7 +9,6 @@ namespace agora::relay::rtmp {
 
 namespace {
 
-constexpr std::uint32_t kExtended = 0xffffff;
 constexpr std::uint32_t kLargestChunkSize = 0x7fffffff;
 constexpr unsigned kContinues = 3;
 // Message headers of the four formats, without the basic header (5.3.1.2).

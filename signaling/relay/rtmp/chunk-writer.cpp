@@ -9,8 +9,6 @@ namespace agora::relay::rtmp {
 
 namespace {
 
-// A timestamp of this or more is written in four bytes after the header (5.3.1.3).
-constexpr std::uint32_t kExtended = 0xffffff;
 constexpr std::uint8_t kTypeThree = 0xc0;
 
 // Each kind on a chunk stream of its own, as most servers have them; 2 is the specification's.

@@ -9,6 +9,9 @@
 
 namespace agora::relay::rtmp {
 
+// A timestamp of this or more is written in four bytes after the header (5.3.1.3).
+inline constexpr std::uint32_t kExtended = 0xffffff;
+
 using Bytes = std::span<const std::uint8_t>;
 
 // Message type ids, 5.4 and 7.1.
