@@ -81,11 +81,15 @@ class Console(Case):
         page.until(f'document.querySelector({json.dumps(where)})?.innerText.includes({json.dumps(text)})', timeout * SCALE,
                    f'{where} says {text!r}')
 
-    def login(self, page):
+    def show(self, page, token):
+        """The form is there once the page has been told that it may not look."""
         page.until('!document.querySelector("#login").hidden')
         page.evaluate('document.querySelector("#token").focus()')
-        page.type(TOKEN)
+        page.type(token)
         page.press('Enter')
+
+    def login(self, page):
+        self.show(page, TOKEN)
         page.until('!document.querySelector("#live").hidden', 10 * SCALE)
 
     def open(self):
@@ -104,8 +108,7 @@ class Console(Case):
         self.picture(page, 'login')
         self.assertEqual(page.evaluate(CHECKS), [])
         # A wrong token is said, and nothing more.
-        page.type('no')
-        page.press('Enter')
+        self.show(page, 'no')
         self.says(page, 'not the admin token', '#notice')
         page.evaluate('document.querySelector("#token").value = ""')
         self.login(page)
