@@ -21,15 +21,15 @@ def run(*argv, timeout=600, **keywords):
 
 
 def mirror():
-    """Where this machine has its Debian from."""
+    """Where this machine has its Debian from; nothing: mmdebstrap knows one itself."""
     for path in [Path('/etc/apt/sources.list'), *sorted(Path('/etc/apt/sources.list.d').glob('*'))]:
         if not path.is_file():
             continue
         for line in path.read_text().splitlines():
             words = [word for word in line.split() if word.startswith('http') and 'debian' in word]
             if line.startswith(('deb ', 'URIs:')) and words:
-                return words[0]
-    return 'http://deb.debian.org/debian'
+                return words[:1]
+    return []
 
 
 class Chroot:
@@ -51,7 +51,7 @@ class Chroot:
             run('mmdebstrap', '--variant=apt', '--mode=root', '--skip=cleanup/apt', '--aptopt=APT::Install-Recommends "false"',
                 '--include=ca-certificates',
                 f'--setup-hook=mkdir -p "$1/var/cache/apt/archives"; cp {archives}/*.deb "$1/var/cache/apt/archives/" 2>/dev/null || true',
-                suite, self.root, mirror(), timeout=1800)
+                suite, self.root, *mirror(), timeout=1800)
         shutil.copy('/etc/resolv.conf', self.root / 'etc/resolv.conf')
         for what in ('proc', 'sys', 'dev'):
             self.mount(f'/{what}', what)
