@@ -19,7 +19,7 @@ TAP = re.compile(r"(?P<verdict>ok|not ok)\b *(?P<number>\d*)[ -]*(?P<name>[^#]*)
 
 
 # What depends on how busy the machine is may miss a bound: real sockets, real time.
-TIMED = {'element', 'gateway', 'interop', 'fault', 'attack', 'field', 'web'}
+TIMED = {'element', 'gateway', 'cluster', 'interop', 'fault', 'attack', 'field', 'web'}
 # Never a matter of time.
 FAULTS = re.compile(r'AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Segmentation fault'
                     r'|(assertion|Assertion) .*failed:|core dumped|CRITICAL|killed by signal|signal SIG')

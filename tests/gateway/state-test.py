@@ -78,8 +78,8 @@ class Rules(StateCase):
         before = self.rules(served)
         # Done once, and never kept.
         self.rule(served, uid=5, time=0)
-        self.kept(2)
-        self.until(lambda: f'rule {second} ' in (self.state / 'rules').read_text())
+        # A file from between the changes has two rules, too.
+        self.until(lambda: f'\nnext {lifted + 2}\n' in self.kept(2), 'the last change in the file')
         served.signal(signal.SIGKILL)
         served.wait()
         served = self.serve()
