@@ -41,6 +41,9 @@ ChannelBook::ChannelBook(Config config)
     make_cluster();
 }
 
+// Here, that what it holds is taken down in one place and not wherever one stands.
+ChannelBook::~ChannelBook() = default;
+
 Commands ChannelBook::connected(SessionId id, std::string_view address, std::string_view host,
                                 Now now, Entrance entrance) {
   Step step{now, {}};

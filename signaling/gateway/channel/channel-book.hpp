@@ -80,6 +80,7 @@ struct Asked {
 class ChannelBook : private cluster::ClusterHost {
  public:
   explicit ChannelBook(Config config);
+  ~ChannelBook() override;
   ChannelBook(const ChannelBook &) = delete;
   ChannelBook &operator=(const ChannelBook &) = delete;
 
