@@ -239,6 +239,9 @@ void test_whole () {
         // With what the sender adds that is more than the delay bears.
         if (each.busy_ms > 0 && jitter > 3)
           continue;
+        // Of nine a third, each clock and each jitter with one of the other.
+        if (!g_test_slow() && ppm != (jitter == 0 ? 0. : jitter == 3 ? -300. : 300.))
+          continue;
         Rig rig(each);
         rig.ppm = ppm;
         rig.jitter_ms = jitter;
@@ -259,9 +262,14 @@ void test_whole () {
 
 // As steady over ten minutes as with exact timestamps.
 void test_steady () {
+  double sign = 1;
   for (const char *name :
-       {"exact", "steps-21", "steps-22", "pairs", "triples", "wall-clock-40", "zero"})
+       {"exact", "steps-21", "steps-22", "pairs", "triples", "wall-clock-40", "zero"}) {
+    sign = -sign;
     for (const double ppm : {-300., 300.}) {
+      // Both ways of one, and by turns of the others.
+      if (!g_test_slow() && ppm * sign < 0 && strcmp(name, "pairs") != 0)
+        continue;
       Rig rig(scheme(name));
       rig.ppm = ppm;
       rig.jitter_ms = 3;
@@ -274,6 +282,7 @@ void test_steady () {
       g_assert_cmpfloat(heard.spread_ms(), <, 8);
       g_assert_cmpuint(rig.timeline.stats().dropped_ns, ==, 0);
     }
+  }
 }
 
 // Frames that are lost leave a hole of their length; what follows is where it was.
