@@ -101,7 +101,7 @@ class InstallTest(Case):
     def test_documents_and_the_unit(self):
         documents = self.find('share/doc/agora-gst')[0]
         for name in ('elements.md', 'agora-gateway.conf', 'openapi.yaml', 'examples/speak.py', 'examples/talk.py',
-                     'examples/listen.c', 'examples/record.c'):
+                     'examples/listen.c', 'examples/record.c', 'examples/desk.c', 'examples/desk.js', 'examples/desk.py'):
             self.assertTrue((documents / name).is_file(), name)
         self.find('share/man/man1/agora-gateway.1')
         for page, program in (('agora-relay.8', 'agora-relay'), ('agora-web.8', 'agora-web')):
