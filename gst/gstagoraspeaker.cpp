@@ -115,8 +115,9 @@ static void gst_agora_speaker_class_init (GstAgoraSpeakerClass *klass) {
    */
   g_object_class_install_property(
       object_class, PROP_VOLUME,
-      g_param_spec_double("volume", "Volume", "Volume in the mix (linear; 1.0 is as sent)", 0, 10,
-                          1, live));
+      g_param_spec_double("volume", "Volume",
+                          "Volume in the mix, linear: 1.0 is as sent, 0.5 is 6 dB less", 0, 10, 1,
+                          live));
   /**
    * GstAgoraSpeaker:mute:
    *

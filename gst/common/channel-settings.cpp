@@ -254,8 +254,8 @@ void install_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kApUrl,
       g_param_spec_string("ap-url", "Access point URL",
-                          "http:// or https:// URL of a server that names a gateway; used instead "
-                          "of the property gateway",
+                          "http:// or https:// URL that is asked for a gateway, such as "
+                          "https://voice.example.org/api/v1 (unset: the property gateway says)",
                           nullptr, readwrite));
   /**
    * GstAgoraSrc:ca-file:
@@ -282,8 +282,10 @@ void install_settings (GObjectClass *klass) {
    */
   g_object_class_install_property(
       klass, kAppId,
-      g_param_spec_string("app-id", "App ID", "App that the channel belongs to", nullptr,
-                          readwrite));
+      g_param_spec_string("app-id", "App ID",
+                          "Id of the app that the channel belongs to, as the gateway was started "
+                          "with, such as demo (needed, unless client is set)",
+                          nullptr, readwrite));
   /**
    * GstAgoraSrc:channel:
    *
@@ -293,8 +295,10 @@ void install_settings (GObjectClass *klass) {
    */
   g_object_class_install_property(
       klass, kChannel,
-      g_param_spec_string("channel", "Channel", "Name of the channel (1 to 128 bytes)", nullptr,
-                          readwrite));
+      g_param_spec_string(
+          "channel", "Channel",
+          "Name of the channel, 1 to 128 bytes of UTF-8 (needed, unless client is set)", nullptr,
+          readwrite));
   /**
    * GstAgoraSrc:token:
    *
@@ -348,9 +352,10 @@ void install_settings (GObjectClass *klass) {
    */
   g_object_class_install_property(
       klass, kConnectTimeout,
-      g_param_spec_uint("connect-timeout", "Connect timeout",
-                        "Time in ms that the gateway has to answer before the first join", 1,
-                        G_MAXINT, 10000, readwrite));
+      g_param_spec_uint(
+          "connect-timeout", "Connect timeout",
+          "Milliseconds that the gateway has to answer before the first join; then it is an error",
+          1, G_MAXINT, 10000, readwrite));
   /**
    * GstAgoraSrc:reconnect-timeout:
    *
@@ -362,8 +367,8 @@ void install_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kReconnectTimeout,
       g_param_spec_int("reconnect-timeout", "Reconnect timeout",
-                       "Time in s allowed for coming back to the channel after it was lost (0: "
-                       "none, -1: for ever)",
+                       "Seconds in which the element tries to come back to the channel after it "
+                       "was lost, before it is an error (0: the first loss is one, -1: for ever)",
                        -1, G_MAXINT, 20 * 60, readwrite));
   /**
    * GstAgoraSrc:retry-first-join:
@@ -389,9 +394,10 @@ void install_settings (GObjectClass *klass) {
    */
   g_object_class_install_property(
       klass, kConnectionState,
-      g_param_spec_string("connection-state", "Connection state",
-                          "idle, connecting, joined, reconnecting, leaving or failed", "idle",
-                          read));
+      g_param_spec_string(
+          "connection-state", "Connection state",
+          "State of the membership: idle, connecting, joined, reconnecting, leaving or failed",
+          "idle", read));
   /**
    * GstAgoraSrc:stats:
    *
@@ -402,7 +408,9 @@ void install_settings (GObjectClass *klass) {
    */
   g_object_class_install_property(
       klass, kStats,
-      g_param_spec_boxed("stats", "Statistics", "Counters and measurements since the start",
+      g_param_spec_boxed("stats", "Statistics",
+                         "Counters and measurements since the start, times in milliseconds; of "
+                         "agorasrc those of each speaker, too",
                          GST_TYPE_STRUCTURE, read));
 }
 

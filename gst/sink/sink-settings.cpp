@@ -22,7 +22,8 @@ GType on_gap_type () {
 
 GType codec_choice_type () {
   static const GEnumValue values[] = {
-      {static_cast<int>(CodecChoice::automatic), "What those who listen hear best", "auto"},
+      {static_cast<int>(CodecChoice::automatic), "Opus for those who hear it, AAC for all others",
+       "auto"},
       {static_cast<int>(CodecChoice::aac), "AAC, which everybody hears", "aac"},
       {static_cast<int>(CodecChoice::opus), "As auto, but Opus while nobody listens", "opus"},
       {0, nullptr, nullptr},
@@ -109,10 +110,11 @@ void install_sink_settings (GObjectClass *object_class) {
    * Since: 0.1
    */
   install(kBitrate,
-          g_param_spec_uint("bitrate", "Bit rate",
-                            "Bits per second of the AAC encoder, when it is needed (0: 64000 for "
-                            "mono, 96000 for stereo; else at least 8000)",
-                            0, 320'000, 0, settable));
+          g_param_spec_uint(
+              "bitrate", "Bit rate",
+              "Bits per second of the encoder, at least 8000 (0: AAC 64000 in mono and 96000 in "
+              "stereo, Opus 48000 and 72000); what comes encoded as it is sent keeps its own",
+              0, 320'000, 0, settable));
   /**
    * GstAgoraSink:low-delay:
    *
@@ -151,9 +153,10 @@ void install_sink_settings (GObjectClass *object_class) {
    *
    * Since: 0.1
    */
-  install(kMuted, g_param_spec_boolean("muted", "Muted",
-                                       "Send silence in place of the voice, and tell the others",
-                                       FALSE, live));
+  install(kMuted,
+          g_param_spec_boolean(
+              "muted", "Muted",
+              "Send silence in place of the voice, and tell the others (mute-audio)", FALSE, live));
   /**
    * GstAgoraSink:max-backlog:
    *
@@ -164,8 +167,8 @@ void install_sink_settings (GObjectClass *object_class) {
    */
   install(kMaxBacklog,
           g_param_spec_uint("max-backlog", "Maximum backlog",
-                            "Milliseconds of sound that wait for the network at most; beyond "
-                            "them the oldest frames are dropped",
+                            "Milliseconds of sound that wait at most for a network that doesn't "
+                            "take them; beyond that the oldest frames are dropped",
                             0, 60'000, 1000, live));
   /**
    * GstAgoraSink:on-gap:
@@ -188,9 +191,10 @@ void install_sink_settings (GObjectClass *object_class) {
    *
    * Since: 0.1
    */
-  install(kGapLocation,
-          g_param_spec_string("gap-location", "Gap location",
-                              "Path of the sound file for on-gap=file", nullptr, settable));
+  install(kGapLocation, g_param_spec_string("gap-location", "Gap location",
+                                            "Path of the sound file for on-gap=file, such as "
+                                            "/srv/hold.wav; ten minutes of it at most are used",
+                                            nullptr, settable));
   /**
    * GstAgoraSink:gap-timeout:
    *
@@ -211,10 +215,10 @@ void install_sink_settings (GObjectClass *object_class) {
    *
    * Since: 0.1
    */
-  install(kPushUrl,
-          g_param_spec_string("push-url", "Push URL",
-                              "The temporary URL that the sound is sent to, while there is one",
-                              nullptr, readable));
+  install(kPushUrl, g_param_spec_string("push-url", "Push URL",
+                                        "The temporary RTMP URL that the sound is sent to; null "
+                                        "while there is none. A secret: whoever has it may push",
+                                        nullptr, readable));
   /**
    * GstAgoraSink:sync:
    *

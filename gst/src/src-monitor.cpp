@@ -93,8 +93,8 @@ void install_monitor_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kSilenceThreshold,
       g_param_spec_double("silence-threshold", "Silence threshold",
-                          "Level in dB of full scale below which silence-time counts", -120, 0,
-                          defaults.silence_threshold_db, live));
+                          "Peak in dB of full scale below which sound is silence to silence-time",
+                          -120, 0, defaults.silence_threshold_db, live));
   /**
    * GstAgoraSrc:silence-time:
    *
@@ -106,8 +106,8 @@ void install_monitor_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kSilenceTime,
       g_param_spec_uint("silence-time", "Silence time",
-                        "Time in ms of silence, of a speaker or of the mix, after which a message "
-                        "agora-silence is posted (0: never)",
+                        "Milliseconds of silence, of a speaker on the air or of the mix, after "
+                        "which a message agora-silence is posted, such as 5000 (0: never)",
                         0, G_MAXUINT / 1000, defaults.silence_time_ms, live));
   /**
    * GstAgoraSrc:loudness-interval:
@@ -119,10 +119,11 @@ void install_monitor_settings (GObjectClass *klass) {
    */
   g_object_class_install_property(
       klass, kLoudnessInterval,
-      g_param_spec_uint64("loudness-interval", "Loudness interval",
-                          "Time in ns between messages agora-loudness with the loudness by EBU R "
-                          "128 of each speaker and of the mix (0: no messages)",
-                          0, G_MAXINT64, 0, live));
+      g_param_spec_uint64(
+          "loudness-interval", "Loudness interval",
+          "Nanoseconds between messages agora-loudness with the loudness by EBU R 128 in LUFS of "
+          "each speaker and of the mix, such as 1000000000 (0: no messages)",
+          0, G_MAXINT64, 0, live));
   /**
    * GstAgoraSrc:loudness-target:
    *
@@ -134,11 +135,10 @@ void install_monitor_settings (GObjectClass *klass) {
    */
   g_object_class_install_property(
       klass, kLoudnessTarget,
-      g_param_spec_double(
-          "loudness-target", "Loudness target",
-          "Loudness in LUFS to which each speaker is brought slowly, such as -23 or "
-          "-16 (0: each is as loud as sent)",
-          -60, 0, defaults.loudness_target, live));
+      g_param_spec_double("loudness-target", "Loudness target",
+                          "Loudness in LUFS to which each speaker is brought slowly, by 15 dB at "
+                          "most, such as -23 or -16 (0: each is as loud as sent)",
+                          -60, 0, defaults.loudness_target, live));
 }
 
 }  // namespace agora

@@ -164,10 +164,11 @@ void install_src_settings (GObjectClass *klass) {
    */
   g_object_class_install_property(
       klass, kLatency,
-      g_param_spec_uint("latency", "Latency",
-                        "Time in ms from the arrival of a sample, without jitter, until a "
-                        "synchronising sink plays it",
-                        0, 10000, defaults.latency_ms, live));
+      g_param_spec_uint(
+          "latency", "Latency",
+          "Milliseconds from the arrival of a sound, had it no jitter, until a synchronising sink "
+          "plays it: 20 for music together in one house, 100 for the Internet, 1000 to record",
+          0, 10000, defaults.latency_ms, live));
   /**
    * GstAgoraSrc:adaptive-latency:
    *
@@ -179,8 +180,8 @@ void install_src_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kAdaptiveLatency,
       g_param_spec_boolean("adaptive-latency", "Adaptive latency",
-                           "Play as early as the network's jitter allows, and no later than with "
-                           "latency alone",
+                           "Play as early as the network's jitter allows, and never later than "
+                           "latency says; jitter above that is heard as gaps",
                            defaults.adaptive, live));
   /**
    * GstAgoraSrc:fast-start:
@@ -208,7 +209,8 @@ void install_src_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kExposeSpeakers,
       g_param_spec_boolean("expose-speakers", "Expose speakers",
-                           "Add a pad speaker_UID for each speaker, with its encoded sound",
+                           "Add a pad speaker_UID for each speaker, with its sound as it was sent: "
+                           "AAC or Opus, not decoded",
                            defaults.expose, ready));
   /**
    * GstAgoraSrc:speaker-timeout:
@@ -221,8 +223,8 @@ void install_src_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kSpeakerTimeout,
       g_param_spec_uint("speaker-timeout", "Speaker timeout",
-                        "Time in s that the pad of a speaker whose sound is lost waits for it "
-                        "before it ends",
+                        "Seconds for which the pad of a speaker whose sound is lost waits for it, "
+                        "before it ends and goes",
                         0, G_MAXUINT / 1000, defaults.speaker_timeout_s, ready));
   /**
    * GstAgoraSrc:speakers:
@@ -235,9 +237,10 @@ void install_src_settings (GObjectClass *klass) {
    */
   g_object_class_install_property(
       klass, kSpeakers,
-      g_param_spec_string("speakers", "Speakers",
-                          "Uids of the speakers to listen to, separated by commas (empty: all)", "",
-                          live));
+      g_param_spec_string(
+          "speakers", "Speakers",
+          "Uids of the speakers to listen to, separated by commas, such as 8,9 (empty: everybody)",
+          "", live));
   /**
    * GstAgoraSrc:level-interval:
    *
@@ -248,8 +251,8 @@ void install_src_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kLevelInterval,
       g_param_spec_uint64("level-interval", "Level interval",
-                          "Time in ns between messages agora-level with the peak and RMS of each "
-                          "speaker (0: no messages)",
+                          "Nanoseconds between messages agora-level with the peak and RMS of each "
+                          "speaker in dB of full scale, such as 500000000 (0: no messages)",
                           0, G_MAXINT64, 0, live));
   /**
    * GstAgoraSrc:limiter:
@@ -263,7 +266,8 @@ void install_src_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kLimiter,
       g_param_spec_boolean("limiter", "Limiter",
-                           "Keep the mix below full scale where speakers together are too loud",
+                           "Keep the mix below full scale where speakers together are too loud; "
+                           "without it, samples beyond that clip",
                            defaults.limiter, live));
   install_monitor_settings(klass);
 }

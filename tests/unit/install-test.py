@@ -167,6 +167,9 @@ class InspectTest(Case):
             # GObject shows a property without a text by its name.
             name, _, blurb = (part.strip() for part in line.partition(':'))
             self.assertGreater(len(blurb), len(name) + 3, f'{element}: {name} has no text')
+        # A number without its unit is a riddle. GstBin's own are not ours.
+        for name, blurb in re.findall(r'^  ([\w-]+) *: (.*)\n.*\n +(?:Unsigned |)(?:Integer|Integer64|Double)\b', properties, re.M):
+            self.assertRegex(blurb, r'(?i)^(numeric id|milliseconds|seconds|nanoseconds|bits per second|.* in (dB|LUFS)\b)', f'{element}: {name}')
         # Secrets go in and never come out.
         self.assertNotRegex(properties, r'  token +: .*\n +flags: readable')
 
