@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// hear GATEWAY APP CHANNEL NAME: joins under a name, and prints who speaks.
+// hear GATEWAY APP CHANNEL NAME: joins under a name, and prints who speaks, and when the operator
+// forbids it to speak. In Vala the signals `silenced` and `codecs-wanted` have other names than the
+// properties: `became_silenced`, `codecs_wanted_changed`.
 //   valac --pkg=agora-signaling-1.0 --pkg=posix hear.vala
 
 async void hear (Agora.Client client, string app, string channel, string name) throws Error {
@@ -18,6 +20,8 @@ int main (string[] args) {
   int status = 0;
   client.stream_added.connect((uid) => print("%u speaks\n", uid));
   client.stream_removed.connect((uid) => print("%u is silent\n", uid));
+  client.became_silenced.connect(() => print("%s\n", client.silenced ? "I may not speak" : "I may speak"));
+  client.unsilenced.connect(() => print("I may speak again\n"));
   client.error.connect((error) => {
     printerr("hear: %s\n", error.message);
     status = 1;

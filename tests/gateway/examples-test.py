@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The library and the elements as other programs use them: the examples of docs/, in C and in Python."""
 
+import json
 import os
 import signal
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import tap
-from harness import Case
+from harness import SCALE, Case
 
 SOURCE = Path(__file__).resolve().parents[2] / 'docs' / 'examples'
 BUILD = Path(os.environ['AGORA_BUILD_ROOT'])
@@ -15,6 +17,7 @@ LISTEN = BUILD / 'docs' / 'examples' / 'listen'
 HEAR = BUILD / 'docs' / 'examples' / 'hear'
 RECORD = BUILD / 'docs' / 'examples' / 'record'
 PLUGIN = BUILD / 'gst' / 'libgstagora.so'
+ADMIN = 'the-operator-of-this-test'
 TYPELIB = BUILD / 'signaling' / 'AgoraSignaling-1.0.typelib'
 
 
@@ -41,12 +44,19 @@ class Examples(Case):
         self.assertEqual(listener.terminate(), 0, listener.tail())
 
     def test_vala_joins_by_a_name(self):
-        """By the vapi, whose asynchronous calls have their own ends."""
+        """By the vapi, whose asynchronous calls have their own ends, and two of whose signals another name."""
         if not HEAR.exists():
             self.skipTest('no valac when this was built')
-        gateway = self.gateway()
+        secret = self.tmp / 'admin-token'
+        secret.write_text(ADMIN)
+        secret.chmod(0o600)
+        gateway = self.gateway(f'--admin-token-file={secret}')
         hearer = self.start(HEAR, gateway.ws, 'demo', 'hall', 'alice')
         uid = int(hearer.wait_line(r'^alice joined as ([1-9]\d*)$')[1])
+        rule = self.admin(gateway, 'POST', '', appid='demo', cname='hall', uid=uid, time_in_seconds=600, privileges=['publish_audio'])['id']
+        hearer.wait_line('^I may not speak$')
+        self.admin(gateway, 'DELETE', f'?appid=demo&id={rule}')
+        hearer.wait_line('^I may speak again$')
         speaker = self.line_of_a_tone(gateway, uid + 1)
         hearer.wait_line(f'^{uid + 1} speaks$')
         speaker.interrupt()
@@ -91,6 +101,13 @@ class Examples(Case):
                                 capture_output=True, text=True, check=True, timeout=30).stdout
         # The statistics come after a second.
         self.assertGreater(float(length), 0.9)
+
+    def admin(self, gateway, method, query, **fields):
+        request = urllib.request.Request(
+            f'{gateway.http}/dev/v1/kicking-rule{query}', method=method, data=json.dumps(fields).encode() if fields else None,
+            headers={'Authorization': f'Bearer {ADMIN}', 'Content-Type': 'application/json'})
+        with urllib.request.urlopen(request, timeout=5 * SCALE) as answer:
+            return json.load(answer)
 
     def line_of_a_tone(self, gateway, uid):
         return self.launch(f'audiotestsrc is-live=true volume=0.7 ! agorasink gateway={gateway.ws} app-id=demo '
