@@ -74,6 +74,16 @@ class InstallTest(Case):
         library = self.find('libagorasignaling*.so*')[0].parent
         run(program, env={**os.environ, 'LD_LIBRARY_PATH': str(library)})
 
+    def test_vala_finds_the_library(self):
+        """By the line at the head of each example, which names no package that the library's own brings."""
+        if not shutil.which('valac') or not list(self.root.rglob('agora-signaling-1.0.vapi')):
+            self.skipTest('no valac, or no vapi')
+        vapi = self.find('agora-signaling-1.0.vapi')[0].parent
+        for source in self.find('examples/*.vala'):
+            line = re.search(r'^//   valac (.*)$', source.read_text(), re.M)[1].split()
+            run('valac', '-C', '-q', f'--vapidir={vapi}', f'--directory={self.tmp}', *line[:-1], source)
+            self.assertTrue((self.tmp / source.with_suffix('.c').name).is_file())
+
     def test_nothing_but_agora_symbols_leave_the_library(self):
         allowed = re.compile(r'^agora_\w+$|^_init$|^_fini$|^__(asan|odr|ubsan|tsan)\w*')
         self.symbols(self.find('libagorasignaling*.so*')[0], allowed)
@@ -101,7 +111,8 @@ class InstallTest(Case):
     def test_documents_and_the_unit(self):
         documents = self.find('share/doc/agora-gst')[0]
         for name in ('elements.md', 'agora-gateway.conf', 'openapi.yaml', 'examples/speak.py', 'examples/talk.py',
-                     'examples/listen.c', 'examples/record.c', 'examples/desk.c', 'examples/desk.js', 'examples/desk.py'):
+                     'examples/listen.c', 'examples/record.c', 'examples/desk.c', 'examples/desk.js', 'examples/desk.py',
+                     'examples/chat.cpp', 'examples/chat.rs', 'examples/chat.vala', 'examples/relay.py'):
             self.assertTrue((documents / name).is_file(), name)
         self.find('share/man/man1/agora-gateway.1')
         for page, program in (('agora-relay.8', 'agora-relay'), ('agora-web.8', 'agora-web')):
