@@ -34,7 +34,9 @@ Advice advice_for (const GError &error) {
     case AGORA_ERROR_INVALID_ARGUMENT:
     case AGORA_ERROR_BAD_ROLE_OR_UID:
     case AGORA_ERROR_BAD_REQUEST:
-      return {GST_RESOURCE_ERROR_SETTINGS, "Set the property to a value that is expected."};
+      return {GST_RESOURCE_ERROR_SETTINGS,
+              "The text above names the property and what it takes; gst-inspect-1.0 lists all of "
+              "them."};
     case AGORA_ERROR_INVALID_APP:
       return {GST_RESOURCE_ERROR_NOT_FOUND,
               "Set app-id to one that the gateway was started with (--app).", true};
