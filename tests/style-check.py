@@ -54,6 +54,7 @@ ARROWS = (
     ('signaling/gateway/media/', (*KIT, *AROUND_THEM)),
     ('signaling/gateway/web/', (*KIT, *AROUND_THEM)),
     ('signaling/gateway/operator/', AROUND_THEM),
+    ('signaling/gateway/top/', ('signaling/gateway/options/', *PURE)),
     ('signaling/gateway/front/', ('signaling/gateway/operator/', *AROUND_THEM)),
     ('signaling/gateway/', PURE),
     ('signaling/agora-', ('signaling/client/', *PURE)),

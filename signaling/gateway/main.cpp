@@ -15,6 +15,7 @@
 #include "signaling/gateway/operator/token-command.hpp"
 #include "signaling/gateway/options/options.hpp"
 #include "signaling/gateway/service-manager.hpp"
+#include "signaling/gateway/top/top-command.hpp"
 
 namespace {
 
@@ -128,6 +129,8 @@ int run (int argc, char **argv) {
   g_set_prgname("agora-gateway");
   if (argc > 1 && strcmp(argv[1], "token") == 0)
     return leave(token_command(argc - 1, argv + 1));
+  if (argc > 1 && strcmp(argv[1], "top") == 0)
+    return leave(top_command(argc - 1, argv + 1));
   raise_file_limit();
   auto parsed = parse_options(argc, argv);
   if (const auto *exit = std::get_if<OptionsExit>(&parsed))

@@ -178,9 +178,10 @@ std::variant<Options, OptionsExit> parse_options (int argc, char **argv) {
   auto *main_group = g_option_group_new("main", "", "", &line, nullptr);
   g_option_group_add_entries(main_group, entries.data());
   g_option_context_set_main_group(context, main_group);
-  g_option_context_set_description(
-      context,
-      "`agora-gateway token --help` tells how to make tokens.\nFull text: agora-gateway(1).");
+  g_option_context_set_description(context,
+                                   "`agora-gateway token --help` tells how to make tokens, "
+                                   "`agora-gateway top --help` how to watch a\n"
+                                   "gateway.\nFull text: agora-gateway(1).");
 
   g_autoptr(GError) error = nullptr;
   bool good = g_option_context_parse(context, &argc, &argv, &error);
