@@ -303,6 +303,12 @@ GLogWriterOutput write_log (GLogLevelFlags level, const GLogField *fields, gsize
 void open_log (LogFormat format) {
   the_log = new Log(format);
   g_log_set_writer_func(write_log, nullptr, nullptr);
+  // libsoup has three lines for each frame. That nobody wants them costs less to find here than in
+  // a writer.
+  if (g_getenv("G_MESSAGES_DEBUG") == nullptr)
+    g_log_set_handler(
+        "libsoup", G_LOG_LEVEL_DEBUG, [] (const char *, GLogLevelFlags, const char *, gpointer) {},
+        nullptr);
 }
 
 void close_log () {
