@@ -7,13 +7,17 @@
 // Commands on standard input, each answered with one line of JSON on standard output:
 //   join IN-FLIGHT   everyone joins, so many at a time
 //   pace PER-SECOND  everyone joins, so many a second whatever the answers take: from a join's
-//   request to its answer watch SECONDS    one more member asks for a pong every 10 ms: the
-//   server's loop lag tell ROUNDS      the broadcaster mutes: until the last member knows publish
-//   the broadcaster's URL to push to events ROUNDS    the same, of a broadcaster who is heard, at
-//   the other ports than its own: until
-//                    the kernel has it at each member's socket
+//                    request to its answer
+//   watch SECONDS    one more member asks for a pong every 10 ms: the server's loop lag
+//   tell ROUNDS      the broadcaster mutes: until the last member knows
+//   publish          the broadcaster's URL to push to
+//   events ROUNDS    the same, of a broadcaster who is heard, at the other ports than its own:
+//                    until the kernel has it at each member's socket
 //   subscribe        everyone but the broadcaster subscribes to it: their URLs
 //   storm            everyone is cut off, and comes back at once
+//   rooms SIZE       before they join: channels of so many, whose members may report; see Rooms
+//   speak            everyone who speaks publishes: their URLs
+//   report SECONDS   from now on everyone reports each so many seconds; 0: nobody
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -37,6 +41,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/bench/client-frames.hpp"
 #include "tests/bench/stamped.hpp"
 
 namespace {
@@ -75,16 +80,15 @@ struct Member {
   Stage stage = Stage::away;
   std::string got;
   bool told = false;
-  double asked = 0;  // when its join was sent
-  std::uint64_t came =
-      0;  // when its last packet was there, by the wall clock; where that is wanted
+  double asked = 0;        // when its join was sent
+  std::uint64_t came = 0;  // its last packet, by the wall clock; where that is wanted
   std::string url;
 };
 
 class Load {
  public:
   Load(const char *host, const std::vector<int> &ports, int count)
-      : members_(count), epoll_(epoll_create1(0)) {
+      : members_(count), rooms_{members_.size()}, epoll_(epoll_create1(0)) {
     for (const int port : ports) {
       sockaddr_in server{};
       server.sin_family = AF_INET;
@@ -114,7 +118,7 @@ class Load {
       return;
     const std::string_view what(word);
     if (what == "join")
-      join(static_cast<std::size_t>(number));
+      everyone_joins(static_cast<std::size_t>(number), "join");
     else if (what == "pace")
       pace(number);
     else if (what == "watch")
@@ -129,6 +133,12 @@ class Load {
       tell_elsewhere(static_cast<int>(number));
     else if (what == "subscribe")
       subscribe();
+    else if (what == "rooms")
+      std::printf("{\"size\": %zu}\n", rooms_.size = static_cast<std::size_t>(number));
+    else if (what == "speak")
+      speak();
+    else if (what == "report")
+      report(number);
     else
       std::printf("{\"error\": \"unknown command\"}\n");
     std::fflush(stdout);
@@ -170,19 +180,33 @@ class Load {
       if (events[i].data.u32 == commands_id)
         read_commands();
       else
-        ready(events[i].data.u32, events[i].events);
+        ready(events[i].data.u32);
     }
     if (heartbeats_due_ > 0)
       beat();
   }
 
+  // As our own client does it: a report does for a ping, so that the next one is due after it.
   void beat () {
-    const double step = heartbeat_s / static_cast<double>(members_.size());
-    for (double at = now(); heartbeats_due_ <= at; heartbeats_due_ += step) {
+    const double at = now();
+    const double step =
+        (report_s_ > 0 ? report_s_ : heartbeat_s) / static_cast<double>(members_.size());
+    for (; heartbeats_due_ <= at; heartbeats_due_ += step) {
       next_beat_ = (next_beat_ + 1) % members_.size();
       if (members_[next_beat_].stage == Stage::in)
         ping(next_beat_, heartbeat_request);
+      const auto reports = (next_beat_ + report_ahead_) % members_.size();
+      if (report_s_ > 0 && members_[reports].stage == Stage::in)
+        ask(reports, rooms_.report(reports, ++reports_));
     }
+  }
+
+  void report (double seconds) {
+    report_s_ = seconds;
+    if (seconds > 0)
+      report_ahead_ = static_cast<std::size_t>(static_cast<double>(members_.size()) *
+                                               std::min(heartbeat_s / seconds, 1.0));
+    std::printf("{\"reports\": %d}\n", reports_);
   }
 
   std::size_t port_of (std::size_t id) const { return id % servers_.size(); }
@@ -232,49 +256,25 @@ class Load {
   }
 
   void send_text (Member &member, const std::string &text) {
-    std::string frame(1, '\x81');
-    if (text.size() < 126) {
-      frame += static_cast<char>(0x80 | text.size());
-    } else {
-      frame += '\xfe';
-      frame += static_cast<char>(text.size() >> 8);
-      frame += static_cast<char>(text.size());
-    }
-    // A mask of zeros is as good as any to a server.
-    frame.append(4, '\0');
-    send_raw(member, frame + text);
-  }
-
-  std::string envelope (std::size_t id, int request) {
-    const auto uid = std::to_string(id + 1);
-    return R"({"appId":"demo","cname":"load","uid":")" + uid +
-           R"(","sid":"E1ABA8D212E9D2BE7F613B396C0CA543","sdkVersion":"1.1.0","requestId":)" +
-           std::to_string(request) + R"(,"ts":1700000000,)";
+    send_raw(member, bench::client_frame(text));
   }
 
   void ask (std::size_t id, const std::string &request) {
     request_++;
-    send_text(members_[id], envelope(id, request_) + R"("seq":)" + std::to_string(request_) +
+    send_text(members_[id], rooms_.envelope(id, request_) + R"("seq":)" + std::to_string(request_) +
                                 R"(,"clientRequest":)" + request + "}");
   }
 
   void send_join (std::size_t id) {
-    const auto uid = std::to_string(id + 1);
-    const char *role = id == 0 ? "broadcaster" : "audience";
     members_[id].asked = now();
-    ask(id, std::string(R"({"action":"join","role":")") + role +
-                R"(","appId":"demo","customAudioCodec":null,"key_vos":"demo","key_vocs":"demo",)"
-                R"("channel_name":"load","uid":")" +
-                uid +
-                R"(","vid":"1","device":"test","os":"linux","version":"2.6.4",)"
-                R"("clientType":"test","audio_only":true,"uidType":0})");
+    ask(id, rooms_.join(id));
   }
 
   void ping (std::size_t id, int request) {
-    send_text(members_[id], envelope(id, request) + R"("command":"ping"})");
+    send_text(members_[id], rooms_.envelope(id, request) + R"("command":"ping"})");
   }
 
-  void ready (std::uint32_t id, std::uint32_t events) {
+  void ready (std::uint32_t id) {
     auto &member = members_[id];
     if (member.fd < 0)
       return;
@@ -313,7 +313,6 @@ class Load {
         connect_member(id);
       return;
     }
-    (void)events;
     member.got.append(data, static_cast<std::size_t>(size));
     take(id);
   }
@@ -333,23 +332,8 @@ class Load {
       send_join(id);
     }
     std::size_t from = 0;
-    for (;;) {
-      const auto left = member.got.size() - from;
-      const auto *bytes = reinterpret_cast<const unsigned char *>(member.got.data()) + from;
-      if (left < 2)
-        break;
-      std::size_t head = 2, length = bytes[1] & 127;
-      if (length == 126) {
-        if (left < 4)
-          break;
-        head = 4;
-        length = static_cast<std::size_t>(bytes[2]) << 8 | bytes[3];
-      }
-      if (left < head + length)
-        break;
-      text(id, std::string_view(member.got).substr(from + head, length));
-      from += head + length;
-    }
+    while (const auto frame = bench::server_frame(member.got, from))
+      text(id, *frame);
     member.got.erase(0, from);
   }
 
@@ -405,8 +389,6 @@ class Load {
         name, all ? "true" : "false", in_, took, static_cast<double>(in_) / took, lost_);
   }
 
-  void join (std::size_t in_flight) { everyone_joins(in_flight, "join"); }
-
   void pace (double per_second) {
     const double start = now();
     lost_ = 0;
@@ -445,9 +427,8 @@ class Load {
       until([&] { return now() >= sent + probe_s; }, probe_s);
     }
     std::printf(
-        "{\"phase\": \"watch\", \"all\": %s, \"count\": %zu, \"median_ms\": %.3f, \"p99_ms\": "
-        "%.3f, "
-        "\"max_ms\": %.3f}\n",
+        "{\"phase\": \"watch\", \"all\": %s, \"count\": %zu, \"median_ms\": %.3f, "
+        "\"p99_ms\": %.3f, \"max_ms\": %.3f}\n",
         answered ? "true" : "false", trips.size(), part(trips, 0.5), part(trips, 0.99),
         part(trips, 1));
   }
@@ -485,17 +466,39 @@ class Load {
   }
 
   void subscribe () {
+    urls_of([] (std::size_t id) { return id > 0; },
+            R"({"action":"subscribe","uid":1,"options":{"audio":true,"video":true}})");
+  }
+
+  void speak () {
+    urls_of([this] (std::size_t id) { return rooms_.speaks(id); },
+            R"({"action":"publish","uid":0})");
+  }
+
+  // All of them ask for it. A uid of 0 is a member's own.
+  template <typename Which>
+  void urls_of (const Which &which, const std::string &request) {
     urls_ = 0;
-    for (std::size_t id = 1; id < members_.size(); id++) {
+    std::size_t asked = 0;
+    std::string all;
+    for (std::size_t id = 0; id < members_.size(); id++) {
+      if (!which(id))
+        continue;
       members_[id].url.clear();
-      ask(id, R"({"action":"subscribe","uid":1,"options":{"audio":true,"video":true}})");
+      std::string own = request;
+      if (const auto at = own.find(own_uid); at != std::string::npos)
+        own.replace(at, own_uid.size(), R"("uid":)" + std::to_string(id + 1));
+      ask(id, own);
+      asked++;
       // Not all at once: a server may take so many as it can answer.
-      until([&] { return urls_ + 64 >= id; }, 10);
+      until([&] { return urls_ + 64 >= asked; }, 10);
     }
-    const bool all = until([this] { return urls_ + 1 == members_.size(); }, 20);
-    std::printf("{\"all\": %s, \"urls\": [", all ? "true" : "false");
-    for (std::size_t id = 1; id < members_.size(); id++)
-      std::printf("%s\"%s\"", id > 1 ? ", " : "", members_[id].url.c_str());
+    const bool complete = until([&] { return urls_ == asked; }, 20);
+    std::printf("{\"all\": %s, \"urls\": [", complete ? "true" : "false");
+    const char *comma = "";
+    for (std::size_t id = 0; id < members_.size(); id++)
+      if (which(id))
+        std::printf("%s\"%s\"", std::exchange(comma, ", "), members_[id].url.c_str());
     std::printf("]}\n");
   }
 
@@ -551,8 +554,10 @@ class Load {
   }
 
   static constexpr std::size_t probe_id = 1;
+  static constexpr std::string_view own_uid = R"("uid":0)";
 
   std::vector<Member> members_;
+  bench::Rooms rooms_;
   const int epoll_;
   std::vector<sockaddr_in> servers_;
   std::string pending_;
@@ -564,7 +569,10 @@ class Load {
   std::size_t urls_ = 0;
   std::vector<double> took_ms_;
   std::size_t next_beat_ = 0;
-  double heartbeats_due_ = 0;  // 0: nobody's
+  double heartbeats_due_ = 0;     // 0: nobody's
+  double report_s_ = 0;           // 0: nobody reports now
+  std::size_t report_ahead_ = 0;  // of who pings, so many members
+  int reports_ = 0;
   int request_ = 2;
   bool joining_ = false;
   bool probed_ = false;

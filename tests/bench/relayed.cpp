@@ -2,10 +2,11 @@
 // Pushers and listeners of an RTMP server in one process and on one clock. Each message carries the
 // time at which it was sent; the kernel tells when it came.
 //
-//   relayed < LINES     `push URL` or `play URL` a line, until an empty one; says `ready` when all
-//                       of them are at it. Any certificate will do for rtmps. `load URL` listens,
-//                       too, but only fetches now and then what came: it costs little, and tells
-//                       nothing
+//   relayed [FRAME-MS] < LINES     `push URL` or `play URL` a line, until an empty one; says
+//                       `ready` when all of them are at it. Any certificate will do for rtmps.
+//                       `load URL` listens, too, but only fetches now and then what came: it
+//                       costs little, and tells nothing. Pushers send a frame each 21.3 ms, or as
+//                       often as is said
 //
 // After that each line on standard input is a command, answered with one line of JSON:
 //   measure SECONDS     what came in that time: messages, how long they took (us), and the longest
@@ -40,7 +41,7 @@ using std::chrono::microseconds;
 using std::chrono::nanoseconds;
 
 // AAC-LC of 48 kbit/s at 48 kHz.
-constexpr nanoseconds frame_time{21'333'333};
+constexpr nanoseconds usual_frame_time{21'333'333};
 constexpr std::size_t frame_bytes = 128;
 constexpr std::string_view mark = "AGORAnow";
 constexpr std::size_t marked = mark.size() + sizeof(std::uint64_t);
@@ -117,7 +118,8 @@ ssize_t hear (Peer &peer, char *data, std::size_t size) {
 
 class Crowd {
  public:
-  explicit Crowd(std::vector<Peer> peers) : peers_(std::move(peers)), epoll_(epoll_create1(0)) {
+  Crowd(std::vector<Peer> peers, nanoseconds frame_time)
+      : frame_time_(frame_time), peers_(std::move(peers)), epoll_(epoll_create1(0)) {
     watch(STDIN_FILENO, commands_id);
     for (std::size_t i = peers_.size(); i-- > 0;)
       if (peers_[i].pushes)
@@ -166,14 +168,14 @@ class Crowd {
   // One pusher after the other, each of them once a frame's time.
   void push () {
     const auto step =
-        static_cast<std::uint64_t>(frame_time.count()) / std::max<std::size_t>(pushers_.size(), 1);
+        static_cast<std::uint64_t>(frame_time_.count()) / std::max<std::size_t>(pushers_.size(), 1);
     for (; !pushers_.empty() && now() >= due_; due_ += step) {
       Peer &peer = peers_[pushers_[turn_++ % pushers_.size()]];
       if (peer.at_it)
         send_frame(peer);
     }
     if (pushers_.empty())
-      due_ = now() + static_cast<std::uint64_t>(frame_time.count());
+      due_ = now() + static_cast<std::uint64_t>(frame_time_.count());
   }
 
   // What came for one of the load after the other.
@@ -327,6 +329,7 @@ class Crowd {
     std::fflush(stdout);
   }
 
+  const nanoseconds frame_time_;
   std::vector<Peer> peers_;
   std::vector<std::size_t> pushers_;
   const int epoll_;
@@ -348,7 +351,7 @@ class Crowd {
 
 }  // namespace
 
-int main () {
+int main (int argc, char **argv) {
   std::vector<Peer> peers;
   std::string line;
   // No buffer may keep what belongs to the commands.
@@ -364,5 +367,8 @@ int main () {
     }
     peers.push_back(std::move(peer));
   }
-  return Crowd(std::move(peers)).run();
+  const auto frame_time =
+      argc > 1 ? nanoseconds(std::chrono::milliseconds(std::max(std::atoi(argv[1]), 1)))
+               : usual_frame_time;
+  return Crowd(std::move(peers), frame_time).run();
 }
