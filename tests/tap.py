@@ -6,8 +6,10 @@ A test file ends with `tap.main()`. Arguments: parts of the names of the cases t
 
 import signal
 import sys
+import threading
 import traceback
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 
 class TapResult(unittest.TestResult):
@@ -19,8 +21,13 @@ class TapResult(unittest.TestResult):
         self.count = 0
         self.failed = 0
         self.settled = set()
+        self.lock = threading.Lock()  # of what is printed
 
     def line(self, ok, test, remark='', details=''):
+        with self.lock:
+            self.print_line(ok, test, remark, details)
+
+    def print_line(self, ok, test, remark, details):
         self.count += 1
         if not ok:
             self.failed += 1
@@ -69,7 +76,9 @@ def chosen(suite, words):
             yield test
 
 
-def main():
+def main(beside=1):
+    """`beside`: so many cases at once, each in a thread of its own. For cases that wait more than they work, share nothing, and
+    have no class to set up."""
     # Whoever ends a test early (meson's timeout) still gets its teardown.
     def stop(number, frame):
         raise SystemExit(f'ended by signal {number}')
@@ -80,6 +89,15 @@ def main():
     sys.stdout = sys.stderr
     suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules['__main__'])
     result = TapResult(out)
-    unittest.TestSuite(chosen(suite, sys.argv[1:])).run(result)
+    tests = list(chosen(suite, sys.argv[1:]))
+    if beside == 1:
+        unittest.TestSuite(tests).run(result)
+    else:
+        # Processes end with the thread that starts them: a case's are gone by its own end.
+        threads = ThreadPoolExecutor(beside)
+        try:
+            list(threads.map(lambda test: test.run(result), tests))
+        finally:
+            threads.shutdown(cancel_futures=True)
     print(f'1..{result.count}', file=out, flush=True)
     sys.exit(1 if result.failed or not result.count else 0)

@@ -112,6 +112,11 @@ void PlayoutTimeline::discontinuity() {
   heard_ = false;
 }
 
+void PlayoutTimeline::set_codec_delay(std::int64_t delay_ns) {
+  std::lock_guard lock(mutex_);
+  stats_.codec_delay_ms = static_cast<double>(delay_ns) / 1e6;
+}
+
 void PlayoutTimeline::path_changed(std::int64_t later_ns) {
   std::lock_guard lock(mutex_);
   decoding_.clear();

@@ -37,6 +37,7 @@ struct PlayoutStats {
   double delay_ms = 0;  // the playout delay in force
   // From the sender's sink pad to the stamp of the mix; negative: the sender doesn't say.
   double stamp_age_ms = -1;
+  double codec_delay_ms = 0;  // set_codec_delay()
 };
 
 class PlayoutTimeline {
@@ -57,6 +58,8 @@ class PlayoutTimeline {
   // Any value may come: what is not within an hour is not believed.
   void stamped (std::int64_t media_ns, std::int64_t now_ns, std::int64_t captured_us,
                 std::int64_t wall_us);
+  // How old what comes is at least when it arrives, by its codec. For stats() alone.
+  void set_codec_delay (std::int64_t delay_ns);
   // What comes next need not go on from what came before: another connection, another sender.
   void discontinuity ();
   // Nothing follows: where what is held ends, nothing is made up.

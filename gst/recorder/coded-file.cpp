@@ -15,6 +15,8 @@ constexpr std::size_t kMostWaiting = 16 << 20;
 // A disk that takes nothing for so long doesn't get the file's end.
 constexpr gint64 kPatience = 10 * G_USEC_PER_SEC;
 constexpr std::int64_t kSilentSecond = GST_SECOND;
+// Less between two packets is the correction of a clock.
+constexpr std::int64_t kLeastHole = 5 * GST_MSECOND;
 
 const char *chain_of (Format format) {
   switch (format) {
@@ -142,19 +144,37 @@ void CodedFile::fill(std::int64_t to) {
     end_ = to;
     return;
   }
-  // As the feed will make it.
-  std::int64_t until = end_;
-  const SilentFrame longest = silent_frame(caps_.get(), frame_duration_, to - until);
-  if (!longest.bytes.empty())
-    until += (to - until) / longest.duration * longest.duration;
-  for (SilentFrame frame = longest; !frame.bytes.empty(); until += frame.duration) {
-    frame = silent_frame(caps_.get(), frame_duration_, to - until);
-    if (frame.bytes.empty())
-      break;
+  fill_frames(to);
+}
+
+// A silence of whole frames. Some readers, and some formats, know nothing but their number: it is
+// what brings sound by count nearest to its place, wherever it was before. What is said by stamps
+// is exact: the last frame ends where the sound begins, so that the part of a frame that is left
+// out, or is there twice, is at the silence's other end, and nothing of the sound is cut for it.
+void CodedFile::fill_frames(std::int64_t to) {
+  const std::int64_t unit = shortest_silence(caps_.get(), frame_duration_);
+  if (unit <= 0 || to - end_ < std::max(unit, kLeastHole))
+    return;
+  // No stamp is before that of the frame before it.
+  const std::int64_t room = (to - end_ + unit / 2) / unit;
+  const std::int64_t count = std::min((to - counted_ + unit / 2) / unit, room);
+  if (count <= 0)
+    return;
+  counted_ += count * unit;
+  if (counts()) {
+    feed_->silence(end_, end_ + count * unit);
+    end_ += count * unit;
+    return;
   }
-  if (until > end_)
-    feed_->silence(end_, until);
-  end_ = until;
+  std::int64_t from = to - count * unit;
+  // The file's own beginning is the recording's.
+  if (end_ == 0 && from != 0) {
+    feed_->silence(0, unit);
+    from += unit;
+  }
+  if (from < to)
+    feed_->silence(from, to);
+  end_ = to;
 }
 
 bool CodedFile::write(const Piece &piece) {
@@ -166,10 +186,9 @@ bool CodedFile::write(const Piece &piece) {
   fill(piece.at);
   // By its own time what came is a little early or late, as clocks differ. Matroska tells that;
   // what only counts its frames is put right by a whole one.
-  const bool counts = format_ == Format::ogg || format_ == Format::adts;
-  if (counts && piece.at + piece.length <= end_)
+  if (counts() && piece.at + piece.length <= end_)
     return true;
-  const std::int64_t at = counts ? end_ : piece.at;
+  const std::int64_t at = counts() ? end_ : piece.at;
   BufferPtr sound(gst_buffer_copy(piece.sound.get()));
   stamp(sound.get(), time_of(at), time_of(at + piece.length));
   if (!feed_->put(std::move(sound))) {
@@ -177,6 +196,7 @@ bool CodedFile::write(const Piece &piece) {
     return false;
   }
   end_ = at + piece.length;
+  counted_ += piece.length;
   return true;
 }
 

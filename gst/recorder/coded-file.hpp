@@ -33,6 +33,9 @@ class CodedFile final : public SoundFile {
   CodedFile(Format format, Descriptor fd, GstCaps *caps, int frame_bytes);
   bool start (std::string &reason);
   std::int64_t time_of (std::int64_t at) const;
+  void fill_frames (std::int64_t to);
+  // Whether the format has no stamps.
+  bool counts () const { return format_ == Format::ogg || format_ == Format::adts; }
   // What the pipeline has said.
   void look ();
   void fail (const std::string &problem);
@@ -46,6 +49,7 @@ class CodedFile final : public SoundFile {
   ObjectPtr<GstBus> bus_;
   std::unique_ptr<Feed> feed_;
   std::int64_t frame_duration_ = 0;  // of what is sent
+  std::int64_t counted_ = 0;         // how long all frames are; stamps may say otherwise
   bool failed_ = false;
   bool ended_ = false;
   std::uint64_t given_ = 0;  // when it last moved

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "gst/common/codec-delay.hpp"
+
 namespace agora::recorder {
 
 namespace {
@@ -18,6 +20,8 @@ constexpr guint kStaysMs = 3000;
 constexpr guint kTailMs = 300;
 // Of those who aren't recorded so many are told.
 constexpr std::size_t kMostLeftOut = 1000;
+// No slower codec is waited for than one that is so much slower than the usual one.
+constexpr std::int64_t kMostEarlier = 120 * GST_MSECOND;
 constexpr const char *kSinkKey = "agora-recorder-sink";
 constexpr const char *kPadPrefix = "speaker_";
 
@@ -29,27 +33,78 @@ double seconds (std::int64_t ns) {
 struct Taker {
   std::shared_ptr<Lane> lane;
   GstClockTime latency;
-  int frame_bytes;  // 0: as it was sent
+  int frame_bytes;               // 0: as it was sent
+  ObjectPtr<GstElement> source;  // null: no one speaker's, or as it was sent
+  // Of raw sound. Streaming thread alone.
+  bool pauses = true;
+  std::int64_t later = 0;  // by so many frames than it came
 };
+
+// What came by a quick codec was said as late as what comes by a slow one a moment later. All of it
+// is put to where it had come by the usual one, so that whoever spoke together is together, and
+// most stay where the mix has them.
+std::int64_t later_by (GstClockTime delay) {
+  return GST_CLOCK_DIFF(delay, kUsualCodecDelay);
+}
 
 std::int64_t frames_of (GstClockTime time) {
   return static_cast<std::int64_t>(gst_util_uint64_scale_round(time, kRate, GST_SECOND));
 }
 
+G_GNUC_BEGIN_IGNORE_DEPRECATIONS
+
+// The codec's delay of the one speaker that `source` hears; 0: nothing came yet.
+GstClockTime codec_delay_of (GstElement *source) {
+  GstStructure *stats = nullptr;
+  g_object_get(source, "stats", &stats, nullptr);
+  double ms = 0;
+  const GValue *list = stats ? gst_structure_get_value(stats, "speakers") : nullptr;
+  if (const auto *speakers = list ? static_cast<GValueArray *>(g_value_get_boxed(list)) : nullptr;
+      speakers && speakers->n_values > 0)
+    gst_structure_get_double(gst_value_get_structure(speakers->values), "codec-delay-ms", &ms);
+  if (stats)
+    gst_structure_free(stats);
+  return static_cast<GstClockTime>(ms * GST_MSECOND);
+}
+
+G_GNUC_END_IGNORE_DEPRECATIONS
+
+std::int64_t frames_of_difference (std::int64_t ns) {
+  const std::int64_t frames = frames_of(static_cast<GstClockTime>(std::abs(ns)));
+  return ns < 0 ? -frames : frames;
+}
+
+// By how many frames later than it came a buffer has its place. Sound stays where it began,
+// whatever codec follows, until there is a pause: what is heard goes on there, too. A pause leaves
+// room for what is put before its end.
+std::int64_t move (Taker &taker, GstBuffer *buffer) {
+  if (!taker.source)
+    return 0;
+  const bool pauses = GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP);
+  const bool begins = std::exchange(taker.pauses, pauses) && !pauses;
+  if (pauses)
+    return -frames_of_difference(kMostEarlier);
+  if (const GstClockTime delay = begins ? codec_delay_of(taker.source.get()) : 0)
+    taker.later = frames_of_difference(std::max(later_by(delay), -kMostEarlier));
+  return taker.later;
+}
+
 // Streaming thread.
-void take (const Taker &taker, GstSample *sample) {
+void take (Taker &taker, GstSample *sample) {
   GstBuffer *buffer = gst_sample_get_buffer(sample);
   if (!buffer || !GST_BUFFER_PTS_IS_VALID(buffer))
     return;
   Piece piece;
   if (taker.frame_bytes) {
-    piece.at = frames_of(GST_BUFFER_PTS(buffer)) - frames_of(taker.latency);
+    piece.at = frames_of(GST_BUFFER_PTS(buffer)) - frames_of(taker.latency) + move(taker, buffer);
     piece.length = static_cast<std::int64_t>(gst_buffer_get_size(buffer)) / taker.frame_bytes;
   } else {
-    piece.at = GST_CLOCK_DIFF(taker.latency, GST_BUFFER_PTS(buffer));
     piece.length = GST_BUFFER_DURATION_IS_VALID(buffer)
                        ? static_cast<std::int64_t>(GST_BUFFER_DURATION(buffer))
                        : 0;
+    piece.at =
+        GST_CLOCK_DIFF(taker.latency, GST_BUFFER_PTS(buffer)) +
+        later_by(codec_delay(gst_sample_get_caps(sample), static_cast<GstClockTime>(piece.length)));
   }
   if (piece.length <= 0)
     return;
@@ -129,7 +184,7 @@ GstElement *Session::make_source(const std::string &name) const {
 }
 
 // Floating. Never waits for a first sample: a speaker who says nothing holds up nobody.
-GstElement *Session::make_sink(const char *caps, std::shared_ptr<Lane> lane) {
+GstElement *Session::make_sink(const char *caps, std::shared_ptr<Lane> lane, GstElement *speaker) {
   GstElement *sink = gst_element_factory_make("appsink", nullptr);
   if (!sink)
     return nullptr;
@@ -152,7 +207,7 @@ GstElement *Session::make_sink(const char *caps, std::shared_ptr<Lane> lane) {
   gst_app_sink_set_callbacks(
       GST_APP_SINK(sink), &callbacks,
       new Taker{std::move(lane), options_.latency_ms * static_cast<GstClockTime>(GST_MSECOND),
-                channels * options_.depth / 8},
+                channels * options_.depth / 8, speaker ? share(speaker) : nullptr},
       [] (gpointer taker) { delete static_cast<Taker *>(taker); });
   return sink;
 }
@@ -166,7 +221,7 @@ bool Session::add(std::uint32_t uid, GstElement *source) {
       "audio/x-raw,format=" + std::string(options_.depth == 24 ? "S24LE" : "S16LE") +
       ",layout=interleaved,rate=" + std::to_string(kRate) +
       ",channels=" + std::to_string(uid ? options_.channels : kMixChannels);
-  GstElement *sink = make_sink(caps.c_str(), std::move(lane));
+  GstElement *sink = make_sink(caps.c_str(), std::move(lane), uid ? source : nullptr);
   if (!sink)
     return false;
   gst_bin_add(GST_BIN(pipeline_.get()), sink);
@@ -445,7 +500,7 @@ void Session::add_pad(GstPad *pad) {
     too_many(uid);
     return;
   }
-  GstElement *sink = make_sink(nullptr, std::move(lane));
+  GstElement *sink = make_sink(nullptr, std::move(lane), nullptr);
   if (!sink)
     return;
   gst_bin_add(GST_BIN(pipeline_.get()), sink);

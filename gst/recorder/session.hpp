@@ -55,7 +55,8 @@ class Session {
 
   std::string text_of (const char *property) const;
   GstElement *make_source (const std::string &name) const;
-  GstElement *make_sink (const char *caps, std::shared_ptr<Lane> lane);
+  // `speaker`: whose raw sound it takes; null: nobody's, or as it was sent.
+  GstElement *make_sink (const char *caps, std::shared_ptr<Lane> lane, GstElement *speaker);
   bool add (std::uint32_t uid, GstElement *source);
   void add_speaker (std::uint32_t uid);
   void add_pad (GstPad *pad);

@@ -2,6 +2,7 @@
 #include "gst/recorder/silent-frames.hpp"
 
 #include <cstring>
+#include <iterator>
 
 namespace agora::recorder {
 
@@ -42,6 +43,12 @@ SilentFrame silent_frame (const GstCaps *caps, std::int64_t frame_duration, std:
   return {
       channels == 1 ? std::span<const std::uint8_t>(kMono) : std::span<const std::uint8_t>(kStereo),
       frame_duration};
+}
+
+std::int64_t shortest_silence (const GstCaps *caps, std::int64_t frame_duration) {
+  if (gst_structure_has_name(gst_caps_get_structure(caps, 0), "audio/x-opus"))
+    return kOpus[std::size(kOpus) - 1].duration;
+  return silent_frame(caps, frame_duration, frame_duration).duration;
 }
 
 }  // namespace agora::recorder

@@ -19,4 +19,7 @@ struct SilentFrame {
 // frames take `frame_duration`; empty where none is as short.
 SilentFrame silent_frame (const GstCaps *caps, std::int64_t frame_duration, std::int64_t room);
 
+// Silence that may be this long, or as often as long; 0: there is none.
+std::int64_t shortest_silence (const GstCaps *caps, std::int64_t frame_duration);
+
 }  // namespace agora::recorder

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "gst/common/capture-stamp.hpp"
+#include "gst/common/codec-delay.hpp"
 
 namespace agora {
 
@@ -55,6 +56,15 @@ std::shared_ptr<SpeakerPad> SpeakerBranch::pad() const {
   return pad_;
 }
 
+void SpeakerBranch::note_codec(GstCaps *caps, std::int64_t duration) {
+  if (!caps || (caps_.get() == caps && duration_ == duration))
+    return;
+  caps_ = share(caps);
+  duration_ = duration;
+  timeline_->set_codec_delay(
+      static_cast<std::int64_t>(codec_delay(caps, static_cast<GstClockTime>(duration))));
+}
+
 bool SpeakerBranch::frame(GstBuffer *frame, GstCaps *caps) {
   const Delivery delivery(this);
   if (!delivery)
@@ -69,6 +79,7 @@ bool SpeakerBranch::frame(GstBuffer *frame, GstCaps *caps) {
   const std::int64_t duration = GST_BUFFER_DURATION_IS_VALID(frame)
                                     ? static_cast<std::int64_t>(GST_BUFFER_DURATION(frame))
                                     : 0;
+  note_codec(caps, duration);
   if (const auto wall = read_stamp(frame, caps))
     timeline_->stamped(media, now, *wall, g_get_real_time());
   if (const auto to = expose_ ? pad() : nullptr) {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 
+#include "gst/common/gst-ptr.hpp"
 #include "gst/mix/playout-timeline.hpp"
 #include "gst/rtmp/play-connection.hpp"
 #include "gst/src/speaker-pads.hpp"
@@ -50,6 +51,7 @@ class SpeakerBranch {
  private:
   // Holds close() up for as long as it exists.
   class Delivery;
+  void note_codec (GstCaps *caps, std::int64_t duration);
 
   GstElement *const element_;
   GstPad *const mix_;
@@ -57,6 +59,9 @@ class SpeakerBranch {
   const std::shared_ptr<PlayoutTimeline> timeline_;
   const OnUnplayable on_unplayable_;
   std::atomic<GstClockTime> given_ = 0;
+  // Of the last frame; for who delivers.
+  CapsPtr caps_;
+  std::int64_t duration_ = 0;
 
   mutable std::mutex mutex_;  // guards what follows; a leaf
   std::condition_variable idle_;

@@ -49,7 +49,8 @@ GstStructure *make_src_stats (const Mixer &mixer, GstClockTime pipeline_latency)
         "dropped-ms", G_TYPE_UINT64, s.dropped_ns / GST_MSECOND, "concealed-ms", G_TYPE_UINT64,
         s.concealed_ns / GST_MSECOND, "underruns", G_TYPE_UINT64, s.underruns, "drift-ppm",
         G_TYPE_DOUBLE, s.drift_ppm, "jitter-ms", G_TYPE_DOUBLE, s.jitter_ms, "queued-ms",
-        G_TYPE_DOUBLE, s.queued_ms, "delay-ms", G_TYPE_DOUBLE, s.delay_ms, nullptr);
+        G_TYPE_DOUBLE, s.queued_ms, "delay-ms", G_TYPE_DOUBLE, s.delay_ms, "codec-delay-ms",
+        G_TYPE_DOUBLE, s.codec_delay_ms, nullptr);
     // Both ends' wall clocks make it: on two machines only as good as they are synchronised.
     if (s.stamp_age_ms >= 0)
       gst_structure_set(one, "mouth-to-ear-ms", G_TYPE_DOUBLE,
