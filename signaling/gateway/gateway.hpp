@@ -115,6 +115,7 @@ class Gateway : public FrontHandler {
   void perform (const Send &send);
   void perform (const Joined &joined);
   void perform (const Close &close);
+  void perform (const MovePlay &move) { media_->move(move); }
   void perform (const Notice &notice);
   void perform (const OldToken &token);
   // shared.cpp

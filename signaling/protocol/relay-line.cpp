@@ -89,6 +89,10 @@ void fill (Writer &to, const Drop &message) {
   to.text("stream", message.stream, max_stream).number("id", message.id);
 }
 
+void fill (Writer &to, const Move &message) {
+  to.op("move").number("id", message.id).text("stream", message.stream, max_stream);
+}
+
 void fill (Writer &to, const Ping &message) {
   to.op("ping").number("n", message.n);
 }
@@ -229,6 +233,8 @@ std::optional<ToRelay> to_relay (Reader &from, const std::string &op) {
   if (op == "drop")
     return Drop{from.number("ticket"), read_side(from), from.text("stream", max_stream),
                 from.number("id")};
+  if (op == "move")
+    return Move{from.number("id", 1), from.text("stream", max_stream)};
   if (op == "ping")
     return Ping{from.number("n")};
   if (op == "sessions")

@@ -72,8 +72,9 @@ struct Answer {
   // Of a play: where the stream is to be pulled from, unless it is pushed here. "": it isn't
   // pulled. rtmp:// or rtmps://, with a numeric address.
   std::string relay_from;
-  // The name that it pushes under, where that is another one than it asked for: who plays it must
-  // not learn a stream key. "": the one that it asked for.
+  // The name that it pushes or plays, where that is another one than it asked for: who plays a push
+  // must not learn a stream key. "": the one that it asked for. A play of another name is a steady
+  // one: it may be moved, and notices nothing of pushes that end and begin.
   std::string stream;
   bool operator==(const Answer &) const = default;
 };
@@ -84,6 +85,12 @@ struct Drop {
   std::string stream;
   std::uint64_t id = 0;  // 0: every session of that side of the stream
   bool operator==(const Drop &) const = default;
+};
+// Of a steady play that was allowed: it plays this name from now on.
+struct Move {
+  std::uint64_t id = 0;
+  std::string stream;
+  bool operator==(const Move &) const = default;
 };
 struct Ping {
   std::uint64_t n = 0;
@@ -105,7 +112,7 @@ struct Link {
 struct Guest {
   bool operator==(const Guest &) const = default;
 };
-using ToRelay = std::variant<Configure, Trust, Answer, Drop, Ping, ListSessions, Link, Guest>;
+using ToRelay = std::variant<Configure, Trust, Answer, Drop, Move, Ping, ListSessions, Link, Guest>;
 
 // Relay to gateway.
 

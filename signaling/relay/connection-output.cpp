@@ -29,6 +29,8 @@ constexpr std::size_t most_record_bytes = 4096;
 }  // namespace
 
 void Connection::push_began(PlaySession &to) {
+  if (to.steady && to.began_ms != 0)
+    return;
   session_.push_began(to.stream);
   write_answers();
 }
@@ -39,7 +41,8 @@ void Connection::push_ended(PlaySession &to, bool discard) {
   // What comes next begins anew.
   if (discard)
     lost(queue_.clear_media(to.stream));
-  session_.push_ended(to.stream);
+  if (!to.steady)
+    session_.push_ended(to.stream);
   write_answers();
 }
 

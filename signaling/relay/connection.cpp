@@ -29,16 +29,42 @@ constexpr std::uint32_t most_play_stream = 32;
 constexpr unsigned asks_a_second = 2;
 constexpr unsigned most_asks_at_once = 20;
 
+// The shortest time from one frame to the next that players expect.
+constexpr std::uint32_t one_frame_ms = 20;
+
 }  // namespace
 
 void PlaySession::send(std::span<const PacketRef> packets) {
+  if (steady)
+    connection.note_time(*this, packets.back()->timestamp);
   connection.send(*this, packets);
+}
+
+std::optional<std::uint32_t> PlaySession::own_time() const {
+  if (!steady)
+    return {};
+  return connection.time_of(*this);
 }
 void PlaySession::push_began() {
   connection.push_began(*this);
 }
 void PlaySession::push_ended(bool discard) {
   connection.push_ended(*this, discard);
+}
+
+void Connection::note_time(PlaySession &of, std::uint32_t time) const {
+  if (of.began_ms == 0)
+    of.began_ms = server_.now();
+  of.last_time = time;
+}
+
+// What comes next is after what went, whatever clock that was by.
+std::uint32_t Connection::time_of(const PlaySession &of) const {
+  if (of.began_ms == 0)
+    return 0;
+  const auto passed = static_cast<std::uint32_t>(server_.now() - of.began_ms);
+  const std::uint32_t least = of.last_time + one_frame_ms;
+  return static_cast<std::int32_t>(passed - least) > 0 ? passed : least;
 }
 
 Connection::Connection(Server &server, int fd, const TlsIdentity::Ptr &identity, bool guest)

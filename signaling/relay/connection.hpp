@@ -45,6 +45,9 @@ class Connection final : public Ready, private rtmp::Session::Events {
   void send (PlaySession &to, std::span<const PacketRef> packets);
   void push_began (PlaySession &to);
   void push_ended (PlaySession &to, bool discard);
+  // Of a steady play.
+  void note_time (PlaySession &of, std::uint32_t time) const;
+  std::uint32_t time_of (const PlaySession &of) const;
 
   // The peer's, for the gateway and the log.
   std::string address () const;

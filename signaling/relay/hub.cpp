@@ -28,7 +28,8 @@ struct Header {
 constexpr std::size_t fetched_ahead = 2;
 constexpr std::size_t cache_line = 64;
 
-// The listeners that call the stream by one id. Nearly always there is one lane.
+// The listeners that call the stream by one id and hear it by one clock. Nearly always there is one
+// lane.
 struct Lane {
   struct Place {
     Listener *listener;
@@ -44,6 +45,7 @@ struct Lane {
     }
   }
   std::uint32_t id;
+  std::uint32_t shift;
   std::vector<Place> places;
   std::vector<PacketRef> gathered;
 };
@@ -53,16 +55,23 @@ bool is_kept (MediaKind kind) {
          kind == MediaKind::metadata;
 }
 
+PacketRef encode (const rtmp::MediaMessage &message, MediaKind kind, const Lane &lane) {
+  const std::uint32_t timestamp = message.timestamp + lane.shift;
+  return PacketRef::make(rtmp::encode_media({message.type, timestamp, message.payload}, lane.id),
+                         kind, timestamp, lane.id);
+}
+
 }  // namespace
 
 class HubStream {
  public:
   explicit HubStream(std::string_view of) : name(of) {}
 
-  Lane &lane_of (std::uint32_t id) {
-    auto found =
-        std::find_if(lanes.begin(), lanes.end(), [id] (const Lane &lane) { return lane.id == id; });
-    return found != lanes.end() ? *found : lanes.emplace_back(Lane{id, {}, {}});
+  Lane &lane_of (std::uint32_t id, std::uint32_t shift) {
+    auto found = std::find_if(lanes.begin(), lanes.end(), [&] (const Lane &lane) {
+      return lane.id == id && lane.shift == shift;
+    });
+    return found != lanes.end() ? *found : lanes.emplace_back(Lane{id, shift, {}, {}});
   }
 
   void keep (const MediaClass &found, const rtmp::MediaMessage &message) {
@@ -143,14 +152,44 @@ void Hub::unpublish(Publisher &publisher, bool discard) {
   let_go(*stream);
 }
 
+// Before the push begins, its time isn't known.
+void Hub::add(HubStream &stream, Listener &listener) {
+  const std::optional<std::uint32_t> time = listener.own_time();
+  listener.shift_ = time && stream.began ? *time - stream.timestamp : 0;
+  Lane &lane = stream.lane_of(listener.stream_id_, listener.shift_);
+  listener.stream_ = &stream;
+  listener.index_ = lane.places.size();
+  lane.places.push_back({&listener, listener.needs_});
+}
+
+void Hub::remove(HubStream &stream, Listener &listener) {
+  Lane &lane = stream.lane_of(listener.stream_id_, listener.shift_);
+  const Lane::Place last = lane.places.back();
+  lane.places[listener.index_] = last;
+  last.listener->index_ = listener.index_;
+  lane.places.pop_back();
+  if (lane.places.empty())
+    stream.lanes.erase(stream.lanes.begin() + (&lane - stream.lanes.data()));
+}
+
+// The push has begun: those with a time of their own get it from here on.
+void Hub::settle(HubStream &stream) {
+  std::vector<Listener *> with_own;
+  for (const Lane &lane : stream.lanes)
+    for (const Lane::Place &place : lane.places)
+      if (place.listener->own_time())
+        with_own.push_back(place.listener);
+  for (Listener *listener : with_own) {
+    remove(stream, *listener);
+    add(stream, *listener);
+  }
+}
+
 void Hub::play(std::string_view name, Listener &listener) {
   HubStream &stream = stream_of(name);
   // What was gathered is for those who were there.
   flush(stream);
-  Lane &lane = stream.lane_of(listener.stream_id_);
-  listener.stream_ = &stream;
-  listener.index_ = lane.places.size();
-  lane.places.push_back({&listener, listener.needs_});
+  add(stream, listener);
   listeners_++;
   if (stream.began)
     welcome(stream, listener);
@@ -158,14 +197,15 @@ void Hub::play(std::string_view name, Listener &listener) {
 
 void Hub::welcome(HubStream &stream, Listener &listener) {
   listener.push_began();
+  const std::uint32_t timestamp = stream.timestamp + listener.shift_;
   std::vector<PacketRef> packets;
   packets.reserve(stream.headers.size());
   for (const Header &header : stream.headers) {
     const std::span bytes(reinterpret_cast<const std::uint8_t *>(header.payload.data()),
                           header.payload.size());
-    packets.push_back(PacketRef::make(
-        rtmp::encode_media({header.type, stream.timestamp, bytes}, listener.stream_id_),
-        header.kind, stream.timestamp, listener.stream_id_));
+    packets.push_back(
+        PacketRef::make(rtmp::encode_media({header.type, timestamp, bytes}, listener.stream_id_),
+                        header.kind, timestamp, listener.stream_id_));
   }
   if (!packets.empty())
     listener.send(packets);
@@ -177,13 +217,7 @@ void Hub::leave(Listener &listener) {
     return;
   listener.stream_ = nullptr;
   listeners_--;
-  Lane &lane = stream->lane_of(listener.stream_id_);
-  const Lane::Place last = lane.places.back();
-  lane.places[listener.index_] = last;
-  last.listener->index_ = listener.index_;
-  lane.places.pop_back();
-  if (lane.places.empty())
-    stream->lanes.erase(stream->lanes.begin() + (&lane - stream->lanes.data()));
+  remove(*stream, listener);
   let_go(*stream);
 }
 
@@ -197,13 +231,14 @@ void Hub::message(Publisher &publisher, const rtmp::MediaMessage &message) {
     for (const Lane &lane : stream->lanes)
       for (const Lane::Place &place : lane.places)
         place.listener->push_began();
+    stream->timestamp = message.timestamp;
+    settle(*stream);
   }
   stream->timestamp = message.timestamp;
   if (is_kept(found.kind))
     stream->keep(found, message);
   for (Lane &lane : stream->lanes)
-    lane.gathered.push_back(PacketRef::make(rtmp::encode_media(message, lane.id), found.kind,
-                                            message.timestamp, lane.id));
+    lane.gathered.push_back(encode(message, found.kind, lane));
   stream->gathered++;
   stream->gathered_video |= found.kind == MediaKind::video || found.kind == MediaKind::video_key;
   if (stream->gathered >= most_gathered)

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,10 @@ class Listener {
   virtual void push_began () = 0;
   virtual void push_ended (bool discard) = 0;
 
+  // At which time it hears what comes next; nothing: as the push counts. One that stays while
+  // pushes come and go has a time of its own.
+  virtual std::optional<std::uint32_t> own_time () const { return {}; }
+
   // It lost a video frame: none goes to it before the next key frame.
   void lost_video () { waits_for_key_ = true; }
   std::uint32_t stream_id () const { return stream_id_; }
@@ -49,7 +54,8 @@ class Listener {
   const void *const needs_;
   bool waits_for_key_ = true;
   HubStream *stream_ = nullptr;
-  std::size_t index_ = 0;  // in the stream's list
+  std::uint32_t shift_ = 0;  // its time is later than the push's
+  std::size_t index_ = 0;    // in the stream's list
 };
 
 // One push.
@@ -91,6 +97,9 @@ class Hub {
  private:
   HubStream &stream_of (std::string_view name);
   void let_go (HubStream &stream);
+  static void add (HubStream &stream, Listener &listener);
+  static void remove (HubStream &stream, Listener &listener);
+  static void settle (HubStream &stream);
   void welcome (HubStream &stream, Listener &listener);
   void flush (HubStream &stream);
 

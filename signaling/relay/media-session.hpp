@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "signaling/protocol/relay-line.hpp"
@@ -91,7 +92,13 @@ struct PlaySession final : Listener, MediaSession {
   void send (std::span<const PacketRef> packets) override;
   void push_began () override;
   void push_ended (bool discard) override;
+  std::optional<std::uint32_t> own_time () const override;
 
+  // The gateway moves it from push to push, of which its peer notices nothing: it hears one time,
+  // in which what is silent passes.
+  bool steady = false;
+  std::int64_t began_ms = 0;    // to hear; 0: it heard nothing so far
+  std::uint32_t last_time = 0;  // of what it heard
   bool paused = false;
   bool no_audio = false;
   bool no_video = false;

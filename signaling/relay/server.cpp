@@ -454,6 +454,25 @@ void Server::told(const relay_line::Trust &message) {
     trust_ = std::get<TlsTrust::Ptr>(std::move(made));
 }
 
+// Before it is answered.
+void Server::rename(MediaSession &session, const std::string &name) {
+  session.name = name;
+  if (session.side == Side::play)
+    static_cast<PlaySession &>(session).steady = true;
+}
+
+void Server::told(const relay_line::Move &message) {
+  const auto found = sessions_.find(message.id);
+  if (found == sessions_.end() || !found->second->admitted || found->second->side != Side::play)
+    return;
+  auto &play = static_cast<PlaySession &>(*found->second);
+  hub_.leave(play);
+  pulls_.left(std::exchange(play.name, message.stream));
+  pulls_.joined(play.name);
+  if (!play.paused)
+    hub_.play(play.name, play);
+}
+
 void Server::told(const relay_line::Answer &message) {
   if (asked_.erase(message.id) == 0)
     return;
@@ -463,7 +482,7 @@ void Server::told(const relay_line::Answer &message) {
     if (!message.allow)
       sessions_.erase(found);
     else if (!message.stream.empty())
-      session.name = message.stream;
+      rename(session, message.stream);
     const std::string stream = session.name;
     session.connection.answer(session, message.allow, message.reason);
     if (message.allow && !message.relay_from.empty())

@@ -84,10 +84,12 @@ class Server {
   void told (const relay_line::Trust &message);
   void told (const relay_line::Answer &message);
   void told (const relay_line::Drop &message);
+  void told (const relay_line::Move &message);
   void told (const relay_line::Ping &message);
   void told (const relay_line::ListSessions &message);
   void told (const relay_line::Link &message, Descriptor socket);
   void told (const relay_line::Guest &message, Descriptor socket);
+  static void rename (MediaSession &session, const std::string &name);
   void answer_guests ();
   void ask_next ();
   // So many wait for the gateway's word that others are better off in the kernel's queue.

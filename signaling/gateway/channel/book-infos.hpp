@@ -40,6 +40,7 @@ struct StreamKeyInfo {
   protocol::Uid uid = 0;
   std::int64_t made_at = 0;  // wall clock, seconds
   bool in_use = false;       // somebody pushes by it, or did so a moment ago
+  std::size_t players = 0;   // of a play key
 };
 
 // As it is while it is looked at.

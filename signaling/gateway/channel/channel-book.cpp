@@ -12,14 +12,14 @@ namespace agora::gateway {
 
 using protocol::Code;
 
-namespace {
-
 std::string channel_key (std::string_view app_id, std::string_view name) {
   std::string key(app_id);
   key += '\0';
   key += name;
   return key;
 }
+
+namespace {
 
 MemberInfo info_of (const Member &member) {
   return {member.uid,      member.account,          member.role,

@@ -7,6 +7,7 @@
 //   live.cpp          how all that looks, for the operator
 //   mix.cpp           the ears of agora-web, which nobody sees
 //   encoders.cpp      who pushes by a stream key
+//   play-keys.cpp     who plays by a play key
 //   requests.cpp      what a member asks for
 //   reports.cpp       what it says of its sound, for the operator
 //   members.cpp       how a member and its streams come and go, tokens while they last
@@ -43,6 +44,7 @@
 #include "signaling/gateway/channel/commands.hpp"
 #include "signaling/gateway/channel/hook-form.hpp"
 #include "signaling/gateway/channel/media-url.hpp"
+#include "signaling/gateway/channel/players.hpp"
 #include "signaling/gateway/channel/rule-text.hpp"
 #include "signaling/gateway/channel/stream-keys.hpp"
 #include "signaling/gateway/cluster/cluster.hpp"
@@ -61,7 +63,7 @@ struct HookAnswer {
   Commands commands;
   // Of a play of what is pushed at another gateway: where the relay pulls it from. "": not pulled.
   std::string relay_from;
-  // Of a push by a stream key: the name that it goes by from now on. "": the one that it has.
+  // Of a push or play by a key: the name that it goes by from now on. "": the one that it has.
   std::string stream;
 };
 
@@ -179,10 +181,11 @@ class ChannelBook : private cluster::ClusterHost {
 
   // Nothing: there are too many.
   std::optional<StreamKeys::Made> make_stream_key (const std::string &app_id,
-                                                   const std::string &channel, Uid uid, Now now);
-  // Whoever pushes by it leaves. Nothing: there is no such key.
+                                                   const std::string &channel, Uid uid, Now now,
+                                                   KeyUse use = KeyUse::push);
+  // Whoever pushes or plays by it leaves. Nothing: there is no such key.
   std::optional<Commands> end_stream_key (std::uint64_t id, Now now);
-  std::vector<StreamKeyInfo> stream_keys (std::string_view app_id) const;
+  std::vector<StreamKeyInfo> stream_keys (std::string_view app_id, KeyUse use = KeyUse::push) const;
   // For a file: StreamKeys::parse().
   std::string stream_keys_text () const { return keys_.text(); }
   void set_stream_keys (StreamKeys keys) { keys_ = std::move(keys); }
@@ -427,6 +430,17 @@ class ChannelBook : private cluster::ClusterHost {
   Member &enter_encoder (Step &step, const StreamKey &key, const std::string &address,
                          const std::string &network);
 
+  // play-keys.cpp
+  std::string stream_for (const Players::Whom &whom, StreamKey &key) const;
+  std::string check_player (const StreamKey &key, const std::string &network, const Now &now) const;
+  std::string admit_player (Step &step, const HookRequest &request, StreamKey &key,
+                            std::string &stream);
+  void player_ended (Step &step, std::uint64_t client);
+  void drop_players (Step &step, std::uint64_t key);
+  void recount_players (Step &step, const Players::Whom &whom);
+  bool is_played (const Voice &voice) const;
+  void move_players (Step &step, const Channel &channel, Uid uid);
+
   // live.cpp
   static ChannelFigures figures_of (const Channel &channel, Now now);
 
@@ -550,6 +564,7 @@ class ChannelBook : private cluster::ClusterHost {
   std::size_t orphans_ = 0;
   StreamKeys keys_;
   std::unordered_map<std::uint64_t, MemberId> encoders_;  // by stream key
+  Players players_;
   bool closed_ = false;
   bool draining_ = false;
   std::vector<MemberId> to_send_away_;

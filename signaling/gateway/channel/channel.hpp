@@ -177,6 +177,8 @@ struct Channel {
   TokenBucket events{0, 0};  // one per receiver: set from the limits
 };
 
+std::string channel_key (std::string_view app_id, std::string_view name);
+
 // The uid that an account has in a channel, unless another member holds that one.
 Uid account_uid (std::string_view app_id, std::string_view channel, std::string_view account);
 

@@ -122,7 +122,7 @@ void ChannelBook::tell_wanted(Step &step, Member &member) {
 
 // A listener, or another gateway on behalf of its own.
 bool ChannelBook::is_heard(const Voice &voice, Codec codec) const {
-  if (voice.hearing[place_of(codec)] > 0)
+  if (voice.hearing[place_of(codec)] > 0 || (codec == Codec::aac && is_played(voice)))
     return true;
   const auto name = voice.streams.find(codec);
   const auto named = name == voice.streams.end() ? streams_.end() : streams_.find(name->second);

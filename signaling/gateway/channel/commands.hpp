@@ -71,6 +71,12 @@ struct DropMedia {
   std::uint64_t client_id = 0;  // the media server's; 0: every session of that side of the stream
 };
 
+// A play by a play key is of another name from now on.
+struct MovePlay {
+  std::uint64_t client_id = 0;  // the media server's
+  std::string stream;
+};
+
 // What happened, for webhooks, metrics and logs.
 enum class NoticeKind {
   channel_created,
@@ -129,8 +135,8 @@ struct Odd {
   std::string what;
 };
 
-using Command =
-    std::variant<Send, Close, Joined, DropMedia, Notice, OldToken, Ask, Watch, Answered, Odd>;
+using Command = std::variant<Send, Close, Joined, DropMedia, MovePlay, Notice, OldToken, Ask, Watch,
+                             Answered, Odd>;
 using Commands = std::vector<Command>;
 
 }  // namespace agora::gateway

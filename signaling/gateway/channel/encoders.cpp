@@ -10,23 +10,26 @@ using protocol::Codec;
 
 std::optional<StreamKeys::Made> ChannelBook::make_stream_key(const std::string &app_id,
                                                              const std::string &channel, Uid uid,
-                                                             Now now) {
-  return keys_.make(app_id, channel, uid, now.wall_s, config_.random);
+                                                             Now now, KeyUse use) {
+  return keys_.make(app_id, channel, uid, now.wall_s, config_.random, use);
 }
 
 std::optional<Commands> ChannelBook::end_stream_key(std::uint64_t id, Now now) {
-  if (!keys_.end(id))
+  if (!keys_.find(id))
     return {};
   Step step{now, {}};
+  drop_players(step, id);
+  keys_.end(id);
   if (Member *encoder = encoder_of(id))
     remove(step, *encoder, LeaveReason::other);
   return finish(step);
 }
 
-std::vector<StreamKeyInfo> ChannelBook::stream_keys(std::string_view app_id) const {
+std::vector<StreamKeyInfo> ChannelBook::stream_keys(std::string_view app_id, KeyUse use) const {
   std::vector<StreamKeyInfo> list;
-  for (const StreamKey &key : keys_.of_app(app_id))
-    list.push_back({key.id, key.channel, key.uid, key.made_at, encoders_.contains(key.id)});
+  for (const StreamKey &key : keys_.of_app(app_id, use))
+    list.push_back({key.id, key.channel, key.uid, key.made_at, encoders_.contains(key.id),
+                    players_.by(key.id).size()});
   return list;
 }
 

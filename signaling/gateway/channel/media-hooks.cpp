@@ -27,9 +27,14 @@ HookAnswer ChannelBook::on_publish(const HookRequest &request, Now now) {
 HookAnswer ChannelBook::on_play(const HookRequest &request, Now now) {
   Step step{now, {}};
   std::string relay_from;
-  std::string refusal = admit_play(step, request, relay_from);
+  std::string stream;
+  StreamKey *key = request.app == config_.rtmp_app && request.args.empty()
+                       ? keys_.find(request.stream, KeyUse::play)
+                       : nullptr;
+  std::string refusal =
+      key ? admit_player(step, request, *key, stream) : admit_play(step, request, relay_from);
   const bool allow = refusal.empty();
-  return {allow, std::move(refusal), finish(step), std::move(relay_from), {}};
+  return {allow, std::move(refusal), finish(step), std::move(relay_from), std::move(stream)};
 }
 
 Commands ChannelBook::on_publish_done(const HookRequest &request, Now now) {
@@ -137,7 +142,7 @@ std::string ChannelBook::admit_play(Step &step, const HookRequest &request,
     return "the play URL is no longer good";
   Subscription &subscription = found->second;
   const auto busy = playing_.find(request.client_id);
-  if (relayed_.contains(request.client_id) ||
+  if (relayed_.contains(request.client_id) || players_.find(request.client_id) ||
       (busy != playing_.end() &&
        (busy->second.listener != listener->id || busy->second.speaker != speaker)))
     return "the session plays another stream already";
@@ -171,6 +176,7 @@ void ChannelBook::push_ended(Step &step, std::uint64_t client) {
 
 void ChannelBook::play_ended(Step &step, std::uint64_t client) {
   relay_ended(step, client);
+  player_ended(step, client);
   const auto found = playing_.find(client);
   if (found == playing_.end())
     return;
@@ -208,6 +214,9 @@ Commands ChannelBook::media_sessions(const std::vector<std::uint64_t> &there, st
   for (const auto &[client, relay] : relayed_)
     if (lost(client, relay.since_ms))
       plays.push_back(client);
+  for (const auto &[client, player] : players_.all())
+    if (lost(client, player.since_ms))
+      plays.push_back(client);
   for (std::uint64_t client : pushes)
     push_ended(step, client);
   for (std::uint64_t client : plays)
@@ -231,6 +240,9 @@ Commands ChannelBook::media_server_lost(Now now) {
         it->second.client = it->second.old_player = 0;
   pushing_.clear();
   playing_.clear();
+  const auto players = players_.all();
+  for (const auto &[client, player] : players)
+    player_ended(step, client);
   for (const auto &[client, relay] : relayed_)
     if (const auto named = streams_.find(relay.stream); named != streams_.end()) {
       named->second.relays.clear();

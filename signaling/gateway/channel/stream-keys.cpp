@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::size_t key_bytes = 20;
 constexpr std::size_t digest_digits = 64;
+// Behind the digest of a play key.
+constexpr std::string_view play_end = " play";
 constexpr std::string_view keys_heading = "agora-stream-keys 1 ";
 
 bool is_hex_of (std::string_view text, std::size_t digits) {
@@ -53,7 +55,11 @@ std::optional<StreamKey> parse_key_line (std::string_view line) {
   const auto channel = cluster::unescape(take_until(line, ' '));
   const bool has_uid = read_number(take_until(line, ' '), key.uid);
   const bool has_time = read_number(take_until(line, ' '), key.made_at);
-  key.digest = line;
+  key.digest = line.substr(0, std::min(digest_digits, line.size()));
+  line.remove_prefix(key.digest.size());
+  if (!line.empty() && line != play_end)
+    return {};
+  key.use = line.empty() ? KeyUse::push : KeyUse::play;
   if (!has_id || !app_id || app_id->empty() || !channel || protocol::check_channel(*channel) ||
       !has_uid || !has_time || !is_hex_of(key.digest, digest_digits))
     return {};
@@ -72,7 +78,8 @@ void StreamKeys::add(StreamKey key) {
 
 std::optional<StreamKeys::Made> StreamKeys::make(const std::string &app_id,
                                                  const std::string &channel, protocol::Uid uid,
-                                                 std::int64_t wall_s, const Random &random) {
+                                                 std::int64_t wall_s, const Random &random,
+                                                 KeyUse use) {
   if (keys_.size() >= most_keys)
     return {};
   std::array<std::uint8_t, key_bytes> bytes{};
@@ -84,12 +91,13 @@ std::optional<StreamKeys::Made> StreamKeys::make(const std::string &app_id,
   key.channel = channel;
   key.uid = uid;
   key.made_at = wall_s;
+  key.use = use;
   key.digest = key_digest(made.key);
   add(std::move(key));
   return made;
 }
 
-StreamKey *StreamKeys::find(std::string_view key) {
+StreamKey *StreamKeys::find(std::string_view key, KeyUse use) {
   if (!is_hex_of(key, 2 * key_bytes))
     return nullptr;
   // What is looked for is a digest, so that the time which that takes tells nothing of the key.
@@ -98,7 +106,12 @@ StreamKey *StreamKeys::find(std::string_view key) {
   if (found == ids_.end())
     return nullptr;
   StreamKey &known = keys_.at(found->second);
-  return same_secret(digest, known.digest) ? &known : nullptr;
+  return same_secret(digest, known.digest) && known.use == use ? &known : nullptr;
+}
+
+StreamKey *StreamKeys::by_id(std::uint64_t id) {
+  const auto found = keys_.find(id);
+  return found == keys_.end() ? nullptr : &found->second;
 }
 
 const StreamKey *StreamKeys::find(std::uint64_t id) const {
@@ -115,10 +128,10 @@ bool StreamKeys::end(std::uint64_t id) {
   return true;
 }
 
-std::vector<StreamKey> StreamKeys::of_app(std::string_view app_id) const {
+std::vector<StreamKey> StreamKeys::of_app(std::string_view app_id, KeyUse use) const {
   std::vector<StreamKey> list;
   for (const auto &[id, key] : keys_)
-    if (key.app_id == app_id)
+    if (key.app_id == app_id && key.use == use)
       list.push_back(key);
   return list;
 }
@@ -129,7 +142,8 @@ std::string StreamKeys::text() const {
   for (const auto &[id, key] : keys_)
     text += std::to_string(id) + ' ' + cluster::escape(key.app_id) + ' ' +
             cluster::escape(key.channel) + ' ' + std::to_string(key.uid) + ' ' +
-            std::to_string(key.made_at) + ' ' + key.digest + '\n';
+            std::to_string(key.made_at) + ' ' + key.digest +
+            (key.use == KeyUse::play ? std::string(play_end) : "") + '\n';
   return text;
 }
 

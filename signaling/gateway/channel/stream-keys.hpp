@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Stream keys: what an encoder (OBS, Larix, hardware) pushes by, in place of a URL that changes.
-// The operator makes and ends them. A key is random and told once; what is kept is its digest, so
-// that neither memory nor file gives one away. Pure.
+// Stream keys: what an encoder (OBS, Larix, hardware) pushes by, in place of a URL that changes;
+// and play keys, by which players hear. The operator makes and ends them. A key is random and told
+// once; what is kept is its digest, so that neither memory nor file gives one away. Pure.
 #pragma once
 
 #include <cstdint>
@@ -19,15 +19,20 @@
 
 namespace agora::gateway {
 
+enum class KeyUse { push, play };
+
 struct StreamKey {
   std::uint64_t id = 0;
   std::string app_id;
   std::string channel;
   protocol::Uid uid = 0;
   std::int64_t made_at = 0;  // wall clock, seconds
-  std::string digest;        // SHA-256, hexadecimal digits
+  KeyUse use = KeyUse::push;
+  std::string digest;  // SHA-256, hexadecimal digits
   // Pushes by it: each is told to a whole channel.
   TokenBucket pushes{1, 20};
+  // Of a play key: what is played while nothing is on the air; "": nobody waited so far.
+  std::string waits;
 };
 
 class StreamKeys {
@@ -40,13 +45,15 @@ class StreamKeys {
   };
   // Nothing: there are most_keys already.
   std::optional<Made> make (const std::string &app_id, const std::string &channel,
-                            protocol::Uid uid, std::int64_t wall_s, const Random &random);
-  // By what an encoder shows. In a time that says nothing about keys that there are.
-  StreamKey *find (std::string_view key);
+                            protocol::Uid uid, std::int64_t wall_s, const Random &random,
+                            KeyUse use = KeyUse::push);
+  // By what an encoder or a player shows. In a time that says nothing about keys that there are.
+  StreamKey *find (std::string_view key, KeyUse use = KeyUse::push);
+  StreamKey *by_id (std::uint64_t id);
   const StreamKey *find (std::uint64_t id) const;
   bool end (std::uint64_t id);
   // Of an app, in the order in which they were made.
-  std::vector<StreamKey> of_app (std::string_view app_id) const;
+  std::vector<StreamKey> of_app (std::string_view app_id, KeyUse use = KeyUse::push) const;
 
   // For a file, and back; or what is wrong with it.
   std::string text () const;

@@ -39,6 +39,7 @@ Voice &ChannelBook::add_voice(Channel &channel, Uid uid) {
 void ChannelBook::announce(Step &step, Member &member) {
   Channel &channel = *member.channel;
   carry(add_voice(channel, member.uid), member);
+  move_players(step, channel, member.uid);
   changed(step, channel, member.uid);
   notice(step, member, NoticeKind::stream_added);
 }
@@ -88,6 +89,8 @@ void ChannelBook::end_voice(Step &step, Voice &voice) {
   if (moved_.erase(voice.id) > 0)
     deadlines_.cancel({Deadline::old_player, voice.id});
   forget_pull(voice);
+  // Before all who play its name may be cut.
+  move_players(step, *voice.channel, voice.uid);
   std::size_t playing = 0;
   for (MemberId id : voice.listeners)
     playing += member(id)->subscriptions.at(voice.uid).client ? 1 : 0;
@@ -141,6 +144,7 @@ void ChannelBook::watch_old_players(Step &step, Voice &voice) {
 // It is pushed under other names now: who plays an old one is told the new one.
 void ChannelBook::move_listeners(Step &step, Voice &voice) {
   watch_old_players(step, voice);
+  move_players(step, *voice.channel, voice.uid);
   if (voice.member && !voice.listeners.empty())
     voice.member->changes.take(step.now.mono_ms);
   voice.hearing.fill(0);

@@ -22,7 +22,8 @@ class MediaServer {
     // Of a play of agora-relay that is allowed: where it pulls the stream from
     // (relay_line::Answer). "": it is pushed here, or will be.
     std::string relay_from;
-    // Of a push to agora-relay that is allowed: under which name, if not the one that it asked for.
+    // Of a push to agora-relay, or a play of it by a play key, that is allowed: under which name, if
+    // not the one that it asked for.
     std::string stream;
   };
   // It may come later; the session waits for it.
@@ -72,6 +73,8 @@ class MediaServer {
   virtual void stop () = 0;
   // `done` is called when the sessions are cut, have ended already, or can't be reached.
   virtual void drop (const DropMedia &what, std::function<void()> done) = 0;
+  // Of a play by a play key; those are agora-relay's.
+  virtual void move (const MovePlay &) {}
   virtual bool alive () const = 0;
   virtual unsigned restarts () const = 0;
   // While it is down: the pause before it is started again. Else 0.

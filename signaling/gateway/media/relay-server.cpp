@@ -187,7 +187,7 @@ void RelayServer::ask(std::size_t worker, const relay_line::Ask &ask, const Repl
   end.call = ask.side == Side::push ? HookCall::publish_done : HookCall::play_done;
   end.stream = ask.stream;
   end.client_id = request.client_id;
-  sessions_.insert_or_assign(request.client_id, Session{std::move(end), worker, false});
+  sessions_.insert_or_assign(request.client_id, Session{std::move(end), worker, false, {}});
   callbacks_.admit(request, [this, life = std::weak_ptr<Alive>(alive_), id = request.client_id,
                              reply] (const Answer &given) {
     if (!life.expired())
@@ -210,6 +210,8 @@ void RelayServer::answer(std::uint64_t id, const Reply &reply, Answer answer) {
   }
   Session &session = found->second;
   session.allowed = true;
+  if (!session.moved_to.empty())
+    answer.stream = session.moved_to;
   if (!answer.stream.empty())
     session.end.stream = answer.stream;
   RelayRoutes::Links links;
@@ -324,6 +326,23 @@ void RelayServer::drop(const DropMedia &what, std::function<void()> done) {
       if (--*left == 0)
         done();
     });
+}
+
+void RelayServer::move(const MovePlay &what) {
+  const auto found = sessions_.find(what.client_id);
+  if (found == sessions_.end())
+    return;
+  Session &session = found->second;
+  // Its answer is on its way: it begins there.
+  if (!session.allowed) {
+    session.moved_to = what.stream;
+    return;
+  }
+  routes_.play_ended(session.worker, session.end.stream);
+  session.end.stream = what.stream;
+  RelayRoutes::Play play = routes_.play(session.worker, what.stream, false);
+  workers_[session.worker]->move(what.client_id / workers_.size(), what.stream);
+  make(play.links);
 }
 
 bool RelayServer::alive() const {

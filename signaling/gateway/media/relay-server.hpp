@@ -38,6 +38,7 @@ class RelayServer : public MediaServer {
   void start (Callbacks callbacks) override;
   void stop () override;
   void drop (const DropMedia &what, std::function<void()> done) override;
+  void move (const MovePlay &what) override;
   bool alive () const override;
   unsigned pause_ms () const override;
   unsigned restarts () const override;
@@ -49,6 +50,7 @@ class RelayServer : public MediaServer {
     HookRequest end;  // what is told when it ends
     std::size_t worker = 0;
     bool allowed = false;
+    std::string moved_to;  // before it was
   };
   // A reply may come when the server is gone.
   struct Alive {};

@@ -336,6 +336,10 @@ void RelayWorker::set_authorities(const std::string &authorities) {
   send(relay_line::Trust{authorities});
 }
 
+void RelayWorker::move(std::uint64_t id, const std::string &stream) {
+  send(relay_line::Move{id, stream});
+}
+
 void RelayWorker::link(const std::string &stream, Descriptor socket) {
   send(relay_line::Link{0, stream, ""}, std::move(socket));
 }

@@ -62,6 +62,7 @@ class RelayWorker {
              std::function<void()> done);
   // The two ends of a connection between workers: this one plays the stream, or is played from.
   void link (const std::string &stream, Descriptor socket);
+  void move (std::uint64_t id, const std::string &stream);
   void take_guest (Descriptor socket);
 
   bool serves () const { return state_ == State::serving; }

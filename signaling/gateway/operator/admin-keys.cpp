@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Stream keys: made, listed and ended by the operator.
+// Stream keys and play keys: made, listed and ended by the operator.
 #include <algorithm>
 
 #include "signaling/gateway/operator/admin-routes.hpp"
@@ -22,25 +22,39 @@ std::string origin_host (const std::string &origin) {
   return host ? host.get() : "";
 }
 
-AdminAnswer no_key (std::uint64_t id) {
-  return admin_failure(404, "id: expected the id of a stream key, not " + std::to_string(id), "id");
+const char *name_of (KeyUse use) {
+  return use == KeyUse::play ? "play key" : "stream key";
+}
+
+AdminAnswer no_key (std::uint64_t id, KeyUse use) {
+  return admin_failure(
+      404, std::string("id: expected the id of a ") + name_of(use) + ", not " + std::to_string(id),
+      "id");
+}
+
+const char *made_word (KeyUse use) {
+  return use == KeyUse::play ? "play-key-make" : "stream-key-make";
+}
+
+const char *ended_word (KeyUse use) {
+  return use == KeyUse::play ? "play-key-end" : "stream-key-end";
 }
 
 }  // namespace
 
-AdminAnswer Admin::stream_key(const AdminRequest &request) {
+AdminAnswer Admin::stream_key(const AdminRequest &request, KeyUse use) {
   if (!no_stream_keys_.empty())
     return admin_failure(501, no_stream_keys_);
   if (request.method == "POST")
-    return make_stream_key(request);
+    return make_stream_key(request, use);
   if (request.method == "GET")
-    return list_stream_keys(request);
+    return list_stream_keys(request, use);
   if (request.method == "DELETE")
-    return end_stream_key(request);
+    return end_stream_key(request, use);
   return admin_not_allowed("GET, POST, DELETE");
 }
 
-AdminAnswer Admin::make_stream_key(const AdminRequest &request) {
+AdminAnswer Admin::make_stream_key(const AdminRequest &request, KeyUse use) {
   AdminFields asked(request, false);
   const std::string app_id = asked.app();
   const std::string channel = asked.text("cname", Need::required);
@@ -51,10 +65,10 @@ AdminAnswer Admin::make_stream_key(const AdminRequest &request) {
     return asked.refusal();
   if (!book_.serves(app_id))
     return no_app(400, app_id);
-  const auto made = book_.make_stream_key(app_id, channel, uid, request.now);
+  const auto made = book_.make_stream_key(app_id, channel, uid, request.now, use);
   if (!made)
-    return admin_failure(429, "too many stream keys: end some, expected at most " +
-                                  std::to_string(StreamKeys::most_keys));
+    return admin_failure(
+        429, "too many keys: end some, expected at most " + std::to_string(StreamKeys::most_keys));
   const std::string server = book_.media_server(origin_host(request.own_origin));
   AdminAnswer answer = admin_success(JsonText()
                                          .text("status", "success")
@@ -64,13 +78,13 @@ AdminAnswer Admin::make_stream_key(const AdminRequest &request) {
                                          .text("url", server + "/" + made->key)
                                          .finish());
   answer.saves = AdminAnswer::Saves::stream_keys;
-  answer.deed = key_deed("stream-key-make", app_id, made->id, channel, uid);
+  answer.deed = key_deed(made_word(use), app_id, made->id, channel, uid);
   // A key that nobody was told is of no use.
   answer.unsaved = [this, id = made->id] { book_.end_stream_key(id, {}); };
   return answer;
 }
 
-AdminAnswer Admin::list_stream_keys(const AdminRequest &request) {
+AdminAnswer Admin::list_stream_keys(const AdminRequest &request, KeyUse use) {
   AdminFields asked(request, true);
   const std::string app_id = asked.app();
   if (!asked.good())
@@ -79,19 +93,22 @@ AdminAnswer Admin::list_stream_keys(const AdminRequest &request) {
     return no_app(400, app_id);
   JsonText text;
   text.text("status", "success").begin_list("keys");
-  for (const StreamKeyInfo &key : book_.stream_keys(app_id))
+  for (const StreamKeyInfo &key : book_.stream_keys(app_id, use)) {
     text.item()
         .integer("id", static_cast<std::int64_t>(key.id))
         .text("appid", app_id)
         .text("cname", key.channel)
         .integer("uid", key.uid)
         .text("ts", iso_time(key.made_at))
-        .boolean("in_use", key.in_use)
-        .end();
+        .boolean("in_use", key.in_use || key.players > 0);
+    if (use == KeyUse::play)
+      text.integer("players", static_cast<std::int64_t>(key.players));
+    text.end();
+  }
   return admin_success(text.end_list().finish());
 }
 
-AdminAnswer Admin::end_stream_key(const AdminRequest &request) {
+AdminAnswer Admin::end_stream_key(const AdminRequest &request, KeyUse use) {
   AdminFields asked(request, true);
   const std::string app_id = asked.app();
   const auto id = asked.whole("id", 1, G_MAXINT64);
@@ -99,17 +116,17 @@ AdminAnswer Admin::end_stream_key(const AdminRequest &request) {
     return asked.refusal();
   if (!book_.serves(app_id))
     return no_app(400, app_id);
-  const auto keys = book_.stream_keys(app_id);
+  const auto keys = book_.stream_keys(app_id, use);
   const auto ended = std::find_if(keys.begin(), keys.end(),
                                   [&] (const StreamKeyInfo &key) { return key.id == id; });
   if (ended == keys.end())
-    return no_key(id);
+    return no_key(id, use);
   auto commands = book_.end_stream_key(id, request.now);
   AdminAnswer answer = admin_success(
       JsonText().text("status", "success").integer("id", static_cast<std::int64_t>(id)).finish());
   answer.commands = std::move(*commands);
   answer.saves = AdminAnswer::Saves::stream_keys;
-  answer.deed = key_deed("stream-key-end", app_id, id, ended->channel, ended->uid);
+  answer.deed = key_deed(ended_word(use), app_id, id, ended->channel, ended->uid);
   return answer;
 }
 

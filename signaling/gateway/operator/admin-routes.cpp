@@ -147,7 +147,9 @@ AdminAnswer Admin::answer(const AdminRequest &request) {
   if (request.path == "/dev/v1/kicking-rule")
     return rule(request);
   if (request.path == "/dev/v1/stream-key")
-    return stream_key(request);
+    return stream_key(request, KeyUse::push);
+  if (request.path == "/dev/v1/play-key")
+    return stream_key(request, KeyUse::play);
 
   if (request.path == "/dev/v1/live" || request.path == "/dev/v1/live/events")
     return live(request);

@@ -69,10 +69,10 @@ class Admin {
                         Now now);
 
   // admin-keys.cpp
-  AdminAnswer stream_key (const AdminRequest &request);
-  AdminAnswer make_stream_key (const AdminRequest &request);
-  AdminAnswer list_stream_keys (const AdminRequest &request);
-  AdminAnswer end_stream_key (const AdminRequest &request);
+  AdminAnswer stream_key (const AdminRequest &request, KeyUse use);
+  AdminAnswer make_stream_key (const AdminRequest &request, KeyUse use);
+  AdminAnswer list_stream_keys (const AdminRequest &request, KeyUse use);
+  AdminAnswer end_stream_key (const AdminRequest &request, KeyUse use);
 
   // admin-shared.cpp: the same of all gateways that share a store
   using Channels = std::vector<ChannelInfo>;

@@ -31,6 +31,7 @@ void each_kind_has_its_text () {
       {ListSessions{2}, R"({"op":"sessions","n":2})"},
       {Link{3, "abc", ""}, R"({"op":"link","n":3,"stream":"abc","reason":""})"},
       {Link{0, "abc", "no"}, R"({"op":"link","n":0,"stream":"abc","reason":"no"})"},
+      {Move{7, "abc"}, R"({"op":"move","id":7,"stream":"abc"})"},
       {Guest{}, R"({"op":"guest"})"},
   };
   for (const auto &[message, text] : to_relay) {
