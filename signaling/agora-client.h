@@ -142,6 +142,14 @@ AGORA_API
 GHashTable *agora_client_dup_push_urls (AgoraClient *self) AGORA_NOEXCEPT;
 
 AGORA_API
+gboolean agora_client_set_talk_to (AgoraClient *self, const guint *uids, gsize n_uids,
+                                   GError **error) AGORA_NOEXCEPT;
+AGORA_API
+guint *agora_client_dup_talk_to (AgoraClient *self, gsize *n_uids) AGORA_NOEXCEPT;
+AGORA_API
+gboolean agora_client_is_talkback (AgoraClient *self, guint uid) AGORA_NOEXCEPT;
+
+AGORA_API
 void agora_client_unpublish_async (AgoraClient *self, GCancellable *cancellable,
                                    GAsyncReadyCallback callback, gpointer user_data) AGORA_NOEXCEPT;
 AGORA_API

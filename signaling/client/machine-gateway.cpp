@@ -63,6 +63,7 @@ void Machine::join_answered(const Pending &, const protocol::Answer &answer, Mil
                                         feature) != answer.features->end();
   };
   takes_reports_ = knows(protocol::feature_quality);
+  knows_talk_ = knows(protocol::feature_talk);
   reconnects_ += again ? 1 : 0;
   if (!knows(protocol::feature_silence) && std::exchange(silenced_, false))
     act(Emit{{EventKind::unsilenced, 0, {}, 0, false}});
@@ -82,6 +83,29 @@ void Machine::join_answered(const Pending &, const protocol::Answer &answer, Mil
 std::optional<protocol::Codec> Machine::codec_of(Uid speaker) const {
   const auto found = subscriptions_.find(speaker);
   return found == subscriptions_.end() ? std::nullopt : std::optional(found->second.codec);
+}
+
+// A gateway that knows nothing of it would let all hear what is meant for a few.
+bool Machine::may_address(const protocol::Publish &publish) const {
+  return publish.to.empty() || knows_talk_;
+}
+
+// What was published, as it was.
+void Machine::publish_again(Millis now) {
+  protocol::Publish publish{uid_, offered_, to_};
+  if (may_address(publish)) {
+    send(0, std::move(publish), now, true);
+    return;
+  }
+  unpublished();
+  act(EmitError{no_talk()});
+}
+
+void Machine::note_talk(Uid speaker, bool talk) {
+  if (talk)
+    talkbacks_.insert(speaker);
+  else
+    talkbacks_.erase(speaker);
 }
 
 // By publish, or update_url. A gateway that knows no codecs takes AAC alone.
@@ -105,6 +129,7 @@ void Machine::published(const protocol::Answer &answer, bool replay) {
 void Machine::unpublished() {
   published_ = false;
   offered_.reset();
+  to_.clear();
   push_urls_.clear();
   codecs_wanted_.clear();
 }
@@ -158,6 +183,7 @@ void Machine::happened(const protocol::Event &event, Millis now) {
       unheard_of_.erase(event.uid);
       if (event.uid == uid_)
         return;
+      note_talk(event.uid, event.talk);
       if (!speakers_.insert(event.uid).second) {
         if (const auto found = muted_.find(event.uid); found != muted_.end())
           doubt_ = Doubt{event.uid, found->second};
@@ -169,6 +195,7 @@ void Machine::happened(const protocol::Event &event, Millis now) {
       bool was_there = speakers_.erase(event.uid) != 0;
       subscriptions_.erase(event.uid);
       muted_.erase(event.uid);
+      talkbacks_.erase(event.uid);
       if (!was_asked_for && !was_there)
         return;
       break;
@@ -179,6 +206,7 @@ void Machine::happened(const protocol::Event &event, Millis now) {
       } else if (auto found = subscriptions_.find(event.uid); found != subscriptions_.end()) {
         found->second.url = event.url;
         found->second.codec = event.codec.value_or(protocol::Codec::aac);
+        note_talk(event.uid, event.talk);
       }
       break;
     case EventKind::audio_mute:
@@ -198,7 +226,7 @@ void Machine::happened(const protocol::Event &event, Millis now) {
       act(Emit{event});
       // Back on the air by itself: the new URL comes as of a stream that has moved.
       if (!silenced && published_)
-        send(0, protocol::Publish{uid_, offered_}, now, true);
+        publish_again(now);
       return;
     }
     case EventKind::codecs_wanted:
@@ -251,6 +279,7 @@ void Machine::succeeded(const Pending &pending, const protocol::Answer &answer, 
   } else if (const auto *publish = std::get_if<protocol::Publish>(&pending.request)) {
     published_ = true;
     offered_ = publish->codecs;
+    to_ = publish->to;
     published(answer, pending.replay);
   } else if (std::holds_alternative<protocol::Unpublish>(pending.request)) {
     unpublished();
@@ -260,6 +289,7 @@ void Machine::succeeded(const Pending &pending, const protocol::Answer &answer, 
     Subscription &subscription = subscriptions_[subscribe->uid];
     subscription.request = *subscribe;
     subscription.codec = answer.codec.value_or(protocol::Codec::aac);
+    note_talk(subscribe->uid, answer.talk);
     if (const bool moved = std::exchange(subscription.url, url) != url; moved && pending.replay)
       act(Emit{{EventKind::update_url, subscribe->uid, url, 0, false}});
   } else if (const auto *unsubscribe = std::get_if<protocol::Unsubscribe>(&pending.request)) {
@@ -334,7 +364,7 @@ bool Machine::is_wanted(const protocol::Request &request) const {
 // Makes again what the member had before it lost the gateway.
 void Machine::replay(Millis now) {
   if (published_ && !silenced_)
-    send(0, protocol::Publish{uid_, offered_}, now, true);
+    publish_again(now);
   if (local_audio_muted_)
     send(0, protocol::MuteLocal{uid_, protocol::Target::audio, true}, now, true);
   if (local_video_muted_)

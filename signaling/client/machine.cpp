@@ -104,6 +104,7 @@ void Machine::on(const CallJoin &call, Millis now) {
     unheard_of_.insert(known_->begin(), known_->end());
   speakers_.clear();
   muted_.clear();
+  talkbacks_.clear();
   subscriptions_.clear();
   local_audio_muted_ = local_video_muted_ = silenced_ = false;
   reports_ = {};
@@ -123,6 +124,13 @@ void Machine::on(const CallRequest &call, Millis now) {
   if (phase_ == Phase::joined) {
     protocol::Request request = call.request;
     set_own_uid(request, uid_);
+    if (auto *publish = std::get_if<protocol::Publish>(&request)) {
+      publish->to = talk_to;
+      if (!may_address(*publish)) {
+        finish(call.ticket, no_talk());
+        return;
+      }
+    }
     send(call.ticket, std::move(request), now);
     return;
   }
@@ -230,7 +238,7 @@ void Machine::on(const Opened &opened, Millis now) {
     join.vid = vid_;
   describe_client(join);
   join.features = protocol::Features{protocol::feature_silence, protocol::feature_codecs,
-                                     protocol::feature_quality};
+                                     protocol::feature_quality, protocol::feature_talk};
   join.hears = hears;
   deadline_ = std::max(opened.since + limits.connect, now + 1);
   send(0, std::move(join), now);
@@ -468,6 +476,7 @@ void Machine::stop(Phase phase) {
     channel_.clear();
     speakers_.clear();
     muted_.clear();
+    talkbacks_.clear();
   }
 }
 

@@ -166,8 +166,12 @@ class Machine {
   const protocol::Codecs &codecs_wanted () const { return codecs_wanted_; }
   // In which codec that speaker is subscribed to; nothing: it isn't.
   std::optional<protocol::Codec> codec_of (Uid speaker) const;
+  // Whether what that speaker says is for a few, this member among them, as was told last.
+  bool is_talkback (Uid speaker) const { return talkbacks_.contains(speaker); }
 
   Limits limits;
+  // Those whom what is published from now on is for; none: everybody.
+  protocol::Addressees talk_to;
   // The codecs that this member can hear, for the next join; nothing: AAC alone.
   std::optional<protocol::Codecs> hears;
 
@@ -206,6 +210,9 @@ class Machine {
   void happened (const protocol::Event &event, Millis now);
   void told_error (const protocol::ErrorEvent &event, Millis now);
   void published (const protocol::Answer &answer, bool replay);
+  bool may_address (const protocol::Publish &publish) const;
+  void publish_again (Millis now);
+  void note_talk (Uid speaker, bool talk);
   void unpublished ();
   void note_mute (const protocol::Event &event);
   bool is_told_again (const protocol::Event &event);
@@ -259,6 +266,8 @@ class Machine {
   std::map<Uid, Mutes> muted_;  // of speakers_: those that the application was told are muted
   bool published_ = false;
   std::optional<protocol::Codecs> offered_;  // with what was published
+  protocol::Addressees to_;                  // whom that is for
+  std::set<Uid> talkbacks_;                  // speakers of whom it is so
   Urls push_urls_;
   protocol::Codecs codecs_wanted_;
   std::map<Uid, Subscription> subscriptions_;
@@ -266,6 +275,7 @@ class Machine {
   bool local_video_muted_ = false;
   bool silenced_ = false;
   bool takes_reports_ = false;
+  bool knows_talk_ = false;  // the gateway
   Reports reports_;
   std::int64_t reconnects_ = 0;
 

@@ -92,6 +92,11 @@ void set_own_uid (Request &request, Uid uid) {
       request);
 }
 
+Trouble no_talk () {
+  return {AGORA_ERROR_NOT_PERMITTED,
+          "publish: the gateway knows no talkback, so that all would hear what is for a few"};
+}
+
 bool needs_url (const Request &request) {
   return std::holds_alternative<Publish>(request) || std::holds_alternative<Subscribe>(request) ||
          std::holds_alternative<UpdateUrl>(request);

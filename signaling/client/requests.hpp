@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "signaling/client/errors.hpp"
 #include "signaling/protocol/messages.hpp"
 
 namespace agora::client {
@@ -18,6 +19,8 @@ std::optional<std::string> check_join (const std::string &token, const std::stri
 std::optional<std::string> check_request (const protocol::Request &request);
 // Requests about oneself carry one's own uid.
 void set_own_uid (protocol::Request &request, protocol::Uid uid);
+// Why nothing is published that is meant for a few.
+Trouble no_talk ();
 bool needs_url (const protocol::Request &request);
 void set_muted (protocol::Target target, bool mute, bool &audio, bool &video);
 // What the gateway is told about this program.

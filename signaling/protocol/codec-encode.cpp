@@ -25,6 +25,13 @@ void write (Writer &to, const char *name, const Codecs &codecs) {
   to.end_list();
 }
 
+void write (Writer &to, const char *name, const std::vector<Uid> &uids) {
+  to.begin_list(name);
+  for (const Uid uid : uids)
+    to.item(uid);
+  to.end_list();
+}
+
 void write (Writer &to, const Join &join) {
   to.text("action", "join").text("role", to_string(join.role)).text("appId", join.app_id);
   if (join.custom_audio_codec)
@@ -60,6 +67,8 @@ void write (Writer &to, const Publish &request) {
   to.text("action", "publish").integer("uid", request.uid);
   if (request.codecs)
     write(to, "codecs", *request.codecs);
+  if (!request.to.empty())
+    write(to, "to", request.to);
 }
 void write (Writer &to, const Unpublish &request) {
   to.text("action", "unpublish").integer("uid", request.uid);
@@ -69,10 +78,8 @@ void write (Writer &to, const Subscribe &request) {
   to.begin("options").boolean("audio", request.audio).boolean("video", request.video).end();
 }
 void write (Writer &to, const Unsubscribe &request) {
-  to.text("action", "unsubscribe").begin_list("uid");
-  for (Uid uid : request.uids)
-    to.item(uid);
-  to.end_list();
+  to.text("action", "unsubscribe");
+  write(to, "uid", request.uids);
 }
 void write (Writer &to, const Mute &request) {
   to.text("action", request.mute ? "mute" : "unmute").integer("uid", request.uid);
@@ -138,6 +145,8 @@ void write (Writer &to, const Answer &answer) {
     to.text("url", *answer.url);
   if (answer.codec)
     to.text("codec", to_string(*answer.codec));
+  if (answer.talk)
+    to.boolean("talk", true);
   if (!answer.urls.empty()) {
     to.begin("urls");
     for (const auto &[codec, url] : answer.urls)
@@ -162,6 +171,10 @@ void write (Writer &to, const Event &event) {
   to.text("action", to_string(event.kind));
   switch (event.kind) {
     case EventKind::stream_added:
+      to.integer("uid", event.uid);
+      if (event.talk)
+        to.boolean("talk", true);
+      break;
     case EventKind::stream_removed:
       to.integer("uid", event.uid);
       break;
@@ -169,6 +182,8 @@ void write (Writer &to, const Event &event) {
       to.integer("uid", event.uid).text("url", event.url);
       if (event.codec)
         to.text("codec", to_string(*event.codec));
+      if (event.talk)
+        to.boolean("talk", true);
       break;
     case EventKind::video_rotation:
       to.integer("uid", event.uid).integer("rotation", event.rotation);

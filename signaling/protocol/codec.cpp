@@ -60,7 +60,7 @@ std::optional<Features> read_features (Fields &fields) {
       break;
     }
     const bool known = item->text == feature_silence || item->text == feature_codecs ||
-                       item->text == feature_quality;
+                       item->text == feature_quality || item->text == feature_talk;
     if (known && std::find(features.begin(), features.end(), item->text) == features.end())
       features.emplace_back(item->text);
   }
@@ -91,9 +91,21 @@ std::optional<Codec> read_codec (Fields &fields) {
   return fields.has("codec") ? parse_codec(fields.text("codec", Need::required)) : std::nullopt;
 }
 
+// Each once, rising. An empty list is no word for everybody: what is meant for none is a mistake.
+Addressees read_addressees (Fields &fields) {
+  Addressees to = fields.uids("to");
+  std::sort(to.begin(), to.end());
+  to.erase(std::unique(to.begin(), to.end()), to.end());
+  if (to.empty() || to.size() > max_addressees || to.front() == 0)
+    fields.fail("to", "1 to " + std::to_string(max_addressees) + " uids, none of them 0");
+  return to;
+}
+
 Request read_publish (Fields &fields) {
   Publish publish;
   publish.uid = read_uid(fields);
+  if (fields.has("to"))
+    publish.to = read_addressees(fields);
   if (!fields.has("codecs"))
     return publish;
   publish.codecs = read_codecs(fields, "codecs");
@@ -334,6 +346,7 @@ Decoded<ServerMessage> read_answer (Fields &frame, Failure &failure) {
       answer.update_url = fields->text("update-url", Need::required);
     answer.features = read_features(*fields);
     answer.codec = read_codec(*fields);
+    answer.talk = fields->boolean("talk", Need::optional, false);
     if (std::optional<Fields> urls = fields->object("urls", Need::optional))
       for (std::size_t n = 0; n < codec_count; n++)
         if (const char *name = to_string(static_cast<Codec>(n)); urls->has(name))
@@ -368,6 +381,8 @@ Decoded<ServerMessage> read_status (Fields &frame, Failure &failure, std::int64_
   event.kind = known->first;
   if (is_about_a_uid(event.kind))
     event.uid = fields->uid("uid", Need::required).value_or(0);
+  if (event.kind == EventKind::stream_added || event.kind == EventKind::update_url)
+    event.talk = fields->boolean("talk", Need::optional, false);
   if (event.kind == EventKind::update_url) {
     event.url = fields->text("url", Need::required);
     event.codec = read_codec(*fields);

@@ -66,6 +66,7 @@ struct Ping {
 inline constexpr const char *feature_silence = "silence";
 inline constexpr const char *feature_codecs = "codecs";
 inline constexpr const char *feature_quality = "quality";
+inline constexpr const char *feature_talk = "talk";
 using Features = std::vector<std::string>;
 // Names in one join; more are an error.
 constexpr std::size_t max_features = 32;
@@ -83,6 +84,10 @@ constexpr std::size_t max_codec_name = 32;
 
 // In one list: of speakers that a join is to account for, or to unsubscribe from.
 constexpr std::size_t max_uids = 1024;
+
+// Those that a voice is for, rising; none: everybody. Of the feature `talk`.
+using Addressees = std::vector<Uid>;
+constexpr std::size_t max_addressees = 16;
 
 struct Join {
   Role role = Role::audience;
@@ -114,6 +119,7 @@ struct Publish {
   Uid uid = 0;
   // Offered, AAC among them. Nothing: AAC alone, by a client that may know no other.
   std::optional<Codecs> codecs;
+  Addressees to;
   bool operator==(const Publish &) const = default;
 };
 struct Unpublish {
@@ -223,6 +229,7 @@ struct Answer {
   std::optional<Features> features;                 // join's: what both understand
   std::optional<Codec> codec;                       // subscribe's, beside the url
   std::vector<std::pair<Codec, std::string>> urls;  // publish's and update_url's, with codecs
+  bool talk = false;                                // subscribe's, as the event's
   bool operator==(const Answer &) const = default;
 };
 
@@ -254,6 +261,7 @@ struct Event {
   bool mute = false;           // audio_mute, video_mute
   std::optional<Codec> codec;  // update_url
   Codecs codecs;               // codecs_wanted
+  bool talk = false;           // stream_added, update_url: it is for a few, this member among them
   bool operator==(const Event &) const = default;
 };
 

@@ -78,6 +78,51 @@ class Members(ClusterCase):
         ear.close()
         self.assertEqual(speaker.wait_event('codecs-wanted', 8 * SCALE)['codecs'], ['opus'])
 
+    def test_talk(self):
+        """What is said to a few at one gateway: those of them at the other hear it, and nobody else there."""
+        one, other = self.gateways
+        knows = {'features': ['talk']}
+        producer = self.member(one, 7, **knows)
+        host = self.member(other, 8, 'audience', **knows)
+        stranger = self.member(other, 9, 'audience', **knows)
+
+        def nothing_for(member):
+            member.ping()
+            self.assertEqual(member.events, [])
+            answer = member.ask('subscribe', uid=7, options={'audio': True, 'video': True})
+            self.assertEqual((answer['code'], answer['reason']), (432, 'uid 7 is not publishing'))
+
+        cue = Voice(producer.must('publish', uid=7, to=[8])['url'], 'cue')
+        self.addCleanup(cue.close)
+        self.assertIs(host.wait_event('stream-added', 5 * SCALE, uid=7)['talk'], True)
+        heard = host.must('subscribe', uid=7, options={'audio': True, 'video': True})
+        self.assertIs(heard['talk'], True)
+        self.assertEqual({name for name, _, _ in self.ear(heard['url']).listen(10)}, {'cue'})
+        nothing_for(stranger)
+        late = self.member(other, 10, 'audience', **knows)
+        nothing_for(late)
+        # For all, and for a few again.
+        everyone = Voice(producer.must('publish', uid=7)['url'], 'all')
+        self.addCleanup(everyone.close)
+        stranger.wait_event('stream-added', 5 * SCALE, uid=7)
+        ear = self.ear(stranger.subscribe(7))
+        ear.listen(5)
+        again = Voice(producer.must('publish', uid=7, to=[8])['url'], 'again')
+        self.addCleanup(again.close)
+        stranger.wait_event('stream-removed', 5 * SCALE, uid=7)
+        self.assertTrue(ear.peer.closed(5 * SCALE))
+        self.assertNotIn('again', {name for name, _, _ in ear.heard()})
+        late.wait_event('stream-removed', 5 * SCALE, uid=7)
+        late.wait_event('stream-added', uid=7)
+        nothing_for(late)
+        # It comes back at the other gateway, and says it again.
+        producer.close()
+        returned = self.member(other, 7, known_speakers=[], **knows)
+        moved = Voice(returned.must('publish', uid=7, to=[8])['url'], 'moved')
+        self.addCleanup(moved.close)
+        self.assertEqual({name for name, _, _ in self.ear(host.subscribe(7)).listen(10)}, {'moved'})
+        nothing_for(late)
+
     def test_both_ways(self):
         """A conversation, with a third who hears both: each word comes once."""
         one, other = self.gateways

@@ -110,8 +110,8 @@ class InstallTest(Case):
 
     def test_documents_and_the_unit(self):
         documents = self.find('share/doc/agora-gst')[0]
-        for name in ('elements.md', 'studio.md', 'agora-gateway.conf', 'openapi.yaml', 'examples/speak.py', 'examples/talk.py',
-                     'examples/listen.c', 'examples/record.c', 'examples/desk.c', 'examples/desk.js', 'examples/desk.py',
+        for name in ('elements.md', 'studio.md', 'agora-gateway.conf', 'openapi.yaml', 'examples/speak.py',
+                     'examples/talk.py', 'examples/listen.c', 'examples/record.c', 'examples/desk.c', 'examples/desk.js', 'examples/desk.py',
                      'examples/chat.cpp', 'examples/chat.rs', 'examples/chat.vala', 'examples/relay.py'):
             self.assertTrue((documents / name).is_file(), name)
         self.find('share/man/man1/agora-gateway.1')

@@ -58,6 +58,7 @@ struct LiveMember {
   bool publishing = false;
   bool audio_muted = false;
   bool silenced = false;
+  bool talk = false;  // what it publishes is for a few
   std::size_t listeners = 0;
   const Reported *reported = nullptr;  // null: nothing so far
 };

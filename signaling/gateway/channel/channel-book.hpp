@@ -17,6 +17,7 @@
 //   pulled.cpp        how the relay fares that pulls what is pushed elsewhere
 //   cluster-side.cpp  what it and the other gateways tell each other, by the store
 //   telling.cpp       what the others hear of that, and how often
+//   talk.cpp          voices that are for a few
 //   costs.cpp         what a socket and an address may ask for
 //   media-hooks.cpp   the media server's hooks
 //   bans.cpp          removing and silencing from outside
@@ -255,6 +256,7 @@ class ChannelBook : private cluster::ClusterHost {
   struct News {
     Member *member = nullptr;
     std::uint64_t publication = 0;  // 0: no stream
+    protocol::Addressees to;        // of it, or of what is about to be sent
     bool is_sending = false;        // or about to: nobody needs to know else how one is muted
     bool audio_muted = false;
     bool video_muted = false;
@@ -267,8 +269,20 @@ class ChannelBook : private cluster::ClusterHost {
   void stop_waiting (Channel &channel, Told &told);
   void tell_changes (Step &step, Channel &channel);
   void tell_change (Step &step, Channel &channel, Uid uid);
-  void tell_others (Step &step, Channel &channel, Uid uid, protocol::Event event);
+  void tell_mutes (Step &step, Channel &channel, Uid uid, const News &what, bool comes,
+                   const protocol::Addressees &before);
+  // Those of `to` who aren't among `but`.
+  void tell_others (Step &step, Channel &channel, Uid uid, const protocol::Event &event,
+                    const protocol::Addressees &to, const protocol::Addressees *but = nullptr);
   void check_telling (Step &step, std::uint64_t id);
+
+  // talk.cpp
+  static bool is_for (const protocol::Addressees &to, const Member &listener);
+  static std::vector<const Member *> others_of (const Channel &channel, Uid uid,
+                                                const protocol::Addressees &to,
+                                                const protocol::Addressees *but);
+  // `voice` is for others than it was: those who are left out hear no more of it.
+  void readdress (Step &step, Voice &voice);
 
   // costs.cpp
   // What sockets from one network have in common.
@@ -464,7 +478,8 @@ class ChannelBook : private cluster::ClusterHost {
   void carry_mutes (Step &step, Member &member);
   bool is_own_uid (Step &step, const Asked &asked, const Member &member, Uid uid, const char *what);
   void hand_out_push_url (Step &step, const Asked &asked, Member &member,
-                          const std::optional<protocol::Codecs> &codecs);
+                          const std::optional<protocol::Codecs> &codecs,
+                          const protocol::Addressees &to);
 
   // codecs.cpp
   void make_offer (Step &step, Member &member, const protocol::Codecs &codecs, bool negotiated);

@@ -42,6 +42,7 @@ struct PublishedStream {
 struct Offer {
   std::vector<PublishedStream> streams;
   bool negotiated = false;  // the member named the codecs, and is told which are wanted
+  protocol::Addressees to;  // those that it is for; none: everybody
 
   PublishedStream *find (std::string_view stream);
   // Whether that session of the media server pushed one of them.
@@ -105,6 +106,7 @@ struct Member {
   bool knows_silence = false;  // named the feature
   bool knows_codecs = false;   // the same
   bool knows_quality = false;  // the same
+  bool knows_talk = false;     // the same
   protocol::Codecs hears;      // the preferred one first; what isn't in it: AAC
   bool silenced = false;       // by a rule of the operator's, as was last told
   TokenBucket changes{0, 0};   // of what the others are told of it: set from the limits
@@ -131,6 +133,7 @@ struct Voice {
   Member *member = nullptr;  // whose `live` it is; none: it is pushed at another gateway,
   std::string origin;        // whose relay is at this IP:port or rtmps://[name@]IP:port
   CodecStreams streams;      // AAC among them
+  protocol::Addressees to;   // the only ones that know of it, and may play it; none: everybody
   // The number of what is published, among all of the channel: a stream that went and came again is
   // another one.
   std::uint64_t publication = 0;
@@ -147,6 +150,7 @@ struct Voice {
 // What the whole channel was last told of one member, those who came later included.
 struct Told {
   std::uint64_t publication = 0;  // 0: no stream
+  protocol::Addressees to;        // those alone were told of it; none: all were
   bool audio_muted = false;
   bool video_muted = false;
   std::uint64_t waits = 0;  // its place among those that the channel is yet to be told of; 0: none

@@ -172,7 +172,9 @@ void ChannelBook::check_wanted(Step &step, Member &member) {
 // To one of its listeners.
 void ChannelBook::tell_new_url(Step &step, const Member &listener, Uid speaker,
                                const Subscription &subscription) {
+  const Voice *voice = find_voice(*listener.channel, speaker);
   protocol::Event event{EventKind::update_url, speaker};
+  event.talk = listener.knows_talk && voice && !voice->to.empty();
   event.url = play_url(listener, subscription);
   if (listener.knows_codecs)
     event.codec = subscription.codec;

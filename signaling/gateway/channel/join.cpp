@@ -335,6 +335,7 @@ void ChannelBook::welcome(Step &step, const Asked &asked, Member &member,
   };
   member.knows_silence = knows(protocol::feature_silence);
   member.knows_codecs = knows(protocol::feature_codecs);
+  member.knows_talk = member.entrance != Entrance::mix && knows(protocol::feature_talk);
   // The ear of many who only listen is no member that an operator sees.
   member.knows_quality = member.entrance != Entrance::mix && knows(protocol::feature_quality);
   member.hears = member.knows_codecs ? join.hears.value_or(protocol::Codecs()) : protocol::Codecs();
@@ -362,9 +363,12 @@ void ChannelBook::tell_streams(Step &step, const Member &member, const protocol:
   // What the others know, too: whatever is yet to be told, all are told together.
   const auto &all = member.channel->told;
   for (const auto &[uid, told] : all) {
-    if ((uid == member.uid && member.entrance != Entrance::mix) || !told.publication)
+    if ((uid == member.uid && member.entrance != Entrance::mix) || !told.publication ||
+        !is_for(told.to, member))
       continue;
-    tell(step, member, {EventKind::stream_added, uid});
+    protocol::Event added{EventKind::stream_added, uid};
+    added.talk = member.knows_talk && !told.to.empty();
+    tell(step, member, std::move(added));
     if (told.audio_muted)
       tell(step, member, {EventKind::audio_mute, uid, "", 0, true});
     if (told.video_muted)
@@ -375,7 +379,8 @@ void ChannelBook::tell_streams(Step &step, const Member &member, const protocol:
   const std::set<Uid> known(join.known_speakers->begin(), join.known_speakers->end());
   for (Uid uid : known) {
     const auto found = all.find(uid);
-    if (uid != member.uid && (found == all.end() || !found->second.publication))
+    if (uid != member.uid &&
+        (found == all.end() || !found->second.publication || !is_for(found->second.to, member)))
       tell(step, member, {EventKind::stream_removed, uid});
   }
 }

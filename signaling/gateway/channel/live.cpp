@@ -37,6 +37,7 @@ void ChannelBook::each_member(bool publishing,
       live.publishing = publishing;
       live.audio_muted = member->audio_muted;
       live.silenced = member->silenced;
+      live.talk = member->live && !member->live->to.empty();
       if (const auto voice = channel->voices.find(uid);
           voice != channel->voices.end() && voice->second.member == member)
         live.listeners = voice->second.listeners.size();

@@ -98,7 +98,10 @@ void ChannelBook::begin_push(Step &step, Member &speaker, PublishedStream &which
   speaker.live = std::exchange(speaker.next, std::nullopt);
   if (Voice *voice = find_voice(*speaker.channel, speaker.uid)) {
     const bool was_elsewhere = voice->member != &speaker;
+    const bool for_others = voice->to != speaker.live->to;
     carry(*voice, speaker);
+    if (for_others)
+      readdress(step, *voice);
     move_listeners(step, *voice);
     speak(*voice);
     if (was_elsewhere)

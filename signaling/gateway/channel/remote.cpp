@@ -81,6 +81,8 @@ void ChannelBook::set_remote(Step &step, Channel &channel, Uid uid,
   voice->origin = entry.origin;
   voice->audio_muted = entry.audio_muted;
   voice->video_muted = entry.video_muted;
+  if (std::exchange(voice->to, entry.to) != entry.to)
+    readdress(step, *voice);
   if (moves) {
     forget_pull(*voice);
     move_listeners(step, *voice);
@@ -175,7 +177,7 @@ void ChannelBook::resume(Step &step, Member &member, const cluster::MemberRecord
   std::set<Uid> heard;
   for (const cluster::Heard &each : before.hears) {
     Voice *voice = find_voice(*member.channel, each.uid);
-    if (!voice)
+    if (!voice || !is_for(voice->to, member))
       continue;
     heard.insert(each.uid);
     Subscription &subscription = member.subscriptions[each.uid];

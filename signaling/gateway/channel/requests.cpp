@@ -49,7 +49,8 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
 
 // Without codecs of its own it gets AAC alone.
 void ChannelBook::hand_out_push_url(Step &step, const Asked &asked, Member &member,
-                                    const std::optional<protocol::Codecs> &codecs) {
+                                    const std::optional<protocol::Codecs> &codecs,
+                                    const protocol::Addressees &to) {
   // All who listen are told of a move, each its own URL.
   const Voice *voice = find_voice(*member.channel, member.uid);
   if (config_.limits.changes_per_second && voice && !voice->listeners.empty() &&
@@ -58,6 +59,7 @@ void ChannelBook::hand_out_push_url(Step &step, const Asked &asked, Member &memb
                   "what is published has moved too often, try again in a few seconds");
   const bool negotiated = codecs && member.knows_codecs;
   make_offer(step, member, negotiated ? *codecs : protocol::Codecs{Codec::aac}, negotiated);
+  member.next->to = to;
   protocol::Answer urls;
   for (const PublishedStream &each : member.next->streams) {
     std::string url = push_url(member, each, step.now);
@@ -71,9 +73,14 @@ void ChannelBook::hand_out_push_url(Step &step, const Asked &asked, Member &memb
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
                          const protocol::Publish &request) {
-  if (may_push(step, asked, member, "publish") &&
-      is_own_uid(step, asked, member, request.uid, "publish"))
-    hand_out_push_url(step, asked, member, request.codecs);
+  if (!may_push(step, asked, member, "publish") ||
+      !is_own_uid(step, asked, member, request.uid, "publish"))
+    return;
+  // What is meant for a few must not go to all instead.
+  if (!request.to.empty() && !member.knows_talk)
+    return refuse(step, asked, Code::bad_request,
+                  "publish: \"to\" is of the feature \"talk\", which the join didn't name");
+  hand_out_push_url(step, asked, member, request.codecs, request.to);
 }
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
@@ -88,7 +95,7 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
   if (offer.negotiated)
     for (codecs.emplace(); const PublishedStream &each : offer.streams)
       codecs->push_back(each.codec);
-  hand_out_push_url(step, asked, member, codecs);
+  hand_out_push_url(step, asked, member, codecs, protocol::Addressees(offer.to));
 }
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
@@ -105,7 +112,7 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
 void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
                          const protocol::Subscribe &request) {
   Voice *voice = find_voice(*member.channel, request.uid);
-  if (!voice)
+  if (!voice || !is_for(voice->to, member))
     return refuse(step, asked, Code::not_publishing,
                   "uid " + std::to_string(request.uid) + " is not publishing");
   // Asked again, the URL is a new one; who plays by the old one goes on until the new one is used.
@@ -118,6 +125,7 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
   protocol::Answer url;
   if (member.knows_codecs)
     url.codec = subscription.codec;
+  url.talk = member.knows_talk && !voice->to.empty();
   url.url = play_url(member, subscription);
   url.rotation = 0;
   answer(step, asked, std::move(url));

@@ -25,11 +25,15 @@ ChannelBook::News ChannelBook::news(const Channel &channel, Uid uid) {
   news.member = member == channel.members.end() ? nullptr : member->second;
   if (voice != channel.voices.end()) {
     news.publication = voice->second.publication;
+    news.to = voice->second.to;
     news.is_sending = true;
     news.audio_muted = voice->second.audio_muted;
     news.video_muted = voice->second.video_muted;
   } else if (news.member) {
-    news.is_sending = news.member->live || news.member->next;
+    const auto &offer = news.member->next ? news.member->next : news.member->live;
+    news.is_sending = offer.has_value();
+    if (offer)
+      news.to = offer->to;
     news.audio_muted = news.member->audio_muted;
     news.video_muted = news.member->video_muted;
   }
@@ -37,7 +41,7 @@ ChannelBook::News ChannelBook::news(const Channel &channel, Uid uid) {
 }
 
 bool ChannelBook::is_told(const News &news, const Told &told) {
-  return told.publication == news.publication &&
+  return told.publication == news.publication && (!news.publication || told.to == news.to) &&
          (!news.is_sending ||
           (told.audio_muted == news.audio_muted && told.video_muted == news.video_muted));
 }
@@ -114,44 +118,58 @@ void ChannelBook::tell_change(Step &step, Channel &channel, Uid uid) {
   stop_waiting(channel, told);
   const News what = news(channel, uid);
   const bool comes = what.publication && told.publication != what.publication;
+  const protocol::Addressees before = std::exchange(told.to, what.to);
   if (told.publication && told.publication != what.publication)
-    tell_others(step, channel, uid, {EventKind::stream_removed, uid});
+    tell_others(step, channel, uid, {EventKind::stream_removed, uid}, before);
+  else if (told.publication && before != what.to)
+    tell_others(step, channel, uid, {EventKind::stream_removed, uid}, before, &what.to);
   told.publication = what.publication;
   if (what.is_over()) {
     channel.told.erase(uid);
     return;
   }
   if (comes)
-    tell_others(step, channel, uid, {EventKind::stream_added, uid});
-  if (!what.is_sending)
-    return;
+    tell_others(step, channel, uid, {EventKind::stream_added, uid}, what.to);
+  else if (told.publication && before != what.to)
+    tell_others(step, channel, uid, {EventKind::stream_added, uid}, what.to, &before);
+  if (what.is_sending)
+    tell_mutes(step, channel, uid, what, comes, before);
+}
+
+void ChannelBook::tell_mutes(Step &step, Channel &channel, Uid uid, const News &what, bool comes,
+                             const protocol::Addressees &before) {
+  Told &told = channel.told.at(uid);
   const bool differs = told.audio_muted != what.audio_muted || told.video_muted != what.video_muted;
   if (const auto voice = channel.voices.find(uid);
       (comes || differs) && voice != channel.voices.end() && voice->second.member)
     speak(voice->second);
-  // With the stream comes how it is muted.
-  if (std::exchange(told.audio_muted, what.audio_muted) != what.audio_muted ||
-      (comes && what.audio_muted))
-    tell_others(step, channel, uid, {EventKind::audio_mute, uid, "", 0, what.audio_muted});
-  if (std::exchange(told.video_muted, what.video_muted) != what.video_muted ||
-      (comes && what.video_muted))
-    tell_others(step, channel, uid, {EventKind::video_mute, uid, "", 0, what.video_muted});
+  const auto tell = [&] (EventKind kind, bool &known, bool muted) {
+    const protocol::Event event{kind, uid, "", 0, muted};
+    // With the stream comes how it is muted.
+    if (std::exchange(known, muted) != muted || (comes && muted))
+      tell_others(step, channel, uid, event, what.to);
+    else if (muted && before != what.to)
+      tell_others(step, channel, uid, event, what.to, &before);
+  };
+  tell(EventKind::audio_mute, told.audio_muted, what.audio_muted);
+  tell(EventKind::video_mute, told.video_muted, what.video_muted);
 }
 
-void ChannelBook::tell_others(Step &step, Channel &channel, Uid uid, protocol::Event event) {
-  std::vector<SessionId> to;
-  to.reserve(channel.members.size());
-  for (const auto &[other_uid, other] : channel.members)
-    if (other_uid != uid && other->session)
-      to.push_back(other->session->id);
-  for (const Member *mix : channel.mixes)
-    if (mix->session)
-      to.push_back(mix->session->id);
-  if (to.empty())
+void ChannelBook::tell_others(Step &step, Channel &channel, Uid uid, const protocol::Event &event,
+                              const protocol::Addressees &to, const protocol::Addressees *but) {
+  const bool is_talk = event.kind == EventKind::stream_added && !to.empty();
+  std::vector<SessionId> plain, knowing;
+  for (const Member *other : others_of(channel, uid, to, but))
+    (is_talk && other->knows_talk ? knowing : plain).push_back(other->session->id);
+  totals_.events += plain.size() + knowing.size();
+  channel.events.charge(step.now.mono_ms, plain.size() + knowing.size());
+  if (!plain.empty())
+    step.out.push_back(Send{std::move(plain), event});
+  if (knowing.empty())
     return;
-  totals_.events += to.size();
-  channel.events.charge(step.now.mono_ms, to.size());
-  step.out.push_back(Send{std::move(to), std::move(event)});
+  protocol::Event talk = event;
+  talk.talk = true;
+  step.out.push_back(Send{std::move(knowing), std::move(talk)});
 }
 
 }  // namespace agora::gateway

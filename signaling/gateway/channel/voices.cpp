@@ -54,6 +54,7 @@ void ChannelBook::carry(Voice &voice, Member &member) {
   voice.member = &member;
   voice.origin.clear();
   voice.streams = member.live->names();
+  voice.to = member.live->to;
   voice.audio_muted = member.audio_muted;
   voice.video_muted = member.video_muted;
 }

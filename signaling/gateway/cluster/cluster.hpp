@@ -158,10 +158,8 @@ class Cluster {
   // Another role, address or platform, other mutes or subscriptions.
   void describe (const std::string &key, Uid uid, MemberId mid, const MemberRecord &who,
                  Moment now);
-  // It is on the air here by these streams, AAC's among them, new ones or as before with other
-  // mutes.
-  void speak (const std::string &key, Uid uid, MemberId mid, const CodecStreams &streams,
-              bool audio_muted, bool video_muted, Moment now);
+  // It is on the air here by these streams, new ones or as before with other mutes.
+  void speak (const std::string &key, Uid uid, MemberId mid, const Spoken &what, Moment now);
   // It isn't any more. `stream` is AAC's.
   void hush (const std::string &key, Uid uid, MemberId mid, const std::string &stream, Moment now);
   // For the operator: ClusterHost::answered() follows, not inside this call.
@@ -207,6 +205,7 @@ class Cluster {
     std::uint64_t streams = 0;  // so many it has published
     bool spoke_again = false;   // since the store took its word last
     CodecStreams others;        // beside `stream`
+    protocol::Addressees to;
   };
   struct Channel {
     std::uint64_t id = 0;

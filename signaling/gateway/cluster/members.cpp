@@ -40,10 +40,9 @@ void Cluster::describe(const std::string &key, Uid uid, MemberId mid, const Memb
     assert_local(*channel, uid, *local);
 }
 
-void Cluster::speak(const std::string &key, Uid uid, MemberId mid, const CodecStreams &streams,
-                    bool audio_muted, bool video_muted, Moment now) {
+void Cluster::speak(const std::string &key, Uid uid, MemberId mid, const Spoken &what, Moment now) {
   now_ = now;
-  CodecStreams others = streams;
+  CodecStreams others = what.streams;
   const std::string stream = others.extract(protocol::Codec::aac).mapped();
   Channel *channel = find(key);
   Local *local = find_local(channel, uid, mid);
@@ -55,8 +54,9 @@ void Cluster::speak(const std::string &key, Uid uid, MemberId mid, const CodecSt
     local->stream_n = ++local->streams;
   }
   local->others = std::move(others);
-  local->audio_muted = audio_muted;
-  local->video_muted = video_muted;
+  local->to = what.to;
+  local->audio_muted = what.audio_muted;
+  local->video_muted = what.video_muted;
   local->spoke_again = false;
   // What it said elsewhere before goes on here.
   channel->remote.erase(uid);
@@ -97,6 +97,7 @@ void Cluster::send_speak(Channel &channel, Uid uid, const Local &local) {
   entry.audio_muted = local.audio_muted;
   entry.video_muted = local.video_muted;
   entry.others = local.others;
+  entry.to = local.to;
   Pending asked;
   asked.channel = channel.id;
   asked.uid = uid;

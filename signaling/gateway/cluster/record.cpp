@@ -270,6 +270,14 @@ std::string to_text (const SpeakerEntry &entry) {
     out += '=';
     out += stream;
   }
+  if (entry.to.empty())
+    return out;
+  out += entry.others.empty() ? "||" : "|";
+  for (const Uid uid : entry.to) {
+    if (uid != entry.to.front())
+      out += ',';
+    out += std::to_string(uid);
+  }
   return out;
 }
 
@@ -297,6 +305,19 @@ std::optional<CodecStreams> parse_others (std::string_view text, std::string_vie
   return others;
 }
 
+// uid,… rising.
+std::optional<protocol::Addressees> parse_addressees (std::string_view text) {
+  protocol::Addressees to;
+  for (Fields list(text, ','); !list.ended();) {
+    const auto uid = parse_number(list.next());
+    if (!uid || *uid > std::numeric_limits<Uid>::max() || to.size() == protocol::max_addressees ||
+        *uid <= (to.empty() ? 0 : to.back()))
+      return {};
+    to.push_back(static_cast<Uid>(*uid));
+  }
+  return to;
+}
+
 }  // namespace
 
 std::optional<SpeakerEntry> parse_entry (std::string_view text) {
@@ -307,13 +328,21 @@ std::optional<SpeakerEntry> parse_entry (std::string_view text) {
   const std::string_view gateway = fields.next(), stream = fields.next(), order = fields.next(),
                          origin = fields.next(), mutes = fields.next();
   std::optional<CodecStreams> others = CodecStreams();
-  if (!fields.ended())
-    others = parse_others(fields.next(), stream);
+  std::optional<protocol::Addressees> to = protocol::Addressees();
+  if (!fields.ended()) {
+    const std::string_view list = fields.next();
+    const bool none = list.empty() && !fields.ended();
+    if (!none)
+      others = parse_others(list, stream);
+    if (!fields.ended())
+      to = parse_addressees(fields.next());
+  }
   const std::size_t dot = order.find('.');
   const auto at = parse_number(order.substr(0, dot));
   const auto n = dot == std::string_view::npos ? std::nullopt : parse_number(order.substr(dot + 1));
-  if (!fields.exact() || !others || !is_gateway(gateway) || !is_plain_text(stream, max_stream) ||
-      !at || !n || !is_origin(origin) || !read_mutes(mutes, entry.audio_muted, entry.video_muted))
+  if (!fields.exact() || !others || !to || !is_gateway(gateway) ||
+      !is_plain_text(stream, max_stream) || !at || !n || !is_origin(origin) ||
+      !read_mutes(mutes, entry.audio_muted, entry.video_muted))
     return {};
   entry.gateway = gateway;
   entry.stream = stream;
@@ -321,6 +350,7 @@ std::optional<SpeakerEntry> parse_entry (std::string_view text) {
   entry.n = *n;
   entry.origin = origin;
   entry.others = std::move(*others);
+  entry.to = std::move(*to);
   return entry;
 }
 

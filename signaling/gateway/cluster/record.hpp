@@ -79,7 +79,17 @@ std::optional<MemberRecord> parse_record (std::string_view text);
 // A stream's name for each codec.
 using CodecStreams = std::map<protocol::Codec, std::string>;
 
-// gw|stream|at.n|origin|mutes, and for a voice that is offered in other codecs |codec=stream,…
+// What a member has on the air.
+struct Spoken {
+  CodecStreams streams;  // AAC's among them
+  protocol::Addressees to;
+  bool audio_muted = false;
+  bool video_muted = false;
+};
+
+// gw|stream|at.n|origin|mutes, and for a voice that is offered in other codecs |codec=stream,… For
+// one that is for a few, |codec=stream,…|uid,… A gateway that doesn't know of those refuses the
+// whole, so that nobody there hears what isn't meant for all.
 struct SpeakerEntry {
   std::string gateway;  // at which it is pushed
   std::string stream;
@@ -91,7 +101,8 @@ struct SpeakerEntry {
       origin;  // IP:port of that gateway's relay; IPv6 in brackets; or rtmps://[name@]IP:port
   bool audio_muted = false;
   bool video_muted = false;
-  CodecStreams others;  // beside AAC, which is `stream`
+  CodecStreams others;      // beside AAC, which is `stream`
+  protocol::Addressees to;  // none: everybody
   bool operator==(const SpeakerEntry &) const = default;
   std::pair<std::int64_t, std::uint64_t> order () const { return {at_ms, n}; }
 };

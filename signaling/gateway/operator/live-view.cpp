@@ -64,7 +64,8 @@ void write (JsonWriter &to, const LiveMember &member, Now now, std::size_t &room
   to.text("address", member.address).integer("joined", member.joined_at);
   to.text("state", member.in_grace ? "grace" : "connected");
   to.boolean("on_air", member.publishing).boolean("muted", member.audio_muted);
-  to.boolean("silenced", member.silenced).integer("listeners", number(member.listeners));
+  to.boolean("silenced", member.silenced).boolean("talk", member.talk);
+  to.integer("listeners", number(member.listeners));
   if (member.reported)
     write(to, *member.reported, now, room);
   to.end();
@@ -124,7 +125,8 @@ std::uint64_t print_of (const LiveMember &member) {
   mix(print, static_cast<std::uint64_t>(member.role));
   mix(print, std::hash<std::string_view>()(member.address));
   mix(print, std::uint64_t{member.in_grace} | std::uint64_t{member.publishing} << 1U |
-                 std::uint64_t{member.audio_muted} << 2U | std::uint64_t{member.silenced} << 3U);
+                 std::uint64_t{member.audio_muted} << 2U | std::uint64_t{member.silenced} << 3U |
+                 std::uint64_t{member.talk} << 4U);
   mix(print, member.listeners);
   mix(print, member.reported ? static_cast<std::uint64_t>(member.reported->at_ms) : 0);
   return print;

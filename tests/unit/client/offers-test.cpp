@@ -119,6 +119,78 @@ void the_codec_of_a_subscription () {
   g_assert_false(rig.machine.codec_of(8).has_value());
 }
 
+// The answer to the join that was sent last.
+void let_in (Rig &rig, protocol::Features features) {
+  protocol::Answer answer;
+  answer.request_id = rig.sent_id();
+  answer.uid = 7;
+  answer.features = std::move(features);
+  rig.step(Received{answer});
+}
+
+protocol::Publish asked (const Rig &rig) {
+  return std::get<protocol::Publish>(rig.all<Send>().at(0).message.request);
+}
+
+void what_is_for_a_few () {
+  const protocol::Features talk{protocol::feature_talk};
+  Rig rig;
+  rig.bring_to(Phase::joining);
+  let_in(rig, talk);
+  rig.machine.talk_to = {8, 9};
+  rig.request(protocol::Publish{});
+  g_assert_true(asked(rig).to == (protocol::Addressees{8, 9}));
+  rig.answer(rig.sent_id(), Code::ok, {}, {}, "rtmp://h/a");
+  // Set, and not published yet: what is made again is what was published.
+  rig.machine.talk_to = {};
+  rig.step(Closed{"cut"});
+  rig.pass(1'000);
+  rig.step(Opened{"S2", "", rig.now});
+  let_in(rig, talk);
+  g_assert_true(asked(rig).to == (protocol::Addressees{8, 9}));
+  rig.answer(rig.sent_id(), Code::ok, {}, {}, "rtmp://h/b");
+  rig.event(protocol::EventKind::silenced);
+  rig.event(protocol::EventKind::unsilenced);
+  g_assert_true(asked(rig).to == (protocol::Addressees{8, 9}));
+  rig.answer(rig.sent_id(), Code::ok, {}, {}, "rtmp://h/c");
+  // A gateway that knows nothing of it would let all hear it.
+  rig.step(Closed{"cut"});
+  rig.pass(1'000);
+  rig.step(Opened{"S3", "", rig.now});
+  let_in(rig, {});
+  g_assert_true(rig.all<Send>().empty());
+  g_assert_true(rig.all<EmitError>().at(0).trouble.code == AGORA_ERROR_NOT_PERMITTED);
+  g_assert_true(rig.machine.push_urls().empty());
+  rig.machine.talk_to = {8};
+  rig.request(protocol::Publish{});
+  g_assert_true(rig.all<Send>().empty());
+  g_assert_true(rig.all<Finish>().at(0).trouble->code == AGORA_ERROR_NOT_PERMITTED);
+  rig.machine.talk_to = {};
+  rig.request(protocol::Publish{});
+  g_assert_true(asked(rig).to.empty());
+}
+
+void who_talks_to_a_few () {
+  Rig rig;
+  rig.bring_to(Phase::joined);
+  protocol::Event added{protocol::EventKind::stream_added, 8};
+  added.talk = true;
+  rig.step(Received{added});
+  g_assert_true(rig.machine.is_talkback(8) && !rig.machine.is_talkback(9));
+  rig.request(protocol::Subscribe{8, true, true});
+  protocol::Answer answer;
+  answer.request_id = rig.sent_id();
+  answer.url = "rtmp://h/one";
+  rig.step(Received{answer});
+  g_assert_false(rig.machine.is_talkback(8));
+  protocol::Event moved{protocol::EventKind::update_url, 8, "rtmp://h/two"};
+  moved.talk = true;
+  rig.step(Received{moved});
+  g_assert_true(rig.machine.is_talkback(8));
+  rig.event(protocol::EventKind::stream_removed, 8);
+  g_assert_false(rig.machine.is_talkback(8));
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -126,5 +198,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/client-offers/several", a_voice_in_several_codecs);
   g_test_add_func("/client-offers/an-older-gateway", an_older_gateway_takes_aac);
   g_test_add_func("/client-offers/of-a-subscription", the_codec_of_a_subscription);
+  g_test_add_func("/client-offers/for-a-few", what_is_for_a_few);
+  g_test_add_func("/client-offers/talkbacks", who_talks_to_a_few);
   return g_test_run();
 }

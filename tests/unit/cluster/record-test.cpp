@@ -128,6 +128,29 @@ void entries () {
 }
 
 // A voice that is offered in more than AAC.
+void entries_for_a_few () {
+  using agora::protocol::Codec;
+  SpeakerEntry entry = voice();
+  entry.to = {8, 4294967295};
+  g_assert_true(to_text(entry) == to_text(voice()) + "||8,4294967295");
+  g_assert_true(parse_entry(to_text(entry)) == entry);
+  g_assert_false(entry == voice());
+  entry.others[Codec::opus] = "o-1";
+  g_assert_true(to_text(entry) == to_text(voice()) + "|opus=o-1|8,4294967295");
+  g_assert_true(parse_entry(to_text(entry)) == entry);
+  std::string many = "1";
+  for (int uid = 2; uid <= 17; uid++)
+    many += "," + std::to_string(uid);
+  for (const std::string &to :
+       {std::string(), std::string("0"), std::string("8,8"), std::string("9,8"), std::string("8,"),
+        std::string(",8"), std::string("08"), std::string("-8"), std::string("4294967296"),
+        std::string("8|"), many})
+    g_assert_false(parse_entry(to_text(voice()) + "||" + to).has_value());
+  g_assert_true(parse_entry(to_text(voice()) + "||" + many.substr(0, many.rfind(',')))->to.size() ==
+                agora::protocol::max_addressees);
+  g_assert_false(parse_entry(to_text(voice()) + "|").has_value());
+}
+
 void entries_of_many_codecs () {
   using agora::protocol::Codec;
   SpeakerEntry entry = voice();
@@ -225,6 +248,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/cluster/record/records", records);
   g_test_add_func("/cluster/record/entries", entries);
   g_test_add_func("/cluster/record/entries-of-many-codecs", entries_of_many_codecs);
+  g_test_add_func("/cluster/record/entries-for-a-few", entries_for_a_few);
   g_test_add_func("/cluster/record/messages", messages);
   g_test_add_func("/cluster/record/answers", answers);
   return g_test_run();

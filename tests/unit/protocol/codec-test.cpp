@@ -65,6 +65,7 @@ void client_frames_survive () {
              R"("features":["silence","codecs"],"hears":["opus","aac"]})"),
       around(R"({"action":"publish","uid":7})"),
       around(R"({"action":"publish","uid":7,"codecs":["opus","aac"]})"),
+      around(R"({"action":"publish","uid":7,"to":[8,9]})"),
       around(R"({"action":"report","reconnects":2,"sent":{"peak":-3,"rms":-20,"dropped":40,)"
              R"("outages":1},"heard":[{"uid":8,"peak":0,"rms":-18,"delay":100,"latency":181,)"
              R"("jitter":3,"dropped":0,"concealed":9007199254740992},)"
@@ -111,9 +112,14 @@ void server_frames_survive () {
       R"({"command":"serverStatus","serverStatus":{"action":"codecs-wanted","codecs":["opus","aac"]}})",
       R"({"command":"serverStatus","serverStatus":)"
       R"({"action":"update-url","uid":8,"url":"rtmp://x","codec":"aac"}})",
+      R"({"command":"serverStatus","serverStatus":)"
+      R"({"action":"update-url","uid":8,"url":"rtmp://x","talk":true}})",
+      R"({"command":"serverResponse","requestId":5,"code":200,)"
+      R"("serverResponse":{"url":"rtmp://h/b","talk":true,"rotation":0}})",
       R"({"command":"serverResponse","requestId":6,"code":432,"reason":"no such voice"})",
       R"({"command":"serverResponse","requestId":7,"code":200,"serverResponse":{}})",
       R"({"command":"serverStatus","serverStatus":{"action":"stream-added","uid":8}})",
+      R"({"command":"serverStatus","serverStatus":{"action":"stream-added","uid":8,"talk":true}})",
       R"({"command":"serverStatus","serverStatus":{"action":"stream-removed","uid":8}})",
       R"({"command":"serverStatus","serverStatus":{"action":"update-url","uid":8,"url":"rtmp://x"}})",
       R"({"command":"serverStatus","serverStatus":{"action":"video-rotation","uid":8,"rotation":90}})",
@@ -254,6 +260,12 @@ void wrong_fields () {
       {around(R"({"action":"publish","uid":7,"codecs":[]})"), 401, "\"aac\"", 3},
       {around(R"({"action":"publish","uid":7,"codecs":["opus"]})"), 401, "codecs", 3},
       {around(R"({"action":"publish","uid":7,"codecs":)" + list_of(9) + "}"), 401, "codecs", 3},
+      {around(R"({"action":"publish","uid":7,"to":[]})"), 401, "clientRequest.to", 3},
+      {around(R"({"action":"publish","uid":7,"to":[8,0]})"), 401, "none of them 0", 3},
+      {around(R"({"action":"publish","uid":7,"to":["x"]})"), 401, "clientRequest.to", 3},
+      {around(R"({"action":"publish","uid":7,"to":{"8":1}})"), 401, "clientRequest.to", 3},
+      {around(R"({"action":"publish","uid":7,"to":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]})"),
+       401, "1 to 16", 3},
       {join(R"("hears":"opus")"), 401, "clientRequest.hears", 3},
       {join(R"("hears":[["opus"]])"), 401, "clientRequest.hears", 3},
       {join(R"("hears":["aac",null])"), 401, "clientRequest.hears", 3},
