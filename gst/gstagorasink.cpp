@@ -165,6 +165,15 @@ static void gst_agora_sink_finalize (GObject *object) noexcept {
   G_OBJECT_CLASS(gst_agora_sink_parent_class)->finalize(object);
 }
 
+static void gst_agora_sink_set_talk_to (GstAgoraSink *self, const char *text) noexcept {
+  const auto uids = self->settings->set_talk_to(G_OBJECT(self), text, self->core->started());
+  if (uids)
+    self->core->set_talk_to(*uids);
+  else if (self->core->started())
+    GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS, (agora::kNotAddressees, text),
+                        ("The list that was set before stays."));
+}
+
 static void gst_agora_sink_set_property (GObject *object, guint id, const GValue *value,
                                          GParamSpec *pspec) noexcept {
   GstAgoraSink *self = GST_AGORA_SINK(object);
@@ -185,6 +194,10 @@ static void gst_agora_sink_set_property (GObject *object, guint id, const GValue
   }
   if (id == agora::kMaxBacklog) {
     self->core->set_max_backlog(g_value_get_uint(value));
+    return;
+  }
+  if (id == agora::kTalkTo) {
+    gst_agora_sink_set_talk_to(self, g_value_get_string(value));
     return;
   }
   const bool is_set = self->settings->set(object, id, value);

@@ -157,6 +157,9 @@ static void gst_agora_src_changed (GstAgoraSrc *src, guint id, const GValue *val
     case agora::kLimiter:
       self.mixer->set_limiting(g_value_get_boolean(value));
       break;
+    case agora::kDuck:
+      self.mixer->set_duck(g_value_get_double(value));
+      break;
     case agora::kSilenceThreshold:
     case agora::kSilenceTime:
     case agora::kLoudnessInterval:

@@ -179,9 +179,21 @@ std::vector<VoiceCodec> SharedMembership::offers() {
   return offered;
 }
 
+// Whom the application's own client talks to is the application's to say, until the host does.
+void SharedMembership::address() {
+  UidList to;
+  tell([&] (Member &m) { to = m.talk_to(); }, &kHost);
+  if (to.empty() && !addressed_ && !own_client_)
+    return;
+  addressed_ = !to.empty();
+  const std::vector<guint> uids(to.begin(), to.end());
+  agora_client_set_talk_to(client_, uids.data(), uids.size(), nullptr);
+}
+
 // A host that has more to offer than AAC says so.
 void SharedMembership::publish() {
   reoffer_ = false;
+  address();
   const std::vector<VoiceCodec> offered = offers();
   std::vector<const char *> names;
   names.reserve(offered.size() + 1);

@@ -124,6 +124,16 @@ void SharedMembership::removed(std::uint32_t uid) {
   tell([&] (Member &m) { m.channel_event("stream-removed", uid); });
 }
 
+void SharedMembership::tell_url(std::uint32_t uid, const std::string &url, Member *alone) {
+  const bool talks = agora_client_is_talkback(client_, uid);
+  tell(
+      [&] (Member &m) {
+        m.speaker_talks(uid, talks);
+        m.speaker_url(uid, url);
+      },
+      &kListener, alone);
+}
+
 void SharedMembership::subscribe(std::uint32_t uid) {
   auto it = remotes_.find(uid);
   if (it == remotes_.end() || it->second.asking || !joined_ || !client_ || !has(Part::listener))
@@ -148,7 +158,7 @@ void SharedMembership::subscribed(std::uint32_t uid, GAsyncResult *result) {
   it->second.asking = false;
   if (url) {
     it->second.url = url;
-    tell([&] (Member &m) { m.speaker_url(uid, url); }, &kListener);
+    tell_url(uid, url);
   } else if (g_error_matches(error, AGORA_ERROR, AGORA_ERROR_NOT_PUBLISHING)) {
     // Its end comes as an event, or it is back and said so already.
     GST_INFO("%s", error->message);

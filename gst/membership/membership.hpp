@@ -19,6 +19,7 @@
 
 #include "gst/common/authorities.hpp"
 #include "gst/common/channel-settings.hpp"
+#include "gst/common/uid-list.hpp"
 #include "gst/common/voice-codec.hpp"
 #include "gst/membership/member-report.hpp"
 
@@ -43,6 +44,8 @@ class Member {
   // Host: the codecs that it can send, those first that it sends until codecs_wanted(); none: AAC,
   // and nothing else is ever wanted. Any thread.
   virtual std::vector<VoiceCodec> offers () const { return {}; }
+  // Host: those that it is for; none: everybody. Any thread.
+  virtual UidList talk_to () const { return {}; }
   // Host: push here what is wanted, AAC until codecs_wanted() says more. Called again with other
   // URLs when the old ones are of no use any more.
   virtual void push_urls (const PushUrls &) {}
@@ -54,6 +57,8 @@ class Member {
   virtual void silenced (bool) {}
   // The gateway doesn't take the token that renew_token() gave; the old one still counts.
   virtual void token_refused (const GError &) {}
+  // Listener: what this speaker says is for a few, this member among them. Before speaker_url().
+  virtual void speaker_talks (std::uint32_t, bool) {}
   // Listener: this speaker can be heard at `url`. Called again with another URL when it moved.
   virtual void speaker_url (std::uint32_t, const std::string &) {}
   // Listener: this speaker has unpublished or left.
@@ -96,7 +101,8 @@ class Membership {
   // or on the thread of that callback.
   virtual void hold (Member *, std::shared_ptr<void> what) { what.reset(); }
 
-  // The host's offers() are others than they were: publishes them, and gives other URLs.
+  // The host's offers(), or its talk_to(), are others than they were: publishes them, and gives
+  // other URLs.
   virtual void offers_changed (Member *) {}
   // The RTMP session to the push URL broke: asks the gateway whether the member may still push, and
   // answers through push_url(), silenced() or failed(); push_url_is_late() comes before where that

@@ -212,7 +212,7 @@ void SharedMembership::welcome(Member *member) {
     if (url.empty())
       subscribe(uid);
     else
-      tell([&] (Member &m) { m.speaker_url(uid, url); }, &kListener, member);
+      tell_url(uid, url, member);
     it = remotes_.upper_bound(uid);
   }
   pursue();
@@ -310,7 +310,7 @@ void SharedMembership::on_update_url(AgoraClient *, guint uid, const char *url,
   it->second.pace.timer.reset();
   it->second.wanted = false;
   it->second.url = url;
-  self->tell([&] (Member &m) { m.speaker_url(uid, url); }, &kListener);
+  self->tell_url(uid, url);
 }
 
 // The client emits it for what ends the membership, and for faults it goes on after by itself.

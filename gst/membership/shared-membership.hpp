@@ -89,11 +89,13 @@ class SharedMembership final : public Membership,
   void ask_push_url ();
   void push_url_is_late ();
   std::vector<VoiceCodec> offers ();
+  void address ();
   void publish ();
   void pushes_to (const char *aac_url);
   static void on_codecs_wanted (AgoraClient *client, const char *const *names,
                                 SharedMembership *self);
   void tell_mute ();
+  void tell_url (std::uint32_t uid, const std::string &url, Member *alone = nullptr);
   void subscribe (std::uint32_t uid);
   void subscribed (std::uint32_t uid, GAsyncResult *result);
   void goodbye ();
@@ -149,8 +151,9 @@ class SharedMembership final : public Membership,
   bool silenced_ = false;  // by the operator
   unsigned stay_ = 0;      // counts the times that the application's client was in the channel
   PushUrls push_urls_;
-  bool reoffer_ = false;  // it is to be published anew, since it has others to offer
-  bool offered_ = false;  // with what was published: the gateway may tell which codecs are wanted
+  bool reoffer_ = false;    // it is to be published anew, since it has others to offer
+  bool addressed_ = false;  // the client was told by us whom that is for
+  bool offered_ = false;    // with what was published: the gateway may tell which codecs are wanted
   Pace push_pace_;
   SourcePtr push_late_;  // runs while the gateway is asked for another one
   SourcePtr retry_;

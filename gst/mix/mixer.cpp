@@ -147,6 +147,17 @@ void Mixer::set_limiting(bool limiting) {
   limiter_.reset();
 }
 
+void Mixer::set_duck(double db) {
+  std::lock_guard lock(mutex_);
+  ducker_.set_depth(db);
+}
+
+void Mixer::set_talkback(std::uint32_t uid, bool talkback) {
+  std::lock_guard lock(mutex_);
+  if (const auto found = inputs_.find(uid); found != inputs_.end())
+    found->second.talkback = talkback;
+}
+
 void Mixer::set_measuring(bool measuring) {
   std::lock_guard lock(mutex_);
   // What was measured long ago is no news.
@@ -288,6 +299,8 @@ bool Mixer::mix(std::int64_t at_ns, float *out, std::size_t frames) {
   std::lock_guard lock(mutex_);
   bool any = false;
   bool solo = false;
+  bool speech = false;
+  const float ducked = ducker_.gain();
   remove_finished(at_ns);
   for (auto &[uid, fader] : faders_)
     solo = solo || (fader.solo && inputs_.contains(uid));
@@ -302,9 +315,12 @@ bool Mixer::mix(std::int64_t at_ns, float *out, std::size_t frames) {
     if (monitoring_.on()) {
       VoiceMonitor &monitor = watch(input.monitor);
       monitor.hear(monitoring_, in_channels ? in : nullptr, in_channels, frames);
-      to.left *= monitor.gain();
-      to.right *= monitor.gain();
+      to.lower(monitor.gain());
     }
+    if (!input.talkback)
+      to.lower(ducked);
+    else if (ducker_.on() && in_channels > 0 && to.heard())
+      speech = speech || Ducker::is_speech(in, in_channels, frames);
     if (measuring_)
       input.level.samples += frames;
     if (sampling_)
@@ -322,6 +338,9 @@ bool Mixer::mix(std::int64_t at_ns, float *out, std::size_t frames) {
     add_to_mix(input, to, in, in_channels, out, frames);
     any = true;
   }
+  // Heeded from the next block on: nobody hears that it is so late.
+  if (ducker_.on())
+    ducker_.step(speech, static_cast<double>(frames) / rate_);
   if (limiting_)
     limiter_.limit(out, frames, channels_, rate_);
   if (monitoring_whole_.on())

@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "gst/mix/ducker.hpp"
 #include "gst/mix/limiter.hpp"
 #include "gst/mix/playout-timeline.hpp"
 #include "gst/mix/voice-monitor.hpp"
@@ -75,6 +76,10 @@ class Mixer {
   // Whether the mix stays within full scale; it does unless this says otherwise. Without it what is
   // too loud is above 1, and clips where samples are made integers. From any thread, at any time.
   void set_limiting (bool limiting);
+  // By how many dB all others are lowered while a talkback speaks; 0: not at all. A speaker that is
+  // in the mix is a talkback, or is none any more.
+  void set_duck (double db);
+  void set_talkback (std::uint32_t uid, bool talkback);
   // Levels cost as much as the mix itself: they are measured only where somebody wants to know.
   void set_measuring (bool measuring);
   std::map<std::uint32_t, Level> take_levels ();
@@ -106,9 +111,15 @@ class Mixer {
     Level sampled;
     std::optional<std::int64_t> until_ns;  // finishing: removed once drained, or then
     std::unique_ptr<VoiceMonitor> monitor;
+    bool talkback = false;
   };
   struct Gains {
     float left, right;
+    void lower (double by) {
+      left *= static_cast<float>(by);
+      right *= static_cast<float>(by);
+    }
+    bool heard () const { return left > 0 || right > 0; }
   };
   Gains gains (const Fader &fader, bool heard) const;
   void remove_finished (std::int64_t at_ns);
@@ -128,6 +139,7 @@ class Mixer {
   bool sampling_ = false;
   bool limiting_ = true;
   Limiter limiter_;
+  Ducker ducker_;
   MonitorSettings monitoring_;        // of speakers
   MonitorSettings monitoring_whole_;  // the same without a gain
   std::unique_ptr<VoiceMonitor> whole_;

@@ -31,6 +31,11 @@ std::vector<VoiceCodec> Publisher::offers() const {
   return {VoiceCodec::aac, VoiceCodec::opus};
 }
 
+UidList Publisher::talk_to() const {
+  std::lock_guard lock(mutex_);
+  return settings_.talk_to;
+}
+
 void Publisher::push_urls(const PushUrls &urls) {
   announce_broken_push();
   const std::shared_ptr<Membership> channel = session();

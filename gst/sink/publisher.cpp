@@ -67,6 +67,11 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
                       ("on-gap=file needs gap-location: the path of a sound file."), (nullptr));
     return false;
   }
+  if (!settings.bad_talk_to.empty()) {
+    GST_ELEMENT_ERROR(bin_, RESOURCE, SETTINGS, (kNotAddressees, settings.bad_talk_to.c_str()),
+                      (nullptr));
+    return false;
+  }
   if (settings.bitrate != 0 && settings.bitrate < least_bitrate) {
     GST_ELEMENT_ERROR(bin_, RESOURCE, SETTINGS,
                       ("bitrate=%u is too little for AAC: expected 0, or %u to 320000.",
@@ -242,6 +247,18 @@ void Publisher::set_codec(CodecChoice codec) {
     return;
   InputChain::load_encoders();
   channel->offers_changed(this);
+}
+
+void Publisher::set_talk_to(const UidList &uids) {
+  std::shared_ptr<Membership> channel;
+  {
+    std::lock_guard lock(mutex_);
+    if (settings_.talk_to != uids)
+      channel = session_;
+    settings_.talk_to = uids;
+  }
+  if (channel)
+    channel->offers_changed(this);
 }
 
 std::shared_ptr<Membership> Publisher::session() const {

@@ -40,6 +40,9 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   void set_max_backlog (unsigned ms);
   // What is on the air goes over to it, where it is another one.
   void set_codec (CodecChoice codec);
+  // The same where it is for others than it was.
+  void set_talk_to (const UidList &uids);
+  bool started () const { return session() != nullptr; }
   unsigned max_backlog () const;
   void renew_token (const std::string &token);
   void update_push_url ();
@@ -64,6 +67,7 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   // Member: the signalling thread.
   void joined (std::uint32_t uid) override;
   std::vector<VoiceCodec> offers () const override;
+  UidList talk_to () const override;
   void push_urls (const PushUrls &urls) override;
   void codecs_wanted (const VoiceCodecs &codecs) override;
   void silenced (bool silenced) override;

@@ -7,6 +7,8 @@ namespace agora {
 
 namespace {
 constexpr unsigned default_gap_ms = 1000;
+// As the gateway's.
+constexpr std::size_t most_addressees = 16;
 }  // namespace
 
 GType on_gap_type () {
@@ -72,6 +74,9 @@ bool SinkSettingsStore::get(GObject *element, guint id, GValue *value) const {
     case kCodec:
       g_value_set_enum(value, static_cast<int>(settings_.codec));
       return true;
+    case kTalkTo:
+      g_value_set_string(value, to_text(settings_.talk_to).c_str());
+      return true;
     case kOnGap:
       g_value_set_enum(value, static_cast<int>(settings_.on_gap));
       return true;
@@ -85,6 +90,18 @@ bool SinkSettingsStore::get(GObject *element, guint id, GValue *value) const {
     default:
       return false;
   }
+}
+
+std::optional<UidList> SinkSettingsStore::set_talk_to(GObject *element, const char *text,
+                                                      bool started) {
+  auto uids = parse_uids(text);
+  if (uids && uids->size() > most_addressees)
+    uids.reset();
+  const ObjectLock lock(element);
+  if (uids)
+    settings_.talk_to = *uids;
+  settings_.bad_talk_to = uids || started ? "" : text;
+  return uids;
 }
 
 SinkSettings SinkSettingsStore::copy(GObject *element) const {
@@ -145,6 +162,23 @@ void install_sink_settings (GObjectClass *object_class) {
   install(kCodec, g_param_spec_enum("codec", "Codec",
                                     "What to encode as: auto goes by what the listeners hear",
                                     codec_choice_type(), static_cast<int>(CodecChoice::aac), live));
+  /**
+   * GstAgoraSink:talk-to:
+   *
+   * The uids of the members that the sound is for, separated by commas: `8,9`; 16 at most. They
+   * alone are told of it and can hear it; for all others, those who come later included, there is
+   * nothing. Empty: everybody. May be changed while it plays: the sound is then published anew, and
+   * those who hear it on miss nothing. What is said until #GstAgoraSink:push-url is another one
+   * still goes to those that it went to. A text that is no such list is an ERROR at the start, and
+   * a WARNING while playing, where the last list stays. Where the gateway knows no talkback it is
+   * an ERROR, rather than that all hear it.
+   *
+   * Since: 0.2
+   */
+  install(kTalkTo, g_param_spec_string("talk-to", "Talk to",
+                                       "Uids of the members that alone are to hear it, separated "
+                                       "by commas (empty: everybody)",
+                                       "", live));
   /**
    * GstAgoraSink:muted:
    *

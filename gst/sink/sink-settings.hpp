@@ -8,6 +8,7 @@
 #include <string>
 
 #include "gst/common/channel-settings.hpp"
+#include "gst/common/uid-list.hpp"
 
 namespace agora {
 
@@ -24,6 +25,7 @@ enum SinkProperty : guint {
   kGapTimeout,
   kPushUrl,
   kCodec,
+  kTalkTo,
   // Those of GstBaseSink.
   kSync,
   kAsync,
@@ -46,6 +48,8 @@ struct SinkSettings {
   OnGap on_gap = OnGap::silence;
   std::string gap_location;
   CodecChoice codec = CodecChoice::aac;
+  UidList talk_to;          // none: everybody
+  std::string bad_talk_to;  // what was set instead of such a list, before the start
 };
 
 // What the element keeps; its OBJECT_LOCK guards it.
@@ -54,11 +58,19 @@ class SinkSettingsStore {
   // Whether `id` was one of ours.
   bool set (GObject *element, guint id, const GValue *value);
   bool get (GObject *element, guint id, GValue *value) const;
+  // The new list; nothing for a text that is none. Such a text makes the next start fail, unless
+  // the element is `started`: then the last list stays.
+  std::optional<UidList> set_talk_to (GObject *element, const char *text, bool started);
   SinkSettings copy (GObject *element) const;
 
  private:
   SinkSettings settings_;
 };
+
+// The text for people about `talk-to`, with a %s for what was set.
+inline constexpr const char *kNotAddressees =
+    "talk-to: “%s” is not a list of at most 16 uids: numbers from 1 to 4294967295, separated by "
+    "commas";
 
 void install_sink_settings (GObjectClass *klass);
 GType on_gap_type ();

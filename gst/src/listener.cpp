@@ -192,6 +192,17 @@ void Listener::set_wanted(std::set<std::uint32_t> uids) {
   });
 }
 
+void Listener::speaker_talks(std::uint32_t uid, bool talks) {
+  {
+    std::lock_guard lock(mutex_);
+    if (talks)
+      talkbacks_.insert(uid);
+    else
+      talkbacks_.erase(uid);
+  }
+  mixer_->set_talkback(uid, talks);
+}
+
 void Listener::speaker_url(std::uint32_t uid, const std::string &url) {
   {
     std::lock_guard lock(mutex_);
@@ -218,6 +229,7 @@ void Listener::play(std::uint32_t uid, const std::string &url) {
           [this, uid] (const Unplayable &what) { unplayable(uid, what); });
       heard.speaker = speakers_->listen(uid, heard.branch);
     }
+    mixer_->set_talkback(uid, talkbacks_.contains(uid));
     speaker = heard.speaker;
   }
   if (options_.expose)
@@ -231,6 +243,7 @@ void Listener::speaker_removed(std::uint32_t uid) {
   {
     std::lock_guard lock(mutex_);
     urls_.erase(uid);
+    talkbacks_.erase(uid);
     auto it = heard_.find(uid);
     if (it == heard_.end())
       return;

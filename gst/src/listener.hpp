@@ -66,6 +66,7 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
 
   void joined (std::uint32_t uid) override;
   void token_refused (const GError &error) override;
+  void speaker_talks (std::uint32_t uid, bool talks) override;
   void speaker_url (std::uint32_t uid, const std::string &url) override;
   void speaker_removed (std::uint32_t uid) override;
   void channel_event (const char *name, std::uint32_t uid) override;
@@ -122,6 +123,7 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
   mutable std::mutex mutex_;  // guards what follows, not the speakers; taken before a speaker's
   std::map<std::uint32_t, Heard> heard_;
   std::map<std::uint32_t, std::string> urls_;
+  std::set<std::uint32_t> talkbacks_;  // speakers that talk to a few
   std::set<std::uint32_t> wanted_;
   bool over_ = false;  // listens to nobody any more
 };

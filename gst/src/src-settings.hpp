@@ -24,6 +24,7 @@ enum SrcProperty : guint {
   kSpeakers,
   kLevelInterval,
   kLimiter,
+  kDuck,
   kSilenceThreshold,
   kSilenceTime,
   kLoudnessInterval,
@@ -37,6 +38,7 @@ struct SrcSettings {
   bool expose = false;
   guint speaker_timeout_s = 20;
   bool limiter = true;
+  double duck_db = 0;  // 0: nothing is lowered
   double silence_threshold_db = -60;
   guint silence_time_ms = 0;  // 0: isn't looked for
   double loudness_target = 0;

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Talkback: agorasink speaks to a few by talk-to, they hear it, nobody else is told; agorasrc lowers the programme under it."""
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import numpy  # noqa: E402
+
+import heard  # noqa: E402
+import tap  # noqa: E402
+import voices  # noqa: E402
+from channel import ChannelCase  # noqa: E402
+from harness import SCALE, wait_until  # noqa: E402
+from wsclient import Member  # noqa: E402
+
+
+class Talk(ChannelCase):
+    def outsider(self, uid):
+        """One who is none of those that it is for."""
+        member = Member(self.gate.ws, uid=uid, heartbeat=True)
+        self.addCleanup(member.close)
+        member.join('audience', features=['talk'])
+        return member
+
+    def assert_knows_nothing(self, member, uid=7):
+        answer = member.ask('subscribe', uid=uid, options={'audio': True, 'video': True})
+        self.assertEqual((answer['code'], answer['reason']), (432, f'uid {uid} is not publishing'))
+        self.assertEqual(member.events, [])
+
+    @staticmethod
+    def wait_for(moment):
+        wait_until(lambda: time.monotonic() >= moment, moment - time.monotonic() + 5, 'that time')
+
+    def test_the_addressed_hear_it(self):
+        """As clearly as any voice; others hear silence, and are told nothing, whichever codec it is."""
+        voice, sent = self.speech('allison', 3)
+        host, stranger = self.record('host', 8), self.record('stranger', 9)
+        outsider = self.outsider(10)
+        talker = self.speak(self.wav('voice', sent), 7, properties='talk-to=8 codec=auto')
+        self.assertEqual(talker.wait(30), 0, talker.tail())
+        self.assert_heard(voice, self.stop_recording(host))
+        silence = self.stop_recording(stranger)
+        self.assertGreater(len(silence), 3 * heard.RATE)
+        self.assertEqual(float(numpy.abs(silence).max()), 0)
+        outsider.ping()
+        self.assertEqual(outsider.events, [])
+
+    def test_others_while_it_plays(self):
+        """From all to a few and back: who stays hears on without a gap, who is left out hears nothing of it."""
+        voice = heard.voice('carlo', 7)
+        outsider = self.outsider(10)
+        host = voices.Ear(self, f'agorasrc {self.where(8)}')
+        stranger = voices.Ear(self, f'agorasrc {self.where(9)}')
+        speaker = voices.Speaker(self, voice, f'agorasink name=mouth {self.where(7)}',
+                                 changes=(2.2, 'talk-to', '8', 4.6, 'talk-to', ''))
+        outsider.wait_event('stream-added', 10 * SCALE, uid=7)
+        outsider.wait_event('stream-removed', 10 * SCALE, uid=7)
+        self.wait_for(speaker.begin + 3.6)
+        self.assert_knows_nothing(outsider)
+        outsider.wait_event('stream-added', 10 * SCALE, uid=7)
+        self.assertEqual(speaker.process.wait(30), 0, speaker.process.tail())
+        sound = host.take().sound
+        match = self.assert_heard(voice, sound)
+        self.assertEqual(heard.jumps(voice, sound, match.shift) if SCALE == 1 else [], [])
+        came = stranger.take().sound
+        at = heard.shift(voice[:2 * heard.RATE], came)
+
+        def loudness(begin, end):
+            part = came[at + int(begin * heard.RATE):at + int(end * heard.RATE)]
+            return float(numpy.sqrt(numpy.mean(part ** 2)))
+        self.assertGreater(loudness(0.5, 2.0), 0.02)
+        self.assertGreater(loudness(5.8, 6.9), 0.02)
+        private = came[at + int(3.0 * heard.RATE):at + int(4.5 * heard.RATE)]
+        self.assertEqual(float(numpy.abs(private).max()), 0)
+
+    def test_programme_is_lowered(self):
+        """While the talkback speaks, and for those alone whom it speaks to."""
+        tone = 'audiotestsrc is-live=true freq=997 volume=0.25'
+        self.line(f'{tone} ! agorasink {self.where(8)}').wait_line('New clock', 15)
+        host = voices.Ear(self, f'agorasrc duck=12 latency=60 {self.where(9)}')
+        other = voices.Ear(self, f'agorasrc duck=12 latency=60 {self.where(10)}')
+        self.until(lambda: len(host.sound()) > 2 * heard.RATE, 'two seconds', 20)
+        cue = 0.1 * numpy.sin(2 * numpy.pi * 300 * numpy.arange(2 * heard.RATE) / heard.RATE)
+        speaker = voices.Speaker(self, numpy.concatenate([heard.silence(1), cue, heard.silence(3)]),
+                                 f'agorasink talk-to=9 {self.where(7)}')
+        self.assertEqual(speaker.process.wait(30), 0, speaker.process.tail())
+        host, other = host.take(), other.take()
+
+        def level(recording, second, of=997):
+            """Of that tone, in the tenth of a second from then on, in dB."""
+            begin = int((speaker.begin + second - recording.begin) * heard.RATE)
+            part = recording.sound[begin:begin + heard.RATE // 10]
+            turn = numpy.exp(-2j * numpy.pi * of * numpy.arange(len(part)) / heard.RATE)
+            # The other tone's side lobes are far below what is looked for.
+            return 20 * numpy.log10(4 * abs(numpy.mean(part * turn * numpy.hanning(len(part)))) + 1e-9)
+
+        usual = level(host, 0.3)
+        lowered = [usual - level(host, second) for second in (1.8, 2.2, 2.6)]
+        back = usual - level(host, 4.7)
+        print(f'{self.id()}: {usual:.1f} dB, lowered by {lowered[0]:.1f}, after it by {back:.1f}')
+        for each in lowered:
+            self.assertAlmostEqual(each, 12, delta=0.5)
+        self.assertAlmostEqual(back, 0, delta=0.3)
+        self.assertGreater(level(host, 2.2, 300), -21)
+        for second in (0.3, 1.8, 2.2, 4.7):
+            self.assertAlmostEqual(level(other, second), level(other, 0.3), delta=0.3)
+        self.assertLess(level(other, 2.2, 300), -60)
+
+    def test_what_is_no_list(self):
+        for process in [self.line(f'audiotestsrc num-buffers=10 ! agorasink talk-to="{value}" {self.where(7)}')
+                        for value in ('eight', '0', '8;9', ','.join(map(str, range(1, 18))))]:
+            self.assertNotEqual(process.wait(15), 0)
+            self.assertIn('talk-to: “', process.output())
+        speaker = voices.Speaker(self, heard.voice('june', 2), f'agorasink name=mouth talk-to=8 {self.where(7)}',
+                                 changes=(1, 'talk-to', 'nobody'))
+        outsider = self.outsider(10)
+        # The last list stays.
+        self.wait_for(speaker.begin + 1.5)
+        self.assert_knows_nothing(outsider)
+        self.assertEqual(speaker.process.wait(30), 0, speaker.process.tail())
+
+
+if __name__ == '__main__':
+    tap.main()
