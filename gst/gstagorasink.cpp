@@ -319,6 +319,11 @@ static void gst_agora_sink_update_push_url (GstAgoraSink *self) noexcept {
   self->core->update_push_url();
 }
 
+static gboolean gst_agora_sink_send_data (GstElement *element, const char *text,
+                                          const agora::UidList &to) noexcept {
+  return GST_AGORA_SINK(element)->core->send_data(text, to);
+}
+
 static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {
   GObjectClass *object_class = G_OBJECT_CLASS(klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
@@ -337,6 +342,7 @@ static void gst_agora_sink_class_init (GstAgoraSinkClass *klass) {
   agora::install_settings(object_class);
   agora::install_sink_settings(object_class);
   agora::install_event_signals(object_class);
+  agora::install_data_signals(object_class, gst_agora_sink_send_data);
   /**
    * GstAgoraSink::update-push-url:
    * @sink: the element

@@ -335,6 +335,14 @@ static void gst_agora_src_finalize (GObject *object) noexcept {
   G_OBJECT_CLASS(gst_agora_src_parent_class)->finalize(object);
 }
 
+static gboolean gst_agora_src_send_data (GstElement *element, const char *text,
+                                         const agora::UidList &to) noexcept {
+  const auto listener = GST_AGORA_SRC(element)->state->get();
+  if (listener)
+    listener->send_data(text, to);
+  return listener != nullptr;
+}
+
 static void gst_agora_src_class_init (GstAgoraSrcClass *klass) {
   GObjectClass *object_class = G_OBJECT_CLASS(klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
@@ -346,6 +354,7 @@ static void gst_agora_src_class_init (GstAgoraSrcClass *klass) {
   object_class->finalize = gst_agora_src_finalize;
   agora::install_settings(object_class);
   agora::install_event_signals(object_class);
+  agora::install_data_signals(object_class, gst_agora_src_send_data);
   agora::install_src_settings(object_class);
   gst_type_mark_as_plugin_api(GST_TYPE_AGORA_SPEAKER, static_cast<GstPluginAPIFlags>(0));
 

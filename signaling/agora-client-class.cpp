@@ -338,6 +338,18 @@ void install_signals () {
    */
   signals[signal_codecs_wanted] = new_signal("codecs-wanted", G_TYPE_STRV);
   /**
+   * AgoraClient::data:
+   * @self: the client.
+   * @uid: who says it.
+   * @text: what: up to 256 bytes.
+   *
+   * Another member has sent a few words to this one, or to all, with
+   * [method@AgoraSignaling.Client.send_data_async].
+   *
+   * Since: 0.2
+   */
+  signals[signal_data] = new_signal("data", G_TYPE_UINT, G_TYPE_STRING);
+  /**
    * AgoraClient::error:
    * @self: the client.
    * @error: what went wrong, in the domain of this library.

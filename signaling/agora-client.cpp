@@ -75,6 +75,9 @@ void Impl::event(const protocol::Event &event) {
       emit(signal_codecs_wanted, names);
       return;
     }
+    case EventKind::data:
+      emit(signal_data, event.uid, event.text.c_str());
+      return;
   }
 }
 

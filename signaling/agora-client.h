@@ -147,6 +147,13 @@ gboolean agora_client_set_talk_to (AgoraClient *self, const guint *uids, gsize n
 AGORA_API
 guint *agora_client_dup_talk_to (AgoraClient *self, gsize *n_uids) AGORA_NOEXCEPT;
 AGORA_API
+void agora_client_send_data_async (AgoraClient *self, const char *text, const guint *uids,
+                                   gsize n_uids, GCancellable *cancellable,
+                                   GAsyncReadyCallback callback, gpointer user_data) AGORA_NOEXCEPT;
+AGORA_API
+gboolean agora_client_send_data_finish (AgoraClient *self, GAsyncResult *result,
+                                        GError **error) AGORA_NOEXCEPT;
+AGORA_API
 gboolean agora_client_is_talkback (AgoraClient *self, guint uid) AGORA_NOEXCEPT;
 
 AGORA_API

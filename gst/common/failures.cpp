@@ -116,6 +116,10 @@ void post_token_refused (GstElement *element, const GError &error) {
                       ("%s", advice_for(error).text));
 }
 
+void post_data_refused (GstElement *element, const GError &error) {
+  GST_ELEMENT_WARNING(element, RESOURCE, WRITE, ("Data is not sent: %s", error.message), (nullptr));
+}
+
 void post_failure (GstElement *element, const GError &error) {
   const Advice advice = advice_for(error);
   std::string text = error.message;

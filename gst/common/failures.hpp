@@ -16,6 +16,8 @@ void post_missing_decoder (GstElement *element, const GstCaps *caps);
 bool require_element (GstElement *element, const char *factory, const char *package);
 // A WARNING: the token that was set while playing is of no use.
 void post_token_refused (GstElement *element, const GError &error);
+// A WARNING: a few words for other members are not sent.
+void post_data_refused (GstElement *element, const GError &error);
 // The one ERROR with which a start or a membership ends, at once.
 void post_failure (GstElement *element, const GError &error);
 // The same for an element that may still be on its way to PLAYING: it waits for that, half a second

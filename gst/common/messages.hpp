@@ -7,6 +7,9 @@
 #include <gst/gst.h>
 
 #include <cstdint>
+#include <string>
+
+#include "gst/common/uid-list.hpp"
 
 namespace agora {
 
@@ -14,6 +17,13 @@ namespace agora {
 void install_event_signals (GObjectClass *klass);
 // Signal `name` and message "agora-<name>" with the field `uid` (uint) where it is about somebody.
 void announce_event (GstElement *element, const char *name, std::uint32_t uid);
+// Signal `data` of what other members send, and action `send-data`, which calls
+// `send(element, text, to)`.
+void install_data_signals (GObjectClass *klass,
+                           gboolean (*send)(GstElement *element, const char *text,
+                                            const UidList &to));
+// Signal `data` and message "agora-data" with `uid` (uint) and `text` (string).
+void announce_data (GstElement *element, std::uint32_t uid, const std::string &text);
 // Message "agora-reconnecting" with `cause` (string); "agora-reconnected" with `duration`
 // (uint64, ns) that it took.
 void announce_reconnecting (GstElement *element, const GError &cause);

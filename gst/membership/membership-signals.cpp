@@ -26,12 +26,40 @@ void SharedMembership::forward_about(AgoraClient *, guint uid, gpointer data) {
   f->self->tell([f, uid] (Member &m) { m.channel_event(f->name, uid); });
 }
 
+void SharedMembership::on_data(AgoraClient *, guint uid, const char *text, SharedMembership *self) {
+  self->tell([&] (Member &m) { m.data(uid, text); });
+}
+
+void SharedMembership::send_data(Member *member, const std::string &text, const UidList &to) {
+  post(context_, [self = shared_from_this(), member, text, to] {
+    const auto refused = [raw = self.get(), member] (const GError &error) {
+      raw->tell([&] (Member &m) { m.data_refused(error); }, nullptr, member);
+    };
+    if (!self->client_) {
+      g_autoptr(GError) error =
+          g_error_new(AGORA_ERROR, AGORA_ERROR_NOT_JOINED, "send-data: not in the channel yet");
+      refused(*error);
+      return;
+    }
+    const std::vector<guint> uids(to.begin(), to.end());
+    agora_client_send_data_async(
+        self->client_, text.c_str(), uids.data(), uids.size(), self->cancellable_, finished,
+        self->call([raw = self.get(), refused] (GAsyncResult *result) {
+          g_autoptr(GError) error = nullptr;
+          if (!agora_client_send_data_finish(raw->client_, result, &error) &&
+              !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+            refused(*error);
+        }));
+  });
+}
+
 void SharedMembership::connect_signals() {
   const std::pair<const char *, GCallback> signals[] = {
       {"stream-added", G_CALLBACK(on_stream_added)},
       {"stream-removed", G_CALLBACK(on_stream_removed)},
       {"update-url", G_CALLBACK(on_update_url)},
       {"codecs-wanted", G_CALLBACK(on_codecs_wanted)},
+      {"data", G_CALLBACK(on_data)},
       {"error", G_CALLBACK(on_error)},
       {"reconnecting", G_CALLBACK(on_reconnecting)},
       {"reconnected", G_CALLBACK(on_reconnected)},

@@ -57,6 +57,10 @@ class Member {
   virtual void silenced (bool) {}
   // The gateway doesn't take the token that renew_token() gave; the old one still counts.
   virtual void token_refused (const GError &) {}
+  // Another member has sent a few words.
+  virtual void data (std::uint32_t, const std::string &) {}
+  // What send_data() gave isn't sent.
+  virtual void data_refused (const GError &) {}
   // Listener: what this speaker says is for a few, this member among them. Before speaker_url().
   virtual void speaker_talks (std::uint32_t, bool) {}
   // Listener: this speaker can be heard at `url`. Called again with another URL when it moved.
@@ -136,6 +140,9 @@ class Membership {
 
   // Another token in place of one that ends.
   virtual void renew_token (Member *member, const std::string &token) = 0;
+
+  // A few words to these members; to none: to all.
+  virtual void send_data (Member *, const std::string &, const UidList &) {}
 
   // Runs `what` on the signalling thread, unless `member` has left by then.
   virtual void run (Member *member, std::function<void()> what) = 0;

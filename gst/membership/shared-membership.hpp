@@ -47,6 +47,7 @@ class SharedMembership final : public Membership,
   void offers_changed (Member *member) override;
   void mute_local (Member *member, bool mute) override;
   void renew_token (Member *member, const std::string &token) override;
+  void send_data (Member *member, const std::string &text, const UidList &to) override;
   void run (Member *member, std::function<void()> what) override;
   void run (std::function<void()> what) override;
   std::uint32_t uid () const override;
@@ -98,6 +99,7 @@ class SharedMembership final : public Membership,
   void tell_url (std::uint32_t uid, const std::string &url, Member *alone = nullptr);
   void subscribe (std::uint32_t uid);
   void subscribed (std::uint32_t uid, GAsyncResult *result);
+  static void on_data (AgoraClient *, guint uid, const char *text, SharedMembership *self);
   void goodbye ();
   void drop_client ();
   // membership-reports.cpp

@@ -96,6 +96,14 @@ void Publisher::silenced(bool silenced) {
   announce_end_of_outage(Outage::Of::media);
 }
 
+void Publisher::data(std::uint32_t uid, const std::string &text) {
+  announce_data(GST_ELEMENT(bin_), uid, text);
+}
+
+void Publisher::data_refused(const GError &error) {
+  post_data_refused(GST_ELEMENT(bin_), error);
+}
+
 void Publisher::channel_event(const char *name, std::uint32_t uid) {
   announce_event(GST_ELEMENT(bin_), name, uid);
 }
@@ -142,6 +150,13 @@ void Publisher::renew_token(const std::string &token) {
 void Publisher::update_push_url() {
   if (const std::shared_ptr<Membership> channel = session())
     channel->update_push_url(this);
+}
+
+bool Publisher::send_data(const std::string &text, const UidList &to) {
+  const std::shared_ptr<Membership> channel = session();
+  if (channel)
+    channel->send_data(this, text, to);
+  return channel != nullptr;
 }
 
 void Publisher::token_refused(const GError &error) {

@@ -46,6 +46,7 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   unsigned max_backlog () const;
   void renew_token (const std::string &token);
   void update_push_url ();
+  bool send_data (const std::string &text, const UidList &to);
   bool swallow (GstMessage *message);
   // As of any sink, by the part that keeps the time. Takes the event.
   bool query (GstQuery *query);
@@ -72,6 +73,8 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   void codecs_wanted (const VoiceCodecs &codecs) override;
   void silenced (bool silenced) override;
   void token_refused (const GError &error) override;
+  void data (std::uint32_t uid, const std::string &text) override;
+  void data_refused (const GError &error) override;
   void channel_event (const char *name, std::uint32_t uid) override;
   void push_url_is_late () override;
   void reconnecting (const GError &error) override;

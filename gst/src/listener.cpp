@@ -451,6 +451,14 @@ void Listener::announce(const SpeakerFaults::Notices &notices) {
   }
 }
 
+void Listener::data(std::uint32_t uid, const std::string &text) {
+  announce_data(GST_ELEMENT(element_), uid, text);
+}
+
+void Listener::data_refused(const GError &error) {
+  post_data_refused(GST_ELEMENT(element_), error);
+}
+
 void Listener::channel_event(const char *name, std::uint32_t uid) {
   announce_event(GST_ELEMENT(element_), name, uid);
 }

@@ -62,6 +62,9 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
   const char *state () const;
   GstStructure *stats () const;
 
+  void send_data (const std::string &text, const UidList &to) {
+    session_->send_data(this, text, to);
+  }
   void renew_token (const std::string &token) { session_->renew_token(this, token); }
 
   void joined (std::uint32_t uid) override;
@@ -69,6 +72,8 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
   void speaker_talks (std::uint32_t uid, bool talks) override;
   void speaker_url (std::uint32_t uid, const std::string &url) override;
   void speaker_removed (std::uint32_t uid) override;
+  void data (std::uint32_t uid, const std::string &text) override;
+  void data_refused (const GError &error) override;
   void channel_event (const char *name, std::uint32_t uid) override;
   void reconnecting (const GError &cause) override;
   void reconnected (GstClockTime after) override;

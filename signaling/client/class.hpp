@@ -40,6 +40,7 @@ enum Signal {
   signal_silenced,
   signal_unsilenced,
   signal_codecs_wanted,
+  signal_data,
   signal_error,
   signal_reconnecting,
   signal_reconnected,

@@ -217,6 +217,7 @@ void Machine::happened(const protocol::Event &event, Millis now) {
       break;
     case EventKind::video_rotation:
     case EventKind::key_will_expire:
+    case EventKind::data:
       break;
     case EventKind::silenced:
     case EventKind::unsilenced: {

@@ -237,8 +237,9 @@ void Machine::on(const Opened &opened, Millis now) {
   if (!join.known_speakers)
     join.vid = vid_;
   describe_client(join);
-  join.features = protocol::Features{protocol::feature_silence, protocol::feature_codecs,
-                                     protocol::feature_quality, protocol::feature_talk};
+  join.features =
+      protocol::Features{protocol::feature_silence, protocol::feature_codecs,
+                         protocol::feature_quality, protocol::feature_talk, protocol::feature_data};
   join.hears = hears;
   deadline_ = std::max(opened.since + limits.connect, now + 1);
   send(0, std::move(join), now);

@@ -29,6 +29,7 @@ std::string_view name_of (const Request &request) {
     std::string_view operator()(const UpdateUrl &) const { return "update-push-url"; }
     std::string_view operator()(const Leave &) const { return "leave"; }
     std::string_view operator()(const Report &) const { return "report"; }
+    std::string_view operator()(const Data &) const { return "send-data"; }
     std::string_view operator()(const Unknown &) const { return "request"; }
   };
   return std::visit(Names(), request);
@@ -60,6 +61,13 @@ std::optional<std::string> check_request (const Request &request) {
       std::find(publish->codecs->begin(), publish->codecs->end(), Codec::aac) ==
           publish->codecs->end())
     return "codecs: expected \"aac\" among them, which everybody hears";
+  if (const auto *data = std::get_if<Data>(&request)) {
+    if (data->text.empty() || data->text.size() > max_data || !is_utf8(data->text))
+      return "text: expected 1 to " + std::to_string(max_data) + " bytes of UTF-8";
+    if (data->to.size() > max_addressees)
+      return "to: expected at most " + std::to_string(max_addressees) + " uids";
+    return data->to.empty() ? std::nullopt : check_remote(data->to.front());
+  }
   if (const auto *mute = std::get_if<Mute>(&request))
     return check_remote(mute->uid);
   if (const auto *type = std::get_if<SetRemoteStreamType>(&request)) {

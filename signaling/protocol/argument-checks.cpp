@@ -119,6 +119,10 @@ std::string_view to_string (Target target) {
   return "all";
 }
 
+bool is_utf8 (std::string_view text) {
+  return g_utf8_validate(text.data(), static_cast<gssize>(text.size()), nullptr) != FALSE;
+}
+
 const char *to_string (Codec codec) {
   return codec == Codec::opus ? "opus" : "aac";
 }

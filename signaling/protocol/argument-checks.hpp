@@ -27,6 +27,9 @@ std::string_view to_string (Target target);
 std::optional<Codec> parse_codec (std::string_view name);
 const char *to_string (Codec codec);
 
+// Without a NUL.
+bool is_utf8 (std::string_view text);
+
 // `value` in quotation marks, cut when it is long, always UTF-8: for texts that people read.
 std::string quoted (std::string_view value);
 

@@ -127,6 +127,12 @@ void write (Writer &to, const Report &report) {
   }
   to.end_list();
 }
+void write (Writer &to, const Data &data) {
+  to.text("action", "data");
+  if (!data.to.empty())
+    write(to, "to", data.to);
+  to.text("text", data.text);
+}
 void write (Writer &to, const Unknown &request) {
   to.text("action", request.action);
 }
@@ -200,6 +206,9 @@ void write (Writer &to, const Event &event) {
       break;
     case EventKind::codecs_wanted:
       write(to, "codecs", event.codecs);
+      break;
+    case EventKind::data:
+      to.integer("uid", event.uid).text("text", event.text);
       break;
   }
   to.end();

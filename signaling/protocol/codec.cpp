@@ -60,7 +60,8 @@ std::optional<Features> read_features (Fields &fields) {
       break;
     }
     const bool known = item->text == feature_silence || item->text == feature_codecs ||
-                       item->text == feature_quality || item->text == feature_talk;
+                       item->text == feature_quality || item->text == feature_talk ||
+                       item->text == feature_data;
     if (known && std::find(features.begin(), features.end(), item->text) == features.end())
       features.emplace_back(item->text);
   }
@@ -217,7 +218,22 @@ Request read_report (Fields &fields) {
   return report;
 }
 
-constexpr std::array<std::pair<std::string_view, Reader>, 14> actions{{
+std::string read_words (Fields &fields) {
+  std::string text = fields.text("text", Need::required);
+  if (text.empty() || text.size() > max_data)
+    fields.fail("text", "1 to " + std::to_string(max_data) + " bytes of UTF-8");
+  return text;
+}
+
+Request read_data (Fields &fields) {
+  Data data;
+  if (fields.has("to"))
+    data.to = read_addressees(fields);
+  data.text = read_words(fields);
+  return data;
+}
+
+constexpr std::array<std::pair<std::string_view, Reader>, 15> actions{{
     {"join", read_join},
     {"set_role", [] (Fields &f) -> Request { return SetRole{read_role(f, Need::required)}; }},
     {"publish", read_publish},
@@ -239,9 +255,10 @@ constexpr std::array<std::pair<std::string_view, Reader>, 14> actions{{
     {"update_url", read_update_url},
     {"leave", [] (Fields &f) -> Request { return Leave{read_uid(f)}; }},
     {"report", read_report},
+    {"data", read_data},
 }};
 
-constexpr std::array<std::pair<EventKind, std::string_view>, 12> event_names{{
+constexpr std::array<std::pair<EventKind, std::string_view>, 13> event_names{{
     {EventKind::stream_added, "stream-added"},
     {EventKind::stream_removed, "stream-removed"},
     {EventKind::update_url, "update-url"},
@@ -254,10 +271,11 @@ constexpr std::array<std::pair<EventKind, std::string_view>, 12> event_names{{
     {EventKind::silenced, "silenced"},
     {EventKind::unsilenced, "unsilenced"},
     {EventKind::codecs_wanted, "codecs-wanted"},
+    {EventKind::data, "data"},
 }};
 
 bool is_about_a_uid (EventKind kind) {
-  return kind < EventKind::key_will_expire;
+  return kind < EventKind::key_will_expire || kind == EventKind::data;
 }
 
 DecodeError to_error (const Failure &failure, std::int64_t request_id = 0, bool is_join = false) {
@@ -387,6 +405,8 @@ Decoded<ServerMessage> read_status (Fields &frame, Failure &failure, std::int64_
     event.url = fields->text("url", Need::required);
     event.codec = read_codec(*fields);
   }
+  if (event.kind == EventKind::data)
+    event.text = read_words(*fields);
   if (event.kind == EventKind::codecs_wanted)
     event.codecs = read_codecs(*fields, "codecs");
   if (event.kind == EventKind::video_rotation)

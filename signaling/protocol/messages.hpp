@@ -67,6 +67,7 @@ inline constexpr const char *feature_silence = "silence";
 inline constexpr const char *feature_codecs = "codecs";
 inline constexpr const char *feature_quality = "quality";
 inline constexpr const char *feature_talk = "talk";
+inline constexpr const char *feature_data = "data";
 using Features = std::vector<std::string>;
 // Names in one join; more are an error.
 constexpr std::size_t max_features = 32;
@@ -201,6 +202,14 @@ struct Report {
   bool operator==(const Report &) const = default;
 };
 
+// Of the feature `data`: a few words, for cue lights and chat.
+constexpr std::size_t max_data = 256;  // bytes
+struct Data {
+  Addressees to;
+  std::string text;
+  bool operator==(const Data &) const = default;
+};
+
 // Well-formed, but no action of ours: answered with 401, so that newer clients can ask.
 struct Unknown {
   std::string action;
@@ -209,7 +218,7 @@ struct Unknown {
 
 using Request =
     std::variant<Ping, Join, SetRole, Publish, Unpublish, Subscribe, Unsubscribe, Mute, MuteLocal,
-                 SetRemoteStreamType, UpdateKey, UpdateUrl, Leave, Report, Unknown>;
+                 SetRemoteStreamType, UpdateKey, UpdateUrl, Leave, Report, Data, Unknown>;
 
 struct ClientMessage {
   Envelope envelope;
@@ -251,6 +260,7 @@ enum class EventKind {
   silenced,       // only to members with the feature `silence`
   unsilenced,     // the same
   codecs_wanted,  // only to members with the feature `codecs`
+  data,           // only to members with the feature `data`
 };
 
 struct Event {
@@ -261,6 +271,7 @@ struct Event {
   bool mute = false;           // audio_mute, video_mute
   std::optional<Codec> codec;  // update_url
   Codecs codecs;               // codecs_wanted
+  std::string text;            // data
   bool talk = false;           // stream_added, update_url: it is for a few, this member among them
   bool operator==(const Event &) const = default;
 };

@@ -123,6 +123,22 @@ class Members(ClusterCase):
         self.assertEqual({name for name, _, _ in self.ear(host.subscribe(7)).listen(10)}, {'moved'})
         nothing_for(late)
 
+    def test_data(self):
+        """Words to some and to all, whichever gateway they are at."""
+        one, other = self.gateways
+        knows = {'features': ['data']}
+        ann, bob = self.member(one, 7, 'audience', **knows), self.member(one, 8, 'audience', **knows)
+        cyd, dan = self.member(other, 9, 'audience', **knows), self.member(other, 10, 'audience', **knows)
+        ann.must('data', to=[8, 9], text='go | € go')
+        for each in (bob, cyd):
+            self.assertEqual(each.wait_event('data', 5 * SCALE), {'action': 'data', 'uid': 7, 'text': 'go | € go'})
+        dan.must('data', text='all')
+        for each in (ann, bob, cyd):
+            self.assertEqual(each.wait_event('data', 5 * SCALE), {'action': 'data', 'uid': 10, 'text': 'all'})
+        for each in (ann, bob, cyd, dan):
+            each.ping()
+            self.assertEqual(each.events, [])
+
     def test_both_ways(self):
         """A conversation, with a third who hears both: each word comes once."""
         one, other = self.gateways

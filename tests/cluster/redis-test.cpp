@@ -216,6 +216,9 @@ class Operations {
         return {OperationKind::speak,
                 {key, uid, gateway, mid, gateway + '|' + stream + '|' + at + ".1|192.0.2.9:1935|"}};
       case 13:
+        if (below(2))
+          return {OperationKind::say,
+                  {key, uid, gateway, mid, "said " + gateway + ' ' + uid + " * x"}};
         return {OperationKind::hush, {key, uid, stream}};
       case 14:
         return {OperationKind::reap_speakers, {key, gateway, std::to_string(1 + below(3))}};

@@ -108,6 +108,40 @@ class Talk(ChannelCase):
             self.assertAlmostEqual(level(other, second), level(other, 0.3), delta=0.3)
         self.assertLess(level(other, 2.2, 300), -60)
 
+    def test_data(self):
+        """Words both ways between two elements, and what isn't sent."""
+        import gi
+        gi.require_version('Gst', '1.0')
+        from gi.repository import Gst
+        Gst.init(None)
+        sink = Gst.parse_launch(f'audiotestsrc is-live=true ! agorasink name=member {self.where(7)}')
+        source = Gst.parse_launch(f'agorasrc name=member {self.where(8)} ! fakesink')
+        heard_by = {7: [], 8: []}
+        for pipeline, uid in ((sink, 7), (source, 8)):
+            self.addCleanup(pipeline.set_state, Gst.State.NULL)
+            member = pipeline.get_by_name('member')
+            self.assertFalse(member.emit('send-data', 'too early', ''))
+            member.connect('data', lambda _, whom, text, got=heard_by[uid]: got.append((whom, text)))
+            pipeline.set_state(Gst.State.PLAYING)
+        one, other = sink.get_by_name('member'), source.get_by_name('member')
+        self.until(lambda: one.props.connection_state == other.props.connection_state == 'joined', 'both', 15)
+        self.assertTrue(one.emit('send-data', '€ to you', ' 8,99 '))
+        self.until(lambda: heard_by[8] == [(7, '€ to you')], 'its word')
+        self.assertTrue(other.emit('send-data', 'to all', None))
+        self.until(lambda: heard_by[7] == [(8, 'to all')], 'the answer')
+        message = sink.get_bus().timed_pop_filtered(5 * Gst.SECOND, Gst.MessageType.ELEMENT)
+        while message.get_structure().get_name() != 'agora-data':
+            message = sink.get_bus().timed_pop_filtered(5 * Gst.SECOND, Gst.MessageType.ELEMENT)
+        fields = message.get_structure()
+        self.assertEqual((fields.get_uint('uid').value, fields.get_string('text')), (8, 'to all'))
+        for text, to in (('', ''), (None, ''), ('x' * 257, ''), ('x', 'nobody'), ('x', ','), ('x', ','.join(map(str, range(1, 18))))):
+            self.assertFalse(one.emit('send-data', text, to), (text, to))
+        # More than the gateway passes on is a warning.
+        for number in range(30):
+            self.assertTrue(one.emit('send-data', str(number), '8'))
+        warning = sink.get_bus().timed_pop_filtered(5 * Gst.SECOND, Gst.MessageType.WARNING)
+        self.assertIn('Data is not sent', warning.parse_warning()[0].message)
+
     def test_what_is_no_list(self):
         for process in [self.line(f'audiotestsrc num-buffers=10 ! agorasink talk-to="{value}" {self.where(7)}')
                         for value in ('eight', '0', '8;9', ','.join(map(str, range(1, 18))))]:

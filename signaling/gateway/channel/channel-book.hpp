@@ -18,6 +18,7 @@
 //   cluster-side.cpp  what it and the other gateways tell each other, by the store
 //   telling.cpp       what the others hear of that, and how often
 //   talk.cpp          voices that are for a few
+//   data.cpp          words that they send each other
 //   costs.cpp         what a socket and an address may ask for
 //   media-hooks.cpp   the media server's hooks
 //   bans.cpp          removing and silencing from outside
@@ -47,6 +48,7 @@
 #include "signaling/gateway/channel/media-url.hpp"
 #include "signaling/gateway/channel/players.hpp"
 #include "signaling/gateway/channel/rule-text.hpp"
+#include "signaling/gateway/channel/step.hpp"
 #include "signaling/gateway/channel/stream-keys.hpp"
 #include "signaling/gateway/cluster/cluster.hpp"
 #include "signaling/protocol/codec.hpp"
@@ -55,30 +57,6 @@
 #include "signaling/support/timer-queue.hpp"
 
 namespace agora::gateway {
-
-// An answer to a hook. What `commands` drop must be gone before the media server gets the answer,
-// so that a returning publisher doesn't meet its own old session.
-struct HookAnswer {
-  bool allow = false;
-  std::string reason;  // for the log
-  Commands commands;
-  // Of a play of what is pushed at another gateway: where the relay pulls it from. "": not pulled.
-  std::string relay_from;
-  // Of a push or play by a key: the name that it goes by from now on. "": the one that it has.
-  std::string stream;
-};
-
-// One call into the channel book: its moment, and what it orders.
-struct Step {
-  Now now;
-  Commands out;
-};
-
-// The request that is being answered.
-struct Asked {
-  Session &session;
-  std::int64_t id = 0;
-};
 
 class ChannelBook : private cluster::ClusterHost {
  public:
@@ -455,7 +433,6 @@ class ChannelBook : private cluster::ClusterHost {
   bool is_played (const Voice &voice) const;
   void move_players (Step &step, const Channel &channel, Uid uid);
 
-  // live.cpp
   static ChannelFigures figures_of (const Channel &channel, Now now);
 
   // requests.cpp
@@ -473,6 +450,10 @@ class ChannelBook : private cluster::ClusterHost {
   void handle (Step &, const Asked &, M &, const protocol::Leave &);
   // reports.cpp
   void handle (Step &, const Asked &, M &, const protocol::Report &);
+  // data.cpp
+  void handle (Step &, const Asked &, M &, const protocol::Data &);
+  void tell_data (Step &step, Channel &channel, Uid from, const protocol::Data &data);
+  void said (const std::string &key, Uid uid, const protocol::Data &data) override;
   // Whether the member may push now; refuses the request where not.
   bool may_push (Step &step, const Asked &asked, const Member &member, const char *what);
   void carry_mutes (Step &step, Member &member);

@@ -77,6 +77,10 @@ struct Subscription {
   bool video_muted = false;
 };
 
+// Words of one member: as many as people type, and lights blink.
+inline constexpr unsigned data_per_second = 5;
+inline constexpr unsigned data_at_once = 20;
+
 struct Channel;
 struct Session;
 
@@ -107,12 +111,14 @@ struct Member {
   bool knows_codecs = false;   // the same
   bool knows_quality = false;  // the same
   bool knows_talk = false;     // the same
+  bool knows_data = false;     // the same
   protocol::Codecs hears;      // the preferred one first; what isn't in it: AAC
   bool silenced = false;       // by a rule of the operator's, as was last told
   TokenBucket changes{0, 0};   // of what the others are told of it: set from the limits
   // Sessions that push: the media server tells all who listen of each one's begin and end. A lossy
   // network makes a few, a restart one.
   TokenBucket pushes{1, 20};
+  TokenBucket data{data_per_second, data_at_once};
   // Announced to the others: admitted once, and not given up since. Without a client it is held.
   std::optional<Offer> live;
   // Handed out, and not pushed to so far. Replaces `live` once one of it is.

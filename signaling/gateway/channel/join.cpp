@@ -335,6 +335,7 @@ void ChannelBook::welcome(Step &step, const Asked &asked, Member &member,
   };
   member.knows_silence = knows(protocol::feature_silence);
   member.knows_codecs = knows(protocol::feature_codecs);
+  member.knows_data = member.entrance != Entrance::mix && knows(protocol::feature_data);
   member.knows_talk = member.entrance != Entrance::mix && knows(protocol::feature_talk);
   // The ear of many who only listen is no member that an operator sees.
   member.knows_quality = member.entrance != Entrance::mix && knows(protocol::feature_quality);

@@ -162,6 +162,11 @@ void Cluster::heard(std::string_view topic, std::string_view message, Moment now
   Channel *channel = topic.starts_with(prefix) ? find(topic.substr(prefix.size())) : nullptr;
   if (!channel)
     return;
+  if (const auto said = read_said_message(message)) {
+    if (said->gateway != settings_.gateway)
+      host_.said(channel->key, said->uid, said->data);
+    return;
+  }
   const auto speaker = read_speaker_message(message);
   if (!speaker)
     return odd("message about a speaker", message);

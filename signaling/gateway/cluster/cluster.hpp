@@ -108,6 +108,8 @@ class ClusterHost {
   // one's claimed() finds all in speakers().
   virtual void speaker_set (const std::string &key, Uid uid, const SpeakerEntry &entry) = 0;
   virtual void speaker_gone (const std::string &key, Uid uid) = 0;
+  // A member of another gateway says something.
+  virtual void said (const std::string &, Uid, const protocol::Data &) {}
   // The channel has no member at any gateway any more, by release() of this gateway's last one.
   virtual void ended (const std::string &key) = 0;
   // Streams of a gateway that is gone, which this one was the first to end, and whose they were.
@@ -160,6 +162,8 @@ class Cluster {
                  Moment now);
   // It is on the air here by these streams, new ones or as before with other mutes.
   void speak (const std::string &key, Uid uid, MemberId mid, const Spoken &what, Moment now);
+  // It says a few words to members that may be elsewhere: those gateways' said() follows.
+  void say (const std::string &key, Uid uid, MemberId mid, const protocol::Data &data, Moment now);
   // It isn't any more. `stream` is AAC's.
   void hush (const std::string &key, Uid uid, MemberId mid, const std::string &stream, Moment now);
   // For the operator: ClusterHost::answered() follows, not inside this call.

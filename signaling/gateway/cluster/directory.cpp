@@ -13,7 +13,7 @@ namespace agora::gateway::cluster {
 
 namespace {
 
-constexpr std::size_t number_of_args[] = {12, 8, 5, 5, 3, 3, 4, 4, 3, 1, 1, 3, 2, 0, 5, 0, 2};
+constexpr std::size_t number_of_args[] = {12, 8, 5, 5, 3, 3, 4, 4, 3, 1, 1, 3, 2, 0, 5, 0, 2, 5};
 static_assert(std::size(number_of_args) == operation_kinds);
 
 // Places in a record and in an entry, from 0.
@@ -74,6 +74,8 @@ Answer Directory::apply(const Operation &operation, std::int64_t now_ms, const P
       return rules_restore(call);
     case OperationKind::rule_once:
       return rule_once(call);
+    case OperationKind::say:
+      return say(call);
   }
   return {};
 }
@@ -297,6 +299,14 @@ Answer Directory::hush(const Call &call) {
       (part(spoke->second, stream_part) != args[2] && !mutated(Mutant::hush_unfenced)))
     return refused(Verdict::lost);
   drop_speaker(call, found->second, args[0], uid);
+  return ok();
+}
+
+Answer Directory::say(const Call &call) const {
+  const auto &args = call.args;
+  if (!holds(find(args[0]), uid_of(args[1]), args[2], args[3]))
+    return refused(Verdict::lost);
+  call.publish(channel_topic(args[0]), args[4]);
   return ok();
 }
 

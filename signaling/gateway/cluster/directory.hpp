@@ -47,6 +47,7 @@ class Directory {
   Answer release (const Call &call);
   Answer speak (const Call &call);
   Answer hush (const Call &call);
+  Answer say (const Call &call) const;
   Answer reap_speakers (const Call &call);
   Answer reap_members (const Call &call);
   Answer lease (const Call &call);

@@ -80,6 +80,13 @@ void Cluster::hush(const std::string &key, Uid uid, MemberId mid, const std::str
   send(cluster::hush(key, uid, stream), std::move(asked));
 }
 
+void Cluster::say(const std::string &key, Uid uid, MemberId mid, const protocol::Data &data,
+                  Moment now) {
+  now_ = now;
+  if (up_ && find_local(find(key), uid, mid))
+    send(cluster::say(key, uid, mid, {settings_.gateway, uid, data}), {});
+}
+
 Ticket Cluster::query(Operation operation, Moment now) {
   now_ = now;
   Pending asked;

@@ -12,9 +12,9 @@ namespace agora::gateway::cluster {
 namespace {
 
 constexpr std::array<std::string_view, operation_kinds> kind_names{
-    "claim",        "assert-member", "release",    "speak",         "hush",     "reap-speakers",
-    "reap-members", "lease",         "mine",       "snapshot",      "members",  "channels",
-    "who-is",       "rules-read",    "rule-write", "rules-restore", "rule-once"};
+    "claim",        "assert-member", "release",    "speak",         "hush",      "reap-speakers",
+    "reap-members", "lease",         "mine",       "snapshot",      "members",   "channels",
+    "who-is",       "rules-read",    "rule-write", "rules-restore", "rule-once", "say"};
 constexpr std::array<std::string_view, 8> verdict_names{
     "away", "ok", "again", "rules", "full", "too_many_channels", "lost", "alive"};
 
@@ -121,6 +121,31 @@ Operation speak (std::string_view key, Uid uid, MemberId mid, const SpeakerEntry
 
 Operation hush (std::string_view key, Uid uid, std::string_view stream) {
   return {OperationKind::hush, {std::string(key), std::to_string(uid), std::string(stream)}};
+}
+
+// said GW UID uid,…|* TEXT
+Operation say (std::string_view key, Uid uid, MemberId mid, const SaidMessage &message) {
+  std::string text = "said " + message.gateway + ' ' + std::to_string(message.uid) + ' ';
+  text += message.data.to.empty() ? "*" : to_text(message.data.to);
+  text += ' ' + escape(message.data.text);
+  return {OperationKind::say,
+          {std::string(key), std::to_string(uid), message.gateway, to_text(mid), std::move(text)}};
+}
+
+std::optional<SaidMessage> read_said_message (std::string_view text) {
+  if (text.size() > max_record)
+    return {};
+  Fields fields(text, ' ');
+  const bool said = fields.next() == "said";
+  const std::string_view gateway = fields.next();
+  const auto uid = read_uid(fields.next());
+  const std::string_view to = fields.next();
+  auto words = unescape(fields.next());
+  const auto list = to == "*" ? protocol::Addressees() : parse_addressees(to);
+  if (!fields.exact() || !said || !is_gateway(gateway) || !uid || !list || !words ||
+      words->empty() || words->size() > protocol::max_data || !protocol::is_utf8(*words))
+    return {};
+  return {{std::string(gateway), *uid, {*list, std::move(*words)}}};
 }
 
 Operation reap_speakers (std::string_view key, std::string_view gateway) {

@@ -91,8 +91,11 @@ enum class OperationKind {
   rules_restore,
   // app text: what isn't kept, for every gateway at once -> nothing
   rule_once,
+  // key uid gw mid message: published under the channel's topic -> nothing; lost: not that
+  // gateway's member
+  say,
 };
-inline constexpr std::size_t operation_kinds = 17;
+inline constexpr std::size_t operation_kinds = 18;
 std::string_view to_string (OperationKind kind);
 
 struct Operation {
@@ -144,6 +147,15 @@ Operation assert_member (std::string_view key, Uid uid, const MemberRecord &who,
 Operation release (std::string_view key, Uid uid, std::string_view gateway, MemberId mid);
 Operation speak (std::string_view key, Uid uid, MemberId mid, const SpeakerEntry &entry);
 Operation hush (std::string_view key, Uid uid, std::string_view stream);
+
+// What a member says to others, as it is published.
+struct SaidMessage {
+  std::string gateway;  // that it is at
+  Uid uid = 0;
+  protocol::Data data;
+};
+Operation say (std::string_view key, Uid uid, MemberId mid, const SaidMessage &message);
+std::optional<SaidMessage> read_said_message (std::string_view text);
 
 inline constexpr std::size_t reap_most = 500;
 Operation reap_speakers (std::string_view key, std::string_view gateway);

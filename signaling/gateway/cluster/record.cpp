@@ -251,6 +251,28 @@ std::optional<MemberRecord> parse_record (std::string_view text) {
   return record;
 }
 
+std::string to_text (const protocol::Addressees &to) {
+  std::string out;
+  for (const Uid uid : to) {
+    if (!out.empty())
+      out += ',';
+    out += std::to_string(uid);
+  }
+  return out;
+}
+
+std::optional<protocol::Addressees> parse_addressees (std::string_view text) {
+  protocol::Addressees to;
+  for (Fields list(text, ','); !list.ended();) {
+    const auto uid = parse_number(list.next());
+    if (!uid || *uid > std::numeric_limits<Uid>::max() || to.size() == protocol::max_addressees ||
+        *uid <= (to.empty() ? 0 : to.back()))
+      return {};
+    to.push_back(static_cast<Uid>(*uid));
+  }
+  return to;
+}
+
 std::string to_text (const SpeakerEntry &entry) {
   std::string out = entry.gateway;
   out += '|';
@@ -273,12 +295,7 @@ std::string to_text (const SpeakerEntry &entry) {
   if (entry.to.empty())
     return out;
   out += entry.others.empty() ? "||" : "|";
-  for (const Uid uid : entry.to) {
-    if (uid != entry.to.front())
-      out += ',';
-    out += std::to_string(uid);
-  }
-  return out;
+  return out + to_text(entry.to);
 }
 
 namespace {
@@ -303,19 +320,6 @@ std::optional<CodecStreams> parse_others (std::string_view text, std::string_vie
       others[*known] = stream;
   }
   return others;
-}
-
-// uid,… rising.
-std::optional<protocol::Addressees> parse_addressees (std::string_view text) {
-  protocol::Addressees to;
-  for (Fields list(text, ','); !list.ended();) {
-    const auto uid = parse_number(list.next());
-    if (!uid || *uid > std::numeric_limits<Uid>::max() || to.size() == protocol::max_addressees ||
-        *uid <= (to.empty() ? 0 : to.back()))
-      return {};
-    to.push_back(static_cast<Uid>(*uid));
-  }
-  return to;
 }
 
 }  // namespace

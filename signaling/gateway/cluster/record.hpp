@@ -76,6 +76,10 @@ std::string to_text (const MemberRecord &record);
 std::string rest_of (const MemberRecord &record);
 std::optional<MemberRecord> parse_record (std::string_view text);
 
+// uid,… rising, at most max_addressees.
+std::string to_text (const protocol::Addressees &to);
+std::optional<protocol::Addressees> parse_addressees (std::string_view text);
+
 // A stream's name for each codec.
 using CodecStreams = std::map<protocol::Codec, std::string>;
 

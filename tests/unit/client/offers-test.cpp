@@ -170,6 +170,27 @@ void what_is_for_a_few () {
   g_assert_true(asked(rig).to.empty());
 }
 
+void a_few_words () {
+  Rig rig;
+  rig.bring_to(Phase::joined);
+  rig.request(protocol::Data{{8}, "go"});
+  g_assert_true(std::get<protocol::Data>(rig.all<Send>().at(0).message.request).text == "go");
+  rig.answer(rig.sent_id(), Code::too_many, "too many");
+  g_assert_true(rig.all<Finish>().at(0).trouble->code == AGORA_ERROR_TOO_MANY);
+  for (const protocol::Data &wrong :
+       {protocol::Data{{}, ""}, protocol::Data{{}, std::string(257, 'x')},
+        protocol::Data{{}, "\xff"}, protocol::Data{{0}, "x"},
+        protocol::Data{protocol::Addressees(17, 8), "x"}}) {
+    rig.request(wrong);
+    g_assert_true(rig.all<Finish>().at(0).trouble->code == AGORA_ERROR_INVALID_ARGUMENT);
+    g_assert_true(rig.all<Send>().empty());
+  }
+  protocol::Event event{protocol::EventKind::data, 8};
+  event.text = "gone";
+  rig.step(Received{event});
+  g_assert_true(rig.all<Emit>().at(0).event == event);
+}
+
 void who_talks_to_a_few () {
   Rig rig;
   rig.bring_to(Phase::joined);
@@ -200,5 +221,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/client-offers/of-a-subscription", the_codec_of_a_subscription);
   g_test_add_func("/client-offers/for-a-few", what_is_for_a_few);
   g_test_add_func("/client-offers/talkbacks", who_talks_to_a_few);
+  g_test_add_func("/client-offers/data", a_few_words);
   return g_test_run();
 }

@@ -90,7 +90,8 @@ void the_silenced_publish_again () {
   const auto sent = rig.all<Send>().at(0).message;
   g_assert_true(std::get<protocol::Join>(sent.request).features ==
                 (protocol::Features{protocol::feature_silence, protocol::feature_codecs,
-                                    protocol::feature_quality, protocol::feature_talk}));
+                                    protocol::feature_quality, protocol::feature_talk,
+                                    protocol::feature_data}));
   welcome(rig, sent.envelope.request_id);
   rig.request(protocol::Publish{});
   rig.answer(rig.sent_id(), Code::ok, {}, {}, "rtmp://h/one");

@@ -151,6 +151,24 @@ void entries_for_a_few () {
   g_assert_false(parse_entry(to_text(voice()) + "|").has_value());
 }
 
+void what_is_said () {
+  const SaidMessage message{"gw-1", 7, {{8, 9}, "a b|c\n€"}};
+  const Operation operation = say("app/room", 7, 255, message);
+  g_assert_true(operation.args[4] == "said gw-1 7 8,9 a%20b%7Cc%0A%E2%82%AC");
+  const auto read = read_said_message(operation.args[4]);
+  g_assert_true(read && read->gateway == "gw-1" && read->uid == 7 && read->data == message.data);
+  g_assert_true(read_said_message("said gw-1 7 * x")->data.to.empty());
+  const std::string long_text = "said gw-1 7 * " + std::string(257, 'x');
+  for (const std::string &bad :
+       {std::string("said gw-1 7 *"), std::string("said gw-1 7 * "), std::string("said gw-1 0 * x"),
+        std::string("said gw-1 7  x"), std::string("said gw-1 7 8,8 x"),
+        std::string("said g|w 7 * x"), std::string("said gw-1 7 * x y"),
+        std::string("says gw-1 7 * x"), std::string("said gw-1 7 * %00"),
+        std::string("said gw-1 7 * %FF"), long_text})
+    g_assert_false(read_said_message(bad).has_value());
+  g_assert_false(read_speaker_message(operation.args[4]).has_value());
+}
+
 void entries_of_many_codecs () {
   using agora::protocol::Codec;
   SpeakerEntry entry = voice();
@@ -249,6 +267,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/cluster/record/entries", entries);
   g_test_add_func("/cluster/record/entries-of-many-codecs", entries_of_many_codecs);
   g_test_add_func("/cluster/record/entries-for-a-few", entries_for_a_few);
+  g_test_add_func("/cluster/record/said", what_is_said);
   g_test_add_func("/cluster/record/messages", messages);
   g_test_add_func("/cluster/record/answers", answers);
   return g_test_run();

@@ -66,6 +66,8 @@ void client_frames_survive () {
       around(R"({"action":"publish","uid":7})"),
       around(R"({"action":"publish","uid":7,"codecs":["opus","aac"]})"),
       around(R"({"action":"publish","uid":7,"to":[8,9]})"),
+      around(R"({"action":"data","to":[8],"text":"go"})"),
+      around(R"({"action":"data","text":"\u20ac \"\n"})"),
       around(R"({"action":"report","reconnects":2,"sent":{"peak":-3,"rms":-20,"dropped":40,)"
              R"("outages":1},"heard":[{"uid":8,"peak":0,"rms":-18,"delay":100,"latency":181,)"
              R"("jitter":3,"dropped":0,"concealed":9007199254740992},)"
@@ -120,6 +122,7 @@ void server_frames_survive () {
       R"({"command":"serverResponse","requestId":7,"code":200,"serverResponse":{}})",
       R"({"command":"serverStatus","serverStatus":{"action":"stream-added","uid":8}})",
       R"({"command":"serverStatus","serverStatus":{"action":"stream-added","uid":8,"talk":true}})",
+      R"({"command":"serverStatus","serverStatus":{"action":"data","uid":8,"text":"go\n"}})",
       R"({"command":"serverStatus","serverStatus":{"action":"stream-removed","uid":8}})",
       R"({"command":"serverStatus","serverStatus":{"action":"update-url","uid":8,"url":"rtmp://x"}})",
       R"({"command":"serverStatus","serverStatus":{"action":"video-rotation","uid":8,"rotation":90}})",
@@ -266,6 +269,11 @@ void wrong_fields () {
       {around(R"({"action":"publish","uid":7,"to":{"8":1}})"), 401, "clientRequest.to", 3},
       {around(R"({"action":"publish","uid":7,"to":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]})"),
        401, "1 to 16", 3},
+      {around(R"({"action":"data"})"), 401, "clientRequest.text", 3},
+      {around(R"({"action":"data","text":""})"), 401, "1 to 256 bytes", 3},
+      {around(R"({"action":"data","text":5})"), 401, "clientRequest.text", 3},
+      {around(R"({"action":"data","text":")" + std::string(257, 'x') + "\"}"), 401, "256", 3},
+      {around(R"({"action":"data","to":[],"text":"x"})"), 401, "clientRequest.to", 3},
       {join(R"("hears":"opus")"), 401, "clientRequest.hears", 3},
       {join(R"("hears":[["opus"]])"), 401, "clientRequest.hears", 3},
       {join(R"("hears":["aac",null])"), 401, "clientRequest.hears", 3},

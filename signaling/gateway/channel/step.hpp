@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What one call into the channel book is about, and what it gives.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "signaling/gateway/channel/channel.hpp"
+#include "signaling/gateway/channel/commands.hpp"
+
+namespace agora::gateway {
+
+// An answer to a hook. What `commands` drop must be gone before the media server gets the answer,
+// so that a returning publisher doesn't meet its own old session.
+struct HookAnswer {
+  bool allow = false;
+  std::string reason;  // for the log
+  Commands commands;
+  // Of a play of what is pushed at another gateway: where the relay pulls it from. "": not pulled.
+  std::string relay_from;
+  // Of a push or play by a key: the name that it goes by from now on. "": the one that it has.
+  std::string stream;
+};
+
+// One call into the channel book: its moment, and what it orders.
+struct Step {
+  Now now;
+  Commands out;
+};
+
+// The request that is being answered.
+struct Asked {
+  Session &session;
+  std::int64_t id = 0;
+};
+
+}  // namespace agora::gateway
