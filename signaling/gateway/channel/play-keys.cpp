@@ -17,11 +17,11 @@ constexpr std::size_t most_players = 256;
 }  // namespace
 
 // What the player of a key has to play now. Decoders have AAC; a speaker that has other codecs,
-// too, is told that it is wanted.
+// too, is told that it is wanted. A voice that is for a few isn't for players.
 std::string ChannelBook::stream_for(const Players::Whom &whom, StreamKey &key) const {
   const auto found = channels_.find(whom.channel);
   const Voice *voice = found == channels_.end() ? nullptr : find_voice(*found->second, whom.uid);
-  if (voice)
+  if (voice && voice->to.empty())
     return voice->streams.at(Codec::aac);
   // Nobody may push that.
   if (key.waits.empty())
@@ -81,7 +81,8 @@ void ChannelBook::recount_players(Step &step, const Players::Whom &whom) {
 }
 
 bool ChannelBook::is_played(const Voice &voice) const {
-  return !players_.empty() && !players_.of({voice.channel->key, voice.uid}).empty();
+  return voice.to.empty() && !players_.empty() &&
+         !players_.of({voice.channel->key, voice.uid}).empty();
 }
 
 // The voice of that uid is pushed elsewhere now, has come, or is gone.

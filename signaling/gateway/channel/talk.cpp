@@ -44,6 +44,7 @@ void ChannelBook::readdress(Step &step, Voice &voice) {
   for (const MemberId id : listeners)
     if (Member *listener = member(id); !is_for(voice.to, *listener))
       unsubscribe(step, *listener, voice.uid);
+  move_players(step, *voice.channel, voice.uid);
 }
 
 }  // namespace agora::gateway

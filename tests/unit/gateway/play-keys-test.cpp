@@ -207,6 +207,29 @@ void who_may_not () {
 }
 
 // A speaker who is banned is gone for the player as for all.
+void not_what_is_for_a_few () {
+  Players scene;
+  scene.join(listener, "9");
+  scene.connect(speaker);
+  Join join = join_as("8", Role::broadcaster);
+  join.features = Features{feature_talk};
+  scene.ask(speaker, join);
+  const auto address = [&] (Addressees to) {
+    return scene.ask(speaker, Publish{8, {}, std::move(to)}).url.value();
+  };
+  g_assert_true(scene.push(address({9}), push));
+  const std::string waits = scene.waiting();
+  same(scene.plays(), "");
+  same(scene.stream, waits);
+  // To all, and to a few again.
+  const std::string url = address({});
+  g_assert_true(scene.push(url, again));
+  same(scene.moved(), "300 to " + Players::name_in(url));
+  const std::string few = address({9});
+  g_assert_true(scene.push(few, 102));
+  same(scene.moved(), "300 to " + waits);
+}
+
 void rules_on_the_speaker () {
   Players scene;
   const std::string waits = scene.waiting();
@@ -263,6 +286,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/play-keys/aac", it_wants_aac);
   g_test_add_func("/play-keys/ended", an_ended_key);
   g_test_add_func("/play-keys/may-not", who_may_not);
+  g_test_add_func("/play-keys/few", not_what_is_for_a_few);
   g_test_add_func("/play-keys/rules", rules_on_the_speaker);
   g_test_add_func("/play-keys/server", the_media_server_ends);
   g_test_add_func("/play-keys/file", keys_in_a_file);
