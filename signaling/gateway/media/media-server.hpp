@@ -22,8 +22,8 @@ class MediaServer {
     // Of a play of agora-relay that is allowed: where it pulls the stream from
     // (relay_line::Answer). "": it is pushed here, or will be.
     std::string relay_from;
-    // Of a push to agora-relay, or a play of it by a play key, that is allowed: under which name, if
-    // not the one that it asked for.
+    // Of a push to agora-relay, or a play of it by a play key, that is allowed: under which name,
+    // if not the one that it asked for.
     std::string stream;
   };
   // It may come later; the session waits for it.
