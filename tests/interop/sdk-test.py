@@ -7,6 +7,7 @@ It comes from npm; where npm has none, AGORA_MINIAPP_SDK names a file that was g
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -19,6 +20,15 @@ PACKAGE = 'agora-miniapp-sdk'
 VERSIONS = ('2.6.0', '2.6.1', '2.6.2', '2.6.3', '2.6.4')
 WEBSOCKET = 'ws@8.18.0'
 CASES = ('call', 'rejoin', 'a drawn uid', 'account', 'tokens')
+# What its typings of 2.6 declare, all of it.
+METHODS = '''init setRole join publish unpublish subscribe unsubscribe muteLocal unmuteLocal mute unmute startChannelMediaRelay
+    updateChannelMediaRelay stopChannelMediaRelay on off rejoin setAudioCodec leave destroy updatePusherNetStatus
+    updatePusherStateChange updatePlayerNetStatus updatePlayerStateChange setRemoteVideoStreamType renewToken setSrcChannelInfo
+    setDestChannelInfo removeDestChannelInfo setLogLevel uploadLogs onlog'''.split()
+EVENTS = '''client-banned error stream-added stream-removed update-url video-rotation token-privilege-did-expire
+    token-privilege-will-expire mute-audio mute-video unmute-audio unmute-video channel-media-relay-event
+    channel-media-relay-state'''.split()
+PAGE = Path(__file__).resolve().parents[2] / 'docs' / 'sdk-map.md'
 CERTIFICATE = '00112233445566778899aabbccddeeff'
 FOLDER = Path(sys.argv.pop(1)).resolve()
 
@@ -48,6 +58,23 @@ class Sdk(harness.Case):
         self.assertEqual(sdk.wait(), 0, sdk.tail())
         for case in CASES:
             self.assertIn(f'done {case}', sdk.output('out').splitlines())
+
+
+class SdkMap(harness.Case):
+    def rows(self, heading):
+        section = PAGE.read_text().split(f'\n## {heading}\n')[1].split('\n#')[0]
+        return [[cell.strip() for cell in line.strip('|').split(' | ')] for line in section.splitlines()
+                if line.startswith('| ') and not line.startswith('| SDK')]
+
+    def test_everything_has_an_answer(self):
+        for heading, names in (('Methods', METHODS), ('Events', EVENTS)):
+            rows = self.rows(heading)
+            for name in names:
+                with self.subTest(name):
+                    found = [row for row in rows if re.search(rf'(?<![\w-]){name}(?![\w-])', row[0])]
+                    self.assertTrue(found, f'{name} is in no row of {PAGE.name}')
+                    for row in found:
+                        self.assertTrue(row[1], row)
 
 
 def add(version):
