@@ -110,8 +110,7 @@ std::string Gateway::open(const Options &options) {
   live_ = std::make_unique<LiveWatch>(*book_, !options.store.empty(), [this] { return look(); });
   admin_ = std::make_unique<Admin>(*book_, std::move(read.admin), options.admin_requests,
                                    options.console, [this] { return live_->all(); });
-  if (std::string problem = open_stream_keys(options); !problem.empty())
-    return problem;
+  forbid_stream_keys(options);
   return options.state_dir.empty() ? "" : open_state(options);
 }
 

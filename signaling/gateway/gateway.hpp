@@ -86,7 +86,8 @@ class Gateway : public FrontHandler {
   void start_store ();
   void answer_operator (AdminAnswer answer, AdminReply reply);
   // saved.cpp. open_stream_keys(): "", or a sentence for the operator.
-  std::string open_stream_keys (const Options &options);
+  void forbid_stream_keys (const Options &options);
+  std::string open_stream_keys (const std::string &folder);
   void save_first (const AdminAnswer &answer, AdminReply reply);
   // state.cpp. open_state(): "", or a sentence for the operator.
   std::string open_state (const Options &options);

@@ -7,16 +7,18 @@
 
 namespace agora::gateway {
 
-std::string Gateway::open_stream_keys(const Options &options) {
+void Gateway::forbid_stream_keys(const Options &options) {
   if (!options.rtmp.empty())
     admin_->forbid_stream_keys("stream keys are agora-relay's: there are none with --rtmp");
   if (!options.store.empty())
     admin_->forbid_stream_keys(
         "gateways of one --store share no stream keys: run a gateway without it for encoders");
-  if (options.stream_keys_file.empty())
-    return "";
-  const std::string where = "--stream-keys-file=" + options.stream_keys_file + ": ";
-  stream_keys_ = std::make_unique<StateFile>(options.stream_keys_file);
+}
+
+std::string Gateway::open_stream_keys(const std::string &folder) {
+  const std::string file = folder + "/stream-keys";
+  const std::string where = "--state-dir: " + file + ": ";
+  stream_keys_ = std::make_unique<StateFile>(file);
   const auto read = stream_keys_->read();
   if (const auto *problem = std::get_if<std::string>(&read))
     return where + *problem;
@@ -39,7 +41,7 @@ void Gateway::save_first(const AdminAnswer &answer, AdminReply reply) {
     if (problem.empty()) {
       reply(answer);
     } else {
-      g_warning("--stream-keys-file can't be written: %s", problem.c_str());
+      g_warning("The file of the stream keys can't be written: %s", problem.c_str());
       if (answer.unsaved)
         answer.unsaved();
       reply(admin_failure(500, "the stream keys could not be written to their file: " + problem));

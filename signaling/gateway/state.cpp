@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What outlasts the gateway: the operator's rules, and a record of what was done.
+// What outlasts the gateway: the operator's rules and stream keys, and a record of what was done.
 #define G_LOG_DOMAIN "agora-gateway"
 #include <utility>
 
@@ -15,7 +15,7 @@ std::string Gateway::open_state(const Options &options) {
   // Of several gateways the store has the rules, and a lifted one must not come back out of a file.
   if (!store_)
     book_->restore_rules(kept_->read_rules(), now());
-  return "";
+  return options.rtmp.empty() && !store_ ? open_stream_keys(options.state_dir) : "";
 }
 
 void Gateway::start_state() {

@@ -20,11 +20,13 @@ class KeyCase(Case):
         super().setUp()
         self.secret = self.tmp / 'admin-token'
         self.secret.write_text(TOKEN + '\n')
-        self.file = self.tmp / 'stream-keys'
+        self.state = self.tmp / 'state'
+        self.state.mkdir(0o700)
+        self.file = self.state / 'stream-keys'
         self.serve()
 
     def serve(self, *options):
-        self.served = self.gateway(f'--admin-token-file={self.secret}', f'--stream-keys-file={self.file}', '--app=demo',
+        self.served = self.gateway(f'--admin-token-file={self.secret}', f'--state-dir={self.state}', '--app=demo',
                                    *(options or ['--relay-workers=2']))
 
     def call(self, method, path, body=None):

@@ -3,6 +3,7 @@
 // written by a thread beside the loop, one piece at a time, so that a slow disk holds up nobody.
 // Used by one thread.
 //   rules       as they are now, replaced whole; a file that can't be read is kept as rules.bad
+//   stream-keys their digests; of StateFile, since whoever makes a key waits for the disk
 //   audit.log   a line for each deed; beyond 8 MiB it goes on as audit.log.1
 #pragma once
 

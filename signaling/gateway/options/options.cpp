@@ -101,10 +101,6 @@ Problem check (const Options &options) {
     return "--tls-certificate and --tls-key go together: only one was given";
   if (options.webhook_url.empty() != options.webhook_secret_file.empty())
     return "--webhook-url and --webhook-secret-file go together: only one was given";
-  if (!options.stream_keys_file.empty() && options.admin_token_file.empty())
-    return "--stream-keys-file needs --admin-token-file=FILE: who shows that makes and ends keys";
-  if (!options.stream_keys_file.empty() && !(options.rtmp.empty() && options.store.empty()))
-    return "--stream-keys-file doesn't go with --rtmp or --store: there are no stream keys there";
   if (options.console && options.admin_token_file.empty())
     return "--console needs --admin-token-file=FILE: whoever opens it has to show that token";
   if (options.rtmps_listen && options.tls_certificate.empty())

@@ -68,12 +68,11 @@ struct Options {
   std::string tls_key;
   std::string admin_token_file;  // "": no administration over HTTP
   unsigned admin_requests = 20;  // a second
-  std::string stream_keys_file;  // "": stream keys end with the gateway
   bool console = false;          // a page for the operator
   std::string webhook_url;       // "": nobody is told
   std::string webhook_secret_file;
   LogFormat log_format = LogFormat::text;
-  std::string state_dir;  // where rules outlast a restart; "": they end with the gateway
+  std::string state_dir;  // where rules and keys outlast a restart; "": they end with the gateway
   std::vector<protocol::TokenKind> token_kinds{protocol::token_kinds.begin(),
                                                protocol::token_kinds.end()};
   FrameLimits frames;

@@ -205,7 +205,7 @@ const std::vector<Setting> &settings () {
       file("admin-token-file", &Options::admin_token_file,
            "The first line is what callers of /dev/v1 must show; without it, those are off"),
       {"state-dir", "DIR",
-       "Keep the operator's rules over a restart, and an audit log, in this folder",
+       "Keep the operator's rules and stream keys over a restart, and an audit log, in this folder",
        [] (Options &o, std::string_view text) -> Problem {
          if (text.empty())
            return "the path of a folder";
@@ -226,8 +226,6 @@ const std::vector<Setting> &settings () {
        [] (Options &o, std::string_view text) {
          return set_bound(o.drain_seconds, text, 0, 86400);
        }},
-      file("stream-keys-file", &Options::stream_keys_file,
-           "Where stream keys are kept, by their digests (default: they end with the gateway)"),
       {"webhook-url", "URL", "Tell this receiver, http or https, who comes and goes",
        [] (Options &o, std::string_view text) { return set_webhook(o.webhook_url, text); }},
       file("webhook-secret-file", &Options::webhook_secret_file,
