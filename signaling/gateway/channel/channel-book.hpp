@@ -349,6 +349,7 @@ class ChannelBook : private cluster::ClusterHost {
   std::string admit_relay (Step &step, const HookRequest &request, const UrlArgs &args);
   void relay_ended (Step &step, std::uint64_t client);
   void relays_changed (Step &step, const NamedStream &named);
+  void leave_relays (Step &step, const Offer &offer);
   void drop_relays (Step &step, const std::string &stream, const NamedStream &named);
 
   // pulled.cpp
@@ -452,6 +453,7 @@ class ChannelBook : private cluster::ClusterHost {
   void handle (Step &, const Asked &, M &, const protocol::Report &);
   // data.cpp
   void handle (Step &, const Asked &, M &, const protocol::Data &);
+  bool may_tell_data (Channel &channel, const Now &now) const;
   void tell_data (Step &step, Channel &channel, Uid from, const protocol::Data &data);
   void said (const std::string &key, Uid uid, const protocol::Data &data) override;
   // Whether the member may push now; refuses the request where not.

@@ -20,8 +20,7 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
     return refuse(step, asked, Code::too_many,
                   "data: expected at most " + std::to_string(data_per_second) + " a second");
   Channel &channel = *member.channel;
-  // One word to all is as many events as there are members.
-  if (config_.limits.events_per_second && !channel.events.is_paid(step.now.mono_ms))
+  if (!may_tell_data(channel, step.now))
     return refuse(step, asked, Code::too_many,
                   "data: the channel has too much to tell, try again in a second");
   answer(step, asked);
@@ -31,6 +30,12 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
            id = member.id, request] (cluster::Cluster &all, cluster::Moment at) {
       all.say(key, uid, id, request, at);
     });
+}
+
+// One word to all is as many events as there are members, and who comes and goes is told first.
+bool ChannelBook::may_tell_data(Channel &channel, const Now &now) const {
+  return !config_.limits.events_per_second ||
+         (channel.changed.empty() && channel.events.is_paid(now.mono_ms));
 }
 
 void ChannelBook::tell_data(Step &step, Channel &channel, Uid from, const protocol::Data &data) {
@@ -47,8 +52,10 @@ void ChannelBook::tell_data(Step &step, Channel &channel, Uid from, const protoc
   step.out.push_back(Send{std::move(to), std::move(event)});
 }
 
+// What is too much here was not too much where it was said: of that nobody here hears.
 void ChannelBook::said(const std::string &key, Uid uid, const protocol::Data &data) {
-  if (Channel *channel = channel_of(key); channel && channel->open)
+  if (Channel *channel = channel_of(key);
+      channel && channel->open && may_tell_data(*channel, cluster_step_->now))
     tell_data(*cluster_step_, *channel, uid, data);
 }
 

@@ -100,8 +100,11 @@ void ChannelBook::begin_push(Step &step, Member &speaker, PublishedStream &which
     const bool was_elsewhere = voice->member != &speaker;
     const bool for_others = voice->to != speaker.live->to;
     carry(*voice, speaker);
-    if (for_others)
+    if (for_others) {
       readdress(step, *voice);
+      if (speaker.previous)
+        leave_relays(step, *speaker.previous);
+    }
     move_listeners(step, *voice);
     speak(*voice);
     if (was_elsewhere)

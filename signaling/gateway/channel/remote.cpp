@@ -266,6 +266,14 @@ void ChannelBook::relay_ended(Step &step, std::uint64_t client) {
   }
 }
 
+// Other gateways hear no more of it, though it may still be pushed for a while: whom they pull it
+// for is theirs to know, and may not be who is meant any longer.
+void ChannelBook::leave_relays(Step &step, const Offer &offer) {
+  for (const PublishedStream &each : offer.streams)
+    if (const auto named = streams_.extract(each.stream))
+      drop_relays(step, named.key(), named.mapped());
+}
+
 void ChannelBook::drop_relays(Step &step, const std::string &stream, const NamedStream &named) {
   for (std::uint64_t client : named.relays) {
     relayed_.erase(client);

@@ -148,6 +148,29 @@ void at_another_gateway () {
   same(all[1].told(1), "");
 }
 
+// Who is alone at its gateway pays nothing there for those who hear it elsewhere: their own does.
+void a_large_channel_elsewhere () {
+  Config config = plain_config();
+  config.limits.events_per_second = 4;
+  config.limits.requests_per_second = 0;
+  ClusterScene all(2, config);
+  all[0].connect(1);
+  all[0].ask(1, knowing("7"));
+  for (const SessionId id : {1, 2, 3}) {
+    all[1].connect(id);
+    all[1].ask(id, knowing(std::to_string(id + 16)));
+  }
+  all.pass(2'000);
+  std::size_t heard = 0;
+  for (int n = 0; n < 10; n++) {
+    all.forget();
+    all[0].ask(1, Data{{}, "x"});
+    heard += all[1].told(1).empty() ? 0 : 1;
+  }
+  g_assert_cmpuint(heard, >=, 1);
+  g_assert_cmpuint(heard, <=, 2);
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -156,8 +179,13 @@ int main (int argc, char **argv) {
     const char *name;
     void (*test)();
   } tests[] = {
-      {"who-gets-it", who_gets_it},   {"who-may", who_may},       {"token", by_the_token},
-      {"not-too-many", not_too_many}, {"large", a_large_channel}, {"elsewhere", at_another_gateway},
+      {"who-gets-it", who_gets_it},
+      {"who-may", who_may},
+      {"token", by_the_token},
+      {"not-too-many", not_too_many},
+      {"large", a_large_channel},
+      {"elsewhere", at_another_gateway},
+      {"large-elsewhere", a_large_channel_elsewhere},
   };
   for (const auto &[name, test] : tests)
     g_test_add_func((std::string("/data/") + name).c_str(), test);

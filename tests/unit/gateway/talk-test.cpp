@@ -237,9 +237,12 @@ void at_another_gateway () {
   same(b.told(3), "added 7");
   const std::string other = b.subscribe(3, 7);
   g_assert_true(b.play(other, 201));
+  g_assert_true(a.play(b.relay_from, 300));
   g_assert_true(b.play(b.subscribe(2, 7), 202));
   all.forget();
   g_assert_true(a.push(talk(a, {9}), 102));
+  // Whatever that gateway makes of it: what is still pushed of what was for all, it has no more.
+  same(a.dropped(), "play 300");
   same(b.told(2), "removed 7");
   same(b.told(3), "url 7");
   same(b.told(4), "removed 7");
