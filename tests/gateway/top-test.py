@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import tap
 from harness import TIED, Case, Deadline, Gateway, readable
 from relayrig import Peer
+from tlsrig import Authority
 from wsclient import Member
 
 TOKEN = 'Tru5t-me/for+this:one='
@@ -355,6 +356,20 @@ class Top(Case):
         status, out, err = self.once(*self.argv(gateway.http, '--once'))
         self.assertEqual((status, out), (1, ''))
         self.assertIn('refused', err)
+
+    def test_tls(self):
+        authority = Authority(self.tmp)
+        certificate, key = authority.sign()
+        gateway = self.serve(f'--tls-certificate={certificate}', f'--tls-key={key}')
+        self.assertTrue(gateway.http.startswith('https://'))
+        status, out, err = self.once(*self.argv(gateway.http, '--once', f'--ca-file={authority.file}'))
+        self.assertEqual((status, err), (0, ''))
+        self.assertRegex(out, r'\n! certificate: ends in \d')
+        # Not signed by whom it trusts: the token stays here.
+        status, out, err = self.once(*self.argv(gateway.http, '--once'))
+        self.assertEqual((status, out), (1, ''))
+        self.assertIn('certificate', err)
+        self.assertNotIn('refused with', gateway.output('err'))
 
     def test_what_is_no_gateway(self):
         evil = b'{"message": "\\u001b[2J\\u009bmine"}'

@@ -146,8 +146,7 @@ gboolean Terminal::on_input(gint fd, GIOCondition, gpointer self) {
   return G_SOURCE_CONTINUE;
 }
 
-void Terminal::take_keys(std::string bytes) {
-  std::string_view rest = bytes;
+void Terminal::take_keys(std::string_view rest) {
   while (!rest.empty()) {
     const auto *const known =
         std::find_if(sequences.begin(), sequences.end(),

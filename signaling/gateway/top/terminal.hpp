@@ -9,7 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "signaling/gateway/top/picture.hpp"
@@ -37,7 +37,7 @@ class Terminal {
 
  private:
   static gboolean on_input (gint fd, GIOCondition condition, gpointer self);
-  void take_keys (std::string bytes);
+  void take_keys (std::string_view rest);
 
   const std::function<void(Key key)> pressed_;
   std::optional<termios> before_;  // of standard input, where that is the terminal
