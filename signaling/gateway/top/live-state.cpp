@@ -38,6 +38,7 @@ ShownMember member_in (JsonView view) {
   ShownMember member;
   member.uid = view.count("uid");
   member.account = view.text("account");
+  member.name = view.text("name");
   member.role = view.text("role");
   member.joined = view.count("joined");
   member.in_grace = view.text("state") == "grace";

@@ -37,7 +37,7 @@ struct ShownReport {
 
 struct ShownMember {
   std::int64_t uid = 0;
-  std::string account;  // of a stranger, as all texts here
+  std::string account, name;  // of a stranger, as all texts here; "": it has none
   std::string role;
   std::int64_t joined = 0;  // Unix time, s
   bool in_grace = false, on_air = false, muted = false, silenced = false;

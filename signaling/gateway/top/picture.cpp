@@ -168,6 +168,12 @@ std::string member_state (const ShownMember &member, std::optional<ShownLevel> l
   return state;
 }
 
+std::string who (const ShownMember &member) {
+  const auto uid = std::to_string(member.uid);
+  const auto known = member.account.empty() ? uid : member.account + " (" + uid + ")";
+  return member.name.empty() ? known : member.name + ", " + known;
+}
+
 Cells cells_of (const LiveState &live, const ShownMember &member, std::optional<ShownLevel> level) {
   const auto *report = live.report_of(member);
   const auto hearing = live.hearing_of(member);
@@ -175,8 +181,7 @@ Cells cells_of (const LiveState &live, const ShownMember &member, std::optional<
   const auto where = [] (bool there, std::int64_t value) {
     return there ? milliseconds(value) : unknown;
   };
-  const auto uid = std::to_string(member.uid);
-  return {gap + (member.account.empty() ? uid : member.account + " (" + uid + ")"),
+  return {gap + who(member),
           member_state(member, level),
           member.on_air ? meter(level) : "",
           milliseconds(hearing.latency_ms),

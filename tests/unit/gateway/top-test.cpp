@@ -203,6 +203,11 @@ void pictures () {
   g_assert_true(has(rows, "#########. -6 dB"));
   g_assert_true(has(rows, "40 s"));
 
+  // By the name that it gave itself, but never by that alone: anybody may take any.
+  g_assert_true(live.take("changes", told("\"gone\":[],\"changed\":[" +
+                                          member("8", ",\"name\":\"Bob\\u001b[2J\"") + "]")));
+  g_assert_true(has(whole(channel_table(live, {}).rows), "  Bob?[2J, 8 "));
+
   LiveState nobody;
   g_assert_true(nobody.take("all", told(R"("members":[])")));
   assert_same(whole(channel_table(nobody, {}).rows), "Nobody is here.\n");
