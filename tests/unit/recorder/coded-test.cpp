@@ -71,7 +71,7 @@ class Rig {
     file_->close(end);
     // It tells nobody when its pipeline is through.
     const guint looks = g_timeout_add(
-        10, [] (gpointer) { return G_SOURCE_CONTINUE; }, nullptr);
+        10, [] (gpointer) -> gboolean { return G_SOURCE_CONTINUE; }, nullptr);
     while (!file_->closed())
       g_main_context_iteration(nullptr, TRUE);
     g_source_remove(looks);
