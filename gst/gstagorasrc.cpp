@@ -221,9 +221,11 @@ static void gst_agora_src_on_block (GstAgoraSrc *src, GstClockTime now) {
   if (interval == 0 || (now < self.next_level && self.next_level <= now + interval))
     return;
   self.next_level = std::clamp(self.next_level + interval, now, now + interval);
+  const auto listener = self.get();
+  const auto names = listener ? listener->names() : agora::SpeakerNames();
   gst_element_post_message(
       GST_ELEMENT(src),
-      gst_message_new_element(GST_OBJECT(src), agora::make_level(*self.mixer, now)));
+      gst_message_new_element(GST_OBJECT(src), agora::make_level(*self.mixer, now, names)));
 }
 
 static bool gst_agora_src_start (GstAgoraSrc *src) {

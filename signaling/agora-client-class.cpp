@@ -179,6 +179,18 @@ void install_properties (GObjectClass *klass) {
   properties[prop_codecs_wanted] =
       g_param_spec_boxed("codecs-wanted", "Codecs wanted",
                          "Codecs of this member's that somebody hears", G_TYPE_STRV, readable);
+  /**
+   * AgoraClient:display-name:
+   *
+   * This member's name, for people: up to 64 characters of UTF-8, without control characters; a
+   * join with another one fails with %AGORA_ERROR_INVALID_ARGUMENT. Those who hear this member are
+   * told it; nobody vouches for it. %NULL: none. Heeded at the next join.
+   *
+   * Since: 0.2
+   */
+  properties[prop_display_name] =
+      g_param_spec_string("display-name", "Display name", "This member's name, for people", nullptr,
+                          static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS));
   g_object_class_install_properties(klass, n_properties, properties);
 }
 
@@ -349,6 +361,18 @@ void install_signals () {
    * Since: 0.2
    */
   signals[signal_data] = new_signal("data", G_TYPE_UINT, G_TYPE_STRING);
+  /**
+   * AgoraClient::member-named:
+   * @self: the client.
+   * @uid: the speaker.
+   * @name: its name, by its own word; "": it has none any more.
+   *
+   * A speaker has a name: before its [signal@AgoraSignaling.Client::stream-added], and whenever it
+   * comes back with another one. [method@AgoraSignaling.Client.dup_name] tells it from then on.
+   *
+   * Since: 0.2
+   */
+  signals[signal_member_named] = new_signal("member-named", G_TYPE_UINT, G_TYPE_STRING);
   /**
    * AgoraClient::error:
    * @self: the client.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// AgoraClient's call about words that members send each other.
+// AgoraClient's calls about words that members send each other, and their names.
 #include <algorithm>
 #include <utility>
 
@@ -64,4 +64,23 @@ gboolean agora_client_send_data_finish (AgoraClient *self, GAsyncResult *result,
       is_of(self, result, reinterpret_cast<gpointer>(agora_client_send_data_async)), FALSE);
   std::unique_ptr<Reply> reply = finish(result, error);
   return reply != nullptr;
+}
+
+/**
+ * agora_client_dup_name:
+ * @self: a client.
+ * @uid: the speaker.
+ *
+ * Tells a speaker's name, as [signal@AgoraSignaling.Client::member-named] brought it last.
+ *
+ * Returns: (transfer full) (nullable): its name, by its own word; %NULL: it has none.
+ *
+ * Since: 0.2
+ */
+char *agora_client_dup_name (AgoraClient *self, guint uid) noexcept {
+  g_return_val_if_fail(AGORA_IS_CLIENT(self), nullptr);
+  return agora::guarded("a name of AgoraClient", [&] () -> char * {
+    const std::string name = core_of(self).machine().name_of(uid);
+    return name.empty() ? nullptr : g_strdup(name.c_str());
+  });
 }

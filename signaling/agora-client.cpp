@@ -75,6 +75,9 @@ void Impl::event(const protocol::Event &event) {
       emit(signal_codecs_wanted, names);
       return;
     }
+    case EventKind::member_named:
+      emit(signal_member_named, event.uid, event.text.c_str());
+      return;
     case EventKind::data:
       emit(signal_data, event.uid, event.text.c_str());
       return;
@@ -195,6 +198,9 @@ static void agora_client_set_property (GObject *object, guint id, const GValue *
       if (core.destination.ca_file.empty())
         core.destination.ca_file = default_ca_file();
       break;
+    case agora::client::prop_display_name:
+      core.name() = text_of(value);
+      break;
     case agora::client::prop_hears:
       core.hears().reset();
       if (const auto *names = static_cast<const char *const *>(g_value_get_boxed(value)))
@@ -249,6 +255,9 @@ static void agora_client_get_property (GObject *object, guint id, GValue *value,
       break;
     case agora::client::prop_silenced:
       g_value_set_boolean(value, core.machine().silenced());
+      break;
+    case agora::client::prop_display_name:
+      set_text(core.name());
       break;
     case agora::client::prop_hears:
       if (core.hears())

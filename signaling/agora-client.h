@@ -154,6 +154,8 @@ AGORA_API
 gboolean agora_client_send_data_finish (AgoraClient *self, GAsyncResult *result,
                                         GError **error) AGORA_NOEXCEPT;
 AGORA_API
+char *agora_client_dup_name (AgoraClient *self, guint uid) AGORA_NOEXCEPT;
+AGORA_API
 gboolean agora_client_is_talkback (AgoraClient *self, guint uid) AGORA_NOEXCEPT;
 
 AGORA_API

@@ -75,6 +75,11 @@ bool ChannelSettingsStore::set(GObject *element, guint id, const GValue *value) 
     case kReconnectTimeout:
       settings_.reconnect_timeout_s = g_value_get_int(value);
       return true;
+    case kDisplayName: {
+      const char *name = g_value_get_string(value);
+      settings_.display_name = name ? name : "";
+      return true;
+    }
     case kRetryFirstJoin:
       settings_.retry_first_join = g_value_get_boolean(value);
       return true;
@@ -114,6 +119,10 @@ bool ChannelSettingsStore::get(GObject *element, guint id, GValue *value) const 
       return true;
     case kReconnectTimeout:
       g_value_set_int(value, settings_.reconnect_timeout_s);
+      return true;
+    case kDisplayName:
+      g_value_set_string(value,
+                         settings_.display_name.empty() ? nullptr : settings_.display_name.c_str());
       return true;
     case kRetryFirstJoin:
       g_value_set_boolean(value, settings_.retry_first_join);
@@ -370,6 +379,22 @@ void install_settings (GObjectClass *klass) {
                        "Seconds in which the element tries to come back to the channel after it "
                        "was lost, before it is an error (0: the first loss is one, -1: for ever)",
                        -1, G_MAXINT, 20 * 60, readwrite));
+  /**
+   * GstAgoraSrc:display-name:
+   *
+   * This member's name, for people: up to 64 characters, none of them a control character, or the
+   * start fails. Those who hear this member are told it (#GstAgoraSrc::member-named), and the
+   * operator sees it; nobody vouches for it. Unset: none.
+   *
+   * Since: 0.2
+   */
+  g_object_class_install_property(
+      klass, kDisplayName,
+      g_param_spec_string("display-name", "Display name",
+                          "This member's name, for people: up to 64 characters (unset: none)",
+                          nullptr,
+                          static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                   GST_PARAM_MUTABLE_READY)));
   /**
    * GstAgoraSrc:retry-first-join:
    *

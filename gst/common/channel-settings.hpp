@@ -21,6 +21,7 @@ struct ChannelSettings {
   std::string app_id;
   std::string channel;
   std::string token;
+  std::string display_name;  // for people; "": none
   std::uint32_t uid = 0;
   unsigned connect_timeout_ms = 10'000;
   int reconnect_timeout_s = 20 * 60;  // 0: never come back; -1: try for ever
@@ -42,6 +43,7 @@ enum SettingsProperty : guint {
   kConnectTimeout,
   kReconnectTimeout,
   kRetryFirstJoin,
+  kDisplayName,
   kConnectionState,
   kStats,
   kSettingsEnd,

@@ -182,6 +182,19 @@ void install_data_signals (GObjectClass *klass, SendData send) {
   g_signal_new("data", type, G_SIGNAL_RUN_LAST, 0, nullptr, nullptr, nullptr, G_TYPE_NONE, 2,
                G_TYPE_UINT, G_TYPE_STRING);
   /**
+   * GstAgoraSrc::member-named:
+   * @element: the element
+   * @uid: the uid of that member
+   * @name: its name, by its own word; "": it has none any more
+   *
+   * A speaker has a name (#GstAgoraSrc:display-name): before its #GstAgoraSrc::stream-added, and
+   * whenever it comes back with another one.
+   *
+   * Since: 0.2
+   */
+  g_signal_new("member-named", type, G_SIGNAL_RUN_LAST, 0, nullptr, nullptr, nullptr, G_TYPE_NONE,
+               2, G_TYPE_UINT, G_TYPE_STRING);
+  /**
    * GstAgoraSrc::send-data:
    * @element: the element
    * @text: 1 to 256 bytes of UTF-8
@@ -199,6 +212,15 @@ void install_data_signals (GObjectClass *klass, SendData send) {
   const GType types[] = {G_TYPE_STRING, G_TYPE_STRING};
   g_signal_newv("send-data", type, static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
                 closure, nullptr, nullptr, nullptr, G_TYPE_BOOLEAN, 2, const_cast<GType *>(types));
+}
+
+void announce_name (GstElement *element, std::uint32_t uid, const std::string &name) {
+  g_signal_emit_by_name(element, "member-named", uid, name.c_str());
+  gst_element_post_message(
+      element,
+      gst_message_new_element(GST_OBJECT(element),
+                              gst_structure_new("agora-member-named", "uid", G_TYPE_UINT, uid,
+                                                "name", G_TYPE_STRING, name.c_str(), nullptr)));
 }
 
 void announce_data (GstElement *element, std::uint32_t uid, const std::string &text) {

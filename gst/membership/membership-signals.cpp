@@ -30,6 +30,14 @@ void SharedMembership::on_data(AgoraClient *, guint uid, const char *text, Share
   self->tell([&] (Member &m) { m.data(uid, text); });
 }
 
+void SharedMembership::on_named(AgoraClient *, guint uid, const char *name,
+                                SharedMembership *self) {
+  self->tell([&] (Member &m) {
+    m.speaker_named(uid, name);
+    m.named(uid, name);
+  });
+}
+
 void SharedMembership::send_data(Member *member, const std::string &text, const UidList &to) {
   post(context_, [self = shared_from_this(), member, text, to] {
     const auto refused = [raw = self.get(), member] (const GError &error) {
@@ -60,6 +68,7 @@ void SharedMembership::connect_signals() {
       {"update-url", G_CALLBACK(on_update_url)},
       {"codecs-wanted", G_CALLBACK(on_codecs_wanted)},
       {"data", G_CALLBACK(on_data)},
+      {"member-named", G_CALLBACK(on_named)},
       {"error", G_CALLBACK(on_error)},
       {"reconnecting", G_CALLBACK(on_reconnecting)},
       {"reconnected", G_CALLBACK(on_reconnected)},

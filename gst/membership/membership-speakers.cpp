@@ -126,9 +126,11 @@ void SharedMembership::removed(std::uint32_t uid) {
 
 void SharedMembership::tell_url(std::uint32_t uid, const std::string &url, Member *alone) {
   const bool talks = agora_client_is_talkback(client_, uid);
+  g_autofree char *name = agora_client_dup_name(client_, uid);
   tell(
       [&] (Member &m) {
         m.speaker_talks(uid, talks);
+        m.speaker_named(uid, name ? name : "");
         m.speaker_url(uid, url);
       },
       &kListener, alone);

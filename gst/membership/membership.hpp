@@ -57,6 +57,10 @@ class Member {
   virtual void silenced (bool) {}
   // The gateway doesn't take the token that renew_token() gave; the old one still counts.
   virtual void token_refused (const GError &) {}
+  // A speaker has a name, or another one; "": none any more.
+  virtual void named (std::uint32_t, const std::string &) {}
+  // Listener: the same, of those who had it before as well. Before speaker_url().
+  virtual void speaker_named (std::uint32_t, const std::string &) {}
   // Another member has sent a few words.
   virtual void data (std::uint32_t, const std::string &) {}
   // What send_data() gave isn't sent.

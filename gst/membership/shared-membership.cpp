@@ -130,7 +130,8 @@ void SharedMembership::begin() {
       settings_.ap_url.empty() ? nullptr : settings_.ap_url.c_str(), "ca-file",
       settings_.ca_file.empty() ? nullptr : settings_.ca_file.c_str(), "connect-timeout",
       settings_.connect_timeout_ms, "reconnect-timeout", settings_.reconnect_timeout_s,
-      "retry-first-join", settings_.retry_first_join, nullptr));
+      "retry-first-join", settings_.retry_first_join, "display-name",
+      settings_.display_name.empty() ? nullptr : settings_.display_name.c_str(), nullptr));
   static const char *const hears[] = {name_of(VoiceCodec::opus), name_of(VoiceCodec::aac), nullptr};
   g_object_set(client_, "hears", hears, nullptr);
   connect_signals();

@@ -99,6 +99,7 @@ class SharedMembership final : public Membership,
   void tell_url (std::uint32_t uid, const std::string &url, Member *alone = nullptr);
   void subscribe (std::uint32_t uid);
   void subscribed (std::uint32_t uid, GAsyncResult *result);
+  static void on_named (AgoraClient *, guint uid, const char *name, SharedMembership *self);
   static void on_data (AgoraClient *, guint uid, const char *text, SharedMembership *self);
   void goodbye ();
   void drop_client ();

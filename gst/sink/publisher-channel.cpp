@@ -96,6 +96,10 @@ void Publisher::silenced(bool silenced) {
   announce_end_of_outage(Outage::Of::media);
 }
 
+void Publisher::named(std::uint32_t uid, const std::string &name) {
+  announce_name(GST_ELEMENT(bin_), uid, name);
+}
+
 void Publisher::data(std::uint32_t uid, const std::string &text) {
   announce_data(GST_ELEMENT(bin_), uid, text);
 }

@@ -73,6 +73,7 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   void codecs_wanted (const VoiceCodecs &codecs) override;
   void silenced (bool silenced) override;
   void token_refused (const GError &error) override;
+  void named (std::uint32_t uid, const std::string &name) override;
   void data (std::uint32_t uid, const std::string &text) override;
   void data_refused (const GError &error) override;
   void channel_event (const char *name, std::uint32_t uid) override;

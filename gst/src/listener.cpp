@@ -192,6 +192,14 @@ void Listener::set_wanted(std::set<std::uint32_t> uids) {
   });
 }
 
+void Listener::speaker_named(std::uint32_t uid, const std::string &name) {
+  std::lock_guard lock(mutex_);
+  if (name.empty())
+    names_.erase(uid);
+  else
+    names_[uid] = name;
+}
+
 void Listener::speaker_talks(std::uint32_t uid, bool talks) {
   {
     std::lock_guard lock(mutex_);
@@ -244,6 +252,7 @@ void Listener::speaker_removed(std::uint32_t uid) {
     std::lock_guard lock(mutex_);
     urls_.erase(uid);
     talkbacks_.erase(uid);
+    names_.erase(uid);
     auto it = heard_.find(uid);
     if (it == heard_.end())
       return;
@@ -451,6 +460,10 @@ void Listener::announce(const SpeakerFaults::Notices &notices) {
   }
 }
 
+void Listener::named(std::uint32_t uid, const std::string &name) {
+  announce_name(GST_ELEMENT(element_), uid, name);
+}
+
 void Listener::data(std::uint32_t uid, const std::string &text) {
   announce_data(GST_ELEMENT(element_), uid, text);
 }
@@ -523,7 +536,12 @@ void Listener::report(MemberReport &report) {
 }
 
 GstStructure *Listener::stats() const {
-  return make_src_stats(*mixer_, pipeline_latency_);
+  return make_src_stats(*mixer_, pipeline_latency_, names());
+}
+
+SpeakerNames Listener::names() const {
+  std::lock_guard lock(mutex_);
+  return names_;
 }
 
 }  // namespace agora

@@ -22,6 +22,7 @@
 #include "gst/src/ending-pads.hpp"
 #include "gst/src/speaker-faults.hpp"
 #include "gst/src/speaker.hpp"
+#include "gst/src/src-stats.hpp"
 
 namespace agora {
 
@@ -61,6 +62,7 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
   std::uint32_t uid () const;
   const char *state () const;
   GstStructure *stats () const;
+  SpeakerNames names () const;
 
   void send_data (const std::string &text, const UidList &to) {
     session_->send_data(this, text, to);
@@ -69,9 +71,11 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
 
   void joined (std::uint32_t uid) override;
   void token_refused (const GError &error) override;
+  void speaker_named (std::uint32_t uid, const std::string &name) override;
   void speaker_talks (std::uint32_t uid, bool talks) override;
   void speaker_url (std::uint32_t uid, const std::string &url) override;
   void speaker_removed (std::uint32_t uid) override;
+  void named (std::uint32_t uid, const std::string &name) override;
   void data (std::uint32_t uid, const std::string &text) override;
   void data_refused (const GError &error) override;
   void channel_event (const char *name, std::uint32_t uid) override;
@@ -128,6 +132,7 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
   mutable std::mutex mutex_;  // guards what follows, not the speakers; taken before a speaker's
   std::map<std::uint32_t, Heard> heard_;
   std::map<std::uint32_t, std::string> urls_;
+  SpeakerNames names_;
   std::set<std::uint32_t> talkbacks_;  // speakers that talk to a few
   std::set<std::uint32_t> wanted_;
   bool over_ = false;  // listens to nobody any more

@@ -26,6 +26,11 @@ void set_speakers (GstStructure *structure, GValueArray *array) {
   gst_structure_take_value(structure, "speakers", &value);
 }
 
+void set_name (GstStructure *structure, const SpeakerNames &names, std::uint32_t uid) {
+  if (const auto found = names.find(uid); found != names.end())
+    gst_structure_set(structure, "name", G_TYPE_STRING, found->second.c_str(), nullptr);
+}
+
 double decibel (double linear) {
   return 20 * std::log10(std::max(linear, 1e-10));
 }
@@ -36,7 +41,8 @@ double rms (const Level &level) {
 
 }  // namespace
 
-GstStructure *make_src_stats (const Mixer &mixer, GstClockTime pipeline_latency) {
+GstStructure *make_src_stats (const Mixer &mixer, GstClockTime pipeline_latency,
+                              const SpeakerNames &names) {
   GstStructure *stats = gst_structure_new_empty("agorasrc-stats");
   GValueArray *speakers = g_value_array_new(0);
   for (std::uint32_t uid : mixer.uids()) {
@@ -56,20 +62,23 @@ GstStructure *make_src_stats (const Mixer &mixer, GstClockTime pipeline_latency)
       gst_structure_set(one, "mouth-to-ear-ms", G_TYPE_DOUBLE,
                         s.stamp_age_ms + static_cast<double>(pipeline_latency) / GST_MSECOND,
                         "mouth-to-ear-needs-synchronised-clocks", G_TYPE_BOOLEAN, TRUE, nullptr);
+    set_name(one, names, uid);
     append(speakers, one);
   }
   set_speakers(stats, speakers);
   return stats;
 }
 
-GstStructure *make_level (Mixer &mixer, GstClockTime running_time) {
+GstStructure *make_level (Mixer &mixer, GstClockTime running_time, const SpeakerNames &names) {
   GstStructure *level =
       gst_structure_new("agora-level", "running-time", G_TYPE_UINT64, running_time, nullptr);
   GValueArray *speakers = g_value_array_new(0);
   for (auto &[uid, each] : mixer.take_levels()) {
-    append(speakers, gst_structure_new("speaker", "uid", G_TYPE_UINT, uid, "peak", G_TYPE_DOUBLE,
-                                       decibel(each.peak), "rms", G_TYPE_DOUBLE, decibel(rms(each)),
-                                       nullptr));
+    GstStructure *one =
+        gst_structure_new("speaker", "uid", G_TYPE_UINT, uid, "peak", G_TYPE_DOUBLE,
+                          decibel(each.peak), "rms", G_TYPE_DOUBLE, decibel(rms(each)), nullptr);
+    set_name(one, names, uid);
+    append(speakers, one);
   }
   set_speakers(level, speakers);
   return level;

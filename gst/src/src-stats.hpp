@@ -10,6 +10,9 @@
 
 #include <gst/gst.h>
 
+#include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "gst/membership/member-report.hpp"
@@ -17,13 +20,17 @@
 
 namespace agora {
 
+// Of those who have one.
+using SpeakerNames = std::map<std::uint32_t, std::string>;
+
 // "agorasrc-stats" with one structure for each speaker that is in the mix now. `pipeline_latency`
 // is what a sink adds to the time for which sound is held back. Any thread.
-GstStructure *make_src_stats (const Mixer &mixer, GstClockTime pipeline_latency);
+GstStructure *make_src_stats (const Mixer &mixer, GstClockTime pipeline_latency,
+                              const SpeakerNames &names);
 
 // "agora-level" with `running-time` (uint64, ns) and for each speaker `uid` (uint), `peak` and
 // `rms` (double, dB of full scale) since the last call. Any thread.
-GstStructure *make_level (Mixer &mixer, GstClockTime running_time);
+GstStructure *make_level (Mixer &mixer, GstClockTime running_time, const SpeakerNames &names);
 
 // The same for the operator, without those that are there already: another agorasrc of this member
 // hears them, too. Levels are those since the last call. Any thread.

@@ -22,6 +22,7 @@ enum Property : guint {
   prop_silenced,
   prop_hears,
   prop_codecs_wanted,
+  prop_display_name,
   n_properties,
 };
 
@@ -41,6 +42,7 @@ enum Signal {
   signal_unsilenced,
   signal_codecs_wanted,
   signal_data,
+  signal_member_named,
   signal_error,
   signal_reconnecting,
   signal_reconnected,

@@ -56,6 +56,7 @@ class Core final : private Transport::Listener {
   GMainContext *context () const { return context_.get(); }
   const Machine &machine () const { return machine_; }
   Limits &limits () { return machine_.limits; }
+  std::string &name () { return machine_.name; }
   protocol::Addressees &talk_to () { return machine_.talk_to; }
   std::optional<protocol::Codecs> &hears () { return machine_.hears; }
 

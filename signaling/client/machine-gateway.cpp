@@ -29,7 +29,7 @@ void Machine::answered(const protocol::Answer &answer, Millis now) {
   } else if (answer.code == Code::ok) {
     succeeded(pending, answer, now);
   } else {
-    Trouble trouble = trouble_of(answer.code, answer.reason, name_of(pending.request));
+    Trouble trouble = trouble_of(answer.code, answer.reason, client::name_of(pending.request));
     refused(pending, trouble, now);
     if (answer.code == Code::service_lost)
       lost(std::move(trouble), now);
@@ -196,6 +196,7 @@ void Machine::happened(const protocol::Event &event, Millis now) {
       subscriptions_.erase(event.uid);
       muted_.erase(event.uid);
       talkbacks_.erase(event.uid);
+      names_.erase(event.uid);
       if (!was_asked_for && !was_there)
         return;
       break;
@@ -230,6 +231,14 @@ void Machine::happened(const protocol::Event &event, Millis now) {
         publish_again(now);
       return;
     }
+    case EventKind::member_named:
+      if (name_of(event.uid) == event.text)
+        return;
+      if (event.text.empty())
+        names_.erase(event.uid);
+      else
+        names_[event.uid] = event.text;
+      break;
     case EventKind::codecs_wanted:
       if (event.codecs.empty())
         return;
@@ -266,7 +275,7 @@ void Machine::succeeded(const Pending &pending, const protocol::Answer &answer, 
   if (needs_url(pending.request) && answer.url.value_or("").empty()) {
     refused(pending,
             {AGORA_ERROR_INTERNAL,
-             std::string(name_of(pending.request)) + ": the gateway's answer has no url"},
+             std::string(client::name_of(pending.request)) + ": the gateway's answer has no url"},
             now);
     return;
   }

@@ -88,6 +88,8 @@ void Machine::on(const CallJoin &call, Millis now) {
                       "join: expected a client that is in no channel: leave first"};
   else if (auto why = check_join(call.token, call.channel, call.uid, call.uid_type))
     trouble = Trouble{AGORA_ERROR_INVALID_ARGUMENT, *why};
+  else if (auto name_is_bad = protocol::check_name(name))
+    trouble = Trouble{AGORA_ERROR_INVALID_ARGUMENT, "display-name: " + *name_is_bad};
   if (trouble) {
     finish(call.ticket, trouble);
     return;
@@ -105,6 +107,7 @@ void Machine::on(const CallJoin &call, Millis now) {
   speakers_.clear();
   muted_.clear();
   talkbacks_.clear();
+  names_.clear();
   subscriptions_.clear();
   local_audio_muted_ = local_video_muted_ = silenced_ = false;
   reports_ = {};
@@ -147,7 +150,7 @@ void Machine::on(const CallRequest &call, Millis now) {
     finish(call.ticket);
     return;
   }
-  std::string name(name_of(call.request));
+  std::string name(client::name_of(call.request));
   if (is_reconnecting())
     finish(call.ticket,
            Trouble{AGORA_ERROR_SOCKET_GONE,
@@ -237,10 +240,11 @@ void Machine::on(const Opened &opened, Millis now) {
   if (!join.known_speakers)
     join.vid = vid_;
   describe_client(join);
-  join.features =
-      protocol::Features{protocol::feature_silence, protocol::feature_codecs,
-                         protocol::feature_quality, protocol::feature_talk, protocol::feature_data};
+  join.features = protocol::Features{protocol::feature_silence, protocol::feature_codecs,
+                                     protocol::feature_quality, protocol::feature_talk,
+                                     protocol::feature_data,    protocol::feature_names};
   join.hears = hears;
+  join.name = name;
   deadline_ = std::max(opened.since + limits.connect, now + 1);
   send(0, std::move(join), now);
 }
@@ -279,7 +283,7 @@ void Machine::on(const Garbled &garbled, Millis now) {
     return;
   Pending pending = std::move(found->second);
   pending_.erase(found);
-  Trouble trouble{AGORA_ERROR_INTERNAL, std::string(name_of(pending.request)) +
+  Trouble trouble{AGORA_ERROR_INTERNAL, std::string(client::name_of(pending.request)) +
                                             ": the answer makes no sense: " + garbled.error.reason};
   if (std::holds_alternative<protocol::Join>(pending.request))
     lost(std::move(trouble), now);
@@ -326,8 +330,8 @@ void Machine::on(const Tick &, Millis now) {
     Pending pending = std::move(next->second);
     next = pending_.erase(next);
     refused(pending,
-            {AGORA_ERROR_TIMEOUT,
-             std::string(name_of(pending.request)) + ": no answer from the gateway in time"},
+            {AGORA_ERROR_TIMEOUT, std::string(client::name_of(pending.request)) +
+                                      ": no answer from the gateway in time"},
             now);
   }
   for (Again &again : std::exchange(again_, {}))
@@ -478,6 +482,7 @@ void Machine::stop(Phase phase) {
     speakers_.clear();
     muted_.clear();
     talkbacks_.clear();
+    names_.clear();
   }
 }
 

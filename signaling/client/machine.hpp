@@ -166,10 +166,17 @@ class Machine {
   const protocol::Codecs &codecs_wanted () const { return codecs_wanted_; }
   // In which codec that speaker is subscribed to; nothing: it isn't.
   std::optional<protocol::Codec> codec_of (Uid speaker) const;
+  // "": it has none.
+  std::string name_of (Uid speaker) const {
+    const auto found = names_.find(speaker);
+    return found == names_.end() ? std::string() : found->second;
+  }
   // Whether what that speaker says is for a few, this member among them, as was told last.
   bool is_talkback (Uid speaker) const { return talkbacks_.contains(speaker); }
 
   Limits limits;
+  // For people, for the next join; "": none.
+  std::string name;
   // Those whom what is published from now on is for; none: everybody.
   protocol::Addressees talk_to;
   // The codecs that this member can hear, for the next join; nothing: AAC alone.
@@ -267,6 +274,7 @@ class Machine {
   bool published_ = false;
   std::optional<protocol::Codecs> offered_;  // with what was published
   protocol::Addressees to_;                  // whom that is for
+  std::map<Uid, std::string> names_;         // of speakers that have one
   std::set<Uid> talkbacks_;                  // speakers of whom it is so
   Urls push_urls_;
   protocol::Codecs codecs_wanted_;

@@ -119,6 +119,20 @@ std::string_view to_string (Target target) {
   return "all";
 }
 
+std::optional<std::string> check_name (std::string_view name) {
+  // Whatever the length: a character has 4 bytes at most.
+  const bool is_text = name.size() <= 4 * max_name && is_utf8(name);
+  std::size_t characters = 0;
+  for (const char *at = name.data(); is_text && at < name.data() + name.size();
+       at = g_utf8_next_char(at), characters++)
+    if (g_unichar_iscntrl(g_utf8_get_char(at)))
+      return "name " + quoted(name) + ": expected no control characters";
+  if (!is_text || characters > max_name)
+    return "name " + quoted(name) + ": expected at most " + std::to_string(max_name) +
+           " characters of UTF-8";
+  return std::nullopt;
+}
+
 bool is_utf8 (std::string_view text) {
   return g_utf8_validate(text.data(), static_cast<gssize>(text.size()), nullptr) != FALSE;
 }

@@ -15,6 +15,7 @@ namespace agora::protocol {
 std::optional<std::string> check_app_id (std::string_view app_id);
 std::optional<std::string> check_channel (std::string_view channel);
 std::optional<std::string> check_account (std::string_view account);
+std::optional<std::string> check_name (std::string_view name);    // "" is: none
 std::optional<std::string> check_token (std::string_view token);  // "" is: none
 
 // "" and "0" are 0: assign one. Nothing when the text is not a decimal unsigned 32-bit integer.

@@ -58,6 +58,8 @@ void write (Writer &to, const Join &join) {
     write(to, *join.features);
   if (join.hears)
     write(to, "hears", *join.hears);
+  if (!join.name.empty())
+    to.text("name", join.name);
 }
 
 void write (Writer &to, const SetRole &request) {
@@ -206,6 +208,9 @@ void write (Writer &to, const Event &event) {
       break;
     case EventKind::codecs_wanted:
       write(to, "codecs", event.codecs);
+      break;
+    case EventKind::member_named:
+      to.integer("uid", event.uid).text("name", event.text);
       break;
     case EventKind::data:
       to.integer("uid", event.uid).text("text", event.text);

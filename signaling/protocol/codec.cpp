@@ -61,7 +61,7 @@ std::optional<Features> read_features (Fields &fields) {
     }
     const bool known = item->text == feature_silence || item->text == feature_codecs ||
                        item->text == feature_quality || item->text == feature_talk ||
-                       item->text == feature_data;
+                       item->text == feature_data || item->text == feature_names;
     if (known && std::find(features.begin(), features.end(), item->text) == features.end())
       features.emplace_back(item->text);
   }
@@ -116,6 +116,14 @@ Request read_publish (Fields &fields) {
   return publish;
 }
 
+std::string read_name (Fields &fields, Need need) {
+  std::string name = fields.text("name", need);
+  if (check_name(name))
+    fields.fail("name", "at most " + std::to_string(max_name) +
+                            " characters of UTF-8, none of them a control character");
+  return name;
+}
+
 Request read_join (Fields &fields) {
   Join join;
   join.role = read_role(fields, Need::optional);
@@ -140,6 +148,10 @@ Request read_join (Fields &fields) {
   join.features = read_features(fields);
   if (fields.has("hears"))
     join.hears = read_codecs(fields, "hears");
+  // To others it is a field that isn't known.
+  if (join.features && std::find(join.features->begin(), join.features->end(), feature_names) !=
+                           join.features->end())
+    join.name = read_name(fields, Need::optional);
   return join;
 }
 
@@ -258,7 +270,7 @@ constexpr std::array<std::pair<std::string_view, Reader>, 15> actions{{
     {"data", read_data},
 }};
 
-constexpr std::array<std::pair<EventKind, std::string_view>, 13> event_names{{
+constexpr std::array<std::pair<EventKind, std::string_view>, 14> event_names{{
     {EventKind::stream_added, "stream-added"},
     {EventKind::stream_removed, "stream-removed"},
     {EventKind::update_url, "update-url"},
@@ -272,10 +284,11 @@ constexpr std::array<std::pair<EventKind, std::string_view>, 13> event_names{{
     {EventKind::unsilenced, "unsilenced"},
     {EventKind::codecs_wanted, "codecs-wanted"},
     {EventKind::data, "data"},
+    {EventKind::member_named, "member-named"},
 }};
 
 bool is_about_a_uid (EventKind kind) {
-  return kind < EventKind::key_will_expire || kind == EventKind::data;
+  return kind < EventKind::key_will_expire || kind >= EventKind::data;
 }
 
 DecodeError to_error (const Failure &failure, std::int64_t request_id = 0, bool is_join = false) {
@@ -405,6 +418,8 @@ Decoded<ServerMessage> read_status (Fields &frame, Failure &failure, std::int64_
     event.url = fields->text("url", Need::required);
     event.codec = read_codec(*fields);
   }
+  if (event.kind == EventKind::member_named)
+    event.text = read_name(*fields, Need::required);
   if (event.kind == EventKind::data)
     event.text = read_words(*fields);
   if (event.kind == EventKind::codecs_wanted)

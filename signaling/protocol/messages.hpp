@@ -68,6 +68,7 @@ inline constexpr const char *feature_codecs = "codecs";
 inline constexpr const char *feature_quality = "quality";
 inline constexpr const char *feature_talk = "talk";
 inline constexpr const char *feature_data = "data";
+inline constexpr const char *feature_names = "names";
 using Features = std::vector<std::string>;
 // Names in one join; more are an error.
 constexpr std::size_t max_features = 32;
@@ -82,6 +83,9 @@ using Codecs = std::vector<Codec>;
 // Names in one list, and bytes of one; more are an error.
 constexpr std::size_t max_codecs = 8;
 constexpr std::size_t max_codec_name = 32;
+
+// Characters of a member's name, which has no control characters.
+constexpr std::size_t max_name = 64;
 
 // In one list: of speakers that a join is to account for, or to unsubscribe from.
 constexpr std::size_t max_uids = 1024;
@@ -109,6 +113,7 @@ struct Join {
   // Nothing: the client is of those that know no extension, and must meet none.
   std::optional<Features> features;
   std::optional<Codecs> hears;  // nothing: AAC alone
+  std::string name;             // for people; "": none. Of the feature `names`
   bool operator==(const Join &) const = default;
 };
 
@@ -261,6 +266,7 @@ enum class EventKind {
   unsilenced,     // the same
   codecs_wanted,  // only to members with the feature `codecs`
   data,           // only to members with the feature `data`
+  member_named,   // only to members with the feature `names`
 };
 
 struct Event {
@@ -271,7 +277,7 @@ struct Event {
   bool mute = false;           // audio_mute, video_mute
   std::optional<Codec> codec;  // update_url
   Codecs codecs;               // codecs_wanted
-  std::string text;            // data
+  std::string text;            // data; member_named's name
   bool talk = false;           // stream_added, update_url: it is for a few, this member among them
   bool operator==(const Event &) const = default;
 };

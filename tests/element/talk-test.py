@@ -142,6 +142,17 @@ class Talk(ChannelCase):
         warning = sink.get_bus().timed_pop_filtered(5 * Gst.SECOND, Gst.MessageType.WARNING)
         self.assertIn('Data is not sent', warning.parse_warning()[0].message)
 
+    def test_names(self):
+        """A speaker's name, as the listener is told it and shows it; what is no name is an ERROR."""
+        listener = self.line(f'agorasrc level-interval=100000000 {self.where(8)} ! fakesink', '-m')
+        listener.wait_line('New clock', 15)
+        self.line(f'audiotestsrc is-live=true ! agorasink display-name="Ann B." {self.where(7)}')
+        listener.wait_line(r'agora-member-named, uid=\(uint\)7, name=\(string\)"Ann\\ B."', 15)
+        listener.wait_line(r'agora-level.*uid.*7.*name.*Ann', 10)
+        refused = self.line(f'audiotestsrc is-live=true ! agorasink display-name={"x" * 65} {self.where(9)}')
+        self.assertNotEqual(refused.wait(15), 0)
+        self.assertIn('at most 64 characters', refused.output())
+
     def test_what_is_no_list(self):
         for process in [self.line(f'audiotestsrc num-buffers=10 ! agorasink talk-to="{value}" {self.where(7)}')
                         for value in ('eight', '0', '8;9', ','.join(map(str, range(1, 18))))]:

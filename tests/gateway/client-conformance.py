@@ -33,7 +33,7 @@ FILES = Path(__file__).parent / 'conformance-client'
 SOON = 10
 GUID = b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 TEXT, CLOSE = 1, 8
-FEATURES = ['silence', 'codecs', 'quality', 'talk', 'data']
+FEATURES = ['silence', 'codecs', 'quality', 'talk', 'data', 'names']
 PING = {'command': 'ping', 'requestId': '$any', 'appId': '$any', 'cname': '$any', 'uid': '$any',
         'sid': '$sid', 'ts': '$any'}
 SIGNALS = ('stream-added', 'stream-removed', 'update-url', 'video-rotation', 'mute-audio',

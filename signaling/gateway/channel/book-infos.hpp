@@ -50,6 +50,7 @@ struct LiveMember {
   std::string_view channel;
   protocol::Uid uid = 0;
   std::string_view account;
+  std::string_view name;  // its own word; "": none
   protocol::Role role = protocol::Role::audience;
   std::string_view platform;
   std::string_view address;

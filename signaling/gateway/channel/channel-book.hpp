@@ -235,6 +235,7 @@ class ChannelBook : private cluster::ClusterHost {
     Member *member = nullptr;
     std::uint64_t publication = 0;  // 0: no stream
     protocol::Addressees to;        // of it, or of what is about to be sent
+    std::string name;               // of who publishes it
     bool is_sending = false;        // or about to: nobody needs to know else how one is muted
     bool audio_muted = false;
     bool video_muted = false;
@@ -247,6 +248,8 @@ class ChannelBook : private cluster::ClusterHost {
   void stop_waiting (Channel &channel, Told &told);
   void tell_changes (Step &step, Channel &channel);
   void tell_change (Step &step, Channel &channel, Uid uid);
+  void tell_added (Step &step, Channel &channel, Uid uid, const protocol::Addressees &to,
+                   const protocol::Addressees *but = nullptr);
   void tell_mutes (Step &step, Channel &channel, Uid uid, const News &what, bool comes,
                    const protocol::Addressees &before);
   // Those of `to` who aren't among `but`.
@@ -459,6 +462,7 @@ class ChannelBook : private cluster::ClusterHost {
   // Whether the member may push now; refuses the request where not.
   bool may_push (Step &step, const Asked &asked, const Member &member, const char *what);
   void carry_mutes (Step &step, Member &member);
+  void carry_name (Step &step, Member &member);
   bool is_own_uid (Step &step, const Asked &asked, const Member &member, Uid uid, const char *what);
   void hand_out_push_url (Step &step, const Asked &asked, Member &member,
                           const std::optional<protocol::Codecs> &codecs,

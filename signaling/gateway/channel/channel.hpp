@@ -112,6 +112,8 @@ struct Member {
   bool knows_quality = false;  // the same
   bool knows_talk = false;     // the same
   bool knows_data = false;     // the same
+  bool knows_names = false;    // the same
+  std::string name;            // for people; "": none
   protocol::Codecs hears;      // the preferred one first; what isn't in it: AAC
   bool silenced = false;       // by a rule of the operator's, as was last told
   TokenBucket changes{0, 0};   // of what the others are told of it: set from the limits
@@ -139,6 +141,7 @@ struct Voice {
   Member *member = nullptr;  // whose `live` it is; none: it is pushed at another gateway,
   std::string origin;        // whose relay is at this IP:port or rtmps://[name@]IP:port
   CodecStreams streams;      // AAC among them
+  std::string name;          // the speaker's; "": none
   protocol::Addressees to;   // the only ones that know of it, and may play it; none: everybody
   // The number of what is published, among all of the channel: a stream that went and came again is
   // another one.
@@ -157,6 +160,7 @@ struct Voice {
 struct Told {
   std::uint64_t publication = 0;  // 0: no stream
   protocol::Addressees to;        // those alone were told of it; none: all were
+  std::string name;               // of who publishes it
   bool audio_muted = false;
   bool video_muted = false;
   std::uint64_t waits = 0;  // its place among those that the channel is yet to be told of; 0: none

@@ -162,8 +162,10 @@ void ChannelBook::describe_again(Member &member) {
 void ChannelBook::speak(const Voice &voice) {
   if (cluster_ && !voice.member->orphan)
     later([key = key_of(*voice.channel), uid = voice.uid, id = voice.member->id,
-           what = cluster::Spoken{voice.streams, voice.to, voice.audio_muted, voice.video_muted}] (
-              Cluster &all, Moment at) { all.speak(key, uid, id, what, at); });
+           what = cluster::Spoken{voice.streams, voice.to, voice.name, voice.audio_muted,
+                                  voice.video_muted}] (Cluster &all, Moment at) {
+      all.speak(key, uid, id, what, at);
+    });
 }
 
 void ChannelBook::hush(const Member &member) {

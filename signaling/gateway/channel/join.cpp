@@ -335,6 +335,9 @@ void ChannelBook::welcome(Step &step, const Asked &asked, Member &member,
   };
   member.knows_silence = knows(protocol::feature_silence);
   member.knows_codecs = knows(protocol::feature_codecs);
+  member.knows_names = member.entrance != Entrance::mix && knows(protocol::feature_names);
+  member.name = member.knows_names ? join.name : std::string();
+  carry_name(step, member);
   member.knows_data = member.entrance != Entrance::mix && knows(protocol::feature_data);
   member.knows_talk = member.entrance != Entrance::mix && knows(protocol::feature_talk);
   // The ear of many who only listen is no member that an operator sees.
@@ -367,6 +370,11 @@ void ChannelBook::tell_streams(Step &step, const Member &member, const protocol:
     if ((uid == member.uid && member.entrance != Entrance::mix) || !told.publication ||
         !is_for(told.to, member))
       continue;
+    if (member.knows_names && !told.name.empty()) {
+      protocol::Event named{EventKind::member_named, uid};
+      named.text = told.name;
+      tell(step, member, std::move(named));
+    }
     protocol::Event added{EventKind::stream_added, uid};
     added.talk = member.knows_talk && !told.to.empty();
     tell(step, member, std::move(added));

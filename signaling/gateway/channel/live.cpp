@@ -29,6 +29,7 @@ void ChannelBook::each_member(bool publishing,
       live.channel = channel->name;
       live.uid = uid;
       live.account = member->account;
+      live.name = member->name;
       live.role = member->role;
       live.platform = member->platform;
       live.address = member->address;

@@ -79,6 +79,7 @@ void ChannelBook::set_remote(Step &step, Channel &channel, Uid uid,
     streams_[stream] = {0, uid, {}, &channel};
   voice->streams = std::move(streams);
   voice->origin = entry.origin;
+  voice->name = entry.name;
   voice->audio_muted = entry.audio_muted;
   voice->video_muted = entry.video_muted;
   if (std::exchange(voice->to, entry.to) != entry.to)

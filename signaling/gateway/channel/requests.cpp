@@ -175,6 +175,16 @@ void ChannelBook::carry_mutes(Step &step, Member &member) {
   changed(step, *member.channel, member.uid);
 }
 
+// Who comes back may have another one.
+void ChannelBook::carry_name(Step &step, Member &member) {
+  Voice *voice = find_voice(*member.channel, member.uid);
+  if (!voice || voice->member != &member || voice->name == member.name)
+    return;
+  voice->name = member.name;
+  changed(step, *member.channel, member.uid);
+  speak(*voice);
+}
+
 void ChannelBook::handle(Step &step, const Asked &asked, Member &,
                          const protocol::SetRemoteStreamType &) {
   answer(step, asked);

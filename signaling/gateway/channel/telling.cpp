@@ -16,6 +16,12 @@ namespace {
 // How long those wait who change more often than their allowance of changes has it.
 constexpr std::int64_t hasty_ms = 1'000;
 
+protocol::Event named (Uid uid, const std::string &name) {
+  protocol::Event event{EventKind::member_named, uid};
+  event.text = name;
+  return event;
+}
+
 }  // namespace
 
 ChannelBook::News ChannelBook::news(const Channel &channel, Uid uid) {
@@ -26,6 +32,7 @@ ChannelBook::News ChannelBook::news(const Channel &channel, Uid uid) {
   if (voice != channel.voices.end()) {
     news.publication = voice->second.publication;
     news.to = voice->second.to;
+    news.name = voice->second.name;
     news.is_sending = true;
     news.audio_muted = voice->second.audio_muted;
     news.video_muted = voice->second.video_muted;
@@ -41,7 +48,9 @@ ChannelBook::News ChannelBook::news(const Channel &channel, Uid uid) {
 }
 
 bool ChannelBook::is_told(const News &news, const Told &told) {
-  return told.publication == news.publication && (!news.publication || told.to == news.to) &&
+  if (news.publication && (told.to != news.to || told.name != news.name))
+    return false;
+  return told.publication == news.publication &&
          (!news.is_sending ||
           (told.audio_muted == news.audio_muted && told.video_muted == news.video_muted));
 }
@@ -123,17 +132,29 @@ void ChannelBook::tell_change(Step &step, Channel &channel, Uid uid) {
     tell_others(step, channel, uid, {EventKind::stream_removed, uid}, before);
   else if (told.publication && before != what.to)
     tell_others(step, channel, uid, {EventKind::stream_removed, uid}, before, &what.to);
+  const bool renamed = std::exchange(told.name, what.name) != what.name;
+  const bool stays = what.publication && !comes;
   told.publication = what.publication;
   if (what.is_over()) {
     channel.told.erase(uid);
     return;
   }
   if (comes)
-    tell_others(step, channel, uid, {EventKind::stream_added, uid}, what.to);
-  else if (told.publication && before != what.to)
-    tell_others(step, channel, uid, {EventKind::stream_added, uid}, what.to, &before);
+    tell_added(step, channel, uid, what.to);
+  else if (stays && before != what.to)
+    tell_added(step, channel, uid, what.to, &before);
+  if (stays && renamed)
+    tell_others(step, channel, uid, named(uid, what.name), what.to);
   if (what.is_sending)
     tell_mutes(step, channel, uid, what, comes, before);
+}
+
+// Its name comes first, so that whoever is told can name it.
+void ChannelBook::tell_added(Step &step, Channel &channel, Uid uid, const protocol::Addressees &to,
+                             const protocol::Addressees *but) {
+  if (const std::string &name = channel.told.at(uid).name; !name.empty())
+    tell_others(step, channel, uid, named(uid, name), to, but);
+  tell_others(step, channel, uid, {EventKind::stream_added, uid}, to, but);
 }
 
 void ChannelBook::tell_mutes(Step &step, Channel &channel, Uid uid, const News &what, bool comes,
@@ -159,8 +180,10 @@ void ChannelBook::tell_others(Step &step, Channel &channel, Uid uid, const proto
                               const protocol::Addressees &to, const protocol::Addressees *but) {
   const bool is_talk = event.kind == EventKind::stream_added && !to.empty();
   std::vector<SessionId> plain, knowing;
+  const bool for_all = event.kind != EventKind::member_named;
   for (const Member *other : others_of(channel, uid, to, but))
-    (is_talk && other->knows_talk ? knowing : plain).push_back(other->session->id);
+    if (for_all || other->knows_names)
+      (is_talk && other->knows_talk ? knowing : plain).push_back(other->session->id);
   totals_.events += plain.size() + knowing.size();
   channel.events.charge(step.now.mono_ms, plain.size() + knowing.size());
   if (!plain.empty())

@@ -55,6 +55,7 @@ void ChannelBook::carry(Voice &voice, Member &member) {
   voice.origin.clear();
   voice.streams = member.live->names();
   voice.to = member.live->to;
+  voice.name = member.name;
   voice.audio_muted = member.audio_muted;
   voice.video_muted = member.video_muted;
 }

@@ -210,6 +210,7 @@ class Cluster {
     bool spoke_again = false;   // since the store took its word last
     CodecStreams others;        // beside `stream`
     protocol::Addressees to;
+    std::string name;
   };
   struct Channel {
     std::uint64_t id = 0;

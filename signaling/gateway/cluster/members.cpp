@@ -55,6 +55,7 @@ void Cluster::speak(const std::string &key, Uid uid, MemberId mid, const Spoken 
   }
   local->others = std::move(others);
   local->to = what.to;
+  local->name = what.name;
   local->audio_muted = what.audio_muted;
   local->video_muted = what.video_muted;
   local->spoke_again = false;
@@ -105,6 +106,7 @@ void Cluster::send_speak(Channel &channel, Uid uid, const Local &local) {
   entry.video_muted = local.video_muted;
   entry.others = local.others;
   entry.to = local.to;
+  entry.name = local.name;
   Pending asked;
   asked.channel = channel.id;
   asked.uid = uid;

@@ -292,13 +292,23 @@ std::string to_text (const SpeakerEntry &entry) {
     out += '=';
     out += stream;
   }
-  if (entry.to.empty())
+  if (entry.to.empty() && entry.name.empty())
     return out;
   out += entry.others.empty() ? "||" : "|";
-  return out + to_text(entry.to);
+  out += to_text(entry.to);
+  if (!entry.name.empty())
+    out += '|' + escape(entry.name);
+  return out;
 }
 
 namespace {
+
+std::optional<std::string> parse_name (std::string_view text) {
+  auto name = unescape(text);
+  if (!name || name->empty() || protocol::check_name(*name))
+    return {};
+  return name;
+}
 
 // codec=stream,… What isn't known here is of a later version. No two names are the same.
 std::optional<CodecStreams> parse_others (std::string_view text, std::string_view aac) {
@@ -333,18 +343,25 @@ std::optional<SpeakerEntry> parse_entry (std::string_view text) {
                          origin = fields.next(), mutes = fields.next();
   std::optional<CodecStreams> others = CodecStreams();
   std::optional<protocol::Addressees> to = protocol::Addressees();
+  std::optional<std::string> name = std::string();
   if (!fields.ended()) {
     const std::string_view list = fields.next();
     const bool none = list.empty() && !fields.ended();
     if (!none)
       others = parse_others(list, stream);
+    if (!fields.ended()) {
+      const std::string_view uids = fields.next();
+      const bool everybody = uids.empty() && !fields.ended();
+      if (!everybody)
+        to = parse_addressees(uids);
+    }
     if (!fields.ended())
-      to = parse_addressees(fields.next());
+      name = parse_name(fields.next());
   }
   const std::size_t dot = order.find('.');
   const auto at = parse_number(order.substr(0, dot));
   const auto n = dot == std::string_view::npos ? std::nullopt : parse_number(order.substr(dot + 1));
-  if (!fields.exact() || !others || !to || !is_gateway(gateway) ||
+  if (!fields.exact() || !others || !to || !name || !is_gateway(gateway) ||
       !is_plain_text(stream, max_stream) || !at || !n || !is_origin(origin) ||
       !read_mutes(mutes, entry.audio_muted, entry.video_muted))
     return {};
@@ -355,6 +372,7 @@ std::optional<SpeakerEntry> parse_entry (std::string_view text) {
   entry.origin = origin;
   entry.others = std::move(*others);
   entry.to = std::move(*to);
+  entry.name = std::move(*name);
   return entry;
 }
 

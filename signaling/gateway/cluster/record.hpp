@@ -87,13 +87,15 @@ using CodecStreams = std::map<protocol::Codec, std::string>;
 struct Spoken {
   CodecStreams streams;  // AAC's among them
   protocol::Addressees to;
+  std::string name;
   bool audio_muted = false;
   bool video_muted = false;
 };
 
 // gw|stream|at.n|origin|mutes, and for a voice that is offered in other codecs |codec=stream,… For
-// one that is for a few, |codec=stream,…|uid,… A gateway that doesn't know of those refuses the
-// whole, so that nobody there hears what isn't meant for all.
+// one that is for a few, |codec=stream,…|uid,…, and of a speaker with a name
+// |codec=stream,…|uid,…|name with what it lacks left empty. A gateway that doesn't know of those
+// refuses the whole, so that nobody there hears what isn't meant for all.
 struct SpeakerEntry {
   std::string gateway;  // at which it is pushed
   std::string stream;
@@ -107,6 +109,7 @@ struct SpeakerEntry {
   bool video_muted = false;
   CodecStreams others;      // beside AAC, which is `stream`
   protocol::Addressees to;  // none: everybody
+  std::string name;         // of who speaks, escaped; "": none
   bool operator==(const SpeakerEntry &) const = default;
   std::pair<std::int64_t, std::uint64_t> order () const { return {at_ms, n}; }
 };

@@ -60,6 +60,8 @@ void write (JsonWriter &to, const LiveMember &member, Now now, std::size_t &room
   to.integer("uid", member.uid);
   if (!member.account.empty())
     to.text("account", member.account);
+  if (!member.name.empty())
+    to.text("name", member.name);
   to.text("role", protocol::to_string(member.role)).text("platform", member.platform);
   to.text("address", member.address).integer("joined", member.joined_at);
   to.text("state", member.in_grace ? "grace" : "connected");
@@ -124,6 +126,7 @@ std::uint64_t print_of (const LiveMember &member) {
   std::uint64_t print = 14695981039346656037U;
   mix(print, static_cast<std::uint64_t>(member.role));
   mix(print, std::hash<std::string_view>()(member.address));
+  mix(print, std::hash<std::string_view>()(member.name));
   mix(print, std::uint64_t{member.in_grace} | std::uint64_t{member.publishing} << 1U |
                  std::uint64_t{member.audio_muted} << 2U | std::uint64_t{member.silenced} << 3U |
                  std::uint64_t{member.talk} << 4U);

@@ -91,7 +91,7 @@ void the_silenced_publish_again () {
   g_assert_true(std::get<protocol::Join>(sent.request).features ==
                 (protocol::Features{protocol::feature_silence, protocol::feature_codecs,
                                     protocol::feature_quality, protocol::feature_talk,
-                                    protocol::feature_data}));
+                                    protocol::feature_data, protocol::feature_names}));
   welcome(rig, sent.envelope.request_id);
   rig.request(protocol::Publish{});
   rig.answer(rig.sent_id(), Code::ok, {}, {}, "rtmp://h/one");

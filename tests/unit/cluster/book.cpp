@@ -234,8 +234,8 @@ bool Book::push(Socket &socket, const std::string &stream, Moment now) {
     return false;
   found->second.stream = stream;
   found->second.hold_until_ms = 0;
-  cluster.speak(socket.key, socket.uid, found->second.mid, {streams_of(stream), {}, false, false},
-                now);
+  cluster.speak(socket.key, socket.uid, found->second.mid,
+                {streams_of(stream), {}, {}, false, false}, now);
   refresh(socket.key, socket.uid);
   return true;
 }

@@ -138,6 +138,17 @@ void entries_for_a_few () {
   entry.others[Codec::opus] = "o-1";
   g_assert_true(to_text(entry) == to_text(voice()) + "|opus=o-1|8,4294967295");
   g_assert_true(parse_entry(to_text(entry)) == entry);
+  // And of one that has a name.
+  entry.name = "Ann | B.";
+  g_assert_true(to_text(entry) == to_text(voice()) + "|opus=o-1|8,4294967295|Ann%20%7C%20B.");
+  g_assert_true(parse_entry(to_text(entry)) == entry);
+  SpeakerEntry everybodys = voice();
+  everybodys.name = "Ann";
+  g_assert_true(to_text(everybodys) == to_text(voice()) + "|||Ann");
+  g_assert_true(parse_entry(to_text(everybodys)) == everybodys);
+  for (const std::string &name : {std::string(), std::string("a%0Ab"), std::string("%FF"),
+                                  std::string("a b"), std::string(65, 'x'), std::string("x|")})
+    g_assert_false(parse_entry(to_text(voice()) + "|||" + name).has_value());
   std::string many = "1";
   for (int uid = 2; uid <= 17; uid++)
     many += "," + std::to_string(uid);

@@ -281,6 +281,8 @@ std::string Scene::describe(const protocol::ServerMessage &message) {
       return "silenced";
     case EventKind::unsilenced:
       return "unsilenced";
+    case EventKind::member_named:
+      return "named" + uid + " " + event->text;
     case EventKind::data:
       return "data" + uid + " " + event->text;
     case EventKind::codecs_wanted: {

@@ -132,6 +132,18 @@ void quoting () {
 
 }  // namespace
 
+static void display_names () {
+  std::string longest;
+  for (int i = 0; i < 64; i++)
+    longest += "\U0001F399";
+  for (const std::string &good : {std::string(), std::string("Ann B. \u00e9"), longest})
+    g_assert_false(agora::protocol::check_name(good).has_value());
+  for (const std::string &bad :
+       {longest + "x", std::string("a\nb"), std::string("\x7f"), std::string("\u009f"),
+        std::string("\xff"), std::string(300, 'x'), std::string("a\0b", 3)})
+    g_assert_true(agora::protocol::check_name(bad).has_value());
+}
+
 int main (int argc, char **argv) {
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/rules/app-ids", app_ids);
@@ -141,5 +153,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/rules/uids", uids);
   g_test_add_func("/rules/names", names);
   g_test_add_func("/rules/quoting", quoting);
+  g_test_add_func("/argument-checks/display-names", display_names);
   return g_test_run();
 }

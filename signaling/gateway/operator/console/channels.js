@@ -69,6 +69,7 @@ class MemberRow {
     const states = [
       member.state === 'grace' && 'lost, may return',
       member.silenced && 'silenced',
+      member.talk && 'to a few',
       member.on_air ? `on the air, ${member.listeners} listen` : member.role,
       member.muted && 'muted',
       member.on_air && level?.peak < SILENT && 'no sound',
@@ -79,7 +80,8 @@ class MemberRow {
     this.#meter.draw(level);
     this.#silence.disabled = member.silenced;
     const set = (column, text) => say(this.#cells.get(column), text);
-    set('Member', member.account ? `${member.account} (${member.uid})` : String(member.uid));
+    const named = member.name ?? member.account;
+    set('Member', named ? `${named} (${member.uid})` : String(member.uid));
     set('State', states.join(', '));
     set('Mouth to ear', milliseconds(latency));
     set('Jitter', milliseconds(jitter));
