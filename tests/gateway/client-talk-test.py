@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Talkback, words and names as a program in Python has them, by the library's bindings and with a real gateway."""
+
+import sys
+from pathlib import Path
+
+import tap
+from harness import SCALE, Case
+
+try:
+    import gi
+except ImportError:
+    print('1..0 # SKIP this Python has no gi')
+    sys.exit(0)
+gi.require_version('AgoraSignaling', '1.0')
+from gi.repository import AgoraSignaling, GLib  # noqa: E402
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'cluster'))
+import clusterrig  # noqa: E402
+
+CONTEXT = GLib.MainContext.default()
+BROADCASTER, AUDIENCE = AgoraSignaling.Role.BROADCASTER, AgoraSignaling.Role.AUDIENCE
+Error = AgoraSignaling.Error
+
+
+def wait(condition, what):
+    late = []
+    timer = GLib.timeout_add(int(10_000 * SCALE), late.append, True)
+    while not condition():
+        if late:
+            raise AssertionError(f'{what} did not come')
+        CONTEXT.iteration(True)
+    if not late:
+        GLib.source_remove(timer)
+
+
+class ClientTalk(Case):
+    def setUp(self):
+        super().setUp()
+        self.served = self.gateway()
+
+    def ask(self, client, name, *arguments):
+        results = []
+        getattr(client, f'{name}_async')(*arguments, None, lambda _, result: results.append(result))
+        wait(lambda: results, name)
+        return getattr(client, f'{name}_finish')(results[0])
+
+    def client(self, uid, role=AUDIENCE, name=None):
+        client = AgoraSignaling.Client.new(self.served.ws)
+        self.addCleanup(client.destroy)
+        client.props.display_name = name
+        self.ask(client, 'init', 'demo')
+        self.ask(client, 'set_role', role)
+        self.ask(client, 'join', None, 'room', uid)
+        return client
+
+    def voice(self, url):
+        voice = clusterrig.Voice(url, 'cue')
+        self.addCleanup(voice.close)
+
+    def test_talkback(self):
+        producer, host, other = self.client(7, BROADCASTER, 'Ann'), self.client(8), self.client(9)
+        self.assertFalse(producer.dup_talk_to())
+        producer.set_talk_to([9, 8, 8])
+        self.assertEqual(list(producer.dup_talk_to()), [8, 9])
+        for wrong in ([0], [8, 0], list(range(1, 18))):
+            with self.assertRaises(GLib.Error) as refused:
+                producer.set_talk_to(wrong)
+            self.assertEqual(refused.exception.code, Error.INVALID_ARGUMENT)
+        producer.set_talk_to([8])
+        self.voice(self.ask(producer, 'publish'))
+        wait(lambda: host.dup_speakers(), 'the talkback')
+        self.assertTrue(host.is_talkback(7))
+        self.assertEqual(host.dup_name(7), 'Ann')
+        self.ask(host, 'subscribe', 7)
+        self.assertTrue(host.is_talkback(7))
+        with self.assertRaises(GLib.Error) as refused:
+            self.ask(other, 'subscribe', 7)
+        self.assertEqual(refused.exception.code, Error.NOT_PUBLISHING)
+        self.assertFalse(other.dup_speakers())
+        # For all: who hears it goes over, and the others are told.
+        moved = []
+        host.connect('update-url', lambda client, uid, _: moved.append(client.is_talkback(uid)))
+        producer.set_talk_to([])
+        self.voice(self.ask(producer, 'publish'))
+        wait(lambda: other.dup_speakers(), 'the voice')
+        wait(lambda: moved, 'update-url')
+        self.assertEqual(moved, [False])
+
+    def test_data(self):
+        one, other = self.client(7), self.client(8)
+        heard = []
+        other.connect('data', lambda _, uid, text: heard.append((uid, text)))
+        self.assertTrue(self.ask(one, 'send_data', 'on air in 10', [8, 99]))
+        self.assertTrue(self.ask(one, 'send_data', '€', []))
+        wait(lambda: len(heard) == 2, 'its words')
+        self.assertEqual(heard, [(7, 'on air in 10'), (7, '€')])
+        for text, uids in (('', []), ('x' * 257, []), ('x', [0]), ('x', list(range(1, 18)))):
+            with self.assertRaises(GLib.Error) as refused:
+                self.ask(one, 'send_data', text, uids)
+            self.assertEqual(refused.exception.code, Error.INVALID_ARGUMENT)
+
+    def test_names(self):
+        listener = self.client(8)
+        told = []
+        listener.connect('member-named', lambda _, uid, name: told.append((uid, name, list(listener.dup_speakers() or []))))
+        self.assertIsNone(listener.dup_name(7))
+        self.voice(self.ask(self.client(7, BROADCASTER, 'Ann é'), 'publish'))
+        wait(lambda: listener.dup_speakers(), 'the voice')
+        # Before the stream, so that whoever is told of that can name it.
+        self.assertEqual(told, [(7, 'Ann é', [])])
+        self.assertEqual(listener.dup_name(7), 'Ann é')
+        with self.assertRaises(GLib.Error) as refused:
+            self.client(9, AUDIENCE, 'two\nlines')
+        self.assertEqual(refused.exception.code, Error.INVALID_ARGUMENT)
+        self.assertIn('display-name', refused.exception.message)
+
+
+if __name__ == '__main__':
+    tap.main()
