@@ -266,7 +266,10 @@ void Connection::on_pause(std::uint32_t stream, bool paused) {
   play->paused = paused;
   // Headers may have changed meanwhile, so it begins anew.
   server_.hub().leave(*play);
-  if (!paused)
+  // The end of a push reaches none that has paused: what is unsent of it would be heard later.
+  if (paused)
+    lost(queue_.clear_media(stream));
+  else
     server_.hub().play(play->name, *play);
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <utility>
+#include <vector>
 
 #include "signaling/relay/rtmp/chunk-writer.hpp"
 
@@ -281,16 +282,6 @@ void Hub::flush(HubStream &stream) {
 Publisher *Hub::publisher_of(std::string_view name) const {
   auto found = streams_.find(name);
   return found != streams_.end() ? found->second->publisher : nullptr;
-}
-
-std::vector<Listener *> Hub::listeners_of(std::string_view name) const {
-  std::vector<Listener *> all;
-  auto found = streams_.find(name);
-  if (found != streams_.end())
-    for (const Lane &lane : found->second->lanes)
-      for (const Lane::Place &place : lane.places)
-        all.push_back(place.listener);
-  return all;
 }
 
 }  // namespace agora::relay

@@ -13,7 +13,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
 #include "signaling/relay/packet.hpp"
 #include "signaling/relay/rtmp/message.hpp"
@@ -89,7 +88,6 @@ class Hub {
   void flush (Publisher &publisher);
 
   Publisher *publisher_of (std::string_view name) const;
-  std::vector<Listener *> listeners_of (std::string_view name) const;
 
   std::size_t pushes () const { return pushes_; }
   std::size_t listeners () const { return listeners_; }

@@ -347,7 +347,7 @@ void Server::answer_guests() {
 void Server::admitted(MediaSession &session) {
   if (session.side == Side::play) {
     pulls_.joined(session.name);
-    guest_plays_ += session.connection.is_guest() ? 1 : 0;
+    plays_ += session.connection.is_guest() ? 0 : 1;
     return;
   }
   auto &push = static_cast<PushSession &>(session);
@@ -365,12 +365,12 @@ void Server::done(MediaSession &session) {
     pushes_[push.index]->index = push.index;
     pushes_.pop_back();
   }
-  if (session.admitted && session.side == Side::play)
+  if (session.admitted && session.side == Side::play) {
     pulls_.left(session.name);
-  if (session.connection.is_guest()) {
-    guest_plays_ -= session.admitted ? 1 : 0;
-    return;
+    plays_ -= session.connection.is_guest() ? 0 : 1;
   }
+  if (session.connection.is_guest())
+    return;
   // One that the gateway was never asked for, it is not told of.
   const auto waits = std::find_if(unasked_.begin(), unasked_.end(),
                                   [&] (const auto &each) { return each.id == session.number; });
@@ -397,13 +397,19 @@ std::uint64_t Server::dial(const std::string &stream, const std::string &address
   return dials_;
 }
 
-void Server::drop_plays(const std::string &stream) {
+// Not those whom the hub has: one that has paused is in none of its lists.
+template <typename Meant>
+void Server::cut_plays(Meant meant) {
   std::vector<Connection *> all;
   for (const auto &[number, session] : sessions_)
-    if (session->admitted && session->side == Side::play && session->name == stream)
+    if (session->admitted && session->side == Side::play && meant(*session))
       all.push_back(&session->connection);
   for (Connection *each : all)
     each->end(true);
+}
+
+void Server::drop_plays(const std::string &stream) {
+  cut_plays([&] (const MediaSession &play) { return play.name == stream; });
 }
 
 void Server::told(const relay_line::Link &message, Descriptor socket) {
@@ -492,34 +498,43 @@ void Server::told(const relay_line::Answer &message) {
 }
 
 void Server::told(const relay_line::Drop &message) {
-  std::vector<Connection *> all;
-  auto matches = [&] (const MediaSession &session) {
-    return message.id == 0 || session.number == message.id;
-  };
-  if (message.side == Side::push && pulls_.has(message.stream)) {
+  if (message.side == Side::push)
+    drop_push(message);
+  else if (message.id != 0)
+    drop_play(message.id);
+  else
+    cut_plays([&] (const MediaSession &play) {
+      return play.name == message.stream && !play.connection.is_guest();
+    });
+  line_.send(relay_line::Dropped{message.ticket});
+}
+
+// Whatever it is called by now.
+void Server::drop_play(std::uint64_t number) {
+  const auto found = sessions_.find(number);
+  if (found == sessions_.end())
+    return;
+  const MediaSession &play = *found->second;
+  if (play.admitted && play.side == Side::play && !play.connection.is_guest())
+    play.connection.end(true);
+}
+
+void Server::drop_push(const relay_line::Drop &message) {
+  if (pulls_.has(message.stream)) {
     if (message.id == 0)
       pulls_.drop(message.stream);
-  } else if (message.side == Side::push) {
-    if (auto *push = static_cast<PushSession *>(hub_.publisher_of(message.stream)))
-      if (matches(*push))
-        all.push_back(&push->connection);
-  } else {
-    for (Listener *each : hub_.listeners_of(message.stream)) {
-      auto *play = static_cast<PlaySession *>(each);
-      if (matches(*play) && !play->connection.is_guest())
-        all.push_back(&play->connection);
-    }
+    return;
   }
-  for (Connection *each : all)
-    each->end(true);
-  line_.send(relay_line::Dropped{message.ticket});
+  auto *push = static_cast<PushSession *>(hub_.publisher_of(message.stream));
+  if (push != nullptr && (message.id == 0 || push->number == message.id))
+    push->connection.end(true);
 }
 
 void Server::told(const relay_line::Ping &message) {
   counters.connections = connections_.size();
   counters.pushes = pushes_.size();
   counters.pulls = pulls_.count();
-  counters.listeners = hub_.listeners() - std::min(guest_plays_, hub_.listeners());
+  counters.listeners = plays_;
   counters.fds = connections_.size() + pulls_.count() + 2 * doors_.size() + 5;
   line_.send(relay_line::Pong{message.n, counters});
   counters.lag_ms = 0;

@@ -89,6 +89,10 @@ class Server {
   void told (const relay_line::ListSessions &message);
   void told (const relay_line::Link &message, Descriptor socket);
   void told (const relay_line::Guest &message, Descriptor socket);
+  void drop_push (const relay_line::Drop &message);
+  void drop_play (std::uint64_t number);
+  template <typename Meant>
+  void cut_plays (Meant meant);
   static void rename (MediaSession &session, const std::string &name);
   void answer_guests ();
   void ask_next ();
@@ -128,7 +132,7 @@ class Server {
   std::vector<std::unique_ptr<Connection>> buried_;
   std::vector<std::unique_ptr<Upstream>> ended_;
   std::vector<std::uint64_t> guests_;  // their plays, which wait for their yes
-  std::size_t guest_plays_ = 0;
+  std::size_t plays_ = 0;              // of others, paused ones too
   std::uint64_t dials_ = 0;
   std::string app_;
   std::uint64_t last_number_ = 0;
