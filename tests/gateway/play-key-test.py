@@ -121,6 +121,15 @@ class Players(KeyCase):
             self.assertTrue(play.closed())
         self.assertEqual(self.peer(made['url'], 'play')[1], 'NetStream.Play.Failed')
 
+    def test_one_that_has_paused(self):
+        """It is a player as any other: the key's end is its end."""
+        made = self.play_key()
+        play = self.listens(made)
+        play.send(play.command('pause', 0, None, True, 0, stream=1))
+        play.wait_word(b'NetStream.Pause.Notify')
+        self.must('DELETE', f'{PATH}?appid=demo&id={made["id"]}')
+        self.assertTrue(play.closed())
+
     def test_a_worker_dies(self):
         """Who was at another one goes on."""
         made = self.play_key()
