@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/recorder/session.hpp"
 
-#include <gst/app/gstappsink.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -90,9 +88,9 @@ std::int64_t move (Taker &taker, GstBuffer *buffer) {
 }
 
 // Streaming thread.
-void take (Taker &taker, GstSample *sample) {
-  GstBuffer *buffer = gst_sample_get_buffer(sample);
-  if (!buffer || !GST_BUFFER_PTS_IS_VALID(buffer))
+void take (Taker &taker, BufferPtr owned, GstCaps *caps) {
+  GstBuffer *buffer = owned.get();
+  if (!GST_BUFFER_PTS_IS_VALID(buffer))
     return;
   Piece piece;
   if (taker.frame_bytes) {
@@ -102,15 +100,22 @@ void take (Taker &taker, GstSample *sample) {
     piece.length = GST_BUFFER_DURATION_IS_VALID(buffer)
                        ? static_cast<std::int64_t>(GST_BUFFER_DURATION(buffer))
                        : 0;
-    piece.at =
-        GST_CLOCK_DIFF(taker.latency, GST_BUFFER_PTS(buffer)) +
-        later_by(codec_delay(gst_sample_get_caps(sample), static_cast<GstClockTime>(piece.length)));
+    piece.at = GST_CLOCK_DIFF(taker.latency, GST_BUFFER_PTS(buffer)) +
+               later_by(codec_delay(caps, static_cast<GstClockTime>(piece.length)));
   }
   if (piece.length <= 0)
     return;
-  piece.sound = share(buffer);
-  piece.caps = share(gst_sample_get_caps(sample));
+  piece.sound = std::move(owned);
+  piece.caps = share(caps);
   taker.lane->put(std::move(piece));
+}
+
+// Before the sink, which would make a sample of each block, and wake somebody for it.
+GstPadProbeReturn on_buffer (GstPad *pad, GstPadProbeInfo *info, gpointer taker) {
+  BufferPtr buffer(GST_PAD_PROBE_INFO_BUFFER(info));
+  if (const CapsPtr caps(gst_pad_get_current_caps(pad)); caps)
+    take(*static_cast<Taker *>(taker), std::move(buffer), caps.get());
+  return GST_PAD_PROBE_HANDLED;
 }
 
 // Work of an element that its own threads can't do, done by the main loop.
@@ -195,17 +200,9 @@ GstElement *Session::make_sink(const char *caps, std::shared_ptr<Lane> lane, Gst
     g_object_set(sink, "caps", made.get(), nullptr);
   }
   g_object_set(sink, "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, nullptr);
-  GstAppSinkCallbacks callbacks{};
-  callbacks.new_sample = [] (GstAppSink *app_sink, gpointer taker) {
-    GstSample *sample = gst_app_sink_pull_sample(app_sink);
-    if (!sample)
-      return GST_FLOW_EOS;
-    take(*static_cast<Taker *>(taker), sample);
-    gst_sample_unref(sample);
-    return GST_FLOW_OK;
-  };
-  gst_app_sink_set_callbacks(
-      GST_APP_SINK(sink), &callbacks,
+  g_autoptr(GstPad) pad = gst_element_get_static_pad(sink, "sink");
+  gst_pad_add_probe(
+      pad, GST_PAD_PROBE_TYPE_BUFFER, on_buffer,
       new Taker{std::move(lane), options_.latency_ms * static_cast<GstClockTime>(GST_MSECOND),
                 channels * options_.depth / 8, speaker ? share(speaker) : nullptr},
       [] (gpointer taker) { delete static_cast<Taker *>(taker); });
