@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import tap
-from harness import TIED, Case, Deadline, Gateway, readable
+from harness import TIED, Case, Deadline, Gateway, readable, wait_until
 from relayrig import Peer
 from tlsrig import Authority
 from wsclient import Member
@@ -206,6 +206,9 @@ class Stand(threading.Thread):
                 while b'\r\n\r\n' not in data:
                     data += connection.recv(65536)
                 self.asked.append(data.decode())
+                if callable(answer):
+                    answer(connection)
+                    continue
                 connection.sendall(answer)
                 connection.shutdown(socket.SHUT_WR)
                 while connection.recv(65536):
@@ -391,6 +394,38 @@ class Top(Case):
                 self.assertNotRegex(err, '[\x00-\x1f\x7f-\x9f]')
                 self.assertIn(f'GET /dev/v1/live/events HTTP/1.1\r\n', stand.asked[0])
                 self.assertIn(f'\r\nAuthorization: Bearer {TOKEN}\r\n', stand.asked[0])
+
+    def test_refusal_that_drips(self):
+        """Whoever takes its time over the words that go with a refusal holds up neither keys nor the next try."""
+        def drip(connection):
+            connection.sendall(b'HTTP/1.1 503 No\r\nContent-Length: 4096\r\n\r\n')
+            try:
+                while not readable(connection, 0.2):
+                    connection.sendall(b' ')
+            except OSError:
+                pass
+        for end in ('q', '\x03'):
+            with self.subTest(end):
+                stand = Stand(drip)
+                self.addCleanup(stand.close)
+                terminal = self.terminal(*self.argv(stand.url))
+                wait_until(lambda stand=stand: stand.asked, what='its request')
+                terminal.wait_text('Connecting')
+                terminal.press(end)
+                self.assertEqual(terminal.wait_end(), 0)
+        stand = Stand(drip, drip)
+        self.addCleanup(stand.close)
+        terminal = self.terminal(*self.argv(stand.url), columns=160)
+        terminal.wait_text("^! Can't reach the gateway at .*: the gateway answers 503; trying again$")
+        wait_until(lambda: len(stand.asked) == 2, what='the next try')
+        terminal.press('q')
+        self.assertEqual(terminal.wait_end(), 0)
+        # Nor a script.
+        stand = Stand(drip)
+        self.addCleanup(stand.close)
+        status, out, err = self.once(*self.argv(stand.url, '--once'))
+        self.assertEqual((status, out), (1, ''))
+        self.assertRegex(err, 'the gateway answers 503$')
 
     def test_stream_that_ends(self):
         """As after 15 minutes: it comes again, and nobody is alarmed. A script waits no longer than it has to."""

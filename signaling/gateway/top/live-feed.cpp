@@ -15,6 +15,8 @@ constexpr unsigned silence_s = 10;
 constexpr unsigned try_again_ms = 1000;
 constexpr gsize read_bytes = 64 * 1024;
 constexpr gsize most_refusal_bytes = 4096;
+// Its words are short, and there or nearly so. Whoever takes longer over them is told of without.
+constexpr unsigned refusal_ms = 1000;
 
 // Below what the base's path has: a gateway may stand behind a proxy.
 UriPtr events_of (GUri *base) {
@@ -27,9 +29,9 @@ UriPtr events_of (GUri *base) {
 }
 
 // The sentence of a refusal.
-std::string sentence_in (const char *data, gsize size) {
+std::string sentence_in (const std::string &body) {
   g_autoptr(JsonParser) parser = json_parser_new();
-  if (!json_parser_load_from_data(parser, data, static_cast<gssize>(size), nullptr))
+  if (!json_parser_load_from_data(parser, body.data(), static_cast<gssize>(body.size()), nullptr))
     return "";
   JsonNode *root = json_parser_get_root(parser);
   return root != nullptr && JSON_NODE_HOLDS_OBJECT(root)
@@ -47,7 +49,13 @@ LiveFeed::LiveFeed(UriPtr base, const std::string &token, ObjectPtr<GTlsDatabase
       session_(soup_session_new_with_options("timeout", silence_s, "user-agent",
                                              "agora-gateway-top ", nullptr)),
       cancellable_(g_cancellable_new()),
-      next_([this] { start(); }) {
+      next_([this] { start(); }),
+      patience_([this] {
+        // What is under way ends unheard.
+        g_cancellable_cancel(cancellable_.get());
+        cancellable_.reset(g_cancellable_new());
+        tell_refusal();
+      }) {
   if (authorities)
     soup_session_set_tls_database(session_.get(), authorities.get());
 }
@@ -99,17 +107,46 @@ void LiveFeed::answered(GInputStream *stream, SoupMessage *message, const GError
 }
 
 void LiveFeed::refused(unsigned status, GInputStream *stream) {
-  char body[most_refusal_bytes];
+  status_ = status;
+  refusal_.clear();
+  stream_ = share(stream);
+  patience_.in(refusal_ms);
+  read_refusal();
+}
+
+void LiveFeed::read_refusal() {
+  const auto on_bytes = [] (GObject *stream, GAsyncResult *result, gpointer self) {
+    g_autoptr(GError) error = nullptr;
+    const BytesPtr bytes(g_input_stream_read_bytes_finish(G_INPUT_STREAM(stream), result, &error));
+    if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+      static_cast<LiveFeed *>(self)->took_refusal(bytes.get());
+  };
+  g_input_stream_read_bytes_async(stream_.get(), most_refusal_bytes - refusal_.size(),
+                                  G_PRIORITY_DEFAULT, cancellable_.get(), on_bytes, this);
+}
+
+// `bytes`: null where it broke off. The status is known all the same.
+void LiveFeed::took_refusal(GBytes *bytes) {
   gsize size = 0;
-  // It is short, and there or nearly so.
-  g_input_stream_read_all(stream, body, sizeof body, &size, cancellable_.get(), nullptr);
-  const auto sentence = sentence_in(body, size);
+  if (bytes != nullptr) {
+    const auto *data = static_cast<const char *>(g_bytes_get_data(bytes, &size));
+    refusal_.append(data, size);
+  }
+  if (size == 0 || refusal_.size() >= most_refusal_bytes)
+    tell_refusal();
+  else
+    read_refusal();
+}
+
+void LiveFeed::tell_refusal() {
+  patience_.stop();
+  const auto sentence = sentence_in(refusal_);
   const auto why =
-      "the gateway answers " + std::to_string(status) + (sentence.empty() ? "" : ": " + sentence);
+      "the gateway answers " + std::to_string(status_) + (sentence.empty() ? "" : ": " + sentence);
   // A token isn't sent again and again where it is refused: that is guessing.
-  const bool may_change = status >= SOUP_STATUS_INTERNAL_SERVER_ERROR ||
-                          status == SOUP_STATUS_REQUEST_TIMEOUT ||
-                          status == 429;  // libsoup has no name for it
+  const bool may_change = status_ >= SOUP_STATUS_INTERNAL_SERVER_ERROR ||
+                          status_ == SOUP_STATUS_REQUEST_TIMEOUT ||
+                          status_ == 429;  // libsoup has no name for it
   if (may_change)
     again(why);
   else

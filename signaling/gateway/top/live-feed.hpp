@@ -35,6 +35,9 @@ class LiveFeed {
  private:
   void answered (GInputStream *stream, SoupMessage *message, const GError *error);
   void refused (unsigned status, GInputStream *stream);
+  void read_refusal ();
+  void took_refusal (GBytes *bytes);
+  void tell_refusal ();
   void read_on ();
   void took (GBytes *bytes, const GError *error);
   void again (const std::string &why);
@@ -49,7 +52,10 @@ class LiveFeed {
   std::unique_ptr<EventReader> reader_;
   bool heard_ = false;    // an event, by this stream
   bool readable_ = true;  // what came by it
+  unsigned status_ = 0;   // of a refusal, and what its body has so far
+  std::string refusal_;
   Timer next_;
+  Timer patience_;  // with the rest of it
 };
 
 }  // namespace agora::gateway
