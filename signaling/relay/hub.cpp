@@ -188,6 +188,8 @@ void Hub::settle(HubStream &stream) {
 
 void Hub::play(std::string_view name, Listener &listener) {
   HubStream &stream = stream_of(name);
+  // It may have been away.
+  listener.waits_for_key_ = true;
   // What was gathered is for those who were there.
   flush(stream);
   add(stream, listener);

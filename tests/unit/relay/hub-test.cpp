@@ -117,6 +117,8 @@ const Row rows[] = {
     {"P m V A k v a;1 v a v a k v a", {"(mVAaakva", "", ""}},
     {"1 P V k v k v", {"(Vkvkv", "", ""}},
     {"1 P V v k", {"(Vk", "", ""}},
+    // Nor does one that was away go on in the middle.
+    {"1 P V k v; L1 v 1 v a k v", {"(Vkv(Vakv", "", ""}},
     // One that has lost video waits for the next one; headers come to it all the same.
     {"1 2 P V k v; K1 v V v k v", {"(VkvVkv", "(VkvvVvkv", ""}},
     // Gone and back: heard on, without the old headers.
