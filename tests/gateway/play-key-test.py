@@ -182,6 +182,8 @@ class Players(KeyCase):
 
     def players(self, names):
         """Programs of the field, there before the speaker: each hears it twice, and its second word behind the first."""
+        # The state folder is one gateway's at a time.
+        self.served.terminate()
         self.serve('--relay-workers=2', '--max-admin-requests-per-second=1000')
         key, made = self.key(), self.play_key()
         heard = {}
