@@ -90,9 +90,21 @@ bool Machine::may_address(const protocol::Publish &publish) const {
   return publish.to.empty() || knows_talk_;
 }
 
-// What was published, as it was.
+// Whether the application has asked for it, and the gateway hasn't answered yet.
+bool Machine::is_publishing() const {
+  return std::any_of(pending_.begin(), pending_.end(), [] (const auto &each) {
+    return !each.second.replay && std::holds_alternative<protocol::Publish>(each.second.request);
+  });
+}
+
+// What was published, as it was. Not behind what the application asks for meanwhile: what it has
+// just made private would be for all again.
 void Machine::publish_again(Millis now) {
   protocol::Publish publish{uid_, offered_, to_};
+  if (is_publishing()) {
+    again_.push_back({std::move(publish), now + limits.first_retry});
+    return;
+  }
   if (may_address(publish)) {
     send(0, std::move(publish), now, true);
     return;
@@ -290,6 +302,10 @@ void Machine::succeeded(const Pending &pending, const protocol::Answer &answer, 
     published_ = true;
     offered_ = publish->codecs;
     to_ = publish->to;
+    // It stands for what was to be made again.
+    std::erase_if(again_, [] (const Again &again) {
+      return std::holds_alternative<protocol::Publish>(again.request);
+    });
     published(answer, pending.replay);
   } else if (std::holds_alternative<protocol::Unpublish>(pending.request)) {
     unpublished();
@@ -369,6 +385,14 @@ bool Machine::is_wanted(const protocol::Request &request) const {
     return of && of->stream_type == type->type;
   }
   return false;
+}
+
+// As it is by now: another list may have been published since.
+void Machine::make_again(protocol::Request request, Millis now) {
+  if (std::holds_alternative<protocol::Publish>(request))
+    publish_again(now);
+  else
+    send(0, std::move(request), now, true);
 }
 
 // Makes again what the member had before it lost the gateway.

@@ -338,7 +338,7 @@ void Machine::on(const Tick &, Millis now) {
     if (now < again.at)
       again_.push_back(std::move(again));
     else if (is_wanted(again.request))
-      send(0, std::move(again.request), now, true);
+      make_again(std::move(again.request), now);
   if (const auto due = reports_.due(); due && takes_reports_ && now >= *due)
     report(now);
   if (now >= next_ping_)

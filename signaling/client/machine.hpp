@@ -218,6 +218,7 @@ class Machine {
   void told_error (const protocol::ErrorEvent &event, Millis now);
   void published (const protocol::Answer &answer, bool replay);
   bool may_address (const protocol::Publish &publish) const;
+  bool is_publishing () const;
   void publish_again (Millis now);
   void note_talk (Uid speaker, bool talk);
   void unpublished ();
@@ -226,6 +227,7 @@ class Machine {
   void end_doubt ();
   void succeeded (const Pending &pending, const protocol::Answer &answer, Millis now);
   void refused (const Pending &pending, Trouble trouble, Millis now);
+  void make_again (protocol::Request request, Millis now);
   void replay (Millis now);
   bool is_wanted (const protocol::Request &request) const;
 

@@ -170,6 +170,66 @@ void what_is_for_a_few () {
   g_assert_true(asked(rig).to.empty());
 }
 
+// To all, as it was before a return whose gateway was too busy to take it at once.
+Rig back_at_a_busy_gateway () {
+  const protocol::Features talk{protocol::feature_talk};
+  Rig rig;
+  rig.bring_to(Phase::joining);
+  let_in(rig, talk);
+  rig.request(protocol::Publish{});
+  rig.answer(rig.sent_id(), Code::ok, {}, {}, "rtmp://h/a");
+  rig.step(Closed{"cut"});
+  rig.pass(1'000);
+  rig.step(Opened{"S2", "", rig.now});
+  let_in(rig, talk);
+  g_assert_true(asked(rig).to.empty());
+  rig.answer(rig.sent_id(), Code::too_many, "too many");
+  rig.machine.talk_to = {8};
+  return rig;
+}
+
+// For three seconds.
+void nothing_is_published (Rig &rig) {
+  for (unsigned tick = 0; tick < 30; tick++) {
+    rig.pass(100);
+    for (const Send &each : rig.all<Send>())
+      g_assert_false(std::holds_alternative<protocol::Publish>(each.message.request));
+  }
+}
+
+// What was to be made again doesn't undo what was published since.
+void made_private_meanwhile () {
+  Rig rig = back_at_a_busy_gateway();
+  rig.request(protocol::Publish{});
+  g_assert_true(asked(rig).to == protocol::Addressees{8});
+  rig.answer(rig.sent_id(), Code::ok, {}, {}, "rtmp://h/b");
+  nothing_is_published(rig);
+  g_assert_true(rig.machine.push_urls().at(Codec::aac) == "rtmp://h/b");
+
+  // Nor what is still under way.
+  rig = back_at_a_busy_gateway();
+  rig.pass(900);
+  rig.request(protocol::Publish{});
+  const std::int64_t id = rig.sent_id();
+  rig.pass(200);
+  g_assert_true(rig.all<Send>().empty());
+  // Refused, it leaves what was there before to be made again.
+  rig.answer(id, Code::too_many, "too many");
+  g_assert_true(rig.all<Finish>().at(0).trouble->code == AGORA_ERROR_TOO_MANY);
+  rig.pass(1'000);
+  g_assert_true(asked(rig).to.empty());
+  // Nor at the end of the operator's silence.
+  rig.answer(rig.sent_id(), Code::ok, {}, {}, "rtmp://h/c");
+  rig.request(protocol::Publish{});
+  const std::int64_t late = rig.sent_id();
+  rig.event(protocol::EventKind::silenced);
+  rig.event(protocol::EventKind::unsilenced);
+  g_assert_true(rig.all<Send>().empty());
+  rig.answer(late, Code::ok, {}, {}, "rtmp://h/d");
+  nothing_is_published(rig);
+  g_assert_true(rig.machine.push_urls().at(Codec::aac) == "rtmp://h/d");
+}
+
 void a_few_words () {
   Rig rig;
   rig.bring_to(Phase::joined);
@@ -220,6 +280,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/client-offers/an-older-gateway", an_older_gateway_takes_aac);
   g_test_add_func("/client-offers/of-a-subscription", the_codec_of_a_subscription);
   g_test_add_func("/client-offers/for-a-few", what_is_for_a_few);
+  g_test_add_func("/client-offers/made-private-meanwhile", made_private_meanwhile);
   g_test_add_func("/client-offers/talkbacks", who_talks_to_a_few);
   g_test_add_func("/client-offers/data", a_few_words);
   return g_test_run();
