@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -11,6 +12,20 @@ using protocol::Codec;
 using protocol::Privilege;
 using protocol::Role;
 using protocol::Target;
+
+namespace {
+
+// Whether some who may hear this member's voice now are none of these, and these all may.
+bool leaves_some_out (const Member &member, const protocol::Addressees &to) {
+  if (!member.live || to.empty())
+    return false;
+  const protocol::Addressees &was = member.live->to;
+  return was.empty() || (to.size() < was.size() && std::all_of(to.begin(), to.end(), [&] (Uid uid) {
+                           return std::find(was.begin(), was.end(), uid) != was.end();
+                         }));
+}
+
+}  // namespace
 
 bool ChannelBook::may_push(Step &step, const Asked &asked, const Member &member, const char *what) {
   std::string why;
@@ -51,10 +66,12 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
 void ChannelBook::hand_out_push_url(Step &step, const Asked &asked, Member &member,
                                     const std::optional<protocol::Codecs> &codecs,
                                     const protocol::Addressees &to) {
-  // All who listen are told of a move, each its own URL.
+  // All who listen are told of a move, each its own URL. A move that only leaves some out waits for
+  // nothing: they would hear on meanwhile. There can't be many, for letting them in again is
+  // counted.
   const Voice *voice = find_voice(*member.channel, member.uid);
   if (config_.limits.changes_per_second && voice && !voice->listeners.empty() &&
-      !member.changes.has_one(step.now.mono_ms))
+      !member.changes.has_one(step.now.mono_ms) && !leaves_some_out(member, to))
     return refuse(step, asked, Code::too_many,
                   "what is published has moved too often, try again in a few seconds");
   const bool negotiated = codecs && member.knows_codecs;

@@ -165,6 +165,31 @@ void who_comes_back_keeps_it () {
   g_assert_true(scene.code(4, Subscribe{7}) == Code::not_publishing);
 }
 
+// However often it has moved: who is left out must not hear on until it may move again.
+void made_private_at_any_time () {
+  Scene scene;
+  gather(scene);
+  unsigned client = 100;
+  g_assert_true(scene.push(talk(scene, {}), client));
+  scene.play(scene.subscribe(2, 7), 200);
+  for (int round = 0; round < 5; round++) {
+    g_assert_true(scene.push(talk(scene, {}), ++client));
+    for (;;) {
+      const Answer answer = scene.ask(1, Publish{7});
+      if (answer.code == Code::too_many)
+        break;
+      g_assert_true(scene.push(answer.url.value(), ++client));
+    }
+    g_assert_true(scene.push(talk(scene, {8, 9}), ++client));
+    g_assert_true(scene.push(talk(scene, {8}), ++client));
+    g_assert_true(scene.code(4, Subscribe{7}) == Code::not_publishing);
+    // The same again, others, and more of them are counted.
+    for (const Addressees &to : {Addressees{8}, Addressees{9}, Addressees{8, 9}, Addressees{}})
+      g_assert_true(scene.code(1, Publish{7, {}, to}) == Code::too_many);
+    scene.pass(10'000);
+  }
+}
+
 void who_may () {
   Scene scene;
   gather(scene);
@@ -293,6 +318,7 @@ int main (int argc, char **argv) {
       {"others", for_others_than_it_was},
       {"new-url", the_same_after_a_new_url},
       {"rejoin", who_comes_back_keeps_it},
+      {"at-any-time", made_private_at_any_time},
       {"who-may", who_may},
       {"mix", no_mix_hears_it},
       {"operator", the_operator_sees_it},
