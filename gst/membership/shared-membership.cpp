@@ -316,10 +316,20 @@ void SharedMembership::on_update_url(AgoraClient *, guint uid, const char *url,
 
 // The client emits it for what ends the membership, and for faults it goes on after by itself.
 void SharedMembership::on_error(AgoraClient *client, GError *error, SharedMembership *self) {
-  if (agora_client_get_state(client) == AGORA_STATE_FAILED)
+  if (agora_client_get_state(client) == AGORA_STATE_FAILED) {
     self->fail(*error);
-  else
-    GST_INFO("%s", error->message);
+    return;
+  }
+  GST_INFO("%s", error->message);
+  // The gateway that it came back to doesn't let the host publish what it did before, or not for a
+  // few alone: there is nothing left to ask a push URL for.
+  if (!self->published_ || !g_error_matches(error, AGORA_ERROR, AGORA_ERROR_NOT_PERMITTED))
+    return;
+  g_autoptr(GHashTable) urls = agora_client_dup_push_urls(client);
+  if (urls)
+    return;
+  self->published_ = false;
+  self->fail_host(*error);
 }
 
 void SharedMembership::on_reconnecting(AgoraClient *, GError *cause, SharedMembership *self) {

@@ -2,6 +2,7 @@
 """Talkback: agorasink speaks to a few by talk-to, they hear it, nobody else is told; agorasrc lowers the programme under it."""
 
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +14,27 @@ import tap  # noqa: E402
 import voices  # noqa: E402
 from channel import ChannelCase  # noqa: E402
 from harness import SCALE, wait_until  # noqa: E402
+from tcpway import Way  # noqa: E402
 from wsclient import Member  # noqa: E402
+
+
+class Older(Way):
+    """On it, from when one says so, the gateway is one that knows no talkback."""
+
+    def __init__(self, url):
+        super().__init__(url)
+        self.is_older = threading.Event()
+
+    def pump(self, source, target):
+        try:
+            while data := source.recv(65536):
+                if self.is_older.is_set() and source.getpeername()[1] == self.target[1]:
+                    data = data.replace(b'"talk"', b'"walk"')
+                target.sendall(data)
+        except OSError:
+            pass
+        self._end(source)
+        self._end(target)
 
 
 class Talk(ChannelCase):
@@ -74,6 +95,22 @@ class Talk(ChannelCase):
         self.assertGreater(loudness(5.8, 6.9), 0.02)
         private = came[at + int(3.0 * heard.RATE):at + int(4.5 * heard.RATE)]
         self.assertEqual(float(numpy.abs(private).max()), 0)
+
+    def test_gateway_without_talk(self):
+        """One that it comes back to would let all hear it: that is an ERROR, and nobody does."""
+        way = Older(self.gate.ws)
+        self.addCleanup(way.close)
+        outsider = self.outsider(10)
+        host = self.outsider(8)
+        speaker = voices.Speaker(
+            self, heard.voice('june', 8),
+            f'agorasink talk-to=8 gateway={way.url} app-id={self.APP} channel={self.room} uid=7')
+        host.wait_event('stream-added', 10 * SCALE, uid=7)
+        way.is_older.set()
+        way.cut()
+        speaker.process.wait_line('^error .*talk', 5 * SCALE)
+        self.assertEqual(speaker.process.wait(10), 1, speaker.process.tail())
+        self.assert_knows_nothing(outsider)
 
     def test_programme_is_lowered(self):
         """While the talkback speaks, and for those alone whom it speaks to."""
