@@ -33,7 +33,7 @@ std::vector<VoiceCodec> Publisher::offers() const {
 
 UidList Publisher::talk_to() const {
   std::lock_guard lock(mutex_);
-  return settings_.talk_to;
+  return talk_to_;
 }
 
 void Publisher::push_urls(const PushUrls &urls) {

@@ -253,9 +253,9 @@ void Publisher::set_talk_to(const UidList &uids) {
   std::shared_ptr<Membership> channel;
   {
     std::lock_guard lock(mutex_);
-    if (settings_.talk_to != uids)
+    if (talk_to_ != uids)
       channel = session_;
-    settings_.talk_to = uids;
+    talk_to_ = uids;
   }
   if (channel)
     channel->offers_changed(this);

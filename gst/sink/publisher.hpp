@@ -40,7 +40,8 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   void set_max_backlog (unsigned ms);
   // What is on the air goes over to it, where it is another one.
   void set_codec (CodecChoice codec);
-  // The same where it is for others than it was.
+  // The same where it is for others than it was. Also before start(), whose settings don't count
+  // here.
   void set_talk_to (const UidList &uids);
   bool started () const { return session() != nullptr; }
   unsigned max_backlog () const;
@@ -146,6 +147,7 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   std::string early_token_;        // the last one set while there was no session
   AgoraClient *client_ = nullptr;  // the application's, held while started
   SinkSettings settings_;
+  UidList talk_to_;  // not settings_': it may be set while those are on their way here
   VoiceCodecs wanted_codecs_;
   PushUrls urls_;
   int reconnect_timeout_s_ = 0;

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "gst/sink/publisher.hpp"
 #include "tests/element/sink/rig.hpp"
 
 namespace {
@@ -233,6 +234,21 @@ void test_set_while_starting () {
   g_assert_cmpstr(script.token.c_str(), ==, "later");
 }
 
+// The settings of a start are copied first: whom it is for may be set before they come to count.
+void test_addressed_while_starting () {
+  Script script;
+  set_script(&script);
+  const ObjectPtr<GstBin> bin = agora::sink_ref(GST_BIN(gst_bin_new(nullptr)));
+  const ObjectPtr<GstPad> pad = agora::sink_ref(gst_ghost_pad_new_no_target("sink", GST_PAD_SINK));
+  agora::Publisher publisher(bin.get(), pad.get());
+  const agora::SinkSettings for_all;
+  publisher.set_talk_to({8});
+  g_assert_true(publisher.start({}, for_all));
+  g_assert_true(publisher.talk_to() == agora::UidList{8});
+  publisher.stop();
+  publisher.stopped();
+}
+
 // Muted while it starts: nobody hears the microphone.
 void test_silent_from_the_start () {
   if (!have_server())
@@ -286,6 +302,7 @@ int main (int argc, char **argv) {
     g_test_add_func("/sink/state/end-and-stop", test_end_and_stop);
     g_test_add_func("/sink/state/stream-start", test_stream_start);
     g_test_add_func("/sink/state/set-while-starting", test_set_while_starting);
+    g_test_add_func("/sink/state/addressed-while-starting", test_addressed_while_starting);
     g_test_add_func("/sink/state/silent-from-the-start", test_silent_from_the_start);
     g_test_add_func("/sink/state/dispose", test_dispose);
   });
