@@ -106,4 +106,9 @@ void Publication::connection_broke(const GError &cause) {
     owner_.connection_broke(*this, cause);
 }
 
+void Publication::connection_refused() {
+  if (!over_)
+    owner_.connection_refused(*this);
+}
+
 }  // namespace agora

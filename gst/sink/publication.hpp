@@ -52,6 +52,7 @@ class Publication final : public std::enable_shared_from_this<Publication>,
     virtual ~Owner() = default;
     // See PushSwitch::Owner.
     virtual void connection_broke (const Publication &from, const GError &cause) = 0;
+    virtual void connection_refused (const Publication &from) = 0;
     virtual void connection_taken () = 0;
     virtual void connection_works (const Publication &from) = 0;
     // The feeder: on-gap=end, and nothing has come for so long.
@@ -112,6 +113,7 @@ class Publication final : public std::enable_shared_from_this<Publication>,
   // PushSwitch::Owner
   std::shared_ptr<void> hold () override { return shared_from_this(); }
   void connection_broke (const GError &cause) override;
+  void connection_refused () override;
   void connection_taken () override { owner_.connection_taken(); }
   void connection_works () override { owner_.connection_works(*this); }
 

@@ -228,6 +228,15 @@ void Publisher::reconnected(GstClockTime) {
   announce_end_of_outage(Outage::Of::signalling);
 }
 
+// No outage, but what it was for must come: who is left out of a talkback hears it until then.
+void Publisher::connection_refused(const Publication &from) {
+  const BroadcastPtr of = broadcast();
+  if (!is_current(from) || !from.wanted() || !of || !of->wants(from.codec()) || air_.silenced)
+    return;
+  if (const std::shared_ptr<Membership> channel = session())
+    channel->push_broke(this);
+}
+
 void Publisher::connection_taken() {
   g_object_notify(G_OBJECT(bin_), "push-url");
 }

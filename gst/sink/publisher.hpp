@@ -91,6 +91,7 @@ class Publisher final : public Member, private FrameTaker, private Publication::
 
   // Publication::Owner
   void connection_broke (const Publication &from, const GError &cause) override;
+  void connection_refused (const Publication &from) override;
   void connection_taken () override;
   void connection_works (const Publication &from) override;
   void gap_is_the_end () override;

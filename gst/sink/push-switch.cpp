@@ -233,8 +233,10 @@ void PushSwitch::promote(ConnectionPtr connection, guint run) {
     if (mine)
       next_.reset();
     lock.unlock();
-    if (mine)
-      retire(connection, false);
+    if (!mine)
+      return;
+    retire(connection, false);
+    owner_.connection_refused();
     return;
   }
   install(connection, run, true);

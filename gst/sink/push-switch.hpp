@@ -32,6 +32,9 @@ class PushSwitch {
     virtual std::shared_ptr<void> hold () = 0;
     // The session's end, from its thread: never waits, never touches the session.
     virtual void connection_broke (const GError &cause) = 0;
+    // One that was to replace the session in use doesn't come: that goes on, under the old URL. A
+    // thread of GStreamer's pool.
+    virtual void connection_refused () = 0;
     // Another session is in use, and so another URL.
     virtual void connection_taken () = 0;
     // Sound reaches a session again, or for the first time. The muxer's thread.

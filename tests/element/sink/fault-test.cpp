@@ -240,11 +240,19 @@ void test_make_before_break () {
   g_assert_cmpint(script.broke, ==, 0);
   g_assert_cmpuint(run.stat("dropped-ms"), ==, 0);
   g_assert_cmpuint(run.stat("reconnects"), ==, 0);
-  // A new one that doesn't come up changes nothing.
+  // A new one that doesn't come up changes nothing, and another one is asked for.
   MutePeer peer;
+  script.next_url = server_url("third");
+  Ear third(script.next_url);
   give_url(peer.url());
-  young.hear(7 * GST_SECOND);
+  young.hear(5 * GST_SECOND);
+  third.hear(GST_SECOND);
+  {
+    std::lock_guard lock(script.mutex);
+    g_assert_cmpint(script.broke, ==, 1);
+  }
   g_assert_cmpuint(run.stat("dropped-ms"), ==, 0);
+  g_assert_cmpuint(run.stat("reconnects"), ==, 0);
 }
 
 void test_muted () {

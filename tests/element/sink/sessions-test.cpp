@@ -166,6 +166,7 @@ class NoOwner final : public PushSwitch::Owner {
   // Nothing is left to other threads here.
   std::shared_ptr<void> hold () override { return nullptr; }
   void connection_broke (const GError &cause) override { g_error("broke: %s", cause.message); }
+  void connection_refused () override {}
   void connection_taken () override {}
   void connection_works () override {}
 };
