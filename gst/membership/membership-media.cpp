@@ -206,6 +206,9 @@ void SharedMembership::publish() {
       published_ = true;
       tell_mute();
       pushes_to(aac_url);
+    } else if (published_) {
+      // Or who was left out would hear it for as long as it lasts.
+      reoffer_ = true;
     }
     pursued(ok, error);
   };
@@ -260,6 +263,7 @@ void SharedMembership::pursued(bool ok, GError *error) {
   if (refused && silenced_)
     return;
   if (refused || agora_error_is_final(error)) {
+    reoffer_ = false;
     fail_host(*error);
     return;
   }

@@ -40,7 +40,7 @@ class Older(Way):
 class Talk(ChannelCase):
     def outsider(self, uid):
         """One who is none of those that it is for."""
-        member = Member(self.gate.ws, uid=uid, heartbeat=True)
+        member = Member(self.gate.ws, channel=self.room, uid=uid, heartbeat=True)
         self.addCleanup(member.close)
         member.join('audience', features=['talk'])
         return member
@@ -95,6 +95,34 @@ class Talk(ChannelCase):
         self.assertGreater(loudness(5.8, 6.9), 0.02)
         private = came[at + int(3.0 * heard.RATE):at + int(4.5 * heard.RATE)]
         self.assertEqual(float(numpy.abs(private).max()), 0)
+
+    def test_changed_too_often(self):
+        """What the gateway refuses for the moment is carried through: it is the last list that counts in the end."""
+        voice, rooms = heard.voice('carlo', 14), []
+        # Narrowed, which it never refuses, and for others, which it does but for a lucky one.
+        for lists in [['', '8'] * 7, *[['8,9', '8,10'] * 7 + ['8,11']] * 3]:
+            self.room = f'room{len(rooms)}'
+            speaker = voices.Speaker(
+                self, voice, f'agorasink name=mouth {self.where(7)}', lead=3,
+                changes=[word for number, to in enumerate(lists) for word in (1 + 0.2 * number, 'talk-to', to)])
+            rooms.append((speaker, self.outsider(8), self.outsider(9)))
+        for _, listener, _ in rooms:
+            listener.wait_event('stream-added', 10 * SCALE, uid=7)
+            listener.must('subscribe', uid=7, options={'audio': True, 'video': True})
+        # Four more tries.
+        self.wait_for(rooms[-1][0].begin + 1 + 0.2 * 14 + 5)
+        for _, listener, left_out in rooms:
+            self.assertFalse(self.is_left_out(listener))
+            self.assertTrue(self.is_left_out(left_out))
+        for each in range(1, len(rooms)):
+            self.room = f'room{each}'
+            self.assertFalse(self.is_left_out(self.outsider(11)))
+        for speaker, _, _ in rooms:
+            speaker.stop()
+
+    @staticmethod
+    def is_left_out(member):
+        return member.ask('subscribe', uid=7, options={'audio': True, 'video': True})['code'] == 432
 
     def test_gateway_without_talk(self):
         """One that it comes back to would let all hear it: that is an ERROR, and nobody does."""
