@@ -24,7 +24,7 @@ TIMED = {'element', 'gateway', 'cluster', 'interop', 'fault', 'attack', 'field',
 FAULTS = re.compile(r'AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Segmentation fault'
                     r'|(assertion|Assertion) .*failed:|core dumped|CRITICAL|killed by signal|signal SIG')
 # More than these haven't missed a bound: something is broken.
-MOST_AGAIN = 6
+MOST_AGAIN = 8
 
 
 def suites_of(build):

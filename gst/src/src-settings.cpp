@@ -264,8 +264,8 @@ void install_src_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kDuck,
       g_param_spec_double("duck", "Duck",
-                          "By how many dB all others are lowered while a talkback speaks to this "
-                          "member, such as 12 (0: not at all)",
+                          "By how much all others are lowered while a talkback speaks to this "
+                          "member, in dB, such as 12 (0: not at all)",
                           0, 60, defaults.duck_db, live));
   install_monitor_settings(klass);
 }

@@ -198,7 +198,8 @@ class Example(Case):
         ear = Ear(listener.subscribe(30))
         self.addCleanup(ear.close)
         ear.listen(20)
-        self.assertIn('\nagora_relay_pulls 1\n', self.get('two', '/metrics'))
+        # Its relay says so once a second.
+        self.until(lambda: '\nagora_relay_pulls 1\n' in self.get('two', '/metrics'), 'a pull')
         voice.close()
         for each in (speaker, listener):
             each.must('leave', uid=each.uid)

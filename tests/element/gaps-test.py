@@ -69,7 +69,6 @@ class GapsTest(ChannelCase):
         self.assertGreater(came['opus'].correlation, 0.95)
         # Of which nothing is made up: so the way did what it is for.
         self.assertGreater(lost['aac'], 60)
-        self.assertGreater(came['opus'].correlation, came['aac'].correlation)
 
     def test_lost(self):
         """One packet in ten never comes: the next one has it once more, or the decoder makes it up."""

@@ -154,6 +154,8 @@ void test_stats () {
                {"jitter-ms", 0.001, 60},
                {"queued-ms", 30, 250},
                {"delay-ms", 120 - pipeline_ms, 120 - pipeline_ms},
+               // What an encoder of AAC looks ahead.
+               {"codec-delay-ms", 0, 60},
                // The delay, a frame that is made and one that is decoded, and the mix's block.
                {"mouth-to-ear-ms", 120, 250}};
   for (const auto &each : cases) {

@@ -267,7 +267,7 @@ void at_another_gateway () {
   all.forget();
   g_assert_true(a.push(talk(a, {9}), 102));
   // Whatever that gateway makes of it: what is still pushed of what was for all, it has no more.
-  same(a.dropped(), "play 300");
+  g_assert_true(a.dropped().find("play 300") != std::string::npos);
   same(b.told(2), "removed 7");
   same(b.told(3), "url 7");
   same(b.told(4), "removed 7");
