@@ -168,7 +168,7 @@ class Players(KeyCase):
         self.listens(plays)
         self.must('DELETE', f'{PATH}?appid=demo&id={plays["id"]}')
         for process, deed in ((log, 'make'), (self.served, 'end')):
-            self.assertRegex(process.output('err'), rf'Operator: play-key-{deed} app=demo channel=room uid=8 key={plays["id"]} ')
+            process.wait_line(rf'Operator: play-key-{deed} app=demo channel=room uid=8 key={plays["id"]} ')
             self.assertNotIn(plays['key'], process.output('err'))
 
     def seconds_heard(self, path):
