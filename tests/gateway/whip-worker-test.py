@@ -193,8 +193,9 @@ class Members(WorkerCase):
 
         def again():
             answer = self.post('/whep/demo/room?uid=5')
-            self.assertIn(answer.status, (201, 503), answer)
-            self.assertEqual(answer.status == 503, 'retry-after' in answer.headers)
+            # 429: asked more often than the pace allows.
+            self.assertIn(answer.status, (201, 429, 503), answer)
+            self.assertEqual(answer.status != 201, 'retry-after' in answer.headers)
             return answer.status == 201
         self.until(again, 'another worker', 15)
 

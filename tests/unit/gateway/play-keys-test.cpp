@@ -53,7 +53,7 @@ class Players : public Scene {
     return url.substr(name, url.find('?') - name);
   }
   std::string waiting () {
-    g_assert_cmpstr(plays(999).c_str(), ==, "");
+    same(plays(999), "");
     play_ends(999);
     return stream;
   }

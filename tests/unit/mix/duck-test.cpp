@@ -198,6 +198,7 @@ void test_inaudible () {
 }  // namespace
 
 int main (int argc, char **argv) {
+  g_setenv("GST_REGISTRY_DISABLE", "yes", TRUE);
   gst_init(&argc, &argv);
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/duck/down-and-up", test_down_and_up);
