@@ -89,10 +89,10 @@ bool InputChain::heed_wanted() {
 }
 
 GstClockTime InputChain::lookahead(VoiceCodec codec, int rate) const {
-  const int of_rate = codec == VoiceCodec::opus ? opus_rate : rate;
-  if (!encoders_[place_of(codec)] || of_rate <= 0)
+  // opusenc has taken it off its timestamps.
+  if (codec == VoiceCodec::opus || !encoders_[place_of(codec)] || rate <= 0)
     return 0;
-  return gst_util_uint64_scale_int(priming_[place_of(codec)], GST_SECOND, of_rate);
+  return gst_util_uint64_scale_int(priming_[place_of(codec)], GST_SECOND, rate);
 }
 
 // `kind`: what comes to them.
