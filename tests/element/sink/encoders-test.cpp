@@ -78,11 +78,11 @@ int shift (const std::vector<float> &sent, const std::vector<float> &heard) {
   return best;
 }
 
-Delay measure (const char *encoder, int rate) {
-  // A bit rate at which the rustle is still one.
+// `there_and_back`: encoder and decoder.
+Delay measure (const std::string &there_and_back, int rate) {
   const std::string line =
-      std::string("audioconvert ! ") + encoder +
-      " bitrate=96000 ! avdec_aac ! audioconvert ! "
+      "audioconvert ! " + there_and_back +
+      " ! audioconvert ! "
       "capsfilter caps=audio/x-raw,format=" GST_AUDIO_NE(F32) ",layout=interleaved";
   GstHarness *harness = gst_harness_new_parse(line.c_str());
   const std::string caps =
@@ -119,7 +119,9 @@ void test_delays () {
       continue;
     }
     for (const int rate : {32'000, 48'000, 96'000}) {
-      const Delay delay = measure(encoder.name, rate);
+      const Delay delay = measure(
+          // A bit rate at which the rustle is still one.
+          std::string(encoder.name) + " bitrate=96000 ! avdec_aac", rate);
       g_test_message("%s at %d Hz: look-ahead %d samples, in all %.1f ms", encoder.name, rate,
                      delay.stamps, 1e3 * static_cast<double>(delay.all) / rate);
       g_assert_cmpint(std::abs(delay.stamps - static_cast<int>(encoder.priming)), <=, 1);
@@ -133,6 +135,17 @@ void test_delays () {
   g_assert_cmpuint(before, >, 0);
 }
 
+// opusenc takes what it looks ahead off its timestamps: InputChain::lookahead() counts on it.
+void test_opus () {
+  for (const char *how : {"frame-size=20", "frame-size=10 audio-type=restricted-lowdelay"}) {
+    const Delay delay = measure(std::string("opusenc bitrate=96000 ") + how + " ! opusdec", 48'000);
+    g_test_message("opusenc %s: %d samples later than its timestamps say", how, delay.stamps);
+    g_assert_cmpint(delay.stamps, <=, 48);
+    // It looks ahead all the same.
+    g_assert_cmpuint(delay.all, >, 480);
+  }
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -143,5 +156,6 @@ int main (int argc, char **argv) {
     g_test_add_func("/sink/encoders/delays", test_delays);
   else
     g_test_add_func("/sink/encoders/delays", [] { g_test_skip("avdec_aac is not installed"); });
+  g_test_add_func("/sink/encoders/opus", test_opus);
   return g_test_run();
 }
