@@ -133,12 +133,25 @@ def gaps(sent, heard, shortest=20):
     return found
 
 
+def _piecewise_shift(sent, heard, by, begin, end, block=0.2):
+    """The shift of most pieces of `sent` from `begin` to `end`, each looked for around `by`; of all of it where
+    nothing is loud.
+
+    A voice that is stretched a little fits nowhere as a whole, and each period of its pitch alike.
+    """
+    size = int(block * RATE)
+    loud = 0.4 * numpy.sqrt(numpy.mean(sent ** 2))
+    found = [shift(sent[at:at + size], heard, by + at) - at for at in range(begin, end - size + 1, size)
+             if numpy.sqrt(numpy.mean(sent[at:at + size] ** 2)) > loud]
+    return int(numpy.median(found)) if found else shift(sent[begin:end], heard, by + begin) - begin
+
+
 def match(sent, heard, near=None):
     """Looks for `sent` in `heard`, and says how well it came over."""
     by = shift(sent, heard, near)
     third = len(sent) // 3
-    early = shift(sent[:third], heard, by)
-    late = shift(sent[-third:], heard, by + len(sent) - third) - (len(sent) - third)
+    early = _piecewise_shift(sent, heard, by, 0, third)
+    late = _piecewise_shift(sent, heard, by, len(sent) - third, len(sent))
     came = moved(heard, -by, len(sent))
     sent = follow(sent, came)
     # By whole samples the envelope's windows fall alike; a level for all makes gaps comparable.

@@ -7,7 +7,10 @@ import subprocess
 import sys
 import time
 
+import numpy
+
 import harness
+import heard
 import tap
 from harness import Case, Process, wait_until
 
@@ -114,6 +117,28 @@ class TapTest(Case):
 
     def test_no_test_is_a_failure(self):
         self.assertEqual(self.run_sample('nothing').returncode, 1)
+
+
+class HeardTest(Case):
+    """What is measured in sound that was changed on purpose."""
+
+    @staticmethod
+    def later(voice, by):
+        """`voice`, each sample of it `by` ms later, a number or one for each sample; after half a second."""
+        places = numpy.arange(len(voice)) - by * heard.RATE / 1000
+        came = numpy.interp(places, numpy.arange(len(voice)), voice)
+        return numpy.concatenate([heard.silence(0.5), came, heard.silence(0.5)])
+
+    def test_drift_of_a_voice(self):
+        """A voice that is stretched, by the time it takes; not by a period of its pitch."""
+        for name in ('alsa', 'allison'):
+            voice = heard.voice(name, 6)
+            seconds = numpy.arange(len(voice)) / heard.RATE
+            for what, by, told in (('untouched', 0, 0), ('stretched', 2 * seconds, 8),
+                                   ('shortened', 12 - 2 * seconds, -8), ('put off', 26 * (seconds > 3), 26)):
+                match = heard.match(voice, self.later(voice, by))
+                self.assertAlmostEqual(match.drift, told, delta=1.5, msg=f'{name} {what}: {match}')
+                self.assertEqual(match.good(), what != 'put off', f'{name} {what}: {match}')
 
 
 if __name__ == '__main__':
