@@ -9,6 +9,9 @@
 
 #include "gst/sink/encoder-tail.hpp"
 #include "tests/element/sink/rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace sink_change_test {
 
 namespace {
 
@@ -159,15 +162,14 @@ void test_flv_again () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  return run_tests(argc, argv, [] {
-    for (const Input &input : changes)
-      g_test_add_data_func((std::string("/sink/change/") + input.name).c_str(), &input,
-                           test_change);
-    g_test_add_data_func("/sink/change/end-before-stereo", GINT_TO_POINTER(48'000),
-                         test_end_before_change);
-    g_test_add_data_func("/sink/change/end-before-44k", GINT_TO_POINTER(44'100),
-                         test_end_before_change);
-    g_test_add_func("/sink/change/flv-again", test_flv_again);
-  });
-}
+static const agora::Suite suite("change", [] {
+  for (const Input &input : changes)
+    g_test_add_data_func((std::string("/sink/change/") + input.name).c_str(), &input, test_change);
+  g_test_add_data_func("/sink/change/end-before-stereo", GINT_TO_POINTER(48'000),
+                       test_end_before_change);
+  g_test_add_data_func("/sink/change/end-before-44k", GINT_TO_POINTER(44'100),
+                       test_end_before_change);
+  g_test_add_func("/sink/change/flv-again", test_flv_again);
+});
+
+}  // namespace sink_change_test

@@ -10,6 +10,9 @@
 
 #include "gst/sink/silence.hpp"
 #include "tests/element/sink/rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace sink_clock_test {
 
 namespace {
 
@@ -278,17 +281,17 @@ void test_after_end () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  return run_tests(argc, argv, [] {
-    g_test_add_func("/sink/clock/in-time", test_in_time);
-    g_test_add_func("/sink/clock/without-stamps", test_without_stamps);
-    g_test_add_func("/sink/clock/segment-in-bytes", test_segment_in_bytes);
-    g_test_add_func("/sink/clock/ts-offset", test_ts_offset);
-    g_test_add_func("/sink/clock/backwards", test_backwards);
-    g_test_add_func("/sink/clock/latency", test_latency);
-    g_test_add_func("/sink/clock/latency-before-sound", test_latency_before_sound);
-    g_test_add_func("/sink/clock/qos", test_qos);
-    g_test_add_func("/sink/clock/lateness", test_lateness);
-    g_test_add_func("/sink/clock/after-end", test_after_end);
-  });
-}
+static const agora::Suite suite("clock", [] {
+  g_test_add_func("/sink/clock/in-time", test_in_time);
+  g_test_add_func("/sink/clock/without-stamps", test_without_stamps);
+  g_test_add_func("/sink/clock/segment-in-bytes", test_segment_in_bytes);
+  g_test_add_func("/sink/clock/ts-offset", test_ts_offset);
+  g_test_add_func("/sink/clock/backwards", test_backwards);
+  g_test_add_func("/sink/clock/latency", test_latency);
+  g_test_add_func("/sink/clock/latency-before-sound", test_latency_before_sound);
+  g_test_add_func("/sink/clock/qos", test_qos);
+  g_test_add_func("/sink/clock/lateness", test_lateness);
+  g_test_add_func("/sink/clock/after-end", test_after_end);
+});
+
+}  // namespace sink_clock_test

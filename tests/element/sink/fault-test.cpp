@@ -9,6 +9,9 @@
 #include <vector>
 
 #include "tests/element/sink/rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace sink_fault_test {
 
 namespace {
 
@@ -364,22 +367,22 @@ void test_pause () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  return run_tests(argc, argv, [] {
-    g_test_add_func("/sink/mute-peer", test_mute_peer);
-    g_test_add_func("/sink/stop-anytime", test_stop_anytime);
-    g_test_add_func("/sink/reconnect", test_reconnect);
-    g_test_add_func("/sink/server-dies", test_server_dies);
-    g_test_add_func("/sink/silenced-before-it-is-told", test_silenced_before_it_is_told);
-    g_test_add_func("/sink/frozen", test_frozen);
-    g_test_add_func("/sink/short-prompt", test_short_prompt);
-    g_test_add_func("/sink/again-after-end", test_again_after_end);
-    g_test_add_func("/sink/make-before-break", test_make_before_break);
-    g_test_add_func("/sink/muted", test_muted);
-    g_test_add_func("/sink/gap/silence", test_gap_silence);
-    g_test_add_func("/sink/gap/end", test_gap_end);
-    g_test_add_func("/sink/gap/file", test_gap_file);
-    g_test_add_func("/sink/gap/no-file", test_gap_no_file);
-    g_test_add_func("/sink/pause", test_pause);
-  });
-}
+static const agora::Suite suite("fault", [] {
+  g_test_add_func("/sink/mute-peer", test_mute_peer);
+  g_test_add_func("/sink/stop-anytime", test_stop_anytime);
+  g_test_add_func("/sink/reconnect", test_reconnect);
+  g_test_add_func("/sink/server-dies", test_server_dies);
+  g_test_add_func("/sink/silenced-before-it-is-told", test_silenced_before_it_is_told);
+  g_test_add_func("/sink/frozen", test_frozen);
+  g_test_add_func("/sink/short-prompt", test_short_prompt);
+  g_test_add_func("/sink/again-after-end", test_again_after_end);
+  g_test_add_func("/sink/make-before-break", test_make_before_break);
+  g_test_add_func("/sink/muted", test_muted);
+  g_test_add_func("/sink/gap/silence", test_gap_silence);
+  g_test_add_func("/sink/gap/end", test_gap_end);
+  g_test_add_func("/sink/gap/file", test_gap_file);
+  g_test_add_func("/sink/gap/no-file", test_gap_no_file);
+  g_test_add_func("/sink/pause", test_pause);
+});
+
+}  // namespace sink_fault_test

@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "tests/element/sink/rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace sink_input_test {
 
 namespace {
 
@@ -395,27 +398,27 @@ void test_refused () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  return run_tests(argc, argv, [] {
-    for (const Input &input : inputs)
-      g_test_add_data_func((std::string("/sink/input/") + input.name).c_str(), &input, test_input);
-    for (const Refusal &refusal : refusals)
-      g_test_add_data_func((std::string("/sink/bad/") + refusal.name).c_str(), &refusal,
-                           test_refusal);
-    g_test_add_func("/sink/eos", test_eos);
-    g_test_add_func("/sink/file/aac", test_file_aac);
-    g_test_add_func("/sink/file/flv", test_file_flv);
-    g_test_add_func("/sink/file/flv-with-video", test_file_flv_with_video);
-    g_test_add_func("/sink/file/flv-mp3", test_file_flv_mp3);
-    g_test_add_func("/sink/file/loas", test_file_loas);
-    g_test_add_func("/sink/file/flv-newer-video", test_flv_newer_video);
-    g_test_add_func("/sink/file/flv-below-zero", test_flv_below_zero);
-    g_test_add_func("/sink/bad/flv-without-configuration", test_flv_without_configuration);
-    g_test_add_func("/sink/bad/starved", test_starved);
-    g_test_add_func("/sink/bad/caps", test_bad_caps);
-    g_test_add_func("/sink/bad/bytes", test_bad_bytes);
-    g_test_add_func("/sink/bad/no-encoder", test_no_encoder);
-    g_test_add_func("/sink/uri", test_uri);
-    g_test_add_func("/sink/refused", test_refused);
-  });
-}
+static const agora::Suite suite("input", [] {
+  for (const Input &input : inputs)
+    g_test_add_data_func((std::string("/sink/input/") + input.name).c_str(), &input, test_input);
+  for (const Refusal &refusal : refusals)
+    g_test_add_data_func((std::string("/sink/bad/") + refusal.name).c_str(), &refusal,
+                         test_refusal);
+  g_test_add_func("/sink/eos", test_eos);
+  g_test_add_func("/sink/file/aac", test_file_aac);
+  g_test_add_func("/sink/file/flv", test_file_flv);
+  g_test_add_func("/sink/file/flv-with-video", test_file_flv_with_video);
+  g_test_add_func("/sink/file/flv-mp3", test_file_flv_mp3);
+  g_test_add_func("/sink/file/loas", test_file_loas);
+  g_test_add_func("/sink/file/flv-newer-video", test_flv_newer_video);
+  g_test_add_func("/sink/file/flv-below-zero", test_flv_below_zero);
+  g_test_add_func("/sink/bad/flv-without-configuration", test_flv_without_configuration);
+  g_test_add_func("/sink/bad/starved", test_starved);
+  g_test_add_func("/sink/bad/caps", test_bad_caps);
+  g_test_add_func("/sink/bad/bytes", test_bad_bytes);
+  g_test_add_func("/sink/bad/no-encoder", test_no_encoder);
+  g_test_add_func("/sink/uri", test_uri);
+  g_test_add_func("/sink/refused", test_refused);
+});
+
+}  // namespace sink_input_test

@@ -13,6 +13,9 @@
 #include <vector>
 
 #include "tests/element/sink/rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace sink_revive_test {
 
 using namespace agora::test;
 using agora::ObjectPtr;
@@ -218,10 +221,10 @@ void test_again_and_again () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  return run_tests(argc, argv, [] {
-    g_test_add_func("/sink/revive/never-waits", test_never_waits);
-    g_test_add_func("/sink/revive/eos", test_end_of_a_revived_stream);
-    g_test_add_func("/sink/revive/again-and-again", test_again_and_again);
-  });
-}
+static const agora::Suite suite("revive", [] {
+  g_test_add_func("/sink/revive/never-waits", test_never_waits);
+  g_test_add_func("/sink/revive/eos", test_end_of_a_revived_stream);
+  g_test_add_func("/sink/revive/again-and-again", test_again_and_again);
+});
+
+}  // namespace sink_revive_test

@@ -10,6 +10,8 @@
 #include <memory>
 #include <mutex>
 
+#include "tests/unit/suite.hpp"
+
 namespace agora::test {
 
 namespace {
@@ -225,7 +227,7 @@ void Ear::hear_out() {
   }
 }
 
-int run_tests (int argc, char **argv, void (*add)()) {
+int run_suites (int argc, char **argv) {
   // The plugin has the same types; what this program knows is no other's registry.
   g_unsetenv("GST_PLUGIN_PATH");
   if (const char *registry = g_getenv("GST_REGISTRY"))
@@ -233,7 +235,7 @@ int run_tests (int argc, char **argv, void (*add)()) {
   gst_init(&argc, &argv);
   g_test_init(&argc, &argv, nullptr);
   GST_ELEMENT_REGISTER(agorasink, nullptr);
-  add();
+  add_suites(argc, argv);
   const int result = g_test_run();
   server.reset();
   return result;

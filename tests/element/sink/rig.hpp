@@ -83,7 +83,7 @@ class Ear {
   GstClockTime last_ = 0;
 };
 
-// Registers the element, and runs what `add` adds.
-int run_tests (int argc, char **argv, void (*add)());
+// Registers the element, and runs the suites that the arguments name.
+int run_suites (int argc, char **argv);
 
 }  // namespace agora::test

@@ -11,6 +11,9 @@
 
 #include "gst/sink/silence.hpp"
 #include "tests/element/sink/rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace sink_seek_test {
 
 namespace {
 
@@ -333,17 +336,17 @@ void test_gapless () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  return run_tests(argc, argv, [] {
-    g_test_add_func("/sink/seek/flush", test_flush);
-    g_test_add_func("/sink/seek/flush-heard", test_flush_heard);
-    g_test_add_func("/sink/seek/rate", test_rate);
-    g_test_add_func("/sink/seek/instant-rate", test_instant_rate);
-    g_test_add_func("/sink/seek/step", test_step);
-    g_test_add_func("/sink/seek/segment-loop", test_segment_loop);
-    g_test_add_func("/sink/stream/bytes", test_bytes);
-    g_test_add_func("/sink/stream/times-without-end", test_times_without_end);
-    g_test_add_func("/sink/stream/list", test_list);
-    g_test_add_func("/sink/stream/gapless", test_gapless);
-  });
-}
+static const agora::Suite suite("seek", [] {
+  g_test_add_func("/sink/seek/flush", test_flush);
+  g_test_add_func("/sink/seek/flush-heard", test_flush_heard);
+  g_test_add_func("/sink/seek/rate", test_rate);
+  g_test_add_func("/sink/seek/instant-rate", test_instant_rate);
+  g_test_add_func("/sink/seek/step", test_step);
+  g_test_add_func("/sink/seek/segment-loop", test_segment_loop);
+  g_test_add_func("/sink/stream/bytes", test_bytes);
+  g_test_add_func("/sink/stream/times-without-end", test_times_without_end);
+  g_test_add_func("/sink/stream/list", test_list);
+  g_test_add_func("/sink/stream/gapless", test_gapless);
+});
+
+}  // namespace sink_seek_test

@@ -13,6 +13,9 @@
 #include "gst/sink/push-switch.hpp"
 #include "gst/sink/silence.hpp"
 #include "tests/element/sink/rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace sink_sessions_test {
 
 namespace {
 
@@ -237,12 +240,12 @@ void test_outcomes () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  return run_tests(argc, argv, [] {
-    g_test_add_func("/sink/sessions/stamps", test_stamps);
-    g_test_add_func("/sink/sessions/restamped", test_restamped);
-    g_test_add_func("/sink/sessions/bases", test_bases);
-    g_test_add_func("/sink/sessions/heard", test_heard);
-    g_test_add_func("/sink/sessions/outcomes", test_outcomes);
-  });
-}
+static const agora::Suite suite("sessions", [] {
+  g_test_add_func("/sink/sessions/stamps", test_stamps);
+  g_test_add_func("/sink/sessions/restamped", test_restamped);
+  g_test_add_func("/sink/sessions/bases", test_bases);
+  g_test_add_func("/sink/sessions/heard", test_heard);
+  g_test_add_func("/sink/sessions/outcomes", test_outcomes);
+});
+
+}  // namespace sink_sessions_test

@@ -8,6 +8,9 @@
 
 #include "gst/sink/publisher.hpp"
 #include "tests/element/sink/rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace sink_state_test {
 
 namespace {
 
@@ -282,28 +285,28 @@ void test_dispose () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  return run_tests(argc, argv, [] {
-    g_test_add_func("/sink/state/preroll", test_preroll);
-    g_test_add_func("/sink/state/beside", test_beside);
-    g_test_add_func("/sink/state/live", test_live);
-    g_test_add_func("/sink/state/gap-before-sound", test_gap_before_sound);
-    g_test_add_func("/sink/state/async", test_async);
-    for (const Moment &moment : moments)
-      g_test_add_data_func((std::string("/sink/state/stop/") + moment.name).c_str(), &moment,
-                           test_stop);
-    g_test_add_func("/sink/state/end-again", test_end_again);
-    g_test_add_data_func("/sink/state/end-by-application/paused",
-                         GINT_TO_POINTER(static_cast<int>(GST_STATE_PAUSED)),
-                         test_end_by_application);
-    g_test_add_data_func("/sink/state/end-by-application/playing",
-                         GINT_TO_POINTER(static_cast<int>(GST_STATE_PLAYING)),
-                         test_end_by_application);
-    g_test_add_func("/sink/state/end-and-stop", test_end_and_stop);
-    g_test_add_func("/sink/state/stream-start", test_stream_start);
-    g_test_add_func("/sink/state/set-while-starting", test_set_while_starting);
-    g_test_add_func("/sink/state/addressed-while-starting", test_addressed_while_starting);
-    g_test_add_func("/sink/state/silent-from-the-start", test_silent_from_the_start);
-    g_test_add_func("/sink/state/dispose", test_dispose);
-  });
-}
+static const agora::Suite suite("state", [] {
+  g_test_add_func("/sink/state/preroll", test_preroll);
+  g_test_add_func("/sink/state/beside", test_beside);
+  g_test_add_func("/sink/state/live", test_live);
+  g_test_add_func("/sink/state/gap-before-sound", test_gap_before_sound);
+  g_test_add_func("/sink/state/async", test_async);
+  for (const Moment &moment : moments)
+    g_test_add_data_func((std::string("/sink/state/stop/") + moment.name).c_str(), &moment,
+                         test_stop);
+  g_test_add_func("/sink/state/end-again", test_end_again);
+  g_test_add_data_func("/sink/state/end-by-application/paused",
+                       GINT_TO_POINTER(static_cast<int>(GST_STATE_PAUSED)),
+                       test_end_by_application);
+  g_test_add_data_func("/sink/state/end-by-application/playing",
+                       GINT_TO_POINTER(static_cast<int>(GST_STATE_PLAYING)),
+                       test_end_by_application);
+  g_test_add_func("/sink/state/end-and-stop", test_end_and_stop);
+  g_test_add_func("/sink/state/stream-start", test_stream_start);
+  g_test_add_func("/sink/state/set-while-starting", test_set_while_starting);
+  g_test_add_func("/sink/state/addressed-while-starting", test_addressed_while_starting);
+  g_test_add_func("/sink/state/silent-from-the-start", test_silent_from_the_start);
+  g_test_add_func("/sink/state/dispose", test_dispose);
+});
+
+}  // namespace sink_state_test

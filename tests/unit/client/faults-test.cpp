@@ -3,6 +3,9 @@
 #include <cstring>
 
 #include "tests/unit/client/rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace faults_test {
 
 using rig::Call;
 using rig::Client;
@@ -341,8 +344,7 @@ void again_and_again () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("faults", [] {
   agora_log_set_level(AGORA_LOG_LEVEL_NONE);
   g_test_add_func("/client-faults/mute-peers-are-bounded", mute_peers_are_bounded);
   g_test_add_func("/client-faults/answers-in-any-order", answers_in_any_order);
@@ -357,5 +359,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/client-faults/leaving-a-mute-gateway", leaving_a_mute_gateway);
   g_test_add_func("/client-faults/dropped-in-the-middle", dropped_in_the_middle);
   g_test_add_func("/client-faults/again-and-again", again_and_again);
-  return g_test_run();
-}
+});
+
+}  // namespace faults_test

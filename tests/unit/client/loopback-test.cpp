@@ -5,6 +5,9 @@
 #include <cstring>
 
 #include "tests/unit/client/rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace loopback_test {
 
 using rig::Call;
 using rig::Client;
@@ -515,8 +518,7 @@ void properties_read_back () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("loopback", [] {
   agora_log_set_level(AGORA_LOG_LEVEL_NONE);
   g_test_add_func("/client/a-whole-life", a_whole_life);
   g_test_add_func("/client/several-codecs", several_codecs);
@@ -530,5 +532,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/client/a-context-of-its-own", a_context_of_its_own);
   g_test_add_func("/client/no-token-in-the-log", no_token_in_the_log);
   g_test_add_func("/client/properties-read-back", properties_read_back);
-  return g_test_run();
-}
+});
+
+}  // namespace loopback_test

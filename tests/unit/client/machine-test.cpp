@@ -5,6 +5,9 @@
 #include <random>
 
 #include "tests/unit/client/machine-rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace machine_test {
 
 using namespace machine;
 
@@ -273,12 +276,12 @@ void what_is_made_again_is_tried_again () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("machine", [] {
   g_test_add_func("/client-machine/every-phase-meets-everything", every_phase_meets_everything);
   g_test_add_func("/client-machine/first-join-again-meets-everything",
                   a_first_join_that_is_tried_again_meets_everything);
   g_test_add_func("/client-machine/any-order", any_order);
   g_test_add_func("/client-machine/tried-again", what_is_made_again_is_tried_again);
-  return g_test_run();
-}
+});
+
+}  // namespace machine_test

@@ -4,6 +4,9 @@
 #include <vector>
 
 #include "tests/unit/client/machine-rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace mutes_test {
 
 using namespace machine;
 
@@ -127,9 +130,9 @@ void a_doubt_ends_with_its_connection () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("mutes", [] {
   g_test_add_func("/client-mutes/of-meanwhile", mutes_of_meanwhile_are_told);
   g_test_add_func("/client-mutes/doubt", a_doubt_ends_with_its_connection);
-  return g_test_run();
-}
+});
+
+}  // namespace mutes_test

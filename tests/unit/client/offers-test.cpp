@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The client's machine and codecs: its own voice in several, and those of others.
 #include "tests/unit/client/machine-rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace offers_test {
 
 using namespace machine;
 
@@ -274,8 +277,7 @@ void who_talks_to_a_few () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("offers", [] {
   g_test_add_func("/client-offers/several", a_voice_in_several_codecs);
   g_test_add_func("/client-offers/an-older-gateway", an_older_gateway_takes_aac);
   g_test_add_func("/client-offers/of-a-subscription", the_codec_of_a_subscription);
@@ -283,5 +285,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/client-offers/made-private-meanwhile", made_private_meanwhile);
   g_test_add_func("/client-offers/talkbacks", who_talks_to_a_few);
   g_test_add_func("/client-offers/data", a_few_words);
-  return g_test_run();
-}
+});
+
+}  // namespace offers_test

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What a client says of its member's sound, and when.
 #include "tests/unit/client/machine-rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace reports_test {
 
 namespace {
 
@@ -88,8 +91,7 @@ void reports () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
-  g_test_add_func("/client-reports/reports", reports);
-  return g_test_run();
-}
+static const agora::Suite suite("reports",
+                                [] { g_test_add_func("/client-reports/reports", reports); });
+
+}  // namespace reports_test

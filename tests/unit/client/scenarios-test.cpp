@@ -4,6 +4,9 @@
 #include <cstring>
 
 #include "tests/unit/client/machine-rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace scenarios_test {
 
 using namespace machine;
 
@@ -534,8 +537,7 @@ void codes_have_one_meaning () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("scenarios", [] {
   g_test_add_func("/client-scenarios/envelopes-count", envelopes_count);
   g_test_add_func("/client-scenarios/accounts-keep-their-text", accounts_keep_their_text);
   g_test_add_func("/client-scenarios/an-assigned-uid-is-kept", an_assigned_uid_is_kept);
@@ -557,5 +559,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/client-scenarios/refusals-before-sending", refusals_before_sending);
   g_test_add_func("/client-scenarios/answers-without-sense", answers_without_sense);
   g_test_add_func("/client-scenarios/codes-have-one-meaning", codes_have_one_meaning);
-  return g_test_run();
-}
+});
+
+}  // namespace scenarios_test

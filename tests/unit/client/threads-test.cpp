@@ -7,6 +7,9 @@
 
 #include "signaling/client/thread-default.hpp"
 #include "tests/unit/client/rig.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace threads_test {
 
 using rig::Gateway;
 using rig::Plain;
@@ -255,13 +258,13 @@ void under_a_call () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("threads", [] {
   agora_log_set_level(AGORA_LOG_LEVEL_NONE);
   // What is waited for may happen in the other thread alone.
   g_timeout_add(
       2, [] (gpointer) -> gboolean { return G_SOURCE_CONTINUE; }, nullptr);
   g_test_add_func("/client-threads/in-each-state", in_each_state);
   g_test_add_func("/client-threads/under-a-call", under_a_call);
-  return g_test_run();
-}
+});
+
+}  // namespace threads_test

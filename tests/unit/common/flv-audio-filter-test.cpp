@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/common/flv-audio-filter.hpp"
+#include "tests/unit/suite.hpp"
 
 #include <glib.h>
 
 #include <string>
 #include <vector>
+
+namespace flv_audio_filter_test {
 
 namespace {
 
@@ -306,8 +309,7 @@ void test_long_header () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("flv-audio-filter", [] {
   g_test_add_func("/flv-audio-filter/audio-alone", test_audio_alone);
   g_test_add_func("/flv-audio-filter/enhanced", test_enhanced);
   g_test_add_func("/flv-audio-filter/opus", test_opus);
@@ -317,5 +319,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/flv-audio-filter/not-flv", test_not_flv);
   g_test_add_func("/flv-audio-filter/reserved-bits", test_reserved_bits);
   g_test_add_func("/flv-audio-filter/long-header", test_long_header);
-  return g_test_run();
-}
+});
+
+}  // namespace flv_audio_filter_test

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/common/opus-packet.hpp"
+#include "tests/unit/suite.hpp"
 
 #include <glib.h>
 
 #include <vector>
+
+namespace opus_packet_test {
 
 namespace {
 
@@ -116,10 +119,10 @@ void test_no_stamp () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("opus-packet", [] {
   g_test_add_func("/opus-packet/read", test_read);
   g_test_add_func("/opus-packet/stamp", test_stamp);
   g_test_add_func("/opus-packet/no-stamp", test_no_stamp);
-  return g_test_run();
-}
+});
+
+}  // namespace opus_packet_test

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/common/opus-tag.hpp"
+#include "tests/unit/suite.hpp"
 
 #include <glib.h>
 
 #include <algorithm>
 #include <string>
 #include <vector>
+
+namespace opus_tag_test {
 
 namespace {
 
@@ -133,10 +136,10 @@ void test_write () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("opus-tag", [] {
   g_test_add_func("/opus-tag/read", test_read);
   g_test_add_func("/opus-tag/cut", test_cut);
   g_test_add_func("/opus-tag/write", test_write);
-  return g_test_run();
-}
+});
+
+}  // namespace opus_tag_test

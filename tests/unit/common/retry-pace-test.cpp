@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How long the repair of an RTMP session waits, try after try.
 #include "gst/membership/retry-pace.hpp"
+#include "tests/unit/suite.hpp"
 
 #include <glib.h>
+
+namespace retry_pace_test {
 
 using agora::RetryPace;
 using std::chrono::milliseconds;
@@ -44,10 +47,10 @@ void test_held () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("retry-pace", [] {
   g_test_add_func("/retry-pace/doubles", test_doubles);
   g_test_add_func("/retry-pace/long-outage", test_long_outage);
   g_test_add_func("/retry-pace/held", test_held);
-  return g_test_run();
-}
+});
+
+}  // namespace retry_pace_test

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Removing, silencing and asking from outside.
 #include "tests/unit/gateway/scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace bans_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -498,8 +501,7 @@ void kept_texts_that_are_none () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("bans", [] {
   const struct {
     const char *name;
     void (*test)();
@@ -527,5 +529,6 @@ int main (int argc, char **argv) {
   };
   for (const auto &test : tests)
     g_test_add_func((std::string("/gateway/moderation/") + test.name).c_str(), test.test);
-  return g_test_run();
-}
+});
+
+}  // namespace bans_test

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Members: how they come, are told of each other, are replaced, get lost, and go.
 #include "tests/unit/gateway/scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace channel_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -436,8 +439,7 @@ void ten_thousand_members () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("channel", [] {
   const struct {
     const char *name;
     void (*test)();
@@ -465,5 +467,6 @@ int main (int argc, char **argv) {
   };
   for (const auto &test : tests)
     g_test_add_func((std::string("/gateway/channel/") + test.name).c_str(), test.test);
-  return g_test_run();
-}
+});
+
+}  // namespace channel_test

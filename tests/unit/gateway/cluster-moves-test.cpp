@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Channel books of several gateways over one store: members that go from one to another.
 #include "tests/unit/gateway/cluster-scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace cluster_moves_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -180,8 +183,7 @@ void test_back_again () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("cluster-moves", [] {
   g_test_add_func("/cluster/listener-moves", test_listener_moves);
   g_test_add_func("/cluster/listener-moves-back", test_listener_moves_back);
   g_test_add_func("/cluster/listener-moves-too-late", test_listener_moves_too_late);
@@ -190,5 +192,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/cluster/clocks-apart", test_clocks_apart);
   g_test_add_func("/cluster/orphan-ends", test_orphan_ends);
   g_test_add_func("/cluster/back-again", test_back_again);
-  return g_test_run();
-}
+});
+
+}  // namespace cluster_moves_test

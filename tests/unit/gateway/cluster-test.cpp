@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Channel books of several gateways over one store: what members of one hear of the other's.
 #include "tests/unit/gateway/cluster-scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace cluster_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -446,8 +449,7 @@ void test_closed () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("cluster", [] {
   g_test_add_func("/cluster/heard-across", test_heard_across);
   g_test_add_func("/cluster/relay-urls-end", test_relay_urls_end);
   g_test_add_func("/cluster/new-url-across", test_new_url_across);
@@ -467,5 +469,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/cluster/rules-across", test_rules_across);
   g_test_add_func("/cluster/rule-texts", test_rule_texts);
   g_test_add_func("/cluster/closed", test_closed);
-  return g_test_run();
-}
+});
+
+}  // namespace cluster_test

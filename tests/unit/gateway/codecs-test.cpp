@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A voice in several codecs: who gets which, and what its speaker is told of that.
 #include "tests/unit/gateway/cluster-scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace codecs_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -433,8 +436,7 @@ void a_lost_media_server_ends_pulls () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("codecs", [] {
   const struct {
     const char *name;
     void (*test)();
@@ -456,5 +458,6 @@ int main (int argc, char **argv) {
   };
   for (const auto &[name, test] : tests)
     g_test_add_func((std::string("/codecs/") + name).c_str(), test);
-  return g_test_run();
-}
+});
+
+}  // namespace codecs_test

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Words that members send each other: who gets them, who may send them, and how many.
 #include "tests/unit/gateway/cluster-scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace data_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -173,8 +176,7 @@ void a_large_channel_elsewhere () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("data", [] {
   const struct {
     const char *name;
     void (*test)();
@@ -189,5 +191,6 @@ int main (int argc, char **argv) {
   };
   for (const auto &[name, test] : tests)
     g_test_add_func((std::string("/data/") + name).c_str(), test);
-  return g_test_run();
-}
+});
+
+}  // namespace data_test

@@ -3,6 +3,9 @@
 #include "signaling/gateway/channel/stream-keys.hpp"
 #include "signaling/support/secret.hpp"
 #include "tests/unit/gateway/scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace encoders_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -290,8 +293,7 @@ void keys_in_a_file () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("encoders", [] {
   g_test_add_func("/encoders/member", an_encoder_is_a_member);
   g_test_add_func("/encoders/leaves", it_leaves_with_its_push);
   g_test_add_func("/encoders/newer", the_newer_one_wins);
@@ -302,5 +304,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/encoders/certificate", an_app_with_a_certificate);
   g_test_add_func("/encoders/end", at_the_end);
   g_test_add_func("/encoders/file", keys_in_a_file);
-  return g_test_run();
-}
+});
+
+}  // namespace encoders_test

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/gateway/front/guesses.hpp"
+#include "tests/unit/suite.hpp"
 
 #include <glib.h>
+
+namespace guesses_test {
 
 using namespace agora::gateway;
 
@@ -40,9 +43,9 @@ void test_bounded () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("guesses", [] {
   g_test_add_func("/guesses/slowed", test_slowed);
   g_test_add_func("/guesses/bounded", test_bounded);
-  return g_test_run();
-}
+});
+
+}  // namespace guesses_test

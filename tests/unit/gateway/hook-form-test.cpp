@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/gateway/channel/hook-form.hpp"
+#include "tests/unit/suite.hpp"
 
 #include <glib.h>
+
+namespace hook_form_test {
 
 using namespace agora::gateway;
 
@@ -130,10 +133,10 @@ void forms_that_are_refused () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("hook-form", [] {
   g_test_add_func("/gateway/hook-form/of-the-media-server", forms_of_the_media_server);
   g_test_add_func("/gateway/hook-form/ends-by-client-id", ends_count_by_client_id_alone);
   g_test_add_func("/gateway/hook-form/refused", forms_that_are_refused);
-  return g_test_run();
-}
+});
+
+}  // namespace hook_form_test

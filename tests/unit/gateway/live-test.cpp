@@ -8,6 +8,9 @@
 #include "signaling/gateway/operator/console-sessions.hpp"
 #include "signaling/gateway/operator/live-view.hpp"
 #include "tests/unit/gateway/scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace live_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -149,11 +152,11 @@ void sessions () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("live", [] {
   g_test_add_func("/live/only-what-changes", only_what_changes);
   g_test_add_func("/live/reports", reports);
   g_test_add_func("/live/bounded", bounded);
   g_test_add_func("/live/sessions", sessions);
-  return g_test_run();
-}
+});
+
+}  // namespace live_test

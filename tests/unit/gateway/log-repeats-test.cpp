@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/gateway/log-repeats.hpp"
+#include "tests/unit/suite.hpp"
 
 #include <glib.h>
+
+namespace log_repeats_test {
 
 using namespace agora::gateway;
 
@@ -60,10 +63,10 @@ void test_all_that_waits () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("log-repeats", [] {
   g_test_add_func("/log-repeats/one-a-second", test_one_a_second);
   g_test_add_func("/log-repeats/burst", test_burst);
   g_test_add_func("/log-repeats/all-that-waits", test_all_that_waits);
-  return g_test_run();
-}
+});
+
+}  // namespace log_repeats_test

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Streams and their URLs, as the media server's hooks and the members see them.
 #include "tests/unit/gateway/scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace media_hooks_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -393,8 +396,7 @@ void names_of_a_returning_uid_are_new () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("media-hooks", [] {
   const struct {
     const char *name;
     void (*test)();
@@ -419,5 +421,6 @@ int main (int argc, char **argv) {
   };
   for (const auto &test : tests)
     g_test_add_func((std::string("/gateway/media/") + test.name).c_str(), test.test);
-  return g_test_run();
-}
+});
+
+}  // namespace media_hooks_test

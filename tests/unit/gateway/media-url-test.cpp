@@ -6,6 +6,9 @@
 #include <set>
 
 #include "signaling/support/secret.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace media_url_test {
 
 using namespace agora::gateway;
 
@@ -144,12 +147,12 @@ void hosts () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("media-url", [] {
   g_test_add_func("/gateway/media-url/round-trip", what_is_written_is_read);
   g_test_add_func("/gateway/media-url/bound", everything_is_bound);
   g_test_add_func("/gateway/media-url/other-forms", other_forms_are_refused);
   g_test_add_func("/gateway/media-url/random", names_are_random);
   g_test_add_func("/gateway/media-url/hosts", hosts);
-  return g_test_run();
-}
+});
+
+}  // namespace media_url_test

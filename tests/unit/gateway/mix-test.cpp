@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Browsers' members, and the mixes of agora-web that nobody sees.
 #include "tests/unit/gateway/scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace mix_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -200,8 +203,7 @@ void no_rule_hits_a_mix () {
 
 }  // namespace
 
-int main (int argc, char *argv[]) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("mix", [] {
   g_test_add_func("/mix/browser", a_browser_is_a_member_like_others);
   g_test_add_func("/mix/address", limits_and_bans_go_by_the_browsers_address);
   g_test_add_func("/mix/hears", a_mix_hears_and_is_not_seen);
@@ -210,5 +212,6 @@ int main (int argc, char *argv[]) {
   g_test_add_func("/mix/limits", mixes_count_for_no_limit);
   g_test_add_func("/mix/end", it_is_told_when_the_gateway_ends);
   g_test_add_func("/mix/rules", no_rule_hits_a_mix);
-  return g_test_run();
-}
+});
+
+}  // namespace mix_test

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The names of those who speak: who is told them, when, and of which gateway's members.
 #include "tests/unit/gateway/cluster-scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace names_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -95,10 +98,10 @@ void at_another_gateway () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("names", [] {
   g_test_add_func("/names/with-the-stream", with_the_stream);
   g_test_add_func("/names/talkback", of_a_talkback);
   g_test_add_func("/names/elsewhere", at_another_gateway);
-  return g_test_run();
-}
+});
+
+}  // namespace names_test

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/gateway/front/opening.hpp"
+#include "tests/unit/suite.hpp"
 
 #include <glib.h>
+
+namespace opening_test {
 
 using agora::gateway::read_opening;
 
@@ -114,9 +117,9 @@ void others_are_left_to_libsoup () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("opening", [] {
   g_test_add_func("/gateway/opening/good-ones", good_ones);
   g_test_add_func("/gateway/opening/others-are-left-to-libsoup", others_are_left_to_libsoup);
-  return g_test_run();
-}
+});
+
+}  // namespace opening_test

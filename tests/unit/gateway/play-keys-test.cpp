@@ -2,6 +2,9 @@
 // Play keys, and the players that play by one.
 #include "signaling/gateway/channel/stream-keys.hpp"
 #include "tests/unit/gateway/scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace play_keys_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -277,8 +280,7 @@ void keys_in_a_file () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("play-keys", [] {
   g_test_add_func("/play-keys/hears", it_hears_who_speaks);
   g_test_add_func("/play-keys/waits", it_waits_and_goes_on);
   g_test_add_func("/play-keys/own", only_its_own);
@@ -290,5 +292,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/play-keys/rules", rules_on_the_speaker);
   g_test_add_func("/play-keys/server", the_media_server_ends);
   g_test_add_func("/play-keys/file", keys_in_a_file);
-  return g_test_run();
-}
+});
+
+}  // namespace play_keys_test

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What members report of their sound: who may, how often, and what it adds up to.
 #include "tests/unit/gateway/scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace quality_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -97,10 +100,10 @@ void adds_up () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("quality", [] {
   g_test_add_func("/quality/only-of-those-that-named-it", only_of_those_that_named_it);
   g_test_add_func("/quality/not-too-often", not_too_often);
   g_test_add_func("/quality/adds-up", adds_up);
-  return g_test_run();
-}
+});
+
+}  // namespace quality_test

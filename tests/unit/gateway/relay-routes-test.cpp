@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Which worker gets a stream from which other one, step by step.
 #include "signaling/gateway/media/relay-routes.hpp"
+#include "tests/unit/suite.hpp"
 
 #include <glib.h>
 
 #include <sstream>
+
+namespace relay_routes_test {
 
 using agora::gateway::RelayRoutes;
 
@@ -173,8 +176,7 @@ void stories () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
-  g_test_add_func("/relay-routes/stories", stories);
-  return g_test_run();
-}
+static const agora::Suite suite("relay-routes",
+                                [] { g_test_add_func("/relay-routes/stories", stories); });
+
+}  // namespace relay_routes_test

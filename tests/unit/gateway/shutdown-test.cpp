@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Who is kept out, and what members hear when the media server or the gateway comes to its end.
 #include "tests/unit/gateway/scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace shutdown_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -149,8 +152,7 @@ void the_end_says_goodbye () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("shutdown", [] {
   const struct {
     const char *name;
     void (*test)();
@@ -164,5 +166,6 @@ int main (int argc, char **argv) {
   };
   for (const auto &test : tests)
     g_test_add_func((std::string("/gateway/end/") + test.name).c_str(), test.test);
-  return g_test_run();
-}
+});
+
+}  // namespace shutdown_test

@@ -6,6 +6,9 @@
 #include <utility>
 
 #include "signaling/gateway/media/srs-control.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace srs_hook_test {
 
 using namespace agora::gateway;
 
@@ -124,11 +127,11 @@ void lists_of_sessions () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("srs-hook", [] {
   g_test_add_func("/gateway/srs-hook/of-srs", hooks_of_srs);
   g_test_add_func("/gateway/srs-hook/refused", hooks_that_are_refused);
   g_test_add_func("/gateway/srs-hook/names", names_of_sessions);
   g_test_add_func("/gateway/srs-hook/lists", lists_of_sessions);
-  return g_test_run();
-}
+});
+
+}  // namespace srs_hook_test

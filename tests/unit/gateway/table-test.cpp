@@ -4,6 +4,9 @@
 #include <functional>
 
 #include "tests/unit/gateway/scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace table_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -215,9 +218,9 @@ void one_row (gconstpointer data) {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("table", [] {
   for (const Row &row : rows)
     g_test_add_data_func((std::string("/gateway/table/") + row.name).c_str(), &row, one_row);
-  return g_test_run();
-}
+});
+
+}  // namespace table_test

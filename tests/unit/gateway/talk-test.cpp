@@ -2,6 +2,9 @@
 // Voices that are for a few: who is told of them, who may play them, and what of that outlasts a
 // change of those few, a rejoin, or a move to another gateway.
 #include "tests/unit/gateway/cluster-scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace talk_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -307,8 +310,7 @@ void a_listener_moves () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("talk", [] {
   const struct {
     const char *name;
     void (*test)();
@@ -327,5 +329,6 @@ int main (int argc, char **argv) {
   };
   for (const auto &[name, test] : tests)
     g_test_add_func((std::string("/talk/") + name).c_str(), test);
-  return g_test_run();
-}
+});
+
+}  // namespace talk_test

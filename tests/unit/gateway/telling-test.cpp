@@ -2,6 +2,9 @@
 // What a channel hears of its members when some change more than the others can be told, and what a
 // socket may ask for.
 #include "tests/unit/gateway/scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace telling_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -315,8 +318,7 @@ void both_ids_of_a_frame_are_answered () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("telling", [] {
   const struct {
     const char *name;
     void (*test)();
@@ -337,5 +339,6 @@ int main (int argc, char **argv) {
   };
   for (const auto &test : tests)
     g_test_add_func((std::string("/gateway/telling/") + test.name).c_str(), test.test);
-  return g_test_run();
-}
+});
+
+}  // namespace telling_test

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Tokens: who gets in, who may publish, and what happens while a token runs out.
 #include "tests/unit/gateway/scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace token_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
@@ -366,8 +369,7 @@ void clocks_are_set () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("token", [] {
   const struct {
     const char *name;
     void (*test)();
@@ -389,5 +391,6 @@ int main (int argc, char **argv) {
   };
   for (const auto &test : tests)
     g_test_add_func((std::string("/gateway/token/") + test.name).c_str(), test.test);
-  return g_test_run();
-}
+});
+
+}  // namespace token_test

@@ -11,6 +11,9 @@
 #include "signaling/gateway/top/picture.hpp"
 #include "signaling/gateway/top/terminal-text.hpp"
 #include "signaling/gateway/top/words.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace top_test {
 
 using namespace agora::gateway;
 
@@ -253,8 +256,7 @@ void figures_in_words () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("top", [] {
   g_test_add_func("/top/strangers-texts", strangers_texts);
   g_test_add_func("/top/widths", widths);
   g_test_add_func("/top/events", events);
@@ -265,5 +267,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/top/pictures", pictures);
   g_test_add_func("/top/every-width", every_width);
   g_test_add_func("/top/figures-in-words", figures_in_words);
-  return g_test_run();
-}
+});
+
+}  // namespace top_test

@@ -6,6 +6,9 @@
 #include <vector>
 
 #include "signaling/gateway/operator/webhook-queue.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace webhook_queue_test {
 
 using agora::gateway::WebhookQueue;
 using Event = WebhookQueue::Event;
@@ -181,13 +184,13 @@ void test_nothing_is_lost () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("webhook-queue", [] {
   g_test_add_func("/gateway/webhooks/turns", test_turns);
   g_test_add_func("/gateway/webhooks/last-state", test_last_state);
   g_test_add_func("/gateway/webhooks/under-way", test_under_way);
   g_test_add_func("/gateway/webhooks/resting", test_resting);
   g_test_add_func("/gateway/webhooks/bound", test_bound);
   g_test_add_func("/gateway/webhooks/nothing-is-lost", test_nothing_is_lost);
-  return g_test_run();
-}
+});
+
+}  // namespace webhook_queue_test

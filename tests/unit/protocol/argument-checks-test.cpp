@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/protocol/argument-checks.hpp"
+#include "tests/unit/suite.hpp"
 
 #include <glib.h>
 
 #include <functional>
+
+namespace argument_checks_test {
 
 using namespace agora::protocol;
 
@@ -144,8 +147,7 @@ static void display_names () {
     g_assert_true(agora::protocol::check_name(bad).has_value());
 }
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("argument-checks", [] {
   g_test_add_func("/rules/app-ids", app_ids);
   g_test_add_func("/rules/channels", channels);
   g_test_add_func("/rules/accounts", accounts);
@@ -154,5 +156,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/rules/names", names);
   g_test_add_func("/rules/quoting", quoting);
   g_test_add_func("/argument-checks/display-names", display_names);
-  return g_test_run();
-}
+});
+
+}  // namespace argument_checks_test

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/protocol/codec.hpp"
+#include "tests/unit/suite.hpp"
 
 #include <json-glib/json-glib.h>
 
 #include <cstring>
 
+namespace codec_test {
 using namespace agora::protocol;
-
 namespace {
 
 std::string around (const std::string &request) {
@@ -583,8 +584,7 @@ void choosing_a_server () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("codec", [] {
   g_test_add_func("/codec/client-frames-survive", client_frames_survive);
   g_test_add_func("/codec/server-frames-survive", server_frames_survive);
   g_test_add_func("/codec/lenient-where-the-protocol-is", lenient_where_the_protocol_is);
@@ -595,5 +595,5 @@ int main (int argc, char **argv) {
   g_test_add_func("/codec/cut-anywhere", cut_anywhere);
   g_test_add_func("/codec/lying-servers", lying_servers);
   g_test_add_func("/codec/choosing-a-server", choosing_a_server);
-  return g_test_run();
-}
+});
+}  // namespace codec_test

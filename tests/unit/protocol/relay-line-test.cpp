@@ -4,6 +4,9 @@
 #include <glib.h>
 
 #include "signaling/protocol/relay-url.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace relay_line_test {
 
 using namespace agora::relay_line;
 
@@ -234,13 +237,13 @@ void urls_name_a_numeric_address () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("relay-line", [] {
   g_test_add_func("/relay-line/each-kind", each_kind_has_its_text);
   g_test_add_func("/relay-line/bounded", what_strangers_wrote_is_bounded);
   g_test_add_func("/relay-line/long-lists", long_lists_and_numbers_fit);
   g_test_add_func("/relay-line/logs", logs_always_travel);
   g_test_add_func("/relay-line/urls", urls_name_a_numeric_address);
   g_test_add_func("/relay-line/refused", packets_that_say_nothing);
-  return g_test_run();
-}
+});
+
+}  // namespace relay_line_test

@@ -4,6 +4,9 @@
 
 #include "signaling/protocol/token-bytes.hpp"
 #include "signaling/protocol/token.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace token_test {
 
 namespace {
 
@@ -537,8 +540,7 @@ void test_other_services () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("token", [] {
   g_test_add_func("/token/vendor-tokens", test_vendor_tokens);
   g_test_add_func("/token/vendor-spelling", test_vendor_spelling);
   g_test_add_func("/token/wrong-request", test_wrong_request);
@@ -559,5 +561,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/token/longest", test_longest);
   g_test_add_func("/token/salt", test_salt);
   g_test_add_func("/token/other-services", test_other_services);
-  return g_test_run();
-}
+});
+
+}  // namespace token_test

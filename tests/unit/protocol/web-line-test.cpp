@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/protocol/web-line.hpp"
+#include "tests/unit/suite.hpp"
 
 #include <glib.h>
+
+namespace web_line_test {
 
 using namespace agora::web_line;
 
@@ -149,11 +152,11 @@ void ports_are_a_range () {
 
 }  // namespace
 
-int main (int argc, char *argv[]) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("web-line", [] {
   g_test_add_func("/web-line/text", each_kind_has_its_text);
   g_test_add_func("/web-line/sdp", sdp_holds_lines_alone);
   g_test_add_func("/web-line/longest", the_longest_fit);
   g_test_add_func("/web-line/ports", ports_are_a_range);
-  return g_test_run();
-}
+});
+
+}  // namespace web_line_test

@@ -12,6 +12,9 @@
 
 #include "gst/recorder/coded-file.hpp"
 #include "gst/recorder/silent-frames.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace coded_test {
 
 using namespace agora;
 using namespace agora::recorder;
@@ -172,11 +175,11 @@ void test_no_silence_within_words () {
 
 }  // namespace
 
-int main (int count, char **words) {
-  g_test_init(&count, &words, nullptr);
-  gst_init(&count, &words);
+static const agora::Suite suite("coded", [] {
+  gst_init(nullptr, nullptr);
   g_test_add_func("/recorder/aac-by-stamps-and-by-count", test_aac);
   g_test_add_func("/recorder/opus-by-stamps-and-by-count", test_opus);
   g_test_add_func("/recorder/no-silence-within-words", test_no_silence_within_words);
-  return g_test_run();
-}
+});
+
+}  // namespace coded_test

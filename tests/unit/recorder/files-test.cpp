@@ -16,6 +16,9 @@
 #include "gst/recorder/folder.hpp"
 #include "gst/recorder/options.hpp"
 #include "gst/recorder/wav-file.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace files_test {
 
 using namespace agora;
 using namespace agora::recorder;
@@ -226,9 +229,8 @@ void test_a_wav_on_a_full_disk () {
 
 }  // namespace
 
-int main (int count, char **words) {
-  g_test_init(&count, &words, nullptr);
-  gst_init(&count, &words);
+static const agora::Suite suite("files", [] {
+  gst_init(nullptr, nullptr);
   std::signal(SIGXFSZ, SIG_IGN);
   g_test_add_func("/recorder/names", test_names);
   g_test_add_func("/recorder/folders-are-new", test_folders_are_new);
@@ -238,5 +240,6 @@ int main (int count, char **words) {
   g_test_add_func("/recorder/wav-24-bits", test_a_wav_of_24_bits);
   g_test_add_func("/recorder/wav-outgrows-32-bits", test_a_wav_outgrows_32_bits);
   g_test_add_func("/recorder/wav-full-disk", test_a_wav_on_a_full_disk);
-  return g_test_run();
-}
+});
+
+}  // namespace files_test

@@ -9,6 +9,9 @@
 #include "gst/recorder/cue-book.hpp"
 #include "gst/recorder/terminal.hpp"
 #include "gst/recorder/track.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace track_test {
 
 using namespace agora;
 using namespace agora::recorder;
@@ -266,9 +269,8 @@ void test_the_line_of_progress () {
 
 }  // namespace
 
-int main (int count, char **words) {
-  g_test_init(&count, &words, nullptr);
-  gst_init(&count, &words);
+static const agora::Suite suite("track", [] {
+  gst_init(nullptr, nullptr);
   g_test_add_func("/recorder/each-sample-has-its-place", test_each_sample_has_its_place);
   g_test_add_func("/recorder/segments-end-to-the-sample", test_segments_end_to_the_sample);
   g_test_add_func("/recorder/segments-end-without-sound", test_segments_end_without_sound);
@@ -278,5 +280,6 @@ int main (int count, char **words) {
   g_test_add_func("/recorder/sheets-of-segments", test_sheets_of_segments);
   g_test_add_func("/recorder/sheets-are-bounded", test_sheets_are_bounded);
   g_test_add_func("/recorder/line-of-progress", test_the_line_of_progress);
-  return g_test_run();
-}
+});
+
+}  // namespace track_test

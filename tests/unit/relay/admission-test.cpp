@@ -6,6 +6,9 @@
 #include <vector>
 
 #include "signaling/relay/admission.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace admission_test {
 
 using namespace agora::relay;
 
@@ -148,12 +151,12 @@ void test_overdue () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("admission", [] {
   g_test_add_func("/admission/of-one", test_of_one);
   g_test_add_func("/admission/in-all", test_in_all);
   g_test_add_func("/admission/full", test_full);
   g_test_add_func("/admission/asking", test_asking);
   g_test_add_func("/admission/overdue", test_overdue);
-  return g_test_run();
-}
+});
+
+}  // namespace admission_test

@@ -5,6 +5,9 @@
 #include <limits>
 
 #include "rtmp-text.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace amf_test {
 
 using namespace agora::relay::rtmp;
 
@@ -177,12 +180,12 @@ void other_types () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("amf", [] {
   g_test_add_func("/relay/amf/table", table);
   g_test_add_func("/relay/amf/pieces", pieces);
   g_test_add_func("/relay/amf/depth", depth);
   g_test_add_func("/relay/amf/written", written);
   g_test_add_func("/relay/amf/other-types", other_types);
-  return g_test_run();
-}
+});
+
+}  // namespace amf_test

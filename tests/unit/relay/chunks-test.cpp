@@ -4,6 +4,9 @@
 #include "rtmp-text.hpp"
 #include "signaling/relay/rtmp/chunk-reader.hpp"
 #include "signaling/relay/rtmp/chunk-writer.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace chunks_test {
 
 using namespace agora::relay::rtmp;
 
@@ -337,13 +340,13 @@ void there_and_back () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("chunks", [] {
   g_test_add_func("/relay/chunks/table", table);
   g_test_add_func("/relay/chunks/bounds", bounds);
   g_test_add_func("/relay/chunks/chunk-sizes", chunk_sizes);
   g_test_add_func("/relay/chunks/memory", memory);
   g_test_add_func("/relay/chunks/written", written);
   g_test_add_func("/relay/chunks/there-and-back", there_and_back);
-  return g_test_run();
-}
+});
+
+}  // namespace chunks_test

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The rules of Adobe's RTMP 1.0 for a server, section by section; and what breaks them.
 #include "rtmp-scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace conformance_test {
 
 using namespace agora::relay::rtmp;
 
@@ -385,8 +388,7 @@ void table () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
-  g_test_add_func("/relay/conformance/table", table);
-  return g_test_run();
-}
+static const agora::Suite suite("conformance",
+                                [] { g_test_add_func("/relay/conformance/table", table); });
+
+}  // namespace conformance_test

@@ -6,6 +6,9 @@
 #include <algorithm>
 
 #include "signaling/relay/rtmp/bytes.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace handshake_test {
 
 using namespace agora::relay::rtmp;
 
@@ -154,8 +157,7 @@ void known_digest () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("handshake", [] {
   g_test_add_func("/relay/handshake/simple", simple);
   g_test_add_func("/relay/handshake/what-follows-is-left", what_follows_is_left);
   g_test_add_func("/relay/handshake/unfinished", unfinished);
@@ -164,5 +166,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/relay/handshake/digest", digest);
   g_test_add_func("/relay/handshake/offsets-stay-inside", offsets_stay_inside);
   g_test_add_func("/relay/handshake/known-digest", known_digest);
-  return g_test_run();
-}
+});
+
+}  // namespace handshake_test

@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "signaling/relay/hub.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace hub_test {
 
 using namespace agora::relay;
 
@@ -232,13 +235,13 @@ void test_many () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("hub", [] {
   g_test_add_func("/hub/table", test_table);
   g_test_add_func("/hub/busy", test_busy);
   g_test_add_func("/hub/one-write", test_one_write);
   g_test_add_func("/hub/times", test_times);
   g_test_add_func("/hub/header-bounds", test_header_bounds);
   g_test_add_func("/hub/many", test_many);
-  return g_test_run();
-}
+});
+
+}  // namespace hub_test

@@ -5,6 +5,9 @@
 #include <vector>
 
 #include "signaling/relay/media-kind.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace media_kind_test {
 
 using namespace agora::relay;
 
@@ -122,9 +125,9 @@ void test_left_out () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("media-kind", [] {
   g_test_add_func("/media-kind/table", test_table);
   g_test_add_func("/media-kind/left-out", test_left_out);
-  return g_test_run();
-}
+});
+
+}  // namespace media_kind_test

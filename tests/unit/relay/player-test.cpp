@@ -2,6 +2,9 @@
 // The player's side: what it says, what it hears, and what a hostile server can't do with it.
 #include "signaling/relay/rtmp/player.hpp"
 #include "rtmp-scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace player_test {
 
 using namespace agora::relay::rtmp;
 
@@ -327,8 +330,7 @@ void with_our_own_server () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("player", [] {
   g_test_add_func("/player/asks", it_shakes_hands_and_asks);
   g_test_add_func("/player/hears", what_it_hears);
   g_test_add_func("/player/early", a_push_that_is_told_early);
@@ -336,5 +338,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/player/refusals", refusals);
   g_test_add_func("/player/hostile", a_hostile_server);
   g_test_add_func("/player/own-server", with_our_own_server);
-  return g_test_run();
-}
+});
+
+}  // namespace player_test

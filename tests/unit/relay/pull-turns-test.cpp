@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Whose turn it is to open a pull.
 #include "signaling/relay/pull-turns.hpp"
+#include "tests/unit/suite.hpp"
 
 #include <glib.h>
 
 #include <array>
+
+namespace pull_turns_test {
 
 using agora::relay::PullTurns;
 
@@ -82,10 +85,10 @@ void test_another_limit () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("pull-turns", [] {
   g_test_add_func("/pull-turns/in-order", test_in_order);
   g_test_add_func("/pull-turns/each-origin", test_each_origin);
   g_test_add_func("/pull-turns/another-limit", test_another_limit);
-  return g_test_run();
-}
+});
+
+}  // namespace pull_turns_test

@@ -6,6 +6,9 @@
 #include <string>
 
 #include "signaling/relay/send-queue.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace send_queue_test {
 
 using namespace agora::relay;
 
@@ -195,13 +198,13 @@ void test_pieces () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("send-queue", [] {
   g_test_add_func("/send-queue/table", test_table);
   g_test_add_func("/send-queue/wrap", test_wrap);
   g_test_add_func("/send-queue/bytes", test_bytes);
   g_test_add_func("/send-queue/kept", test_kept);
   g_test_add_func("/send-queue/streams", test_streams);
   g_test_add_func("/send-queue/pieces", test_pieces);
-  return g_test_run();
-}
+});
+
+}  // namespace send_queue_test

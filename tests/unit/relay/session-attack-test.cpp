@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What strangers send to bring a server down, or to fill its memory.
 #include "rtmp-scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace session_attack_test {
 
 using namespace agora::relay::rtmp;
 
@@ -170,8 +173,7 @@ void churn () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("session-attack", [] {
   g_test_add_func("/relay/attack/metadata-before-connect", metadata_before_connect);
   g_test_add_func("/relay/attack/nested-objects", nested_objects);
   g_test_add_func("/relay/attack/long-message-that-does-not-come", long_message_that_does_not_come);
@@ -179,5 +181,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/relay/attack/idle-listener", idle_listener);
   g_test_add_func("/relay/attack/floods", floods);
   g_test_add_func("/relay/attack/churn", churn);
-  return g_test_run();
-}
+});
+
+}  // namespace session_attack_test

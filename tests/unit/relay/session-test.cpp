@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What peers of the field and the specification say, and what they hear.
 #include "rtmp-scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace session_test {
 
 using namespace agora::relay::rtmp;
 
@@ -369,13 +372,13 @@ void recorded () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("session", [] {
   g_test_add_func("/relay/session/in-words", in_words);
   g_test_add_func("/relay/session/connects", connects);
   g_test_add_func("/relay/session/refusals", refusals);
   g_test_add_func("/relay/session/answers-that-take-a-while", answers_that_take_a_while);
   g_test_add_func("/relay/session/to-a-player", to_a_player);
   g_test_add_func("/relay/session/recorded", recorded);
-  return g_test_run();
-}
+});
+
+}  // namespace session_test

@@ -4,6 +4,9 @@
 #include <glib.h>
 
 #include "same.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace cors_test {
 
 using namespace agora::gateway;
 
@@ -73,10 +76,10 @@ void test_preflight () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("cors", [] {
   g_test_add_func("/web/cors/who-may-ask", test_who_may_ask);
   g_test_add_func("/web/cors/headers", test_headers);
   g_test_add_func("/web/cors/preflight", test_preflight);
-  return g_test_run();
-}
+});
+
+}  // namespace cors_test

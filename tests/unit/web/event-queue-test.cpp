@@ -4,6 +4,9 @@
 #include <glib.h>
 
 #include "same.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace event_queue_test {
 
 using namespace agora::gateway;
 
@@ -62,11 +65,11 @@ void test_beat () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("event-queue", [] {
   g_test_add_func("/web/event-queue/text", test_text);
   g_test_add_func("/web/event-queue/newest-levels", test_newest_levels);
   g_test_add_func("/web/event-queue/bounded", test_bounded);
   g_test_add_func("/web/event-queue/beat", test_beat);
-  return g_test_run();
-}
+});
+
+}  // namespace event_queue_test

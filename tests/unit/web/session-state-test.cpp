@@ -4,6 +4,9 @@
 #include <glib.h>
 
 #include "same.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace session_state_test {
 
 using namespace agora::gateway;
 
@@ -77,11 +80,11 @@ void test_bounded () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("session-state", [] {
   g_test_add_func("/web/session-state/what-holds", test_what_holds);
   g_test_add_func("/web/session-state/odd-data", test_odd_data);
   g_test_add_func("/web/session-state/bounded", test_bounded);
   g_test_add_func("/web/session-state/long-data", test_long_data);
-  return g_test_run();
-}
+});
+
+}  // namespace session_state_test

@@ -8,6 +8,9 @@
 #include <set>
 
 #include "signaling/protocol/messages.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace sessions_test {
 
 using namespace agora;
 using namespace agora::gateway;
@@ -496,8 +499,7 @@ void test_limits () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("sessions", [] {
   g_test_add_func("/web/sessions/begins-and-ends", test_begins_and_ends);
   g_test_add_func("/web/sessions/refusals", test_refusals);
   g_test_add_func("/web/sessions/retry-after", test_retry_after);
@@ -512,5 +514,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/web/sessions/stream-comes-back", test_stream_comes_back);
   g_test_add_func("/web/sessions/one-member", test_one_member);
   g_test_add_func("/web/sessions/limits", test_limits);
-  return g_test_run();
-}
+});
+
+}  // namespace sessions_test

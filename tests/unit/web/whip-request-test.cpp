@@ -4,6 +4,9 @@
 #include <glib.h>
 
 #include "same.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace whip_request_test {
 
 using namespace agora::gateway;
 using agora::web_line::Kind;
@@ -174,8 +177,7 @@ void test_event_names () {
 
 }  // namespace
 
-int main (int argc, char **argv) {
-  g_test_init(&argc, &argv, nullptr);
+static const agora::Suite suite("whip-request", [] {
   g_test_add_func("/web/request/targets", test_targets);
   g_test_add_func("/web/request/no-targets", test_no_targets);
   g_test_add_func("/web/request/queries", test_queries);
@@ -185,5 +187,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/web/request/offers", test_offers);
   g_test_add_func("/web/request/ufrags", test_ufrags);
   g_test_add_func("/web/request/event-names", test_event_names);
-  return g_test_run();
-}
+});
+
+}  // namespace whip_request_test
