@@ -374,6 +374,32 @@ void install_signals () {
    */
   signals[signal_member_named] = new_signal("member-named", G_TYPE_UINT, G_TYPE_STRING);
   /**
+   * AgoraClient::member-joined:
+   * @self: the client.
+   * @uid: the member.
+   * @name: its name, by its own word; "": it has none.
+   *
+   * Of a client that has asked with [method@AgoraSignaling.Client.get_members_async]: another
+   * member has come into the channel, or has another name than it had. Not each one of a crowd:
+   * who comes and goes within half a second may be told of once, or not at all.
+   *
+   * Since: 0.2
+   */
+  signals[signal_member_joined] = new_signal("member-joined", G_TYPE_UINT, G_TYPE_STRING);
+  /**
+   * AgoraClient::member-left:
+   * @self: the client.
+   * @uid: the member.
+   *
+   * Of a client that has asked with [method@AgoraSignaling.Client.get_members_async]: a member of
+   * that list, or one of whom [signal@AgoraSignaling.Client::member-joined] has told, is in the
+   * channel no more: it has left, was removed, or has been lost for longer than the gateway waits
+   * for it, 10 seconds.
+   *
+   * Since: 0.2
+   */
+  signals[signal_member_left] = new_signal("member-left", G_TYPE_UINT);
+  /**
    * AgoraClient::error:
    * @self: the client.
    * @error: what went wrong, in the domain of this library.

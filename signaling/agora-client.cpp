@@ -78,6 +78,12 @@ void Impl::event(const protocol::Event &event) {
     case EventKind::member_named:
       emit(signal_member_named, event.uid, event.text.c_str());
       return;
+    case EventKind::member_joined:
+      emit(signal_member_joined, event.uid, event.text.c_str());
+      return;
+    case EventKind::member_left:
+      emit(signal_member_left, event.uid);
+      return;
     case EventKind::data:
       emit(signal_data, event.uid, event.text.c_str());
       return;

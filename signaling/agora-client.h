@@ -156,6 +156,15 @@ gboolean agora_client_send_data_finish (AgoraClient *self, GAsyncResult *result,
 AGORA_API
 char *agora_client_dup_name (AgoraClient *self, guint uid) AGORA_NOEXCEPT;
 AGORA_API
+void agora_client_get_members_async (AgoraClient *self, GCancellable *cancellable,
+                                     GAsyncReadyCallback callback,
+                                     gpointer user_data) AGORA_NOEXCEPT;
+AGORA_API
+guint *agora_client_get_members_finish (AgoraClient *self, GAsyncResult *result, gsize *n_members,
+                                        guint64 *more, GError **error) AGORA_NOEXCEPT;
+AGORA_API
+guint *agora_client_dup_members (AgoraClient *self, gsize *n_members) AGORA_NOEXCEPT;
+AGORA_API
 gboolean agora_client_is_talkback (AgoraClient *self, guint uid) AGORA_NOEXCEPT;
 
 AGORA_API

@@ -43,6 +43,8 @@ enum Signal {
   signal_codecs_wanted,
   signal_data,
   signal_member_named,
+  signal_member_joined,
+  signal_member_left,
   signal_error,
   signal_reconnecting,
   signal_reconnected,

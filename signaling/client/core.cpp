@@ -212,9 +212,10 @@ void Core::act(const Finish &finish) {
   if (finish.trouble)
     g_task_return_error(call->task.get(), to_gerror(*finish.trouble));
   else
-    g_task_return_pointer(call->task.get(),
-                          new Reply{finish.uid, finish.url, finish.rotation, finish.urls},
-                          [] (gpointer reply) { delete static_cast<Reply *>(reply); });
+    g_task_return_pointer(
+        call->task.get(),
+        new Reply{finish.uid, finish.url, finish.rotation, finish.urls, finish.more},
+        [] (gpointer reply) { delete static_cast<Reply *>(reply); });
 }
 
 void Core::act(const Emit &emit) {

@@ -23,6 +23,7 @@ struct Reply {
   std::string url;
   int rotation = 0;
   Urls urls;
+  std::int64_t more = 0;
 };
 
 // Everything happens on the context that was the thread's default when the core was made.

@@ -244,12 +244,18 @@ void Machine::happened(const protocol::Event &event, Millis now) {
       return;
     }
     case EventKind::member_named:
-      if (name_of(event.uid) == event.text)
+      if (const auto known = names_.find(event.uid);
+          (known == names_.end() ? std::string() : known->second) == event.text)
         return;
       if (event.text.empty())
         names_.erase(event.uid);
       else
         names_[event.uid] = event.text;
+      break;
+    case EventKind::member_joined:
+    case EventKind::member_left:
+      if (!note_member(event))
+        return;
       break;
     case EventKind::codecs_wanted:
       if (event.codecs.empty())
@@ -266,6 +272,47 @@ void Machine::happened(const protocol::Event &event, Millis now) {
       return;
   }
   act(Emit{event});
+}
+
+std::string Machine::name_of(Uid uid) const {
+  for (const auto *names : {&names_, &members_})
+    if (const auto found = names->find(uid); found != names->end())
+      return found->second;
+  return {};
+}
+
+// Whether the application doesn't know it yet: what an answer had may be told once more.
+bool Machine::note_member(const protocol::Event &event) {
+  if (!lists_)
+    return false;
+  if (event.kind == EventKind::member_left)
+    return members_.erase(event.uid) > 0;
+  const auto known = members_.find(event.uid);
+  if (known != members_.end() ? known->second == event.text
+                              : members_.size() >= protocol::max_listed)
+    return false;
+  members_[event.uid] = event.text;
+  return true;
+}
+
+// After a return the application is told what has changed meanwhile; else it has the list.
+void Machine::listed(const protocol::MemberList &list, bool replay) {
+  std::map<Uid, std::string> members;
+  for (const protocol::ListedMember &member : list.members)
+    members[member.uid] = member.name;
+  const auto before = std::exchange(members_, std::move(members));
+  lists_ = true;
+  if (!replay)
+    return;
+  for (const auto &[uid, name] : before)
+    if (!members_.contains(uid))
+      act(Emit{{EventKind::member_left, uid, {}, 0, false}});
+  for (const auto &[uid, name] : members_)
+    if (const auto known = before.find(uid); known == before.end() || known->second != name) {
+      protocol::Event joined{EventKind::member_joined, uid, {}, 0, false};
+      joined.text = name;
+      act(Emit{std::move(joined)});
+    }
 }
 
 void Machine::told_error(const protocol::ErrorEvent &event, Millis now) {
@@ -331,9 +378,12 @@ void Machine::succeeded(const Pending &pending, const protocol::Answer &answer, 
       found->second.stream_type = type->type;
   } else if (const auto *key = std::get_if<protocol::UpdateKey>(&pending.request)) {
     token_ = key->token;
+  } else if (std::holds_alternative<protocol::Members>(pending.request)) {
+    listed(answer.list.value_or(protocol::MemberList{}), pending.replay);
   }
   if (pending.ticket != 0)
-    act(Finish{pending.ticket, std::nullopt, uid_, url, answer.rotation.value_or(0), push_urls_});
+    act(Finish{pending.ticket, std::nullopt, uid_, url, answer.rotation.value_or(0), push_urls_,
+               answer.list ? answer.list->more : 0});
 }
 
 void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
@@ -355,6 +405,8 @@ void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
       return;
     }
     subscriptions_.erase(subscribe->uid);
+  } else if (std::holds_alternative<protocol::Members>(pending.request)) {
+    lists_ = false;
   } else if (std::holds_alternative<protocol::Publish>(pending.request)) {
     // A silenced member's publication waits for the end of that.
     if (silenced_ && trouble.code == AGORA_ERROR_NOT_PERMITTED)
@@ -372,6 +424,8 @@ bool Machine::is_wanted(const protocol::Request &request) const {
   };
   if (std::holds_alternative<protocol::Publish>(request))
     return published_ && !silenced_;
+  if (std::holds_alternative<protocol::Members>(request))
+    return lists_;
   if (const auto *local = std::get_if<protocol::MuteLocal>(&request))
     return local->target == protocol::Target::audio ? local_audio_muted_ : local_video_muted_;
   if (const auto *subscribe = std::get_if<protocol::Subscribe>(&request))
@@ -403,6 +457,8 @@ void Machine::replay(Millis now) {
     send(0, protocol::MuteLocal{uid_, protocol::Target::audio, true}, now, true);
   if (local_video_muted_)
     send(0, protocol::MuteLocal{uid_, protocol::Target::video, true}, now, true);
+  if (lists_)
+    send(0, protocol::Members{}, now, true);
   for (const auto &[uid, subscription] : subscriptions_) {
     send(0, subscription.request, now, true);
     if (subscription.audio_muted)

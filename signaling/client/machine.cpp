@@ -108,6 +108,8 @@ void Machine::on(const CallJoin &call, Millis now) {
   muted_.clear();
   talkbacks_.clear();
   names_.clear();
+  members_.clear();
+  lists_ = false;
   subscriptions_.clear();
   local_audio_muted_ = local_video_muted_ = silenced_ = false;
   reports_ = {};
@@ -483,6 +485,7 @@ void Machine::stop(Phase phase) {
     muted_.clear();
     talkbacks_.clear();
     names_.clear();
+    members_.clear();
   }
 }
 

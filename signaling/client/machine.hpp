@@ -117,7 +117,8 @@ struct Finish {
   Uid uid = 0;
   std::string url;
   int rotation = 0;
-  Urls urls;  // of publish
+  Urls urls;              // of publish
+  std::int64_t more = 0;  // of Members: so many aren't in members()
 };
 struct Emit {
   protocol::Event event;
@@ -166,11 +167,10 @@ class Machine {
   const protocol::Codecs &codecs_wanted () const { return codecs_wanted_; }
   // In which codec that speaker is subscribed to; nothing: it isn't.
   std::optional<protocol::Codec> codec_of (Uid speaker) const;
-  // "": it has none.
-  std::string name_of (Uid speaker) const {
-    const auto found = names_.find(speaker);
-    return found == names_.end() ? std::string() : found->second;
-  }
+  // Of a speaker, or one of members(). "": it has none.
+  std::string name_of (Uid uid) const;
+  // Who else is in the channel, by name: as the application has asked and was told since.
+  const std::map<Uid, std::string> &members () const { return members_; }
   // Whether what that speaker says is for a few, this member among them, as was told last.
   bool is_talkback (Uid speaker) const { return talkbacks_.contains(speaker); }
 
@@ -215,6 +215,8 @@ class Machine {
   void answered (const protocol::Answer &answer, Millis now);
   void join_answered (const Pending &pending, const protocol::Answer &answer, Millis now);
   void happened (const protocol::Event &event, Millis now);
+  void listed (const protocol::MemberList &list, bool replay);
+  bool note_member (const protocol::Event &event);
   void told_error (const protocol::ErrorEvent &event, Millis now);
   void published (const protocol::Answer &answer, bool replay);
   bool may_address (const protocol::Publish &publish) const;
@@ -277,6 +279,8 @@ class Machine {
   std::optional<protocol::Codecs> offered_;  // with what was published
   protocol::Addressees to_;                  // whom that is for
   std::map<Uid, std::string> names_;         // of speakers that have one
+  std::map<Uid, std::string> members_;       // what the gateway lists
+  bool lists_ = false;                       // and tells changes of
   std::set<Uid> talkbacks_;                  // speakers of whom it is so
   Urls push_urls_;
   protocol::Codecs codecs_wanted_;

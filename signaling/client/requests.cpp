@@ -30,6 +30,7 @@ std::string_view name_of (const Request &request) {
     std::string_view operator()(const Leave &) const { return "leave"; }
     std::string_view operator()(const Report &) const { return "report"; }
     std::string_view operator()(const Data &) const { return "send-data"; }
+    std::string_view operator()(const Members &) const { return "get-members"; }
     std::string_view operator()(const Unknown &) const { return "request"; }
   };
   return std::visit(Names(), request);

@@ -88,6 +88,7 @@ std::string Gateway::open(const Options &options) {
 
   Config config;
   config.apps = apps_of(options);
+  config.show_members = options.show_members;
   auto address = media_->address();
   config.rtmp_scheme = address.scheme;
   config.rtmp_host = address.host;

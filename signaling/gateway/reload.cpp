@@ -83,10 +83,12 @@ std::string Gateway::reload() {
   if (web_)
     web_->set_rules(then);
   book_->set_apps(apps_of(then));
+  book_->set_show_members(then.show_members);
   g_message("Reloaded: %zu apps, %sthe secrets", then.apps.size(), tls ? "the certificate, " : "");
   record({.action = "reload"}, "signal", "");
   options_.apps = std::move(then.apps);
   options_.allow_origins = std::move(then.allow_origins);
+  options_.show_members = std::move(then.show_members);
   options_.web.ice_servers = std::move(then.web.ice_servers);
   return "";
 }

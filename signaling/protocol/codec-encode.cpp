@@ -135,6 +135,21 @@ void write (Writer &to, const Data &data) {
     write(to, "to", data.to);
   to.text("text", data.text);
 }
+void write (Writer &to, const Members &) {
+  to.text("action", "members");
+}
+void write (Writer &to, const MemberList &list) {
+  to.begin_list("members");
+  for (const ListedMember &member : list.members) {
+    to.item().integer("uid", member.uid);
+    if (!member.name.empty())
+      to.text("name", member.name);
+    to.end();
+  }
+  to.end_list();
+  if (list.more)
+    to.integer("more", list.more);
+}
 void write (Writer &to, const Unknown &request) {
   to.text("action", request.action);
 }
@@ -167,6 +182,8 @@ void write (Writer &to, const Answer &answer) {
     to.text("update-url", *answer.update_url);
   if (answer.features)
     write(to, *answer.features);
+  if (answer.list)
+    write(to, *answer.list);
   to.end();
 }
 
@@ -211,6 +228,14 @@ void write (Writer &to, const Event &event) {
       break;
     case EventKind::member_named:
       to.integer("uid", event.uid).text("name", event.text);
+      break;
+    case EventKind::member_joined:
+      to.integer("uid", event.uid);
+      if (!event.text.empty())
+        to.text("name", event.text);
+      break;
+    case EventKind::member_left:
+      to.integer("uid", event.uid);
       break;
     case EventKind::data:
       to.integer("uid", event.uid).text("text", event.text);

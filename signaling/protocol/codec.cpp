@@ -16,6 +16,8 @@ namespace agora::protocol {
 namespace {
 
 constexpr std::int64_t max_integer = G_MAXINT64;
+// Names in a gateway's frame: the longest list of members, and what is around it.
+constexpr unsigned max_answer_members = 2 * max_listed + max_json_members;
 
 // An action's name beside what reads it. The envelope's uid has been read already.
 using Reader = Request (*)(Fields &);
@@ -230,6 +232,27 @@ Request read_report (Fields &fields) {
   return report;
 }
 
+std::optional<MemberList> read_list (Fields &fields) {
+  if (!fields.has("members"))
+    return std::nullopt;
+  MemberList list;
+  const JsonNode *items = fields.array("members", Need::required);
+  for (const auto *item = items ? items->begin() : nullptr; items && item != items->end();
+       item = item->next()) {
+    if (item->kind != JsonKind::object || list.members.size() == max_listed) {
+      fields.fail("members", "a list of at most " + std::to_string(max_listed) + " objects");
+      break;
+    }
+    Fields member(item, "members.", fields.failure());
+    const Uid uid = read_uid(member);
+    list.members.push_back({uid, read_name(member, Need::optional)});
+    if (fields.failure())
+      break;
+  }
+  list.more = fields.integer("more", Need::optional, 0, max_report_count);
+  return list;
+}
+
 std::string read_words (Fields &fields) {
   std::string text = fields.text("text", Need::required);
   if (text.empty() || text.size() > max_data)
@@ -245,7 +268,7 @@ Request read_data (Fields &fields) {
   return data;
 }
 
-constexpr std::array<std::pair<std::string_view, Reader>, 15> actions{{
+constexpr std::array<std::pair<std::string_view, Reader>, 16> actions{{
     {"join", read_join},
     {"set_role", [] (Fields &f) -> Request { return SetRole{read_role(f, Need::required)}; }},
     {"publish", read_publish},
@@ -268,9 +291,10 @@ constexpr std::array<std::pair<std::string_view, Reader>, 15> actions{{
     {"leave", [] (Fields &f) -> Request { return Leave{read_uid(f)}; }},
     {"report", read_report},
     {"data", read_data},
+    {"members", [] (Fields &) -> Request { return Members{}; }},
 }};
 
-constexpr std::array<std::pair<EventKind, std::string_view>, 14> event_names{{
+constexpr std::array<std::pair<EventKind, std::string_view>, 16> event_names{{
     {EventKind::stream_added, "stream-added"},
     {EventKind::stream_removed, "stream-removed"},
     {EventKind::update_url, "update-url"},
@@ -285,6 +309,8 @@ constexpr std::array<std::pair<EventKind, std::string_view>, 14> event_names{{
     {EventKind::codecs_wanted, "codecs-wanted"},
     {EventKind::data, "data"},
     {EventKind::member_named, "member-named"},
+    {EventKind::member_joined, "member-joined"},
+    {EventKind::member_left, "member-left"},
 }};
 
 bool is_about_a_uid (EventKind kind) {
@@ -378,6 +404,7 @@ Decoded<ServerMessage> read_answer (Fields &frame, Failure &failure) {
     answer.features = read_features(*fields);
     answer.codec = read_codec(*fields);
     answer.talk = fields->boolean("talk", Need::optional, false);
+    answer.list = read_list(*fields);
     if (std::optional<Fields> urls = fields->object("urls", Need::optional))
       for (std::size_t n = 0; n < codec_count; n++)
         if (const char *name = to_string(static_cast<Codec>(n)); urls->has(name))
@@ -420,6 +447,8 @@ Decoded<ServerMessage> read_status (Fields &frame, Failure &failure, std::int64_
   }
   if (event.kind == EventKind::member_named)
     event.text = read_name(*fields, Need::required);
+  if (event.kind == EventKind::member_joined)
+    event.text = read_name(*fields, Need::optional);
   if (event.kind == EventKind::data)
     event.text = read_words(*fields);
   if (event.kind == EventKind::codecs_wanted)
@@ -480,7 +509,8 @@ Decoded<ClientMessage> decode_client (std::string_view text, const DecodeLimits 
 
 Decoded<ServerMessage> decode_server (std::string_view text, const DecodeLimits &limits) {
   Failure failure;
-  JsonDocumentPtr root = parse_object(text, limits.max_bytes, limits.max_depth, failure.reason);
+  JsonDocumentPtr root =
+      parse_object(text, limits.max_bytes, limits.max_depth, failure.reason, max_answer_members);
   if (!root)
     return unreadable(failure, text, limits);
   Fields frame(root->root(), "", failure);

@@ -15,8 +15,6 @@ namespace agora::protocol {
 namespace {
 
 constexpr std::size_t max_integer_digits = 18;  // what surely fits 63 bits
-// Each name is compared with those before it. The longest frame has few.
-constexpr unsigned max_members = 512;
 
 // RapidJSON 1.1 computes with exponents that overflow, so numbers come as they are written. Its own
 // check of UTF-8 reads beyond the end where a character is cut, so GLib has had a look before.
@@ -70,12 +68,13 @@ std::string reason_of (const rapidjson::ParseResult &result, std::string_view te
 // What the reader calls, by names of its choice, as it comes along. False stops it.
 class JsonBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonBuilder> {
  public:
-  JsonBuilder(JsonDocument &document, unsigned max_depth)
+  JsonBuilder(JsonDocument &document, unsigned max_depth, unsigned max_members)
       : text_(document.text_),
         decoded_(document.decoded_.data()),
         nodes_(document.nodes_),
         stream_(document.decoded_.data()),
-        max_depth_(max_depth) {
+        max_depth_(max_depth),
+        max_members_(max_members) {
     constexpr std::size_t members_of_a_join = 32;
     nodes_.reserve(members_of_a_join);
     open_.reserve(max_depth);
@@ -129,9 +128,9 @@ class JsonBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonB
     name_ = {text, size};
     if (!is_text(name_, place(text)))
       return false;
-    if (++members_ > max_members)
+    if (++members_ > max_members_)
       return fail("the frame has too many members: expected at most " +
-                  std::to_string(max_members));
+                  std::to_string(max_members_));
     for (std::size_t i = open_.back() + 1; i < nodes_.size(); i += nodes_[i].size)
       if (nodes_[i].name == name_)
         return fail("the member " + quoted(name_) + " stands twice: expected it once");
@@ -194,6 +193,7 @@ class JsonBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonB
   std::vector<JsonNode> &nodes_;
   JsonStream stream_;
   const unsigned max_depth_;
+  const unsigned max_members_;
   std::vector<std::size_t> open_;  // lists and objects around the next value
   std::string_view name_;          // the next value's
   unsigned members_ = 0;
@@ -201,7 +201,7 @@ class JsonBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, JsonB
 };
 
 JsonDocumentPtr parse_object (std::string_view text, std::size_t max_bytes, unsigned max_depth,
-                              std::string &reason) {
+                              std::string &reason, unsigned max_members) {
   if (text.size() > max_bytes) {
     reason = "a frame of " + std::to_string(text.size()) + " bytes: expected at most " +
              std::to_string(max_bytes);
@@ -217,7 +217,7 @@ JsonDocumentPtr parse_object (std::string_view text, std::size_t max_bytes, unsi
     return nullptr;
   }
   auto document = std::make_unique<JsonDocument>(text);
-  std::string found = JsonBuilder(*document, max_depth).run();
+  std::string found = JsonBuilder(*document, max_depth, max_members).run();
   if (found.empty())
     return document;
   reason = std::move(found);

@@ -53,9 +53,13 @@ class JsonDocument {
 };
 using JsonDocumentPtr = std::unique_ptr<const JsonDocument>;
 
+// Names in one document: each is compared with those before it in its object. The longest frame of
+// a client has few.
+constexpr unsigned max_json_members = 512;
+
 // One JSON object, or nullptr and a sentence in `reason`.
 JsonDocumentPtr parse_object (std::string_view text, std::size_t max_bytes, unsigned max_depth,
-                              std::string &reason);
+                              std::string &reason, unsigned max_members = max_json_members);
 
 // What went wrong first; later failures don't replace it.
 struct Failure {

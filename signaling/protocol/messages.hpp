@@ -87,6 +87,10 @@ constexpr std::size_t max_codec_name = 32;
 // Characters of a member's name, which has no control characters.
 constexpr std::size_t max_name = 64;
 
+// Members in one list, and bytes of it as JSON, so that its frame is none that a client refuses.
+constexpr std::size_t max_listed = 1000;
+constexpr std::size_t max_list_bytes = 60'000;
+
 // In one list: of speakers that a join is to account for, or to unsubscribe from.
 constexpr std::size_t max_uids = 1024;
 
@@ -215,6 +219,11 @@ struct Data {
   bool operator==(const Data &) const = default;
 };
 
+// Of the feature `names`: who else is in the channel, now and from now on.
+struct Members {
+  bool operator==(const Members &) const = default;
+};
+
 // Well-formed, but no action of ours: answered with 401, so that newer clients can ask.
 struct Unknown {
   std::string action;
@@ -223,12 +232,23 @@ struct Unknown {
 
 using Request =
     std::variant<Ping, Join, SetRole, Publish, Unpublish, Subscribe, Unsubscribe, Mute, MuteLocal,
-                 SetRemoteStreamType, UpdateKey, UpdateUrl, Leave, Report, Data, Unknown>;
+                 SetRemoteStreamType, UpdateKey, UpdateUrl, Leave, Report, Data, Members, Unknown>;
 
 struct ClientMessage {
   Envelope envelope;
   Request request;
   bool operator==(const ClientMessage &) const = default;
+};
+
+struct ListedMember {
+  Uid uid = 0;
+  std::string name;  // "": none
+  bool operator==(const ListedMember &) const = default;
+};
+struct MemberList {
+  std::vector<ListedMember> members;
+  std::int64_t more = 0;  // so many are there beside those
+  bool operator==(const MemberList &) const = default;
 };
 
 // serverResponse. What an action doesn't answer stays empty and is left out of the JSON.
@@ -244,6 +264,7 @@ struct Answer {
   std::optional<Codec> codec;                       // subscribe's, beside the url
   std::vector<std::pair<Codec, std::string>> urls;  // publish's and update_url's, with codecs
   bool talk = false;                                // subscribe's, as the event's
+  std::optional<MemberList> list;                   // members'
   bool operator==(const Answer &) const = default;
 };
 
@@ -267,6 +288,8 @@ enum class EventKind {
   codecs_wanted,  // only to members with the feature `codecs`
   data,           // only to members with the feature `data`
   member_named,   // only to members with the feature `names`
+  member_joined,  // only to members that have asked for the list
+  member_left,    // the same
 };
 
 struct Event {
@@ -277,7 +300,7 @@ struct Event {
   bool mute = false;           // audio_mute, video_mute
   std::optional<Codec> codec;  // update_url
   Codecs codecs;               // codecs_wanted
-  std::string text;            // data; member_named's name
+  std::string text;            // data; member_named's and member_joined's name
   bool talk = false;           // stream_added, update_url: it is for a few, this member among them
   bool operator==(const Event &) const = default;
 };

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Talkback, words and names as a program in Python has them, by the library's bindings and with a real gateway."""
+"""Talkback, words, names and lists of members as a program in Python has them, by the library's bindings and with a real gateway."""
 
 import sys
 from pathlib import Path
 
 import tap
 from harness import SCALE, Case
+from tcpway import Way
 
 try:
     import gi
@@ -37,7 +38,7 @@ def wait(condition, what):
 class ClientTalk(Case):
     def setUp(self):
         super().setUp()
-        self.served = self.gateway()
+        self.served = self.gateway('--show-members=demo')
 
     def ask(self, client, name, *arguments):
         results = []
@@ -45,8 +46,8 @@ class ClientTalk(Case):
         wait(lambda: results, name)
         return getattr(client, f'{name}_finish')(results[0])
 
-    def client(self, uid, role=AUDIENCE, name=None):
-        client = AgoraSignaling.Client.new(self.served.ws)
+    def client(self, uid, role=AUDIENCE, name=None, url=None):
+        client = AgoraSignaling.Client.new(url or self.served.ws)
         self.addCleanup(client.destroy)
         client.props.display_name = name
         self.ask(client, 'init', 'demo')
@@ -114,6 +115,43 @@ class ClientTalk(Case):
             self.client(9, AUDIENCE, 'two\nlines')
         self.assertEqual(refused.exception.code, Error.INVALID_ARGUMENT)
         self.assertIn('display-name', refused.exception.message)
+
+    def test_members(self):
+        way = Way(self.served.ws)
+        self.addCleanup(way.close)
+        one = self.client(7, name='Ann', url=way.url)
+        told = []
+        one.connect('member-joined', lambda _, uid, name: told.append((uid, name)))
+        one.connect('member-left', lambda _, uid: told.append(uid))
+        self.assertFalse(one.dup_members())
+        self.client(8)
+        self.assertEqual(told, [])
+        members, more = self.ask(one, 'get_members')
+        self.assertEqual((list(members), more, list(one.dup_members())), ([8], 0, [8]))
+        other = self.client(9, name='Cid')
+        wait(lambda: told, 'member-joined')
+        self.assertEqual((told, one.dup_name(9)), ([(9, 'Cid')], 'Cid'))
+        self.assertEqual(sorted(self.ask(other, 'get_members')[0]), [7, 8])
+        self.assertEqual(other.dup_name(7), 'Ann')
+        self.ask(other, 'leave')
+        wait(lambda: len(told) == 2, 'member-left')
+        self.assertEqual((told[1], list(one.dup_members()), one.dup_name(9)), (9, [8], None))
+        self.assertFalse(other.dup_members())
+        # Back after a loss it hears what has changed.
+        told.clear()
+        way.shut()
+        wait(lambda: one.props.state == AgoraSignaling.State.RECONNECTING, 'the loss')
+        self.client(10)
+        way.mend()
+        wait(lambda: told, 'what has changed')
+        self.assertEqual((told, list(one.dup_members())), ([(10, '')], [8, 10]))
+
+    def test_members_are_not_shown(self):
+        self.served = self.gateway()
+        with self.assertRaises(GLib.Error) as refused:
+            self.ask(self.client(7), 'get_members')
+        self.assertEqual(refused.exception.code, Error.NOT_PERMITTED)
+        self.assertIn('show', refused.exception.message)
 
 
 if __name__ == '__main__':

@@ -315,7 +315,7 @@ class Refusal(ProcessCase):
                                 ((f'--app-file={self.tmp}/nowhere', ), 'nowhere')):
             with self.subTest(options):
                 self.assertNotIn('5ecret', self.refused(*options, needle=needle))
-        for option in ('allow-origin=nonsense', 'allow-origin=https://x/path', 'allow-origin='):
+        for option in ('allow-origin=nonsense', 'allow-origin=https://x/path', 'allow-origin=', 'show-members=other', 'show-members='):
             self.refused('--app=demo', f'--{option}', needle=option)
 
     def test_taken_ports(self):

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,8 +61,12 @@ struct ClusterConfig {
   std::string info;    // what the others are told of it
 };
 
+// Ids of apps; "*": all.
+using ShownApps = std::set<std::string, std::less<>>;
+
 struct Config {
   std::map<std::string, std::string, std::less<>> apps;  // id -> certificate; "": none
+  ShownApps show_members;                                // whose members may ask who else is there
   Times times;
   Limits limits;
   // URLs: scheme://host[:port]/app/stream?args

@@ -235,6 +235,7 @@ void ChannelBook::end_session(Step &step, Session &session) {
 }
 
 void ChannelBook::begin_grace(Step &step, Member &member) {
+  stop_listing(member);
   if (!std::exchange(member.in_grace, true))
     totals_.in_grace++;
   deadlines_.set({Deadline::grace, member.id}, step.now.mono_ms + config_.times.grace_ms);
@@ -291,6 +292,10 @@ Channel &ChannelBook::make_channel(const std::string &app_id, const std::string 
     slot->id = next_channel_++;
     // Not many at once, however long it was quiet: others wait while they are sent.
     slot->events = {config_.limits.events_per_second, config_.limits.events_per_second / 4};
+    // Who comes and goes gets a fifth of it: the streams matter more.
+    slot->list_events = {std::max(config_.limits.events_per_second / 5, 1U),
+                         config_.limits.events_per_second / 20};
+    slot->list_answers = slot->list_events;
   }
   return *slot;
 }

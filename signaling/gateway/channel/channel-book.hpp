@@ -18,6 +18,7 @@
 //   cluster-side.cpp  what it and the other gateways tell each other, by the store
 //   telling.cpp       what the others hear of that, and how often
 //   talk.cpp          voices that are for a few
+//   listing.cpp       who is there, for members that may ask
 //   data.cpp          words that they send each other
 //   costs.cpp         what a socket and an address may ask for
 //   media-hooks.cpp   the media server's hooks
@@ -127,6 +128,7 @@ class ChannelBook : private cluster::ClusterHost {
   void set_apps (std::map<std::string, std::string, std::less<>> apps) {
     config_.apps = std::move(apps);
   }
+  void set_show_members (ShownApps apps);
   bool serves (std::string_view app_id) const { return config_.apps.contains(app_id); }
   std::vector<ChannelInfo> channels (std::string_view app_id) const;
   // Nothing: no such channel.
@@ -193,23 +195,6 @@ class ChannelBook : private cluster::ClusterHost {
     std::uint64_t id = 0;  // of the session, the rule, the channel or the voice, else the member
     auto operator<=>(const DeadlineKey &) const = default;
   };
-  // Sessions at the media server, and since when.
-  struct Pushing {
-    MemberId speaker = 0;
-    std::int64_t since_ms = 0;
-  };
-  struct Playing {
-    MemberId listener = 0;
-    Uid speaker = 0;
-    std::int64_t since_ms = 0;
-  };
-
-  // To another gateway.
-  struct Relayed {
-    std::string stream;
-    std::int64_t since_ms = 0;
-  };
-
   // channel-book.cpp: looking up
   Channel *find_channel (std::string_view app_id, std::string_view name);
   const Channel *find_channel (std::string_view app_id, std::string_view name) const;
@@ -459,6 +444,15 @@ class ChannelBook : private cluster::ClusterHost {
   bool may_tell_data (Channel &channel, const Now &now) const;
   void tell_data (Step &step, Channel &channel, Uid from, const protocol::Data &data);
   void said (const std::string &key, Uid uid, const protocol::Data &data) override;
+  // listing.cpp
+  void handle (Step &, const Asked &, M &, const protocol::Members &);
+  bool shows_members (std::string_view app_id) const;
+  static void begin_list (Channel &channel);
+  static void stop_listing (Member &member);
+  // A member has come or gone, or has another name.
+  void list_changed (Step &step, Channel &channel, Uid uid);
+  std::optional<std::int64_t> tell_list (Step &step, Channel &channel);
+  void tell_listed (Step &step, Channel &channel, Roster::News news);
   // Whether the member may push now; refuses the request where not.
   bool may_push (Step &step, const Asked &asked, const Member &member, const char *what);
   void carry_mutes (Step &step, Member &member);

@@ -16,6 +16,7 @@
 
 #include "signaling/gateway/channel/commands.hpp"
 #include "signaling/gateway/channel/quality.hpp"
+#include "signaling/gateway/channel/roster.hpp"
 #include "signaling/protocol/messages.hpp"
 #include "signaling/protocol/token.hpp"
 #include "signaling/support/token-bucket.hpp"
@@ -81,6 +82,10 @@ struct Subscription {
 inline constexpr unsigned data_per_second = 5;
 inline constexpr unsigned data_at_once = 20;
 
+// Whoever has asked for the list is told of changes.
+inline constexpr unsigned lists_per_second = 1;
+inline constexpr unsigned lists_at_once = 5;
+
 struct Channel;
 struct Session;
 
@@ -121,6 +126,7 @@ struct Member {
   // network makes a few, a restart one.
   TokenBucket pushes{1, 20};
   TokenBucket data{data_per_second, data_at_once};
+  TokenBucket lists{lists_per_second, lists_at_once};
   // Announced to the others: admitted once, and not given up since. Without a client it is held.
   std::optional<Offer> live;
   // Handed out, and not pushed to so far. Replaces `live` once one of it is.
@@ -189,6 +195,29 @@ struct Channel {
   std::uint64_t places = 0;
   std::uint64_t publications = 0;
   TokenBucket events{0, 0};  // one per receiver: set from the limits
+  // Those who have asked who else is there, what they know, and when they may be told next, within
+  // what.
+  std::unordered_set<Member *> watchers;
+  Roster roster;
+  std::int64_t list_at_ms = 0;
+  TokenBucket list_events{0, 0};
+  TokenBucket list_answers{0, 0};  // apart, so that who asks doesn't wait for a crowd
+};
+
+// Sessions at the media server, and since when.
+struct Pushing {
+  MemberId speaker = 0;
+  std::int64_t since_ms = 0;
+};
+struct Playing {
+  MemberId listener = 0;
+  Uid speaker = 0;
+  std::int64_t since_ms = 0;
+};
+// To another gateway.
+struct Relayed {
+  std::string stream;
+  std::int64_t since_ms = 0;
 };
 
 std::string channel_key (std::string_view app_id, std::string_view name);

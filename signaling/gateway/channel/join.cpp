@@ -245,12 +245,14 @@ Member &ChannelBook::settle(Step &step, const Session &session, const Joining &j
   if (Member *same = member(place.id)) {
     if (same->orphan) {
       revive(*same);
+      list_changed(step, channel, same->uid);
       if (place.before)
         resume(step, *same, *place.before);
     }
     return *same;
   }
   Member &fresh = make_member(channel, session, joining, place, step.now);
+  list_changed(step, channel, fresh.uid);
   if (place.is_new)
     notice(step, fresh, NoticeKind::member_in);
   if (place.before)
@@ -277,6 +279,7 @@ Member &ChannelBook::make_member(Channel &channel, const Session &session, const
   member.account = joining.identity.account;
   member.role = join.role;
   member.entrance = session.entrance;
+  member.name = join.name;
   member.platform = platform_of(session, join);
   member.joined_at = place.joined_at.value_or(now.wall_s);
   member.changes = {config_.limits.changes_per_second,
@@ -338,6 +341,9 @@ void ChannelBook::welcome(Step &step, const Asked &asked, Member &member,
   member.knows_names = member.entrance != Entrance::mix && knows(protocol::feature_names);
   member.name = member.knows_names ? join.name : std::string();
   carry_name(step, member);
+  stop_listing(member);
+  if (member.entrance != Entrance::mix)
+    list_changed(step, *member.channel, member.uid);
   member.knows_data = member.entrance != Entrance::mix && knows(protocol::feature_data);
   member.knows_talk = member.entrance != Entrance::mix && knows(protocol::feature_talk);
   // The ear of many who only listen is no member that an operator sees.

@@ -137,6 +137,7 @@ void ChannelBook::remove(Step &step, Member &member, LeaveReason reason, bool ke
   for (Deadline kind : {Deadline::grace, Deadline::token, Deadline::hold, Deadline::wanted})
     deadlines_.cancel({kind, member.id});
   leave_grace(member);
+  stop_listing(member);
   notice(step, member, NoticeKind::member_out, reason);
   release(member);
   Channel &channel = *member.channel;
@@ -151,6 +152,9 @@ void ChannelBook::remove(Step &step, Member &member, LeaveReason reason, bool ke
       channel.broadcasters--;
     channel.members.erase(member.uid);
     changed(step, channel, member.uid);
+    // Where another takes its place, that is told.
+    if (!keep_channel)
+      list_changed(step, channel, member.uid);
   }
   if (!member.account.empty())
     channel.accounts.erase(member.account);

@@ -125,6 +125,7 @@ void ChannelBook::speaker_gone(const std::string &key, Uid uid) {
 void ChannelBook::make_orphan(Step &step, Member &member) {
   Channel &channel = *member.channel;
   leave_grace(member);
+  stop_listing(member);
   for (Deadline kind : {Deadline::grace, Deadline::token, Deadline::hold})
     deadlines_.cancel({kind, member.id});
   forget_stream(step, member.next);
@@ -139,6 +140,7 @@ void ChannelBook::make_orphan(Step &step, Member &member) {
     channel.broadcasters--;
   deadlines_.set({Deadline::orphan, member.id}, step.now.mono_ms + config_.times.orphan_ms);
   changed(step, channel, member.uid);
+  list_changed(step, channel, member.uid);
   if (member.entrance == Entrance::web)
     leave_web(step, channel);
   if (is_idle(member))

@@ -91,6 +91,7 @@ void ChannelBook::tell_changes(Step &step, Channel &channel) {
   while (!channel.changed.empty() &&
          (!config_.limits.events_per_second || channel.events.is_paid(now)))
     tell_change(step, channel, channel.changed.begin()->second);
+  const auto listed_at = tell_list(step, channel);
 
   const DeadlineKey key{Deadline::tell, channel.id};
   std::optional<std::int64_t> next;
@@ -98,6 +99,8 @@ void ChannelBook::tell_changes(Step &step, Channel &channel) {
     next = now + std::max<std::int64_t>(channel.events.owed_ms(), 1);
   if (!channel.hasty.empty())
     next = std::min(next.value_or(channel.hasty_at_ms), channel.hasty_at_ms);
+  if (listed_at)
+    next = std::min(next.value_or(*listed_at), *listed_at);
   if (next) {
     telling_[channel.id] = &channel;
     deadlines_.set(key, *next);

@@ -20,17 +20,10 @@ struct CommandLine {
 namespace {
 
 // What a running gateway takes over at SIGHUP.
-constexpr std::string_view reloaded[] = {"app",
-                                         "app-file",
-                                         "allow-origin",
-                                         "ice-server",
-                                         "ice-server-file",
-                                         "tls-certificate",
-                                         "tls-key",
-                                         "relay-ca-file",
-                                         "admin-token-file",
-                                         "webhook-secret-file",
-                                         "hook-secret-file"};
+constexpr std::string_view reloaded[] = {
+    "app",           "app-file",         "allow-origin",        "show-members",
+    "ice-server",    "ice-server-file",  "tls-certificate",     "tls-key",
+    "relay-ca-file", "admin-token-file", "webhook-secret-file", "hook-secret-file"};
 
 gboolean on_option (const gchar *name, const gchar *value, gpointer data, GError **error) {
   auto *line = static_cast<CommandLine *>(data);
@@ -97,6 +90,10 @@ Problem check (const Options &options) {
   if (options.apps.empty())
     return "no app to serve: give at least one --app=ID[:CERTIFICATE], here or in --config, or an "
            "--app-file=FILE";
+  for (const std::string &id : options.show_members)
+    if (id != "*" && std::none_of(options.apps.begin(), options.apps.end(),
+                                  [&] (const AppOption &app) { return app.id == id; }))
+      return "--show-members=" + id + ": expected the id of an app that is served, or *";
   if (options.tls_certificate.empty() != options.tls_key.empty())
     return "--tls-certificate and --tls-key go together: only one was given";
   if (options.webhook_url.empty() != options.webhook_secret_file.empty())

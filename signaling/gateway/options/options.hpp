@@ -52,6 +52,7 @@ struct Options {
   std::optional<Endpoint> rtmps_listen;  // of the relay; nothing: nowhere
   // Web pages that may connect, by the Origin that browsers send; "*": all. Programs send none.
   std::vector<std::string> allow_origins{"https://servicewechat.com"};
+  ShownApps show_members;   // whose members may ask who else is in their channel
   std::string public_host;  // "": the name that the client used
   std::string relay;        // "": look in the usual places
   unsigned relay_workers = 1;

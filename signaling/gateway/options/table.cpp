@@ -3,6 +3,7 @@
 
 #include "signaling/gateway/options/file.hpp"
 #include "signaling/gateway/options/secrets.hpp"
+#include "signaling/protocol/argument-checks.hpp"
 #include "signaling/protocol/relay-url.hpp"
 
 namespace agora::gateway {
@@ -15,6 +16,14 @@ Problem add_apps (std::vector<AppOption> &apps, std::string_view file) {
     return *problem;
   for (auto &app : std::get<0>(read))
     add_app(apps, app.certificate.empty() ? app.id : app.id + ":" + app.certificate);
+  return {};
+}
+
+// Whether it is served is known when all options are.
+Problem add_shown (ShownApps &apps, std::string_view text) {
+  if (text != "*" && protocol::check_app_id(text))
+    return "the id of an app, or *";
+  apps.emplace(text);
   return {};
 }
 
@@ -73,6 +82,9 @@ const std::vector<Setting> &settings () {
       {"allow-origin", "ORIGIN",
        "Let pages of this origin connect, such as https://example.org; repeat for more",
        [] (Options &o, std::string_view text) { return add_origin(o.allow_origins, text); }, true},
+      {"show-members", "APP",
+       "Let this app's members ask who else is in their channel (*: each app's); repeat for more",
+       [] (Options &o, std::string_view text) { return add_shown(o.show_members, text); }, true},
       endpoint("listen", &Options::listen,
                "Where HTTP and WebSocket are served (127.0.0.1:8080; port 0: a free one)"),
       endpoint("rtmp-listen", &Options::rtmp_listen,

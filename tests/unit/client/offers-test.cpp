@@ -254,6 +254,68 @@ void a_few_words () {
   g_assert_true(rig.all<Emit>().at(0).event == event);
 }
 
+void give_list (Rig &rig, std::vector<protocol::ListedMember> members, std::int64_t more = 0) {
+  protocol::Answer answer;
+  answer.request_id = rig.sent_id();
+  answer.list = protocol::MemberList{std::move(members), more};
+  rig.step(Received{answer});
+}
+
+std::string told_of (Rig &rig, protocol::EventKind kind, Uid uid, const std::string &name = "") {
+  protocol::Event event{kind, uid};
+  event.text = name;
+  rig.step(Received{event});
+  std::string text;
+  for (const Emit &emit : rig.all<Emit>())
+    text += std::to_string(emit.event.uid) + emit.event.text;
+  return text;
+}
+
+void who_else_is_there () {
+  using protocol::EventKind;
+  Rig rig;
+  rig.bring_to(Phase::joined);
+  // A gateway that tells what nobody has asked for.
+  g_assert_true(told_of(rig, EventKind::member_joined, 5).empty());
+  rig.request(protocol::Members{});
+  g_assert_true(std::holds_alternative<protocol::Members>(rig.all<Send>().at(0).message.request));
+  give_list(rig, {{8, "Ann"}, {9, ""}}, 3);
+  g_assert_cmpint(rig.all<Finish>().at(0).more, ==, 3);
+  g_assert_true(rig.all<Emit>().empty());
+  g_assert_true(rig.machine.members() == (std::map<Uid, std::string>{{8, "Ann"}, {9, ""}}));
+  g_assert_true(rig.machine.name_of(8) == "Ann");
+  g_assert_true(told_of(rig, EventKind::member_joined, 10, "Cid") == "10Cid");
+  g_assert_true(told_of(rig, EventKind::member_joined, 8, "Ann").empty());
+  g_assert_true(told_of(rig, EventKind::member_joined, 8, "Ann B.") == "8Ann B.");
+  g_assert_true(told_of(rig, EventKind::member_left, 9) == "9");
+  g_assert_true(told_of(rig, EventKind::member_left, 9).empty());
+  // After a return it is asked for again, too busy a gateway twice, and what differs is told.
+  rig.step(Closed{"cut"});
+  rig.pass(1'000);
+  rig.step(Opened{"SID", "", rig.now});
+  rig.answer(rig.sent_id(), Code::ok, {}, 7);
+  g_assert_true(std::holds_alternative<protocol::Members>(rig.all<Send>().at(0).message.request));
+  rig.answer(rig.sent_id(), Code::too_many, "busy");
+  rig.pass(1'000);
+  g_assert_true(std::holds_alternative<protocol::Members>(rig.all<Send>().at(0).message.request));
+  give_list(rig, {{8, "Bob"}, {11, ""}});
+  std::string told;
+  for (const Emit &emit : rig.all<Emit>())
+    told += std::string(to_string(emit.event.kind)) + " " + std::to_string(emit.event.uid) +
+            emit.event.text + ";";
+  g_assert_true(told == "member-left 10;member-joined 8Bob;member-joined 11;");
+  // However many a gateway tells of.
+  for (Uid uid = 100; uid < 1'200; uid++)
+    told_of(rig, EventKind::member_joined, uid);
+  g_assert_cmpuint(rig.machine.members().size(), ==, protocol::max_listed);
+  // Where it isn't shown any more, nobody is left waiting.
+  rig.request(protocol::Members{});
+  rig.answer(rig.sent_id(), Code::not_permitted, "not shown");
+  g_assert_true(rig.all<Finish>().at(0).trouble->code == AGORA_ERROR_NOT_PERMITTED);
+  rig.step(Destroy{});
+  g_assert_true(rig.machine.members().empty());
+}
+
 void who_talks_to_a_few () {
   Rig rig;
   rig.bring_to(Phase::joined);
@@ -285,6 +347,7 @@ static const agora::Suite suite("offers", [] {
   g_test_add_func("/client-offers/made-private-meanwhile", made_private_meanwhile);
   g_test_add_func("/client-offers/talkbacks", who_talks_to_a_few);
   g_test_add_func("/client-offers/data", a_few_words);
+  g_test_add_func("/client-offers/members", who_else_is_there);
 });
 
 }  // namespace offers_test

@@ -283,6 +283,10 @@ std::string Scene::describe(const protocol::ServerMessage &message) {
       return "unsilenced";
     case EventKind::member_named:
       return "named" + uid + " " + event->text;
+    case EventKind::member_joined:
+      return "joined" + uid + (event->text.empty() ? "" : " " + event->text);
+    case EventKind::member_left:
+      return "left" + uid;
     case EventKind::data:
       return "data" + uid + " " + event->text;
     case EventKind::codecs_wanted: {

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Who else is in a channel: where members may ask, who is told of whom, and that a crowd at the
+// door is no flood inside.
+#include "tests/unit/gateway/cluster-scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace members_test {
+
+using namespace agora::gateway;
+using namespace agora::protocol;
+
+namespace {
+
+Config shown (unsigned events_per_second = 25'000) {
+  Config config = plain_config();
+  config.show_members = {open_app};
+  config.limits.events_per_second = events_per_second;
+  config.limits.sockets_per_address = 0;
+  config.limits.unjoined_per_second = 0;
+  return config;
+}
+
+Join named (Uid uid, const std::string &name = "", Role role = Role::audience) {
+  Join join = join_as(std::to_string(uid), role);
+  join.features = Features{feature_names};
+  join.name = name;
+  return join;
+}
+
+void enter (Scene &scene, SessionId id, const Join &join) {
+  scene.connect(id);
+  g_assert_true(scene.ask(id, join).code == Code::ok);
+}
+
+std::string list_of (const Answer &answer) {
+  std::string text;
+  for (const ListedMember &member : answer.list.value().members)
+    text += (text.empty() ? "" : ", ") + std::to_string(member.uid) +
+            (member.name.empty() ? "" : " " + member.name);
+  return text + (answer.list->more ? " +" + std::to_string(answer.list->more) : "");
+}
+
+std::size_t events_of (const Scene &scene) {
+  std::size_t count = 0;
+  for (const Send &send : scene.sends())
+    count += std::holds_alternative<Event>(send.message) ? send.to.size() : 0;
+  return count;
+}
+
+void only_where_it_is_allowed () {
+  Scene closed;
+  enter(closed, 1, named(7, "Ann"));
+  const Answer refused = closed.ask(1, Members{});
+  g_assert_true(refused.code == Code::not_permitted);
+  same(refused.reason, "members: the operator doesn't show the members of this app");
+  enter(closed, 2, named(8));
+  same(closed.told(1), "");
+
+  Config config = shown();
+  config.show_members = {"*"};
+  Scene scene(config);
+  // Who doesn't know of names knows no such action.
+  scene.join(1, "7");
+  const Answer unknown = scene.ask(1, Members{});
+  g_assert_true(unknown.code == Code::bad_request);
+  same(unknown.reason, "unknown action \"members\"");
+  // Who hasn't asked is told nothing.
+  enter(scene, 2, named(8));
+  enter(scene, 3, named(9, "Cid"));
+  same(scene.told(1) + scene.told(2), "");
+  same(list_of(scene.ask(2, Members{})), "7, 9 Cid");
+  // From when the operator takes it back, nobody is.
+  scene.book.set_show_members({"other"});
+  enter(scene, 4, named(10));
+  same(scene.told(2), "");
+  g_assert_true(scene.code(2, Members{}) == Code::not_permitted);
+}
+
+void who_comes_and_goes () {
+  Scene scene(shown());
+  enter(scene, 1, named(7, "Ann"));
+  same(list_of(scene.ask(1, Members{})), "");
+  enter(scene, 2, named(8, "Bob", Role::broadcaster));
+  same(scene.told(1), "joined 8 Bob");
+  // A voice is told as to all.
+  g_assert_true(scene.push(scene.publish(2, 8), 200));
+  same(scene.told(1), "named 8 Bob, added 8");
+  scene.pass(1'000);
+  // Another channel's members are nobody's business.
+  scene.connect(3);
+  scene.ask(3, join_as("9", Role::audience, "elsewhere"));
+  same(scene.told(1), "");
+  // Lost for less than the grace, and back by another name.
+  scene.disconnect(2);
+  scene.pass(5'000);
+  same(scene.told(1), "");
+  enter(scene, 4, [] {
+    Join again = named(8, "Bob B.", Role::broadcaster);
+    again.known_speakers.emplace();
+    return again;
+  }());
+  same(scene.told(1), "named 8 Bob B., joined 8 Bob B.");
+  scene.pass(1'000);
+  // Another device in its place: it is the same uid.
+  enter(scene, 5, named(8, "Bob B."));
+  same(scene.told(1), "removed 8");
+  scene.pass(1'000);
+  scene.disconnect(5);
+  scene.pass(9'000);
+  same(scene.told(1), "");
+  scene.pass(2'000);
+  same(scene.told(1), "left 8");
+  // By its own word, and by the operator's.
+  enter(scene, 6, named(10));
+  same(scene.told(1), "joined 10");
+  scene.pass(1'000);
+  scene.ask(6, Leave{10});
+  same(scene.told(1), "left 10");
+  scene.pass(1'000);
+  enter(scene, 7, named(11));
+  same(scene.told(1), "joined 11");
+  scene.pass(1'000);
+  Rule rule;
+  rule.app_id = open_app;
+  rule.uid = 11;
+  rule.ends_at = scene.now.wall_s + 60;
+  scene.take(scene.book.add_rule(rule, scene.now));
+  same(scene.told(1), "left 11");
+  // Nobody is told of itself, and who has left hears no more.
+  same(list_of(scene.ask(1, Members{})), "");
+  scene.ask(1, Leave{7});
+  enter(scene, 8, named(12));
+  same(scene.told(1), "");
+}
+
+void a_rejoin_asks_anew () {
+  Scene scene(shown());
+  enter(scene, 1, named(7));
+  scene.ask(1, Members{});
+  scene.disconnect(1);
+  enter(scene, 2, named(8));
+  Join again = named(7);
+  again.known_speakers.emplace();
+  enter(scene, 3, again);
+  enter(scene, 4, named(9));
+  same(scene.told(3), "");
+  same(list_of(scene.ask(3, Members{})), "8, 9");
+  enter(scene, 5, named(10));
+  same(scene.told(3), "joined 10");
+}
+
+void coming_and_going_is_folded () {
+  Scene scene(shown());
+  enter(scene, 1, named(7));
+  scene.ask(1, Members{});
+  std::size_t told = 0;
+  scene.connect(2);
+  for (int i = 0; i < 20; i++) {
+    scene.now.mono_ms += 10;
+    g_assert_true(scene.code(2, named(8)) == Code::ok);
+    told += events_of(scene);
+    scene.ask(2, Leave{8});
+    told += events_of(scene);
+  }
+  g_assert_cmpuint(told, ==, 1);
+  scene.pass(1'000);
+  same(scene.told(1), "left 8");
+  // Asked once a second, or five times at once.
+  int good = 0;
+  while (scene.code(1, Members{}) == Code::ok)
+    good++;
+  g_assert_cmpint(good, >=, 4);
+  g_assert_cmpint(good, <=, 6);
+}
+
+// The list of a channel of thousands is cut, and so is what is told of it.
+void a_crowd_is_cut () {
+  Scene scene(shown());
+  for (Uid uid = 1; uid <= 1500; uid++) {
+    scene.connect(uid);
+    scene.ask(uid, named(uid, "", uid == 1500 ? Role::broadcaster : Role::audience));
+  }
+  const Answer answer = scene.ask(1, Members{});
+  g_assert_cmpuint(answer.list->members.size(), ==, 999);
+  g_assert_cmpint(answer.list->more, ==, 500);
+  // Who speaks is in it.
+  g_assert_cmpuint(answer.list->members.back().uid, ==, 1500);
+  scene.pass(1'000);
+  scene.ask(1'499, Leave{1'499});
+  same(scene.told(1), "");
+  // One goes, and makes room for another.
+  scene.ask(2, Leave{2});
+  same(scene.told(1), "left 2, joined 1000");
+  // Names may fill it sooner.
+  Scene wordy(shown());
+  std::string longest;
+  for (int i = 0; i < 64; i++)
+    longest += "\U0001F399";
+  for (Uid uid = 1; uid <= 300; uid++) {
+    wordy.connect(uid);
+    wordy.ask(uid, named(uid, longest));
+  }
+  const Answer cut = wordy.ask(1, Members{});
+  g_assert_cmpint(cut.list->more, >, 50);
+  g_assert_cmpuint(cut.list->members.size() + static_cast<std::size_t>(cut.list->more), ==, 299);
+  g_assert_cmpuint(encode(ServerMessage(cut)).size(), <, 64 * 1024);
+  g_assert_true(std::holds_alternative<ServerMessage>(decode_server(encode(ServerMessage(cut)))));
+}
+
+// 10,000 who come at once, to 500 who watch: not five million events.
+void a_storm_is_bounded () {
+  Scene scene(shown(5'000));
+  constexpr SessionId watchers = 500;
+  for (SessionId id = 1; id <= watchers; id++) {
+    scene.connect(id);
+    scene.ask(id, named(static_cast<Uid>(id)));
+    // What a list costs is paid by and by.
+    while (scene.code(id, Members{}) != Code::ok)
+      scene.pass(1'000);
+  }
+  scene.pass(60'000);
+  std::size_t told = 0;
+  for (SessionId id = 10'001; id <= 20'000; id++) {
+    scene.connect(id);
+    scene.ask(id, named(static_cast<Uid>(id)));
+    told += events_of(scene);
+  }
+  g_assert_cmpuint(told, <=, 5'000 / 20 + watchers);
+  // What is told of streams doesn't wait for it.
+  g_assert_true(scene.code(1, SetRole{Role::broadcaster}) == Code::ok);
+  g_assert_true(scene.push(scene.publish(1, 1), 100));
+  std::string heard = scene.told(2);
+  scene.pass(2'000);
+  heard += ", " + scene.told(2);
+  g_assert_true(heard.find("added 1") != std::string::npos);
+  scene.pass(10'000);
+  // A fifth of what the channel may tell.
+  told = 0;
+  for (int second = 0; second < 10; second++) {
+    scene.pass(1'000);
+    told += events_of(scene);
+  }
+  g_assert_cmpuint(told, >=, 9'000);
+  g_assert_cmpuint(told, <=, 10 * 1'000 + 2 * watchers);
+}
+
+// Who asks has those, too, of whom the others are yet to be told: what becomes of them is told.
+void a_list_is_of_now () {
+  Scene scene(shown());
+  enter(scene, 1, named(7));
+  enter(scene, 2, named(8));
+  scene.ask(1, Members{});
+  enter(scene, 3, named(9));
+  same(scene.told(1), "joined 9");
+  enter(scene, 4, named(10));
+  scene.ask(2, Leave{8});
+  same(scene.told(1), "");
+  same(list_of(scene.ask(3, Members{})), "7, 10");
+  // Neither is as the first one knows it, nor as it was.
+  scene.ask(4, Leave{10});
+  g_assert_true(scene.code(2, named(8)) == Code::ok);
+  scene.pass(1'000);
+  same(scene.told(3), "left 10, joined 8");
+  scene.pass(2'000);
+  same(scene.told(1) + scene.told(3), "");
+}
+
+void at_the_end_nothing_is_left () {
+  Scene scene(shown());
+  enter(scene, 1, named(7));
+  enter(scene, 2, named(8));
+  scene.ask(1, Members{});
+  scene.ask(2, Members{});
+  scene.ask(1, Leave{7});
+  scene.ask(2, Leave{8});
+  g_assert_cmpuint(scene.book.totals().channels, ==, 0);
+  enter(scene, 3, named(9));
+  scene.ask(3, Members{});
+  scene.last = scene.book.close_all(scene.now);
+  same(scene.told(3), "error 503");
+}
+
+void on_the_wire () {
+  for (
+      const char *text :
+      {R"({"command":"serverStatus","serverStatus":{"action":"member-joined","uid":8,"name":"A"}})",
+       R"({"command":"serverStatus","serverStatus":{"action":"member-joined","uid":8}})",
+       R"({"command":"serverStatus","serverStatus":{"action":"member-left","uid":8}})",
+       R"({"command":"serverResponse","requestId":3,"code":200,"serverResponse":{"members":[]}})",
+       R"({"command":"serverResponse","requestId":3,"code":200,"serverResponse":{"members":[{"uid":)"
+       R"(8,"name":"A"},{"uid":9}],"more":5}})"})
+    same(encode(std::get<ServerMessage>(decode_server(text))), text);
+  for (const char *wrong : {R"("members":5)", R"("members":[5])", R"("members":[{"name":"A"}])",
+                            R"("members":[{"uid":8,"name":"\n"}])", R"("members":[],"more":-1)"})
+    g_assert_true(std::holds_alternative<DecodeError>(
+        decode_server(R"({"command":"serverResponse","requestId":3,"code":200,"serverResponse":{)" +
+                      std::string(wrong) + "}}")));
+  std::string many;
+  for (int uid = 1; uid <= 1001; uid++)
+    many += (uid > 1 ? "," : "") + std::string(R"({"uid":1,"name":"x"})");
+  const auto read = [&] (const std::string &list) {
+    return decode_server(
+        R"({"command":"serverResponse","requestId":3,"code":200,"serverResponse":{"members":[)" +
+        list + "]}}");
+  };
+  g_assert_true(std::holds_alternative<DecodeError>(read(many)));
+  g_assert_true(
+      std::holds_alternative<ServerMessage>(read(many.substr(0, many.rfind(R"(,{"uid")")))));
+}
+
+// What one who is at hand tells of it: a roster by itself.
+void names_that_do_not_fit () {
+  Roster roster;
+  const std::string wide(200, 'x');
+  for (Uid uid = 1; uid <= 300; uid++)
+    roster.set(uid, wide);
+  while (roster.has_news())
+    g_assert_true(roster.take().name.has_value());
+  const std::size_t full = roster.size();
+  g_assert_cmpuint(full, ==, max_list_bytes / 229);
+  g_assert_cmpint(roster.give().more, ==, 300 - full);
+  // A longer name is one too many: it goes, and what fits comes.
+  roster.set(1, wide + std::string(56, '"'));
+  Roster::News news = roster.take();
+  g_assert_cmpuint(news.uid, ==, 1);
+  g_assert_false(news.name.has_value());
+  // Still the same one, who has another name meanwhile, and goes.
+  roster.set(1, "");
+  roster.set(1, std::nullopt);
+  g_assert_cmpint(roster.give().more, ==, 300 - full - 1);
+  g_assert_true(roster.has_news());
+  news = roster.take();
+  g_assert_cmpuint(news.uid, ==, full + 1);
+  // Taken back before it was told.
+  roster.set(2, std::nullopt);
+  roster.set(2, wide);
+  g_assert_false(roster.has_news());
+}
+
+}  // namespace
+
+static const agora::Suite suite("members", [] {
+  g_test_add_func("/members/allowed", only_where_it_is_allowed);
+  g_test_add_func("/members/come-and-go", who_comes_and_goes);
+  g_test_add_func("/members/rejoin", a_rejoin_asks_anew);
+  g_test_add_func("/members/folded", coming_and_going_is_folded);
+  g_test_add_func("/members/crowd", a_crowd_is_cut);
+  g_test_add_func("/members/storm", a_storm_is_bounded);
+  g_test_add_func("/members/now", a_list_is_of_now);
+  g_test_add_func("/members/end", at_the_end_nothing_is_left);
+  g_test_add_func("/members/wire", on_the_wire);
+  g_test_add_func("/members/roster", names_that_do_not_fit);
+});
+
+}  // namespace members_test
