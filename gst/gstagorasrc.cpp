@@ -27,13 +27,13 @@
  *
  * - `agora-level`, each #GstAgoraSrc:level-interval: `running-time` (#guint64, ns) and `speakers`,
  *   a #GValueArray of #GstStructure with `uid` (#guint), `peak` and `rms` (#gdouble, dB of full
- *   scale, since the last message, before the volume).
+ *   scale, since the last message, before the volume), and where it has one `name` (string).
  * - `agora-silence`, with #GstAgoraSrc:silence-time: `silent` (#gboolean), `duration` (#guint64,
  * ns) of the silence so far, `running-time` (#guint64, ns); with `uid` (#guint) of that speaker,
- *   without of the mix.
+ *   and where it has one its `name` (string); without, of the mix.
  * - `agora-loudness`, each #GstAgoraSrc:loudness-interval: `running-time`; `momentary`,
  * `short-term` and `integrated` (#gdouble, LUFS) of the mix; `speakers`, a #GValueArray of
- * #GstStructure with `uid` and the same three.
+ * #GstStructure with `uid` and the same three, and where it has one `name`.
  * - `agora-reconnecting`: the channel is lost and is tried again; `cause` (string) is for people.
  *   With `uid` (#guint) only that speaker's sound is lost.
  * - `agora-reconnected`: it is back after `duration` (#guint64, ns); with `uid` where that was
@@ -213,19 +213,19 @@ static void gst_agora_src_get_property (GObject *object, guint id, GValue *value
 
 static void gst_agora_src_on_block (GstAgoraSrc *src, GstClockTime now) {
   State &self = *src->state;
-  if (auto listener = self.get())
+  const auto listener = self.get();
+  if (listener)
     listener->tick(now);
-  self.monitor.post(GST_ELEMENT(src), self.own, *self.mixer, now);
+  const auto names = [&] { return listener ? listener->names() : agora::SpeakerNames(); };
+  self.monitor.post(GST_ELEMENT(src), self.own, *self.mixer, now, names);
   const GstClockTime interval = self.own.level_interval();
   // Running time that began anew, and a shorter interval, are not waited for.
   if (interval == 0 || (now < self.next_level && self.next_level <= now + interval))
     return;
   self.next_level = std::clamp(self.next_level + interval, now, now + interval);
-  const auto listener = self.get();
-  const auto names = listener ? listener->names() : agora::SpeakerNames();
   gst_element_post_message(
       GST_ELEMENT(src),
-      gst_message_new_element(GST_OBJECT(src), agora::make_level(*self.mixer, now, names)));
+      gst_message_new_element(GST_OBJECT(src), agora::make_level(*self.mixer, now, names())));
 }
 
 static bool gst_agora_src_start (GstAgoraSrc *src) {

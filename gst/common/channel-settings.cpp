@@ -80,6 +80,9 @@ bool ChannelSettingsStore::set(GObject *element, guint id, const GValue *value) 
       settings_.display_name = name ? name : "";
       return true;
     }
+    case kListMembers:
+      settings_.list_members = g_value_get_boolean(value);
+      return true;
     case kRetryFirstJoin:
       settings_.retry_first_join = g_value_get_boolean(value);
       return true;
@@ -123,6 +126,9 @@ bool ChannelSettingsStore::get(GObject *element, guint id, GValue *value) const 
     case kDisplayName:
       g_value_set_string(value,
                          settings_.display_name.empty() ? nullptr : settings_.display_name.c_str());
+      return true;
+    case kListMembers:
+      g_value_set_boolean(value, settings_.list_members);
       return true;
     case kRetryFirstJoin:
       g_value_set_boolean(value, settings_.retry_first_join);
@@ -395,6 +401,21 @@ void install_settings (GObjectClass *klass) {
                           nullptr,
                           static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                                    GST_PARAM_MUTABLE_READY)));
+  /**
+   * GstAgoraSrc:list-members:
+   *
+   * Whether the element asks who else is in the channel, those who only listen included, and tells
+   * of them by #GstAgoraSrc::member-joined and #GstAgoraSrc::member-left. Where the gateway doesn't
+   * show an app's members, which is the usual, that is a WARNING.
+   *
+   * Since: 0.2
+   */
+  g_object_class_install_property(
+      klass, kListMembers,
+      g_param_spec_boolean("list-members", "List members",
+                           "Ask who else is in the channel, where the gateway shows it, and tell "
+                           "of them by signals and messages",
+                           FALSE, readwrite));
   /**
    * GstAgoraSrc:retry-first-join:
    *

@@ -25,8 +25,9 @@ struct ChannelSettings {
   std::uint32_t uid = 0;
   unsigned connect_timeout_ms = 10'000;
   int reconnect_timeout_s = 20 * 60;  // 0: never come back; -1: try for ever
-  bool retry_first_join = false;      // the first join is tried as a reconnection is
-  AgoraClient *client = nullptr;      // borrowed: the element holds it for as long as it is started
+  bool list_members = false;
+  bool retry_first_join = false;  // the first join is tried as a reconnection is
+  AgoraClient *client = nullptr;  // borrowed: the element holds it for as long as it is started
 };
 
 // Property ids of an element's own begin at kSettingsEnd.
@@ -44,6 +45,7 @@ enum SettingsProperty : guint {
   kReconnectTimeout,
   kRetryFirstJoin,
   kDisplayName,
+  kListMembers,
   kConnectionState,
   kStats,
   kSettingsEnd,

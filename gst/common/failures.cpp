@@ -120,6 +120,11 @@ void post_data_refused (GstElement *element, const GError &error) {
   GST_ELEMENT_WARNING(element, RESOURCE, WRITE, ("Data is not sent: %s", error.message), (nullptr));
 }
 
+void post_list_refused (GstElement *element, const GError &error) {
+  GST_ELEMENT_WARNING(element, RESOURCE, READ,
+                      ("Who else is in the channel isn't known: %s", error.message), (nullptr));
+}
+
 void post_failure (GstElement *element, const GError &error) {
   const Advice advice = advice_for(error);
   std::string text = error.message;

@@ -18,6 +18,8 @@ bool require_element (GstElement *element, const char *factory, const char *pack
 void post_token_refused (GstElement *element, const GError &error);
 // A WARNING: a few words for other members are not sent.
 void post_data_refused (GstElement *element, const GError &error);
+// A WARNING: the gateway doesn't say who else is in the channel.
+void post_list_refused (GstElement *element, const GError &error);
 // The one ERROR with which a start or a membership ends, at once.
 void post_failure (GstElement *element, const GError &error);
 // The same for an element that may still be on its way to PLAYING: it waits for that, half a second

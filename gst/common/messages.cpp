@@ -37,6 +37,17 @@ void install_event_signals (GObjectClass *klass) {
    */
   about_somebody("stream-removed");
   /**
+   * GstAgoraSrc::member-left:
+   * @element: the element
+   * @uid: the uid of that member
+   *
+   * With #GstAgoraSrc:list-members: a member that #GstAgoraSrc::member-joined has told of is in the
+   * channel no more.
+   *
+   * Since: 0.2
+   */
+  about_somebody("member-left");
+  /**
    * GstAgoraSrc::mute-audio:
    * @element: the element
    * @uid: the uid of that member
@@ -195,6 +206,19 @@ void install_data_signals (GObjectClass *klass, SendData send) {
   g_signal_new("member-named", type, G_SIGNAL_RUN_LAST, 0, nullptr, nullptr, nullptr, G_TYPE_NONE,
                2, G_TYPE_UINT, G_TYPE_STRING);
   /**
+   * GstAgoraSrc::member-joined:
+   * @element: the element
+   * @uid: the uid of that member
+   * @name: its name, by its own word; "": it has none
+   *
+   * With #GstAgoraSrc:list-members: another member is in the channel, or has another name than it
+   * had. Emitted on the signalling thread; a handler must not wait.
+   *
+   * Since: 0.2
+   */
+  g_signal_new("member-joined", type, G_SIGNAL_RUN_LAST, 0, nullptr, nullptr, nullptr, G_TYPE_NONE,
+               2, G_TYPE_UINT, G_TYPE_STRING);
+  /**
    * GstAgoraSrc::send-data:
    * @element: the element
    * @text: 1 to 256 bytes of UTF-8
@@ -221,6 +245,14 @@ void announce_name (GstElement *element, std::uint32_t uid, const std::string &n
       gst_message_new_element(GST_OBJECT(element),
                               gst_structure_new("agora-member-named", "uid", G_TYPE_UINT, uid,
                                                 "name", G_TYPE_STRING, name.c_str(), nullptr)));
+}
+
+void announce_member (GstElement *element, std::uint32_t uid, const std::string &name) {
+  g_signal_emit_by_name(element, "member-joined", uid, name.c_str());
+  GstStructure *member = gst_structure_new("agora-member-joined", "uid", G_TYPE_UINT, uid, nullptr);
+  if (!name.empty())
+    gst_structure_set(member, "name", G_TYPE_STRING, name.c_str(), nullptr);
+  gst_element_post_message(element, gst_message_new_element(GST_OBJECT(element), member));
 }
 
 void announce_data (GstElement *element, std::uint32_t uid, const std::string &text) {

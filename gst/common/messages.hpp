@@ -17,13 +17,16 @@ namespace agora {
 void install_event_signals (GObjectClass *klass);
 // Signal `name` and message "agora-<name>" with the field `uid` (uint) where it is about somebody.
 void announce_event (GstElement *element, const char *name, std::uint32_t uid);
-// Signals `member-named` of their names and `data` of what other members send, and action
-// `send-data`, which calls `send(element, text, to)`.
+// Signals `member-named` of their names, `member-joined` of who is there, and `data` of what other
+// members send, and action `send-data`, which calls `send(element, text, to)`.
 void install_data_signals (GObjectClass *klass,
                            gboolean (*send)(GstElement *element, const char *text,
                                             const UidList &to));
 // Signal `member-named` and message "agora-member-named" with `uid` (uint) and `name` (string).
 void announce_name (GstElement *element, std::uint32_t uid, const std::string &name);
+// Signal `member-joined` and message "agora-member-joined" with the same two, `name` where it has
+// one.
+void announce_member (GstElement *element, std::uint32_t uid, const std::string &name);
 // Signal `data` and message "agora-data" with `uid` (uint) and `text` (string).
 void announce_data (GstElement *element, std::uint32_t uid, const std::string &text);
 // Message "agora-reconnecting" with `cause` (string); "agora-reconnected" with `duration`

@@ -22,7 +22,8 @@ bool SharedMembership::fits(const ChannelSettings &s) const {
          (s.token.empty() || s.token == settings_.token);
 }
 
-bool SharedMembership::add(GstElement *element, Member *member, Part part, GError **error) {
+bool SharedMembership::add(GstElement *element, Member *member, Part part, bool lists,
+                           GError **error) {
   std::lock_guard lock(mutex_);
   const bool taken = std::any_of(entries_.begin(), entries_.end(),
                                  [] (const Entry &e) { return e.part == Part::host; });
@@ -35,7 +36,7 @@ bool SharedMembership::add(GstElement *element, Member *member, Part part, GErro
   }
   if (part == Part::host)
     host_ended_ = false;
-  entries_.push_back({element, member, part});
+  entries_.push_back({element, member, part, lists});
   // Who waits for the goodbye needn't: there is none.
   idle_.notify_all();
   return true;

@@ -69,6 +69,8 @@ void SharedMembership::connect_signals() {
       {"codecs-wanted", G_CALLBACK(on_codecs_wanted)},
       {"data", G_CALLBACK(on_data)},
       {"member-named", G_CALLBACK(on_named)},
+      {"member-joined", G_CALLBACK(on_member_joined)},
+      {"member-left", G_CALLBACK(on_member_left)},
       {"error", G_CALLBACK(on_error)},
       {"reconnecting", G_CALLBACK(on_reconnecting)},
       {"reconnected", G_CALLBACK(on_reconnected)},

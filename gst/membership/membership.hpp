@@ -61,6 +61,11 @@ class Member {
   virtual void named (std::uint32_t, const std::string &) {}
   // Listener: the same, of those who had it before as well. Before speaker_url().
   virtual void speaker_named (std::uint32_t, const std::string &) {}
+  // With list-members: another member is in the channel, or has another name; "": none. That it is
+  // there no more is the channel_event() "member-left".
+  virtual void member_joined (std::uint32_t, const std::string &) {}
+  // With list-members: the gateway doesn't say who is there.
+  virtual void list_refused (const GError &) {}
   // Another member has sent a few words.
   virtual void data (std::uint32_t, const std::string &) {}
   // What send_data() gave isn't sent.

@@ -112,10 +112,10 @@ std::shared_ptr<Membership> Membership::join(GstElement *element, const ChannelS
     seen.push_back(weak.lock());
     const auto &session = seen.back();
     if (session && session->fits(settings))
-      return session->add(element, member, part, error) ? session : nullptr;
+      return session->add(element, member, part, settings.list_members, error) ? session : nullptr;
   }
   const auto &session = seen.emplace_back(std::make_shared<SharedMembership>(settings));
-  session->add(element, member, part, error);
+  session->add(element, member, part, settings.list_members, error);
   hub->sessions.push_back(session);
   return session;
 }

@@ -178,6 +178,7 @@ void SharedMembership::on_joined() {
       subscribe(uid);
   report_soon();
   pursue();
+  list_members();
 }
 
 // The application's client is out of the channel; it may come back, or go to another one.
@@ -193,6 +194,7 @@ void SharedMembership::on_out() {
   push_late_.reset();
   retry_.reset();
   report_timer_.reset();
+  end_list();
   for (auto &[uid, remote] : std::exchange(remotes_, {})) {
     tell([uid = uid] (Member &m) { m.speaker_removed(uid); }, &kListener);
     tell([uid = uid] (Member &m) { m.channel_event("stream-removed", uid); });
@@ -216,6 +218,7 @@ void SharedMembership::welcome(Member *member) {
       tell_url(uid, url, member);
     it = remotes_.upper_bound(uid);
   }
+  welcome_to_list(member);
   pursue();
 }
 
@@ -252,6 +255,7 @@ void SharedMembership::goodbye() {
   }
   retry_.reset();
   report_timer_.reset();
+  list_retry_.reset();
   push_pace_.timer.reset();
   push_late_.reset();
   remotes_.clear();
@@ -345,6 +349,7 @@ void SharedMembership::on_reconnected(AgoraClient *, guint ms, SharedMembership 
   self->ask_again();
   self->tell_mute();
   self->pursue();
+  self->list_members();
 }
 
 void SharedMembership::on_state(AgoraClient *client, GParamSpec *, SharedMembership *self) {

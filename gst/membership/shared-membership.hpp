@@ -28,7 +28,8 @@ class SharedMembership final : public Membership,
 
   // Whether an element with these settings belongs here.
   bool fits (const ChannelSettings &settings) const;
-  bool add (GstElement *element, Member *member, Part part, GError **error);
+  // `lists`: it is to be told who else is in the channel.
+  bool add (GstElement *element, Member *member, Part part, bool lists, GError **error);
 
   void enter (Member *member) override;
   bool leave (Member *member, GstClockTime budget) override;
@@ -58,6 +59,7 @@ class SharedMembership final : public Membership,
     GstElement *element;  // borrowed: it leaves before it goes
     Member *member;
     Part part;
+    bool lists = false;
     bool entered = false;
   };
   struct Pace {
@@ -103,6 +105,14 @@ class SharedMembership final : public Membership,
   static void on_data (AgoraClient *, guint uid, const char *text, SharedMembership *self);
   void goodbye ();
   void drop_client ();
+  // membership-list.cpp
+  void list_members ();
+  void members_listed (GAsyncResult *result);
+  void welcome_to_list (Member *member);
+  void end_list ();
+  void tell_lists (const std::function<void(Member &)> &what, Member *alone = nullptr);
+  static void on_member_joined (AgoraClient *, guint uid, const char *name, SharedMembership *self);
+  static void on_member_left (AgoraClient *, guint uid, SharedMembership *self);
   // membership-reports.cpp
   void report_soon ();
   void report ();
@@ -161,6 +171,9 @@ class SharedMembership final : public Membership,
   SourcePtr push_late_;  // runs while the gateway is asked for another one
   SourcePtr retry_;
   SourcePtr report_timer_;
+  bool listing_ = false;  // asked who else is there, or told so
+  SourcePtr list_retry_;
+  std::map<std::uint32_t, std::string> listed_;
   std::map<std::uint32_t, Remote> remotes_;
   gint64 came_back_ = 0;  // when the client last reconnected
 

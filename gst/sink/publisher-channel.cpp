@@ -100,6 +100,14 @@ void Publisher::named(std::uint32_t uid, const std::string &name) {
   announce_name(GST_ELEMENT(bin_), uid, name);
 }
 
+void Publisher::member_joined(std::uint32_t uid, const std::string &name) {
+  announce_member(GST_ELEMENT(bin_), uid, name);
+}
+
+void Publisher::list_refused(const GError &error) {
+  post_list_refused(GST_ELEMENT(bin_), error);
+}
+
 void Publisher::data(std::uint32_t uid, const std::string &text) {
   announce_data(GST_ELEMENT(bin_), uid, text);
 }

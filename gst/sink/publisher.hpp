@@ -75,6 +75,8 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   void silenced (bool silenced) override;
   void token_refused (const GError &error) override;
   void named (std::uint32_t uid, const std::string &name) override;
+  void member_joined (std::uint32_t uid, const std::string &name) override;
+  void list_refused (const GError &error) override;
   void data (std::uint32_t uid, const std::string &text) override;
   void data_refused (const GError &error) override;
   void channel_event (const char *name, std::uint32_t uid) override;

@@ -464,6 +464,14 @@ void Listener::named(std::uint32_t uid, const std::string &name) {
   announce_name(GST_ELEMENT(element_), uid, name);
 }
 
+void Listener::member_joined(std::uint32_t uid, const std::string &name) {
+  announce_member(GST_ELEMENT(element_), uid, name);
+}
+
+void Listener::list_refused(const GError &error) {
+  post_list_refused(GST_ELEMENT(element_), error);
+}
+
 void Listener::data(std::uint32_t uid, const std::string &text) {
   announce_data(GST_ELEMENT(element_), uid, text);
 }

@@ -76,6 +76,8 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
   void speaker_url (std::uint32_t uid, const std::string &url) override;
   void speaker_removed (std::uint32_t uid) override;
   void named (std::uint32_t uid, const std::string &name) override;
+  void member_joined (std::uint32_t uid, const std::string &name) override;
+  void list_refused (const GError &error) override;
   void data (std::uint32_t uid, const std::string &text) override;
   void data_refused (const GError &error) override;
   void channel_event (const char *name, std::uint32_t uid) override;

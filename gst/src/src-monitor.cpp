@@ -16,9 +16,11 @@ void set (GstStructure *structure, const Loudness &loudness) {
                     loudness.integrated, nullptr);
 }
 
-void append (GValueArray *array, std::uint32_t uid, const Loudness &loudness) {
+void append (GValueArray *array, std::uint32_t uid, const Loudness &loudness,
+             const SpeakerNames &names) {
   GstStructure *one = gst_structure_new("speaker", "uid", G_TYPE_UINT, uid, nullptr);
   set(one, loudness);
+  set_name(one, names, uid);
   GValue item = G_VALUE_INIT;
   g_value_init(&item, GST_TYPE_STRUCTURE);
   g_value_take_boxed(&item, one);
@@ -26,13 +28,13 @@ void append (GValueArray *array, std::uint32_t uid, const Loudness &loudness) {
   g_value_unset(&item);
 }
 
-GstStructure *make_loudness (const Mixer &mixer, GstClockTime now) {
+GstStructure *make_loudness (const Mixer &mixer, GstClockTime now, const SpeakerNames &names) {
   GstStructure *news =
       gst_structure_new("agora-loudness", "running-time", G_TYPE_UINT64, now, nullptr);
   GValueArray *speakers = g_value_array_new(0);
   for (const auto &[uid, loudness] : mixer.loudness()) {
     if (uid)
-      append(speakers, *uid, loudness);
+      append(speakers, *uid, loudness, names);
     else
       set(news, loudness);
   }
@@ -59,15 +61,17 @@ MonitorSettings monitor_settings (const SrcSettings &settings, GstClockTime loud
 }
 
 void MonitorNews::post(GstElement *element, const SrcSettingsStore &settings, Mixer &mixer,
-                       GstClockTime now) {
+                       GstClockTime now, const Names &names) {
   if (settings.looks_for_silence())
     for (const auto &[uid, change] : mixer.take_silences()) {
       GstStructure *news =
           gst_structure_new("agora-silence", "running-time", G_TYPE_UINT64, now, "silent",
                             G_TYPE_BOOLEAN, change.silent, "duration", G_TYPE_UINT64,
                             static_cast<guint64>(change.duration_ns), nullptr);
-      if (uid)
+      if (uid) {
         gst_structure_set(news, "uid", G_TYPE_UINT, *uid, nullptr);
+        set_name(news, names(), *uid);
+      }
       post_structure(element, news);
     }
   const GstClockTime interval = settings.loudness_interval();
@@ -75,7 +79,7 @@ void MonitorNews::post(GstElement *element, const SrcSettingsStore &settings, Mi
   if (interval == 0 || (now < next_loudness_ && next_loudness_ <= now + interval))
     return;
   next_loudness_ = std::clamp(next_loudness_ + interval, now, now + interval);
-  post_structure(element, make_loudness(mixer, now));
+  post_structure(element, make_loudness(mixer, now, names()));
 }
 
 void install_monitor_settings (GObjectClass *klass) {

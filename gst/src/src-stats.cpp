@@ -26,11 +26,6 @@ void set_speakers (GstStructure *structure, GValueArray *array) {
   gst_structure_take_value(structure, "speakers", &value);
 }
 
-void set_name (GstStructure *structure, const SpeakerNames &names, std::uint32_t uid) {
-  if (const auto found = names.find(uid); found != names.end())
-    gst_structure_set(structure, "name", G_TYPE_STRING, found->second.c_str(), nullptr);
-}
-
 double decibel (double linear) {
   return 20 * std::log10(std::max(linear, 1e-10));
 }
@@ -40,6 +35,11 @@ double rms (const Level &level) {
 }
 
 }  // namespace
+
+void set_name (GstStructure *structure, const SpeakerNames &names, std::uint32_t uid) {
+  if (const auto found = names.find(uid); found != names.end())
+    gst_structure_set(structure, "name", G_TYPE_STRING, found->second.c_str(), nullptr);
+}
 
 GstStructure *make_src_stats (const Mixer &mixer, GstClockTime pipeline_latency,
                               const SpeakerNames &names) {

@@ -23,6 +23,9 @@ namespace agora {
 // Of those who have one.
 using SpeakerNames = std::map<std::uint32_t, std::string>;
 
+// Field `name` (string), where the speaker has one.
+void set_name (GstStructure *structure, const SpeakerNames &names, std::uint32_t uid);
+
 // "agorasrc-stats" with one structure for each speaker that is in the mix now. `pipeline_latency`
 // is what a sink adds to the time for which sound is held back. Any thread.
 GstStructure *make_src_stats (const Mixer &mixer, GstClockTime pipeline_latency,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Talkback: agorasink speaks to a few by talk-to, they hear it, nobody else is told; agorasrc lowers the programme under it."""
 
+import signal
 import sys
 import threading
 import time
@@ -209,14 +210,38 @@ class Talk(ChannelCase):
 
     def test_names(self):
         """A speaker's name, as the listener is told it and shows it; what is no name is an ERROR."""
-        listener = self.line(f'agorasrc level-interval=100000000 {self.where(8)} ! fakesink', '-m')
+        listener = self.line(f'agorasrc level-interval=100000000 loudness-interval=100000000 silence-time=300 {self.where(8)} ! fakesink', '-m')
         listener.wait_line('New clock', 15)
-        self.line(f'audiotestsrc is-live=true ! agorasink display-name="Ann B." {self.where(7)}')
+        self.line(f'audiotestsrc is-live=true wave=silence ! agorasink display-name="Ann B." {self.where(7)}')
         listener.wait_line(r'agora-member-named, uid=\(uint\)7, name=\(string\)"Ann\\ B."', 15)
         listener.wait_line(r'agora-level.*uid.*7.*name.*Ann', 10)
+        listener.wait_line(r'agora-loudness.*speakers.*uid.*7.*name.*Ann', 10)
+        listener.wait_line(r'agora-silence.*silent=\(boolean\)true.*uid=\(uint\)7, name=\(string\)"Ann\\ B."', 10)
         refused = self.line(f'audiotestsrc is-live=true ! agorasink display-name={"x" * 65} {self.where(9)}')
         self.assertNotEqual(refused.wait(15), 0)
         self.assertIn('at most 64 characters', refused.output())
+
+    def test_who_is_there(self):
+        """Those who only listen, too, where the gateway shows them; a WARNING where it doesn't."""
+        refused = self.line(f'agorasrc list-members=true {self.where(6)} ! fakesink', '-m')
+        refused.wait_line('Who else is in the channel isn.t known.*show', 15)
+        self.gate = self.gateway('--show-members=demo')
+        self.line(f'agorasrc display-name=Ann {self.where(9)} ! fakesink', '-m').wait_line('New clock', 15)
+        listener = self.line(f'agorasrc list-members=true {self.where(8)} ! fakesink', '-m')
+        sink = self.line(f'audiotestsrc is-live=true ! agorasink list-members=true {self.where(7)}', '-m')
+        quiet = self.line(f'agorasrc {self.where(11)} ! fakesink', '-m')
+        listener.wait_line(r'agora-member-joined, uid=\(uint\)9, name=\(string\)Ann;', 15)
+        listener.wait_line(r'agora-member-joined, uid=\(uint\)7;', 15)
+        sink.wait_line(r'agora-member-joined, uid=\(uint\)8;', 15)
+        sink.wait_line(r'agora-member-joined, uid=\(uint\)11;', 15)
+        other = self.line(f'agorasrc {self.where(10)} ! fakesink', '-m')
+        for each in (listener, sink):
+            each.wait_line(r'agora-member-joined, uid=\(uint\)10;', 15)
+        other.signal(signal.SIGINT)
+        for each in (listener, sink):
+            each.wait_line(r'agora-member-left, uid=\(uint\)10;', 15)
+        self.assertNotIn('agora-member-', quiet.output())
+        self.assertNotIn('agora-member-joined', refused.output())
 
     def test_what_is_no_list(self):
         for process in [self.line(f'audiotestsrc num-buffers=10 ! agorasink talk-to="{value}" {self.where(7)}')
