@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/web/calls.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "signaling/protocol/json.hpp"
@@ -36,6 +37,17 @@ std::uint32_t speaker (Fields &fields) {
   return uid.value_or(0);
 }
 
+// Each once.
+std::vector<std::uint32_t> addressees (Fields &fields) {
+  auto uids = fields.uids("to");
+  std::sort(uids.begin(), uids.end());
+  uids.erase(std::unique(uids.begin(), uids.end()), uids.end());
+  // An empty list is no word for everybody: what is meant for none is a mistake.
+  if (uids.empty() || uids.size() > protocol::max_addressees || uids.front() == 0)
+    fields.fail("to", "1 to 16 uids, none of them 0");
+  return uids;
+}
+
 Call read (const protocol::JsonNode *object, Fields &fields) {
   const std::string name = fields.text("call", Need::required);
   if (name == "mute")
@@ -63,9 +75,18 @@ Call read (const protocol::JsonNode *object, Fields &fields) {
       fields.fail("token", "a text of 1 to 8192 bytes");
     return RenewToken{std::move(token)};
   }
+  if (name == "data") {
+    Data call{fields.text("text", Need::required), {}};
+    if (call.text.empty() || call.text.size() > protocol::max_data)
+      fields.fail("text", "1 to 256 bytes of UTF-8");
+    if (fields.has("to"))
+      call.to = addressees(fields);
+    return call;
+  }
   if (name != "stats")
     fields.fail("call",
-                "mute, set-role, speaker, subscribe, unsubscribe, latency, renew-token or stats");
+                "mute, set-role, speaker, subscribe, unsubscribe, latency, renew-token, data or "
+                "stats");
   return Stats{};
 }
 

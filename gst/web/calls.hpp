@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace agora::web::calls {
 
@@ -40,10 +41,16 @@ struct RenewToken {
   std::string token;
   bool operator==(const RenewToken &) const = default;
 };
+// A few words to other members, who forget them.
+struct Data {
+  std::string text;
+  std::vector<std::uint32_t> to;  // rising; none: everybody else
+  bool operator==(const Data &) const = default;
+};
 struct Stats {
   bool operator==(const Stats &) const = default;
 };
-using Call = std::variant<Mute, SetRole, Speaker, Subscribe, Latency, RenewToken, Stats>;
+using Call = std::variant<Mute, SetRole, Speaker, Subscribe, Latency, RenewToken, Data, Stats>;
 
 // A sentence where the text is no call: which field, and what was expected.
 std::variant<Call, std::string> parse (std::string_view text);

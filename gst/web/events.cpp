@@ -26,6 +26,14 @@ std::string about (std::uint32_t uid) {
   return protocol::JsonWriter().integer("uid", uid).finish();
 }
 
+std::string named (std::uint32_t uid, std::string_view name) {
+  return protocol::JsonWriter().integer("uid", uid).text("name", name).finish();
+}
+
+std::string data (std::uint32_t uid, std::string_view text) {
+  return protocol::JsonWriter().integer("uid", uid).text("text", text).finish();
+}
+
 std::string levels (const std::vector<Loudness> &speakers) {
   std::string text = "{";
   for (const Loudness &each : speakers) {

@@ -21,6 +21,10 @@ inline std::string nothing () {
 }
 // {"uid":7}
 std::string about (std::uint32_t uid);
+// {"uid":7,"name":"Ann"}; "" for one that has none any more.
+std::string named (std::uint32_t uid, std::string_view name);
+// {"uid":7,"text":"on air in 10"}
+std::string data (std::uint32_t uid, std::string_view text);
 // {"7":-23.5,"9":-100.0}; below -100 is silence.
 std::string levels (const std::vector<Loudness> &speakers);
 // {"code":110,"reason":"…"}

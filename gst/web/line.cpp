@@ -15,6 +15,8 @@ namespace {
 constexpr int most_packets = 64;
 // With so many unsent, what is of no use later is left out.
 constexpr std::size_t prompt = 32;
+// With so much unsent, there is no room for what may be lost.
+constexpr std::size_t most_words_bytes = 4U << 20;
 // A gateway that leaves so much unread has stopped reading.
 constexpr std::size_t most_unsent_bytes = 32U << 20;
 
@@ -46,6 +48,11 @@ bool Line::send(const web_line::ToGateway &message) {
 
 void Line::send_if_prompt(const web_line::ToGateway &message) {
   if (socket_.unsent() < prompt)
+    send(message);
+}
+
+void Line::send_if_room(const web_line::ToGateway &message) {
+  if (socket_.unsent_bytes() < most_words_bytes)
     send(message);
 }
 

@@ -140,6 +140,18 @@ void Member::do_call(Session &, const calls::RenewToken &call, Answer &answer) {
                                  }));
 }
 
+// How many it may say is the gateway's to judge, as of any member.
+void Member::do_call(Session &, const calls::Data &call, Answer &answer) {
+  agora_client_send_data_async(client(), call.text.c_str(), call.to.data(), call.to.size(), nullptr,
+                               finished, later([this, answer] (GAsyncResult *result) {
+                                 g_autoptr(GError) error = nullptr;
+                                 if (agora_client_send_data_finish(client(), result, &error))
+                                   answer(200, events::nothing());
+                                 else
+                                   refuse(answer, trouble_of(*error));
+                               }));
+}
+
 void Member::do_call(Session &, const calls::Stats &, Answer &answer) {
   JsonWriter json;
   json.integer("uid", agora_client_get_uid(client()));

@@ -24,7 +24,8 @@ Member::Member(Surroundings &around, Identity identity)
   g_autofree char *address = g_uri_escape_string(identity_.address.c_str(), nullptr, FALSE);
   const std::string gateway = around.configuration().gateway + "/member?address=" + address;
   client_.reset(AGORA_CLIENT(g_object_new(AGORA_TYPE_CLIENT, "gateway", gateway.c_str(),
-                                          "reconnect-timeout", reconnect_timeout_s, nullptr)));
+                                          "reconnect-timeout", reconnect_timeout_s, "display-name",
+                                          identity_.name.c_str(), nullptr)));
   connect_signals();
 }
 
@@ -241,10 +242,18 @@ void Member::tell(const char *name, const std::string &text) {
     session->tell(name, text);
 }
 
+// Its name comes first, so that whoever is told of the stream can name it.
+void Member::tell_added(Session &session, std::uint32_t uid) const {
+  const CharPtr name(agora_client_dup_name(client(), uid));
+  if (name)
+    session.tell("member-named", events::named(uid, name.get()));
+  session.tell("stream-added", events::about(uid));
+}
+
 void Member::present(Session &session) const {
   session.tell("joined", events::about(agora_client_get_uid(client())));
   for (const std::uint32_t uid : on_air_)
-    session.tell("stream-added", events::about(uid));
+    tell_added(session, uid);
   for (const std::uint32_t uid : muted_)
     session.tell("mute-audio", events::about(uid));
   session.tell(on_air_.empty() ? "inactive" : "active", events::nothing());
@@ -264,6 +273,8 @@ void Member::connect_signals() {
   connect("stream-removed", G_CALLBACK(on_stream_removed));
   connect("mute-audio", G_CALLBACK(on_mute_audio));
   connect("unmute-audio", G_CALLBACK(on_unmute_audio));
+  connect("member-named", G_CALLBACK(on_member_named));
+  connect("data", G_CALLBACK(on_data));
   connect("error", G_CALLBACK(on_error));
   connect("reconnecting", G_CALLBACK(on_reconnecting));
   connect("reconnected", G_CALLBACK(on_reconnected));
@@ -288,7 +299,8 @@ void Member::on_stream_added(AgoraClient *, guint uid, Member *self) {
   const bool first = self->on_air_.empty();
   if (self->on_air_.insert(uid).second && self->hearing_)
     self->hearing_->adapt();
-  self->tell("stream-added", events::about(uid));
+  for (const auto &session : self->sessions())
+    self->tell_added(*session, uid);
   if (first)
     self->tell("active", events::nothing());
 }
@@ -310,6 +322,19 @@ void Member::on_mute_audio(AgoraClient *, guint uid, Member *self) {
 void Member::on_unmute_audio(AgoraClient *, guint uid, Member *self) {
   self->muted_.erase(uid);
   self->tell("unmute-audio", events::about(uid));
+}
+
+// Of one that isn't on the air yet, its stream brings it: a session may begin in between.
+void Member::on_member_named(AgoraClient *, guint uid, const char *name, Member *self) {
+  if (self->on_air_.contains(uid))
+    self->tell("member-named", events::named(uid, name));
+}
+
+// Others say as much as they like: what is said while the gateway is far behind is lost, as it is
+// for who isn't there.
+void Member::on_data(AgoraClient *, guint uid, const char *text, Member *self) {
+  for (const auto &session : self->sessions())
+    session->tell_if_room("data", events::data(uid, text));
 }
 
 // What ends the membership; after all else the client goes on by itself.

@@ -30,6 +30,7 @@ class Member : public std::enable_shared_from_this<Member> {
     std::string token;      // "": none
     std::uint32_t uid = 0;  // 0: assigned
     std::string account;    // "": none
+    std::string name;       // for people; "": none
     std::string address;
   };
   Member(Surroundings &around, Identity identity);
@@ -82,6 +83,7 @@ class Member : public std::enable_shared_from_this<Member> {
   void become_broadcaster (const std::shared_ptr<Session> &session);
   void over (const Trouble &trouble);
   void tell (const char *name, const std::string &text);
+  void tell_added (Session &session, std::uint32_t uid) const;
   std::vector<std::shared_ptr<Session>> sessions () const;
   void try_to_speak ();
   void choose_mix ();
@@ -94,6 +96,7 @@ class Member : public std::enable_shared_from_this<Member> {
   void do_call (Session &, const calls::Subscribe &call, Answer &answer);
   void do_call (Session &, const calls::Latency &call, Answer &answer);
   void do_call (Session &, const calls::RenewToken &call, Answer &answer);
+  void do_call (Session &, const calls::Data &call, Answer &answer);
   void do_call (Session &session, const calls::Stats &, Answer &answer);
   bool can_hear (const Answer &answer) const;
 
@@ -102,6 +105,8 @@ class Member : public std::enable_shared_from_this<Member> {
   static void on_stream_removed (AgoraClient *, guint uid, Member *self);
   static void on_mute_audio (AgoraClient *, guint uid, Member *self);
   static void on_unmute_audio (AgoraClient *, guint uid, Member *self);
+  static void on_member_named (AgoraClient *, guint uid, const char *name, Member *self);
+  static void on_data (AgoraClient *, guint uid, const char *text, Member *self);
   static void on_error (AgoraClient *, GError *error, Member *self);
   static void on_reconnecting (AgoraClient *, GError *cause, Member *self);
   static void on_reconnected (AgoraClient *, guint ms, Member *self);

@@ -94,6 +94,11 @@ void Session::tell(const char *name, std::string text) {
     around_.send(web_line::Event{number_, name, std::move(text)});
 }
 
+void Session::tell_if_room(const char *name, std::string text) {
+  if (answered_)
+    around_.send_if_room(web_line::Event{number_, name, std::move(text)});
+}
+
 void Session::tell_if_prompt(const char *name, std::string text) {
   if (listens_)
     around_.send_if_prompt(web_line::Event{number_, name, std::move(text)});

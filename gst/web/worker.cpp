@@ -103,7 +103,7 @@ std::shared_ptr<Member> Worker::member_for(const web_line::Offer &message, std::
   if (message.member == 0)
     return std::make_shared<Member>(
         around, Member::Identity{message.app, message.channel, message.token, message.uid,
-                                 message.account, message.address});
+                                 message.account, message.name, message.address});
   const Entry *entry = find(message.member);
   if (!entry) {
     reason = "the session whose member this is to be has ended";

@@ -82,6 +82,7 @@ void fill (Writer &to, const Offer &message) {
   to.number("member", message.member).text("app", message.app, max_app);
   to.text("channel", message.channel, max_channel).text("token", message.token, max_token);
   to.number("uid", message.uid).text("account", message.account, max_account);
+  to.text("name", message.name, max_display_name);
   to.number("latency_ms", std::min(message.latency_ms, max_latency_ms));
   to.text("address", message.address, max_address);
   write_sdp(to, "sdp", message.sdp, max_sdp);
@@ -253,6 +254,7 @@ std::optional<ToWorker> to_worker (Reader &from, const std::string &op) {
                  from.text("token", max_token),
                  read_uid(from),
                  from.text("account", max_account),
+                 from.text("name", max_display_name),
                  read_small(from, "latency_ms", max_latency_ms),
                  from.text("address", max_address),
                  read_sdp(from, "sdp", max_sdp)};

@@ -36,6 +36,7 @@ inline constexpr std::size_t max_name = 64;             // an event's name
 inline constexpr std::size_t max_app = 256;
 inline constexpr std::size_t max_channel = 256;
 inline constexpr std::size_t max_account = 1024;
+inline constexpr std::size_t max_display_name = 4 * protocol::max_name;
 inline constexpr std::size_t max_token = 8192;
 inline constexpr std::size_t max_address = 64;
 inline constexpr std::size_t max_url = 1024;
@@ -86,6 +87,7 @@ struct Offer {
   std::string token;             // "": none
   Uid uid = 0;                   // 0: assign one
   std::string account;           // "": none
+  std::string name;              // for people; "": none
   std::uint32_t latency_ms = 0;  // 0: the default, adaptive
   std::string address;           // the browser's
   std::string sdp;

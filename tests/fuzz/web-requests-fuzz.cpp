@@ -164,6 +164,7 @@ struct Run {
       case 'R':
         return sessions.told(web_line::Refuse{session, 0, static_cast<int>(text.size()), text});
       case 'E':
+        sessions.told(web_line::Event{session, "member-named", text});
         return sessions.told(web_line::Event{session, "stream-added", text});
       case 'N':
         return sessions.told(web_line::Event{session, text, "{}"});

@@ -8,7 +8,9 @@ import os
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import numpy
@@ -294,6 +296,90 @@ class Membership(WebCase):
         before = self.must(stays, call='stats')['hear']['packets-sent']
         self.until(lambda: self.must(stays, call='stats')['hear']['packets-sent'] > before + 50,
                    'more packets')
+
+
+class Words(WebCase):
+    """Names, and words from member to member: among browsers and others."""
+
+    def member(self, uid):
+        """One that is no browser."""
+        member = Member(self.gate.ws, heartbeat=True, channel=self.room, uid=uid)
+        self.addCleanup(member.close)
+        return member.join('audience', features=['names', 'data'])
+
+    def page(self, query, app='demo', **headers):
+        """One that hears, but has no way for sound yet: for words it needs none."""
+        answer = ask(self.gate.http, 'POST', f'/whep/{app}/{self.room}{query}', {**SDP, **headers}, OFFER)
+        self.assertEqual(answer.status, 201, answer)
+        return SimpleNamespace(session=answer.headers['location'])
+
+    def test_names(self):
+        """A name is told before its stream: to members, to pages, and to those that come later."""
+        witness = self.member(9)
+        listener = self.connected('hear', '?uid=8&name=B%C3%A9a')
+        events = self.events(listener)
+        events.until('joined')
+        self.connected('speak', '?uid=7&name=Ann+%26+co', sound=self.wav('one', heard.voice('alsa', 20)))
+        told = [('member-named', {'uid': 7, 'name': 'Ann & co'}), ('stream-added', {'uid': 7})]
+        self.assertEqual(events.until('member-named'), told[0][1])
+        self.assertEqual(events.next(), told[1])
+        witness.wait_event('stream-added', uid=7)
+        self.assertEqual(witness.events, [{'action': 'member-named', 'uid': 7, 'name': 'Ann & co'}])
+        for late in (listener, self.page('?uid=6')):
+            events = self.events(late)
+            self.assertEqual([events.next()[0], events.next(), events.next()], ['joined', *told])
+        self.connected('speak', f'?member={self.id_of(listener)}', sound=self.wav('two', heard.voice('alsa', 20)))
+        self.assertEqual(events.until('member-named'), {'uid': 8, 'name': 'Béa'})
+        for bad, why in (('a%0Ab', 'control'), ('x' * 65, '64 characters'), ('%ff', '64 characters')):
+            answer = ask(self.gate.http, 'POST', f'/whep/demo/{self.room}?name={bad}', SDP, OFFER)
+            self.assertEqual(answer.status, 400, bad)
+            self.assertIn(why, answer.json()['detail'])
+
+    def test_words(self):
+        witness, one, other = self.member(9), self.page('?uid=7'), self.page('?uid=8')
+        events = self.events(other)
+        self.must(one, call='data', text='on air in 10')
+        self.must(one, call='data', text='not for 8', to=[9, 77])
+        self.must(one, call='data', text='"€"\n', to=[8, 8])
+        self.assertEqual([events.until('data') for _ in range(2)],
+                         [{'uid': 7, 'text': 'on air in 10'}, {'uid': 7, 'text': '"€"\n'}])
+        for text in ('on air in 10', 'not for 8'):
+            self.assertEqual(witness.wait_event('data'), {'action': 'data', 'uid': 7, 'text': text})
+        witness.must('data', to=[8], text='\x01' * 256)
+        self.assertEqual(events.until('data'), {'uid': 9, 'text': '\x01' * 256})
+        for why, wrong in (('text', {'text': ''}), ('text', {'text': '€' * 86}), ('text', {'to': [8]}),
+                           ('to', {'text': 'x', 'to': []}), ('to', {'text': 'x', 'to': [0]}),
+                           ('to', {'text': 'x', 'to': list(range(1, 18))})):
+            status, answer = self.call(one, call='data', **wrong)
+            self.assertEqual((status, answer['code']), (400, 401), (wrong, answer))
+            self.assertTrue(answer['reason'].startswith(f'{why}: expected '), answer)
+        # By the token's privileges, as anybody.
+        for privileges, status in (({tokens.JOIN: 3600}, 403), ({tokens.JOIN: 3600, tokens.DATA: 3600}, 200)):
+            token = tokens.build('sealed', CERTIFICATE, self.room, 0, privileges)
+            page = self.page('', 'sealed', Authorization=f'Bearer {token}')
+            self.assertEqual(self.call(page, call='data', text='x')[0], status)
+
+    def test_a_flood_of_words(self):
+        """A page is held to what any member is. Others notice nothing but the words."""
+        one, other = self.page('?uid=7'), self.page('?uid=8')
+        events, own = self.events(other), self.events(one)
+        began = time.monotonic()
+        with ThreadPoolExecutor(40) as threads:
+            answers = list(threads.map(lambda n: self.call(one, call='data', text=str(n), to=[8]), range(120)))
+        took = time.monotonic() - began
+        taken = sum(status == 200 for status, _ in answers)
+        print(f'{self.id()}: {taken} of {len(answers)} words in {took:.2f} s')
+        self.assertGreaterEqual(taken, 20)
+        self.assertLessEqual(taken, 20 + 5 * took + 1)
+        for status, answer in answers:
+            self.assertIn(status, (200, 429, 503), answer)
+            if status == 503:
+                self.assertEqual(answer['code'], 429, answer)
+        self.must(other, call='data', text='still here')
+        self.assertEqual(own.until('data'), {'uid': 8, 'text': 'still here'})
+        self.assertEqual(self.must(one, call='stats')['uid'], 7)
+        for _ in range(taken):
+            self.assertEqual(events.until('data')['uid'], 7)
 
 
 class Coming(WebCase):

@@ -16,7 +16,7 @@ function setUp(options = {}) {
   const events = [];
   for (const name of ['stream-added', 'stream-removed', 'mute-audio', 'unmute-audio', 'levels', 'error',
     'reconnecting', 'reconnected', 'ended', 'published', 'unpublished', 'client-banned',
-    'autoplay-refused', 'microphone-lost', 'microphone-changed', 'token-privilege-will-expire'])
+    'autoplay-refused', 'microphone-lost', 'microphone-changed', 'token-privilege-will-expire', 'member-named', 'data'])
     client.on(name, (data) => events.push([name, data]));
   return {...browser, browser, client, events, named: (name) => events.filter(([each]) => each === name)};
 }
@@ -51,6 +51,8 @@ test('arguments are refused before anything is sent', async () => {
     await assert.rejects(client.join(null, bad, 1), refusal(401, 'argument', /^channel /));
   for (const bad of [-1, 1.5, 2 ** 32, NaN, 'x'.repeat(256), 'null', {}, true])
     await assert.rejects(client.join(null, 'room', bad), refusal(431, 'argument', /^(uid|account) /));
+  for (const bad of ['x'.repeat(65), '🎙'.repeat(65), 'a\nb', '\u0085', 'half \ud800', 5, {}])
+    await assert.rejects(client.join(null, 'room', 1, {name: bad}), refusal(401, 'argument', /^name /));
   for (const bad of ['null', 5, 'with blank', 'tab\t'])
     await assert.rejects(client.join(bad, 'room', 1), (error) => {
       assert.ok(!error.reason.includes('blank,'), error.reason);
@@ -69,10 +71,11 @@ test('arguments are refused before anything is sent', async () => {
 test('the longest names are taken, and no secret is shown', async () => {
   const {client, gateway} = setUp();
   await client.init('app');
-  await client.join('T'.repeat(300), 'ü'.repeat(64), 'x'.repeat(255));
+  await client.join('T'.repeat(300), 'ü'.repeat(64), 'x'.repeat(255), {name: '🎙'.repeat(64)});
   assert.equal(gateway.log[0].headers.Authorization, `Bearer ${'T'.repeat(300)}`);
   assert.equal(gateway.log[0].path, `/whep/app/${encodeURIComponent('ü'.repeat(64))}`);
   assert.equal(gateway.log[0].query.account, 'x'.repeat(255));
+  assert.equal(gateway.log[0].query.name, '🎙'.repeat(64));
   assert.ok(!gateway.log.some(({path, query}) => (path + JSON.stringify(query)).includes('TTT')));
 });
 
@@ -84,6 +87,7 @@ test('a wrong order is said', async () => {
     await assert.rejects(client[verb](), refusal(434, 'order', new RegExp(`^${verb}: join`)));
   for (const verb of ['mute', 'unmute', 'subscribe', 'unsubscribe'])
     await assert.rejects(client[verb](5), refusal(434, 'order', new RegExp(`^${verb}: join`)));
+  await assert.rejects(client.sendData('x'), refusal(434, 'order', /^sendData: join/));
   await client.join(null, 'room', 1);
   await assert.rejects(client.init('app'), refusal(434, 'order', /leave/));
   await assert.rejects(client.join(null, 'room', 1), refusal(434, 'order', /leave/));
@@ -367,6 +371,91 @@ test('who is on air survives a reconnect without a word', async () => {
   assert.deepEqual(client.speakers.map(({uid, muted}) => [uid, muted]), [[6, true], [7, false], [8, false]]);
 });
 
+test('names come before streams, stay over a loss, and what has changed meanwhile is told', async () => {
+  const {client, gateway, events, named} = setUp();
+  gateway.onAir.set(5, false).set(6, false).set(7, false);
+  gateway.names.set(5, 'Ann').set(6, 'Bob').set(7, 'Cid');
+  await client.init('app');
+  await client.join(null, 'room', 1);
+  await until(() => named('stream-added').length === 3, 'told');
+  assert.deepEqual(events.slice(0, 2), [['member-named', {uid: 5, name: 'Ann'}], ['stream-added', {uid: 5}]]);
+  assert.deepEqual(client.speakers.map(({uid, name}) => [uid, name]), [[5, 'Ann'], [6, 'Bob'], [7, 'Cid']]);
+  gateway.event('member-named', {uid: 5, name: 'Anna'});
+  await until(() => client.speakers[0].name === 'Anna', 'another one');
+  events.length = 0;
+  gateway.names.set(5, 'Anna').set(6, 'Rob').delete(7);
+  gateway.kill();
+  await until(() => named('member-named').length === 2, 'told again');
+  assert.deepEqual(named('member-named').map(([, data]) => data), [{uid: 6, name: 'Rob'}, {uid: 7, name: ''}]);
+  assert.deepEqual(client.speakers.map(({uid, name}) => [uid, name]), [[5, 'Anna'], [6, 'Rob'], [7, '']]);
+  assert.equal(named('stream-added').length, 0);
+  // Whoever goes takes its name along; the own one is no news.
+  gateway.event('stream-removed', {uid: 5});
+  gateway.event('member-named', {uid: 1, name: 'Me'});
+  gateway.event('stream-added', {uid: 5});
+  await until(() => named('stream-added').length === 1, 'there again');
+  assert.equal(client.speakers.at(-1).name, '');
+  assert.equal(named('member-named').length, 2);
+});
+
+test('the own name goes along with each join', async () => {
+  const {client, gateway, named} = setUp();
+  await client.init('app');
+  await client.join(null, 'room', 1, {name: 'Ann & co'});
+  await client.setRole('broadcaster');
+  await client.publish();
+  assert.equal(gateway.of('whep')[0].query.name, 'Ann & co');
+  // It is the member's: a voice has none of its own.
+  assert.equal(gateway.of('whip')[0].query.name, undefined);
+  gateway.kill();
+  await until(() => named('reconnected').length === 1, 'back');
+  assert.equal(gateway.of('whep')[0].query.name, 'Ann & co');
+  await assert.rejects(client.rejoin(null, 'room', 1, [], {name: 'a\nb'}), refusal(401, 'argument', /^name /));
+  assert.equal(client.state, 'joined');
+  await client.rejoin(null, 'room', 1);
+  assert.equal(gateway.of('whep').at(-1).query.name, 'Ann & co');
+  await client.leave();
+  await client.join(null, 'room', 1);
+  assert.equal(gateway.of('whep')[0].query.name, undefined);
+});
+
+test('words go to all or to some, and come as events', async () => {
+  const {client, gateway, named} = await joined();
+  await client.sendData('on air in 10');
+  await client.sendData('€'.repeat(85) + 'x', [8, 9, 8]);
+  assert.deepEqual(gateway.of('whep')[0].calls, [{call: 'data', text: 'on air in 10'},
+    {call: 'data', text: '€'.repeat(85) + 'x', to: [8, 9]}]);
+  for (const bad of ['', '€'.repeat(86), 'a\0b', 'half \ud800', 5, null])
+    await assert.rejects(client.sendData(bad), refusal(401, 'argument', /^text .*: expected 1 to 256 bytes/));
+  for (const bad of [[], Array.from({length: 17}, (_, at) => at + 1), 8, {}])
+    await assert.rejects(client.sendData('x', bad), refusal(401, 'argument', /^to .*: expected a list of 1 to 16/));
+  for (const bad of [[0], [8, '9'], [1.5]])
+    await assert.rejects(client.sendData('x', bad), refusal(431, 'argument', /^uid /));
+  assert.equal(gateway.of('whep')[0].calls.length, 2);
+  gateway.event('data', {uid: 9, text: 'line\ntwo'});
+  await until(() => named('data').length === 1, 'told');
+  assert.deepEqual(named('data')[0][1], {uid: 9, text: 'line\ntwo'});
+  // What is refused costs no more than itself.
+  gateway.refuseNext(/call .*"data"/, 503, 429, 'data: expected at most 5 a second', {'Retry-After': '1'});
+  await assert.rejects(client.sendData('x'), (error) => refusal(429, 'gateway', /5 a second/)(error) &&
+      !error.final && error.retryAfter === 1);
+  gateway.refuseNext(/call .*"data"/, 403, 433, 'the token gives no privilege to send data');
+  await assert.rejects(client.sendData('x'), refusal(433, 'gateway', /privilege/));
+  assert.equal(client.state, 'joined');
+  assert.equal(named('reconnecting').length, 0);
+});
+
+test('words are not kept for later', async () => {
+  const {client, gateway} = await joined();
+  gateway.up = false;
+  gateway.kill();
+  await until(() => client.state === 'reconnecting', 'lost');
+  await assert.rejects(client.sendData('x'), refusal(904, 'network', /joined again/));
+  gateway.up = true;
+  await until(() => client.state === 'joined', 'back');
+  assert.deepEqual(gateway.of('whep')[0].calls, []);
+});
+
 test('rejoin tells who of the known is gone', async () => {
   const {client, gateway, named} = setUp();
   gateway.onAir.set(5, false);
@@ -400,7 +489,7 @@ test('volume, mute and choice of a speaker outlive losses and its own coming and
     [{call: 'speaker', uid: 5, volume: 0.5, mute: true}, {call: 'unsubscribe', uid: 6}]);
   gateway.event('stream-added', {uid: 5});
   await until(() => named('stream-added').length === 3, 'told');
-  assert.deepEqual(client.speakers, [{uid: 5, muted: false, volume: 0.5, mute: true, subscribed: true}]);
+  assert.deepEqual(client.speakers, [{uid: 5, name: '', muted: false, volume: 0.5, mute: true, subscribed: true}]);
   await client.unmute(5);
   await client.setSpeakerVolume(5, 1);
   assert.deepEqual(gateway.of('whep')[0].calls.slice(2),

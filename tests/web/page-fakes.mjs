@@ -106,6 +106,7 @@ export class FakeGateway {
   count = 0;
   // By uid: muted or not; who is on air from elsewhere.
   onAir = new Map();
+  names = new Map();
   refusals = [];
   iceLinks = '';
 
@@ -203,6 +204,8 @@ export class FakeGateway {
         });
         session.send('joined', {uid: session.uid});
         for (const [uid, muted] of this.onAir) {
+          if (this.names.has(uid))
+            session.send('member-named', {uid, name: this.names.get(uid)});
           session.send('stream-added', {uid});
           if (muted)
             session.send('mute-audio', {uid});

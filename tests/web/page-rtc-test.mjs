@@ -360,7 +360,7 @@ test('a stream that comes again isn\'t heard before the page subscribes again', 
   await until(() => named('stream-added').length === 2, 'told');
   await until(() => calls.some(({call}, at) => call === 'unsubscribe' && at > 2) &&
     calls.findLast(({volume}) => volume)?.volume === 1, 'as new');
-  assert.deepEqual(client.core.speakers, [{uid: 7, muted: false, volume: 1, mute: false, subscribed: false}]);
+  assert.deepEqual(client.core.speakers, [{uid: 7, name: '', muted: false, volume: 1, mute: false, subscribed: false}]);
 });
 
 test('the volume indicator runs while there is anything to tell', async () => {

@@ -249,6 +249,39 @@ class Page(OneGateway):
         page.evaluate('client.leave()')
         self.assertEqual(page.evaluate('client.state'), 'ready')
 
+    def test_names_and_words(self):
+        browser = self.chromium()
+        page = browser.open(f'{self.gate.http}/web/?app=demo&channel={self.room}&uid=101&name=Ann')
+        page.click('#join')
+        self.says(page, 'on air')
+        module = self.own_page(browser, MODULE_PAGE, user='102, {name: "Bob <b>"}', options='{}')
+        module.until('window.uid === 102 && client.speakers[0]?.name === "Ann"')
+        module.evaluate('void client.on("data", (data) => { window.words = data; })')
+        module.evaluate('client.sendData("hello <i>", [101])')
+        page.until('document.querySelector("#words").textContent === "Member 102 hello <i>"')
+        # By the keyboard; the own words are shown, too.
+        page.evaluate('document.querySelector("#text").focus()')
+        page.evaluate('document.querySelector("#text").value = "to all"')
+        page.press('Enter')
+        module.until('window.words?.text === "to all" && words.uid === 101')
+        page.until('document.querySelector("#words").lastChild.textContent === "You to all"')
+        page.until('document.querySelector("#text").value === ""')
+        # Whoever talks is called by its name, wherever it stands.
+        module.evaluate('client.setRole("broadcaster").then(() => client.publish())')
+        page.until('document.querySelector("#speakers .name")?.textContent === "Bob <b>102"')
+        page.until('document.querySelector("#speakers li").getAttribute("aria-label") === "Bob <b>, number 102"')
+        self.assert_named(page)
+        # Too long, and too many: a clear word, and all else goes on.
+        self.assertEqual(module.evaluate('client.sendData("x".repeat(257)).catch(({code, kind}) => [code, kind])'),
+                         [401, 'argument'])
+        codes = module.evaluate('Promise.all(Array.from({length: 40}, (_, at) => client.sendData(`word ${at}`, [101])'
+                                '.then(() => 0, (error) => error.code)))')
+        self.assertEqual(set(codes), {0, 429})
+        self.assertGreater(codes.count(429), 5)
+        page.until(f'document.querySelectorAll("#words p").length === {2 + codes.count(0)}')
+        self.assertEqual([module.evaluate('client.state'), page.evaluate('document.body.dataset.state')], ['joined'] * 2)
+        self.assert_clean(page)
+
     def test_another_microphone(self):
         browser = self.chromium()
         page = self.enter(browser, 101)

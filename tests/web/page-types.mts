@@ -5,7 +5,11 @@ import {Client, AgoraError, Codes, getMicrophones} from '../../signaling/gateway
 const client: Client = new Client({server: 'https://gateway.example/', latency: 60});
 client.on('levels', (levels) => console.log(levels['5'].toFixed()))
   .on('stream-added', ({uid}) => console.log(uid.toFixed()));
-const uid: number = await client.join(null, 'room', 'alice');
+client.on('member-named', ({uid, name}) => console.log(uid.toFixed(), name.length))
+  .on('data', ({uid, text}) => console.log(uid.toFixed(), text.length));
+const uid: number = await client.join(null, 'room', 'alice', {name: 'Alice'});
+await client.sendData('to all');
+await client.sendData('to some', [uid, ...client.speakers.map((each) => each.uid)]);
 await client.publish({track: null});
 await client.setMicrophone({echoCancellation: false});
 try {
@@ -16,6 +20,8 @@ try {
 }
 // @ts-expect-error there is no such event
 client.on('nothing', () => {});
+// @ts-expect-error those that it is for are a list
+await client.sendData('to one', 5);
 // @ts-expect-error nor such a role: it is called broadcaster
 await client.setRole('host');
 console.log(uid, (await getMicrophones())[0].label);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,9 +27,11 @@ class SessionState {
   struct Speaker {
     std::string added;  // data of the events; "" where they don't hold
     std::string muted;
+    std::string named;
   };
-  Speaker *speaker (std::string_view data, bool make);
-  void forget_if_nothing (std::string_view data);
+  Speaker *speaker (std::optional<protocol::Uid> uid, bool make);
+  void keep_name (const std::string &data);
+  void forget_if_nothing (protocol::Uid uid);
 
   std::string joined_;
   std::map<protocol::Uid, Speaker> speakers_;

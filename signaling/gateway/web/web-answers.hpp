@@ -19,9 +19,9 @@ inline constexpr const char *web_json_type = "application/json";
 inline constexpr const char *problem_type = "application/problem+json";
 // Events that a client may ask for by name. Others are told to those who ask for all.
 inline constexpr const char *event_names =
-    "active,inactive,joined,stream-added,stream-removed,mute-audio,unmute-audio,levels,silenced,"
-    "unsilenced,token-privilege-will-expire,token-privilege-did-expire,client-banned,reconnecting,"
-    "reconnected,ended";
+    "active,inactive,joined,member-named,stream-added,stream-removed,mute-audio,unmute-audio,"
+    "levels,data,silenced,unsilenced,token-privilege-will-expire,token-privilege-did-expire,"
+    "client-banned,reconnecting,reconnected,ended";
 
 // What a code of the signalling (docs/protocol.md, section 5) is in HTTP. Codes that no session
 // ends with are 500.

@@ -232,9 +232,10 @@ std::optional<WebAnswer> WebSessions::offer(const WebTarget &target, const WebRe
 
   Session *owner = nullptr;
   if (!asked.member.empty()) {
-    if (target.kind != Kind::speak || asked.uid != 0 || !asked.account.empty())
+    if (target.kind != Kind::speak || asked.uid != 0 || !asked.account.empty() ||
+        !asked.name.empty())
       return problem(status::bad_request,
-                     "member: expected to speak, and neither uid nor account: those are the "
+                     "member: expected to speak, and neither uid, account nor name: those are the "
                      "member's");
     owner = find(asked.member);
     if (owner == nullptr || owner->kind != Kind::hear || owner->app != target.app ||
@@ -254,6 +255,7 @@ std::optional<WebAnswer> WebSessions::offer(const WebTarget &target, const WebRe
   message.token = bearer->token;
   message.uid = asked.uid;
   message.account = asked.account;
+  message.name = asked.name;
   message.latency_ms = asked.latency_ms;
   message.address = request.address;
   message.sdp = request.body;

@@ -144,6 +144,11 @@ std::variant<OfferQuery, std::string> read_offer_query (std::string_view query) 
   }
   if (offer.uid != 0 && !offer.account.empty())
     return "uid, account: expected one of them";
+  if (const auto found = values.find("name"); found != values.end()) {
+    if (auto problem = protocol::check_name(found->second))
+      return *problem;
+    offer.name = found->second;
+  }
   if (const auto found = values.find("member"); found != values.end()) {
     // Not shown in full: whoever knows an id may use the session.
     if (!is_id(found->second))

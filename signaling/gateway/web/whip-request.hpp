@@ -35,6 +35,7 @@ std::optional<WebTarget> read_target (std::string_view path);
 struct OfferQuery {
   protocol::Uid uid = 0;  // 0: assign one
   std::string account;
+  std::string name;              // for people; "": none
   std::string member;            // the id of a session whose member it shall be
   std::uint32_t latency_ms = 0;  // 0: the default
 };

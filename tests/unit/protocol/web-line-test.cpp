@@ -12,17 +12,8 @@ namespace {
 
 // Each kind, as it stands on the line.
 void each_kind_has_its_text () {
-  const Offer offer{5,
-                    Kind::speak,
-                    4,
-                    "demo",
-                    "room",
-                    "006…",
-                    17,
-                    "",
-                    60,
-                    "::1",
-                    "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n"};
+  const Offer offer{5,  Kind::speak, 4,     "demo", "room", "006…",
+                    17, "",          "Ann", 60,     "::1",  "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n"};
   const std::pair<ToWorker, std::string> to_worker[] = {
       {Configure{"ws://127.0.0.1:1/worker/ab",
                  {{"turn:h:3478?transport=tcp", "user", "pass"}},
@@ -36,7 +27,7 @@ void each_kind_has_its_text () {
        R"("limits":{"sessions":1,"opening_ms":2,"silence_ms":3}})"},
       {offer,
        R"({"op":"offer","session":5,"kind":"speak","member":4,"app":"demo","channel":"room",)"
-       R"("token":"006…","uid":17,"account":"","latency_ms":60,"address":"::1",)"
+       R"("token":"006…","uid":17,"account":"","name":"Ann","latency_ms":60,"address":"::1",)"
        R"("sdp":"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n"})"},
       {Trickle{5, 1, "a=candidate:1\n"},
        R"({"op":"trickle","session":5,"number":1,"fragment":"a=candidate:1\n"})"},
@@ -111,6 +102,7 @@ void the_longest_fit () {
   offer.channel = std::string(max_channel, 'c');
   offer.token = std::string(max_token, 't');
   offer.account = std::string(max_account, 'u');
+  offer.name = std::string(max_display_name, '"');
   offer.address = std::string(max_address, '1');
   for (const char filler : {'a', '\n', '"'}) {
     offer.sdp = std::string(max_sdp - 8 * 1024, filler);
@@ -118,6 +110,8 @@ void the_longest_fit () {
     g_assert_true(text.has_value());
     g_assert_true(std::get<ToWorker>(decode_to_worker(*text)) == ToWorker(offer));
   }
+  offer.name += 'n';
+  g_assert_false(encode(ToWorker(offer)));
   g_assert_true(encode(ToWorker(Trickle{1, 1, std::string(max_fragment, '\n')})));
   g_assert_false(encode(ToWorker(Trickle{1, 1, std::string(max_fragment + 1, 'a')})));
   g_assert_true(encode(ToWorker(Call{1, 1, std::string(max_call, '\x01')})));

@@ -42,6 +42,28 @@ void test_what_holds () {
   assert_same(told(state), "joined{\"uid\":7} ");
 }
 
+// A name comes before its stream, and goes with it.
+void test_names () {
+  SessionState state;
+  state.took_place({"member-named", R"({"uid":9,"name":"Ann"})"});
+  state.took_place({"stream-added", R"({"uid":9})"});
+  state.took_place({"stream-added", R"({"uid":8})"});
+  // Words are forgotten.
+  state.took_place({"data", R"({"uid":8,"text":"hello"})"});
+  assert_same(told(state),
+              "stream-added{\"uid\":8} member-named{\"uid\":9,\"name\":\"Ann\"} "
+              "stream-added{\"uid\":9} ");
+  state.took_place({"member-named", R"({"uid":9,"name":"Anna"})"});
+  state.took_place({"stream-removed", R"({"uid":8})"});
+  assert_same(told(state), "member-named{\"uid\":9,\"name\":\"Anna\"} stream-added{\"uid\":9} ");
+  state.took_place({"member-named", R"({"uid":9,"name":""})"});
+  assert_same(told(state), "stream-added{\"uid\":9} ");
+  state.took_place({"member-named", R"({"uid":9,"name":"Anna"})"});
+  state.took_place({"stream-removed", R"({"uid":9})"});
+  state.took_place({"member-named", R"({"uid":7,"name":""})"});
+  assert_same(told(state), "");
+}
+
 void test_odd_data () {
   SessionState state;
   for (const char *data : {"", "[]", "{}", R"({"uid":"9"})", R"({"uid":-1})",
@@ -60,7 +82,18 @@ void test_long_data () {
   const std::string blanks(5000, ' ');
   for (const char *name : {"joined", "stream-added", "mute-audio"})
     state.took_place({name, "{\"uid\":9" + blanks + "}"});
+  for (const char *name : {"5", "null", "[]", "{}", "\"Ann\"x"})
+    state.took_place({"member-named", std::string("{\"uid\":9,\"name\":") + name + "}"});
+  state.took_place({"member-named", "{\"uid\":9,\"name\":\"Ann\"" + blanks + "}"});
+  state.took_place({"member-named", R"({"name":"Ann"})"});
   assert_same(told(state), "");
+  // The longest that a member can have.
+  std::string longest;
+  for (int i = 0; i < 64; i++)
+    longest += "\xf0\x9f\x8e\x99";
+  state.took_place({"member-named", "{\"uid\":4294967295,\"name\":\"" + longest + "\"}"});
+  g_assert_cmpuint(state.events().size(), ==, 1);
+  state.took_place({"stream-removed", R"({"uid":4294967295})"});
   for (const char *name : {"active", "silenced", "reconnecting"})
     state.took_place({name, "{\"cause\":\"" + blanks + "\"}"});
   assert_same(told(state), "active{} reconnecting{} silenced{} ");
@@ -70,6 +103,9 @@ void test_bounded () {
   SessionState state;
   for (unsigned uid = 1; uid <= 3 * SessionState::most_speakers; uid++)
     state.took_place({"stream-added", "{\"uid\":" + std::to_string(uid) + "}"});
+  g_assert_cmpuint(state.events().size(), ==, SessionState::most_speakers);
+  for (unsigned uid = 2 * SessionState::most_speakers; uid <= 9000; uid++)
+    state.took_place({"member-named", "{\"uid\":" + std::to_string(uid) + ",\"name\":\"n\"}"});
   g_assert_cmpuint(state.events().size(), ==, SessionState::most_speakers);
   // Whoever is known goes, and makes room.
   state.took_place({"stream-removed", R"({"uid":1})"});
@@ -82,6 +118,7 @@ void test_bounded () {
 
 static const agora::Suite suite("session-state", [] {
   g_test_add_func("/web/session-state/what-holds", test_what_holds);
+  g_test_add_func("/web/session-state/names", test_names);
   g_test_add_func("/web/session-state/odd-data", test_odd_data);
   g_test_add_func("/web/session-state/bounded", test_bounded);
   g_test_add_func("/web/session-state/long-data", test_long_data);

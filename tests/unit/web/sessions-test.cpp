@@ -127,7 +127,7 @@ void test_begins_and_ends () {
   rules.ice_servers = {{"stun:stun.example", "", ""}, {"turn:turn.example", "me\"", "pw"}};
   Rig rig(rules);
   auto offer = rig.offer("/whip/demo/a%2Fb");
-  offer.query = "uid=42&latency=200";
+  offer.query = "uid=42&latency=200&name=Ann";
   offer.authorization = "Bearer secret";
   rig.ask(offer);
   const auto sent = rig.last<web_line::Offer>();
@@ -135,6 +135,7 @@ void test_begins_and_ends () {
   assert_same(sent.channel, "a/b");
   assert_same(sent.token, "secret");
   g_assert_cmpuint(sent.uid, ==, 42);
+  assert_same(sent.name, "Ann");
   g_assert_cmpuint(sent.latency_ms, ==, 200);
   assert_same(sent.address, "10.0.0.1");
   assert_same(sent.sdp, sdp);
@@ -226,6 +227,9 @@ void test_bad_offers () {
   asked = rig.offer();
   asked.query = "uid=x";
   g_assert_cmpuint(rig.status(asked), ==, 400);
+  asked.query = "name=two%0Alines";
+  g_assert_cmpuint(rig.status(asked), ==, 400);
+  g_assert_nonnull(strstr(rig.answer.body.c_str(), "expected no control characters"));
   asked = rig.offer();
   asked.authorization = "Basic YTpi";
   g_assert_cmpuint(rig.status(asked), ==, 401);
@@ -461,8 +465,10 @@ void test_one_member () {
   // Of another kind of URL, it is no session.
   auto wrong = second;
   g_assert_cmpuint(rig.status("DELETE", wrong.replace(1, 4, "whep")), ==, 404);
-  speak.query = "member=" + id + "&uid=9";
-  g_assert_cmpuint(rig.status(speak), ==, 400);
+  for (const char *more : {"&uid=9", "&account=x", "&name=Ann"}) {
+    speak.query = "member=" + id + more;
+    g_assert_cmpuint(rig.status(speak), ==, 400);
+  }
   speak.query = "member=" + std::string(web_id_digits, '0');
   g_assert_cmpuint(rig.status(speak), ==, 409);
   speak.query = "member=" + id;

@@ -79,6 +79,12 @@ void test_queries () {
   assert_same(good("account=a+b%2Bc%C3%A9").account, "a b+c\xc3\xa9");
   assert_same(good("uid=0&account=x").account, "x");
   assert_same(good("member=" + id).member, id);
+  std::string longest;
+  for (int i = 0; i < 64; i++)
+    longest += "%F0%9F%8E%99";
+  assert_same(good("name=Ann+%26+co&uid=7").name, "Ann & co");
+  assert_same(good("name=").name, "");
+  g_assert_cmpuint(good("name=" + longest).name.size(), ==, 256);
   const std::string bad[] = {"uid=-1",
                              "uid=4294967296",
                              "uid=1x",
@@ -89,6 +95,12 @@ void test_queries () {
                              "account=%00",
                              "account=%ff",
                              "account=%",
+                             "name=a%0Ab",
+                             "name=%C2%85",
+                             "name=%ff",
+                             "name=%00",
+                             "name=" + std::string(65, 'x'),
+                             "name=a&name=b",
                              "%zz=1",
                              "latency=10001",
                              "latency=-5",

@@ -130,6 +130,33 @@ void test_a_gateway_that_does_not_read () {
   g_assert_cmpuint(sent, <, 1300);
 }
 
+// Nor does the line end by what strangers say, however much it is; and what has to arrive does.
+void test_words_for_a_gateway_that_does_not_read () {
+  Rig rig;
+  const web_line::ToGateway words =
+      web_line::Event{1, "data", "{\"uid\":7,\"text\":\"" + std::string(256, 'x') + "\"}"};
+  for (unsigned i = 0; i < 200'000; i++)
+    rig.line->send_if_room(words);
+  rig.line->send(web_line::Ended{1, 501, "the last"});
+  Rig::turn();
+  g_assert_cmpuint(rig.over, ==, 0);
+  unsigned came = 0;
+  std::vector<char> packet(web_line::max_packet);
+  for (bool last = false; !last; Rig::turn())
+    for (ssize_t size;
+         !last && (size = recv(rig.ends[1], packet.data(), packet.size(), MSG_DONTWAIT)) > 0;
+         came++) {
+      const auto message =
+          web_line::decode_to_gateway({packet.data(), static_cast<std::size_t>(size)});
+      last = std::holds_alternative<web_line::Ended>(std::get<web_line::ToGateway>(message));
+    }
+  // A word to each of a thousand members is no flood.
+  g_assert_cmpuint(came, >, 5'000);
+  g_assert_cmpuint(came, <, 20'000);
+  rig.line->send_if_room(words);
+  g_assert_cmpint(recv(rig.ends[1], packet.data(), packet.size(), MSG_DONTWAIT), >, 0);
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -140,5 +167,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/web/worker-line/a-flood", test_a_flood);
   g_test_add_func("/web/worker-line/a-gateway-that-does-not-read",
                   test_a_gateway_that_does_not_read);
+  g_test_add_func("/web/worker-line/words-for-a-gateway-that-does-not-read",
+                  test_words_for_a_gateway_that_does_not_read);
   return g_test_run();
 }

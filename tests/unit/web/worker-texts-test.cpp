@@ -25,6 +25,14 @@ void assert_call (const char *text, const calls::Call &expected) {
   g_assert_true(std::get<calls::Call>(read) == expected);
 }
 
+// [1,2,…]
+std::string uids (unsigned count) {
+  std::string text = "[1";
+  for (unsigned uid = 2; uid <= count; uid++)
+    text += ',' + std::to_string(uid);
+  return text + ']';
+}
+
 void test_calls () {
   assert_call(R"({"call":"mute","audio":false})", calls::Mute{false});
   assert_call(R"({"call":"set-role","role":"broadcaster"})", calls::SetRole{true});
@@ -38,6 +46,12 @@ void test_calls () {
   assert_call(R"({"call":"unsubscribe","uid":7})", calls::Subscribe{7, false});
   assert_call(R"({"call":"latency","ms":200})", calls::Latency{200});
   assert_call(R"({"call":"renew-token","token":"006…"})", calls::RenewToken{"006…"});
+  assert_call(R"({"call":"data","text":"on air in 10"})", calls::Data{"on air in 10", {}});
+  assert_call(R"({"call":"data","text":"\n","to":[9,8,9]})", calls::Data{"\n", {8, 9}});
+  assert_call(
+      ("{\"call\":\"data\",\"text\":\"" + std::string(256, 'x') + "\",\"to\":" + uids(16) + "}")
+          .c_str(),
+      calls::Data{std::string(256, 'x'), {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}});
   assert_call(R"({"call":"stats","later":[1]})", calls::Stats{});
 }
 
@@ -65,6 +79,17 @@ void test_no_calls () {
       {R"({"call":"latency","ms":1.5})", "ms"},
       {R"({"call":"renew-token","token":""})", "token"},
       {R"({"call":"renew-token","token":")" + std::string(8193, 'x') + R"("})", "token"},
+      {R"({"call":"data"})", "text"},
+      {R"({"call":"data","text":""})", "text"},
+      {R"({"call":"data","text":7})", "text"},
+      {R"({"call":"data","text":"a\u0000b"})", ""},
+      {R"({"call":"data","text":"\ud800"})", ""},
+      {"{\"call\":\"data\",\"text\":\"" + std::string(257, 'x') + "\"}", "text"},
+      {R"({"call":"data","text":"x","to":[]})", "to"},
+      {R"({"call":"data","text":"x","to":[0]})", "to"},
+      {R"({"call":"data","text":"x","to":[-1]})", "to"},
+      {R"({"call":"data","text":"x","to":{}})", "to"},
+      {"{\"call\":\"data\",\"text\":\"x\",\"to\":" + uids(17) + "}", "to"},
       {R"({"call":"stats","a":[[[[[[1]]]]]]})", ""},
   };
   for (const auto &[text, field] : wrong) {
@@ -78,6 +103,8 @@ void test_no_calls () {
 
 void test_events () {
   assert_same(events::about(4294967295), R"({"uid":4294967295})");
+  assert_same(events::named(7, "\"Ann\""), R"({"uid":7,"name":"\"Ann\""})");
+  assert_same(events::data(7, "two\nlines"), R"({"uid":7,"text":"two\nlines"})");
   assert_same(events::levels({}), "{}");
   constexpr double infinity = std::numeric_limits<double>::infinity();
   assert_same(events::levels({{7, -23.46}, {8, -200}, {9, -infinity}, {10, 0.04}, {11, -0.05}}),

@@ -67,9 +67,9 @@ function shown(value) {
 
 const bytes = (text) => new TextEncoder().encode(text).length;
 
-// Control characters are in no name; half a surrogate is no text.
-function plainText(value) {
-  if (typeof value !== 'string' || /[\u0000-\u001f\u007f]/.test(value))
+// Half a surrogate is no text.
+function wholeText(value) {
+  if (typeof value !== 'string')
     return false;
   try {
     encodeURIComponent(value);
@@ -78,6 +78,9 @@ function plainText(value) {
     return false;
   }
 }
+
+// Control characters are in no name.
+const plainText = (value) => wholeText(value) && !/[\u0000-\u001f\u007f]/.test(value);
 
 export function checkAppId(appId) {
   if (!plainText(appId) || appId === '' || appId === 'null' || /^[ \t]|[ \t]$/.test(appId))
@@ -114,6 +117,35 @@ export function checkUser(user) {
     return {uid: 0, account: user};
   }
   return {uid: checkUid(user), account: ''};
+}
+
+// For people: as the gateway, whose characters are code points, and whose control characters go on
+// to U+009F.
+export function checkName(name) {
+  if (name === null || name === undefined)
+    return '';
+  if (!plainText(name) || /[\u0080-\u009f]/.test(name) || [...name].length > 64)
+    throw bad(Codes.BAD_REQUEST,
+        `name ${shown(name)}: expected at most 64 characters, none of them a control character`);
+  return name;
+}
+
+// What is said to others: any text, but NUL and half a surrogate.
+export function checkWords(text) {
+  if (!wholeText(text) || text === '' || text.includes('\0') || bytes(text) > 256)
+    throw bad(Codes.BAD_REQUEST, `text ${shown(text)}: expected 1 to 256 bytes of text`);
+  return text;
+}
+
+// Nothing: everybody else. An empty list is no such word: what is meant for none is a mistake.
+export function checkAddressees(to) {
+  if (to === null || to === undefined)
+    return null;
+  const uids = Array.isArray(to) ? [...new Set(to)] : [];
+  if (uids.length < 1 || uids.length > 16)
+    throw bad(Codes.BAD_REQUEST, `to ${Array.isArray(to) ? `[${uids.length} uids]` : shown(to)}: expected a list of ` +
+        '1 to 16 uids, or nothing for everybody else');
+  return uids.map(checkUid);
 }
 
 export function checkUid(uid) {

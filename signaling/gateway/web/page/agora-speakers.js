@@ -16,8 +16,10 @@ export class Speakers {
   #call;
   #auto;
   #own = 0;
-  // By uid: whether it is on air, and whether it has muted itself.
+  // By uid: whether it is on air, its name, and whether it has muted itself.
   #present = new Map();
+  // By uid: what this stay was told, which comes before the stream.
+  #names = new Map();
   // Named by this stay in the channel already.
   #named = null;
   #expected = [];
@@ -36,9 +38,9 @@ export class Speakers {
   }
 
   list() {
-    return [...this.#present].map(([uid, {muted}]) => {
+    return [...this.#present].map(([uid, {name, muted}]) => {
       const {volume, mute, subscribed} = this.#wishes.get(uid)?.want ?? this.#usual();
-      return {uid, muted, volume, mute, subscribed};
+      return {uid, name, muted, volume, mute, subscribed};
     });
   }
 
@@ -53,6 +55,7 @@ export class Speakers {
     this.#named = null;
     this.#expected = [];
     this.#present.clear();
+    this.#names.clear();
     this.#wishes.clear();
   }
 
@@ -60,6 +63,7 @@ export class Speakers {
   entered(own) {
     this.#own = own;
     this.#named = new Set();
+    this.#names.clear();
     for (const [uid, wish] of this.#wishes) {
       wish.told = {...PLAIN};
       // Before anything of that speaker is heard.
@@ -93,6 +97,8 @@ export class Speakers {
       this.#add(data.uid);
     else if (name === 'stream-removed')
       this.#remove(data.uid);
+    else if (name === 'member-named')
+      this.#setName(data.uid, data.name);
     else if (name === 'mute-audio' || name === 'unmute-audio')
       this.#setMuted(data.uid, name === 'mute-audio');
   }
@@ -104,9 +110,11 @@ export class Speakers {
     const first = this.#named !== null && !this.#named.has(uid);
     this.#named?.add(uid);
     if (known === undefined) {
-      this.#present.set(uid, {muted: false});
+      this.#present.set(uid, {name: this.#names.get(uid) ?? '', muted: false});
       this.#emit('stream-added', {uid});
     } else if (first) {
+      // One that came back without its name.
+      this.#setName(uid, this.#names.get(uid) ?? '');
       // It stayed while this page was away. Its mute is told right after, if it holds.
       known.unsure = known.muted;
       if (known.unsure)
@@ -124,6 +132,7 @@ export class Speakers {
 
   #remove(uid) {
     this.#named?.delete(uid);
+    this.#names.delete(uid);
     // The wishes stay, here as at the gateway, for when it comes again.
     if (this.#present.delete(uid))
       this.#emit('stream-removed', {uid});
@@ -142,6 +151,21 @@ export class Speakers {
       if (wish.gone && this.#wishes.get(uid) === wish)
         this.#wishes.delete(uid);
     }, () => {});
+  }
+
+  #setName(uid, name) {
+    if (uid === this.#own)
+      return;
+    if (name === '')
+      this.#names.delete(uid);
+    else
+      this.#names.set(uid, name);
+    const known = this.#present.get(uid);
+    if ((known?.name ?? '') === name)
+      return;
+    if (known !== undefined)
+      known.name = name;
+    this.#emit('member-named', {uid, name});
   }
 
   #setMuted(uid, muted) {

@@ -79,9 +79,19 @@ export interface Device {
   groupId: string;
 }
 
+export interface JoinOptions {
+  /**
+   * This member's name, for people: at most 64 characters, none of them a control character. Those who hear it are
+   * told (`member-named`), and the operator sees it; nobody vouches for it.
+   */
+  name?: string | null;
+}
+
 /** One who is on air. */
 export interface Speaker {
   uid: number;
+  /** By its own word; empty: it has none. */
+  name: string;
   /** By itself. */
   muted: boolean;
   /** The rest is this page's own wish. */
@@ -99,6 +109,10 @@ export interface Events {
   'state-change': {state: State; previous: State; reason: string};
   'stream-added': {uid: number};
   'stream-removed': {uid: number};
+  /** A speaker has a name: before its `stream-added`, and when it comes back with another one; empty: with none. */
+  'member-named': {uid: number; name: string};
+  /** Words of a member, from sendData or the elements' send-data. Whoever it is may never be on air. */
+  'data': {uid: number; text: string};
   'mute-audio': {uid: number};
   'unmute-audio': {uid: number};
   /** By uid, in dBFS, about 10 times a second while somebody is heard. */
@@ -155,10 +169,13 @@ export declare class Client {
    * @param user a number is a uid, a text an account; null, 0 and '' ask for an assigned uid
    * @returns this member's uid
    */
-  join(token: string | null, channel: string, user?: number | string | null): Promise<number>;
-  /** Leaves where it is, joins, and tells `stream-removed` of those of `uids` that are gone. */
+  join(token: string | null, channel: string, user?: number | string | null, options?: JoinOptions): Promise<number>;
+  /**
+   * Leaves where it is, joins, and tells `stream-removed` of those of `uids` that are gone. The name stays, unless there
+   * is another one.
+   */
   rejoin(token: string | null, channel: string, user?: number | string | null,
-    uids?: (number | string)[]): Promise<number>;
+    uids?: (number | string)[], options?: JoinOptions): Promise<number>;
   /** Resolves when sound can travel. With a track of the page's own the microphone isn't opened. */
   publish(options?: {track?: MediaStreamTrack | null}): Promise<void>;
   /** Another track takes over, without a gap in the session. */
@@ -174,6 +191,15 @@ export declare class Client {
   /** The own microphone: silent at once, then the others are told. Before join: it begins muted. */
   muteLocal(target?: Target): Promise<void>;
   unmuteLocal(target?: Target): Promise<void>;
+  /**
+   * A few words to other members: a cue light, a line of chat. They get the event `data`, in the order in which they
+   * were sent; who isn't in the channel just then never gets them, and nobody is told of that. 5 a second are taken, and
+   * 20 at once; more is refused with TOO_MANY. NOT_PERMITTED: the token has no privilege to send data.
+   * CONNECTION_LOST: the channel is being joined again, or was lost meanwhile.
+   * @param text 1 to 256 bytes in UTF-8
+   * @param to 1 to 16 uids; nothing: everybody else in the channel
+   */
+  sendData(text: string, to?: number[] | null): Promise<void>;
   /** In ms, as the option; takes effect at once. */
   setLatency(ms: number): Promise<void>;
   renewToken(token: string): Promise<void>;

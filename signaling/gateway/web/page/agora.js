@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // agora.js: a page as a member of a voice channel. docs/web.md and agora.d.ts say how to use it.
-import {AgoraError, Codes, checkAppId, checkChannel, checkNumber, checkRole, checkServer, checkTarget,
-  checkToken, checkUid, checkUser, order} from './agora-checks.js';
+import {AgoraError, Codes, checkAddressees, checkAppId, checkChannel, checkName, checkNumber, checkRole, checkServer,
+  checkTarget, checkToken, checkUid, checkUser, checkWords, order} from './agora-checks.js';
 import {SILENCE, devicesOf} from './agora-microphone.js';
 import {Pauses} from './agora-pauses.js';
 import {Peer, requireWebRtc} from './agora-peer.js';
@@ -21,7 +21,7 @@ const PROBE_TIMEOUT = 3000;
 const WORKER_STARTS = 0.5;
 const LONGEST_LATENCY = 10000;
 // Events that reach the page as they come.
-const PASSED_ON = new Set(['active', 'inactive', 'silenced', 'unsilenced',
+const PASSED_ON = new Set(['active', 'inactive', 'data', 'silenced', 'unsilenced',
   'token-privilege-will-expire', 'token-privilege-did-expire']);
 
 export const getMicrophones = () => devicesOf('audioinput');
@@ -51,6 +51,7 @@ export class Client {
   #channel = '';
   #token = '';
   #user = {uid: 0, account: ''};
+  #name = '';
   #role = 'audience';
   #muted = false;
   #latency;
@@ -90,7 +91,7 @@ export class Client {
   get muted() { return this.#muted; }
   // On air, or coming back to it.
   get published() { return this.#voice.wanted; }
-  // Who is on air: uid, and whether it has muted itself; volume, mute and choice are this page's own.
+  // Who is on air: uid, its name, and whether it has muted itself; volume, mute and choice are this page's own.
   get speakers() { return this.#speakers.list(); }
   get microphone() { return this.#voice.microphone.settings; }
 
@@ -139,16 +140,16 @@ export class Client {
     }
   }
 
-  // Resolves with this member's uid.
-  async join(token, channel, user = null) {
+  // Resolves with this member's uid. `name`: for people; those who hear this member are told.
+  async join(token, channel, user = null, {name = ''} = {}) {
     this.#usable('join');
     if (this.#state === 'new')
       throw order('join: init first');
     if (this.#state !== 'ready')
       throw order('join: this client is in a channel: leave it first');
-    const checked = [checkToken(token), checkChannel(channel), checkUser(user)];
+    const checked = [checkToken(token), checkChannel(channel), checkUser(user), checkName(name)];
     requireWebRtc();
-    [this.#token, this.#channel, this.#user] = checked;
+    [this.#token, this.#channel, this.#user, this.#name] = checked;
     this.#uid = this.#user.uid;
     this.#tries = 0;
     this.#speakers.clear();
@@ -168,7 +169,7 @@ export class Client {
   }
 
   // As the mini program's: `uids` are those the page shows, so that it is told who is gone.
-  async rejoin(token, channel, user = null, uids = []) {
+  async rejoin(token, channel, user = null, uids = [], {name = this.#name} = {}) {
     if (!Array.isArray(uids))
       throw new AgoraError(Codes.BAD_REQUEST, 'rejoin: expected a list of uids', {kind: 'argument'});
     const known = uids.map((uid) => checkUid(typeof uid === 'string' ? Number(uid) : uid));
@@ -177,12 +178,13 @@ export class Client {
       checkToken(token);
       checkChannel(channel);
       checkUser(user);
+      checkName(name);
       requireWebRtc();
       this.#stay?.hear?.resource?.abandon();
       this.#close();
       this.#become('ready', 'rejoin');
     }
-    const uid = await this.join(token, channel, user);
+    const uid = await this.join(token, channel, user, {name});
     this.#speakers.expect(known.filter((each) => each !== uid));
     return uid;
   }
@@ -265,6 +267,18 @@ export class Client {
     this.#muted = muted;
     this.#voice.microphone.muted = muted;
     await this.#tell({call: 'mute', audio: muted});
+  }
+
+  // A few words to all others, or to the uids in `to`: the gateway passes them on, and nobody keeps
+  // them. Whoever isn't there just then never gets them.
+  async sendData(text, to = null) {
+    this.#inChannel('sendData');
+    const words = checkWords(text);
+    const uids = checkAddressees(to);
+    // No wish that is kept: said late, it would be a riddle.
+    if (this.#state !== 'joined')
+      throw new AgoraError(Codes.CONNECTION_LOST, 'sendData: the channel is being joined again', {kind: 'network'});
+    await this.#call({call: 'data', text: words, ...(uids && {to: uids})});
   }
 
   async setLatency(ms) {
@@ -418,7 +432,7 @@ export class Client {
     const user = this.#user.account ? {account: this.#user.account} : {uid: this.#uid};
     const told = {muted: false, role: 'audience', latency: this.#latency};
     await hear.open({
-      url: this.#url('whep', {...user, latency: told.latency}), token: this.#token, track: null,
+      url: this.#url('whep', {...user, name: this.#name, latency: told.latency}), token: this.#token, track: null,
       iceServers: this.#iceServers, signal,
     });
     this.#playback.play(hear.stream);

@@ -8,6 +8,7 @@ const query = new URLSearchParams(`${location.search.slice(1)}&${location.hash.s
 const QUIETEST = -60;  // dBFS at the left end of a meter
 const SPEAKING = -45;  // from here on a speaker counts as talking
 const NOTICE_MS = 12000;
+const MOST_LINES = 100;  // of what was said in words
 
 const client = new Client();
 const rows = new Map();
@@ -118,17 +119,44 @@ function meter(on) {
   }
 }
 
+const speaker = (uid) => client.speakers.find((each) => each.uid === uid);
+
+// A name is its bearer's own word, and two may have the same: the number stands beside it. It may turn
+// the direction of writing, but not of what is around it.
+function nameNodes(uid, plain) {
+  const name = speaker(uid)?.name;
+  if (!name)
+    return [`${plain} ${uid}`];
+  const [own, number] = [document.createElement('bdi'), document.createElement('small')];
+  own.textContent = name;
+  number.textContent = uid;
+  return [own, number];
+}
+
+function label(uid) {
+  const row = rows.get(uid);
+  if (!row)
+    return;
+  const {name, muted} = speaker(uid) ?? {};
+  const called = name ? `${name}, number ${uid}` : `speaker ${uid}`;
+  row.item.setAttribute('aria-label', called.charAt(0).toUpperCase() + called.slice(1));
+  row.item.querySelector('.face').textContent = initials(name || String(uid));
+  row.slider.setAttribute('aria-label', `Volume of ${called}, in percent`);
+  row.button.setAttribute('aria-label', `${row.button.textContent} ${called}`);
+  row.name.replaceChildren(...nameNodes(uid, 'Speaker'));
+  if (muted) {
+    const mark = document.createElement('small');
+    mark.textContent = 'muted';
+    row.name.append(mark);
+  }
+}
+
 function addRow(uid) {
   const item = the('speaker').content.cloneNode(true).querySelector('li');
-  const name = `Speaker ${uid}`;
-  item.querySelector('.face').textContent = initials(String(uid));
-  item.querySelector('.name').textContent = name;
-  item.setAttribute('aria-label', name);
   const slider = item.querySelector('input');
   const button = item.querySelector('button');
-  const known = client.speakers.find((each) => each.uid === uid);
+  const known = speaker(uid);
   slider.value = Math.round((known?.volume ?? 1) * 100);
-  slider.setAttribute('aria-label', `Volume of ${name.toLowerCase()}, in percent`);
   const say = (wish) => wish.catch((error) => notice(plainly(error)));
   slider.addEventListener('input', () => say(client.setSpeakerVolume(uid, slider.valueAsNumber / 100)));
   slider.addEventListener('dblclick', () => {
@@ -138,15 +166,15 @@ function addRow(uid) {
   const muted = (on) => {
     button.classList.toggle('on', on);
     button.textContent = on ? 'Unmute' : 'Mute';
-    button.setAttribute('aria-label', `${on ? 'Unmute' : 'Mute'} ${name.toLowerCase()}`);
+    label(uid);
   };
+  rows.set(uid, {item, slider, button, bar: item.querySelector('.meter > div'), name: item.querySelector('.name')});
   muted(known?.mute ?? false);
   button.addEventListener('click', () => {
     const on = !button.classList.contains('on');
     muted(on);
     say(on ? client.mute(uid) : client.unmute(uid));
   });
-  rows.set(uid, {item, bar: item.querySelector('.meter > div'), name: item.querySelector('.name')});
   the('speakers').append(item);
   show();
 }
@@ -157,22 +185,28 @@ function removeRow(uid) {
   show();
 }
 
-function setMuted(uid, on) {
-  const row = rows.get(uid);
-  if (!row)
-    return;
-  row.name.textContent = `Speaker ${uid}`;
-  if (on) {
-    const mark = document.createElement('small');
-    mark.textContent = 'muted';
-    row.name.append(mark);
-  }
+// What was said in words; the oldest goes.
+function addLine(who, text) {
+  const log = the('words');
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
+  const line = document.createElement('p');
+  const [from, words] = [document.createElement('span'), document.createElement('bdi')];
+  from.className = 'from';
+  from.append(...who);
+  words.textContent = text;
+  line.append(from, ' ', words);
+  log.append(line);
+  while (log.children.length > MOST_LINES)
+    log.firstElementChild.remove();
+  if (atEnd)
+    log.scrollTop = log.scrollHeight;
 }
 
 function leaveRoom() {
   for (const uid of [...rows.keys()])
     removeRow(uid);
   the('autoplay').hidden = true;
+  the('words').replaceChildren();
 }
 
 client.on('state-change', ({state}) => {
@@ -182,8 +216,9 @@ client.on('state-change', ({state}) => {
 });
 client.on('stream-added', ({uid}) => addRow(uid));
 client.on('stream-removed', ({uid}) => removeRow(uid));
-client.on('mute-audio', ({uid}) => setMuted(uid, true));
-client.on('unmute-audio', ({uid}) => setMuted(uid, false));
+for (const event of ['member-named', 'mute-audio', 'unmute-audio'])
+  client.on(event, ({uid}) => label(uid));
+client.on('data', ({uid, text}) => addLine(nameNodes(uid, 'Member'), text));
 client.on('levels', setLevels);
 client.on('reconnecting', () => setLevels({}));
 
@@ -215,11 +250,12 @@ the('resume').addEventListener('click', ({target}) => act(target, async () => {
 async function enter(button, speak) {
   await act(button, async () => {
     const user = the('user').value.trim();
-    userName = /^\d*$/.test(user) ? '' : user;
+    userName = query.get('name') ?? (/^\d*$/.test(user) ? '' : user);
     await client.init(the('app').value.trim());
     await client.setRole(speak ? 'broadcaster' : 'audience');
     await client.setMicrophone({deviceId: the('first-microphone').value});
-    await client.join(query.get('token'), the('channel').value, /^\d+$/.test(user) ? Number(user) : user);
+    await client.join(query.get('token'), the('channel').value, /^\d+$/.test(user) ? Number(user) : user,
+        {name: [...userName].slice(0, 64).join('')});
     the('title').textContent = the('channel').value;
     document.title = `${the('channel').value} – voice channel`;
     if (speak)
@@ -264,6 +300,18 @@ the('leave').addEventListener('click', () => act(the('leave'), async () => {
   await client.leave();
   the('join').focus();
 }));
+the('say').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const text = the('text').value.trim();
+  if (text !== '')
+    act(the('send'), async () => {
+      await client.sendData(text);
+      addLine(['You'], text);
+      // Unless the next one is being written already.
+      if (the('text').value.trim() === text)
+        the('text').value = '';
+    });
+});
 document.addEventListener('keydown', (event) => {
   const typing = event.target.closest?.('input:not([type="range"]):not([type="checkbox"]), select');
   if (event.key.toLowerCase() === 'm' && !typing && !event.ctrlKey && !event.metaKey && !event.altKey &&
