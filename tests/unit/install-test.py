@@ -128,6 +128,33 @@ class InstallTest(Case):
             moved.write_text(unit.read_text().replace(command, f'{self.root}{command}'))
             run('systemd-analyze', 'verify', '--man=no', moved)
 
+    def test_meson_warns_of_nothing(self):
+        """What it warns of today is an error of a later version, or one of two values that counts for nothing."""
+        log = (Path(BUILD) / 'meson-logs/meson-log.txt').read_text(errors='replace')
+        self.assertEqual(re.findall(r'^.*meson\.build:\d+: (?:WARNING|DEPRECATION): .*$', log, re.M), [])
+
+    def test_each_file_is_in_one_package(self):
+        """Else tests/package, which takes long, is the first to say so."""
+        options = json.loads(run('meson', 'introspect', '--buildoptions', BUILD))
+        prefix = next(option['value'] for option in options if option['name'] == 'prefix')
+        installed = self.root / prefix.lstrip('/')
+        files = ['usr/' + str(path.relative_to(installed)) for path in sorted(installed.rglob('*')) if not path.is_dir()]
+        # It is put there by a line of rules.
+        files = [path for path in files if not path.endswith('/agora-gateway.service')]
+        debian = README.parent / 'docs/packaging/debian'
+        patterns = []
+        for listing in sorted(path for kind in ('install', 'docs', 'examples') for path in debian.glob(f'*.{kind}')):
+            words = (line.split()[0].removeprefix('debian/tmp/') for line in listing.read_text().splitlines() if line.strip())
+            # debian/ itself has what is not of meson's.
+            patterns += [(listing.name, word) for word in words if not word.startswith('debian/')]
+        takes = {entry: re.compile(re.escape(entry[1]).replace(r'\*', '[^/]*') + '(/.*)?') for entry in patterns}
+        for path in files:
+            self.assertEqual(sum(1 for take in takes.values() if take.fullmatch(path)), 1, f'{path}: in how many of {debian}/*.install, docs, examples')
+        # A build without a part of it has no file for each line.
+        if all(list(self.root.rglob(name)) for name in ('agora-web', 'agora-recorder', '*.typelib', '*.vapi')):
+            idle = [entry for entry, take in takes.items() if not any(take.fullmatch(path) for path in files)]
+            self.assertEqual(idle, [], 'lines that take no file')
+
     def test_who_installs_elsewhere_is_told(self):
         after = README.parent / 'docs/packaging/after-install'
         told = run(after, '/usr/local/lib/x86_64-linux-gnu').splitlines()
