@@ -31,7 +31,7 @@ void test_another_comes () {
   const auto membership = std::make_shared<SharedMembership>(agora::ChannelSettings());
   Nobody first;
   Nobody second;
-  g_assert_true(membership->add(element.get(), &first, Part::listener, nullptr));
+  g_assert_true(membership->add(element.get(), &first, Part::listener, false, nullptr));
   std::mutex mutex;
   std::condition_variable changed;
   bool go_on = false;
@@ -45,7 +45,7 @@ void test_another_comes () {
   // Until the first one has gone.
   while (membership->fits(agora::ChannelSettings()))
     std::this_thread::yield();
-  g_assert_true(membership->add(element.get(), &second, Part::listener, nullptr));
+  g_assert_true(membership->add(element.get(), &second, Part::listener, false, nullptr));
   const gint64 begin = g_get_monotonic_time();
   {
     std::lock_guard lock(mutex);
