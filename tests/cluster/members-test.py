@@ -123,6 +123,24 @@ class Members(ClusterCase):
         self.assertEqual({name for name, _, _ in self.ear(host.subscribe(7)).listen(10)}, {'moved'})
         nothing_for(late)
 
+    def test_listed(self):
+        """Who else is there, at whichever gateway."""
+        one, other = (self.one_of_many('--show-members=*') for _ in range(2))
+        knows = {'features': ['names']}
+        watcher = self.member(one, 7, 'audience', name='Ann', **knows)
+        self.member(other, 8, 'audience', name='Bob | €', **knows)
+        self.assertEqual(watcher.must('members'), {'members': [{'uid': 8, 'name': 'Bob | €'}]})
+        cyd = self.member(other, 9)
+        watcher.wait_event('member-joined', 5 * SCALE, uid=9)
+        self.assertEqual(cyd.ask('leave', uid=9)['code'], 200)
+        watcher.wait_event('member-left', 5 * SCALE, uid=9)
+        # To the other gateway and back: it is there all the time.
+        moved = self.member(one, 8, 'audience', name='Bob | €', known_speakers=[], **knows)
+        self.assertEqual(moved.must('members'), {'members': [{'uid': 7, 'name': 'Ann'}]})
+        self.member(other, 10, 'audience')
+        watcher.wait_event('member-joined', 5 * SCALE, uid=10)
+        self.assertEqual(watcher.events, [])
+
     def test_data(self):
         """Words to some and to all, whichever gateway they are at."""
         one, other = self.gateways

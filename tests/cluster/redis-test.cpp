@@ -189,7 +189,7 @@ class Operations {
     const auto mid = mids.at(below(mids.size()));
     const auto account = accounts.at(below(accounts.size()));
     const auto rest = (below(2) ? "b|" : "a|") + account + "|linux|192.0.2.1|1700000000|" +
-                      (uid == "1" ? "|" : "a|7,8av");
+                      (uid == "1" ? "|" : "a|7,8av") + (uid == "2" ? "|Ann%20B." : "");
     const auto stream = "s" + std::to_string(below(4));
     const auto at = std::to_string(now_ms - below(3'000));
     const std::string flag = below(2) ? "1" : "0";

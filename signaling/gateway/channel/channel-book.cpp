@@ -151,6 +151,11 @@ Commands ChannelBook::tick(Now now) {
       check_telling(step, due->id);
       continue;
     }
+    if (due->kind == Deadline::look) {
+      if (const auto found = looking_.find(due->id); found != looking_.end())
+        look_elsewhere(*found->second);
+      continue;
+    }
     if (due->kind == Deadline::mix) {
       check_mixes(step, due->id);
       continue;

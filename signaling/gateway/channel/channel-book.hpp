@@ -19,6 +19,7 @@
 //   telling.cpp       what the others hear of that, and how often
 //   talk.cpp          voices that are for a few
 //   listing.cpp       who is there, for members that may ask
+//   elsewhere.cpp     the same of other gateways
 //   data.cpp          words that they send each other
 //   costs.cpp         what a socket and an address may ask for
 //   media-hooks.cpp   the media server's hooks
@@ -189,6 +190,7 @@ class ChannelBook : private cluster::ClusterHost {
     wanted,
     pull,
     describe,
+    look,
   };
   struct DeadlineKey {
     Deadline kind = Deadline::session;
@@ -215,17 +217,6 @@ class ChannelBook : private cluster::ClusterHost {
   Member *member (MemberId id);
 
   // telling.cpp
-  // What there is to tell of a uid.
-  struct News {
-    Member *member = nullptr;
-    std::uint64_t publication = 0;  // 0: no stream
-    protocol::Addressees to;        // of it, or of what is about to be sent
-    std::string name;               // of who publishes it
-    bool is_sending = false;        // or about to: nobody needs to know else how one is muted
-    bool audio_muted = false;
-    bool video_muted = false;
-    bool is_over () const { return !member && publication == 0; }
-  };
   static News news (const Channel &channel, Uid uid);
   static bool is_told (const News &news, const Told &told);
   // Something of that member has changed, or it has gone: the others are told, now or soon.
@@ -448,11 +439,17 @@ class ChannelBook : private cluster::ClusterHost {
   void handle (Step &, const Asked &, M &, const protocol::Members &);
   bool shows_members (std::string_view app_id) const;
   static void begin_list (Channel &channel);
-  static void stop_listing (Member &member);
+  void give_list (Step &step, const Asked &asked, const Member &member);
+  void stop_listing (const Member &member);
+  void end_list (Channel &channel);
   // A member has come or gone, or has another name.
   void list_changed (Step &step, Channel &channel, Uid uid);
   std::optional<std::int64_t> tell_list (Step &step, Channel &channel);
   void tell_listed (Step &step, Channel &channel, Roster::News news);
+  // elsewhere.cpp
+  static std::optional<std::string> listed_name (const Channel &channel, Uid uid);
+  void look_elsewhere (const Channel &channel);
+  void found_elsewhere (Step &step, std::uint64_t channel, const cluster::Answer &answer);
   // Whether the member may push now; refuses the request where not.
   bool may_push (Step &step, const Asked &asked, const Member &member, const char *what);
   void carry_mutes (Step &step, Member &member);
@@ -573,14 +570,17 @@ class ChannelBook : private cluster::ClusterHost {
   std::unordered_map<MemberId, std::unique_ptr<Member>> members_;
   std::unordered_map<std::string, std::unique_ptr<Channel>> channels_;
   std::map<std::string, unsigned, std::less<>> channels_of_app_;
-  std::unordered_map<std::string, NamedStream> streams_;  // by name
-  std::unordered_map<std::uint64_t, Pushing> pushing_;    // by the media server's session
-  std::unordered_map<std::uint64_t, Playing> playing_;    // the same
-  std::unordered_map<std::uint64_t, Relayed> relayed_;    // the same
-  std::unordered_map<std::uint64_t, Channel *> telling_;  // those with Deadline::tell
-  std::unordered_map<std::uint64_t, Channel *> deaf_;     // those with Deadline::mix
-  std::unordered_map<std::uint64_t, Voice *> moved_;      // those with Deadline::old_player
-  std::unordered_map<std::uint64_t, Voice *> stuck_;      // those with Deadline::pull
+  std::unordered_map<std::string, NamedStream> streams_;    // by name
+  std::unordered_map<std::uint64_t, Pushing> pushing_;      // by the media server's session
+  std::unordered_map<std::uint64_t, Playing> playing_;      // the same
+  std::unordered_map<std::uint64_t, Relayed> relayed_;      // the same
+  std::unordered_map<std::uint64_t, Channel *> telling_;    // those with Deadline::tell
+  std::unordered_map<std::uint64_t, Channel *> deaf_;       // those with Deadline::mix
+  std::unordered_map<std::uint64_t, Channel *> looking_;    // those with Deadline::look
+  std::unordered_map<std::uint64_t, std::uint64_t> looks_;  // by ticket: for which of them
+  std::unordered_map<std::uint64_t, std::vector<std::pair<SessionId, std::int64_t>>> asking_;
+  std::unordered_map<std::uint64_t, Voice *> moved_;  // those with Deadline::old_player
+  std::unordered_map<std::uint64_t, Voice *> stuck_;  // those with Deadline::pull
   std::uint64_t next_channel_ = 1;
   std::uint64_t next_voice_ = 1;
   std::set<std::pair<std::string, protocol::TokenKind>> old_tokens_;  // those that were noted

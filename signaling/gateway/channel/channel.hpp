@@ -172,6 +172,18 @@ struct Told {
   std::uint64_t waits = 0;  // its place among those that the channel is yet to be told of; 0: none
 };
 
+// What there is to tell of a uid.
+struct News {
+  Member *member = nullptr;
+  std::uint64_t publication = 0;  // 0: no stream
+  protocol::Addressees to;        // of it, or of what is about to be sent
+  std::string name;               // of who publishes it
+  bool is_sending = false;        // or about to: nobody needs to know else how one is muted
+  bool audio_muted = false;
+  bool video_muted = false;
+  bool is_over () const { return !member && publication == 0; }
+};
+
 struct Channel {
   std::uint64_t id = 0;  // for timers
   std::string key;
@@ -197,8 +209,10 @@ struct Channel {
   TokenBucket events{0, 0};  // one per receiver: set from the limits
   // Those who have asked who else is there, what they know, and when they may be told next, within
   // what.
-  std::unordered_set<Member *> watchers;
+  std::unordered_set<const Member *> watchers;
   Roster roster;
+  std::map<Uid, std::string> elsewhere;  // at other gateways, as the store had it last
+  bool looked = false;                   // it has answered, or was away
   std::int64_t list_at_ms = 0;
   TokenBucket list_events{0, 0};
   TokenBucket list_answers{0, 0};  // apart, so that who asks doesn't wait for a crowd

@@ -28,8 +28,10 @@ Moment moment_of (Now now) {
 // What others hear of a member's subscriptions and mutes may be so much older than they are.
 constexpr std::int64_t describe_ms = 200;
 
-cluster::MemberRecord record_of (const Member &member) {
+// `shown`: members of its app may know its name.
+cluster::MemberRecord record_of (const Member &member, bool shown) {
   cluster::MemberRecord record;
+  record.name = shown ? member.name : std::string();
   record.mid = member.id;
   record.role = member.role;
   record.account = member.account;
@@ -139,7 +141,8 @@ void ChannelBook::release(const Member &member) {
 
 void ChannelBook::describe(const Member &member) {
   if (cluster_ && member.entrance != Entrance::mix && !member.orphan)
-    later([key = key_of(*member.channel), uid = member.uid, record = record_of(member)] (
+    later([key = key_of(*member.channel), uid = member.uid,
+           record = record_of(member, shows_members(member.channel->app_id))] (
               Cluster &all, Moment at) { all.describe(key, uid, record.mid, record, at); });
 }
 
@@ -190,6 +193,8 @@ void ChannelBook::ask_for_place(const Asked &asked, Joining joining) {
   request.who.account = newcomer.identity.account;
   request.who.platform = platform_of(newcomer.origin, newcomer.join);
   request.who.address = newcomer.origin.address;
+  if (shows_members(newcomer.join.app_id))
+    request.who.name = newcomer.join.name;
   later([id, request = std::move(request)] (Cluster &all, Moment at) {
     cluster::ClaimRequest mine = request;
     mine.who.joined_s = at.wall_ms / 1000;
@@ -216,6 +221,8 @@ std::uint64_t ChannelBook::random() {
 }
 
 void ChannelBook::answered(cluster::Ticket ticket, const cluster::Answer &answer) {
+  if (const auto look = looks_.extract(ticket))
+    return found_elsewhere(*cluster_step_, look.mapped(), answer);
   cluster_step_->out.push_back(Answered{ticket, answer});
 }
 
@@ -315,6 +322,9 @@ void ChannelBook::taken(const std::string &, Uid, MemberId mid, bool adopted) {
         {loser->id}, protocol::ErrorEvent{Code::bad_role_or_uid, "replaced by another device"}});
     close(step, *loser, CloseCode::replaced, "replaced by another device");
   }
+  // It is elsewhere, whatever was found there last.
+  if (Channel &channel = *lost->channel; !channel.watchers.empty())
+    channel.elsewhere[lost->uid] = lost->name;
   if (adopted)
     make_orphan(step, *lost);
   else

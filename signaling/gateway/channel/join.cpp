@@ -243,6 +243,7 @@ Member &ChannelBook::settle(Step &step, const Session &session, const Joining &j
       orphan != channel.orphans.end() && orphan->second->id != place.id)
     end_orphan(step, *orphan->second);
   if (Member *same = member(place.id)) {
+    same->name = joining.join.name;
     if (same->orphan) {
       revive(*same);
       list_changed(step, channel, same->uid);
@@ -299,6 +300,7 @@ void ChannelBook::join_again(Step &step, const Asked &asked, const protocol::Joi
                              const std::optional<protocol::Grant> &grant) {
   Member &self = *asked.session.member;
   welcome(step, asked, self, join);
+  describe(self);
   set_grant(step, self, grant);
 }
 

@@ -29,10 +29,8 @@ bool ChannelBook::shows_members(std::string_view app_id) const {
 void ChannelBook::set_show_members(ShownApps apps) {
   config_.show_members = std::move(apps);
   for (const auto &[key, channel] : channels_)
-    if (!shows_members(channel->app_id)) {
-      channel->watchers.clear();
-      channel->roster.clear();
-    }
+    if (!shows_members(channel->app_id))
+      end_list(*channel);
 }
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
@@ -51,17 +49,26 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
   if (config_.limits.events_per_second && !channel.list_answers.is_paid(now))
     return refuse(step, asked, Code::too_many,
                   "members: the channel has too much to tell, try again in a second");
-  const bool begins = channel.watchers.empty();
   channel.watchers.insert(&member);
-  if (begins)
+  if (channel.watchers.size() == 1) {
     begin_list(channel);
-  protocol::Answer list;
-  list.list = channel.roster.give();
-  std::erase_if(list.list->members,
+    channel.list_answers.charge(now, channel.members.size() / listed_per_event);
+    look_elsewhere(channel);
+  }
+  if (cluster_ && !cluster_->away() && !channel.looked)
+    asking_[channel.id].emplace_back(asked.session.id, asked.id);
+  else
+    give_list(step, asked, member);
+}
+
+void ChannelBook::give_list(Step &step, const Asked &asked, const Member &member) {
+  protocol::Answer answers;
+  answers.list = member.channel->roster.give();
+  auto &listed = answers.list->members;
+  std::erase_if(listed,
                 [&] (const protocol::ListedMember &each) { return each.uid == member.uid; });
-  channel.list_events.charge(
-      now, (list.list->members.size() + (begins ? channel.members.size() : 0)) / listed_per_event);
-  answer(step, asked, std::move(list));
+  member.channel->list_answers.charge(step.now.mono_ms, listed.size() / listed_per_event);
+  answer(step, asked, std::move(answers));
 }
 
 // Those who may speak come first, then those who came first.
@@ -82,18 +89,27 @@ void ChannelBook::begin_list(Channel &channel) {
 }
 
 // It asks anew when it has come back, since it has missed some.
-void ChannelBook::stop_listing(Member &member) {
+void ChannelBook::stop_listing(const Member &member) {
   Channel &channel = *member.channel;
   if (channel.watchers.erase(&member) > 0 && channel.watchers.empty())
-    channel.roster.clear();
+    end_list(channel);
+}
+
+void ChannelBook::end_list(Channel &channel) {
+  channel.watchers.clear();
+  channel.roster.clear();
+  channel.elsewhere.clear();
+  channel.looked = false;
+  if (looking_.erase(channel.id) > 0)
+    deadlines_.cancel({Deadline::look, channel.id});
 }
 
 void ChannelBook::list_changed(Step &step, Channel &channel, Uid uid) {
   if (channel.watchers.empty())
     return;
-  const auto found = channel.members.find(uid);
-  channel.roster.set(
-      uid, found == channel.members.end() ? std::nullopt : std::optional(found->second->name));
+  if (channel.members.contains(uid))
+    channel.elsewhere.erase(uid);
+  channel.roster.set(uid, listed_name(channel, uid));
   tell_changes(step, channel);
 }
 

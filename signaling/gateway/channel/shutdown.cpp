@@ -60,6 +60,8 @@ Commands ChannelBook::close_all(Now now) {
   sessions_.clear();
   networks_.clear();
   telling_.clear();
+  looking_.clear();
+  asking_.clear();
   deaf_.clear();
   moved_.clear();
   stuck_.clear();

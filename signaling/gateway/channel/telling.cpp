@@ -24,7 +24,7 @@ protocol::Event named (Uid uid, const std::string &name) {
 
 }  // namespace
 
-ChannelBook::News ChannelBook::news(const Channel &channel, Uid uid) {
+News ChannelBook::news(const Channel &channel, Uid uid) {
   News news;
   const auto member = channel.members.find(uid);
   const auto voice = channel.voices.find(uid);

@@ -96,9 +96,14 @@ Answer Directory::members(const Call &call) const {
   std::vector<std::string> values;
   if (const Channel *channel = find(call.args[0]))
     for (const auto &[uid, record] : channel->members) {
-      const std::size_t last = record.rfind('|');
+      constexpr int fields_before_mutes = 8, name_part = 10;
+      std::size_t end = 0;
+      for (int field = 0; field < fields_before_mutes; field++)
+        end = record.find('|', end) + 1;
+      const std::string_view name = part(record, name_part);
       values.push_back(std::to_string(uid));
-      values.push_back(record.substr(0, record.rfind('|', last - 1)) + "||");
+      values.push_back(record.substr(0, end) + '|' +
+                       (name.empty() ? std::string() : '|' + std::string(name)));
     }
   return {Verdict::ok, std::move(values)};
 }

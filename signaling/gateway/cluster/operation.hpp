@@ -73,9 +73,9 @@ enum class OperationKind {
   mine,
   // key -> version ("0": none), then (uid entry) of each
   snapshot,
-  // key -> (uid record) of each; of each record the last two fields are "": a large channel must
-  // fit
-  // into one answer
+  // key -> (uid record) of each; of each record mutes and hears are "": a large channel must fit
+  // into
+  // one answer
   members,
   // app after most -> last key, or "" at the end, then (key members broadcasters), sorted by key
   channels,

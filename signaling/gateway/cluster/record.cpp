@@ -189,6 +189,17 @@ std::optional<std::uint64_t> parse_number (std::string_view text) {
   return number;
 }
 
+namespace {
+
+std::optional<std::string> parse_name (std::string_view text) {
+  auto name = unescape(text);
+  if (!name || name->empty() || protocol::check_name(*name))
+    return {};
+  return name;
+}
+
+}  // namespace
+
 std::string rest_of (const MemberRecord &record) {
   std::string out(record.role == Role::broadcaster ? "b|" : "a|");
   out += escape(record.account);
@@ -207,6 +218,8 @@ std::string rest_of (const MemberRecord &record) {
     out += std::to_string(heard.uid);
     add_mutes(out, heard.audio_muted, heard.video_muted);
   }
+  if (!record.name.empty())
+    out += '|' + escape(record.name);
   return out;
 }
 
@@ -236,7 +249,8 @@ std::optional<MemberRecord> parse_record (std::string_view text) {
   const auto joined = parse_number(fields.next());
   const bool mutes = read_mutes(fields.next(), record.audio_muted, record.video_muted);
   auto hears = read_hears(fields.next());
-  if (!fields.exact() || !is_gateway(record.gateway) || !mid || !at ||
+  auto name = fields.ended() ? std::string() : parse_name(fields.next());
+  if (!fields.exact() || !name || !is_gateway(record.gateway) || !mid || !at ||
       (role != "a" && role != "b") || !account || !platform || !address || !joined || !mutes ||
       !hears || platform->size() > max_info_text || address->size() > max_info_text)
     return {};
@@ -248,6 +262,7 @@ std::optional<MemberRecord> parse_record (std::string_view text) {
   record.address = std::move(*address);
   record.joined_s = static_cast<std::int64_t>(*joined);
   record.hears = std::move(*hears);
+  record.name = std::move(*name);
   return record;
 }
 
@@ -302,13 +317,6 @@ std::string to_text (const SpeakerEntry &entry) {
 }
 
 namespace {
-
-std::optional<std::string> parse_name (std::string_view text) {
-  auto name = unescape(text);
-  if (!name || name->empty() || protocol::check_name(*name))
-    return {};
-  return name;
-}
 
 // codec=stream,… What isn't known here is of a later version. No two names are the same.
 std::optional<CodecStreams> parse_others (std::string_view text, std::string_view aac) {

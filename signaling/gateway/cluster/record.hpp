@@ -55,7 +55,8 @@ struct Heard {
 // So many of a member go along with it to another gateway.
 inline constexpr std::size_t max_heard = 100;
 
-// gw|mid|at|role|account|platform|address|joined|mutes|hears
+// gw|mid|at|role|account|platform|address|joined|mutes|hears, and of one that has a name which
+// members are shown |name. A gateway that doesn't know of those refuses the whole.
 struct MemberRecord {
   std::string gateway;
   MemberId mid = 0;
@@ -69,6 +70,7 @@ struct MemberRecord {
   bool audio_muted = false;
   bool video_muted = false;
   std::vector<Heard> hears;  // by uid, rising; at most max_heard
+  std::string name;          // escaped; "": none
   bool operator==(const MemberRecord &) const = default;
 };
 std::string to_text (const MemberRecord &record);

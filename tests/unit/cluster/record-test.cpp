@@ -22,7 +22,8 @@ MemberRecord someone () {
           1'764'387'000,
           true,
           false,
-          {{7, false, false}, {4'294'967'295, true, true}}};
+          {{7, false, false}, {4'294'967'295, true, true}},
+          {}};
 }
 
 SpeakerEntry voice () {
@@ -84,6 +85,12 @@ void records () {
   g_assert_true(parse_record(to_text(someone())) == someone());
   g_assert_true(to_text(someone()) == "ab12|0123456789abcdef|1764387000123|" + rest_of(someone()));
   refuses_parts(to_text(someone()), parse_record);
+  MemberRecord named = someone();
+  named.name = "Ann | B.";
+  g_assert_true(to_text(named) == to_text(someone()) + "|Ann%20%7C%20B.");
+  g_assert_true(parse_record(to_text(named)) == named);
+  for (const char *name : {"|", "|a%0Ab", "|%FF", "|a b", "|x|"})
+    g_assert_false(parse_record(to_text(someone()) + name).has_value());
   MemberRecord plain = someone();
   plain.account = plain.platform = plain.address = "";
   plain.role = Role::audience;

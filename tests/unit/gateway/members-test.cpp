@@ -8,6 +8,7 @@ namespace members_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
+namespace cluster = agora::gateway::cluster;
 
 namespace {
 
@@ -308,6 +309,96 @@ void on_the_wire () {
       std::holds_alternative<ServerMessage>(read(many.substr(0, many.rfind(R"(,{"uid")")))));
 }
 
+// Those at other gateways, as the store has them.
+void at_other_gateways () {
+  ClusterScene all(2, shown());
+  Scene &a = all[0], &b = all[1];
+  enter(b, 1, named(7, "Ann | \xe2\x82\xac"));
+  b.join(2, "8");
+  enter(a, 3, named(9));
+  enter(a, 4, named(10));
+  all.forget();
+  same(list_of(a.ask(3, Members{})), "7 Ann | \xe2\x82\xac, 8, 10");
+  same(list_of(b.ask(1, Members{})), "8, 9, 10");
+  // Who comes and goes there is found a moment later.
+  enter(b, 5, named(11, "Cid"));
+  same(a.told(3), "");
+  all.pass(3'000);
+  same(a.told(3), "joined 11 Cid");
+  b.ask(5, Leave{11});
+  all.pass(3'000);
+  same(a.told(3), "left 11");
+  // Who goes from one to the other has not gone, whichever of them one asks.
+  a.disconnect(4);
+  all.forget();
+  Join again = named(10);
+  again.known_speakers.emplace();
+  enter(b, 6, again);
+  same(a.told(3), "");
+  all.pass(5'000);
+  same(a.told(3) + b.told(1), "");
+  // Back, and away at once, before it was looked for.
+  b.disconnect(6);
+  enter(a, 7, again);
+  a.ask(7, Leave{10});
+  same(a.told(3), "left 10");
+  all.pass(3'000);
+  same(a.told(3), "");
+  same(b.told(1), "left 10");
+  // One gateway is gone: its members are, when their grace is over.
+  all.kill(1);
+  all.pass(8'000);
+  same(a.told(3), "");
+  all.pass(15'000);
+  same(a.told(3), "left 7, left 8");
+}
+
+// While the store is away, those who were found last are there still.
+void while_the_store_is_away () {
+  ClusterScene all(2, shown());
+  Scene &a = all[0], &b = all[1];
+  b.join(1, "7");
+  enter(a, 2, named(8));
+  g_assert_true(a.code(2, Members{}) == Code::ok);
+  all.cut(0);
+  all.pass(3'000);
+  same(a.told(2), "");
+  same(list_of(a.ask(2, Members{})), "7");
+  enter(a, 3, named(9));
+  same(a.told(2), "joined 9");
+  b.ask(1, Leave{7});
+  all.mend(0);
+  all.pass(3'000);
+  same(a.told(2), "left 7");
+}
+
+// Who asks and leaves before the store has answered is answered all the same.
+void left_before_the_answer () {
+  Config config = shown();
+  config.cluster =
+      ClusterConfig{"00000001", "192.0.2.101:1935", "fedcba9876543210fedcba9876543210", "info"};
+  Scene scene(config);
+  std::vector<std::uint64_t> tickets;
+  scene.store = [&] (const Command &command) {
+    if (const auto *ask = std::get_if<Ask>(&command))
+      tickets.push_back(ask->ticket);
+  };
+  // Without a store the member is in by itself; then there is one, which takes its time.
+  scene.take(scene.book.start_cluster(scene.now));
+  enter(scene, 1, named(7));
+  scene.more(scene.book.store_up(scene.now));
+  tickets.clear();
+  scene.last.clear();
+  scene.say(1, Members{});
+  g_assert_cmpuint(tickets.size(), ==, 1);
+  g_assert_cmpuint(scene.sends().size(), ==, 0);
+  const std::uint64_t look = tickets.front();
+  g_assert_true(scene.code(1, Leave{7}) == Code::ok);
+  scene.take(scene.book.stored(look, {cluster::Verdict::ok, {}}, scene.now));
+  g_assert_cmpuint(scene.sends().size(), ==, 1);
+  g_assert_true(std::get<Answer>(scene.sends()[0].message).code == Code::not_joined);
+}
+
 // What one who is at hand tells of it: a roster by itself.
 void names_that_do_not_fit () {
   Roster roster;
@@ -347,6 +438,9 @@ static const agora::Suite suite("members", [] {
   g_test_add_func("/members/crowd", a_crowd_is_cut);
   g_test_add_func("/members/storm", a_storm_is_bounded);
   g_test_add_func("/members/now", a_list_is_of_now);
+  g_test_add_func("/members/elsewhere", at_other_gateways);
+  g_test_add_func("/members/store-away", while_the_store_is_away);
+  g_test_add_func("/members/left-meanwhile", left_before_the_answer);
   g_test_add_func("/members/end", at_the_end_nothing_is_left);
   g_test_add_func("/members/wire", on_the_wire);
   g_test_add_func("/members/roster", names_that_do_not_fit);
