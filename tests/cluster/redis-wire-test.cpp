@@ -40,6 +40,12 @@ void test_bounds () {
   for (int n = 0; n < 20; n++)
     depth.feed("*1\r\n");
   g_assert_true(std::holds_alternative<RedisParser::Broken>(depth.next()));
+  // As deep as it may be, and no deeper, whichever hiredis it is.
+  RedisParser deep;
+  deep.feed("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n");
+  g_assert_true(std::holds_alternative<RedisReply>(deep.next()));
+  deep.feed("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n");
+  g_assert_true(std::holds_alternative<RedisParser::Broken>(deep.next()));
   RedisParser items({.bytes = 1'000'000, .items = 100});
   items.feed("*2000000000\r\n");
   g_assert_true(std::holds_alternative<RedisParser::Broken>(items.next()));
@@ -53,6 +59,19 @@ void test_bounds () {
                 first.items[2].text == "OK");
   g_assert_true(std::get<RedisReply>(good.next()).is_error());
   g_assert_true(std::holds_alternative<std::monostate>(good.next()));
+}
+
+// What nobody has asked for is no answer, whether hiredis knows it (from 1.0 on) or not; nor is
+// it inside of an array.
+void test_types_of_resp3 () {
+  for (const std::string reply : {",1.5\r\n", "#t\r\n", "%1\r\n+a\r\n+b\r\n", "~1\r\n+a\r\n",
+                                  ">1\r\n+a\r\n", "(12345\r\n", "=8\r\ntxt:some\r\n"})
+    for (const char *before : {"", "*2\r\n:1\r\n"}) {
+      RedisParser parser;
+      parser.feed(before + reply);
+      if (!std::holds_alternative<RedisParser::Broken>(parser.next()))
+        g_error("%s%s was taken", before, reply.c_str());
+    }
 }
 
 // A server on a free port, with little room for what it doesn't read.
@@ -151,6 +170,7 @@ int main (int argc, char **argv) {
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/wire/urls", test_urls);
   g_test_add_func("/wire/bounds", test_bounds);
+  g_test_add_func("/wire/types-of-resp3", test_types_of_resp3);
   g_test_add_func("/wire/reset-in-mid-write", test_reset_in_mid_write);
   g_test_add_func("/wire/slow-is-not-away", test_slow_is_not_away);
   return g_test_run();

@@ -9,6 +9,15 @@
 
 namespace agora::gateway::cluster {
 
+namespace {
+
+// Arrays in arrays. hiredis before 1.0 has the same bound itself, later ones have none.
+constexpr std::size_t kMostDepth = 7;
+// What hiredis before 1.0 doesn't know, and what Redis sends to those alone who ask for RESP3.
+constexpr const char *kUnknownType = "an answer of a type that RESP2 doesn't have";
+
+}  // namespace
+
 std::string RedisReply::flat() const {
   return kind == Kind::integer ? std::to_string(integer) : text;
 }
@@ -39,7 +48,7 @@ struct RedisParser::Tree {
   const std::size_t most_items;
   RedisReply root;
   std::size_t items = 0;
-  bool too_many = false;
+  std::string refused;  // why
 
   static RedisReply *place (const redisReadTask *task) {
     if (task->parent != nullptr)
@@ -50,7 +59,11 @@ struct RedisParser::Tree {
     tree->root = {};
     return &tree->root;
   }
-  // Null where it throws: hiredis is C, and takes it as no memory left.
+  static bool refuse (const redisReadTask *task, std::string reason) {
+    static_cast<Tree *>(task->privdata)->refused = std::move(reason);
+    return false;
+  }
+  // Null where it throws or refuses: hiredis is C, and takes it as no memory left.
   template <typename Fill>
   static RedisReply *build (const redisReadTask *task, Fill fill) noexcept {
     try {
@@ -62,22 +75,38 @@ struct RedisParser::Tree {
   }
   static void *create_text (const redisReadTask *task, char *text, std::size_t length) {
     return build(task, [=] (RedisReply &reply) {
-      reply.kind = task->type == REDIS_REPLY_ERROR    ? RedisReply::Kind::error
-                   : task->type == REDIS_REPLY_STATUS ? RedisReply::Kind::status
-                                                      : RedisReply::Kind::text;
+      if (task->type == REDIS_REPLY_ERROR)
+        reply.kind = RedisReply::Kind::error;
+      else if (task->type == REDIS_REPLY_STATUS)
+        reply.kind = RedisReply::Kind::status;
+      else if (task->type == REDIS_REPLY_STRING)
+        reply.kind = RedisReply::Kind::text;
+      else
+        return refuse(task, kUnknownType);
       reply.text.assign(text, length);
       return true;
     });
   }
-  static void *create_array (const redisReadTask *task, int elements) {
+  // The type of the count is another from hiredis 1.0 on.
+  template <typename Count>
+  static void *create_array (const redisReadTask *task, Count elements) {
     return build(task, [=] (RedisReply &reply) {
+      if (task->type != REDIS_REPLY_ARRAY)
+        return refuse(task, kUnknownType);
+      std::size_t depth = 1;
+      for (const auto *above = task->parent; above != nullptr; above = above->parent)
+        depth++;
+      if (depth > kMostDepth)
+        return refuse(task, "an answer of more than " + std::to_string(kMostDepth) +
+                                " arrays in one another");
       auto *const tree = static_cast<Tree *>(task->privdata);
-      tree->items += static_cast<std::size_t>(elements);
-      tree->too_many = tree->items > tree->most_items;
-      if (tree->too_many)
-        return false;
+      const auto count = static_cast<std::size_t>(elements);
+      if (count > tree->most_items - tree->items)
+        return refuse(task,
+                      "an answer of more than " + std::to_string(tree->most_items) + " items");
+      tree->items += count;
       reply.kind = RedisReply::Kind::array;
-      reply.items.resize(static_cast<std::size_t>(elements));
+      reply.items.resize(count);
       return true;
     });
   }
@@ -91,6 +120,11 @@ struct RedisParser::Tree {
   static void *create_nil (const redisReadTask *task) {
     return build(task, [] (RedisReply &) { return true; });
   }
+  // Numbers with a fraction, and booleans.
+  template <typename... Value>
+  static void *create_unknown (const redisReadTask *task, Value...) {
+    return build(task, [=] (RedisReply &) { return refuse(task, kUnknownType); });
+  }
   static void free_object (void *) {}  // the tree's
 };
 
@@ -100,9 +134,20 @@ void RedisParser::FreeReader::operator()(redisReader *reader) const noexcept {
 
 RedisParser::RedisParser(const Bounds &bounds)
     : bounds_(bounds), tree_(std::make_unique<Tree>(bounds.items)) {
-  static redisReplyObjectFunctions functions{Tree::create_text, Tree::create_array,
-                                             Tree::create_integer, Tree::create_nil,
-                                             Tree::free_object};
+  // By name: hiredis 1.0 has put others among them.
+  static redisReplyObjectFunctions functions = [] {
+    redisReplyObjectFunctions ours{};
+    ours.createString = Tree::create_text;
+    ours.createArray = Tree::create_array;
+    ours.createInteger = Tree::create_integer;
+    ours.createNil = Tree::create_nil;
+    ours.freeObject = Tree::free_object;
+#if HIREDIS_MAJOR >= 1
+    ours.createDouble = Tree::create_unknown;
+    ours.createBool = Tree::create_unknown;
+#endif
+    return ours;
+  }();
   reader_.reset(redisReaderCreateWithFunctions(&functions));
   if (!reader_)
     throw std::bad_alloc();
@@ -124,8 +169,7 @@ std::variant<std::monostate, RedisReply, RedisParser::Broken> RedisParser::next(
     return Broken{broken_};
   void *reply = nullptr;
   if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) {
-    broken_ = tree_->too_many ? "an answer of more than " + std::to_string(bounds_.items) + " items"
-                              : std::string(redisReaderGetError(reader_.get()));
+    broken_ = tree_->refused.empty() ? redisReaderGetError(reader_.get()) : tree_->refused;
     return Broken{broken_};
   }
   if (reply != nullptr) {
