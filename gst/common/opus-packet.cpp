@@ -171,9 +171,6 @@ std::optional<std::vector<std::uint8_t>> stamp_opus (Bytes bytes, std::int64_t w
   if (!packet || packet->padded)
     return std::nullopt;
   const unsigned code = bytes.front() & code_mask;
-  std::vector<std::uint8_t> out;
-  out.reserve(bytes.size() + 2 + stamp_bytes);
-  out.push_back(bytes.front() | any_number);
   Bytes frames = bytes.subspan(1);
   unsigned count = packet->frames;
   if (code == any_number) {
@@ -183,12 +180,14 @@ std::optional<std::vector<std::uint8_t>> stamp_opus (Bytes bytes, std::int64_t w
     // The length of the first one is written alike in both.
     count |= varies_bit;
   }
-  out.push_back(static_cast<std::uint8_t>(count | padding_bit));
-  out.push_back(static_cast<std::uint8_t>(stamp_bytes));
-  out.insert(out.end(), frames.begin(), frames.end());
-  out.insert(out.end(), mark.begin(), mark.end());
+  std::vector<std::uint8_t> out(3 + frames.size() + stamp_bytes);
+  out[0] = static_cast<std::uint8_t>(bytes.front() | any_number);
+  out[1] = static_cast<std::uint8_t>(count | padding_bit);
+  out[2] = static_cast<std::uint8_t>(stamp_bytes);
+  auto at = std::ranges::copy(frames, out.begin() + 3).out;
+  at = std::ranges::copy(mark, at).out;
   for (int shift = 56; shift >= 0; shift -= 8)
-    out.push_back(static_cast<std::uint8_t>(static_cast<std::uint64_t>(wall) >> shift));
+    *at++ = static_cast<std::uint8_t>(static_cast<std::uint64_t>(wall) >> shift);
   return out;
 }
 

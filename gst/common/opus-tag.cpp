@@ -132,11 +132,10 @@ OpusTag read_opus_tag (Bytes bytes) {
 
 std::vector<std::uint8_t> write_opus_tag (Kind kind, Bytes data) {
   const unsigned type = kind == Kind::head ? sequence_start : coded_frames;
-  std::vector<std::uint8_t> body;
-  body.reserve(1 + letters.size() + data.size());
-  body.push_back(static_cast<std::uint8_t>(kEnhancedFormat << 4 | type));
-  body.insert(body.end(), letters.begin(), letters.end());
-  body.insert(body.end(), data.begin(), data.end());
+  std::vector<std::uint8_t> body(1 + letters.size() + data.size());
+  body.front() = static_cast<std::uint8_t>(kEnhancedFormat << 4 | type);
+  const auto rest = std::ranges::copy(letters, body.begin() + 1).out;
+  std::ranges::copy(data, rest);
   return body;
 }
 
