@@ -81,6 +81,7 @@ class Disk {
   // The disk's thread alone.
   bool room_ = true;
   unsigned rounds_ = 0;
+  unsigned looks_ = 0;  // at the sheets, one a second
   std::size_t sheet_size_ = 0;
   bool sheet_failed_ = false;
   std::int64_t told_at_ = -1;  // the last trouble
