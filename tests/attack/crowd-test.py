@@ -13,7 +13,7 @@ import time
 from urllib.parse import urlsplit
 
 import tap
-from harness import SCALE
+from harness import SCALE, wait_until
 from kit import AttackCase, opening_for
 from wsclient import Closed, Member
 
@@ -101,6 +101,66 @@ class Crowd(AttackCase):
                     host.ask('unpublish', uid=5)
                 self.keep_alive()
         self.assertEqual([each.events for each in self.crowd if each.events], [])
+
+
+class Watched(AttackCase):
+    """Members who are told who comes and goes, and a crowd that does."""
+    WATCHERS = 300
+    # What one channel's members are told of that by all that is allowed, and what one change costs.
+    SHARE = 25_000 / 5
+    options = (f'--max-sockets-per-address={2 * CROWD}', '--max-requests-per-second=1000',
+               '--max-join-seconds=60', '--show-members=demo')
+
+    def test_a_crowd_at_the_door(self):
+        knows = {'features': ['names']}
+        watchers = [self.member(uid=1000 + i, channel='hall', timeout=20).join('audience', **knows)
+                    for i in range(self.WATCHERS)]
+        lists = [wait_until(lambda each=each: each.ask('members').get('serverResponse'), 20 * SCALE, 'a list')
+                 for each in watchers]
+        known = [{each['uid'] for each in answer['members']} for answer in lists]
+
+        def learn():
+            """The events of all since."""
+            ids = [each.send_ping() for each in watchers]
+            count = 0
+            for each, request, uids in zip(watchers, ids, known):
+                each.wait_answer(request, 20)
+                for event in each.events:
+                    (uids.add if event['action'] == 'member-joined' else uids.discard)(event['uid'])
+                count += len(each.events)
+                each.events.clear()
+            return count
+
+        def come_and_go():
+            member = Member(self.served.ws, channel='hall', timeout=10)
+            try:
+                member.join('audience', name='One of many', **knows)
+                member.send_request('leave', uid=member.uid)
+            finally:
+                member.close()
+
+        expected = [{other.uid for other in watchers if other is not each} for each in watchers]
+        self.until_all(learn, known, expected)
+        before = self.resident()
+        with self.witness():
+            storm, events = Storm(come_and_go), 0
+            began = time.monotonic()
+            while (passed := time.monotonic() - began) < (30 if LONG else 5):
+                events += learn()
+            storm.stop()
+        print(f'# {storm.done} came and went in {passed:.1f} s, {events} events to {len(watchers)}')
+        self.assertGreater(storm.done, 100)
+        # The last change may overdraw it.
+        self.assertLess(events, self.SHARE * (passed + 0.25) + 2 * self.WATCHERS)
+        self.assertLess(self.resident() - before, 8 * 1024 * SCALE)
+        self.until_all(learn, known, expected)
+
+    def until_all(self, learn, known, expected):
+        """What was told by and by is what there is."""
+        def same():
+            learn()
+            return known == expected
+        wait_until(same, 60 * SCALE, 'one list at all of them')
 
 
 class Draining(AttackCase):
