@@ -388,6 +388,8 @@ void Machine::succeeded(const Pending &pending, const protocol::Answer &answer, 
 
 void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
   if (!pending.replay) {
+    if (trouble.code == AGORA_ERROR_TIMEOUT)
+      unanswered(pending);
     finish(pending.ticket, std::move(trouble));
     return;
   }

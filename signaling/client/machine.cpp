@@ -382,8 +382,18 @@ void Machine::finish(Ticket ticket, std::optional<Trouble> trouble) {
 void Machine::finish_all(const Trouble &trouble) {
   again_.clear();
   doubt_.reset();
-  for (const auto &[id, pending] : std::exchange(pending_, {}))
+  for (const auto &[id, pending] : std::exchange(pending_, {})) {
+    unanswered(pending);
     finish(pending.ticket, trouble);
+  }
+}
+
+// Those whom a voice was to be for may be those whom it is for by now. Made again it is for them:
+// not for others who have just been left out.
+void Machine::unanswered(const Pending &pending) {
+  const auto *publish = std::get_if<protocol::Publish>(&pending.request);
+  if (publish && !pending.replay && !publish->to.empty())
+    to_ = publish->to;
 }
 
 void Machine::lost(Trouble cause, Millis now) {

@@ -238,6 +238,7 @@ class Machine {
   void report (Millis now);
   void finish (Ticket ticket, std::optional<Trouble> trouble = std::nullopt);
   void finish_all (const Trouble &trouble);
+  void unanswered (const Pending &pending);
   void lost (Trouble cause, Millis now);
   void join_failed (Trouble cause, Millis now);
   void retry_later (Trouble cause, Millis now);

@@ -233,6 +233,33 @@ void made_private_meanwhile () {
   g_assert_true(rig.machine.push_urls().at(Codec::aac) == "rtmp://h/d");
 }
 
+// Asked for, and never answered: who was to be left out hears nothing of what is made again.
+void made_private_and_lost () {
+  for (const bool cut : {true, false}) {
+    Rig rig = back_at_a_busy_gateway();
+    // Before it counts as lost.
+    rig.machine.limits.request = rig.machine.limits.silence / 2;
+    rig.pass(900);
+    rig.request(protocol::Publish{});
+    g_assert_true(asked(rig).to == protocol::Addressees{8});
+    if (cut)
+      rig.step(Closed{"cut"});
+    else
+      rig.pass(rig.machine.limits.request);
+    const auto finished = rig.all<Finish>();
+    g_assert_cmpint(finished.at(0).trouble->code, ==,
+                    cut ? AGORA_ERROR_SOCKET_GONE : AGORA_ERROR_TIMEOUT);
+    if (!cut)
+      rig.step(Closed{"cut"});
+    // The application wants it for all again, which it hasn't asked for yet.
+    rig.machine.talk_to = {};
+    rig.pass(1'000);
+    rig.step(Opened{"S3", "", rig.now});
+    let_in(rig, {protocol::feature_talk});
+    g_assert_true(asked(rig).to == protocol::Addressees{8});
+  }
+}
+
 void a_few_words () {
   Rig rig;
   rig.bring_to(Phase::joined);
@@ -345,6 +372,7 @@ static const agora::Suite suite("offers", [] {
   g_test_add_func("/client-offers/of-a-subscription", the_codec_of_a_subscription);
   g_test_add_func("/client-offers/for-a-few", what_is_for_a_few);
   g_test_add_func("/client-offers/made-private-meanwhile", made_private_meanwhile);
+  g_test_add_func("/client-offers/made-private-and-lost", made_private_and_lost);
   g_test_add_func("/client-offers/talkbacks", who_talks_to_a_few);
   g_test_add_func("/client-offers/data", a_few_words);
   g_test_add_func("/client-offers/members", who_else_is_there);
