@@ -15,8 +15,8 @@ using namespace std::chrono_literals;
 // What is lost if this program is killed.
 constexpr auto kRound = 250ms;
 constexpr unsigned kRoundsASecond = 4;
-// Without news a sheet is written every so many seconds: a new file and its name cost the disk's thread
-// more than the sound does.
+// Without news a sheet is written every so many seconds: a new file and its name cost the disk's
+// thread more than the sound does.
 constexpr unsigned kProgressEvery = 4;
 // And one of more bytes.
 constexpr std::size_t kLargeSheet = 64 << 10;
