@@ -3,6 +3,7 @@
 
 import http.client
 import json
+import ssl
 import subprocess
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -30,7 +31,12 @@ class KeyCase(Case):
                                    *(options or ['--relay-workers=2']))
 
     def call(self, method, path, body=None):
-        connection = http.client.HTTPConnection(urlsplit(self.served.http).netloc, timeout=5)
+        address = urlsplit(self.served.http)
+        if address.scheme == 'https':
+            connection = http.client.HTTPSConnection(address.netloc, timeout=5,
+                                                     context=ssl.create_default_context(cafile=self.authority.file))
+        else:
+            connection = http.client.HTTPConnection(address.netloc, timeout=5)
         self.addCleanup(connection.close)
         headers = {'Authorization': f'Bearer {TOKEN}', 'Content-Type': 'application/json'}
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)

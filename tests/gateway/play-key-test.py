@@ -11,6 +11,7 @@ import tap
 from harness import SCALE
 from keyrig import KeyCase
 from relayrig import RelayCase, pause
+from tlsrig import Authority
 
 sys.path.insert(0, str(Path(__file__).parent.parent / 'interop'))
 import programs  # pylint: disable=wrong-import-position
@@ -226,6 +227,23 @@ class Players(KeyCase):
         if not LONG:
             self.skipTest('with --long')
         self.players(['ffmpeg -c copy', 'ffplay, low delay', 'rtmp2src', 'mpv', 'VLC'])
+
+
+class OverTls(KeyCase):
+    """Where the public media is RTMPS, the addresses of keys say so, and ffmpeg speaks and hears by them."""
+
+    def serve(self, *options):
+        self.authority = Authority(self.tmp)
+        certificate, key = self.authority.sign()
+        super().serve('--rtmps-listen=127.0.0.1:0', '--public-rtmp=rtmps', f'--tls-certificate={certificate}', f'--tls-key={key}', *options)
+
+    def test_an_encoder_and_a_player(self):
+        key, made = self.key(), self.key(path=PATH)
+        for url in (key['url'], made['url']):
+            self.assertTrue(url.startswith(self.served.rtmps), url)
+        self.push(key['url'])
+        self.until(lambda: self.keys()[0]['in_use'], 'the encoder', 15)
+        self.assertGreater(self.heard(made['url']), 1000)
 
 
 if __name__ == '__main__':
