@@ -22,7 +22,7 @@ std::vector<VoiceCodec> Publisher::offers() const {
   CodecChoice choice;
   {
     std::lock_guard lock(mutex_);
-    choice = settings_.codec;
+    choice = codec_;
   }
   if (choice == CodecChoice::aac || !InputChain::can_encode_opus())
     return {};

@@ -24,8 +24,8 @@ constexpr unsigned least_bitrate = 8'000;
 constexpr GstClockTime usual_packet = 20 * GST_MSECOND;
 
 // All that may go out sooner or later.
-VoiceCodecs codecs_of (const SinkSettings &settings) {
-  if (settings.codec == CodecChoice::aac || !InputChain::can_encode_opus())
+VoiceCodecs codecs_of (CodecChoice choice) {
+  if (choice == CodecChoice::aac || !InputChain::can_encode_opus())
     return {VoiceCodec::aac};
   return {VoiceCodec::aac, VoiceCodec::opus};
 }
@@ -53,11 +53,13 @@ Publisher::~Publisher() {
 
 bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settings) {
   const auto clip_over = std::make_shared<std::atomic<bool>>(false);
+  CodecChoice choice;
   {
     std::lock_guard lock(mutex_);
     // From here on stop() gives it back.
     client_ = channel.client;
     settings_ = settings;
+    choice = codec_;
     reconnect_timeout_s_ = channel.reconnect_timeout_s;
     clip_.reset();
     clip_over_ = clip_over;
@@ -88,7 +90,7 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
   front_.begin();
   front_.set_bitrate(settings.bitrate);
   front_.set_low_delay(settings.low_delay);
-  const VoiceCodecs wanted = {settings.codec == CodecChoice::opus && InputChain::can_encode_opus()
+  const VoiceCodecs wanted = {choice == CodecChoice::opus && InputChain::can_encode_opus()
                                   ? VoiceCodec::opus
                                   : VoiceCodec::aac};
   {
@@ -97,7 +99,7 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
     urls_.clear();
   }
   front_.set_wanted(wanted);
-  if (settings.codec != CodecChoice::aac)
+  if (choice != CodecChoice::aac)
     InputChain::load_encoders();
   const auto first = make_broadcast();
   {
@@ -173,15 +175,17 @@ void Publisher::retire(const BroadcastPtr &old) {
 
 void Publisher::load_clip(const Token &over) {
   SinkSettings settings;
+  CodecChoice choice;
   {
     std::lock_guard lock(mutex_);
     settings = settings_;
+    choice = codec_;
   }
   const std::string &path = settings.gap_location;
   const auto clip = std::make_shared<GapClip>();
   g_autoptr(GError) error = nullptr;
-  const bool loaded = clip->load(path, codecs_of(settings),
-                                 InputChain::aac_rate(settings.low_delay), *over, &error);
+  const bool loaded =
+      clip->load(path, codecs_of(choice), InputChain::aac_rate(settings.low_delay), *over, &error);
   {
     std::lock_guard lock(mutex_);
     if (*over)
@@ -240,7 +244,7 @@ void Publisher::set_codec(CodecChoice codec) {
   std::shared_ptr<Membership> channel;
   {
     std::lock_guard lock(mutex_);
-    if (std::exchange(settings_.codec, codec) != codec)
+    if (std::exchange(codec_, codec) != codec)
       channel = session_;
   }
   if (!channel)

@@ -38,10 +38,10 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   void set_muted (bool muted);
   bool muted () const { return air_.muted; }
   void set_max_backlog (unsigned ms);
-  // What is on the air goes over to it, where it is another one.
+  // What is on the air goes over to it, where it is another one. Also before start(), whose settings
+  // don't count here.
   void set_codec (CodecChoice codec);
-  // The same where it is for others than it was. Also before start(), whose settings don't count
-  // here.
+  // The same where it is for others than it was.
   void set_talk_to (const UidList &uids);
   bool started () const { return session() != nullptr; }
   unsigned max_backlog () const;
@@ -150,7 +150,9 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   std::string early_token_;        // the last one set while there was no session
   AgoraClient *client_ = nullptr;  // the application's, held while started
   SinkSettings settings_;
-  UidList talk_to_;  // not settings_': it may be set while those are on their way here
+  // Not settings_': they may be set while those are on their way here.
+  CodecChoice codec_ = CodecChoice::aac;
+  UidList talk_to_;
   VoiceCodecs wanted_codecs_;
   PushUrls urls_;
   int reconnect_timeout_s_ = 0;

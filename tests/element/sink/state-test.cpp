@@ -237,17 +237,20 @@ void test_set_while_starting () {
   g_assert_cmpstr(script.token.c_str(), ==, "later");
 }
 
-// The settings of a start are copied first: whom it is for may be set before they come to count.
-void test_addressed_while_starting () {
+// The settings of a start are copied first: whom it is for, and in which codec, may be set before
+// they come to count.
+void test_changed_while_starting () {
   Script script;
   set_script(&script);
   const ObjectPtr<GstBin> bin = agora::sink_ref(GST_BIN(gst_bin_new(nullptr)));
   const ObjectPtr<GstPad> pad = agora::sink_ref(gst_ghost_pad_new_no_target("sink", GST_PAD_SINK));
   agora::Publisher publisher(bin.get(), pad.get());
-  const agora::SinkSettings for_all;
+  const agora::SinkSettings for_all_in_aac;
   publisher.set_talk_to({8});
-  g_assert_true(publisher.start({}, for_all));
+  publisher.set_codec(agora::CodecChoice::opus);
+  g_assert_true(publisher.start({}, for_all_in_aac));
   g_assert_true(publisher.talk_to() == agora::UidList{8});
+  g_assert_true(publisher.offers().at(0) == agora::VoiceCodec::opus);
   publisher.stop();
   publisher.stopped();
 }
@@ -304,7 +307,7 @@ static const agora::Suite suite("state", [] {
   g_test_add_func("/sink/state/end-and-stop", test_end_and_stop);
   g_test_add_func("/sink/state/stream-start", test_stream_start);
   g_test_add_func("/sink/state/set-while-starting", test_set_while_starting);
-  g_test_add_func("/sink/state/addressed-while-starting", test_addressed_while_starting);
+  g_test_add_func("/sink/state/changed-while-starting", test_changed_while_starting);
   g_test_add_func("/sink/state/silent-from-the-start", test_silent_from_the_start);
   g_test_add_func("/sink/state/dispose", test_dispose);
 });
