@@ -114,6 +114,35 @@ void test_leave_and_join () {
   }
 }
 
+// Who else is there, as the element that wants to know it is told: of each stay of the client's.
+void test_members () {
+  GatewayProcess gateway("demo", {"--show-members=demo"});
+  Pipeline far(listener(gateway));
+  far.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(far.uid("listener") != 0);
+  Client client(gateway);
+  Pipeline both(host(gateway, "") + listener(gateway, "list-members=true"));
+  give(both, "host", client);
+  give(both, "listener", client);
+  both.set_state(GST_STATE_PLAYING);
+  for (const unsigned stay : {1, 2}) {
+    client.join(app_uid);
+    WAIT_UNTIL(both.told("agora-member-joined") == stay);
+    client.leave();
+    WAIT_UNTIL(both.told("agora-member-left") == stay);
+  }
+  // One that comes later is told what the others were.
+  client.join(app_uid);
+  WAIT_UNTIL(both.told("agora-member-joined") == 3);
+  Pipeline late(listener(gateway, "list-members=true"));
+  give(late, "listener", client);
+  late.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(late.told("agora-member-joined") == 1);
+  far.set_state(GST_STATE_NULL);
+  WAIT_UNTIL(both.told("agora-member-left") == 3 && late.told("agora-member-left") == 1);
+  g_assert_cmpuint(both.told("agora-member-joined"), ==, 3);
+}
+
 void run (Pipeline &pipeline, const char *element, const char *other, bool on) {
   const GstState state = on ? GST_STATE_PLAYING : GST_STATE_NULL;
   pipeline.set_state(on ? other : element, state);
@@ -339,6 +368,7 @@ int main (int argc, char **argv) {
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/client/late", test_late);
   g_test_add_func("/client/leave-and-join", test_leave_and_join);
+  g_test_add_func("/client/members", test_members);
   g_test_add_func("/client/order", test_order);
   g_test_add_func("/client/last-leaves", test_last_leaves);
   g_test_add_func("/client/adopt-or-differ", test_adopt_or_differ);
