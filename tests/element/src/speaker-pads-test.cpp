@@ -145,7 +145,8 @@ void test_begins_anew () {
   WAIT_UNTIL(room.taker.counts().until > 3 * GST_SECOND);
   g_autoptr(GstElement) file = room.pipeline.get("file");
   g_assert_true(gst_element_seek_simple(file, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, 0));
-  WAIT_UNTIL(room.taker.counts().until < GST_SECOND);
+  // A busy machine takes a while to seek.
+  WAIT_UNTIL(room.taker.counts().until < 3 * GST_SECOND);
   room.wait_for_frames();
   g_assert_cmpuint(room.taker.counts().until, <, 3 * GST_SECOND);
   const unsigned levels = room.pipeline.told("agora-level");
