@@ -75,10 +75,9 @@ def _peak(sent, heard, lowest, highest):
 def shift(sent, heard, near=None, within=0.05):
     """How many samples later `heard` has what `sent` has; `near`: looks around there only."""
     if near is None:
-        lowest, highest = -len(sent) + 1, len(heard)
-    else:
-        lowest, highest = near - int(within * RATE), near + int(within * RATE)
-    return _peak(sent, heard, lowest, highest)
+        return _peak(sent, heard, -len(sent) + 1, len(heard))
+    reach = int(within * RATE)
+    return near - reach + _peak(sent, moved(heard, reach - near, len(sent) + 2 * reach), 0, 2 * reach)
 
 
 def moved(sound, by, length):
