@@ -38,8 +38,8 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   void set_muted (bool muted);
   bool muted () const { return air_.muted; }
   void set_max_backlog (unsigned ms);
-  // What is on the air goes over to it, where it is another one. Also before start(), whose settings
-  // don't count here.
+  // What is on the air goes over to it, where it is another one. Also before start(), whose
+  // settings don't count here.
   void set_codec (CodecChoice codec);
   // The same where it is for others than it was.
   void set_talk_to (const UidList &uids);
