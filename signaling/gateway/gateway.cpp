@@ -126,6 +126,12 @@ void Gateway::start() {
     run(book_->stream_pulled(stream, now()));
   };
   callbacks.cut = [this] (const std::string &stream) { run(book_->listeners_cut(stream, now())); };
+  callbacks.traffic = [this] (const relay_line::Traffic &traffic) {
+    const auto find = [this] (const std::string &stream) {
+      return book_->channel_of_stream(stream);
+    };
+    traffic_.add(traffic, find, now().mono_ms);
+  };
   callbacks.ready = [this] {
     media_ready_ = true;
     maybe_ready();
@@ -284,6 +290,9 @@ void Gateway::admit(const HookRequest &request, MediaServer::Reply reply) {
   if (!answer.allow)
     g_message("Refused a %s from %s: %s", push ? "push" : "play", request.address.c_str(),
               answer.reason.c_str());
+  const std::string &named = answer.stream.empty() ? request.stream : answer.stream;
+  if (auto channel = answer.allow ? book_->channel_of_stream(named) : std::nullopt)
+    traffic_.met(named, *std::move(channel), now().mono_ms);
   run(answer.commands, [reply = std::move(reply), refusal = answer.reason,
                         relay_from = answer.relay_from, stream = answer.stream] {
     reply({refusal, relay_from, stream});

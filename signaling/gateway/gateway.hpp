@@ -143,6 +143,7 @@ class Gateway : public FrontHandler {
   SessionId last_id_ = 0;
   Timer deadline_;
   Metrics metrics_;
+  ChannelTraffic traffic_{Metrics::most_channels};
   Process process_;
   std::optional<std::int64_t> certificate_ends_;  // nothing: without TLS
   Timer pulse_;

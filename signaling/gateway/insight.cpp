@@ -7,13 +7,6 @@
 
 namespace agora::gateway {
 
-namespace {
-
-// Of whom /metrics has figures by name. A channel is some ten samples.
-constexpr std::size_t most_channels = 100;
-
-}  // namespace
-
 Metrics::Snapshot Gateway::count() {
   Metrics::Snapshot snapshot;
   snapshot.totals = book_->totals();
@@ -44,8 +37,11 @@ std::optional<std::string> Gateway::metrics(std::string_view authorization) {
     snapshot.queue_bytes_max = std::max(snapshot.queue_bytes_max, queued);
   }
   // Names of channels are nobody's business but the operator's.
-  if (!authorization.empty())
-    snapshot.channels = book_->channel_figures(most_channels, now());
+  if (!authorization.empty()) {
+    snapshot.channels = book_->channel_figures(Metrics::most_channels, now());
+    if (snapshot.relay)
+      snapshot.traffic = traffic_.figures(snapshot.channels->named, now().mono_ms);
+  }
   return metrics_.text(snapshot);
 }
 

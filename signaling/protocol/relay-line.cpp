@@ -13,7 +13,8 @@ using line::Writer;
 using protocol::JsonKind;
 using protocol::Need;
 
-constexpr unsigned max_depth = 2;
+constexpr unsigned max_depth = 3;
+constexpr std::uint64_t max_report_ms = 3'600'000;
 constexpr std::size_t max_pem = 48 * 1024;  // certificate and key each
 
 // In Refusal's order.
@@ -55,6 +56,17 @@ constexpr Counter counter_table[] = {
     {"pulls_failed", &Counters::pulls_failed},
 };
 
+// Those that are 0 aren't told.
+struct Figure {
+  const char *name;
+  std::uint64_t StreamTraffic::*value;
+};
+constexpr Figure figure_table[] = {
+    {"received", &StreamTraffic::received_bytes}, {"sent", &StreamTraffic::sent_bytes},
+    {"dropped", &StreamTraffic::dropped_frames},  {"cut", &StreamTraffic::cut_listeners},
+    {"lag_ms", &StreamTraffic::lag_ms},
+};
+
 const char *word_of (Side side) {
   return side == Side::push ? "push" : "play";
 }
@@ -67,6 +79,8 @@ void fill (Writer &to, const Configure &message) {
     to.json().integer(limit.name, message.limits.*limit.value);
   to.json().end();
   to.text("certificate", message.certificate, max_pem).text("key", message.key, max_pem);
+  if (message.report_ms != 0)
+    to.number("report_ms", message.report_ms);
 }
 
 void fill (Writer &to, const Trust &message) {
@@ -167,6 +181,22 @@ void fill (Writer &to, const PullFailed &message) {
   to.text("reason", message.reason, max_text);
 }
 
+void fill (Writer &to, const Traffic &message) {
+  to.op("traffic");
+  if (message.streams.size() > max_traffic)
+    to.spoil();
+  to.json().begin_list("streams");
+  for (const StreamTraffic &each : message.streams) {
+    to.json().item();
+    to.text("stream", each.stream, max_stream);
+    for (const Figure &figure : figure_table)
+      if (each.*figure.value != 0)
+        to.number(figure.name, each.*figure.value);
+    to.json().end();
+  }
+  to.json().end_list();
+}
+
 void fill (Writer &to, const Log &message) {
   to.op("log").text("level", message.level == Level::info ? "info" : "warning", max_text);
   to.text("text", line::fitting(message.text, max_text), max_text);
@@ -199,6 +229,26 @@ std::vector<std::uint64_t> read_ids (Reader &from) {
   return all;
 }
 
+std::vector<StreamTraffic> read_traffic (Reader &from) {
+  std::vector<StreamTraffic> all;
+  const auto *list = from.fields().array("streams", Need::required);
+  if (list == nullptr)
+    return all;
+  for (const auto *item = list->begin(); item != list->end(); item = item->next()) {
+    if (item->kind != JsonKind::object || all.size() == max_traffic) {
+      from.fail("streams", "at most " + std::to_string(max_traffic) + " objects");
+      return all;
+    }
+    protocol::Fields fields(item, "streams.", from.fields().failure());
+    StreamTraffic &each = all.emplace_back();
+    each.stream = Reader::text_of(fields, "stream", max_stream);
+    for (const Figure &figure : figure_table)
+      if (fields.has(figure.name))
+        each.*figure.value = Reader::number_of(fields, figure.name);
+  }
+  return all;
+}
+
 Limits read_limits (Reader &from) {
   Limits limits;
   auto object = from.fields().object("limits", Need::required);
@@ -207,6 +257,13 @@ Limits read_limits (Reader &from) {
       limits.*limit.value =
           static_cast<std::uint32_t>(Reader::number_of(*object, limit.name, limit.min, limit.max));
   return limits;
+}
+
+// An older gateway doesn't say it, and knows nothing of Traffic.
+std::uint32_t read_report_ms (Reader &from) {
+  return from.fields().has("report_ms")
+             ? static_cast<std::uint32_t>(from.number("report_ms", 0, max_report_ms))
+             : 0;
 }
 
 Counters read_counters (Reader &from) {
@@ -223,7 +280,8 @@ Counters read_counters (Reader &from) {
 std::optional<ToRelay> to_relay (Reader &from, const std::string &op) {
   if (op == "configure")
     return Configure{from.text("app", max_app), read_limits(from),
-                     from.text("certificate", max_pem), from.text("key", max_pem)};
+                     from.text("certificate", max_pem), from.text("key", max_pem),
+                     read_report_ms(from)};
   if (op == "trust")
     return Trust{from.text("authorities", max_pem)};
   if (op == "answer")
@@ -268,6 +326,8 @@ std::optional<ToGateway> to_gateway (Reader &from, const std::string &op) {
     return Pulled{from.text("stream", max_stream)};
   if (op == "pull-failed")
     return PullFailed{from.text("stream", max_stream), from.text("reason", max_text)};
+  if (op == "traffic")
+    return Traffic{read_traffic(from)};
   if (op == "log") {
     const std::string level = from.text("level", max_text);
     if (level != "info" && level != "warning")
@@ -281,6 +341,13 @@ std::optional<ToGateway> to_gateway (Reader &from, const std::string &op) {
 
 std::string_view to_string (Refusal why) {
   return refusal_names[static_cast<std::size_t>(why)];
+}
+
+// Each byte of a text takes two at most: control characters are in no name that was allowed.
+std::size_t traffic_size (std::string_view stream) {
+  constexpr std::size_t names = 80;
+  constexpr std::size_t digits = 18;
+  return 2 * stream.size() + names + std::size(figure_table) * digits;
 }
 
 std::optional<std::string> encode (const ToRelay &message) {

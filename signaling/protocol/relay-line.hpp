@@ -28,6 +28,10 @@ inline constexpr std::size_t max_address = 64;
 inline constexpr std::size_t max_url = 1920;
 // Longest reason, version and line of the log. The latter is cut, not refused.
 using line::max_text;
+// Streams in one packet of figures, and what their text may take. Names that the gateway made are
+// short: as many as that fit.
+inline constexpr std::size_t max_traffic = 24;
+inline constexpr std::size_t max_traffic_bytes = 4000;
 // So many ids fit one packet, whatever they are.
 inline constexpr std::size_t max_ids = 200;
 using line::max_number;
@@ -56,6 +60,7 @@ struct Configure {
   Limits limits;
   std::string certificate;  // PEM; both "" without RTMPS
   std::string key;
+  std::uint32_t report_ms = 0;  // how often Traffic tells of a stream at most; 0: never
   bool operator==(const Configure &) const = default;
 };
 // The authorities that origins' certificates are checked by (PEM). Before the first pull by RTMPS,
@@ -203,6 +208,25 @@ struct PullFailed {
   std::string reason;
   bool operator==(const PullFailed &) const = default;
 };
+// What passed through streams since each was told of last: those alone of which there is news. What
+// goes to another worker isn't counted, nor what comes from one.
+struct StreamTraffic {
+  std::string stream;
+  // Payload: sound, picture and metadata, without what RTMP adds.
+  std::uint64_t received_bytes = 0;
+  std::uint64_t sent_bytes = 0;      // to all of its listeners
+  std::uint64_t dropped_frames = 0;  // left out for those that fell behind
+  std::uint64_t cut_listeners = 0;   // those that read nothing any more
+  // Of the slowest listener at worst: from the oldest frame that waits for it to the newest.
+  std::uint64_t lag_ms = 0;
+  bool operator==(const StreamTraffic &) const = default;
+};
+struct Traffic {
+  std::vector<StreamTraffic> streams;  // at most max_traffic
+  bool operator==(const Traffic &) const = default;
+};
+// What a stream of this name takes of a packet, whatever its figures are.
+std::size_t traffic_size (std::string_view stream);
 enum class Level { info, warning };
 struct Log {
   Level level = Level::info;
@@ -210,7 +234,7 @@ struct Log {
   bool operator==(const Log &) const = default;
 };
 using ToGateway =
-    std::variant<Ready, Ask, Done, Pong, Sessions, Dropped, Dial, Pulled, PullFailed, Log>;
+    std::variant<Ready, Ask, Done, Pong, Sessions, Dropped, Dial, Pulled, PullFailed, Traffic, Log>;
 
 // The text of one packet. Nothing where a text is no UTF-8, holds a NUL or is too long: whoever
 // sent it is to be refused. A Log is made to fit.

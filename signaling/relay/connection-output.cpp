@@ -82,7 +82,7 @@ void Connection::ask_whether_it_reads() {
   if (pinged_ != 0) {
     still_ = answers_pings_ && now - pinged_ > still_ms;
     if (still_ && now - pinged_ > most_still_ms)
-      server_.doom(*this);
+      cut();
     return;
   }
   // Behind sound that waits here it would be late by our own doing.
@@ -97,6 +97,8 @@ void Connection::ask_whether_it_reads() {
 // Sends what the kernel takes, and keeps the rest.
 void Connection::queue(std::span<const PacketRef> packets) {
   std::size_t sent = 0;
+  // All of them are of one stream, or no media.
+  std::uint64_t payload = 0;
   if (queue_.empty() && !tls_ && !still_)
     sent = write_now(packets);
   if (doomed_)
@@ -105,18 +107,21 @@ void Connection::queue(std::span<const PacketRef> packets) {
     const std::size_t size = packet->bytes.size();
     if (sent >= size) {
       sent -= size;
+      payload += packet->payload;
       continue;
     }
     queue_.push(packet, sent);
     sent = 0;
   }
+  if (payload != 0 && !guest_)
+    packets.front()->counts->sent_bytes += payload;
   if (tls_ && !still_)
     flush_tls();
   if (queue_.empty() || doomed_)
     return;
   lost(queue_.trim(server_.send_limits()));
   if (queue_.kept() > server_.send_limits().most_kept)
-    server_.doom(*this);
+    cut();
   else
     watch();
 }
@@ -128,6 +133,14 @@ void Connection::lost(const SendQueue::Loss &loss) {
   for (const auto &session : media_)
     if (session->side == Side::play && (loss.video_streams >> (session->stream & 31U) & 1U) != 0)
       static_cast<PlaySession &>(*session).lost_video();
+}
+
+// It is too slow for what it plays.
+void Connection::cut() {
+  for (const auto &session : media_)
+    if (session->side == Side::play)
+      Hub::cut(static_cast<const PlaySession &>(*session));
+  server_.doom(*this);
 }
 
 std::size_t Connection::write_now(std::span<const PacketRef> packets) {
@@ -175,7 +188,7 @@ void Connection::flush_plain() {
   message.msg_iovlen = count;
   const ssize_t size = sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (written(size))
-    queue_.advance(static_cast<std::size_t>(size));
+    queue_.advance(static_cast<std::size_t>(size), !guest_);
 }
 
 // A record at a time, so that what the kernel doesn't take stays plain, and may be left out.
@@ -197,7 +210,7 @@ void Connection::flush_tls() {
         server_.doom(*this);
       return;
     }
-    queue_.advance(taken);
+    queue_.advance(taken, !guest_);
   }
 }
 

@@ -78,6 +78,7 @@ class Connection final : public Ready, private rtmp::Session::Events {
   void write_answers ();
   void queue (std::span<const PacketRef> packets);
   void lost (const SendQueue::Loss &loss);
+  void cut ();
   std::size_t write_now (std::span<const PacketRef> packets);
   void flush ();
   void flush_plain ();

@@ -56,17 +56,18 @@ bool is_kept (MediaKind kind) {
          kind == MediaKind::metadata;
 }
 
-PacketRef encode (const rtmp::MediaMessage &message, MediaKind kind, const Lane &lane) {
+PacketRef encode (const rtmp::MediaMessage &message, MediaKind kind, const Lane &lane,
+                  const CountsRef &counts) {
   const std::uint32_t timestamp = message.timestamp + lane.shift;
   return PacketRef::make(rtmp::encode_media({message.type, timestamp, message.payload}, lane.id),
-                         kind, timestamp, lane.id);
+                         kind, timestamp, lane.id, message.payload.size(), counts);
 }
 
 }  // namespace
 
 class HubStream {
  public:
-  explicit HubStream(std::string_view of) : name(of) {}
+  HubStream(std::string_view of, CountsRef by) : name(of), counts(std::move(by)) {}
 
   Lane &lane_of (std::uint32_t id, std::uint32_t shift) {
     auto found = std::find_if(lanes.begin(), lanes.end(), [&] (const Lane &lane) {
@@ -95,6 +96,7 @@ class HubStream {
   }
 
   const std::string name;
+  const CountsRef counts;
   Publisher *publisher = nullptr;
   std::vector<Lane> lanes;
   bool began = false;           // listeners were told of the push
@@ -110,7 +112,8 @@ Hub::~Hub() = default;
 HubStream &Hub::stream_of(std::string_view name) {
   auto found = streams_.find(name);
   if (found == streams_.end())
-    found = streams_.emplace(std::string(name), std::make_unique<HubStream>(name)).first;
+    found = streams_.emplace(std::string(name), std::make_unique<HubStream>(name, ledger_.of(name)))
+                .first;
   return *found->second;
 }
 
@@ -208,7 +211,7 @@ void Hub::welcome(HubStream &stream, Listener &listener) {
                           header.payload.size());
     packets.push_back(
         PacketRef::make(rtmp::encode_media({header.type, timestamp, bytes}, listener.stream_id_),
-                        header.kind, timestamp, listener.stream_id_));
+                        header.kind, timestamp, listener.stream_id_, bytes.size(), stream.counts));
   }
   if (!packets.empty())
     listener.send(packets);
@@ -238,10 +241,12 @@ void Hub::message(Publisher &publisher, const rtmp::MediaMessage &message) {
     settle(*stream);
   }
   stream->timestamp = message.timestamp;
+  if (!publisher.counted_)
+    stream->counts->received_bytes += message.payload.size();
   if (is_kept(found.kind))
     stream->keep(found, message);
   for (Lane &lane : stream->lanes)
-    lane.gathered.push_back(encode(message, found.kind, lane));
+    lane.gathered.push_back(encode(message, found.kind, lane, stream->counts));
   stream->gathered++;
   stream->gathered_video |= found.kind == MediaKind::video || found.kind == MediaKind::video_key;
   if (stream->gathered >= most_gathered)
@@ -279,6 +284,11 @@ void Hub::flush(HubStream &stream) {
   }
   stream.gathered = 0;
   stream.gathered_video = false;
+}
+
+void Hub::cut(const Listener &listener) {
+  if (listener.stream_ != nullptr)
+    listener.stream_->counts->cut_listeners++;
 }
 
 Publisher *Hub::publisher_of(std::string_view name) const {

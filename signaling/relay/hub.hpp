@@ -16,6 +16,7 @@
 
 #include "signaling/relay/packet.hpp"
 #include "signaling/relay/rtmp/message.hpp"
+#include "signaling/relay/stream-counts.hpp"
 
 namespace agora::relay {
 
@@ -65,6 +66,10 @@ class Publisher {
   Publisher &operator=(const Publisher &) = delete;
   virtual ~Publisher() = default;
 
+ protected:
+  // What it brings has come to this machine before, and was counted where it did.
+  bool counted_ = false;
+
  private:
   friend class Hub;
   HubStream *stream_ = nullptr;
@@ -89,6 +94,10 @@ class Hub {
 
   Publisher *publisher_of (std::string_view name) const;
 
+  StreamLedger &ledger () { return ledger_; }
+  // It is no listener any more for having been too slow.
+  static void cut (const Listener &listener);
+
   std::size_t pushes () const { return pushes_; }
   std::size_t listeners () const { return listeners_; }
 
@@ -101,6 +110,7 @@ class Hub {
   void welcome (HubStream &stream, Listener &listener);
   void flush (HubStream &stream);
 
+  StreamLedger ledger_;
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const {

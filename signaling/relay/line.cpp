@@ -14,8 +14,8 @@ namespace {
 // Lines of the log: a burst, then so many a second.
 constexpr unsigned log_burst = 50;
 constexpr unsigned log_per_second = 5;
-// With so much unsent, lines of the log are left out.
-constexpr std::size_t most_unsent_for_log = 64;
+// With so much unsent, lines of the log are left out, and figures wait.
+constexpr std::size_t most_unsent = 64;
 // Packets of the gateway that are read in one turn.
 constexpr int most_packets = 64;
 
@@ -43,8 +43,12 @@ bool Line::send(const relay_line::ToGateway &message) {
   return true;
 }
 
+bool Line::has_room() const {
+  return socket_.unsent() <= most_unsent;
+}
+
 void Line::log(relay_line::Level level, std::string text) {
-  if (socket_.unsent() > most_unsent_for_log || !lines_.take(monotonic_ms())) {
+  if (!has_room() || !lines_.take(monotonic_ms())) {
     left_out_++;
     return;
   }
@@ -52,7 +56,7 @@ void Line::log(relay_line::Level level, std::string text) {
 }
 
 void Line::tick(std::int64_t mono_ms) {
-  if (left_out_ == 0 || socket_.unsent() > most_unsent_for_log || !lines_.take(mono_ms))
+  if (left_out_ == 0 || !has_room() || !lines_.take(mono_ms))
     return;
   const unsigned count = std::exchange(left_out_, 0);
   send(relay_line::Log{relay_line::Level::warning,

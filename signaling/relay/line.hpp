@@ -27,6 +27,8 @@ class Line : public Ready {
 
   // False: the message can't travel (a text that is no UTF-8, say).
   bool send (const relay_line::ToGateway &message);
+  // Whether little waits: what may as well come later is to wait itself.
+  bool has_room () const;
   // At most a few lines a second; how many were left out is said later.
   void log (relay_line::Level level, std::string text);
   // Says what was left out.

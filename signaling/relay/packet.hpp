@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "signaling/relay/media-kind.hpp"
+#include "signaling/relay/stream-counts.hpp"
 
 namespace agora::relay {
 
@@ -18,14 +19,17 @@ struct Packet {
   std::uint32_t stream = 0;     // message stream id of the player's connection
   MediaKind kind = MediaKind::control;
   std::uint32_t references = 0;
+  std::uint32_t payload = 0;  // bytes of the message, without what RTMP adds
+  CountsRef counts;           // of its stream; nothing: no media
 };
 
 class PacketRef {
  public:
   PacketRef() = default;
   static PacketRef make (std::string bytes, MediaKind kind, std::uint32_t timestamp = 0,
-                         std::uint32_t stream = 0) {
-    return PacketRef(new Packet{std::move(bytes), timestamp, stream, kind, 0});
+                         std::uint32_t stream = 0, std::size_t payload = 0, CountsRef counts = {}) {
+    return PacketRef(new Packet{std::move(bytes), timestamp, stream, kind, 0,
+                                static_cast<std::uint32_t>(payload), std::move(counts)});
   }
   PacketRef(const PacketRef &other) : PacketRef(other.packet_) {}
   PacketRef(PacketRef &&other) noexcept : packet_(std::exchange(other.packet_, nullptr)) {}

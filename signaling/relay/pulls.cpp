@@ -128,7 +128,7 @@ void Pull::pull_from(RelayUrl url) {
   url_ = std::move(url);
   if (state_ != State::idle && state_ != State::over && !elsewhere)
     return;
-  local_ = false;
+  local_ = counted_ = false;
   retried_ = false;
   disconnect();
   began_ = server_.now();
@@ -151,7 +151,7 @@ void Pull::linked(const relay_line::Link &link, Descriptor socket) {
     return;
   if (link.n == 0) {
     disconnect();
-    local_ = true;
+    local_ = counted_ = true;
   }
   dial_ = 0;
   if (!socket) {

@@ -52,6 +52,8 @@ SendQueue::Loss SendQueue::leave_out(Late late) {
       loss.video_streams &= ~stream;
     if (gone) {
       loss.frames++;
+      if (packet->counts)
+        packet->counts->dropped_frames++;
       if (is_video(packet->kind))
         loss.video_streams |= stream;
       bytes_ -= packet->bytes.size();
@@ -77,8 +79,13 @@ SendQueue::Loss SendQueue::trim(const SendLimits &limits) {
                    [&] (const PacketRef &each) {
                      return may_be_left_out(each->kind) && each->stream == newest.stream;
                    });
-  const bool late = oldest != packets_.end() && may_be_left_out(newest.kind) &&
-                    distance((*oldest)->timestamp, newest.timestamp) > limits.lag_ms;
+  const std::uint32_t lag = oldest != packets_.end() && may_be_left_out(newest.kind)
+                                ? distance((*oldest)->timestamp, newest.timestamp)
+                                : 0;
+  const bool late = lag > limits.lag_ms;
+  // What is later is left out. It may be time that went back, too.
+  if (newest.counts)
+    newest.counts->lag_ms = std::max(newest.counts->lag_ms, std::min(lag, limits.lag_ms));
   if (!late && cost <= limits.media_bytes)
     return {};
   // By time of the newest one's stream; by bytes of all.
@@ -118,13 +125,15 @@ std::size_t SendQueue::copy(std::span<std::uint8_t> bytes) const {
   return filled;
 }
 
-void SendQueue::advance(std::size_t bytes) {
+void SendQueue::advance(std::size_t bytes, bool counted) {
   sent_ += bytes;
   while (first_ < packets_.size() && sent_ >= packets_[first_]->bytes.size()) {
     const std::size_t size = packets_[first_]->bytes.size();
     sent_ -= size;
     bytes_ -= size;
     kept_ -= kept_cost(*packets_[first_]);
+    if (const CountsRef &counts = packets_[first_]->counts; counted && counts)
+      counts->sent_bytes += packets_[first_]->payload;
     packets_[first_] = PacketRef();
     first_++;
   }

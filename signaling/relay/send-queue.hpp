@@ -44,8 +44,8 @@ class SendQueue {
   std::size_t peek (std::span<const Packet *> packets, std::size_t &first_from) const;
   // The same as copied bytes, as many as fit. How many they are.
   std::size_t copy (std::span<std::uint8_t> bytes) const;
-  // So much was sent.
-  void advance (std::size_t bytes);
+  // So much was sent. `counted`: as sent to a listener of each stream.
+  void advance (std::size_t bytes, bool counted = true);
 
  private:
   template <typename Late>

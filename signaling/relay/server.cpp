@@ -39,6 +39,10 @@ constexpr int handshakes_a_turn = 4;
 constexpr std::size_t most_asked = 256;
 // Descriptors that connections may not take: the line, the doors, epoll, and what libraries open.
 constexpr std::size_t kept_descriptors = 16;
+// Packets of figures in one tick.
+constexpr int most_reports = 4;
+// How often those of streams that are over are forgotten, where nobody wants them.
+constexpr std::int64_t unreported_ms = 10'000;
 // Strangers are a part of all connections.
 constexpr std::size_t stranger_share = 4;
 
@@ -240,7 +244,18 @@ void Server::tick() {
     pushes_[i]->connection.end();
   }
   pulls_.tick();
+  report();
   line_.tick(now());
+}
+
+// Of many streams a part each tick, so that neither the line nor the gateway has them all at once.
+void Server::report() {
+  if (now() >= next_report_) {
+    hub_.ledger().begin_round(report_ms_ != 0);
+    next_report_ = now() + (report_ms_ != 0 ? report_ms_ : unreported_ms);
+  }
+  for (int i = 0; i < most_reports && hub_.ledger().waits() && line_.has_room(); i++)
+    line_.send(hub_.ledger().next());
 }
 
 void Server::welcome(int fd, const Network &network, Via via) {
@@ -439,6 +454,7 @@ void Server::set_identity(const relay_line::Configure &message) {
 void Server::told(const relay_line::Configure &message) {
   app_ = message.app;
   limits_ = message.limits;
+  report_ms_ = message.report_ms;
   send_limits_.lag_ms = limits_.listener_lag_ms;
   // What a push may send in that time, and a frame more.
   send_limits_.media_bytes =

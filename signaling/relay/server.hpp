@@ -103,6 +103,7 @@ class Server {
   enum class Via { rtmp, rtmps, worker };
   void welcome (int fd, const Network &network, Via via);
   void tick ();
+  void report ();
   void stood_still ();
   void end_turn ();
 
@@ -137,6 +138,8 @@ class Server {
   std::string app_;
   std::uint64_t last_number_ = 0;
   std::int64_t next_tick_ = 0;
+  std::uint32_t report_ms_ = 0;  // 0: nobody wants to know
+  std::int64_t next_report_ = 0;
   bool over_ = false;
 };
 

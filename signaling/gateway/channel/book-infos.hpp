@@ -2,6 +2,7 @@
 // What operators ask the channel book for, and tell it.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -64,6 +65,12 @@ struct LiveMember {
   const Reported *reported = nullptr;  // null: nothing so far
 };
 
+struct ChannelName {
+  std::string app_id;
+  std::string channel;
+  auto operator<=>(const ChannelName &) const = default;
+};
+
 // Of one channel, by its members' last reports where those tell.
 struct ChannelFigures {
   std::string app_id;
@@ -71,6 +78,10 @@ struct ChannelFigures {
   std::size_t members = 0;
   std::size_t streams = 0;
   std::size_t listeners = 0;  // one for each that plays a stream
+  // RTMP sessions: those that push, that play, and that play for another gateway.
+  std::size_t pushes = 0;
+  std::size_t plays = 0;
+  std::size_t relays = 0;
   std::optional<std::int64_t> peak_db;
   std::optional<std::int64_t> latency_ms;
   std::optional<std::int64_t> jitter_ms;

@@ -147,6 +147,8 @@ class ChannelBook : private cluster::ClusterHost {
   void each_member (bool publishing, const std::function<bool(const LiveMember &)> &visit) const;
   // Of so many channels by name.
   ChannelsFigures channel_figures (std::size_t most, Now now) const;
+  // Whose a name at the media server is; nothing: nobody's any more.
+  std::optional<ChannelName> channel_of_stream (const std::string &stream) const;
 
   // `rule.id` is chosen by the channel book and written back. Of a cluster's rules the store is
   // told instead: query().
@@ -413,7 +415,8 @@ class ChannelBook : private cluster::ClusterHost {
   bool is_played (const Voice &voice) const;
   void move_players (Step &step, const Channel &channel, Uid uid);
 
-  static ChannelFigures figures_of (const Channel &channel, Now now);
+  void count_sessions (const Channel &channel, ChannelFigures &figures) const;
+  ChannelFigures figures_of (const Channel &channel, Now now) const;
 
   // requests.cpp
   using M = Member;

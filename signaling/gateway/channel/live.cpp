@@ -48,7 +48,42 @@ void ChannelBook::each_member(bool publishing,
     }
 }
 
-ChannelFigures ChannelBook::figures_of(const Channel &channel, Now now) {
+std::optional<ChannelName> ChannelBook::channel_of_stream(const std::string &stream) const {
+  const auto named = streams_.find(stream);
+  if (named == streams_.end())
+    return {};
+  const auto owner = members_.find(named->second.owner);
+  const Channel *channel = owner != members_.end() ? owner->second->channel : named->second.channel;
+  if (!channel)
+    return {};
+  return ChannelName{channel->app_id, channel->name};
+}
+
+// Those of its members and mixes at the media server, and those of other gateways.
+void ChannelBook::count_sessions(const Channel &channel, ChannelFigures &figures) const {
+  const auto offer = [&] (const std::optional<Offer> &of) {
+    if (!of)
+      return;
+    for (const PublishedStream &each : of->streams) {
+      figures.pushes += each.client ? 1 : 0;
+      if (const auto named = streams_.find(each.stream); named != streams_.end())
+        figures.relays += named->second.relays.size();
+    }
+  };
+  const auto plays = [&] (const Member &member) {
+    for (const auto &[uid, subscription] : member.subscriptions)
+      figures.plays += (subscription.client ? 1 : 0) + (subscription.old_player ? 1 : 0);
+  };
+  for (const auto &[uid, member] : channel.members) {
+    offer(member->live);
+    offer(member->previous);
+    plays(*member);
+  }
+  for (const Member *mix : channel.mixes)
+    plays(*mix);
+}
+
+ChannelFigures ChannelBook::figures_of(const Channel &channel, Now now) const {
   ChannelFigures figures;
   figures.app_id = channel.app_id;
   figures.channel = channel.name;
@@ -56,6 +91,7 @@ ChannelFigures ChannelBook::figures_of(const Channel &channel, Now now) {
   figures.streams = channel.voices.size();
   for (const auto &[uid, voice] : channel.voices)
     figures.listeners += voice.listeners.size();
+  count_sessions(channel, figures);
   for (const auto &[uid, member] : channel.members) {
     const Reported *last = member->reported.get();
     if (!last || now.mono_ms - last->at_ms > fresh_ms)
@@ -85,18 +121,32 @@ ChannelsFigures ChannelBook::channel_figures(std::size_t most, Now now) const {
   const std::size_t named = std::min(most, all.size());
   std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(named), all.end(),
                     larger);
+  // By play keys; some wait for a channel that nobody is in.
+  std::unordered_map<std::string_view, std::size_t> players;
+  for (const auto &[client, player] : players_.all())
+    players[player.whom.channel]++;
+  const auto take_players = [&players] (const Channel &channel) {
+    const auto found = players.extract(channel.key);
+    return found.empty() ? 0 : found.mapped();
+  };
   ChannelsFigures figures;
   for (std::size_t i = 0; i < all.size(); i++) {
     if (i < named) {
       figures.named.push_back(figures_of(*all[i], now));
+      figures.named.back().plays += take_players(*all[i]);
       continue;
     }
     figures.others++;
+    figures.other.plays += take_players(*all[i]);
     figures.other.members += all[i]->members.size();
     figures.other.streams += all[i]->voices.size();
     for (const auto &[uid, voice] : all[i]->voices)
       figures.other.listeners += voice.listeners.size();
+    count_sessions(*all[i], figures.other);
   }
+  figures.others += players.size();
+  for (const auto &[channel, count] : players)
+    figures.other.plays += count;
   return figures;
 }
 

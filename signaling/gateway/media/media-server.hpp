@@ -37,6 +37,8 @@ class MediaServer {
     // all who listen to it. The ends of their sessions follow.
     std::function<void(const std::string &stream)> pulled;
     std::function<void(const std::string &stream)> cut;
+    // The same: what passed through streams since it told of each, those that are over included.
+    std::function<void(const relay_line::Traffic &traffic)> traffic;
     // It serves for the first time. `failed`: it can't serve at all; final.
     std::function<void()> ready;
     std::function<void(const std::string &reason)> failed;

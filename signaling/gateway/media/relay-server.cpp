@@ -22,6 +22,9 @@ using relay_line::Side;
 // A packet of the line holds them.
 constexpr std::size_t most_authorities = 32 * 1024;
 
+// How often it tells what passed through a stream. A scrape of /metrics is every few seconds.
+constexpr std::uint32_t report_ms = 2000;
+
 // What all workers together may have, as one's part.
 std::uint32_t part_of (std::uint32_t all, std::size_t workers) {
   const auto count = static_cast<std::uint32_t>(workers);
@@ -76,6 +79,7 @@ std::variant<std::unique_ptr<MediaServer>, std::string> RelayServer::make(const 
   auto &configuration = server->configuration_;
   configuration.app = server->address_.app;
   configuration.limits = options.media;
+  configuration.report_ms = report_ms;
   for (auto member :
        {&relay_line::Limits::sessions, &relay_line::Limits::sessions_per_address,
         &relay_line::Limits::strangers_per_address, &relay_line::Limits::opening_pulls})
@@ -134,6 +138,7 @@ void RelayServer::start(Callbacks callbacks) {
     each.pull_failed = [this, i] (const relay_line::PullFailed &message) {
       pull_failed(i, message);
     };
+    each.traffic = [this] (const relay_line::Traffic &message) { callbacks_.traffic(message); };
     each.ready = [this] { on_ready(); };
     each.failed = [this] (const std::string &reason) { on_failed(reason); };
     each.lost = [this, i] { lost(i); };

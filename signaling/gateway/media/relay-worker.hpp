@@ -38,6 +38,7 @@ class RelayWorker {
     std::function<void(const relay_line::Done &done)> done;
     std::function<void(const relay_line::Pulled &pulled)> pulled;
     std::function<void(const relay_line::PullFailed &failed)> pull_failed;
+    std::function<void(const relay_line::Traffic &traffic)> traffic;
     // As of MediaServer.
     std::function<void()> ready;
     std::function<void(const std::string &reason)> failed;
@@ -99,6 +100,7 @@ class RelayWorker {
   void told (const relay_line::Dial &message);
   void told (const relay_line::Pulled &message);
   void told (const relay_line::PullFailed &message);
+  void told (const relay_line::Traffic &message) { callbacks_.traffic(message); }
   void told (const relay_line::Log &message);
 
   Setup setup_;

@@ -150,12 +150,59 @@ std::string label (const char *name, std::string_view value) {
   return text + '"';
 }
 
+std::string channel_labels (std::string_view app_id, std::string_view channel) {
+  return label("app", app_id) + "," + label("channel", channel);
+}
+
+// No app has an empty id: it is no channel of that name.
+const char *const other_channels = R"(app="",channel="other")";
+
+void channel_sessions (Text &text, const ChannelsFigures &channels) {
+  text.describe("agora_channel_rtmp_sessions", "gauge",
+                "RTMP sessions, by channel; relay: those of other gateways, which play.");
+  const auto values = [&text] (const ChannelFigures &each, const std::string &labels) {
+    text.value(each.pushes, labels + ",side=\"push\"");
+    text.value(each.plays, labels + ",side=\"play\"");
+    text.value(each.relays, labels + ",side=\"relay\"");
+  };
+  for (const ChannelFigures &each : channels.named)
+    values(each, channel_labels(each.app_id, each.channel));
+  if (channels.others)
+    values(channels.other, other_channels);
+}
+
+void channel_traffic (Text &text, const ChannelTraffic::Figures &traffic) {
+  using Counts = ChannelTraffic::Counts;
+  const auto each_of = [&] (const auto &value_of) {
+    for (const auto &[name, counts] : traffic.named)
+      text.value(value_of(counts), channel_labels(name.app_id, name.channel));
+    text.value(value_of(traffic.other), other_channels);
+  };
+  const struct {
+    const char *name;
+    const char *help;
+    std::uint64_t Counts::*count;
+  } counters[] = {{"agora_channel_received_bytes_total", "Payload of RTMP that came, by channel.",
+                   &Counts::received_bytes},
+                  {"agora_channel_sent_bytes_total",
+                   "Payload of RTMP to all who listen, by channel.", &Counts::sent_bytes},
+                  {"agora_channel_dropped_frames_total",
+                   "Left out for listeners that fell behind, by channel.", &Counts::dropped_frames},
+                  {"agora_channel_cut_listeners_total",
+                   "Listeners that read nothing any more, by channel.", &Counts::cut_listeners}};
+  for (const auto &[name, help, count] : counters) {
+    text.describe(name, "counter", help);
+    each_of([member = count] (const Counts &counts) { return counts.*member; });
+  }
+  text.describe("agora_channel_lag_seconds", "gauge",
+                "How far the slowest listener was behind, at worst in 15 s, by channel.");
+  each_of([] (const Counts &counts) { return static_cast<double>(counts.lag_ms) / 1000; });
+}
+
 void channel_figures (Text &text, const ChannelsFigures &channels) {
   const auto labels = [] (const ChannelFigures &each) {
-    return label("app", each.app_id) + "," + label("channel", each.channel);
+    return channel_labels(each.app_id, each.channel);
   };
-  // No app has an empty id: it is no channel of that name.
-  const std::string other = R"(app="",channel="other")";
   const struct {
     const char *name;
     const char *help;
@@ -170,7 +217,7 @@ void channel_figures (Text &text, const ChannelsFigures &channels) {
     for (const ChannelFigures &each : channels.named)
       text.value(each.*count, labels(each));
     if (channels.others)
-      text.value(channels.other.*count, other);
+      text.value(channels.other.*count, other_channels);
   }
   const struct {
     const char *name;
@@ -262,8 +309,12 @@ std::string Metrics::text(const Snapshot &now) const {
   text.one("agora_media_up", "gauge", "Whether the media server serves.", now.media_up ? 1 : 0);
   text.one("agora_media_restarts_total", "counter", "Restarts of agora-relay.", now.media_restarts);
   quality_counts(text, totals.quality);
-  if (now.channels)
+  if (now.channels) {
     channel_figures(text, *now.channels);
+    channel_sessions(text, *now.channels);
+  }
+  if (now.traffic)
+    channel_traffic(text, *now.traffic);
   if (now.relay)
     relay_counts(text, *now.relay);
   if (now.web)

@@ -12,6 +12,7 @@
 
 #include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/gateway/cluster/store.hpp"
+#include "signaling/gateway/operator/channel-traffic.hpp"
 #include "signaling/gateway/operator/process-figures.hpp"
 #include "signaling/gateway/operator/webhooks.hpp"
 #include "signaling/protocol/relay-line.hpp"
@@ -20,6 +21,9 @@ namespace agora::gateway {
 
 class Metrics {
  public:
+  // Of whom there are figures by name. A channel is some twenty samples.
+  static constexpr std::size_t most_channels = 100;
+
   struct Web {
     std::size_t speak = 0;
     std::size_t hear = 0;
@@ -48,8 +52,9 @@ class Metrics {
     std::optional<std::int64_t> certificate_ends;  // nothing: without --tls-certificate
     ProcessFigures process;
     bool draining = false;
-    std::size_t watchers = 0;                 // of the live view
-    std::optional<ChannelsFigures> channels;  // nothing: who asks isn't to know
+    std::size_t watchers = 0;                        // of the live view
+    std::optional<ChannelsFigures> channels;         // nothing: who asks isn't to know
+    std::optional<ChannelTraffic::Figures> traffic;  // the same, and without agora-relay
   };
 
   void received (std::size_t bytes) {

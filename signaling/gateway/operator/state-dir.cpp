@@ -89,7 +89,7 @@ std::string append (const std::string &path, std::string_view text) {
     return append(path, text);
   }
   while (!text.empty()) {
-    const ssize_t size = write(file.get(), text.data(), text.size());
+    const ssize_t size = ::write(file.get(), text.data(), text.size());
     if (size < 0 && errno == EINTR)
       continue;
     if (size < 0)

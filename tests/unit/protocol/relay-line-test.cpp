@@ -22,6 +22,8 @@ void each_kind_has_its_text () {
   const std::pair<ToRelay, std::string> to_relay[] = {
       {Configure{"live", {}, "", ""},
        R"({"op":"configure","app":"live",)" + limits_text + R"(,"certificate":"","key":""})"},
+      {Configure{"live", {}, "", "", 2000}, R"({"op":"configure","app":"live",)" + limits_text +
+                                                R"(,"certificate":"","key":"","report_ms":2000})"},
       {Trust{"-----BEGIN"}, R"({"op":"trust","authorities":"-----BEGIN"})"},
       {Answer{7, true, "", "", "b"},
        R"({"op":"answer","id":7,"allow":true,"reason":"","stream":"b"})"},
@@ -60,6 +62,10 @@ void each_kind_has_its_text () {
        R"({"op":"dial","n":3,"stream":"abc","address":"10.0.0.2:1935"})"},
       {Pulled{"abc"}, R"({"op":"pulled","stream":"abc"})"},
       {PullFailed{"abc", "no"}, R"({"op":"pull-failed","stream":"abc","reason":"no"})"},
+      {Traffic{{{"abc", 1, 2, 3, 4, 5}, {"d", 0, 0, 0, 0, 6}}},
+       R"({"op":"traffic","streams":[{"stream":"abc","received":1,"sent":2,"dropped":3,"cut":4,"lag_ms":5},)"
+       R"({"stream":"d","lag_ms":6}]})"},
+      {Traffic{}, R"({"op":"traffic","streams":[]})"},
       {Log{Level::warning, "a \"word\""}, R"({"op":"log","level":"warning","text":"a \"word\""})"},
   };
   for (const auto &[message, text] : to_gateway) {
