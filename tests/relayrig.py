@@ -67,12 +67,12 @@ class Relay(Process):
         self.reader.start()
         self.wait_told('ready')
 
-    def configure(self, app='live', limits=None):
+    def configure(self, app='live', limits=None, **more):
         self.say(op='configure', app=app, limits={
             'listener_lag_ms': 1000, 'push_kbps': 4096, 'sessions': 16384,
             'sessions_per_address': 4096, 'strangers_per_address': 256, 'opening_ms': 10000, 'idle_push_ms': 4000,
             'opening_pulls': 128,
-            **(limits or {})}, certificate=self.tls[0], key=self.tls[1])
+            **(limits or {})}, certificate=self.tls[0], key=self.tls[1], **more)
 
     def trust(self, authorities):
         self.say(op='trust', authorities=authorities)

@@ -454,7 +454,8 @@ void Server::set_identity(const relay_line::Configure &message) {
 void Server::told(const relay_line::Configure &message) {
   app_ = message.app;
   limits_ = message.limits;
-  report_ms_ = message.report_ms;
+  if (std::exchange(report_ms_, message.report_ms) != message.report_ms)
+    next_report_ = 0;
   send_limits_.lag_ms = limits_.listener_lag_ms;
   // What a push may send in that time, and a frame more.
   send_limits_.media_bytes =

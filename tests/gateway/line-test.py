@@ -106,6 +106,7 @@ class Line(Case):
             '            say(op="done", id=n + 1, side="push", stream="x")\n'
             '            say(op="done", id=n + 1, side="play", stream="")\n'
             '            say(op="sessions", n=n, ids=[1, 2], last=True)\n'
+            '            say(op="traffic", streams=[dict(stream=f"{n} {i}", received=n, lag_ms=n) for i in range(20)])\n'
             '            say(op="pong", n=n, **COUNTERS, refused=dict.fromkeys(REASONS, 0))\n'
             '        say(op="ready", version="1")\n'
             '        say(op="log", level="info", text="nothing")')
