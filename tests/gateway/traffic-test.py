@@ -188,6 +188,26 @@ class Line(RelayCase):
         self.assertLessEqual(len(times), 6)
         self.assertGreater(min(b - a for a, b in zip(times, times[1:])), 0.7)
 
+    def test_what_is_pulled_counts_at_both(self):
+        origin = self.relay()
+        edge = self.relay(allow=lambda ask: {'relay_from': f'{origin.url}/{ask["stream"]}?s=1'})
+        for relay in (origin, edge):
+            relay.configure(report_ms=100)
+        push = self.push(origin, 'voice')
+        listeners = [self.play(edge, 'voice') for _ in range(2)]
+        edge.wait_told('pulled')
+        push.frame(0, b'\xaf\x00\x11\x90')
+        for each in listeners:
+            each.wait(lambda: each.media())
+        push.frame(20, sound(96))
+        for each in listeners:
+            each.wait(lambda: len(each.media()) == 2)
+        for relay, sent in ((origin, 100), (edge, 200)):
+            def told():
+                streams = [each for packet in relay.all_told('traffic') for each in packet['streams']]
+                return tuple(sum(each.get(what, 0) for each in streams) for what in ('received', 'sent'))
+            self.until(lambda: told() == (100, sent), f'what {sent} says')
+
     def test_many_streams_in_packets_that_fit(self):
         relay = self.relay()
         relay.configure(report_ms=200)

@@ -22,10 +22,6 @@ void grow (std::uint64_t &count, std::uint64_t by) {
   count += std::min(by, relay_line::max_number - std::min(count, relay_line::max_number));
 }
 
-ChannelName name_of (const ChannelFigures &figures) {
-  return {figures.app_id, figures.channel};
-}
-
 }  // namespace
 
 void ChannelTraffic::met(const std::string &stream, ChannelName channel, std::int64_t mono_ms) {
@@ -88,7 +84,7 @@ void ChannelTraffic::forget_streams(std::int64_t mono_ms) {
 void ChannelTraffic::make_room(const std::vector<ChannelFigures> &largest, std::int64_t mono_ms) {
   std::set<ChannelName> wanted;
   for (const ChannelFigures &each : largest)
-    wanted.insert(name_of(each));
+    wanted.insert({each.app_id, each.channel});
   using Place = std::map<ChannelName, Entry>::iterator;
   std::vector<Place> idle;
   std::size_t lacking = wanted.size();
