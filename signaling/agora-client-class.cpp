@@ -191,6 +191,20 @@ void install_properties (GObjectClass *klass) {
   properties[prop_display_name] =
       g_param_spec_string("display-name", "Display name", "This member's name, for people", nullptr,
                           static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS));
+  /**
+   * AgoraClient:lists-members:
+   *
+   * Whether the gateway has answered [method@AgoraSignaling.Client.get_members_async], so that
+   * [signal@AgoraSignaling.Client::member-joined] and [signal@AgoraSignaling.Client::member-left]
+   * tell of changes. It stays so while the client is reconnecting; where the gateway that it comes
+   * back to doesn't show an app's members, or says so when it is asked again, it is %FALSE from
+   * then on, and [signal@AgoraSignaling.Client::member-left] tells of all that were listed.
+   *
+   * Since: 0.2
+   */
+  properties[prop_lists_members] =
+      g_param_spec_boolean("lists-members", "Lists members",
+                           "Whether the gateway tells who else is in the channel", FALSE, readable);
   g_object_class_install_properties(klass, n_properties, properties);
 }
 

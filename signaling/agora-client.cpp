@@ -259,6 +259,9 @@ static void agora_client_get_property (GObject *object, guint id, GValue *value,
     case agora::client::prop_app_id:
       set_text(core.machine().app_id());
       break;
+    case agora::client::prop_lists_members:
+      g_value_set_boolean(value, core.machine().lists_members());
+      break;
     case agora::client::prop_silenced:
       g_value_set_boolean(value, core.machine().silenced());
       break;

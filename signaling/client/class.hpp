@@ -23,6 +23,7 @@ enum Property : guint {
   prop_hears,
   prop_codecs_wanted,
   prop_display_name,
+  prop_lists_members,
   n_properties,
 };
 

@@ -77,9 +77,9 @@ Core::Core(GObject *owner, Observer *observer)
 Core::~Core() = default;
 
 Core::Seen Core::look() const {
-  return {state_of(machine_.phase()), machine_.uid(),    machine_.role(),
-          machine_.channel(),         machine_.app_id(), machine_.silenced(),
-          machine_.codecs_wanted()};
+  return {state_of(machine_.phase()), machine_.uid(),          machine_.role(),
+          machine_.channel(),         machine_.app_id(),       machine_.silenced(),
+          machine_.codecs_wanted(),   machine_.lists_members()};
 }
 
 void Core::call(ObjectPtr<GTask> task, const std::function<Happening(Ticket)> &make) {
@@ -163,6 +163,7 @@ void Core::notify_changes() {
   changed(before.role != now.role, "role");
   changed(before.silenced != now.silenced, "silenced");
   changed(before.codecs_wanted != now.codecs_wanted, "codecs-wanted");
+  changed(before.lists_members != now.lists_members, "lists-members");
   changed(before.state != now.state, "state");
 }
 

@@ -94,6 +94,7 @@ class Core final : private Transport::Listener {
     std::string app_id;
     bool silenced;
     protocol::Codecs codecs_wanted;
+    bool lists_members;
   };
   Seen look () const;
 

@@ -71,8 +71,11 @@ void Machine::join_answered(const Pending &, const protocol::Answer &answer, Mil
     act(Finish{std::exchange(join_ticket_, 0), std::nullopt, uid_, {}, 0});
   if (told)
     act(EmitReconnected{now - lost_at_});
-  if (again)
+  if (again) {
+    for (const auto &[uid, name] : names_)
+      unconfirmed_.insert(uid);
     replay(now);
+  }
   for (const protocol::Event &event : std::exchange(early_, {}))
     happened(event, now);
   // Its answer comes after all that a rejoin is told, so that no doubt stays.
@@ -196,6 +199,8 @@ void Machine::happened(const protocol::Event &event, Millis now) {
       if (event.uid == uid_)
         return;
       note_talk(event.uid, event.talk);
+      if (unconfirmed_.contains(event.uid))
+        note_name(event.uid, {});
       if (!speakers_.insert(event.uid).second) {
         if (const auto found = muted_.find(event.uid); found != muted_.end())
           doubt_ = Doubt{event.uid, found->second};
@@ -209,6 +214,7 @@ void Machine::happened(const protocol::Event &event, Millis now) {
       muted_.erase(event.uid);
       talkbacks_.erase(event.uid);
       names_.erase(event.uid);
+      unconfirmed_.erase(event.uid);
       if (!was_asked_for && !was_there)
         return;
       break;
@@ -244,14 +250,8 @@ void Machine::happened(const protocol::Event &event, Millis now) {
       return;
     }
     case EventKind::member_named:
-      if (const auto known = names_.find(event.uid);
-          (known == names_.end() ? std::string() : known->second) == event.text)
-        return;
-      if (event.text.empty())
-        names_.erase(event.uid);
-      else
-        names_[event.uid] = event.text;
-      break;
+      note_name(event.uid, event.text);
+      return;
     case EventKind::member_joined:
     case EventKind::member_left:
       if (!note_member(event))
@@ -281,6 +281,21 @@ std::string Machine::name_of(Uid uid) const {
   return {};
 }
 
+// What the application doesn't know yet is told.
+void Machine::note_name(Uid uid, const std::string &name) {
+  unconfirmed_.erase(uid);
+  const auto known = names_.find(uid);
+  if ((known == names_.end() ? std::string() : known->second) == name)
+    return;
+  if (name.empty())
+    names_.erase(uid);
+  else
+    names_[uid] = name;
+  protocol::Event named{EventKind::member_named, uid, {}, 0, false};
+  named.text = name;
+  act(Emit{std::move(named)});
+}
+
 // Whether the application doesn't know it yet: what an answer had may be told once more.
 bool Machine::note_member(const protocol::Event &event) {
   if (!lists_)
@@ -295,14 +310,14 @@ bool Machine::note_member(const protocol::Event &event) {
   return true;
 }
 
-// After a return the application is told what has changed meanwhile; else it has the list.
-void Machine::listed(const protocol::MemberList &list, bool replay) {
+// The first list is the answer to whoever asked. Of any later one, whoever asked for it, the
+// application is told what has changed: what was still to be told of is in it, and won't be.
+void Machine::listed(const protocol::MemberList &list) {
   std::map<Uid, std::string> members;
   for (const protocol::ListedMember &member : list.members)
     members[member.uid] = member.name;
   const auto before = std::exchange(members_, std::move(members));
-  lists_ = true;
-  if (!replay)
+  if (!std::exchange(lists_, true))
     return;
   for (const auto &[uid, name] : before)
     if (!members_.contains(uid))
@@ -313,6 +328,13 @@ void Machine::listed(const protocol::MemberList &list, bool replay) {
       joined.text = name;
       act(Emit{std::move(joined)});
     }
+}
+
+// The gateway doesn't say any more who is there: nobody is kept of whom it won't tell that it left.
+void Machine::unlisted() {
+  lists_ = false;
+  for (const auto &[uid, name] : std::exchange(members_, {}))
+    act(Emit{{EventKind::member_left, uid, {}, 0, false}});
 }
 
 void Machine::told_error(const protocol::ErrorEvent &event, Millis now) {
@@ -379,7 +401,7 @@ void Machine::succeeded(const Pending &pending, const protocol::Answer &answer, 
   } else if (const auto *key = std::get_if<protocol::UpdateKey>(&pending.request)) {
     token_ = key->token;
   } else if (std::holds_alternative<protocol::Members>(pending.request)) {
-    listed(answer.list.value_or(protocol::MemberList{}), pending.replay);
+    listed(answer.list.value_or(protocol::MemberList{}));
   }
   if (pending.ticket != 0)
     act(Finish{pending.ticket, std::nullopt, uid_, url, answer.rotation.value_or(0), push_urls_,
@@ -387,7 +409,11 @@ void Machine::succeeded(const Pending &pending, const protocol::Answer &answer, 
 }
 
 void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
+  const bool list = std::holds_alternative<protocol::Members>(pending.request);
   if (!pending.replay) {
+    if (list &&
+        (trouble.code == AGORA_ERROR_NOT_PERMITTED || trouble.code == AGORA_ERROR_BAD_REQUEST))
+      unlisted();
     if (trouble.code == AGORA_ERROR_TIMEOUT)
       unanswered(pending);
     finish(pending.ticket, std::move(trouble));
@@ -395,7 +421,8 @@ void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
   }
   // What the member had is what it is to have again: a gateway that is slow or busy for a moment
   // takes nothing of it.
-  if (trouble.code == AGORA_ERROR_TIMEOUT || trouble.code == AGORA_ERROR_TOO_MANY) {
+  if (trouble.code == AGORA_ERROR_TIMEOUT || trouble.code == AGORA_ERROR_TOO_MANY ||
+      (list && trouble.code == AGORA_ERROR_SERVICE_LOST)) {
     act(Note{true, "another try in a second: " + trouble.text});
     again_.push_back({pending.request, now + limits.first_retry});
     return;
@@ -407,8 +434,8 @@ void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
       return;
     }
     subscriptions_.erase(subscribe->uid);
-  } else if (std::holds_alternative<protocol::Members>(pending.request)) {
-    lists_ = false;
+  } else if (list) {
+    unlisted();
   } else if (std::holds_alternative<protocol::Publish>(pending.request)) {
     // A silenced member's publication waits for the end of that.
     if (silenced_ && trouble.code == AGORA_ERROR_NOT_PERMITTED)

@@ -108,8 +108,8 @@ void Machine::on(const CallJoin &call, Millis now) {
   muted_.clear();
   talkbacks_.clear();
   names_.clear();
+  unconfirmed_.clear();
   members_.clear();
-  lists_ = false;
   subscriptions_.clear();
   local_audio_muted_ = local_video_muted_ = silenced_ = false;
   reports_ = {};
@@ -488,6 +488,7 @@ void Machine::stop(Phase phase) {
   finish_all(trouble);
   early_.clear();
   unpublished();
+  lists_ = false;
   if (phase == Phase::idle) {
     uid_ = 0;
     channel_.clear();
@@ -495,6 +496,7 @@ void Machine::stop(Phase phase) {
     muted_.clear();
     talkbacks_.clear();
     names_.clear();
+    unconfirmed_.clear();
     members_.clear();
   }
 }

@@ -171,6 +171,8 @@ class Machine {
   std::string name_of (Uid uid) const;
   // Who else is in the channel, by name: as the application has asked and was told since.
   const std::map<Uid, std::string> &members () const { return members_; }
+  // Whether the gateway has given that list, and tells of changes.
+  bool lists_members () const { return lists_; }
   // Whether what that speaker says is for a few, this member among them, as was told last.
   bool is_talkback (Uid speaker) const { return talkbacks_.contains(speaker); }
 
@@ -215,7 +217,9 @@ class Machine {
   void answered (const protocol::Answer &answer, Millis now);
   void join_answered (const Pending &pending, const protocol::Answer &answer, Millis now);
   void happened (const protocol::Event &event, Millis now);
-  void listed (const protocol::MemberList &list, bool replay);
+  void listed (const protocol::MemberList &list);
+  void unlisted ();
+  void note_name (Uid uid, const std::string &name);
   bool note_member (const protocol::Event &event);
   void told_error (const protocol::ErrorEvent &event, Millis now);
   void published (const protocol::Answer &answer, bool replay);
@@ -280,9 +284,12 @@ class Machine {
   std::optional<protocol::Codecs> offered_;  // with what was published
   protocol::Addressees to_;                  // whom that is for
   std::map<Uid, std::string> names_;         // of speakers that have one
-  std::map<Uid, std::string> members_;       // what the gateway lists
-  bool lists_ = false;                       // and tells changes of
-  std::set<Uid> talkbacks_;                  // speakers of whom it is so
+  // Of names_, those that a rejoin hasn't told again so far: a name comes right before its stream,
+  // where there is one still.
+  std::set<Uid> unconfirmed_;
+  std::map<Uid, std::string> members_;  // what the gateway lists
+  bool lists_ = false;                  // and tells changes of
+  std::set<Uid> talkbacks_;             // speakers of whom it is so
   Urls push_urls_;
   protocol::Codecs codecs_wanted_;
   std::map<Uid, Subscription> subscriptions_;

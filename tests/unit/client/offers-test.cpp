@@ -298,6 +298,15 @@ std::string told_of (Rig &rig, protocol::EventKind kind, Uid uid, const std::str
   return text;
 }
 
+// What the machine told last.
+std::string all_told (const Rig &rig) {
+  std::string told;
+  for (const Emit &emit : rig.all<Emit>())
+    told += std::string(to_string(emit.event.kind)) + " " + std::to_string(emit.event.uid) +
+            emit.event.text + ";";
+  return told;
+}
+
 void who_else_is_there () {
   using protocol::EventKind;
   Rig rig;
@@ -326,11 +335,7 @@ void who_else_is_there () {
   rig.pass(1'000);
   g_assert_true(std::holds_alternative<protocol::Members>(rig.all<Send>().at(0).message.request));
   give_list(rig, {{8, "Bob"}, {11, ""}});
-  std::string told;
-  for (const Emit &emit : rig.all<Emit>())
-    told += std::string(to_string(emit.event.kind)) + " " + std::to_string(emit.event.uid) +
-            emit.event.text + ";";
-  g_assert_true(told == "member-left 10;member-joined 8Bob;member-joined 11;");
+  g_assert_true(all_told(rig) == "member-left 10;member-joined 8Bob;member-joined 11;");
   // However many a gateway tells of.
   for (Uid uid = 100; uid < 1'200; uid++)
     told_of(rig, EventKind::member_joined, uid);
@@ -341,6 +346,89 @@ void who_else_is_there () {
   g_assert_true(rig.all<Finish>().at(0).trouble->code == AGORA_ERROR_NOT_PERMITTED);
   rig.step(Destroy{});
   g_assert_true(rig.machine.members().empty());
+}
+
+// The gateway has told of what is in it, as far as it knows.
+void a_list_asked_for_again () {
+  Rig rig;
+  rig.bring_to(Phase::joined);
+  rig.request(protocol::Members{});
+  give_list(rig, {{8, "Ann"}, {9, ""}});
+  g_assert_true(all_told(rig).empty() && rig.machine.lists_members());
+  rig.request(protocol::Members{});
+  give_list(rig, {{9, "Bob"}, {10, ""}});
+  g_assert_true(all_told(rig) == "member-left 8;member-joined 9Bob;member-joined 10;");
+}
+
+// Comes back to another gateway, with a list of two.
+Rig back_with_a_list () {
+  Rig rig;
+  rig.bring_to(Phase::joined);
+  rig.request(protocol::Members{});
+  give_list(rig, {{8, "Ann"}, {9, ""}});
+  rig.step(Closed{"cut"});
+  rig.pass(1'000);
+  rig.step(Opened{"SID", "", rig.now});
+  rig.answer(rig.sent_id(), Code::ok, {}, 7);
+  return rig;
+}
+
+// Whom it won't be told of any more it doesn't keep.
+void a_list_that_ends () {
+  for (const Code code : {Code::not_permitted, Code::bad_request, Code::internal}) {
+    Rig rig = back_with_a_list();
+    rig.answer(rig.sent_id(), code, "no");
+    g_assert_true(all_told(rig) == "member-left 8;member-left 9;");
+    g_assert_cmpuint(rig.all<EmitError>().size(), ==, 1);
+    g_assert_true(rig.machine.members().empty() && !rig.machine.lists_members());
+    g_assert_true(rig.machine.name_of(8).empty());
+    // And when it is shown again, whoever asks has all of it by the answer.
+    rig.request(protocol::Members{});
+    give_list(rig, {{8, "Ann"}});
+    g_assert_true(all_told(rig).empty() && rig.machine.lists_members());
+    // By the answer to whoever asks, too; one that is too busy ends nothing.
+    rig.request(protocol::Members{});
+    rig.answer(rig.sent_id(), Code::too_many, "busy");
+    g_assert_true(all_told(rig).empty() && rig.machine.lists_members());
+    rig.request(protocol::Members{});
+    rig.answer(rig.sent_id(), Code::not_permitted, "not shown");
+    g_assert_true(all_told(rig) == "member-left 8;" && !rig.machine.lists_members());
+    g_assert_true(rig.all<EmitError>().empty());
+  }
+  // A gateway that has enough to do, or is lost itself, says nothing of who is there.
+  for (const Code code : {Code::overloaded, Code::service_lost}) {
+    Rig rig = back_with_a_list();
+    rig.answer(rig.sent_id(), code, "later");
+    g_assert_true(all_told(rig).empty() && rig.machine.lists_members());
+    g_assert_cmpuint(rig.machine.members().size(), ==, 2);
+  }
+}
+
+// Who comes back without a name, while this one is away, is told again without one.
+void a_name_that_ends_meanwhile () {
+  using protocol::EventKind;
+  Rig rig;
+  rig.bring_to(Phase::joined);
+  for (const Uid uid : {8, 9, 10}) {
+    told_of(rig, EventKind::member_named, uid, "Ann");
+    rig.event(EventKind::stream_added, uid);
+  }
+  rig.step(Closed{"cut"});
+  rig.pass(1'000);
+  rig.step(Opened{"SID", "", rig.now});
+  rig.answer(rig.sent_id(), Code::ok, {}, 7);
+  g_assert_true(rig.machine.name_of(8) == "Ann");
+  rig.event(EventKind::stream_added, 8);
+  g_assert_true(all_told(rig) == "member-named 8;");
+  g_assert_true(rig.machine.name_of(8).empty());
+  // Who has it still, or another one.
+  told_of(rig, EventKind::member_named, 9, "Ann");
+  g_assert_true(all_told(rig).empty());
+  rig.event(EventKind::stream_added, 9);
+  g_assert_true(all_told(rig).empty() && rig.machine.name_of(9) == "Ann");
+  told_of(rig, EventKind::member_named, 10, "Bob");
+  rig.event(EventKind::stream_added, 10);
+  g_assert_true(all_told(rig).empty() && rig.machine.name_of(10) == "Bob");
 }
 
 void who_talks_to_a_few () {
@@ -376,6 +464,9 @@ static const agora::Suite suite("offers", [] {
   g_test_add_func("/client-offers/talkbacks", who_talks_to_a_few);
   g_test_add_func("/client-offers/data", a_few_words);
   g_test_add_func("/client-offers/members", who_else_is_there);
+  g_test_add_func("/client-offers/members-again", a_list_asked_for_again);
+  g_test_add_func("/client-offers/members-no-more", a_list_that_ends);
+  g_test_add_func("/client-offers/no-name-any-more", a_name_that_ends_meanwhile);
 });
 
 }  // namespace offers_test
