@@ -17,7 +17,9 @@ constexpr unsigned kListRetry = 1'500;
 
 }  // namespace
 
-void SharedMembership::tell_lists(const std::function<void(Member &)> &what, Member *alone) {
+// Who is told may run the context's loop: the others are, for as long as it `holds`.
+void SharedMembership::tell_lists(const std::function<void(Member &)> &what, Member *alone,
+                                  const std::function<bool()> &holds) {
   std::vector<Member *> members;
   {
     std::lock_guard lock(mutex_);
@@ -26,7 +28,35 @@ void SharedMembership::tell_lists(const std::function<void(Member &)> &what, Mem
         members.push_back(e.member);
   }
   for (Member *member : members)
-    tell(what, nullptr, member);
+    if (!holds || holds())
+      tell(what, nullptr, member);
+}
+
+void SharedMembership::tell_listed(std::uint32_t uid, const std::string &name, Member *alone) {
+  tell_lists([&] (Member &m) { m.member_joined(uid, name); }, alone,
+             [&] {
+               const auto found = listed_.find(uid);
+               return found != listed_.end() && found->second == name;
+             });
+}
+
+// Once, for as long as it is so: it is asked again at each return.
+void SharedMembership::tell_list_refused(const GError &error) {
+  std::vector<Member *> members;
+  {
+    std::lock_guard lock(mutex_);
+    for (Entry &e : entries_)
+      if (e.entered && e.lists && !std::exchange(e.list_refused, true))
+        members.push_back(e.member);
+  }
+  for (Member *member : members)
+    tell([&] (Member &m) { m.list_refused(error); }, nullptr, member);
+}
+
+void SharedMembership::forget_refusals() {
+  std::lock_guard lock(mutex_);
+  for (Entry &e : entries_)
+    e.list_refused = false;
 }
 
 // The client asks again by itself when it has lost the gateway and comes back.
@@ -59,23 +89,39 @@ void SharedMembership::members_listed(GAsyncResult *result) {
         g_error_matches(error, AGORA_ERROR, AGORA_ERROR_TIMEOUT))
       list_retry_ = after(context_, kListRetry, [this] { list_members(); });
     else if (can_ask())
-      tell_lists([&] (Member &m) { m.list_refused(*error); });
+      tell_list_refused(*error);
     return;
   }
+  forget_refusals();
+  // Who is told may end the membership, or let time pass in which some of these leave.
+  const unsigned stay = stay_;
   for (gsize i = 0; i < count; i++) {
+    if (gone_ || stay != stay_)
+      return;
+    gsize there = 0;
+    g_autofree guint *members = agora_client_dup_members(client_, &there);
+    if (!std::binary_search(members, members + there, uids[i]))
+      continue;
     g_autofree char *name = agora_client_dup_name(client_, uids[i]);
     on_member_joined(client_, uids[i], name ? name : "", this);
   }
 }
 
-// Who was told may run the context's loop, and be told more there.
+// It asks once more, to hear why.
+void SharedMembership::on_lists_members(AgoraClient *client, GParamSpec *, SharedMembership *self) {
+  gboolean lists = FALSE;
+  g_object_get(client, "lists-members", &lists, nullptr);
+  if (!lists && std::exchange(self->listing_, false))
+    self->list_members();
+}
+
 void SharedMembership::on_member_joined(AgoraClient *, guint uid, const char *name,
                                         SharedMembership *self) {
   const std::string text = name;
   const auto [known, is_new] = self->listed_.try_emplace(uid, text);
   if (!is_new && std::exchange(known->second, text) == text)
     return;
-  self->tell_lists([&] (Member &m) { m.member_joined(uid, text); });
+  self->tell_listed(uid, text);
 }
 
 void SharedMembership::on_member_left(AgoraClient *, guint uid, SharedMembership *self) {
@@ -85,15 +131,20 @@ void SharedMembership::on_member_left(AgoraClient *, guint uid, SharedMembership
 
 // A member that came after the others were told.
 void SharedMembership::welcome_to_list(Member *member) {
-  const auto listed = listed_;
-  for (const auto &[uid, name] : listed)
-    tell_lists([&uid = uid, &name = name] (Member &m) { m.member_joined(uid, name); }, member);
+  // One after another by uid: whom it is told of may be gone by its turn.
+  for (auto it = listed_.begin(); it != listed_.end();) {
+    const std::uint32_t uid = it->first;
+    const std::string name = it->second;
+    tell_listed(uid, name, member);
+    it = listed_.upper_bound(uid);
+  }
   list_members();
 }
 
 void SharedMembership::end_list() {
   listing_ = false;
   list_retry_.reset();
+  forget_refusals();
   const auto listed = std::exchange(listed_, {});
   for (const auto &[uid, name] : listed)
     tell_lists([uid = uid] (Member &m) { m.channel_event("member-left", uid); });

@@ -74,6 +74,7 @@ void SharedMembership::connect_signals() {
       {"error", G_CALLBACK(on_error)},
       {"reconnecting", G_CALLBACK(on_reconnecting)},
       {"reconnected", G_CALLBACK(on_reconnected)},
+      {"notify::lists-members", G_CALLBACK(on_lists_members)},
       {"notify::silenced", G_CALLBACK(on_silenced)},
       {"notify::state", G_CALLBACK(on_state)},
   };

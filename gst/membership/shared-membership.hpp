@@ -60,6 +60,7 @@ class SharedMembership final : public Membership,
     Member *member;
     Part part;
     bool lists = false;
+    bool list_refused = false;  // and was told so
     bool entered = false;
   };
   struct Pace {
@@ -110,7 +111,12 @@ class SharedMembership final : public Membership,
   void members_listed (GAsyncResult *result);
   void welcome_to_list (Member *member);
   void end_list ();
-  void tell_lists (const std::function<void(Member &)> &what, Member *alone = nullptr);
+  void tell_lists (const std::function<void(Member &)> &what, Member *alone = nullptr,
+                   const std::function<bool()> &holds = {});
+  void tell_listed (std::uint32_t uid, const std::string &name, Member *alone = nullptr);
+  void tell_list_refused (const GError &error);
+  void forget_refusals ();
+  static void on_lists_members (AgoraClient *client, GParamSpec *, SharedMembership *self);
   static void on_member_joined (AgoraClient *, guint uid, const char *name, SharedMembership *self);
   static void on_member_left (AgoraClient *, guint uid, SharedMembership *self);
   // membership-reports.cpp

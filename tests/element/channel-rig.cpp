@@ -194,6 +194,11 @@ void GatewayProcess::start(const std::string &app) {
   start();
 }
 
+void GatewayProcess::start(std::vector<std::string> options) {
+  options_ = std::move(options);
+  start();
+}
+
 void GatewayProcess::signal(int number) {
   g_subprocess_send_signal(process_, number);
 }

@@ -39,13 +39,15 @@ class GatewayProcess {
   void kill ();
   void start ();
   void start (const std::string &app);
+  // With other options from then on.
+  void start (std::vector<std::string> options);
 
  private:
   void wait ();
 
   GSubprocess *process_ = nullptr;
   std::string app_;
-  const std::vector<std::string> options_;
+  std::vector<std::string> options_;
   std::string ws_;
   std::string http_;
   std::string listen_ = "127.0.0.1:0";

@@ -3,8 +3,12 @@
 // pipeline, whichever starts, stops and starts again.
 #include <signaling/agora-signaling.h>
 
+#include <cstring>
+#include <functional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/element/channel-rig.hpp"
 
@@ -147,6 +151,97 @@ void run (Pipeline &pipeline, const char *element, const char *other, bool on) {
   const GstState state = on ? GST_STATE_PLAYING : GST_STATE_NULL;
   pipeline.set_state(on ? other : element, state);
   pipeline.set_state(on ? element : other, state);
+}
+
+// By a gateway that it comes back to and that doesn't show them: nobody stays in it, and that is
+// said once, until there is a list again.
+void test_members_no_more () {
+  const std::vector<std::string> shown{"--show-members=demo"};
+  const std::vector<std::string> hidden;
+  GatewayProcess gateway("demo", shown);
+  Pipeline far(listener(gateway, "reconnect-timeout=60"));
+  far.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(far.uid("listener") != 0);
+  Pipeline own(listener(gateway, "list-members=true reconnect-timeout=60"));
+  own.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(own.told("agora-member-joined") == 1);
+  for (const unsigned returns : {1, 2}) {
+    gateway.kill();
+    gateway.start(hidden);
+    WAIT_UNTIL(own.told("agora-reconnected") == returns);
+    WAIT_UNTIL(own.told("agora-member-left") == 1 && own.warnings() == 1);
+    g_assert_nonnull(strstr(own.complaint().c_str(), "Who else is in the channel isn't known"));
+  }
+  gateway.kill();
+  gateway.start(shown);
+  WAIT_UNTIL(own.told("agora-member-joined") == 2);
+  g_assert_cmpuint(own.warnings(), ==, 1);
+  gateway.kill();
+  gateway.start(hidden);
+  WAIT_UNTIL(own.told("agora-member-left") == 2 && own.warnings() == 2);
+}
+
+// Whoever is told may run the context's loop, as an application does that waits for something.
+struct Nested {
+  std::function<void()> what;
+  std::vector<guint> told;
+  static void on_joined (GstElement *, guint uid, const char *, Nested *self) {
+    self->told.push_back(uid);
+    if (const auto now = std::exchange(self->what, nullptr))
+      now();
+  }
+};
+
+void test_members_meanwhile () {
+  GatewayProcess gateway("demo", {"--show-members=demo"});
+  Pipeline first(listener(gateway, "uid=20"));
+  Pipeline second(listener(gateway, "uid=21"));
+  for (Pipeline *each : {&first, &second}) {
+    each->set_state(GST_STATE_PLAYING);
+    WAIT_UNTIL(each->uid("listener") != 0);
+  }
+  Client client(gateway);
+  client.join(app_uid);
+  // Who comes later than the list isn't told of one that leaves while it is.
+  {
+    Pipeline both(host(gateway, "list-members=true") + listener(gateway, "list-members=true"));
+    give(both, "host", client);
+    give(both, "listener", client);
+    run(both, "tone", "host", false);
+    both.set_state("listener", GST_STATE_PLAYING);
+    both.set_state("end", GST_STATE_PLAYING);
+    WAIT_UNTIL(both.told("agora-member-joined") == 2);
+    Nested late;
+    late.what = [&] {
+      second.set_state(GST_STATE_NULL);
+      WAIT_UNTIL(both.told("agora-member-left") > 0);
+    };
+    g_autoptr(GstElement) element = both.get("host");
+    const gulong handler =
+        g_signal_connect(element, "member-joined", G_CALLBACK(Nested::on_joined), &late);
+    run(both, "tone", "host", true);
+    WAIT_UNTIL(!late.told.empty() && !late.what);
+    let_pass(100);
+    g_assert_cmpuint(late.told.size(), ==, 1);
+    g_assert_cmpuint(late.told.front(), ==, 20);
+    g_signal_handler_disconnect(element, handler);
+  }
+  // And who ends the membership while the first list is told isn't told the rest.
+  second.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(second.uid("listener") != 0);
+  Pipeline brief(listener(gateway, "list-members=true"));
+  give(brief, "listener", client);
+  Nested ends;
+  ends.what = [&] {
+    brief.set_state(GST_STATE_NULL);
+    let_pass(100);
+  };
+  g_autoptr(GstElement) element = brief.get("listener");
+  g_signal_connect(element, "member-joined", G_CALLBACK(Nested::on_joined), &ends);
+  brief.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(!ends.told.empty() && !ends.what);
+  let_pass(100);
+  g_assert_cmpuint(ends.told.size(), ==, 1);
 }
 
 // One membership, whoever is there first, and gone with the last.
@@ -369,6 +464,8 @@ int main (int argc, char **argv) {
   g_test_add_func("/client/late", test_late);
   g_test_add_func("/client/leave-and-join", test_leave_and_join);
   g_test_add_func("/client/members", test_members);
+  g_test_add_func("/client/members-no-more", test_members_no_more);
+  g_test_add_func("/client/members-meanwhile", test_members_meanwhile);
   g_test_add_func("/client/order", test_order);
   g_test_add_func("/client/last-leaves", test_last_leaves);
   g_test_add_func("/client/adopt-or-differ", test_adopt_or_differ);
