@@ -21,6 +21,8 @@ from harness import Case, Gateway
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / 'docs/deploy.md'
+# Where the packages of AGORA_PACKAGES were made on another one: trixie.
+RELEASE = os.environ.get('AGORA_RELEASE', 'bookworm')
 OWN = ('agora-gateway', 'agora-recorder', 'agora-web', 'gir1.2-agorasignaling-1.0', 'gstreamer1.0-agora', 'libagorasignaling-dev', 'libagorasignaling1')
 # Of nobody: what is asked of it is an answer.
 OFFER = 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n' \
@@ -137,7 +139,7 @@ class Packages(Case):
         self.root = Path(tempfile.mkdtemp(prefix='agora-chroot-'))
         self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
         self.root.chmod(0o755)
-        self.system = chroot.Chroot(self, self.root, 'bookworm', TOOLS)
+        self.system = chroot.Chroot(self, self.root, RELEASE, TOOLS)
         before = set(self.system.run('dpkg-query', '-W', '-f', '${Package}\n').split())
         for deb in self.debs.values():
             shutil.copy(deb, self.root / 'root')
