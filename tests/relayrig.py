@@ -132,6 +132,11 @@ class Relay(Process):
         self.say(op='ping', n=self.count)
         return self.wait_told('pong', timeout, n=self.count)
 
+    def traffic(self, what, stream='voice'):
+        """What it told of a stream so far, in all."""
+        return sum(each.get(what, 0) for told in self.all_told('traffic') for each in told['streams']
+                   if each['stream'] == stream)
+
     def drop(self, side, stream, number=0):
         self.count += 1
         self.say(op='drop', ticket=self.count, side=side, stream=stream, id=number)

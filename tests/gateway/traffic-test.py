@@ -182,11 +182,26 @@ class Line(RelayCase):
             sent += 1
             push.read(0.02)
         push.close()
-        self.until(lambda: sum(each['received'] for told in relay.all_told('traffic') for each in told['streams'])
-                   == 100 * sent, 'all of it')
+        self.until(lambda: relay.traffic('received') == 100 * sent, 'all of it')
         times = [told['at'] for told in relay.all_told('traffic')]
         self.assertLessEqual(len(times), 6)
         self.assertGreater(min(b - a for a, b in zip(times, times[1:])), 0.7)
+
+    def test_who_is_cut(self):
+        """Headers are never left out: whoever leaves too many unread goes."""
+        relay = self.relay()
+        relay.configure(report_ms=100)
+        push, good = self.push(relay, 'voice'), self.play(relay, 'voice')
+        deaf, elsewhere = self.play(relay, 'voice', receive_buffer=4096), self.play(relay, 'other')
+        for number in range(20):
+            push.frame(number, b'\xaf\x00' + bytes(50000))
+            good.wait(lambda: len(good.media()) == number + 1)
+        self.until(lambda: relay.traffic('cut') == 1, 'the end of who does not read')
+        self.assertTrue(deaf.closed())
+        push.frame(20)
+        good.wait(lambda: len(good.media()) == 21)
+        self.assertFalse(elsewhere.closed(0.3))
+        self.assertEqual((relay.traffic('cut'), relay.traffic('cut', 'other')), (1, 0))
 
     def test_what_is_pulled_counts_at_both(self):
         origin = self.relay()
@@ -203,10 +218,7 @@ class Line(RelayCase):
         for each in listeners:
             each.wait(lambda: len(each.media()) == 2)
         for relay, sent in ((origin, 100), (edge, 200)):
-            def told():
-                streams = [each for packet in relay.all_told('traffic') for each in packet['streams']]
-                return tuple(sum(each.get(what, 0) for each in streams) for what in ('received', 'sent'))
-            self.until(lambda: told() == (100, sent), f'what {sent} says')
+            self.until(lambda: (relay.traffic('received'), relay.traffic('sent')) == (100, sent), f'{sent} bytes')
 
     def test_many_streams_in_packets_that_fit(self):
         relay = self.relay()
@@ -214,16 +226,8 @@ class Line(RelayCase):
         pushes = [self.push(relay, f'voice-{number:026}') for number in range(100)]
         for push in pushes:
             push.frame(0, sound(500))
-        seen = {}
-
-        def all_seen():
-            seen.clear()
-            for told in relay.all_told('traffic'):
-                for each in told['streams']:
-                    seen[each['stream']] = seen.get(each['stream'], 0) + each['received']
-            return len(seen) == 100
-        self.until(all_seen, 'each stream')
-        self.assertEqual(set(seen.values()), {500})
+        self.until(lambda: all(relay.traffic('received', f'voice-{number:026}') == 500 for number in range(100)),
+                   'each stream')
         self.assertLessEqual(max(len(told['streams']) for told in relay.all_told('traffic')), 24)
 
 
