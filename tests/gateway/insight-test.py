@@ -130,9 +130,18 @@ class Monitoring(Case):
         self.assertEqual(fired.returncode, 0, fired.stdout + fired.stderr)
 
     def test_metrics(self):
-        gateway = self.gateway()
-        with urllib.request.urlopen(gateway.http + '/metrics', timeout=5) as answer:
-            checked = self.promtool('check', 'metrics', stdin=answer.read().decode())
+        token = self.tmp / 'token'
+        token.write_text('an-admin-token-of-the-tests\n')
+        gateway = self.gateway(f'--admin-token-file={token}')
+        member = Member(gateway.ws, uid=8).join()
+        self.addCleanup(member.close)
+        request = urllib.request.Request(gateway.http + '/metrics',
+                                         headers={'Authorization': 'Bearer an-admin-token-of-the-tests'})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            text = answer.read().decode()
+        # With channels.
+        self.assertIn('agora_channel_sent_bytes_total{', text)
+        checked = self.promtool('check', 'metrics', stdin=text)
         self.assertEqual((checked.returncode, checked.stderr), (0, ''), checked.stdout)
 
     def test_all_that_they_ask_for_is_there(self):
