@@ -83,7 +83,7 @@ std::string Gateway::reload() {
   if (web_)
     web_->set_rules(then);
   book_->set_apps(apps_of(then));
-  book_->set_show_members(then.show_members);
+  run(book_->set_show_members(then.show_members, now()));
   g_message("Reloaded: %zu apps, %sthe secrets", then.apps.size(), tls ? "the certificate, " : "");
   record({.action = "reload"}, "signal", "");
   options_.apps = std::move(then.apps);

@@ -152,8 +152,7 @@ Commands ChannelBook::tick(Now now) {
       continue;
     }
     if (due->kind == Deadline::look) {
-      if (const auto found = looking_.find(due->id); found != looking_.end())
-        look_elsewhere(*found->second);
+      look_elsewhere(step);
       continue;
     }
     if (due->kind == Deadline::mix) {
@@ -240,7 +239,7 @@ void ChannelBook::end_session(Step &step, Session &session) {
 }
 
 void ChannelBook::begin_grace(Step &step, Member &member) {
-  stop_listing(member);
+  stop_listing(step, member);
   if (!std::exchange(member.in_grace, true))
     totals_.in_grace++;
   deadlines_.set({Deadline::grace, member.id}, step.now.mono_ms + config_.times.grace_ms);
@@ -300,7 +299,6 @@ Channel &ChannelBook::make_channel(const std::string &app_id, const std::string 
     // Who comes and goes gets a fifth of it: the streams matter more.
     slot->list_events = {std::max(config_.limits.events_per_second / 5, 1U),
                          config_.limits.events_per_second / 20};
-    slot->list_answers = slot->list_events;
   }
   return *slot;
 }

@@ -19,7 +19,7 @@
 //   telling.cpp       what the others hear of that, and how often
 //   talk.cpp          voices that are for a few
 //   listing.cpp       who is there, for members that may ask
-//   elsewhere.cpp     the same of other gateways
+//   elsewhere.cpp     the same of other gateways, by looks.hpp
 //   data.cpp          words that they send each other
 //   costs.cpp         what a socket and an address may ask for
 //   media-hooks.cpp   the media server's hooks
@@ -47,6 +47,7 @@
 #include "signaling/gateway/channel/channel.hpp"
 #include "signaling/gateway/channel/commands.hpp"
 #include "signaling/gateway/channel/hook-form.hpp"
+#include "signaling/gateway/channel/looks.hpp"
 #include "signaling/gateway/channel/media-url.hpp"
 #include "signaling/gateway/channel/players.hpp"
 #include "signaling/gateway/channel/rule-text.hpp"
@@ -129,7 +130,7 @@ class ChannelBook : private cluster::ClusterHost {
   void set_apps (std::map<std::string, std::string, std::less<>> apps) {
     config_.apps = std::move(apps);
   }
-  void set_show_members (ShownApps apps);
+  Commands set_show_members (ShownApps apps, Now now);
   bool serves (std::string_view app_id) const { return config_.apps.contains(app_id); }
   std::vector<ChannelInfo> channels (std::string_view app_id) const;
   // Nothing: no such channel.
@@ -441,18 +442,20 @@ class ChannelBook : private cluster::ClusterHost {
   // listing.cpp
   void handle (Step &, const Asked &, M &, const protocol::Members &);
   bool shows_members (std::string_view app_id) const;
-  static void begin_list (Channel &channel);
+  bool may_answer (const Channel &channel, const Now &now);
+  void begin_list (Channel &channel);
   void give_list (Step &step, const Asked &asked, const Member &member);
-  void stop_listing (const Member &member);
-  void end_list (Channel &channel);
+  void answer_waiting (Step &step, Channel &channel);
+  void stop_listing (Step &step, const Member &member);
+  void end_list (Step &step, Channel &channel);
   // A member has come or gone, or has another name.
   void list_changed (Step &step, Channel &channel, Uid uid);
   std::optional<std::int64_t> tell_list (Step &step, Channel &channel);
   void tell_listed (Step &step, Channel &channel, Roster::News news);
   // elsewhere.cpp
-  static std::optional<std::string> listed_name (const Channel &channel, Uid uid);
-  void look_elsewhere (const Channel &channel);
-  void found_elsewhere (Step &step, std::uint64_t channel, const cluster::Answer &answer);
+  std::optional<std::string> listed_name (const Channel &channel, Uid uid) const;
+  void look_elsewhere (Step &step);
+  void found_elsewhere (Step &step, const std::string &key, const cluster::Answer &answer);
   // Whether the member may push now; refuses the request where not.
   bool may_push (Step &step, const Asked &asked, const Member &member, const char *what);
   void carry_mutes (Step &step, Member &member);
@@ -573,15 +576,14 @@ class ChannelBook : private cluster::ClusterHost {
   std::unordered_map<MemberId, std::unique_ptr<Member>> members_;
   std::unordered_map<std::string, std::unique_ptr<Channel>> channels_;
   std::map<std::string, unsigned, std::less<>> channels_of_app_;
-  std::unordered_map<std::string, NamedStream> streams_;    // by name
-  std::unordered_map<std::uint64_t, Pushing> pushing_;      // by the media server's session
-  std::unordered_map<std::uint64_t, Playing> playing_;      // the same
-  std::unordered_map<std::uint64_t, Relayed> relayed_;      // the same
-  std::unordered_map<std::uint64_t, Channel *> telling_;    // those with Deadline::tell
-  std::unordered_map<std::uint64_t, Channel *> deaf_;       // those with Deadline::mix
-  std::unordered_map<std::uint64_t, Channel *> looking_;    // those with Deadline::look
-  std::unordered_map<std::uint64_t, std::uint64_t> looks_;  // by ticket: for which of them
-  std::unordered_map<std::uint64_t, std::vector<std::pair<SessionId, std::int64_t>>> asking_;
+  std::unordered_map<std::string, NamedStream> streams_;  // by name
+  std::unordered_map<std::uint64_t, Pushing> pushing_;    // by the media server's session
+  std::unordered_map<std::uint64_t, Playing> playing_;    // the same
+  std::unordered_map<std::uint64_t, Relayed> relayed_;    // the same
+  std::unordered_map<std::uint64_t, Channel *> telling_;  // those with Deadline::tell
+  std::unordered_map<std::uint64_t, Channel *> deaf_;     // those with Deadline::mix
+  Looks looks_;
+  std::unordered_map<cluster::Ticket, std::string> tickets_of_looks_;  // for which channel
   std::unordered_map<std::uint64_t, Voice *> moved_;  // those with Deadline::old_player
   std::unordered_map<std::uint64_t, Voice *> stuck_;  // those with Deadline::pull
   std::uint64_t next_channel_ = 1;

@@ -126,7 +126,6 @@ struct Member {
   // network makes a few, a restart one.
   TokenBucket pushes{1, 20};
   TokenBucket data{data_per_second, data_at_once};
-  TokenBucket lists{lists_per_second, lists_at_once};
   // Announced to the others: admitted once, and not given up since. Without a client it is held.
   std::optional<Offer> live;
   // Handed out, and not pushed to so far. Replaces `live` once one of it is.
@@ -211,11 +210,10 @@ struct Channel {
   // what.
   std::unordered_set<const Member *> watchers;
   Roster roster;
-  std::map<Uid, std::string> elsewhere;  // at other gateways, as the store had it last
-  bool looked = false;                   // it has answered, or was away
+  bool has_list = false;  // `roster` has it: who asks before waits for the store
+  std::unordered_map<const Member *, std::int64_t> asking;  // and its request
   std::int64_t list_at_ms = 0;
   TokenBucket list_events{0, 0};
-  TokenBucket list_answers{0, 0};  // apart, so that who asks doesn't wait for a crowd
 };
 
 // Sessions at the media server, and since when.
@@ -257,6 +255,7 @@ struct Session {
   std::int64_t heard_ms = 0;
   std::int64_t join_by_ms = 0;
   TokenBucket requests{0, 0};  // what it may ask: set from the limits
+  TokenBucket lists{lists_per_second, lists_at_once};
   unsigned unjoined_frames = 0;
   bool has_joined = false;  // once, or more often
   bool joining = false;     // the store is asked for its place

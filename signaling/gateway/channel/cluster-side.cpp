@@ -221,7 +221,7 @@ std::uint64_t ChannelBook::random() {
 }
 
 void ChannelBook::answered(cluster::Ticket ticket, const cluster::Answer &answer) {
-  if (const auto look = looks_.extract(ticket))
+  if (const auto look = tickets_of_looks_.extract(ticket))
     return found_elsewhere(*cluster_step_, look.mapped(), answer);
   cluster_step_->out.push_back(Answered{ticket, answer});
 }
@@ -323,8 +323,7 @@ void ChannelBook::taken(const std::string &, Uid, MemberId mid, bool adopted) {
     close(step, *loser, CloseCode::replaced, "replaced by another device");
   }
   // It is elsewhere, whatever was found there last.
-  if (Channel &channel = *lost->channel; !channel.watchers.empty())
-    channel.elsewhere[lost->uid] = lost->name;
+  looks_.seen(lost->channel->key, lost->uid, false, {{lost->name, lost->role, lost->joined_at}});
   if (adopted)
     make_orphan(step, *lost);
   else

@@ -343,7 +343,7 @@ void ChannelBook::welcome(Step &step, const Asked &asked, Member &member,
   member.knows_names = member.entrance != Entrance::mix && knows(protocol::feature_names);
   member.name = member.knows_names ? join.name : std::string();
   carry_name(step, member);
-  stop_listing(member);
+  stop_listing(step, member);
   if (member.entrance != Entrance::mix)
     list_changed(step, *member.channel, member.uid);
   member.knows_data = member.entrance != Entrance::mix && knows(protocol::feature_data);

@@ -3,6 +3,7 @@
 // and from then on who comes and goes. As with streams it is the state that is told, after those
 // and within a share of what the channel may tell, so that a crowd at the door is no flood inside.
 #include <algorithm>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -17,8 +18,14 @@ namespace {
 
 // Who comes and goes faster than that is told of once, or not at all.
 constexpr std::int64_t list_pause_ms = 500;
-// One of a list weighs less than an event.
-constexpr std::size_t listed_per_event = 8;
+
+constexpr const char *not_shown = "members: the operator doesn't show the members of this app";
+constexpr const char *too_much = "members: the channel has too much to tell, try again in a second";
+
+// Apart from what is told, so that who asks doesn't wait for a crowd.
+TokenBucket list_bucket (const Limits &limits) {
+  return {std::max(limits.events_per_second / 5, 1U), limits.events_per_second / 20};
+}
 
 }  // namespace
 
@@ -26,11 +33,17 @@ bool ChannelBook::shows_members(std::string_view app_id) const {
   return config_.show_members.contains(app_id) || config_.show_members.contains("*");
 }
 
-void ChannelBook::set_show_members(ShownApps apps) {
+Commands ChannelBook::set_show_members(ShownApps apps, Now now) {
+  Step step{now, {}};
   config_.show_members = std::move(apps);
   for (const auto &[key, channel] : channels_)
     if (!shows_members(channel->app_id))
-      end_list(*channel);
+      end_list(step, *channel);
+  return finish(step);
+}
+
+bool ChannelBook::may_answer(const Channel &channel, const Now &now) {
+  return !config_.limits.events_per_second || looks_.is_paid(channel.key, now.mono_ms);
 }
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
@@ -40,25 +53,29 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
     return refuse(step, asked, Code::bad_request, "unknown action \"members\"");
   Channel &channel = *member.channel;
   if (!shows_members(channel.app_id))
-    return refuse(step, asked, Code::not_permitted,
-                  "members: the operator doesn't show the members of this app");
+    return refuse(step, asked, Code::not_permitted, not_shown);
   const std::int64_t now = step.now.mono_ms;
-  if (!member.lists.take(now))
+  if (channel.asking.contains(&member))
+    return refuse(step, asked, Code::too_many,
+                  "members: asked already: wait for the answer to that");
+  if (!asked.session.lists.take(now))
     return refuse(step, asked, Code::too_many,
                   "members: expected at most one a second, since each change is told");
-  if (config_.limits.events_per_second && !channel.list_answers.is_paid(now))
-    return refuse(step, asked, Code::too_many,
-                  "members: the channel has too much to tell, try again in a second");
-  channel.watchers.insert(&member);
-  if (channel.watchers.size() == 1) {
-    begin_list(channel);
-    channel.list_answers.charge(now, channel.members.size() / listed_per_event);
-    look_elsewhere(channel);
+  if (!may_answer(channel, step.now))
+    return refuse(step, asked, Code::too_many, too_much);
+  if (channel.watchers.insert(&member).second && channel.watchers.size() == 1) {
+    // Who has more here, or had, can't ask more often by coming again.
+    looks_.want(channel.key, list_bucket(config_.limits), now);
+    look_elsewhere(step);
+    if (!cluster_ || cluster_->away() || !looks_.is_looking(channel.key))
+      begin_list(channel);
+    const Looks::Found *found = looks_.found(channel.key);
+    looks_.charge(channel.key, now, channel.members.size() + (found ? found->size() : 0));
   }
-  if (cluster_ && !cluster_->away() && !channel.looked)
-    asking_[channel.id].emplace_back(asked.session.id, asked.id);
-  else
+  if (channel.has_list)
     give_list(step, asked, member);
+  else
+    channel.asking[&member] = asked.id;
 }
 
 void ChannelBook::give_list(Step &step, const Asked &asked, const Member &member) {
@@ -67,48 +84,74 @@ void ChannelBook::give_list(Step &step, const Asked &asked, const Member &member
   auto &listed = answers.list->members;
   std::erase_if(listed,
                 [&] (const protocol::ListedMember &each) { return each.uid == member.uid; });
-  member.channel->list_answers.charge(step.now.mono_ms, listed.size() / listed_per_event);
+  looks_.charge(member.channel->key, step.now.mono_ms, listed.size());
   answer(step, asked, std::move(answers));
 }
 
-// Those who may speak come first, then those who came first.
+// The first one paid when it asked; the others find out now whether there is anything left.
+void ChannelBook::answer_waiting(Step &step, Channel &channel) {
+  bool first = true;
+  for (const auto &[member, id] : std::exchange(channel.asking, {})) {
+    const Asked asked{*member->session, id};
+    if (std::exchange(first, false) || may_answer(channel, step.now)) {
+      give_list(step, asked, *member);
+      continue;
+    }
+    channel.watchers.erase(member);
+    refuse(step, asked, Code::too_many, too_much);
+  }
+}
+
+// Those who may speak come first, then those who came first, wherever they are.
 void ChannelBook::begin_list(Channel &channel) {
-  std::vector<const Member *> all;
+  using Key = std::tuple<bool, std::int64_t, Uid>;
+  std::vector<std::pair<Key, const std::string *>> all;
+  const auto add = [&] (protocol::Role role, std::int64_t since, Uid uid, const std::string &name) {
+    all.emplace_back(Key{role != protocol::Role::broadcaster, since, uid}, &name);
+  };
   all.reserve(channel.members.size());
   for (const auto &[uid, member] : channel.members)
-    all.push_back(member);
-  const auto key = [] (const Member &member) {
-    return std::tuple(member.role != protocol::Role::broadcaster, member.joined_at, member.uid);
-  };
-  std::sort(all.begin(), all.end(),
-            [&] (const Member *a, const Member *b) { return key(*a) < key(*b); });
-  for (const Member *member : all)
-    channel.roster.set(member->uid, member->name);
+    add(member->role, member->joined_at, uid, member->name);
+  if (const Looks::Found *found = looks_.found(channel.key))
+    for (const auto &[uid, there] : *found)
+      if (!channel.members.contains(uid))
+        add(there.role, there.joined_s, uid, there.name);
+  std::sort(all.begin(), all.end());
+  for (const auto &[key, name] : all)
+    channel.roster.set(std::get<Uid>(key), *name);
   while (channel.roster.has_news())
     channel.roster.take();
+  channel.has_list = true;
 }
 
 // It asks anew when it has come back, since it has missed some.
-void ChannelBook::stop_listing(const Member &member) {
+void ChannelBook::stop_listing(Step &step, const Member &member) {
   Channel &channel = *member.channel;
+  const auto waits = channel.asking.extract(&member);
+  if (waits && member.session) {
+    const Asked asked{*member.session, waits.mapped()};
+    if (asked.session.member == &member)
+      refuse(step, asked, Code::bad_order, "members: joined again meanwhile: ask anew");
+    else
+      refuse(step, asked, Code::not_joined, "members: the channel was left meanwhile");
+  }
   if (channel.watchers.erase(&member) > 0 && channel.watchers.empty())
-    end_list(channel);
+    end_list(step, channel);
 }
 
-void ChannelBook::end_list(Channel &channel) {
+void ChannelBook::end_list(Step &step, Channel &channel) {
+  for (const auto &[member, id] : std::exchange(channel.asking, {}))
+    refuse(step, {*member->session, id}, Code::not_permitted, not_shown);
   channel.watchers.clear();
   channel.roster.clear();
-  channel.elsewhere.clear();
-  channel.looked = false;
-  if (looking_.erase(channel.id) > 0)
-    deadlines_.cancel({Deadline::look, channel.id});
+  channel.has_list = false;
+  looks_.unwant(channel.key, step.now.mono_ms);
 }
 
 void ChannelBook::list_changed(Step &step, Channel &channel, Uid uid) {
-  if (channel.watchers.empty())
+  looks_.seen(channel.key, uid, channel.members.contains(uid));
+  if (!channel.has_list)
     return;
-  if (channel.members.contains(uid))
-    channel.elsewhere.erase(uid);
   channel.roster.set(uid, listed_name(channel, uid));
   tell_changes(step, channel);
 }

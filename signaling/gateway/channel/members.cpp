@@ -137,7 +137,7 @@ void ChannelBook::remove(Step &step, Member &member, LeaveReason reason, bool ke
   for (Deadline kind : {Deadline::grace, Deadline::token, Deadline::hold, Deadline::wanted})
     deadlines_.cancel({kind, member.id});
   leave_grace(member);
-  stop_listing(member);
+  stop_listing(step, member);
   notice(step, member, NoticeKind::member_out, reason);
   release(member);
   Channel &channel = *member.channel;

@@ -125,7 +125,7 @@ void ChannelBook::speaker_gone(const std::string &key, Uid uid) {
 void ChannelBook::make_orphan(Step &step, Member &member) {
   Channel &channel = *member.channel;
   leave_grace(member);
-  stop_listing(member);
+  stop_listing(step, member);
   for (Deadline kind : {Deadline::grace, Deadline::token, Deadline::hold})
     deadlines_.cancel({kind, member.id});
   forget_stream(step, member.next);

@@ -60,8 +60,7 @@ Commands ChannelBook::close_all(Now now) {
   sessions_.clear();
   networks_.clear();
   telling_.clear();
-  looking_.clear();
-  asking_.clear();
+  looks_ = {};
   deaf_.clear();
   moved_.clear();
   stuck_.clear();

@@ -4,9 +4,12 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -60,6 +63,14 @@ class ClusterScene {
         gateway->scene.last = std::move(before);
       }
   }
+  // How often the store was asked for each kind of work; and what it has done of `held`, but
+  // answers only when it is let go.
+  std::map<cluster::OperationKind, std::size_t> asked;
+  std::optional<cluster::OperationKind> held;
+  void let_go () {
+    for (const auto &[gateway, ticket, answer] : std::exchange(late_, {}))
+      gateway->scene.more(gateway->scene.book.stored(ticket, answer, gateway->scene.now));
+  }
   // Without a word, as by kill -9.
   void kill (std::size_t n) { gateways_[n]->dead = true; }
   // What it asks is not answered from now on; or is again.
@@ -110,7 +121,11 @@ class ClusterScene {
                                  [&] (const std::string &topic, const std::string &message) {
                                    messages.emplace_back(topic, message);
                                  });
-      scene.more(scene.book.stored(ask.ticket, answer, scene.now));
+      asked[ask.operation.kind]++;
+      if (held == ask.operation.kind)
+        late_.emplace_back(gateway, ask.ticket, answer);
+      else
+        scene.more(scene.book.stored(ask.ticket, answer, scene.now));
       for (const auto &[topic, message] : messages)
         for (auto &each : gateways_)
           if (!each->dead && each->confirmed.contains(topic))
@@ -120,6 +135,7 @@ class ClusterScene {
   }
   std::vector<std::unique_ptr<Gateway>> gateways_;
   std::deque<std::pair<Gateway *, Command>> orders_;
+  std::vector<std::tuple<Gateway *, cluster::Ticket, cluster::Answer>> late_;
   bool busy_ = false;
 };
 

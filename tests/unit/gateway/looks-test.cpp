@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// How a gateway finds out who is in a channel elsewhere: how often it asks the store, for whom, and
+// what becomes of those who wait for that.
+#include "tests/unit/gateway/cluster-scene.hpp"
+#include "tests/unit/suite.hpp"
+
+namespace looks_test {
+
+using namespace agora::gateway;
+using namespace agora::protocol;
+namespace cluster = agora::gateway::cluster;
+
+namespace {
+
+Config shown (unsigned events_per_second = 25'000) {
+  Config config = plain_config();
+  config.show_members = {open_app};
+  config.limits.events_per_second = events_per_second;
+  config.limits.sockets_per_address = 0;
+  config.limits.unjoined_per_second = 0;
+  return config;
+}
+
+Join named (Uid uid, const std::string &name = "", Role role = Role::audience) {
+  Join join = join_as(std::to_string(uid), role);
+  join.features = Features{feature_names};
+  join.name = name;
+  return join;
+}
+
+void enter (Scene &scene, SessionId id, const Join &join) {
+  scene.connect(id);
+  g_assert_true(scene.ask(id, join).code == Code::ok);
+}
+
+std::string list_of (const Answer &answer) {
+  std::string text;
+  for (const ListedMember &member : answer.list.value().members)
+    text += (text.empty() ? "" : ", ") + std::to_string(member.uid) +
+            (member.name.empty() ? "" : " " + member.name);
+  return text + (answer.list->more ? " +" + std::to_string(answer.list->more) : "");
+}
+
+std::size_t events_of (const Scene &scene) {
+  std::size_t count = 0;
+  for (const Send &send : scene.sends())
+    count += std::holds_alternative<Event>(send.message) ? send.to.size() : 0;
+  return count;
+}
+
+std::vector<Answer> answers_of (const Scene &scene) {
+  std::vector<Answer> answers;
+  for (const Send &send : scene.sends())
+    if (const auto *answer = std::get_if<Answer>(&send.message))
+      answers.push_back(*answer);
+  return answers;
+}
+
+// Coming again for the list doesn't make the store work for it again.
+void looks_are_few () {
+  ClusterScene all(2, shown());
+  Scene &a = all[0], &b = all[1];
+  b.join(1, "7");
+  const auto &looks = all.asked[cluster::OperationKind::members];
+  for (SessionId id = 8; id < 48; id++) {
+    enter(a, id, named(static_cast<Uid>(id)));
+    same(list_of(a.ask(id, Members{})), "7");
+    // Who asks again is the only one still.
+    same(list_of(a.ask(id, Members{})), "7");
+    g_assert_true(a.code(id, Leave{static_cast<Uid>(id)}) == Code::ok);
+  }
+  g_assert_cmpuint(looks, ==, 1);
+  // Nobody looks on for those who have gone.
+  all.pass(10'000);
+  g_assert_cmpuint(looks, ==, 1);
+  // A look that is on its way is everybody's.
+  all.held = cluster::OperationKind::members;
+  for (SessionId id = 50; id < 70; id++) {
+    enter(a, id, named(static_cast<Uid>(id)));
+    a.say(id, Members{});
+    a.say(id, Leave{static_cast<Uid>(id)});
+  }
+  g_assert_cmpuint(looks, ==, 2);
+  enter(a, 70, named(70));
+  a.say(70, Members{});
+  all.forget();
+  all.let_go();
+  g_assert_cmpuint(answers_of(a).size(), ==, 1);
+  same(list_of(answers_of(a)[0]), "7");
+}
+
+// Of many channels it looks at few in a second, and waits for few at a time.
+void looks_of_many_channels () {
+  Looks looks;
+  const agora::TokenBucket answers{100, 100};
+  std::int64_t now = 1'000;
+  for (int n = 0; n < 2'000; n++)
+    looks.want(std::to_string(n), answers, now);
+  std::vector<std::string> on_their_way;
+  while (const auto key = looks.take(now))
+    on_their_way.push_back(*key);
+  g_assert_cmpuint(on_their_way.size(), ==, 8);
+  g_assert_false(looks.next_ms(now).has_value());
+  // What is found is paid for.
+  Looks::Found crowd;
+  for (Uid uid = 1; uid <= 20'000; uid++)
+    crowd[uid] = {"", Role::audience, 0};
+  for (const std::string &key : on_their_way)
+    g_assert_cmpuint(looks.answered(key, crowd, now).size(), ==, crowd.size());
+  g_assert_false(looks.take(now).has_value());
+  now = looks.next_ms(now).value();
+  g_assert_cmpint(now, >=, 10'000);
+  g_assert_true(looks.take(now).has_value());
+  // What nobody wants any more is kept for a while, and not all of it.
+  for (int n = 0; n < 2'000; n++)
+    looks.unwant(std::to_string(n), now);
+  g_assert_cmpuint(looks.size(), <=, 2'000 - 6);
+  looks.want("7", answers, now);
+  g_assert_nonnull(looks.found("7"));
+  now += 100'000;
+  looks.unwant("7", now);
+  g_assert_cmpuint(looks.size(), ==, 2);
+}
+
+// Nobody has more than one request waiting, and what they cost counts when they are answered.
+void asked_before_the_first_look () {
+  ClusterScene all(2, shown());
+  Scene &a = all[0];
+  constexpr Uid many = 1'000;
+  for (Uid uid = 1; uid <= many; uid++) {
+    enter(a, uid, named(uid));
+    if (uid % 100 == 0)
+      all.pass(1'000);
+  }
+  all.held = cluster::OperationKind::members;
+  for (SessionId id = 1; id <= many; id++)
+    a.say(id, Members{});
+  g_assert_true(a.code(1, Members{}) == Code::too_many);
+  all.forget();
+  all.let_go();
+  std::size_t given = 0;
+  for (const Answer &answer : answers_of(a))
+    if (answer.code == Code::ok)
+      given++;
+    else
+      g_assert_true(answer.code == Code::too_many);
+  g_assert_cmpuint(answers_of(a).size(), ==, many);
+  g_assert_cmpuint(given, >=, 1);
+  g_assert_cmpuint(given, <=, 12);
+  // Who was refused isn't told of changes either.
+  all.held.reset();
+  all.pass(1'000);
+  a.ask(many, Leave{many});
+  g_assert_cmpuint(events_of(a), <=, given);
+  g_assert_cmpuint(events_of(a), >=, given - 1);
+}
+
+// Of one that goes or comes while a look is on its way, that knows less.
+void a_look_that_is_late () {
+  ClusterScene all(2, shown());
+  Scene &a = all[0], &b = all[1];
+  enter(a, 1, named(7));
+  enter(a, 2, named(8));
+  enter(b, 3, named(9));
+  same(list_of(a.ask(1, Members{})), "8, 9");
+  all.held = cluster::OperationKind::members;
+  all.pass(2'500);
+  // To the other gateway.
+  Join again = named(8);
+  again.known_speakers.emplace();
+  enter(b, 4, again);
+  // From there, and away.
+  again = named(9);
+  again.known_speakers.emplace();
+  enter(a, 5, again);
+  a.ask(5, Leave{9});
+  same(a.told(1), "left 9");
+  all.held.reset();
+  all.forget();
+  all.let_go();
+  same(a.told(1), "");
+  all.pass(5'000);
+  same(a.told(1), "");
+}
+
+// Why one has no answer to what it asked before the first look.
+void why_there_is_no_list () {
+  ClusterScene all(1, shown());
+  Scene &a = all[0];
+  all.held = cluster::OperationKind::members;
+  enter(a, 1, named(7));
+  a.say(1, Members{});
+  a.say(1, named(7));
+  g_assert_cmpuint(answers_of(a).size(), ==, 2);
+  g_assert_true(answers_of(a)[0].code == Code::bad_order);
+  a.say(1, Members{});
+  a.take(a.book.set_show_members({}, a.now));
+  g_assert_cmpuint(answers_of(a).size(), ==, 1);
+  g_assert_true(answers_of(a)[0].code == Code::not_permitted);
+  all.forget();
+  all.let_go();
+  g_assert_cmpuint(answers_of(a).size(), ==, 0);
+}
+
+// Who speaks comes first, and who came first, wherever that is.
+void in_one_order () {
+  ClusterScene all(2, shown());
+  Scene &a = all[0], &b = all[1];
+  enter(b, 1, named(9'001, "", Role::broadcaster));
+  enter(b, 2, named(9'002));
+  for (Uid uid = 1; uid <= 1'200; uid++) {
+    if (uid % 100 == 0)
+      all.pass(1'000);
+    enter(a, uid + 10, named(uid));
+  }
+  const Answer answer = a.ask(11, Members{});
+  g_assert_cmpuint(answer.list->members.back().uid, ==, 9'002);
+  g_assert_cmpuint((answer.list->members.end() - 2)->uid, ==, 9'001);
+}
+
+}  // namespace
+
+static const agora::Suite suite("looks", [] {
+  g_test_add_func("/looks/looks", looks_are_few);
+  g_test_add_func("/looks/many-looks", looks_of_many_channels);
+  g_test_add_func("/looks/waiting", asked_before_the_first_look);
+  g_test_add_func("/looks/late-look", a_look_that_is_late);
+  g_test_add_func("/looks/no-list", why_there_is_no_list);
+  g_test_add_func("/looks/order", in_one_order);
+});
+
+}  // namespace looks_test
