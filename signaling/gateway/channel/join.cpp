@@ -300,7 +300,7 @@ void ChannelBook::join_again(Step &step, const Asked &asked, const protocol::Joi
                              const std::optional<protocol::Grant> &grant) {
   Member &self = *asked.session.member;
   welcome(step, asked, self, join);
-  describe(self);
+  describe_soon(step, self);
   set_grant(step, self, grant);
 }
 

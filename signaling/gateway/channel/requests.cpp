@@ -192,14 +192,14 @@ void ChannelBook::carry_mutes(Step &step, Member &member) {
   changed(step, *member.channel, member.uid);
 }
 
-// Who comes back may have another one.
+// Who comes back, or joins again, may have another one. As with mutes, other gateways hear of it
+// when the members here do, and as often.
 void ChannelBook::carry_name(Step &step, Member &member) {
   Voice *voice = find_voice(*member.channel, member.uid);
   if (!voice || voice->member != &member || voice->name == member.name)
     return;
   voice->name = member.name;
   changed(step, *member.channel, member.uid);
-  speak(*voice);
 }
 
 void ChannelBook::handle(Step &step, const Asked &asked, Member &,

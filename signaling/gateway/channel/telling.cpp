@@ -148,6 +148,11 @@ void ChannelBook::tell_change(Step &step, Channel &channel, Uid uid) {
     tell_added(step, channel, uid, what.to, &before);
   if (stays && renamed)
     tell_others(step, channel, uid, named(uid, what.name), what.to);
+  const bool differs = told.audio_muted != what.audio_muted || told.video_muted != what.video_muted;
+  if (const auto voice = channel.voices.find(uid);
+      (comes || renamed || (differs && what.is_sending)) && voice != channel.voices.end() &&
+      voice->second.member)
+    speak(voice->second);
   if (what.is_sending)
     tell_mutes(step, channel, uid, what, comes, before);
 }
@@ -163,10 +168,6 @@ void ChannelBook::tell_added(Step &step, Channel &channel, Uid uid, const protoc
 void ChannelBook::tell_mutes(Step &step, Channel &channel, Uid uid, const News &what, bool comes,
                              const protocol::Addressees &before) {
   Told &told = channel.told.at(uid);
-  const bool differs = told.audio_muted != what.audio_muted || told.video_muted != what.video_muted;
-  if (const auto voice = channel.voices.find(uid);
-      (comes || differs) && voice != channel.voices.end() && voice->second.member)
-    speak(voice->second);
   const auto tell = [&] (EventKind kind, bool &known, bool muted) {
     const protocol::Event event{kind, uid, "", 0, muted};
     // With the stream comes how it is muted.

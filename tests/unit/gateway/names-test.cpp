@@ -96,12 +96,48 @@ void at_another_gateway () {
   same(b.told(2), "named 7 Bob");
 }
 
+// Joining again and again by another one is no flood, here or elsewhere.
+void renamed_in_haste () {
+  Config config = plain_config();
+  config.limits.request_burst = 1'000;
+  ClusterScene all(2, config);
+  Scene &a = all[0], &b = all[1];
+  a.connect(1);
+  a.ask(1, named("7", "Ann"));
+  b.connect(2);
+  b.ask(2, named("8", "", Role::audience));
+  g_assert_true(a.push(a.publish(1, 7), 100));
+  all.pass(20'000);
+  const auto asked = [&] (cluster::OperationKind kind) { return all.asked[kind]; };
+  const std::size_t speaks = asked(cluster::OperationKind::speak);
+  const std::size_t asserts = asked(cluster::OperationKind::assert_member);
+  std::size_t told = 0;
+  const auto count = [&] {
+    for (const Send &send : b.sends())
+      if (const auto *event = std::get_if<Event>(&send.message))
+        told += event->kind == EventKind::member_named ? 1 : 0;
+  };
+  for (int n = 0; n < 100; n++) {
+    all.forget();
+    g_assert_true(a.code(1, named("7", "Ann " + std::to_string(n))) == Code::ok);
+    count();
+  }
+  g_assert_cmpuint(told, <=, 9);
+  g_assert_cmpuint(asked(cluster::OperationKind::speak) - speaks, <=, 9);
+  g_assert_cmpuint(asked(cluster::OperationKind::assert_member) - asserts, <=, 2);
+  // The last one counts.
+  all.pass(2'000);
+  same(b.told(2), "named 7 Ann 99");
+  g_assert_cmpuint(asked(cluster::OperationKind::assert_member) - asserts, <=, 3);
+}
+
 }  // namespace
 
 static const agora::Suite suite("names", [] {
   g_test_add_func("/names/with-the-stream", with_the_stream);
   g_test_add_func("/names/talkback", of_a_talkback);
   g_test_add_func("/names/elsewhere", at_another_gateway);
+  g_test_add_func("/names/haste", renamed_in_haste);
 });
 
 }  // namespace names_test
