@@ -361,7 +361,7 @@ class ChannelBook : private cluster::ClusterHost {
   void ask_for_place (const Asked &asked, Joining joining);
   void refuse_place (Step &step, const Asked &asked, cluster::Verdict verdict, bool banned);
   void release (const Member &member);
-  void describe (const Member &member);
+  void describe (const Member &member, bool paced = false);
   void describe_soon (Step &step, Member &member);
   void describe_again (Member &member);
   void speak (const Voice &voice);

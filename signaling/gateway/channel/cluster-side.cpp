@@ -139,11 +139,11 @@ void ChannelBook::release(const Member &member) {
               Cluster &all, Moment at) { all.release(key, uid, id, at); });
 }
 
-void ChannelBook::describe(const Member &member) {
+void ChannelBook::describe(const Member &member, bool paced) {
   if (cluster_ && member.entrance != Entrance::mix && !member.orphan)
-    later([key = key_of(*member.channel), uid = member.uid,
+    later([key = key_of(*member.channel), uid = member.uid, paced,
            record = record_of(member, shows_members(member.channel->app_id))] (
-              Cluster &all, Moment at) { all.describe(key, uid, record.mid, record, at); });
+              Cluster &all, Moment at) { all.describe(key, uid, record.mid, record, at, paced); });
 }
 
 // What may change often, and what it takes along to another gateway. A stream that ends, and with

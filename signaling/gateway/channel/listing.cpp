@@ -22,6 +22,10 @@ constexpr std::int64_t list_pause_ms = 500;
 constexpr const char *not_shown = "members: the operator doesn't show the members of this app";
 constexpr const char *too_much = "members: the channel has too much to tell, try again in a second";
 
+bool shows (const ShownApps &apps, std::string_view app_id) {
+  return apps.contains(app_id) || apps.contains("*");
+}
+
 // Apart from what is told, so that who asks doesn't wait for a crowd.
 TokenBucket list_bucket (const Limits &limits) {
   return {std::max(limits.events_per_second / 5, 1U), limits.events_per_second / 20};
@@ -30,15 +34,22 @@ TokenBucket list_bucket (const Limits &limits) {
 }  // namespace
 
 bool ChannelBook::shows_members(std::string_view app_id) const {
-  return config_.show_members.contains(app_id) || config_.show_members.contains("*");
+  return shows(config_.show_members, app_id);
 }
 
 Commands ChannelBook::set_show_members(ShownApps apps, Now now) {
   Step step{now, {}};
-  config_.show_members = std::move(apps);
-  for (const auto &[key, channel] : channels_)
-    if (!shows_members(channel->app_id))
+  std::swap(config_.show_members, apps);
+  for (const auto &[key, channel] : channels_) {
+    const bool shown = shows_members(channel->app_id);
+    if (shown == shows(apps, channel->app_id))
+      continue;
+    if (!shown)
       end_list(step, *channel);
+    // Their names are the other gateways' to know, or not any more.
+    for (const auto &[uid, member] : channel->members)
+      describe(*member, true);
+  }
   return finish(step);
 }
 

@@ -157,9 +157,10 @@ class Cluster {
   // It has left, or its grace is over. Of no member that is here (any more): nothing happens; so it
   // is for those below.
   void release (const std::string &key, Uid uid, MemberId mid, Moment now);
-  // Another role, address or platform, other mutes or subscriptions.
-  void describe (const std::string &key, Uid uid, MemberId mid, const MemberRecord &who,
-                 Moment now);
+  // Another role, name, address or platform, other mutes or subscriptions. `paced`: one of very
+  // many, few of which are on their way at a time.
+  void describe (const std::string &key, Uid uid, MemberId mid, const MemberRecord &who, Moment now,
+                 bool paced = false);
   // It is on the air here by these streams, new ones or as before with other mutes.
   void speak (const std::string &key, Uid uid, MemberId mid, const Spoken &what, Moment now);
   // It says a few words to members that may be elsewhere: those gateways' said() follows.

@@ -23,7 +23,7 @@ void Cluster::release(const std::string &key, Uid uid, MemberId mid, Moment now)
 }
 
 void Cluster::describe(const std::string &key, Uid uid, MemberId mid, const MemberRecord &who,
-                       Moment now) {
+                       Moment now, bool paced) {
   now_ = now;
   Channel *channel = find(key);
   Local *local = find_local(channel, uid, mid);
@@ -36,8 +36,12 @@ void Cluster::describe(const std::string &key, Uid uid, MemberId mid, const Memb
   if (fresh == local->who)
     return;
   local->who = std::move(fresh);
-  if (up_)
-    assert_local(*channel, uid, *local);
+  if (!up_)
+    return;
+  if (!paced)
+    return assert_local(*channel, uid, *local);
+  to_assert_.emplace_back(channel->id, uid);
+  pace();
 }
 
 void Cluster::speak(const std::string &key, Uid uid, MemberId mid, const Spoken &what, Moment now) {

@@ -218,6 +218,38 @@ void in_one_order () {
   g_assert_cmpuint((answer.list->members.end() - 2)->uid, ==, 9'001);
 }
 
+// From when the operator shows an app's members, or doesn't any more, the other gateways know their
+// names, or don't. Thousands are told of by and by.
+void shown_since_a_reload () {
+  Config config = shown();
+  config.show_members = {"other"};
+  ClusterScene all(2, config);
+  Scene &a = all[0], &b = all[1];
+  b.take(b.book.set_show_members({"*"}, b.now));
+  for (Uid uid = 1; uid <= 300; uid++)
+    enter(a, uid, named(uid, "Ann"));
+  enter(b, 1, named(1'000));
+  const std::string first = list_of(b.ask(1, Members{}));
+  same(first.substr(0, 4), "1, 2");
+  all.pass(1'000);
+  all.held = cluster::OperationKind::assert_member;
+  const std::size_t before = all.asked[*all.held];
+  a.take(a.book.set_show_members({"other", open_app}, a.now));
+  g_assert_cmpuint(all.asked[*all.held] - before, ==, 256);
+  all.let_go();
+  g_assert_cmpuint(all.asked[*all.held] - before, ==, 300);
+  all.held.reset();
+  all.let_go();
+  all.pass(5'000);
+  same(b.told(1).substr(0, 26), "joined 1 Ann, joined 2 Ann");
+  // What stays the same isn't told again.
+  a.take(a.book.set_show_members({"*"}, a.now));
+  g_assert_cmpuint(all.asked[cluster::OperationKind::assert_member] - before, ==, 300);
+  a.take(a.book.set_show_members({}, a.now));
+  all.pass(5'000);
+  same(b.told(1).substr(0, 18), "joined 1, joined 2");
+}
+
 }  // namespace
 
 static const agora::Suite suite("looks", [] {
@@ -227,6 +259,7 @@ static const agora::Suite suite("looks", [] {
   g_test_add_func("/looks/late-look", a_look_that_is_late);
   g_test_add_func("/looks/no-list", why_there_is_no_list);
   g_test_add_func("/looks/order", in_one_order);
+  g_test_add_func("/looks/reload", shown_since_a_reload);
 });
 
 }  // namespace looks_test
