@@ -38,10 +38,16 @@ class Answer:
         return json.loads(self.body)
 
 
-def connect(base, timeout=15, cafile=None, source=None):
+def connect(base, timeout=15, cafile=None, source=None, buffer=None):
     parts = urlsplit(base)
-    client = socket.create_connection((parts.hostname, parts.port), timeout * SCALE,
-                                      source_address=(source, 0) if source else None)
+    if buffer:
+        client = socket.socket(socket.AF_INET6 if ':' in parts.hostname else socket.AF_INET)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        client.settimeout(timeout * SCALE)
+        client.connect((parts.hostname, parts.port))
+    else:
+        client = socket.create_connection((parts.hostname, parts.port), timeout * SCALE,
+                                          source_address=(source, 0) if source else None)
     client.settimeout(timeout * SCALE)
     if parts.scheme == 'https':
         client = ssl.create_default_context(cafile=cafile).wrap_socket(

@@ -60,6 +60,10 @@ class Sink : public EventSink {
   void tell (std::shared_ptr<const std::string>) override {
     require(false, "told what many readers share");
   }
+  void begin (const std::vector<StreamEvent> &events) override {
+    for (const auto &event : events)
+      tell(event);
+  }
   void end () override {
     require(!ended, "ended twice");
     ended = true;

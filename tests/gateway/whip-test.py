@@ -495,6 +495,20 @@ class EventStreams(WebCase):
         again = self.events(url + '/events')
         again.until('silenced')
 
+    def test_how_things_stand_has_no_bound(self):
+        url = self.begin()
+        self.call(url, call='crowd', count=1000, name='\U0001f399' * 64)
+        # More than waits for a reader, and than the kernel has room for.
+        stream = self.events(url + '/events', buffer=4096)
+        named = added = 0
+        while (event := stream.next())[0] != 'active':
+            named += event[0] == 'member-named'
+            added += event[0] == 'stream-added'
+        # One was there before.
+        self.assertEqual((named, added), (1000, 1001))
+        self.call(url, call='tell', name='silenced', data={})
+        self.assertEqual(stream.until('silenced'), {})
+
     def test_one_reader_a_stream(self):
         url = self.begin()
         first = self.events(url + '/events')

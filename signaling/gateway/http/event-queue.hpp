@@ -37,6 +37,12 @@ class EventQueue {
     }
     return append(std::move(text));
   }
+  // What a stream begins with, once. The bound is for what comes after it: a reader for whom this
+  // alone were too much would come back to the same for ever.
+  void begin (std::string text) {
+    beginning_ = taken_ + waiting_.size();
+    waiting_.push_back(std::make_shared<const std::string>(std::move(text)));
+  }
   // A comment, so that something passes. Not where anything waits.
   void beat () {
     if (waiting_.empty())
@@ -51,12 +57,14 @@ class EventQueue {
   }
 
   bool empty () const { return waiting_.empty(); }
+  // What begin() gave not counted.
   std::size_t bytes () const { return bytes_; }
   // The next to be sent, which is taken out.
   Text take () {
     auto text = std::move(waiting_.front());
     waiting_.pop_front();
-    bytes_ -= text->size();
+    if (beginning_ != taken_)
+      bytes_ -= text->size();
     if (levels_ == taken_++)
       levels_ = nothing;
     return text;
@@ -68,7 +76,8 @@ class EventQueue {
   const std::size_t most_bytes_;
   std::deque<Text> waiting_;
   std::size_t bytes_ = 0;
-  std::size_t taken_ = 0;         // so far
+  std::size_t taken_ = 0;  // so far
+  std::size_t beginning_ = nothing;
   std::size_t levels_ = nothing;  // which one has the levels, of all that ever were
 };
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace agora::gateway {
 
@@ -25,6 +26,9 @@ class EventSink {
   virtual void tell (const StreamEvent &event) = 0;
   // One text, by text_of(), that many readers share.
   virtual void tell (std::shared_ptr<const std::string> text) = 0;
+  // How things stand when it opens: once, before all else. However slow the reader is, it gets all
+  // of it; who tells it has a bound of its own.
+  virtual void begin (const std::vector<StreamEvent> &events) = 0;
   // Nothing more comes: it ends once what waits is sent, and nobody is told of that.
   virtual void end () = 0;
 };

@@ -66,6 +66,15 @@ class EventStreams::Stream : public EventSink {
     if (!broken_ && !ending_)
       pushed(queue_.append(std::move(text)));
   }
+  void begin (const std::vector<StreamEvent> &events) override {
+    std::string text;
+    for (const auto &event : events)
+      text += text_of(event);
+    if (broken_ || ending_ || text.empty())
+      return;
+    queue_.begin(std::move(text));
+    flush();
+  }
   void end () override {
     ending_ = true;
     ends_by_ = g_get_monotonic_time() + last_us;

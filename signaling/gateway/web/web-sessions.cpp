@@ -270,9 +270,10 @@ void WebSessions::stream_opened(const StreamPlace &place, EventSink &sink) {
   sinks_[&sink] = session->number;
   say_who_listens(*session);
   deadlines_.cancel(std::pair(stream_wait, session->number));
-  for (const auto &event : session->state.events())
-    if (stream.names.empty() || stream.names.contains(event.name))
-      sink.tell(event);
+  auto events = session->state.events();
+  if (!stream.names.empty())
+    std::erase_if(events, [&] (const auto &event) { return !stream.names.contains(event.name); });
+  sink.begin(events);
 }
 
 void WebSessions::stream_closed(EventSink &sink, std::int64_t mono_ms) {

@@ -56,6 +56,24 @@ void test_bounded () {
   g_assert_cmpuint(levels.bytes(), <, 2000);
 }
 
+// What it begins with comes beside the bound.
+void test_beginning () {
+  EventQueue queue;
+  const std::string head = "HTTP/1.1 200 OK\r\n\r\n";
+  g_assert_true(queue.append(std::make_shared<const std::string>(head)));
+  const std::string beginning(2 * EventQueue::usual_bytes, 'x');
+  queue.begin(beginning);
+  g_assert_cmpuint(queue.bytes(), ==, head.size());
+  const std::string rest(EventQueue::usual_bytes - head.size(), 'y');
+  g_assert_true(queue.append(std::make_shared<const std::string>(rest)));
+  g_assert_false(queue.push({"joined", "{}"}));
+  assert_same(*queue.take(), head);
+  g_assert_true(*queue.take() == beginning);
+  g_assert_cmpuint(queue.bytes(), ==, rest.size());
+  g_assert_true(*queue.take() == rest);
+  g_assert_cmpuint(queue.bytes(), ==, 0);
+}
+
 void test_beat () {
   EventQueue queue;
   queue.beat();
@@ -69,6 +87,7 @@ static const agora::Suite suite("event-queue", [] {
   g_test_add_func("/web/event-queue/text", test_text);
   g_test_add_func("/web/event-queue/newest-levels", test_newest_levels);
   g_test_add_func("/web/event-queue/bounded", test_bounded);
+  g_test_add_func("/web/event-queue/beginning", test_beginning);
   g_test_add_func("/web/event-queue/beat", test_beat);
 });
 

@@ -56,6 +56,10 @@ class Sink : public EventSink {
  public:
   void tell (const StreamEvent &event) override { told += event.name + event.data + ' '; }
   void tell (std::shared_ptr<const std::string> text) override { told += *text; }
+  void begin (const std::vector<StreamEvent> &events) override {
+    for (const auto &event : events)
+      tell(event);
+  }
   void end () override { ended = true; }
   std::string told;
   bool ended = false;
