@@ -51,9 +51,11 @@ void Line::send_if_prompt(const web_line::ToGateway &message) {
     send(message);
 }
 
-void Line::send_if_room(const web_line::ToGateway &message) {
-  if (socket_.unsent_bytes() < most_words_bytes)
-    send(message);
+bool Line::send_if_room(const web_line::ToGateway &message) {
+  if (socket_.unsent_bytes() >= most_words_bytes)
+    return false;
+  send(message);
+  return true;
 }
 
 gboolean Line::on_readable(gint, GIOCondition, gpointer self) {

@@ -30,8 +30,8 @@ class Line {
   // The same for what is of no use later (levels): left out while the gateway is behind.
   void send_if_prompt (const web_line::ToGateway &message);
   // The same for what strangers have any amount of, and nobody waits for (words): left out while
-  // the gateway is so far behind that these alone might end the line.
-  void send_if_room (const web_line::ToGateway &message);
+  // the gateway is so far behind that these alone might end the line. False: it was.
+  bool send_if_room (const web_line::ToGateway &message);
 
  private:
   static gboolean on_readable (gint fd, GIOCondition condition, gpointer self);

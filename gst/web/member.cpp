@@ -127,6 +127,7 @@ void Member::leave() {
     g_signal_handler_disconnect(client(), handler);
   handlers_.clear();
   last_words_.reset();
+  late_names_.clear();
   // The call keeps the client; where it is in no channel, that is all that ends.
   if (agora_client_get_state(client()) == AGORA_STATE_JOINED)
     agora_client_leave_async(client(), nullptr, nullptr, nullptr);
@@ -250,6 +251,15 @@ void Member::tell_added(Session &session, std::uint32_t uid) const {
   session.tell("stream-added", events::about(uid));
 }
 
+bool Member::tell_name(std::uint32_t uid) const {
+  const CharPtr name(agora_client_dup_name(client(), uid));
+  const std::string text = events::named(uid, name ? name.get() : "");
+  bool room = true;
+  for (const auto &session : sessions())
+    room = session->tell_if_room("member-named", text) && room;
+  return room;
+}
+
 void Member::present(Session &session) const {
   session.tell("joined", events::about(agora_client_get_uid(client())));
   for (const std::uint32_t uid : on_air_)
@@ -307,6 +317,7 @@ void Member::on_stream_added(AgoraClient *, guint uid, Member *self) {
 
 void Member::on_stream_removed(AgoraClient *, guint uid, Member *self) {
   self->muted_.erase(uid);
+  self->late_names_.forget(uid);
   if (self->on_air_.erase(uid) > 0 && self->hearing_)
     self->hearing_->adapt();
   self->tell("stream-removed", events::about(uid));
@@ -325,9 +336,9 @@ void Member::on_unmute_audio(AgoraClient *, guint uid, Member *self) {
 }
 
 // Of one that isn't on the air yet, its stream brings it: a session may begin in between.
-void Member::on_member_named(AgoraClient *, guint uid, const char *name, Member *self) {
+void Member::on_member_named(AgoraClient *, guint uid, const char *, Member *self) {
   if (self->on_air_.contains(uid))
-    self->tell("member-named", events::named(uid, name));
+    self->late_names_.changed(uid);
 }
 
 // Others say as much as they like: what is said while the gateway is far behind is lost, as it is

@@ -14,6 +14,7 @@
 #include "gst/web/calls.hpp"
 #include "gst/web/codes.hpp"
 #include "gst/web/hearing.hpp"
+#include "gst/web/late-names.hpp"
 #include "gst/web/session.hpp"
 #include "gst/web/speaking.hpp"
 #include "signaling/agora-client.h"
@@ -83,6 +84,7 @@ class Member : public std::enable_shared_from_this<Member> {
   void become_broadcaster (const std::shared_ptr<Session> &session);
   void over (const Trouble &trouble);
   void tell (const char *name, const std::string &text);
+  bool tell_name (std::uint32_t uid) const;
   void tell_added (Session &session, std::uint32_t uid) const;
   std::vector<std::shared_ptr<Session>> sessions () const;
   void try_to_speak ();
@@ -125,7 +127,8 @@ class Member : public std::enable_shared_from_this<Member> {
   std::shared_ptr<Hearing> hearing_;
   std::shared_ptr<Speaking> speaking_;
   unsigned stopping_ = 0;  // voices that are being stopped
-  SourcePtr last_words_;   // runs while the shared mix may hold its voice
+  LateNames late_names_{[this] (std::uint32_t uid) { return tell_name(uid); }};
+  SourcePtr last_words_;  // runs while the shared mix may hold its voice
 };
 
 }  // namespace agora::web

@@ -94,9 +94,9 @@ void Session::tell(const char *name, std::string text) {
     around_.send(web_line::Event{number_, name, std::move(text)});
 }
 
-void Session::tell_if_room(const char *name, std::string text) {
-  if (answered_)
-    around_.send_if_room(web_line::Event{number_, name, std::move(text)});
+// True: nothing was left out.
+bool Session::tell_if_room(const char *name, std::string text) {
+  return !answered_ || around_.send_if_room(web_line::Event{number_, name, std::move(text)});
 }
 
 void Session::tell_if_prompt(const char *name, std::string text) {

@@ -24,7 +24,7 @@ class Surroundings {
   virtual ~Surroundings() = default;
   virtual void send (const web_line::ToGateway &message) = 0;
   virtual void send_if_prompt (const web_line::ToGateway &message) = 0;
-  virtual void send_if_room (const web_line::ToGateway &message) = 0;
+  virtual bool send_if_room (const web_line::ToGateway &message) = 0;
   virtual PeerConfig peer_config (const std::string &address) const = 0;
   virtual const web_line::Configure &configuration () const = 0;
   virtual Audiences &audiences () = 0;
@@ -65,7 +65,7 @@ class Session : public std::enable_shared_from_this<Session> {
   virtual void listen (bool on) { listens_ = on; }
   void tell (const char *name, std::string text);
   // Left out where the gateway is far behind.
-  void tell_if_room (const char *name, std::string text);
+  bool tell_if_room (const char *name, std::string text);
 
   // No callback follows. `stopped` runs when nothing of it plays any more.
   virtual void close (std::function<void()> stopped = {});

@@ -55,7 +55,9 @@ class Worker final : private Surroundings {
   void send_if_prompt (const web_line::ToGateway &message) override {
     line_.send_if_prompt(message);
   }
-  void send_if_room (const web_line::ToGateway &message) override { line_.send_if_room(message); }
+  bool send_if_room (const web_line::ToGateway &message) override {
+    return line_.send_if_room(message);
+  }
   PeerConfig peer_config (const std::string &address) const override;
   const web_line::Configure &configuration () const override { return *configuration_; }
   Audiences &audiences () override { return *audiences_; }

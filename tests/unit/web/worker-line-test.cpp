@@ -2,12 +2,16 @@
 // The worker's end of its line: what a gateway may send, and what ends it.
 #include "gst/web/line.hpp"
 
+#include "gst/web/late-names.hpp"
+
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -130,6 +134,46 @@ void test_a_gateway_that_does_not_read () {
   g_assert_cmpuint(sent, <, 1300);
 }
 
+// A speaker that takes one name after another doesn't end the line either, and its last one
+// arrives.
+void test_names_for_a_gateway_that_does_not_read () {
+  Rig rig;
+  std::map<std::uint32_t, unsigned> latest;
+  LateNames names([&] (std::uint32_t uid) {
+    return rig.line->send_if_room(web_line::Event{1, "member-named",
+                                                  "{\"uid\":" + std::to_string(uid) +
+                                                      ",\"name\":\"" + std::to_string(latest[uid]) +
+                                                      std::string(200, 'x') + "\"}"});
+  });
+  for (unsigned i = 0; i < 200'000; i++)
+    for (const std::uint32_t uid : {7U, 8U, 9U}) {
+      latest[uid] = 3 * i + uid;
+      names.changed(uid);
+    }
+  // Of one that has gone nothing more is told.
+  names.forget(9);
+  Rig::turn();
+  g_assert_cmpuint(rig.over, ==, 0);
+  const auto is_last = [&] (const std::string &packet, std::uint32_t uid) {
+    return packet.find("uid\\\":" + std::to_string(uid) + ",\\\"name\\\":\\\"" +
+                       std::to_string(latest[uid]) + "x") != std::string::npos;
+  };
+  unsigned came = 0;
+  std::set<std::uint32_t> last;
+  std::vector<char> packet(web_line::max_packet);
+  while (last.size() < 2) {
+    g_main_context_iteration(nullptr, TRUE);
+    for (ssize_t size; (size = recv(rig.ends[1], packet.data(), packet.size(), MSG_DONTWAIT)) > 0;
+         came++)
+      for (const std::uint32_t uid : {7U, 8U, 9U})
+        if (is_last({packet.data(), static_cast<std::size_t>(size)}, uid))
+          last.insert(uid);
+  }
+  g_assert_false(last.contains(9));
+  g_assert_cmpuint(came, >, 5'000);
+  g_assert_cmpuint(came, <, 30'000);
+}
+
 // Nor does the line end by what strangers say, however much it is; and what has to arrive does.
 void test_words_for_a_gateway_that_does_not_read () {
   Rig rig;
@@ -169,5 +213,7 @@ int main (int argc, char **argv) {
                   test_a_gateway_that_does_not_read);
   g_test_add_func("/web/worker-line/words-for-a-gateway-that-does-not-read",
                   test_words_for_a_gateway_that_does_not_read);
+  g_test_add_func("/web/worker-line/names-for-a-gateway-that-does-not-read",
+                  test_names_for_a_gateway_that_does_not_read);
   return g_test_run();
 }
