@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 // GValueArray, which every language binding reads.
 G_GNUC_BEGIN_IGNORE_DEPRECATIONS
@@ -62,6 +63,13 @@ MonitorSettings monitor_settings (const SrcSettings &settings, GstClockTime loud
 
 void MonitorNews::post(GstElement *element, const SrcSettingsStore &settings, Mixer &mixer,
                        GstClockTime now, const Names &names) {
+  // Of a thousand speakers they are a copy that takes its time: once, however many fall silent.
+  std::optional<SpeakerNames> copy;
+  const auto known = [&] () -> const SpeakerNames & {
+    if (!copy)
+      copy = names();
+    return *copy;
+  };
   if (settings.looks_for_silence())
     for (const auto &[uid, change] : mixer.take_silences()) {
       GstStructure *news =
@@ -70,7 +78,7 @@ void MonitorNews::post(GstElement *element, const SrcSettingsStore &settings, Mi
                             static_cast<guint64>(change.duration_ns), nullptr);
       if (uid) {
         gst_structure_set(news, "uid", G_TYPE_UINT, *uid, nullptr);
-        set_name(news, names(), *uid);
+        set_name(news, known(), *uid);
       }
       post_structure(element, news);
     }
@@ -79,7 +87,7 @@ void MonitorNews::post(GstElement *element, const SrcSettingsStore &settings, Mi
   if (interval == 0 || (now < next_loudness_ && next_loudness_ <= now + interval))
     return;
   next_loudness_ = std::clamp(next_loudness_ + interval, now, now + interval);
-  post_structure(element, make_loudness(mixer, now, names()));
+  post_structure(element, make_loudness(mixer, now, known()));
 }
 
 void install_monitor_settings (GObjectClass *klass) {
