@@ -82,7 +82,8 @@ export interface Device {
 export interface JoinOptions {
   /**
    * This member's name, for people: at most 64 characters, none of them a control character. Those who hear it are
-   * told (`member-named`), and the operator sees it; nobody vouches for it.
+   * told (`member-named`); where the gateway shows an app's members, so is everybody in the channel who asks, also of
+   * one who only listens. The operator sees it; nobody vouches for it.
    */
   name?: string | null;
 }

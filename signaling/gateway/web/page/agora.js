@@ -140,7 +140,8 @@ export class Client {
     }
   }
 
-  // Resolves with this member's uid. `name`: for people; those who hear this member are told.
+  // Resolves with this member's uid. `name`: for people; those who hear this
+  // member are told, and where the gateway shows an app's members all who ask.
   async join(token, channel, user = null, {name = ''} = {}) {
     this.#usable('join');
     if (this.#state === 'new')
