@@ -38,7 +38,12 @@
  *   With `uid` (#guint) only that speaker's sound is lost.
  * - `agora-reconnected`: it is back after `duration` (#guint64, ns); with `uid` where that was
  *   about a speaker.
- * - `agora-` and the name of each signal about the channel, with `uid` where the signal has one.
+ * - `agora-member-named`: `uid` (#guint) and `name` (string, empty: none any more) of a speaker.
+ * - `agora-member-joined`, with #GstAgoraSrc:list-members: `uid` (#guint), and where it has one
+ *   `name` (string); `agora-member-left`: `uid`.
+ * - `agora-data`: `uid` (#guint) of who says it, and `text` (string).
+ * - `agora-` and the name of each other signal about the channel, with `uid` where the signal has
+ *   one.
  *
  * Messages may be posted from any thread.
  *

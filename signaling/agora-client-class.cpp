@@ -184,7 +184,9 @@ void install_properties (GObjectClass *klass) {
    *
    * This member's name, for people: up to 64 characters of UTF-8, without control characters; a
    * join with another one fails with %AGORA_ERROR_INVALID_ARGUMENT. Those who hear this member are
-   * told it; nobody vouches for it. %NULL: none. Heeded at the next join.
+   * told it; where the gateway shows an app's members, so is everybody in the channel who asks
+   * ([method@AgoraSignaling.Client.get_members_async]), also of one who only listens. The operator
+   * sees it; nobody vouches for it. %NULL: none. Heeded at the next join.
    *
    * Since: 0.2
    */
@@ -408,7 +410,8 @@ void install_signals () {
    * Of a client that has asked with [method@AgoraSignaling.Client.get_members_async]: a member of
    * that list, or one of whom [signal@AgoraSignaling.Client::member-joined] has told, is in the
    * channel no more: it has left, was removed, or has been lost for longer than the gateway waits
-   * for it, 10 seconds.
+   * for it, 10 seconds. It also comes of one that is there and isn't told of any more, such as of
+   * all where [property@AgoraSignaling.Client:lists-members] ends.
    *
    * Since: 0.2
    */

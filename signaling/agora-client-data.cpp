@@ -109,9 +109,11 @@ guint *copy_members (const std::map<Uid, std::string> &members, gsize *n_members
  *
  * Asks who else is in the channel: those who only listen, too. From then on
  * [signal@AgoraSignaling.Client::member-joined] and [signal@AgoraSignaling.Client::member-left]
- * tell of each change, until the client leaves the channel. When it has lost the gateway and comes
- * back, it asks again by itself, and those signals tell what has changed meanwhile. It may be
- * called once a second, and five times at once.
+ * tell of each change, until the client leaves the channel: nothing stops them before. When it has
+ * lost the gateway and comes back, it asks again by itself, and those signals tell what has changed
+ * meanwhile; where it is refused then, [property@AgoraSignaling.Client:lists-members] tells. Once
+ * it is %TRUE there is no need to call this again: those signals tell what another answer brings.
+ * It may be called once a second, and five times at once.
  *
  * Fails with %AGORA_ERROR_NOT_PERMITTED where the operator doesn't show an app's members, which is
  * the usual; with %AGORA_ERROR_TOO_MANY where it is asked too often, or the channel has too much to
@@ -136,10 +138,11 @@ void agora_client_get_members_async (AgoraClient *self, GCancellable *cancellabl
  * @more: (out) (optional): how many there are beside those.
  * @error: what went wrong.
  *
- * Ends [method@AgoraSignaling.Client.get_members_async]. The list has up to 1000 members, and fewer
- * where their names are long; who goes from it makes room for another one, of whom
- * [signal@AgoraSignaling.Client::member-joined] tells. [method@AgoraSignaling.Client.dup_name] has
- * their names.
+ * Ends [method@AgoraSignaling.Client.get_members_async]. The list is that of this moment, as
+ * [method@AgoraSignaling.Client.dup_members] tells it; @more is what the answer said. It has up to
+ * 1000 members, and fewer where their names are long; who goes from it makes room for another one,
+ * of whom [signal@AgoraSignaling.Client::member-joined] tells.
+ * [method@AgoraSignaling.Client.dup_name] has their names.
  *
  * Returns: (transfer full) (nullable) (array length=n_members): the uids, in rising order; %NULL
  *   where there are none, or it has failed.
@@ -168,7 +171,9 @@ guint *agora_client_get_members_finish (AgoraClient *self, GAsyncResult *result,
  * @n_members: (out): how many there are.
  *
  * Tells who else is in the channel, as [method@AgoraSignaling.Client.get_members_async] and the
- * signals since have told.
+ * signals since have told. While the client is reconnecting, and once it is in
+ * %AGORA_STATE_FAILED, that is what was known when the gateway was lost; after leave there are
+ * none.
  *
  * Returns: (transfer full) (nullable) (array length=n_members): the uids, in rising order; %NULL
  *   where there are none, or nobody has asked.
@@ -176,7 +181,8 @@ guint *agora_client_get_members_finish (AgoraClient *self, GAsyncResult *result,
  * Since: 0.2
  */
 guint *agora_client_dup_members (AgoraClient *self, gsize *n_members) noexcept {
-  g_return_val_if_fail(AGORA_IS_CLIENT(self), nullptr);
   g_return_val_if_fail(n_members != nullptr, nullptr);
+  *n_members = 0;
+  g_return_val_if_fail(AGORA_IS_CLIENT(self), nullptr);
   return copy_members(core_of(self).machine().members(), n_members);
 }

@@ -389,8 +389,10 @@ void install_settings (GObjectClass *klass) {
    * GstAgoraSrc:display-name:
    *
    * This member's name, for people: up to 64 characters, none of them a control character, or the
-   * start fails. Those who hear this member are told it (#GstAgoraSrc::member-named), and the
-   * operator sees it; nobody vouches for it. Unset: none.
+   * start fails. Those who hear this member are told it (#GstAgoraSrc::member-named); where the
+   * gateway shows an app's members, so is everybody in the channel who asks
+   * (#GstAgoraSrc:list-members), also of one who only listens. The operator sees it; nobody
+   * vouches for it. Unset: none.
    *
    * Since: 0.2
    */
@@ -406,7 +408,8 @@ void install_settings (GObjectClass *klass) {
    *
    * Whether the element asks who else is in the channel, those who only listen included, and tells
    * of them by #GstAgoraSrc::member-joined and #GstAgoraSrc::member-left. Where the gateway doesn't
-   * show an app's members, which is the usual, that is a WARNING.
+   * show an app's members, which is the usual, that is a WARNING: once, and again where a gateway
+   * that showed them shows them no more, and #GstAgoraSrc::member-left has come for all.
    *
    * Since: 0.2
    */

@@ -42,7 +42,7 @@ void install_event_signals (GObjectClass *klass) {
    * @uid: the uid of that member
    *
    * With #GstAgoraSrc:list-members: a member that #GstAgoraSrc::member-joined has told of is in the
-   * channel no more.
+   * channel no more, or the gateway doesn't tell of it any more.
    *
    * Since: 0.2
    */

@@ -123,11 +123,12 @@ class ClientTalk(Case):
         told = []
         one.connect('member-joined', lambda _, uid, name: told.append((uid, name)))
         one.connect('member-left', lambda _, uid: told.append(uid))
-        self.assertFalse(one.dup_members())
+        self.assertFalse(one.dup_members() or one.props.lists_members)
         self.client(8)
         self.assertEqual(told, [])
         members, more = self.ask(one, 'get_members')
         self.assertEqual((list(members), more, list(one.dup_members())), ([8], 0, [8]))
+        self.assertTrue(one.props.lists_members)
         other = self.client(9, name='Cid')
         wait(lambda: told, 'member-joined')
         self.assertEqual((told, one.dup_name(9)), ([(9, 'Cid')], 'Cid'))
@@ -136,7 +137,7 @@ class ClientTalk(Case):
         self.ask(other, 'leave')
         wait(lambda: len(told) == 2, 'member-left')
         self.assertEqual((told[1], list(one.dup_members()), one.dup_name(9)), (9, [8], None))
-        self.assertFalse(other.dup_members())
+        self.assertFalse(other.dup_members() or other.props.lists_members)
         # Back after a loss it hears what has changed.
         told.clear()
         way.shut()
