@@ -298,7 +298,7 @@ void Machine::note_name(Uid uid, const std::string &name) {
 
 // Whether the application doesn't know it yet: what an answer had may be told once more.
 bool Machine::note_member(const protocol::Event &event) {
-  if (!lists_)
+  if (!lists_ || event.uid == uid_)
     return false;
   if (event.kind == EventKind::member_left)
     return members_.erase(event.uid) > 0;
@@ -315,7 +315,8 @@ bool Machine::note_member(const protocol::Event &event) {
 void Machine::listed(const protocol::MemberList &list) {
   std::map<Uid, std::string> members;
   for (const protocol::ListedMember &member : list.members)
-    members[member.uid] = member.name;
+    if (member.uid != uid_)
+      members[member.uid] = member.name;
   const auto before = std::exchange(members_, std::move(members));
   if (!std::exchange(lists_, true))
     return;

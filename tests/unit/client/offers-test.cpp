@@ -360,6 +360,17 @@ void a_list_asked_for_again () {
   g_assert_true(all_told(rig) == "member-left 8;member-joined 9Bob;member-joined 10;");
 }
 
+// However a gateway tells of it: a member isn't one of the others.
+void a_list_with_oneself () {
+  Rig rig;
+  rig.bring_to(Phase::joined);
+  rig.request(protocol::Members{});
+  give_list(rig, {{7, "Me"}, {8, "Ann"}});
+  g_assert_true(rig.machine.members() == (std::map<Uid, std::string>{{8, "Ann"}}));
+  g_assert_true(told_of(rig, protocol::EventKind::member_joined, 7, "Me").empty());
+  g_assert_cmpuint(rig.machine.members().size(), ==, 1);
+}
+
 // Comes back to another gateway, with a list of two.
 Rig back_with_a_list () {
   Rig rig;
@@ -466,6 +477,7 @@ static const agora::Suite suite("offers", [] {
   g_test_add_func("/client-offers/members", who_else_is_there);
   g_test_add_func("/client-offers/members-again", a_list_asked_for_again);
   g_test_add_func("/client-offers/members-no-more", a_list_that_ends);
+  g_test_add_func("/client-offers/members-without-oneself", a_list_with_oneself);
   g_test_add_func("/client-offers/no-name-any-more", a_name_that_ends_meanwhile);
 });
 
