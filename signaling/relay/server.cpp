@@ -255,7 +255,8 @@ void Server::report() {
     next_report_ = now() + (report_ms_ != 0 ? report_ms_ : unreported_ms);
   }
   for (int i = 0; i < most_reports && hub_.ledger().waits() && line_.has_room(); i++)
-    line_.send(hub_.ledger().next());
+    if (const relay_line::Traffic traffic = hub_.ledger().next(); !traffic.streams.empty())
+      line_.send(traffic);
 }
 
 void Server::welcome(int fd, const Network &network, Via via) {

@@ -64,19 +64,25 @@ class CountsRef {
 class StreamLedger {
  public:
   CountsRef of (std::string_view name);
-  // To be told: all of which there is news by now. Those of a round before that wait yet come
-  // first. `tell`: false: nobody wants to know.
+  // All that there are by now are to be looked at, unless some of the last round wait for that yet.
+  // `tell`: false: nobody wants to know, and those that are over are forgotten.
   void begin_round (bool tell);
-  // As much of it as fits one packet; what it says is begun anew. Nothing: all is told.
+  // The next ones of which there is news, as many as fit one packet; what it says is begun anew. It
+  // looks at some hundred streams a time, and finds nothing where none of these has any.
   relay_line::Traffic next ();
 
   std::size_t size () const { return all_.size(); }
-  bool waits () const { return told_ < round_.size(); }
+  bool waits () const { return at_ < end_; }
 
  private:
-  std::unordered_map<std::string_view, CountsRef> all_;  // by the name that it holds
-  std::vector<CountsRef> round_;
-  std::size_t told_ = 0;  // of the round
+  void forget (StreamCounts &counts);
+
+  std::vector<CountsRef> all_;
+  std::unordered_map<std::string_view, StreamCounts *> by_name_;  // the names are theirs
+  // Of a round: from here to there they are yet to be looked at.
+  std::size_t at_ = 0;
+  std::size_t end_ = 0;
+  bool tell_ = false;
 };
 
 }  // namespace agora::relay
