@@ -114,6 +114,18 @@ class Traffic(Case):
         again.frame(0, sound(100))
         self.wait_figures('loud', 10_100, 30_000, 0)
 
+    def test_a_stream_that_is_over_before_it_is_told_of(self):
+        self.serve()
+        for number in range(3):
+            speaker, push = self.on_air('short')
+            listener = self.listen(speaker, 'short')
+            push.frame(0, sound(40 + number))
+            listener.wait(lambda: listener.media())
+            speaker.must('unpublish', uid=speaker.uid)
+            speaker.close()
+        self.wait_figures('short', 123, 123, 0)
+        self.assertEqual(self.figures(OTHER), (0, 0, 0))
+
     def test_a_slow_listener(self):
         self.serve()
         speaker, push = self.on_air('room')
