@@ -116,6 +116,26 @@ class ClientTalk(Case):
         self.assertEqual(refused.exception.code, Error.INVALID_ARGUMENT)
         self.assertIn('display-name', refused.exception.message)
 
+    def test_a_name_that_ends_meanwhile(self):
+        """Who comes back without one while the listener is away has none when that is back."""
+        way = Way(self.served.ws)
+        self.addCleanup(way.close)
+        listener = self.client(8, url=way.url)
+        told = []
+        listener.connect('member-named', lambda _, uid, name: told.append((uid, name)))
+        speaker = self.client(7, BROADCASTER, 'Ann')
+        self.voice(self.ask(speaker, 'publish'))
+        wait(lambda: listener.dup_speakers(), 'the voice')
+        way.shut()
+        wait(lambda: listener.props.state == AgoraSignaling.State.RECONNECTING, 'the loss')
+        self.ask(speaker, 'leave')
+        speaker.props.display_name = None
+        self.ask(speaker, 'join', None, 'room', 7)
+        self.voice(self.ask(speaker, 'publish'))
+        way.mend()
+        wait(lambda: len(told) == 2, 'the end of its name')
+        self.assertEqual((told, listener.dup_name(7)), ([(7, 'Ann'), (7, '')], None))
+
     def test_members(self):
         way = Way(self.served.ws)
         self.addCleanup(way.close)
