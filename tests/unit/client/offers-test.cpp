@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The client's machine and codecs: its own voice in several, and those of others.
+#include "signaling/agora-signaling.h"
 #include "tests/unit/client/machine-rig.hpp"
 #include "tests/unit/suite.hpp"
 
@@ -442,6 +443,15 @@ void a_name_that_ends_meanwhile () {
   g_assert_true(all_told(rig).empty() && rig.machine.name_of(10) == "Bob");
 }
 
+// A caller's mistake leaves nothing unset that it reads next.
+void a_list_of_no_client () {
+  gsize n_members = 5;
+  g_test_expect_message("agora", G_LOG_LEVEL_CRITICAL, "*AGORA_IS_CLIENT*");
+  g_assert_null(agora_client_dup_members(nullptr, &n_members));
+  g_test_assert_expected_messages();
+  g_assert_cmpuint(n_members, ==, 0);
+}
+
 void who_talks_to_a_few () {
   Rig rig;
   rig.bring_to(Phase::joined);
@@ -478,6 +488,7 @@ static const agora::Suite suite("offers", [] {
   g_test_add_func("/client-offers/members-again", a_list_asked_for_again);
   g_test_add_func("/client-offers/members-no-more", a_list_that_ends);
   g_test_add_func("/client-offers/members-without-oneself", a_list_with_oneself);
+  g_test_add_func("/client-offers/members-of-no-client", a_list_of_no_client);
   g_test_add_func("/client-offers/no-name-any-more", a_name_that_ends_meanwhile);
 });
 
