@@ -162,6 +162,9 @@ class Console(Case):
         self.says(page, '2 here', '.channel[open]')
         page.click('[aria-label="Kick 8"]')
         page.until('document.querySelector("#sure").open')
+        # And again before the page has heard that it was closed.
+        page.evaluate('document.querySelector("#sure").close("no"), document.querySelector("[aria-label=\\"Kick 8\\"]").click()')
+        page.until('document.querySelector("#sure").open')
         page.click('#sure-yes')
         self.says(page, '1 here', '.channel[open]')
         # What others call themselves is text.

@@ -35,6 +35,7 @@ function whom(rule) {
 export class Rules {
   #live;
   #failed;
+  #turns = 0;  // of the dialog
   #list = the('rules');
   #timer = null;
 
@@ -81,10 +82,14 @@ export class Rules {
       return option;
     }));
     const dialog = the('sure');
+    const turn = ++this.#turns;
     dialog.returnValue = 'no';
     dialog.showModal();
-    await new Promise((done) => dialog.addEventListener('close', done, {once: true}));
-    if (dialog.returnValue !== 'yes')
+    // Of one that was closed just before this was opened, the event may come by now.
+    do
+      await new Promise((done) => dialog.addEventListener('close', done, {once: true}));
+    while (dialog.open && turn === this.#turns);
+    if (turn !== this.#turns || dialog.returnValue !== 'yes')
       return;
     try {
       await ask('POST', 'dev/v1/kicking-rule', {
