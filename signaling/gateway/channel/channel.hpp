@@ -213,6 +213,7 @@ struct Channel {
   bool has_list = false;  // `roster` has it: who asks before waits for the store
   std::unordered_map<const Member *, std::int64_t> asking;  // and its request
   std::int64_t list_at_ms = 0;
+  std::int64_t renames_at_ms = 0;
   TokenBucket list_events{0, 0};
 };
 

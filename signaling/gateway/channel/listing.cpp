@@ -91,11 +91,8 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
 
 void ChannelBook::give_list(Step &step, const Asked &asked, const Member &member) {
   protocol::Answer answers;
-  answers.list = member.channel->roster.give();
-  auto &listed = answers.list->members;
-  std::erase_if(listed,
-                [&] (const protocol::ListedMember &each) { return each.uid == member.uid; });
-  looks_.charge(member.channel->key, step.now.mono_ms, listed.size());
+  answers.list = member.channel->roster.give(member.uid);
+  looks_.charge(member.channel->key, step.now.mono_ms, answers.list->members.size());
   answer(step, asked, std::move(answers));
 }
 
@@ -172,15 +169,21 @@ std::optional<std::int64_t> ChannelBook::tell_list(Step &step, Channel &channel)
   const std::int64_t now = step.now.mono_ms;
   const bool limited = config_.limits.events_per_second != 0;
   const bool due = channel.changed.empty() && channel.list_at_ms <= now;
-  while (due && channel.roster.has_news() &&
+  const bool renames = channel.renames_at_ms <= now;
+  while (due && channel.roster.has_news(renames) &&
          (!limited || (channel.list_events.is_paid(now) && channel.events.is_paid(now)))) {
     channel.list_at_ms = now + list_pause_ms;
-    tell_listed(step, channel, channel.roster.take());
+    Roster::News news = channel.roster.take(renames);
+    // Nobody is told of by more names than of other changes.
+    if (news.renamed && config_.limits.changes_per_second)
+      channel.renames_at_ms = now + 1'000 / config_.limits.changes_per_second;
+    tell_listed(step, channel, std::move(news));
   }
   if (!channel.changed.empty() || !channel.roster.has_news())
     return {};
-  return std::max({channel.list_at_ms, now + channel.events.owed_ms(),
-                   now + channel.list_events.owed_ms(), now + 1});
+  const bool waits = !channel.roster.has_news(renames);
+  return std::max({channel.list_at_ms, waits ? channel.renames_at_ms : 0,
+                   now + channel.events.owed_ms(), now + channel.list_events.owed_ms(), now + 1});
 }
 
 void ChannelBook::tell_listed(Step &step, Channel &channel, Roster::News news) {

@@ -182,8 +182,8 @@ void a_crowd_is_cut () {
     scene.ask(uid, named(uid, "", uid == 1500 ? Role::broadcaster : Role::audience));
   }
   const Answer answer = scene.ask(1, Members{});
-  g_assert_cmpuint(answer.list->members.size(), ==, 999);
-  g_assert_cmpint(answer.list->more, ==, 500);
+  g_assert_cmpuint(answer.list->members.size(), ==, 1000);
+  g_assert_cmpint(answer.list->more, ==, 499);
   // Who speaks is in it.
   g_assert_cmpuint(answer.list->members.back().uid, ==, 1500);
   scene.pass(1'000);
@@ -192,20 +192,80 @@ void a_crowd_is_cut () {
   // One goes, and makes room for another.
   scene.ask(2, Leave{2});
   same(scene.told(1), "left 2, joined 1000");
-  // Names may fill it sooner.
+  // Names for which there is no room are left out, and nobody with them.
   Scene wordy(shown());
   std::string longest;
   for (int i = 0; i < 64; i++)
     longest += "\U0001F399";
   for (Uid uid = 1; uid <= 300; uid++) {
     wordy.connect(uid);
-    wordy.ask(uid, named(uid, longest));
+    wordy.ask(uid, named(uid, uid > 290 ? "Ann" : longest));
   }
-  const Answer cut = wordy.ask(1, Members{});
-  g_assert_cmpint(cut.list->more, >, 50);
-  g_assert_cmpuint(cut.list->members.size() + static_cast<std::size_t>(cut.list->more), ==, 299);
-  g_assert_cmpuint(encode(ServerMessage(cut)).size(), <, 64 * 1024);
-  g_assert_true(std::holds_alternative<ServerMessage>(decode_server(encode(ServerMessage(cut)))));
+  const Answer whole = wordy.ask(1, Members{});
+  g_assert_cmpuint(whole.list->members.size(), ==, 299);
+  g_assert_cmpint(whole.list->more, ==, 0);
+  same(whole.list->members[0].name, longest);
+  same(whole.list->members[200].name, "");
+  same(whole.list->members.back().name, "Ann");
+  g_assert_cmpuint(encode(ServerMessage(whole)).size(), <, 64 * 1024);
+  g_assert_true(std::holds_alternative<ServerMessage>(decode_server(encode(ServerMessage(whole)))));
+}
+
+// Who asks is none of the others, wherever it would stand in the list.
+void who_asks_is_not_counted () {
+  Scene scene(shown());
+  for (Uid uid = 1; uid <= max_listed + 1; uid++) {
+    scene.connect(uid);
+    scene.ask(uid, named(uid));
+  }
+  for (const SessionId id : {SessionId{1}, SessionId{max_listed + 1}}) {
+    const Answer answer = scene.ask(id, Members{});
+    g_assert_cmpuint(answer.list->members.size(), ==, max_listed);
+    g_assert_cmpint(answer.list->more, ==, 0);
+  }
+}
+
+// Whoever has another name again and again keeps nobody else's coming from being told.
+void names_do_not_starve_others () {
+  Config config = shown(500);
+  config.limits.request_burst = 10'000;
+  Scene scene(config);
+  for (SessionId id = 100; id < 150; id++) {
+    enter(scene, id, named(static_cast<Uid>(id)));
+    while (scene.code(id, Members{}) != Code::ok)
+      scene.pass(1'000);
+  }
+  for (const SessionId id : {1, 2, 3})
+    enter(scene, id, named(static_cast<Uid>(id), "x"));
+  scene.pass(60'000);
+  std::string told;
+  std::size_t events = 0;
+  const auto note = [&] {
+    events += events_of(scene);
+    told += " " + scene.told(100);
+  };
+  for (int n = 0; n < 50; n++) {
+    if (n == 20) {
+      enter(scene, 4, named(4, "Victim"));
+      note();
+    }
+    for (const SessionId id : {1, 2, 3}) {
+      scene.ask(id, named(static_cast<Uid>(id), "n" + std::to_string(n)));
+      note();
+    }
+    scene.pass(100);
+    note();
+  }
+  g_assert_true(told.find("joined 4 Victim") != std::string::npos);
+  // One a second of each, at most.
+  g_assert_cmpuint(events, <=, (5 * 3 + 4) * 50);
+  // The last ones are told of, too.
+  for (int n = 0; n < 50; n++) {
+    scene.pass(100);
+    note();
+  }
+  for (const char *uid : {"1", "2", "3"})
+    g_assert_true(told.find("joined " + std::string(uid) + " n49") != std::string::npos);
 }
 
 // 10,000 who come at once, to 500 who watch: not five million events.
@@ -401,32 +461,65 @@ void left_before_the_answer () {
   g_assert_cmpuint(scene.sends().size(), ==, 0);
 }
 
+std::string taken (Roster &roster, bool renames = true) {
+  const Roster::News news = roster.take(renames);
+  return std::to_string(news.uid) + (news.name ? " " + *news.name : " left");
+}
+
 // What one who is at hand tells of it: a roster by itself.
 void names_that_do_not_fit () {
   Roster roster;
   const std::string wide(200, 'x');
-  for (Uid uid = 1; uid <= 300; uid++)
+  for (Uid uid = 1; uid <= max_listed + 1; uid++)
     roster.set(uid, wide);
+  std::size_t with = 0;
   while (roster.has_news())
-    g_assert_true(roster.take().name.has_value());
-  const std::size_t full = roster.size();
-  g_assert_cmpuint(full, ==, max_list_bytes / 229);
-  g_assert_cmpint(roster.give().more, ==, 300 - full);
-  // A longer name is one too many: it goes, and what fits comes.
+    with += roster.take().name.value().empty() ? 0 : 1;
+  g_assert_cmpuint(roster.size(), ==, max_listed);
+  // Half of the room for names: the rest is for short ones.
+  g_assert_cmpuint(with, ==, (max_list_bytes - max_listed * 29) / 2 / 200);
+  g_assert_cmpint(roster.give().more, ==, 1);
+  // What was left out is known all the same.
+  roster.set(1, wide);
+  roster.set(900, wide);
+  g_assert_false(roster.has_news());
+  // A longer name than there is room for: it stays, without.
   roster.set(1, wide + std::string(56, '"'));
-  Roster::News news = roster.take();
-  g_assert_cmpuint(news.uid, ==, 1);
-  g_assert_false(news.name.has_value());
-  // Still the same one, who has another name meanwhile, and goes.
-  roster.set(1, "");
-  roster.set(1, std::nullopt);
-  g_assert_cmpint(roster.give().more, ==, 300 - full - 1);
-  g_assert_true(roster.has_news());
-  news = roster.take();
-  g_assert_cmpuint(news.uid, ==, full + 1);
+  same(taken(roster), "1 ");
+  roster.set(2, "Ann");
+  same(taken(roster), "2 Ann");
+  // One goes, and makes room.
+  roster.set(3, std::nullopt);
+  same(taken(roster), "3 left");
+  same(taken(roster), std::to_string(max_listed + 1) + " " + wide);
   // Taken back before it was told.
   roster.set(2, std::nullopt);
-  roster.set(2, wide);
+  roster.set(2, "Ann");
+  g_assert_false(roster.has_news());
+}
+
+void in_turn () {
+  Roster roster;
+  for (Uid uid = 1; uid <= 4; uid++)
+    roster.set(uid, "x");
+  while (roster.has_news())
+    roster.take();
+  roster.set(1, "y");
+  roster.set(2, "y");
+  roster.set(3, "y");
+  roster.set(5, "x");
+  roster.set(6, "x");
+  roster.set(4, std::nullopt);
+  same(taken(roster), "4 left");
+  same(taken(roster), "1 y");
+  same(taken(roster), "5 x");
+  same(taken(roster, false), "6 x");
+  g_assert_false(roster.has_news(false));
+  // There and gone, or as before: nothing is to be told.
+  roster.set(2, "x");
+  same(taken(roster), "3 y");
+  roster.set(7, "x");
+  roster.set(7, std::nullopt);
   g_assert_false(roster.has_news());
 }
 
@@ -446,6 +539,9 @@ static const agora::Suite suite("members", [] {
   g_test_add_func("/members/end", at_the_end_nothing_is_left);
   g_test_add_func("/members/wire", on_the_wire);
   g_test_add_func("/members/roster", names_that_do_not_fit);
+  g_test_add_func("/members/in-turn", in_turn);
+  g_test_add_func("/members/not-counted", who_asks_is_not_counted);
+  g_test_add_func("/members/starve", names_do_not_starve_others);
 });
 
 }  // namespace members_test
