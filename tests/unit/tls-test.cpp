@@ -452,7 +452,8 @@ void test_memory () {
   }
   const std::size_t of_mute = each_of(mute), of_idle = each_of(idle);
   g_test_message("%zu bytes of a peer that said nothing, %zu of an idle one", of_mute, of_idle);
-  g_assert_cmpuint(of_mute, <, 16'384);
+  // OpenSSL's, but for a few hundred bytes.
+  g_assert_cmpuint(of_mute, <, 20'480);
   g_assert_cmpuint(of_idle, <, 24'576);
 }
 

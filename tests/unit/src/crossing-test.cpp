@@ -68,7 +68,7 @@ void run (Crossing &crossing, const std::vector<float> &talk, const Session &for
   std::stable_sort(blocks.begin(), blocks.end(),
                    [] (const Block &a, const Block &b) { return a.at_ns < b.at_ns; });
   std::mt19937 random(7);
-  std::normal_distribution<float> noise(0, codec_noise * 0.003f);
+  std::normal_distribution<float> noise(0, 0.003f);
   int counts[2] = {};
   crossing.allow_later();
   for (const Block &block : blocks) {
@@ -83,7 +83,7 @@ void run (Crossing &crossing, const std::vector<float> &talk, const Session &for
     std::vector<float> samples;
     for (int i = 0; i < session.block; i++)
       for (int c = 0; c < session.channels; c++)
-        samples.push_back(talk[block.from + i * session.step] + noise(random));
+        samples.push_back(talk[block.from + i * session.step] + codec_noise * noise(random));
     crossing.sound(block.side,
                    {media, samples.data(), static_cast<std::size_t>(session.block),
                     kRate / session.step, session.channels},
