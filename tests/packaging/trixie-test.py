@@ -20,7 +20,7 @@ def listed():
 
 
 class Trixie(Case):
-    def test_the_quick_run(self):
+    def test_the_quick_run_and_the_demo(self):
         root = Path(tempfile.mkdtemp(prefix='agora-chroot-'))
         self.addCleanup(shutil.rmtree, root, ignore_errors=True)
         root.chmod(0o755)
@@ -43,6 +43,10 @@ class Trixie(Case):
         self.assertTrue(closing, tests.tail())
         self.assertEqual((status, closing[2]), (0, '0'), tests.tail())
         self.assertGreater(int(closing[1]), 500)
+        demo = system.start('/root/agora/tests/demo', env={'TMPDIR': '/tmp'}, quiet_errors=True)
+        status = demo.wait(900)
+        print('\n'.join('# ' + line for line in demo.output('out').splitlines()[-12:]))
+        self.assertEqual(status, 0, demo.tail())
 
 
 if __name__ == '__main__':

@@ -452,9 +452,9 @@ void test_memory () {
   }
   const std::size_t of_mute = each_of(mute), of_idle = each_of(idle);
   g_test_message("%zu bytes of a peer that said nothing, %zu of an idle one", of_mute, of_idle);
-  // OpenSSL's, but for a few hundred bytes.
+  // OpenSSL's, but for a few hundred bytes: 3.5 takes 16.5 and 30.4 KB.
   g_assert_cmpuint(of_mute, <, 20'480);
-  g_assert_cmpuint(of_idle, <, 24'576);
+  g_assert_cmpuint(of_idle, <, 32'768);
 }
 
 }  // namespace
