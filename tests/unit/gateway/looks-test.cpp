@@ -1,52 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How a gateway finds out who is in a channel elsewhere: how often it asks the store, for whom, and
 // what becomes of those who wait for that.
-#include "tests/unit/gateway/cluster-scene.hpp"
+#include "tests/unit/gateway/listing-scene.hpp"
 #include "tests/unit/suite.hpp"
 
 namespace looks_test {
 
 using namespace agora::gateway;
 using namespace agora::protocol;
+using namespace agora::gateway::listing;
 namespace cluster = agora::gateway::cluster;
 
 namespace {
-
-Config shown (unsigned events_per_second = 25'000) {
-  Config config = plain_config();
-  config.show_members = {open_app};
-  config.limits.events_per_second = events_per_second;
-  config.limits.sockets_per_address = 0;
-  config.limits.unjoined_per_second = 0;
-  return config;
-}
-
-Join named (Uid uid, const std::string &name = "", Role role = Role::audience) {
-  Join join = join_as(std::to_string(uid), role);
-  join.features = Features{feature_names};
-  join.name = name;
-  return join;
-}
-
-void enter (Scene &scene, SessionId id, const Join &join) {
-  scene.connect(id);
-  g_assert_true(scene.ask(id, join).code == Code::ok);
-}
-
-std::string list_of (const Answer &answer) {
-  std::string text;
-  for (const ListedMember &member : answer.list.value().members)
-    text += (text.empty() ? "" : ", ") + std::to_string(member.uid) +
-            (member.name.empty() ? "" : " " + member.name);
-  return text + (answer.list->more ? " +" + std::to_string(answer.list->more) : "");
-}
-
-std::size_t events_of (const Scene &scene) {
-  std::size_t count = 0;
-  for (const Send &send : scene.sends())
-    count += std::holds_alternative<Event>(send.message) ? send.to.size() : 0;
-  return count;
-}
 
 std::vector<Answer> answers_of (const Scene &scene) {
   std::vector<Answer> answers;
