@@ -9,7 +9,7 @@
 
 #include "gst/sink/encoder-tail.hpp"
 #include "tests/element/sink/rig.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace sink_change_test {
 

@@ -10,7 +10,7 @@
 
 #include "gst/sink/silence.hpp"
 #include "tests/element/sink/rig.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace sink_clock_test {
 

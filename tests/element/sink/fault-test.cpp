@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "tests/element/sink/rig.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace sink_fault_test {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tests/element/sink/rig.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace sink_input_test {
 

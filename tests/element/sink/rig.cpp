@@ -10,7 +10,7 @@
 #include <memory>
 #include <mutex>
 
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace agora::test {
 

@@ -11,7 +11,7 @@
 
 #include "gst/sink/silence.hpp"
 #include "tests/element/sink/rig.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace sink_seek_test {
 

@@ -13,7 +13,7 @@
 #include "gst/sink/push-switch.hpp"
 #include "gst/sink/silence.hpp"
 #include "tests/element/sink/rig.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace sink_sessions_test {
 

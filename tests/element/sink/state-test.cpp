@@ -8,7 +8,7 @@
 
 #include "gst/sink/publisher.hpp"
 #include "tests/element/sink/rig.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace sink_state_test {
 

@@ -2,8 +2,8 @@
 // AgoraClient against a gateway that cuts, delays, repeats, reorders, lies and stays mute.
 #include <cstring>
 
+#include "tests/suite.hpp"
 #include "tests/unit/client/rig.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace faults_test {
 

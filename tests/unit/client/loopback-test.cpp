@@ -4,8 +4,8 @@
 
 #include <cstring>
 
+#include "tests/suite.hpp"
 #include "tests/unit/client/rig.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace loopback_test {
 

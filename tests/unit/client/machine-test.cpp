@@ -4,8 +4,8 @@
 #include <functional>
 #include <random>
 
+#include "tests/suite.hpp"
 #include "tests/unit/client/machine-rig.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace machine_test {
 

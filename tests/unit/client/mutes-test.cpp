@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/suite.hpp"
 #include "tests/unit/client/machine-rig.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace mutes_test {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The client's machine and codecs: its own voice in several, and those of others.
 #include "signaling/agora-signaling.h"
+#include "tests/suite.hpp"
 #include "tests/unit/client/machine-rig.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace offers_test {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What a client says of its member's sound, and when.
+#include "tests/suite.hpp"
 #include "tests/unit/client/machine-rig.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace reports_test {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tests/suite.hpp"
 #include "tests/unit/client/machine-rig.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace scenarios_test {
 

@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "signaling/client/thread-default.hpp"
+#include "tests/suite.hpp"
 #include "tests/unit/client/rig.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace threads_test {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How long the repair of an RTMP session waits, try after try.
 #include "gst/membership/retry-pace.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 #include <glib.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Removing, silencing and asking from outside.
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace bans_test {
 

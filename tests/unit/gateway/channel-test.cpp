@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Members: how they come, are told of each other, are replaced, get lost, and go.
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace channel_test {
 

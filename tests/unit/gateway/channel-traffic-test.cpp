@@ -3,8 +3,8 @@
 #include "signaling/gateway/operator/channel-traffic.hpp"
 
 #include "signaling/gateway/operator/metrics.hpp"
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/cluster-scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace channel_traffic_test {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Channel books of several gateways over one store: members that go from one to another.
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/cluster-scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace cluster_moves_test {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Channel books of several gateways over one store: what members of one hear of the other's.
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/cluster-scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace cluster_test {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Words that members send each other: who gets them, who may send them, and how many.
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/cluster-scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace data_test {
 

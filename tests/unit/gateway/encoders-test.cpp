@@ -2,8 +2,8 @@
 // Stream keys, and the encoders that push by one.
 #include "signaling/gateway/channel/stream-keys.hpp"
 #include "signaling/support/secret.hpp"
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace encoders_test {
 

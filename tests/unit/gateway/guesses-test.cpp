@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "signaling/gateway/front/guesses.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 #include <glib.h>
 

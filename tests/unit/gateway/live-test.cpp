@@ -7,8 +7,8 @@
 
 #include "signaling/gateway/operator/console-sessions.hpp"
 #include "signaling/gateway/operator/live-view.hpp"
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace live_test {
 

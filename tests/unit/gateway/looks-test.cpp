@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How a gateway finds out who is in a channel elsewhere: how often it asks the store, for whom, and
 // what becomes of those who wait for that.
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/listing-scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace looks_test {
 

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "signaling/support/secret.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace media_url_test {
 

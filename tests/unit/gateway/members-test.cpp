@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Who else is in a channel: where members may ask, who is told of whom, and that a crowd at the
 // door is no flood inside.
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/listing-scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace members_test {
 

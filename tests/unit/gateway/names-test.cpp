@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The names of those who speak: who is told them, when, and of which gateway's members.
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/cluster-scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace names_test {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Play keys, and the players that play by one.
 #include "signaling/gateway/channel/stream-keys.hpp"
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace play_keys_test {
 

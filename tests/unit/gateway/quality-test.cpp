@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What members report of their sound: who may, how often, and what it adds up to.
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace quality_test {
 

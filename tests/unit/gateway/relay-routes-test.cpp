@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Which worker gets a stream from which other one, step by step.
 #include "signaling/gateway/media/relay-routes.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 #include <glib.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Who is kept out, and what members hear when the media server or the gateway comes to its end.
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace shutdown_test {
 

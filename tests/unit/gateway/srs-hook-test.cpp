@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "signaling/gateway/media/srs-control.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace srs_hook_test {
 

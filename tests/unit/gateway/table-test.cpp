@@ -3,8 +3,8 @@
 #include <array>
 #include <functional>
 
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace table_test {
 

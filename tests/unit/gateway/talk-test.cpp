@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Voices that are for a few: who is told of them, who may play them, and what of that outlasts a
 // change of those few, a rejoin, or a move to another gateway.
+#include "tests/suite.hpp"
 #include "tests/unit/gateway/cluster-scene.hpp"
-#include "tests/unit/suite.hpp"
 
 namespace talk_test {
 

@@ -11,7 +11,7 @@
 #include "signaling/gateway/top/picture.hpp"
 #include "signaling/gateway/top/terminal-text.hpp"
 #include "signaling/gateway/top/words.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace top_test {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "signaling/gateway/operator/webhook-queue.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace webhook_queue_test {
 

@@ -4,7 +4,7 @@
 #include <glib.h>
 
 #include "signaling/protocol/relay-url.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace relay_line_test {
 

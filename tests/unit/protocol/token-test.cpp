@@ -4,7 +4,7 @@
 
 #include "signaling/protocol/token-bytes.hpp"
 #include "signaling/protocol/token.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace token_test {
 

@@ -12,7 +12,7 @@
 
 #include "gst/recorder/coded-file.hpp"
 #include "gst/recorder/silent-frames.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace coded_test {
 

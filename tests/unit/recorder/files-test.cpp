@@ -16,7 +16,7 @@
 #include "gst/recorder/folder.hpp"
 #include "gst/recorder/options.hpp"
 #include "gst/recorder/wav-file.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace files_test {
 

@@ -9,7 +9,7 @@
 #include "gst/recorder/cue-book.hpp"
 #include "gst/recorder/terminal.hpp"
 #include "gst/recorder/track.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace track_test {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "signaling/relay/admission.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace admission_test {
 

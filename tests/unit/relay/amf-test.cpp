@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "rtmp-text.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace amf_test {
 

@@ -4,7 +4,7 @@
 #include "rtmp-text.hpp"
 #include "signaling/relay/rtmp/chunk-reader.hpp"
 #include "signaling/relay/rtmp/chunk-writer.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace chunks_test {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The rules of Adobe's RTMP 1.0 for a server, section by section; and what breaks them.
 #include "rtmp-scene.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace conformance_test {
 

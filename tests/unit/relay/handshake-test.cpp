@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "signaling/relay/rtmp/bytes.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace handshake_test {
 

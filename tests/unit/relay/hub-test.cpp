@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "signaling/relay/hub.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace hub_test {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "signaling/relay/media-kind.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace media_kind_test {
 

@@ -2,7 +2,7 @@
 // The player's side: what it says, what it hears, and what a hostile server can't do with it.
 #include "signaling/relay/rtmp/player.hpp"
 #include "rtmp-scene.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace player_test {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Whose turn it is to open a pull.
 #include "signaling/relay/pull-turns.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 #include <glib.h>
 

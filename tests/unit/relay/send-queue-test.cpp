@@ -6,7 +6,7 @@
 #include <string>
 
 #include "signaling/relay/send-queue.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace send_queue_test {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What strangers send to bring a server down, or to fill its memory.
 #include "rtmp-scene.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace session_attack_test {
 

@@ -11,7 +11,7 @@
 #include "signaling/relay/hub.hpp"
 #include "signaling/relay/send-queue.hpp"
 #include "signaling/relay/stream-counts.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace stream_counts_test {
 

@@ -4,7 +4,7 @@
 #include <glib.h>
 
 #include "same.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace session_state_test {
 

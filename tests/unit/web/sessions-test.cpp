@@ -8,7 +8,7 @@
 #include <set>
 
 #include "signaling/protocol/messages.hpp"
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 namespace sessions_test {
 

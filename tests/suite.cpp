@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 #include <glib.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <glib.h>
 
-#include "tests/unit/suite.hpp"
+#include "tests/suite.hpp"
 
 int main (int argc, char **argv) {
   g_test_init(&argc, &argv, nullptr);
