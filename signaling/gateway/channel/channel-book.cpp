@@ -296,9 +296,7 @@ Channel &ChannelBook::make_channel(const std::string &app_id, const std::string 
     slot->id = next_channel_++;
     // Not many at once, however long it was quiet: others wait while they are sent.
     slot->events = {config_.limits.events_per_second, config_.limits.events_per_second / 4};
-    // Who comes and goes gets a fifth of it: the streams matter more.
-    slot->list_events = {std::max(config_.limits.events_per_second / 5, 1U),
-                         config_.limits.events_per_second / 20};
+    slot->list_events = list_share(config_.limits.events_per_second);
   }
   return *slot;
 }

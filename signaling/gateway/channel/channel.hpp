@@ -3,6 +3,7 @@
 // channel-book.hpp.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -85,6 +86,11 @@ inline constexpr unsigned data_at_once = 20;
 // Whoever has asked for the list is told of changes.
 inline constexpr unsigned lists_per_second = 1;
 inline constexpr unsigned lists_at_once = 5;
+// What changes of lists, and answers with lists, each take of a channel's events: streams matter
+// more.
+inline TokenBucket list_share (unsigned events_per_second) {
+  return {std::max(events_per_second / 5, 1U), events_per_second / 20};
+}
 
 struct Channel;
 struct Session;

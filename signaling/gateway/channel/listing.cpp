@@ -26,11 +26,6 @@ bool shows (const ShownApps &apps, std::string_view app_id) {
   return apps.contains(app_id) || apps.contains("*");
 }
 
-// Apart from what is told, so that who asks doesn't wait for a crowd.
-TokenBucket list_bucket (const Limits &limits) {
-  return {std::max(limits.events_per_second / 5, 1U), limits.events_per_second / 20};
-}
-
 }  // namespace
 
 bool ChannelBook::shows_members(std::string_view app_id) const {
@@ -75,8 +70,9 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
   if (!may_answer(channel, step.now))
     return refuse(step, asked, Code::too_many, too_much);
   if (channel.watchers.insert(&member).second && channel.watchers.size() == 1) {
-    // Who has more here, or had, can't ask more often by coming again.
-    looks_.want(channel.key, list_bucket(config_.limits), now);
+    // Apart from what is told, so that who asks doesn't wait for a crowd. It outlives the channel:
+    // who comes again can't ask more often.
+    looks_.want(channel.key, list_share(config_.limits.events_per_second), now);
     look_elsewhere(step);
     if (!cluster_ || cluster_->away() || !looks_.is_looking(channel.key))
       begin_list(channel);
