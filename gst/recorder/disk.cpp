@@ -15,12 +15,6 @@ using namespace std::chrono_literals;
 // What is lost if this program is killed.
 constexpr auto kRound = 250ms;
 constexpr unsigned kRoundsASecond = 4;
-// Without news a sheet is written every so many seconds: a new file and its name cost the disk's
-// thread more than the sound does.
-constexpr unsigned kProgressEvery = 4;
-// And one of more bytes.
-constexpr std::size_t kLargeSheet = 64 << 10;
-constexpr unsigned kLargeEvery = 10;
 // By so much the sound of all tracks may come later than now.
 constexpr std::int64_t kBehind = 3 * GST_SECOND;
 // A segment's sheet is closed so much after its end.
@@ -129,7 +123,7 @@ void Disk::write_all(bool last) {
 }
 
 void Disk::write_sheets(std::int64_t now, bool last) {
-  const bool progress = looks_++ % (sheet_size_ < kLargeSheet ? kProgressEvery : kLargeEvery) == 0;
+  const bool progress = pace_.due(sheet_size_);
   const std::int64_t segment = options_.rotate_s * GST_SECOND;
   const std::int64_t done = segment && now > kSheetBehind ? (now - kSheetBehind) / segment : 0;
   for (const CueBook::Sheet &sheet : cues_.take(in_seconds(now), done, progress, last)) {

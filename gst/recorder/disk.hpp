@@ -17,6 +17,7 @@
 #include "gst/recorder/cue-book.hpp"
 #include "gst/recorder/folder.hpp"
 #include "gst/recorder/options.hpp"
+#include "gst/recorder/sheet-pace.hpp"
 #include "gst/recorder/track.hpp"
 
 namespace agora::recorder {
@@ -81,7 +82,7 @@ class Disk {
   // The disk's thread alone.
   bool room_ = true;
   unsigned rounds_ = 0;
-  unsigned looks_ = 0;  // at the sheets, one a second
+  SheetPace pace_;
   std::size_t sheet_size_ = 0;
   bool sheet_failed_ = false;
   std::int64_t told_at_ = -1;  // the last trouble

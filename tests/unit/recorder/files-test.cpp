@@ -15,6 +15,7 @@
 
 #include "gst/recorder/folder.hpp"
 #include "gst/recorder/options.hpp"
+#include "gst/recorder/sheet-pace.hpp"
 #include "gst/recorder/wav-file.hpp"
 #include "tests/suite.hpp"
 
@@ -227,11 +228,24 @@ void test_a_wav_on_a_full_disk () {
   g_assert_cmpuint(number(bytes, WavFile::kHeader + 2 * 250, 2), ==, 250);
 }
 
+// Small or large, a sheet tells of its progress now and then; what was large stays so.
+void test_sheets_go_on () {
+  for (const auto &[bytes, every] :
+       {std::pair<std::size_t, int>{1000, 4}, {64 << 10, 10}, {1 << 20, 10}}) {
+    agora::recorder::SheetPace pace;
+    int written = 0;
+    for (int second = 0; second < 100; second++)
+      written += pace.due(bytes);
+    g_assert_cmpint(written, ==, 100 / every);
+  }
+}
+
 }  // namespace
 
 static const agora::Suite suite("files", [] {
   gst_init(nullptr, nullptr);
   std::signal(SIGXFSZ, SIG_IGN);
+  g_test_add_func("/recorder/sheets-go-on", test_sheets_go_on);
   g_test_add_func("/recorder/names", test_names);
   g_test_add_func("/recorder/folders-are-new", test_folders_are_new);
   g_test_add_func("/recorder/files-are-new", test_files_are_new);
