@@ -303,19 +303,26 @@ class Studio(ChannelCase):
         self.assert_tones(far.path, [8])
 
     def test_pipewire(self):
-        """A server without a session: what links nodes is a desktop's, but both are there for it to link."""
+        """The session manager links what the lines open to the page's own desk: the channel's sound goes through it and back."""
         self.needs('pipewire')
+        self.needs('wireplumber')
         here = {'XDG_RUNTIME_DIR': str(self.tmp), 'HOME': str(self.tmp)}
-        self.foreign('pipewire', env=here, quiet_errors=True)
 
         def nodes():
             done = subprocess.run(['pw-cli', 'ls', 'Node'], env={**os.environ, **here}, capture_output=True, text=True, timeout=20,
                                   check=False)
-            return re.findall(r'node\.name = "([^"]+)"', done.stdout)
+            return set(re.findall(r'node\.name = "([^"]+)"', done.stdout))
+        self.foreign('pipewire', env=here, quiet_errors=True)
         self.until(nodes, 'PipeWire')
+        self.foreign('dbus-run-session', '--', 'wireplumber', env=here, quiet_errors=True)
+        self.sh('PipeWire', 2, **here)
+        self.until(lambda: {'desk', 'desk-out'} <= nodes(), 'the desk', 20)
         self.tone(8)
-        lines = [self.sh('PipeWire', **here), self.sh('PipeWire', 1, **here)]
-        self.until(lambda: {'channel', 'contribution'} <= set(nodes()), 'both nodes', 20)
+        lines = [self.sh('PipeWire', **here), self.sh('PipeWire', 1, 'agorasink $CHANNEL', 'agorasink app-id=demo channel=far', **here)]
+        far = self.record(room='far')
+        self.until_grown(far.path.name, 4 * heard.RATE * 2)
+        self.stop_recording(far)
+        self.assert_tones(far.path, [8])
         for line in lines:
             self.assertTrue(line.running(), line.tail())
             os.killpg(line.pid, signal.SIGINT)
