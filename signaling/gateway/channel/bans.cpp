@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "signaling/gateway/channel/channel-book.hpp"
-#include "signaling/protocol/argument-checks.hpp"
 #include "signaling/support/network.hpp"
 
 namespace agora::gateway {
@@ -17,28 +16,8 @@ constexpr std::int64_t rule_look_again_s = 60;
 
 }  // namespace
 
-ChannelBook::Whom ChannelBook::whom(const Member &member) {
+Whom ChannelBook::whom(const Member &member) {
   return {member.channel->app_id, member.channel->name, member.uid, member.account, member.network};
-}
-
-// A rule for a uid holds for the person, whatever it comes as: an account counts as the uid that it
-// spells, as the one that it has in the channel while nobody else holds that one, and as the one
-// that it had when the rule hit it.
-ChannelBook::Suspect::Suspect(const Whom &whom) : Whom(whom) {
-  if (account.empty())
-    return;
-  spelled = protocol::parse_uid(account).value_or(0);
-  own = account_uid(app_id, channel, account);
-}
-
-bool ChannelBook::matches(const Rule &rule, const Suspect &who) {
-  const bool is_uid = !rule.uid || rule.uid == who.uid || rule.uid == who.spelled ||
-                      rule.uid == who.own ||
-                      (!who.account.empty() && rule.accounts.contains(who.account));
-  return is_uid && rule.app_id == who.app_id &&
-         (rule.channel.empty() || rule.channel == who.channel) &&
-         (rule.network.empty() || rule.network == who.network) &&
-         (!rule.channel.empty() || rule.uid || !rule.network.empty());
 }
 
 bool ChannelBook::forbidden(const Whom &whom, std::int64_t wall_s, bool Rule::*what) const {
@@ -103,6 +82,8 @@ void ChannelBook::apply_rule(Step &step, Rule &rule) {
     else
       update_silence(step, who);
   }
+  if (rule.join_channel)
+    ban_players(step, rule);
   if (rules_.contains(rule.id))
     watch_rule(step, rule);
 }

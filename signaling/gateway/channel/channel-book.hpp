@@ -50,6 +50,7 @@
 #include "signaling/gateway/channel/looks.hpp"
 #include "signaling/gateway/channel/media-url.hpp"
 #include "signaling/gateway/channel/players.hpp"
+#include "signaling/gateway/channel/rule-match.hpp"
 #include "signaling/gateway/channel/rule-text.hpp"
 #include "signaling/gateway/channel/step.hpp"
 #include "signaling/gateway/channel/stream-keys.hpp"
@@ -398,6 +399,7 @@ class ChannelBook : private cluster::ClusterHost {
 
   // encoders.cpp
   Member *encoder_of (std::uint64_t key);
+  std::string check_key (const StreamKey &key, const Whom &whom, const Now &now) const;
   std::string check_encoder (const StreamKey &key, const std::string &network,
                              const Now &now) const;
   std::string admit_encoder (Step &step, const HookRequest &request, StreamKey &key,
@@ -407,11 +409,12 @@ class ChannelBook : private cluster::ClusterHost {
 
   // play-keys.cpp
   std::string stream_for (const Players::Whom &whom, StreamKey &key) const;
-  std::string check_player (const StreamKey &key, const std::string &network, const Now &now) const;
+  static Whom player_of (const StreamKey &key, std::string_view network);
   std::string admit_player (Step &step, const HookRequest &request, StreamKey &key,
                             std::string &stream);
   void player_ended (Step &step, std::uint64_t client);
-  void drop_players (Step &step, std::uint64_t key);
+  void drop_players (Step &step, const std::set<std::uint64_t> &clients);
+  void ban_players (Step &step, const Rule &rule);
   void recount_players (Step &step, const Players::Whom &whom);
   bool is_played (const Voice &voice) const;
   void move_players (Step &step, const Channel &channel, Uid uid);
@@ -521,21 +524,7 @@ class ChannelBook : private cluster::ClusterHost {
   void play_ended (Step &step, std::uint64_t client);
 
   // bans.cpp
-  struct Whom {
-    std::string_view app_id;
-    std::string_view channel;
-    Uid uid = 0;
-    std::string_view account;
-    std::string_view network;
-  };
-  // With all that their account may count as, worked out once for many rules.
-  struct Suspect : Whom {
-    explicit Suspect(const Whom &whom);
-    Uid spelled = 0;  // 0: not digits alone, or no account
-    Uid own = 0;      // in the channel while nobody else holds that one
-  };
   static Whom whom (const Member &member);
-  static bool matches (const Rule &rule, const Suspect &who);
   bool forbidden (const Whom &whom, std::int64_t wall_s, bool Rule::*what) const;
   bool silenced (const Member &member, Now now) const;
   void apply_rule (Step &step, Rule &rule);

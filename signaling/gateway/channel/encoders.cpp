@@ -18,7 +18,7 @@ std::optional<Commands> ChannelBook::end_stream_key(std::uint64_t id, Now now) {
   if (!keys_.find(id))
     return {};
   Step step{now, {}};
-  drop_players(step, id);
+  drop_players(step, std::set<std::uint64_t>(players_.by(id)));
   keys_.end(id);
   if (Member *encoder = encoder_of(id))
     remove(step, *encoder, LeaveReason::other);
@@ -46,17 +46,24 @@ Member *ChannelBook::encoder_of(std::uint64_t key) {
   return found == encoders_.end() ? nullptr : member(found->second);
 }
 
+// What holds for encoders and players. "": who shows the key may use it.
+std::string ChannelBook::check_key(const StreamKey &key, const Whom &whom, const Now &now) const {
+  if (closed_ || draining_)
+    return "the gateway is shutting down";
+  if (!config_.apps.contains(key.app_id))
+    return key.use == KeyUse::play ? "the play key's app is gone" : "the stream key's app is gone";
+  if (forbidden(whom, now.wall_s, &Rule::join_channel))
+    return "banned from the channel by its operator";
+  return {};
+}
+
 // Whether a push by the key may be; "": it may. A push that is there already is no reason against
 // it: as with members, the newer one wins.
 std::string ChannelBook::check_encoder(const StreamKey &key, const std::string &network,
                                        const Now &now) const {
-  if (closed_ || draining_)
-    return "the gateway is shutting down";
-  if (!config_.apps.contains(key.app_id))
-    return "the stream key's app is gone";
   const Whom whom{key.app_id, key.channel, key.uid, "", network};
-  if (forbidden(whom, now.wall_s, &Rule::join_channel))
-    return "banned from the channel by its operator";
+  if (std::string why = check_key(key, whom, now); !why.empty())
+    return why;
   if (forbidden(whom, now.wall_s, &Rule::publish_audio))
     return "silenced";
   if (encoders_.contains(key.id))

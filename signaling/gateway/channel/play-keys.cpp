@@ -29,30 +29,20 @@ std::string ChannelBook::stream_for(const Players::Whom &whom, StreamKey &key) c
   return key.waits;
 }
 
-std::string ChannelBook::check_player(const StreamKey &key, const std::string &network,
-                                      const Now &now) const {
-  if (closed_ || draining_)
-    return "the gateway is shutting down";
-  if (!config_.apps.contains(key.app_id))
-    return "the play key's app is gone";
-  if (forbidden({key.app_id, key.channel, 0, "", network}, now.wall_s, &Rule::join_channel))
-    return "banned from the channel by its operator";
-  if (players_.by(key.id).size() >= most_players)
-    return "too many play by this key";
-  return {};
-}
-
 // `stream`: what it gets.
 std::string ChannelBook::admit_player(Step &step, const HookRequest &request, StreamKey &key,
                                       std::string &stream) {
-  if (std::string why = check_player(key, network_of(request.address), step.now); !why.empty())
+  const std::string network = network_of(request.address);
+  if (std::string why = check_key(key, player_of(key, network), step.now); !why.empty())
     return why;
+  if (players_.by(key.id).size() >= most_players)
+    return "too many play by this key";
   if (playing_.contains(request.client_id) || relayed_.contains(request.client_id) ||
       players_.find(request.client_id))
     return "the session plays another stream already";
   const Players::Whom whom{channel_key(key.app_id, key.channel), key.uid};
   stream = stream_for(whom, key);
-  players_.add(request.client_id, {key.id, whom, stream, step.now.mono_ms});
+  players_.add(request.client_id, {key.id, whom, stream, network, step.now.mono_ms});
   recount_players(step, whom);
   return {};
 }
@@ -62,13 +52,25 @@ void ChannelBook::player_ended(Step &step, std::uint64_t client) {
     recount_players(step, player->whom);
 }
 
-void ChannelBook::drop_players(Step &step, std::uint64_t key) {
-  const std::set<std::uint64_t> clients = players_.by(key);
+void ChannelBook::drop_players(Step &step, const std::set<std::uint64_t> &clients) {
   for (const std::uint64_t client : clients) {
     const auto player = players_.remove(client);
     step.out.push_back(DropMedia{player->stream, Direction::play, client});
     recount_players(step, player->whom);
   }
+}
+
+// It is nobody in the channel: rules for a uid or an account are of others.
+Whom ChannelBook::player_of(const StreamKey &key, std::string_view network) {
+  return {key.app_id, key.channel, 0, "", network};
+}
+
+void ChannelBook::ban_players(Step &step, const Rule &rule) {
+  std::set<std::uint64_t> hit;
+  for (const auto &[client, player] : players_.all())
+    if (matches(rule, Suspect(player_of(*keys_.by_id(player.key), player.network))))
+      hit.insert(client);
+  drop_players(step, hit);
 }
 
 // Whether AAC is heard has changed, or may have.

@@ -27,7 +27,8 @@ class Players {
   struct Player {
     std::uint64_t key = 0;  // its number
     Whom whom;
-    std::string stream;  // what it plays, or waits for
+    std::string stream;   // what it plays, or waits for
+    std::string network;  // it comes from
     std::int64_t since_ms = 0;
   };
 

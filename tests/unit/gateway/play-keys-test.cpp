@@ -209,6 +209,39 @@ void who_may_not () {
   same(scene.plays_by(scene.key, second, "198.51.100.1"), "the play key's app is gone");
 }
 
+// A rule that comes while they play: for the channel's door, by address or for all of it; not one
+// for a uid, which they don't have, nor one that silences.
+void a_rule_ends_players () {
+  Players scene;
+  scene.on_air(speaker, 8, push);
+  same(scene.plays(), "");
+  same(scene.plays_by(scene.key, second, "198.51.100.1"), "");
+  Rule rule{.address = "192.0.2.1", .ends_at = scene.now.wall_s + 60};
+  rule.app_id = open_app;
+  Rule silence = rule;
+  silence.join_channel = false;
+  silence.publish_audio = true;
+  scene.take(scene.book.add_rule(silence, scene.now));
+  Rule other = rule;
+  other.address.clear();
+  other.uid = 77;
+  scene.take(scene.book.add_rule(other, scene.now));
+  Rule elsewhere = rule;
+  elsewhere.channel = "another";
+  scene.take(scene.book.add_rule(elsewhere, scene.now));
+  g_assert_cmpuint(scene.info().players, ==, 2);
+  scene.take(scene.book.add_rule(rule, scene.now));
+  same(scene.dropped(), "play 300");
+  g_assert_cmpuint(scene.info().players, ==, 1);
+  same(scene.plays(), "banned from the channel by its operator");
+  // Once, for all of the channel: they may come back.
+  Rule once{.channel = "room", .ends_at = scene.now.wall_s};
+  once.app_id = open_app;
+  scene.take(scene.book.add_rule(once, scene.now));
+  g_assert_true(scene.dropped().find("play 301") != std::string::npos);
+  same(scene.plays_by(scene.key, second, "198.51.100.1"), "");
+}
+
 // A speaker who is banned is gone for the player as for all.
 void not_what_is_for_a_few () {
   Players scene;
@@ -288,6 +321,7 @@ static const agora::Suite suite("play-keys", [] {
   g_test_add_func("/play-keys/aac", it_wants_aac);
   g_test_add_func("/play-keys/ended", an_ended_key);
   g_test_add_func("/play-keys/may-not", who_may_not);
+  g_test_add_func("/play-keys/rule-ends", a_rule_ends_players);
   g_test_add_func("/play-keys/few", not_what_is_for_a_few);
   g_test_add_func("/play-keys/rules", rules_on_the_speaker);
   g_test_add_func("/play-keys/server", the_media_server_ends);
