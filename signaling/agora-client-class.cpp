@@ -199,8 +199,10 @@ void install_properties (GObjectClass *klass) {
    * Whether the gateway has answered [method@AgoraSignaling.Client.get_members_async], so that
    * [signal@AgoraSignaling.Client::member-joined] and [signal@AgoraSignaling.Client::member-left]
    * tell of changes. It stays so while the client is reconnecting; where the gateway that it comes
-   * back to doesn't show an app's members, or says so when it is asked again, it is %FALSE from
-   * then on, and [signal@AgoraSignaling.Client::member-left] tells of all that were listed.
+   * back to doesn't show an app's members, or its operator takes that back, it is %FALSE from then
+   * on, and [signal@AgoraSignaling.Client::member-left] tells of all that were listed. Where that
+   * is given again, or for the first time since the application has asked, it is %TRUE without
+   * another call, and [signal@AgoraSignaling.Client::member-joined] tells of all.
    *
    * Since: 0.2
    */

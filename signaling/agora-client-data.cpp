@@ -111,8 +111,11 @@ guint *copy_members (const std::map<Uid, std::string> &members, gsize *n_members
  * [signal@AgoraSignaling.Client::member-joined] and [signal@AgoraSignaling.Client::member-left]
  * tell of each change, until the client leaves the channel: nothing stops them before. When it has
  * lost the gateway and comes back, it asks again by itself, and those signals tell what has changed
- * meanwhile; where it is refused then, [property@AgoraSignaling.Client:lists-members] tells. Once
- * it is %TRUE there is no need to call this again: those signals tell what another answer brings.
+ * meanwhile; where it is refused then, or the operator takes the list back,
+ * [property@AgoraSignaling.Client:lists-members] tells. However this call ends, the client has
+ * asked: it does so again by itself at each return, and as soon as the gateway shows the list. Once
+ * that property is %TRUE there is no need to call this again: those signals tell what another
+ * answer brings.
  * It may be called once a second, and five times at once.
  *
  * Fails with %AGORA_ERROR_NOT_PERMITTED where the operator doesn't show an app's members, which is

@@ -75,6 +75,10 @@ void Impl::event(const protocol::Event &event) {
       emit(signal_codecs_wanted, names);
       return;
     }
+    // What becomes of the list tells it.
+    case EventKind::members_hidden:
+    case EventKind::members_shown:
+      return;
     case EventKind::member_named:
       emit(signal_member_named, event.uid, event.text.c_str());
       return;

@@ -409,7 +409,8 @@ void install_settings (GObjectClass *klass) {
    * Whether the element asks who else is in the channel, those who only listen included, and tells
    * of them by #GstAgoraSrc::member-joined and #GstAgoraSrc::member-left. Where the gateway doesn't
    * show an app's members, which is the usual, that is a WARNING: once, and again where a gateway
-   * that showed them shows them no more, and #GstAgoraSrc::member-left has come for all.
+   * that showed them shows them no more, and #GstAgoraSrc::member-left has come for all. As soon as
+   * it shows them (again) the element tells of them without being asked.
    *
    * Since: 0.2
    */

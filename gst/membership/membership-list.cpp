@@ -59,16 +59,16 @@ void SharedMembership::forget_refusals() {
     e.list_refused = false;
 }
 
+bool SharedMembership::wants_list() const {
+  std::lock_guard lock(mutex_);
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [] (const Entry &e) { return e.entered && e.lists; });
+}
+
 // The client asks again by itself when it has lost the gateway and comes back.
 void SharedMembership::list_members() {
   list_retry_.reset();
-  bool wanted = false;
-  {
-    std::lock_guard lock(mutex_);
-    wanted = std::any_of(entries_.begin(), entries_.end(),
-                         [] (const Entry &e) { return e.entered && e.lists; });
-  }
-  if (!wanted || listing_ || !joined_ || !client_ || !can_ask())
+  if (!wants_list() || listing_ || !joined_ || !client_ || !can_ask())
     return;
   listing_ = true;
   agora_client_get_members_async(client_, cancellable_, finished,
@@ -78,7 +78,7 @@ void SharedMembership::list_members() {
 void SharedMembership::members_listed(GAsyncResult *result) {
   g_autoptr(GError) error = nullptr;
   gsize count = 0;
-  g_autofree guint *uids =
+  g_autofree guint *listed =
       agora_client_get_members_finish(client_, result, &count, nullptr, &error);
   if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
@@ -92,8 +92,14 @@ void SharedMembership::members_listed(GAsyncResult *result) {
       tell_list_refused(*error);
     return;
   }
+  tell_list();
+}
+
+// Who is told may end the membership, or let time pass in which some of these leave.
+void SharedMembership::tell_list() {
   forget_refusals();
-  // Who is told may end the membership, or let time pass in which some of these leave.
+  gsize count = 0;
+  g_autofree guint *uids = agora_client_dup_members(client_, &count);
   const unsigned stay = stay_;
   for (gsize i = 0; i < count; i++) {
     if (gone_ || stay != stay_)
@@ -107,12 +113,18 @@ void SharedMembership::members_listed(GAsyncResult *result) {
   }
 }
 
-// It asks once more, to hear why.
+// Where it ends, it asks once more, to hear why. Then the client has it by itself, once it is shown
+// again.
 void SharedMembership::on_lists_members(AgoraClient *client, GParamSpec *, SharedMembership *self) {
   gboolean lists = FALSE;
   g_object_get(client, "lists-members", &lists, nullptr);
   if (!lists && std::exchange(self->listing_, false))
     self->list_members();
+  if (lists && !self->listing_ && self->joined_ && self->wants_list()) {
+    self->listing_ = true;
+    self->list_retry_.reset();
+    self->tell_list();
+  }
 }
 
 void SharedMembership::on_member_joined(AgoraClient *, guint uid, const char *name,

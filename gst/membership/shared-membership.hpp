@@ -109,6 +109,8 @@ class SharedMembership final : public Membership,
   // membership-list.cpp
   void list_members ();
   void members_listed (GAsyncResult *result);
+  bool wants_list () const;
+  void tell_list ();
   void welcome_to_list (Member *member);
   void end_list ();
   void tell_lists (const std::function<void(Member &)> &what, Member *alone = nullptr,

@@ -249,6 +249,15 @@ void Machine::happened(const protocol::Event &event, Millis now) {
         publish_again(now);
       return;
     }
+    case EventKind::members_hidden:
+      if (lists_)
+        unlisted();
+      return;
+    // All who want it are told at once: not all of them ask at once.
+    case EventKind::members_shown:
+      if (wants_list_ && !lists_ && !is_asking_for_list())
+        again_.push_back({protocol::Members{}, now + spread(limits.first_retry)});
+      return;
     case EventKind::member_named:
       note_name(event.uid, event.text);
       return;
@@ -310,15 +319,27 @@ bool Machine::note_member(const protocol::Event &event) {
   return true;
 }
 
-// The first list is the answer to whoever asked. Of any later one, whoever asked for it, the
-// application is told what has changed: what was still to be told of is in it, and won't be.
-void Machine::listed(const protocol::MemberList &list) {
+bool Machine::is_asking_for_list() const {
+  const auto is_that = [] (const protocol::Request &request) {
+    return std::holds_alternative<protocol::Members>(request);
+  };
+  return std::any_of(pending_.begin(), pending_.end(),
+                     [&] (const auto &each) { return is_that(each.second.request); }) ||
+         std::any_of(again_.begin(), again_.end(),
+                     [&] (const Again &each) { return is_that(each.request); });
+}
+
+// The first list is the answer to whoever asked. Of any later one, whoever asked for it, and of one
+// for which the machine itself did, the application is told what has changed: what was still to be
+// told of is in it, and won't be.
+void Machine::listed(const protocol::MemberList &list, bool replay) {
   std::map<Uid, std::string> members;
   for (const protocol::ListedMember &member : list.members)
     if (member.uid != uid_)
       members[member.uid] = member.name;
   const auto before = std::exchange(members_, std::move(members));
-  if (!std::exchange(lists_, true))
+  list_tries_ = 0;
+  if (!std::exchange(lists_, true) && !replay)
     return;
   for (const auto &[uid, name] : before)
     if (!members_.contains(uid))
@@ -402,7 +423,7 @@ void Machine::succeeded(const Pending &pending, const protocol::Answer &answer, 
   } else if (const auto *key = std::get_if<protocol::UpdateKey>(&pending.request)) {
     token_ = key->token;
   } else if (std::holds_alternative<protocol::Members>(pending.request)) {
-    listed(answer.list.value_or(protocol::MemberList{}));
+    listed(answer.list.value_or(protocol::MemberList{}), pending.replay);
   }
   if (pending.ticket != 0)
     act(Finish{pending.ticket, std::nullopt, uid_, url, answer.rotation.value_or(0), push_urls_,
@@ -424,8 +445,9 @@ void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
   // takes nothing of it.
   if (trouble.code == AGORA_ERROR_TIMEOUT || trouble.code == AGORA_ERROR_TOO_MANY ||
       (list && trouble.code == AGORA_ERROR_SERVICE_LOST)) {
-    act(Note{true, "another try in a second: " + trouble.text});
-    again_.push_back({pending.request, now + limits.first_retry});
+    const Millis pause = list ? list_pause() : limits.first_retry;
+    act(Note{true, "another try in " + std::to_string(pause) + " ms: " + trouble.text});
+    again_.push_back({pending.request, now + pause});
     return;
   }
   // Nobody asked: tell by the means that the application has for it.
@@ -436,6 +458,9 @@ void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
     }
     subscriptions_.erase(subscribe->uid);
   } else if (list) {
+    // It was told so before, and asks at each return: that is no news.
+    if (!lists_)
+      return act(Note{true, trouble.text});
     unlisted();
   } else if (std::holds_alternative<protocol::Publish>(pending.request)) {
     // A silenced member's publication waits for the end of that.
@@ -444,6 +469,13 @@ void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
     unpublished();
   }
   act(EmitError{std::move(trouble)});
+}
+
+// A gateway gives few lists of a crowd at a time.
+Millis Machine::list_pause() {
+  const Millis pause =
+      std::min(limits.first_retry << std::min(list_tries_++, 5U), limits.busy_retry);
+  return pause - spread(pause / 2);
 }
 
 // Whether the member is still to have what was to be made again.
@@ -455,7 +487,7 @@ bool Machine::is_wanted(const protocol::Request &request) const {
   if (std::holds_alternative<protocol::Publish>(request))
     return published_ && !silenced_;
   if (std::holds_alternative<protocol::Members>(request))
-    return lists_;
+    return wants_list_;
   if (const auto *local = std::get_if<protocol::MuteLocal>(&request))
     return local->target == protocol::Target::audio ? local_audio_muted_ : local_video_muted_;
   if (const auto *subscribe = std::get_if<protocol::Subscribe>(&request))
@@ -487,7 +519,7 @@ void Machine::replay(Millis now) {
     send(0, protocol::MuteLocal{uid_, protocol::Target::audio, true}, now, true);
   if (local_video_muted_)
     send(0, protocol::MuteLocal{uid_, protocol::Target::video, true}, now, true);
-  if (lists_)
+  if (wants_list_)
     send(0, protocol::Members{}, now, true);
   for (const auto &[uid, subscription] : subscriptions_) {
     send(0, subscription.request, now, true);

@@ -136,6 +136,7 @@ void Machine::on(const CallRequest &call, Millis now) {
         return;
       }
     }
+    wants_list_ = wants_list_ || std::holds_alternative<protocol::Members>(request);
     send(call.ticket, std::move(request), now);
     return;
   }
@@ -488,7 +489,8 @@ void Machine::stop(Phase phase) {
   finish_all(trouble);
   early_.clear();
   unpublished();
-  lists_ = false;
+  lists_ = wants_list_ = false;
+  list_tries_ = 0;
   if (phase == Phase::idle) {
     uid_ = 0;
     channel_.clear();

@@ -217,7 +217,9 @@ class Machine {
   void answered (const protocol::Answer &answer, Millis now);
   void join_answered (const Pending &pending, const protocol::Answer &answer, Millis now);
   void happened (const protocol::Event &event, Millis now);
-  void listed (const protocol::MemberList &list);
+  void listed (const protocol::MemberList &list, bool replay);
+  bool is_asking_for_list () const;
+  Millis list_pause ();
   void unlisted ();
   void note_name (Uid uid, const std::string &name);
   bool note_member (const protocol::Event &event);
@@ -289,6 +291,8 @@ class Machine {
   std::set<Uid> unconfirmed_;
   std::map<Uid, std::string> members_;  // what the gateway lists
   bool lists_ = false;                  // and tells changes of
+  bool wants_list_ = false;             // the application has asked for it
+  unsigned list_tries_ = 0;             // since it was given last
   std::set<Uid> talkbacks_;             // speakers of whom it is so
   Urls push_urls_;
   protocol::Codecs codecs_wanted_;

@@ -222,6 +222,8 @@ void write (Writer &to, const Event &event) {
     case EventKind::banned:
     case EventKind::silenced:
     case EventKind::unsilenced:
+    case EventKind::members_hidden:
+    case EventKind::members_shown:
       break;
     case EventKind::codecs_wanted:
       write(to, "codecs", event.codecs);

@@ -294,7 +294,7 @@ constexpr std::array<std::pair<std::string_view, Reader>, 16> actions{{
     {"members", [] (Fields &) -> Request { return Members{}; }},
 }};
 
-constexpr std::array<std::pair<EventKind, std::string_view>, 16> event_names{{
+constexpr std::array<std::pair<EventKind, std::string_view>, 18> event_names{{
     {EventKind::stream_added, "stream-added"},
     {EventKind::stream_removed, "stream-removed"},
     {EventKind::update_url, "update-url"},
@@ -307,6 +307,8 @@ constexpr std::array<std::pair<EventKind, std::string_view>, 16> event_names{{
     {EventKind::silenced, "silenced"},
     {EventKind::unsilenced, "unsilenced"},
     {EventKind::codecs_wanted, "codecs-wanted"},
+    {EventKind::members_hidden, "members-hidden"},
+    {EventKind::members_shown, "members-shown"},
     {EventKind::data, "data"},
     {EventKind::member_named, "member-named"},
     {EventKind::member_joined, "member-joined"},

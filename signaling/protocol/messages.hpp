@@ -282,14 +282,16 @@ enum class EventKind {
   video_mute,
   key_will_expire,
   key_expired,
-  banned,         // client-is-banned-by-server
-  silenced,       // only to members with the feature `silence`
-  unsilenced,     // the same
-  codecs_wanted,  // only to members with the feature `codecs`
-  data,           // only to members with the feature `data`
-  member_named,   // only to members with the feature `names`
-  member_joined,  // only to members that have asked for the list
-  member_left,    // the same
+  banned,          // client-is-banned-by-server
+  silenced,        // only to members with the feature `silence`
+  unsilenced,      // the same
+  codecs_wanted,   // only to members with the feature `codecs`
+  members_hidden,  // only to members that have asked for the list
+  members_shown,   // the same
+  data,            // only to members with the feature `data`
+  member_named,    // only to members with the feature `names`
+  member_joined,   // only to members that have asked for the list
+  member_left,     // the same
 };
 
 struct Event {

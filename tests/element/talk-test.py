@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Talkback: agorasink speaks to a few by talk-to, they hear it, nobody else is told; agorasrc lowers the programme under it."""
 
+import re
 import signal
 import sys
 import threading
@@ -242,6 +243,28 @@ class Talk(ChannelCase):
             each.wait_line(r'agora-member-left, uid=\(uint\)10;', 15)
         self.assertNotIn('agora-member-', quiet.output())
         self.assertNotIn('agora-member-joined', refused.output())
+
+    def test_who_is_there_until_it_is_hidden(self):
+        """By SIGHUP: all go from the list, with a WARNING, and come back with it."""
+        config = self.tmp / 'gateway.conf'
+
+        def show(apps):
+            config.write_text(f'[gateway]\napp=demo;other\nshow-members={apps}\n')
+            if hasattr(self, 'shown'):
+                self.shown.signal(signal.SIGHUP)
+
+        show('demo')
+        self.gate = self.shown = self.gateway(f'--config={config}')
+        self.line(f'agorasrc {self.where(9)} ! fakesink', '-m').wait_line('New clock', 15)
+        listener = self.line(f'agorasrc list-members=true {self.where(8)} ! fakesink', '-m')
+        joined = r'agora-member-joined, uid=\(uint\)9'
+        listener.wait_line(joined, 15)
+        for times in (1, 2):
+            show('other')
+            self.until(lambda n=times: len(re.findall('Who else is in the channel isn.t known', listener.output())) >= n)
+            self.assertEqual(len(re.findall(r'agora-member-left, uid=\(uint\)9', listener.output())), times)
+            show('demo')
+            self.until(lambda n=times: len(re.findall(joined, listener.output())) == n + 1)
 
     def test_what_is_no_list(self):
         for process in [self.line(f'audiotestsrc num-buffers=10 ! agorasink talk-to="{value}" {self.where(7)}')

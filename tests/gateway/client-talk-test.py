@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Talkback, words, names and lists of members as a program in Python has them, by the library's bindings and with a real gateway."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -168,11 +169,37 @@ class ClientTalk(Case):
         self.assertEqual((told, list(one.dup_members())), ([(10, '')], [8, 10]))
 
     def test_members_are_not_shown(self):
-        self.served = self.gateway()
+        """Nor what they were, once the operator takes it back; and without asking again they are, once it is given."""
+        config = self.tmp / 'gateway.conf'
+
+        def show(apps):
+            config.write_text(f'[gateway]\napp=demo;other\nshow-members={apps}\n')
+
+        show('other')
+        self.served = self.gateway(f'--config={config}')
+        one = self.client(7)
+        told = []
+        one.connect('member-joined', lambda _, uid, name: told.append((uid, name)))
+        one.connect('member-left', lambda _, uid: told.append(uid))
+        one.connect('notify::lists-members', lambda *_: told.append(one.props.lists_members))
+        one.connect('error', lambda _, error: told.append(error.message))
         with self.assertRaises(GLib.Error) as refused:
-            self.ask(self.client(7), 'get_members')
+            self.ask(one, 'get_members')
         self.assertEqual(refused.exception.code, Error.NOT_PERMITTED)
         self.assertIn('show', refused.exception.message)
+        self.client(8, name='Ann')
+        for _ in range(2):
+            self.assertEqual(told, [])
+            show('demo')
+            self.served.signal(signal.SIGHUP)
+            wait(lambda: len(told) == 2, 'the list')
+            self.assertEqual((told, list(one.dup_members()), one.dup_name(8)), ([True, (8, 'Ann')], [8], 'Ann'))
+            told.clear()
+            show('other')
+            self.served.signal(signal.SIGHUP)
+            wait(lambda: len(told) == 2, 'its end')
+            self.assertEqual((told, one.dup_members(), one.dup_name(8)), ([False, 8], [], None))
+            told.clear()
 
 
 if __name__ == '__main__':

@@ -246,11 +246,6 @@ class ChannelBook : private cluster::ClusterHost {
   void readdress (Step &step, Voice &voice);
 
   // costs.cpp
-  // What sockets from one network have in common.
-  struct Network {
-    unsigned sockets = 0;
-    TokenBucket unjoined{0, 0};  // set from the limits
-  };
   Network &network (const std::string &name, Now now);
   void leave_network (const std::string &name, Now now);
   void charge_join (Session &session, std::size_t events, Now now);
@@ -451,6 +446,8 @@ class ChannelBook : private cluster::ClusterHost {
   void answer_waiting (Step &step, Channel &channel);
   void stop_listing (Step &step, const Member &member);
   void end_list (Step &step, Channel &channel);
+  void hide_list (Step &step, Channel &channel);
+  void tell_of_list (Step &step, Channel &channel, const Watchers &to, protocol::EventKind what);
   // A member has come or gone, or has another name.
   void list_changed (Step &step, Channel &channel, Uid uid);
   std::optional<std::int64_t> tell_list (Step &step, Channel &channel);

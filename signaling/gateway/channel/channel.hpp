@@ -189,6 +189,8 @@ struct News {
   bool is_over () const { return !member && publication == 0; }
 };
 
+using Watchers = std::unordered_set<const Member *>;
+
 struct Channel {
   std::uint64_t id = 0;  // for timers
   std::string key;
@@ -214,10 +216,12 @@ struct Channel {
   TokenBucket events{0, 0};  // one per receiver: set from the limits
   // Those who have asked who else is there, what they know, and when they may be told next, within
   // what.
-  std::unordered_set<const Member *> watchers;
+  Watchers watchers;
   Roster roster;
   bool has_list = false;  // `roster` has it: who asks before waits for the store
-  std::unordered_map<const Member *, std::int64_t> asking;  // and its request
+  std::unordered_map<const Member *, std::vector<std::int64_t>> asking;  // and its requests
+  // Those who have asked where the operator doesn't show it, or not any more.
+  Watchers refused;
   std::int64_t list_at_ms = 0;
   std::int64_t renames_at_ms = 0;
   TokenBucket list_events{0, 0};
@@ -250,6 +254,12 @@ struct NamedStream {
   Uid uid = 0;                        // whose voice it carries
   std::vector<std::uint64_t> relays;  // the media server's sessions that play it to other gateways
   Channel *channel = nullptr;         // of one that is pushed at another gateway
+};
+
+// What sockets from one network have in common.
+struct Network {
+  unsigned sockets = 0;
+  TokenBucket unjoined{0, 0};  // set from the limits
 };
 
 struct Session {

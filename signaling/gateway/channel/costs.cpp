@@ -61,7 +61,7 @@ Commands ChannelBook::refuse_frame(SessionId id, std::int64_t request_id, Now no
   return finish(step);
 }
 
-ChannelBook::Network &ChannelBook::network(const std::string &name, Now now) {
+Network &ChannelBook::network(const std::string &name, Now now) {
   const auto found = networks_.find(name);
   if (found != networks_.end())
     return found->second;

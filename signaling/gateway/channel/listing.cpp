@@ -39,8 +39,10 @@ Commands ChannelBook::set_show_members(ShownApps apps, Now now) {
     const bool shown = shows_members(channel->app_id);
     if (shown == shows(apps, channel->app_id))
       continue;
-    if (!shown)
-      end_list(step, *channel);
+    if (shown)
+      tell_of_list(step, *channel, std::exchange(channel->refused, {}), EventKind::members_shown);
+    else
+      hide_list(step, *channel);
     // Their names are the other gateways' to know, or not any more.
     for (const auto &[uid, member] : channel->members)
       describe(*member, true);
@@ -58,12 +60,15 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
   if (!member.knows_names)
     return refuse(step, asked, Code::bad_request, "unknown action \"members\"");
   Channel &channel = *member.channel;
-  if (!shows_members(channel.app_id))
+  if (!shows_members(channel.app_id)) {
+    channel.refused.insert(&member);
     return refuse(step, asked, Code::not_permitted, not_shown);
+  }
   const std::int64_t now = step.now.mono_ms;
-  if (channel.asking.contains(&member))
+  const auto waits = channel.asking.find(&member);
+  if (waits != channel.asking.end() && waits->second.size() >= lists_at_once)
     return refuse(step, asked, Code::too_many,
-                  "members: asked already: wait for the answer to that");
+                  "members: asked often enough: wait for the answers to that");
   if (!asked.session.lists.take(now))
     return refuse(step, asked, Code::too_many,
                   "members: expected at most one a second, since each change is told");
@@ -82,7 +87,7 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
   if (channel.has_list)
     give_list(step, asked, member);
   else
-    channel.asking[&member] = asked.id;
+    channel.asking[&member].push_back(asked.id);
 }
 
 void ChannelBook::give_list(Step &step, const Asked &asked, const Member &member) {
@@ -92,18 +97,26 @@ void ChannelBook::give_list(Step &step, const Asked &asked, const Member &member
   answer(step, asked, std::move(answers));
 }
 
-// The first one paid when it asked; the others find out now whether there is anything left.
+// The first one paid when it asked; the others find out now whether there is anything left. Who has
+// asked once comes before those who have asked again.
 void ChannelBook::answer_waiting(Step &step, Channel &channel) {
-  bool first = true;
-  for (const auto &[member, id] : std::exchange(channel.asking, {})) {
-    const Asked asked{*member->session, id};
-    if (std::exchange(first, false) || may_answer(channel, step.now)) {
-      give_list(step, asked, *member);
-      continue;
+  bool first = true, more = true;
+  const auto asking = std::exchange(channel.asking, {});
+  for (std::size_t turn = 0; std::exchange(more, false); turn++)
+    for (const auto &[member, ids] : asking) {
+      more = more || ids.size() > turn + 1;
+      if (ids.size() <= turn)
+        continue;
+      const Asked asked{*member->session, ids[turn]};
+      if (std::exchange(first, false) || may_answer(channel, step.now)) {
+        give_list(step, asked, *member);
+        continue;
+      }
+      // Who has a list goes on to be told of changes.
+      if (turn == 0)
+        channel.watchers.erase(member);
+      refuse(step, asked, Code::too_many, too_much);
     }
-    channel.watchers.erase(member);
-    refuse(step, asked, Code::too_many, too_much);
-  }
 }
 
 // Those who may speak come first, then those who came first, wherever they are.
@@ -131,21 +144,45 @@ void ChannelBook::begin_list(Channel &channel) {
 // It asks anew when it has come back, since it has missed some.
 void ChannelBook::stop_listing(Step &step, const Member &member) {
   Channel &channel = *member.channel;
+  channel.refused.erase(&member);
   const auto waits = channel.asking.extract(&member);
-  if (waits && member.session) {
-    const Asked asked{*member.session, waits.mapped()};
-    if (asked.session.member == &member)
-      refuse(step, asked, Code::bad_order, "members: joined again meanwhile: ask anew");
-    else
-      refuse(step, asked, Code::not_joined, "members: the channel was left meanwhile");
-  }
+  if (waits && member.session)
+    for (const std::int64_t id : waits.mapped()) {
+      const Asked asked{*member.session, id};
+      if (asked.session.member == &member)
+        refuse(step, asked, Code::bad_order, "members: joined again meanwhile: ask anew");
+      else
+        refuse(step, asked, Code::not_joined, "members: the channel was left meanwhile");
+    }
   if (channel.watchers.erase(&member) > 0 && channel.watchers.empty())
     end_list(step, channel);
 }
 
+// Those who have the list are told; those who wait for it are by the answer. All of them hear of it
+// when it is shown again.
+void ChannelBook::hide_list(Step &step, Channel &channel) {
+  for (const auto &[member, ids] : std::exchange(channel.asking, {}))
+    for (const std::int64_t id : ids)
+      refuse(step, {*member->session, id}, Code::not_permitted, not_shown);
+  if (channel.has_list)
+    tell_of_list(step, channel, channel.watchers, EventKind::members_hidden);
+  channel.refused.merge(channel.watchers);
+  end_list(step, channel);
+}
+
+void ChannelBook::tell_of_list(Step &step, Channel &channel, const Watchers &to, EventKind what) {
+  std::vector<SessionId> sessions;
+  for (const Member *member : to)
+    if (member->session)
+      sessions.push_back(member->session->id);
+  if (sessions.empty())
+    return;
+  totals_.events += sessions.size();
+  channel.events.charge(step.now.mono_ms, sessions.size());
+  step.out.push_back(Send{std::move(sessions), protocol::Event{what}});
+}
+
 void ChannelBook::end_list(Step &step, Channel &channel) {
-  for (const auto &[member, id] : std::exchange(channel.asking, {}))
-    refuse(step, {*member->session, id}, Code::not_permitted, not_shown);
   channel.watchers.clear();
   channel.roster.clear();
   channel.has_list = false;

@@ -87,7 +87,7 @@ void looks_of_many_channels () {
   g_assert_cmpuint(looks.size(), ==, 2);
 }
 
-// Nobody has more than one request waiting, and what they cost counts when they are answered.
+// What they cost counts when they are answered.
 void asked_before_the_first_look () {
   ClusterScene all(2, shown());
   Scene &a = all[0];
@@ -100,7 +100,6 @@ void asked_before_the_first_look () {
   all.held = cluster::OperationKind::members;
   for (SessionId id = 1; id <= many; id++)
     a.say(id, Members{});
-  g_assert_true(a.code(1, Members{}) == Code::too_many);
   all.forget();
   all.let_go();
   std::size_t given = 0;
@@ -118,6 +117,56 @@ void asked_before_the_first_look () {
   a.ask(many, Leave{many});
   g_assert_cmpuint(events_of(a), <=, given);
   g_assert_cmpuint(events_of(a), >=, given - 1);
+}
+
+// Who asks again meanwhile is answered as often, after all others have been once; so often, and no
+// more.
+void asked_again_before_the_first_look () {
+  ClusterScene all(2, shown(500));
+  Scene &a = all[0];
+  all[1].join(9, "9");
+  for (const SessionId id : {1, 2, 3})
+    enter(a, id, named(static_cast<Uid>(id)));
+  all.held = cluster::OperationKind::members;
+  std::string refused;
+  for (int n = 1; n <= 20; n++) {
+    a.say(1, Members{});
+    for (const Answer &answer : answers_of(a))
+      refused += std::to_string(n) + (answer.code == Code::too_many ? " many," : " ?,");
+    all.forget();
+    // As often as one may ask at all.
+    a.now.mono_ms += 1'000;
+    a.say(1, Ping{});
+    all.forget();
+  }
+  same(refused.substr(0, 14), "6 many,7 many,");
+  a.say(2, Members{});
+  a.say(3, Members{});
+  a.say(3, Members{});
+  g_assert_cmpuint(answers_of(a).size(), ==, 0);
+  all.held.reset();
+  all.let_go();
+  g_assert_cmpuint(answers_of(a).size(), ==, 8);
+  for (const Answer &answer : answers_of(a))
+    g_assert_cmpuint(answer.list.value().members.size(), ==, 3);
+  std::set<SessionId> first;
+  for (std::size_t n = 0; n < 3; n++)
+    first.insert(a.sends().at(n).to.at(0));
+  g_assert_cmpuint(first.size(), ==, 3);
+  enter(a, 4, named(4));
+  same(a.told(1), "joined 4");
+  // Whatever becomes of the member, each one is answered.
+  ClusterScene other(2, shown());
+  Scene &b = other[0];
+  enter(b, 1, named(7));
+  other.held = cluster::OperationKind::members;
+  b.say(1, Members{});
+  b.say(1, Members{});
+  other.forget();
+  b.say(1, Leave{7});
+  g_assert_cmpuint(answers_of(b).size(), ==, 3);
+  g_assert_true(answers_of(b)[1].code == Code::not_joined &&
+                answers_of(b)[2].code == Code::not_joined);
 }
 
 // Of one that goes or comes while a look is on its way, that knows less.
@@ -221,6 +270,7 @@ static const agora::Suite suite("looks", [] {
   g_test_add_func("/looks/looks", looks_are_few);
   g_test_add_func("/looks/many-looks", looks_of_many_channels);
   g_test_add_func("/looks/waiting", asked_before_the_first_look);
+  g_test_add_func("/looks/waiting-again", asked_again_before_the_first_look);
   g_test_add_func("/looks/late-look", a_look_that_is_late);
   g_test_add_func("/looks/no-list", why_there_is_no_list);
   g_test_add_func("/looks/order", in_one_order);

@@ -35,11 +35,55 @@ void only_where_it_is_allowed () {
   enter(scene, 3, named(9, "Cid"));
   same(scene.told(1) + scene.told(2), "");
   same(list_of(scene.ask(2, Members{})), "7, 9 Cid");
-  // From when the operator takes it back, nobody is.
-  scene.take(scene.book.set_show_members({"other"}, scene.now));
-  enter(scene, 4, named(10));
-  same(scene.told(2), "");
+}
+
+// Whoever has the list is told that there is no more of it, and whoever has asked since that there
+// is one again.
+void taken_back_and_given () {
+  Scene scene(shown());
+  const auto show = [&] (ShownApps apps) {
+    scene.take(scene.book.set_show_members(std::move(apps), scene.now));
+  };
+  for (const SessionId id : {1, 2, 3, 4, 5})
+    enter(scene, id, named(static_cast<Uid>(id)));
+  scene.connect(6);
+  Join there = named(6);
+  there.channel = "elsewhere";
+  scene.ask(6, there);
+  for (const SessionId id : {1, 2, 3, 4, 6})
+    g_assert_true(scene.code(id, Members{}) == Code::ok);
+  show({"other"});
+  for (const SessionId id : {1, 2, 3, 4, 6})
+    same(scene.told(id), "hidden");
+  same(scene.told(5), "");
+  g_assert_cmpuint(scene.sends().size(), ==, 2);
+  // Of changes nobody is told from then on, nor of the same once more.
+  enter(scene, 7, named(7));
+  same(scene.told(1), "");
+  scene.pass(2'000);
+  show({});
+  same(scene.told(1) + scene.told(2), "");
   g_assert_true(scene.code(2, Members{}) == Code::not_permitted);
+  g_assert_true(scene.code(7, Members{}) == Code::not_permitted);
+  // Who loses its socket, or joins again, asks anew.
+  scene.disconnect(3);
+  Join again = named(3);
+  again.known_speakers.emplace();
+  enter(scene, 8, again);
+  scene.ask(4, named(4));
+  scene.last.clear();
+  show({open_app});
+  for (const SessionId id : {1, 2, 6, 7})
+    same(scene.told(id), "shown");
+  for (const SessionId id : {4, 5, 8})
+    same(scene.told(id), "");
+  g_assert_cmpuint(events_of(scene), ==, 4);
+  same(list_of(scene.ask(1, Members{})), "2, 3, 4, 5, 7");
+  enter(scene, 9, named(9));
+  same(scene.told(1), "joined 9");
+  same(scene.told(2), "");
+  show({"*"});
+  g_assert_cmpuint(events_of(scene), ==, 0);
 }
 
 void who_comes_and_goes () {
@@ -312,6 +356,8 @@ void on_the_wire () {
       {R"({"command":"serverStatus","serverStatus":{"action":"member-joined","uid":8,"name":"A"}})",
        R"({"command":"serverStatus","serverStatus":{"action":"member-joined","uid":8}})",
        R"({"command":"serverStatus","serverStatus":{"action":"member-left","uid":8}})",
+       R"({"command":"serverStatus","serverStatus":{"action":"members-hidden"}})",
+       R"({"command":"serverStatus","serverStatus":{"action":"members-shown"}})",
        R"({"command":"serverResponse","requestId":3,"code":200,"serverResponse":{"members":[]}})",
        R"({"command":"serverResponse","requestId":3,"code":200,"serverResponse":{"members":[{"uid":)"
        R"(8,"name":"A"},{"uid":9}],"more":5}})"})
@@ -492,6 +538,7 @@ void in_turn () {
 
 static const agora::Suite suite("members", [] {
   g_test_add_func("/members/allowed", only_where_it_is_allowed);
+  g_test_add_func("/members/taken-back", taken_back_and_given);
   g_test_add_func("/members/come-and-go", who_comes_and_goes);
   g_test_add_func("/members/rejoin", a_rejoin_asks_anew);
   g_test_add_func("/members/folded", coming_and_going_is_folded);

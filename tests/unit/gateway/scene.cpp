@@ -281,6 +281,10 @@ std::string Scene::describe(const protocol::ServerMessage &message) {
       return "silenced";
     case EventKind::unsilenced:
       return "unsilenced";
+    case EventKind::members_hidden:
+      return "hidden";
+    case EventKind::members_shown:
+      return "shown";
     case EventKind::member_named:
       return "named" + uid + " " + event->text;
     case EventKind::member_joined:
