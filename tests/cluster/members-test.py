@@ -130,10 +130,22 @@ class Members(ClusterCase):
         watcher = self.member(one, 7, 'audience', name='Ann', **knows)
         self.member(other, 8, 'audience', name='Bob | €', **knows)
         self.assertEqual(watcher.must('members'), {'members': [{'uid': 8, 'name': 'Bob | €'}]})
-        cyd = self.member(other, 9)
-        watcher.wait_event('member-joined', 5 * SCALE, uid=9)
-        self.assertEqual(cyd.ask('leave', uid=9)['code'], 200)
-        watcher.wait_event('member-left', 5 * SCALE, uid=9)
+        late = []
+
+        def told(event, uid, what):
+            began = time.monotonic()
+            given = what()
+            watcher.wait_event(event, 5 * SCALE, uid=uid)
+            late.append(time.monotonic() - began)
+            return given
+
+        for _ in range(4):
+            cyd = told('member-joined', 9, lambda: self.member(other, 9))
+            self.assertEqual(told('member-left', 9, lambda c=cyd: c.ask('leave', uid=9))['code'], 200)
+        late.sort()
+        print(f'# told {late[len(late) // 2] * 1000:.1f} ms after it was asked for, {late[-1] * 1000:.1f} ms at worst')
+        # A channel tells twice a second, and the store is asked every 2 s besides.
+        self.assertLess(sum(late), 8 * SCALE)
         # To the other gateway and back: it is there all the time.
         moved = self.member(one, 8, 'audience', name='Bob | €', known_speakers=[], **knows)
         self.assertEqual(moved.must('members'), {'members': [{'uid': 7, 'name': 'Ann'}]})

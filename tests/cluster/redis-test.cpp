@@ -267,8 +267,9 @@ void test_differential () {
     heard.emplace_back(std::move(topic), std::move(message));
   });
   Operations operations(20'261'129);
-  std::vector<std::string_view> topics{"SUBSCRIBE",    "ag:app/one",   "ag:app/two",
-                                       "ag:app/Three", "ag:other/one", "ag:rules"};
+  std::vector<std::string_view> topics{
+      "SUBSCRIBE", "ag:app/one",   "ag:app/two",   "ag:app/Three",   "ag:other/one",
+      "ag:rules",  "ag:m:app/one", "ag:m:app/two", "ag:m:app/Three", "ag:m:other/one"};
   std::vector<std::string> inboxes;
   for (const auto &gateway : operations.gateways)
     inboxes.push_back(inbox_topic(gateway));

@@ -371,6 +371,8 @@ class ChannelBook : private cluster::ClusterHost {
   void orphan_over (const std::string &key, Uid uid, MemberId mid) override;
   void speaker_set (const std::string &key, Uid uid, const cluster::SpeakerEntry &entry) override;
   void speaker_gone (const std::string &key, Uid uid) override;
+  void member_set (const std::string &key, Uid uid, const cluster::MemberRecord &who) override;
+  void member_gone (const std::string &key, Uid uid) override;
   void ended (const std::string &key) override;
   void cut_off (const std::string &key,
                 const std::vector<std::pair<Uid, cluster::MemberRecord>> &speakers) override;
@@ -454,6 +456,7 @@ class ChannelBook : private cluster::ClusterHost {
   void tell_listed (Step &step, Channel &channel, Roster::News news);
   // elsewhere.cpp
   std::optional<std::string> listed_name (const Channel &channel, Uid uid) const;
+  void follow (const Channel &channel, bool on);
   void look_elsewhere (Step &step);
   void found_elsewhere (Step &step, const std::string &key, const cluster::Answer &answer);
   // Whether the member may push now; refuses the request where not.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Who is in a channel at other gateways, for the list of its members. The store publishes who
-// speaks, but not who is there: it is asked now and then, and only for channels in which somebody
-// here wants to know.
+// Who is in a channel at other gateways, for the list of its members. The store tells of each who
+// comes and goes, and is asked now and then besides, since its word may get lost, and gateways that
+// are older say none. Both only for channels in which somebody here wants to know.
 #include <utility>
 
 #include "signaling/gateway/channel/channel-book.hpp"
@@ -15,6 +15,28 @@ std::optional<std::string> ChannelBook::listed_name(const Channel &channel, Uid 
   if (const Looks::There *there = looks_.find(channel.key, uid))
     return there->name;
   return {};
+}
+
+void ChannelBook::follow(const Channel &channel, bool on) {
+  later([key = cluster::channel_key(channel.app_id, channel.name), on] (
+            cluster::Cluster &all, cluster::Moment at) { all.follow(key, on, at); });
+}
+
+// One that is here is another gateway's once that has taken it: taken() tells.
+void ChannelBook::member_set(const std::string &key, Uid uid, const cluster::MemberRecord &who) {
+  Channel *channel = channel_of(key);
+  if (!channel || channel->watchers.empty() || channel->members.contains(uid))
+    return;
+  looks_.seen(channel->key, uid, false, {{who.name, who.role, who.joined_s}});
+  list_changed(*cluster_step_, *channel, uid);
+}
+
+void ChannelBook::member_gone(const std::string &key, Uid uid) {
+  Channel *channel = channel_of(key);
+  if (!channel || channel->watchers.empty() || channel->members.contains(uid))
+    return;
+  looks_.left(channel->key, uid);
+  list_changed(*cluster_step_, *channel, uid);
 }
 
 void ChannelBook::look_elsewhere(Step &step) {

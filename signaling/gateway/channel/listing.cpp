@@ -78,6 +78,7 @@ void ChannelBook::handle(Step &step, const Asked &asked, Member &member,
     // Apart from what is told, so that who asks doesn't wait for a crowd. It outlives the channel:
     // who comes again can't ask more often.
     looks_.want(channel.key, list_share(config_.limits.events_per_second), now);
+    follow(channel, true);
     look_elsewhere(step);
     if (!cluster_ || cluster_->away() || !looks_.is_looking(channel.key))
       begin_list(channel);
@@ -184,6 +185,7 @@ void ChannelBook::tell_of_list(Step &step, Channel &channel, const Watchers &to,
 
 void ChannelBook::end_list(Step &step, Channel &channel) {
   channel.watchers.clear();
+  follow(channel, false);
   channel.roster.clear();
   channel.has_list = false;
   looks_.unwant(channel.key, step.now.mono_ms);

@@ -162,9 +162,13 @@ void Looks::seen(const std::string &key, protocol::Uid uid, bool is_here,
     entry.seen.insert(uid);
   if (is_here)
     entry.found.erase(uid);
-  else if (there)
+  else if (there && (entry.found.size() < most_kept || entry.found.contains(uid)))
     entry.found[uid] = std::move(*there);
   file(key, entry, true);
+}
+
+void Looks::left(const std::string &key, protocol::Uid uid) {
+  seen(key, uid, true);
 }
 
 }  // namespace agora::gateway

@@ -51,6 +51,8 @@ class Looks {
   // It was seen here, so an answer that is on its way knows less. `there`: it has gone there.
   void seen (const std::string &key, protocol::Uid uid, bool is_here,
              std::optional<There> there = {});
+  // So was that it isn't there any more.
+  void left (const std::string &key, protocol::Uid uid);
   std::size_t size () const { return entries_.size(); }
 
  private:

@@ -158,6 +158,8 @@ void Cluster::heard(std::string_view topic, std::string_view message, Moment now
       odd("message to this gateway", message);
     return;
   }
+  if (topic.starts_with(members_prefix))
+    return heard_member(std::string(topic.substr(members_prefix.size())), message);
   constexpr std::string_view prefix = "ag:";
   Channel *channel = topic.starts_with(prefix) ? find(topic.substr(prefix.size())) : nullptr;
   if (!channel)

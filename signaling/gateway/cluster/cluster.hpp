@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -108,6 +109,10 @@ class ClusterHost {
   // one's claimed() finds all in speakers().
   virtual void speaker_set (const std::string &key, Uid uid, const SpeakerEntry &entry) = 0;
   virtual void speaker_gone (const std::string &key, Uid uid) = 0;
+  // Of a channel that the gateway follows: a member of another gateway is there, or by another
+  // record than before; or it is there no more.
+  virtual void member_set (const std::string &, Uid, const MemberRecord &) {}
+  virtual void member_gone (const std::string &, Uid) {}
   // A member of another gateway says something.
   virtual void said (const std::string &, Uid, const protocol::Data &) {}
   // The channel has no member at any gateway any more, by release() of this gateway's last one.
@@ -165,6 +170,9 @@ class Cluster {
   void speak (const std::string &key, Uid uid, MemberId mid, const Spoken &what, Moment now);
   // It says a few words to members that may be elsewhere: those gateways' said() follows.
   void say (const std::string &key, Uid uid, MemberId mid, const protocol::Data &data, Moment now);
+  // Whether to be told by member_set() and member_gone(), from the store's confirmation on, of the
+  // members of a channel: not of those who are there already.
+  void follow (const std::string &key, bool on, Moment now);
   // It isn't any more. `stream` is AAC's.
   void hush (const std::string &key, Uid uid, MemberId mid, const std::string &stream, Moment now);
   // For the operator: ClusterHost::answered() follows, not inside this call.
@@ -285,6 +293,7 @@ class Cluster {
   // members.cpp
   void assert_local (Channel &channel, Uid uid, const Local &local, bool paced = false);
   void assert_answered (const Pending &asked, const Answer &answer);
+  void heard_member (const std::string &key, std::string_view text);
   void send_speak (Channel &channel, Uid uid, const Local &local);
   void speak_answered (const Pending &asked, const Answer &answer);
   void lose (Channel &channel, Uid uid, bool goes_on, bool adopted);
@@ -332,6 +341,7 @@ class Cluster {
   std::uint64_t last_id_ = 0;                   // of channels and tickets
   std::unordered_map<std::string, std::unique_ptr<Channel>> channels_;
   std::unordered_map<std::uint64_t, Channel *> by_id_;
+  std::unordered_set<std::string> followed_;
   std::unordered_map<JoinId, Join> joins_;
   std::unordered_map<Ticket, Pending> pending_;
   TimerQueue<Deadline> deadlines_;

@@ -96,14 +96,8 @@ Answer Directory::members(const Call &call) const {
   std::vector<std::string> values;
   if (const Channel *channel = find(call.args[0]))
     for (const auto &[uid, record] : channel->members) {
-      constexpr int fields_before_mutes = 8, name_part = 10;
-      std::size_t end = 0;
-      for (int field = 0; field < fields_before_mutes; field++)
-        end = record.find('|', end) + 1;
-      const std::string_view name = part(record, name_part);
       values.push_back(std::to_string(uid));
-      values.push_back(record.substr(0, end) + '|' +
-                       (name.empty() ? std::string() : '|' + std::string(name)));
+      values.push_back(listed(record));
     }
   return {Verdict::ok, std::move(values)};
 }

@@ -149,10 +149,23 @@ void Directory::drop_account(Channel &channel, Uid uid, std::string_view record)
     channel.accounts.erase(found);
 }
 
-void Directory::put_member(Channel &channel, Uid uid, std::string record) {
+// As a list of members has it: without its mutes and what it hears.
+std::string Directory::listed(const std::string &record) {
+  constexpr int fields_before_mutes = 8, name_part = 10;
+  std::size_t end = 0;
+  for (int field = 0; field < fields_before_mutes; field++)
+    end = record.find('|', end) + 1;
+  const std::string_view name = part(record, name_part);
+  return record.substr(0, end) + '|' + (name.empty() ? std::string() : '|' + std::string(name));
+}
+
+void Directory::put_member(const Call &call, Channel &channel, const std::string &key, Uid uid,
+                           std::string record) {
   std::string &held = channel.members[uid];
   if (!held.empty())
     drop_account(channel, uid, held);
+  if (held.empty() || listed(held) != listed(record))
+    call.publish(members_topic(key), "in " + std::to_string(uid) + ' ' + listed(record));
   if (const std::string_view account = part(record, account_part); !account.empty())
     channel.accounts[std::string(account)] = uid;
   held = std::move(record);
@@ -161,7 +174,9 @@ void Directory::put_member(Channel &channel, Uid uid, std::string record) {
 void Directory::drop_member(const Call &call, Channel &channel, const std::string &key, Uid uid) {
   const auto found = channel.members.find(uid);
   drop_account(channel, uid, found->second);
+  const std::string gateway(part(found->second, gateway_part));
   channel.members.erase(found);
+  call.publish(members_topic(key), "out " + std::to_string(uid) + ' ' + gateway);
   drop_speaker(call, channel, key, uid);
 }
 
@@ -220,7 +235,8 @@ Answer Directory::claim(const Call &call) {
     if (!adopted && !mutated(Mutant::claim_keeps_entry))
       drop_speaker(call, channel, key, uid);
   }
-  put_member(channel, uid, gateway + '|' + mid + '|' + std::to_string(at) + '|' + args[7]);
+  put_member(call, channel, key, uid,
+             gateway + '|' + mid + '|' + std::to_string(at) + '|' + args[7]);
   return ok({std::to_string(uid), mid, std::to_string(at), older, there ? "0" : "1",
              adopted ? "1" : "0"});
 }
@@ -257,7 +273,8 @@ Answer Directory::assert_member(const Call &call) {
         drop_speaker(call, channel, key, uid);
     }
   }
-  put_member(channel, uid, gateway + '|' + mid + '|' + std::to_string(at) + '|' + args[7]);
+  put_member(call, channel, key, uid,
+             gateway + '|' + mid + '|' + std::to_string(at) + '|' + args[7]);
   return ok({created ? "1" : "0"});
 }
 

@@ -71,7 +71,9 @@ class Directory {
   void changed (const Call &call, Channel &channel, const std::string &key,
                 const std::string &what);
   void drop_speaker (const Call &call, Channel &channel, const std::string &key, Uid uid);
-  static void put_member (Channel &channel, Uid uid, std::string record);
+  static void put_member (const Call &call, Channel &channel, const std::string &key, Uid uid,
+                          std::string record);
+  static std::string listed (const std::string &record);
   void drop_member (const Call &call, Channel &channel, const std::string &key, Uid uid);
   static void drop_account (Channel &channel, Uid uid, std::string_view record);
   bool end_if_empty (const std::string &key);

@@ -92,6 +92,28 @@ void Cluster::say(const std::string &key, Uid uid, MemberId mid, const protocol:
     send(cluster::say(key, uid, mid, {settings_.gateway, uid, data}), {});
 }
 
+void Cluster::follow(const std::string &key, bool on, Moment now) {
+  now_ = now;
+  if (on && followed_.insert(key).second)
+    host_.watch(members_topic(key));
+  if (!on && followed_.erase(key) > 0)
+    host_.unwatch(members_topic(key));
+}
+
+void Cluster::heard_member(const std::string &key, std::string_view text) {
+  if (!followed_.contains(key))
+    return;
+  const auto message = read_member_message(text);
+  if (!message)
+    return odd("message about a member", text);
+  if (message->gateway == settings_.gateway)
+    return;
+  if (message->who)
+    host_.member_set(key, message->uid, *message->who);
+  else
+    host_.member_gone(key, message->uid);
+}
+
 Ticket Cluster::query(Operation operation, Moment now) {
   now_ = now;
   Pending asked;

@@ -72,6 +72,9 @@ std::string inbox_topic (std::string_view gateway) {
 std::string channel_topic (std::string_view key) {
   return "ag:" + std::string(key);
 }
+std::string members_topic (std::string_view key) {
+  return std::string(members_prefix) + std::string(key);
+}
 
 Operation claim (const Claim &claim) {
   std::string candidates;
@@ -387,6 +390,24 @@ std::optional<SpeakerMessage> read_speaker_message (std::string_view text) {
     return {};
   out.stream = value;
   return out;
+}
+
+std::optional<MemberMessage> read_member_message (std::string_view text) {
+  if (text.size() > max_record)
+    return {};
+  Fields fields(text, ' ');
+  const std::string_view what = fields.next();
+  const auto uid = read_uid(fields.next());
+  const std::string_view rest = fields.next();
+  if (!fields.exact() || !uid)
+    return {};
+  if (what == "out" && is_gateway(rest))
+    return {{*uid, std::string(rest), {}}};
+  auto record = what == "in" ? parse_record(rest) : std::nullopt;
+  if (!record)
+    return {};
+  std::string gateway = record->gateway;
+  return {{*uid, std::move(gateway), std::move(record)}};
 }
 
 std::optional<GoneMessage> read_gone_message (std::string_view text) {

@@ -17,6 +17,8 @@
 //                  first one is the time in ms, none is "0"
 // and publishes, fields apart by one space:
 //   ag:KEY         PV V set UID ENTRY | PV V del UID STREAM   PV: the channel's version before V
+//   ag:m:KEY       in UID RECORD | out UID GW                 of a list: it is in it, as `members`
+//                  has it, or by another record than before; or it isn't any more
 //   ag:in:GW       gone KEY UID MID ADOPT NEWGW AT            the member is another gateway's now
 //   ag:rules       rule V APP ID ENDS_MS TEXT | lift V APP ID | once APP TEXT
 //
@@ -120,6 +122,8 @@ Answer answer_of (std::vector<std::string> reply);
 inline constexpr std::string_view rules_topic = "ag:rules";
 std::string inbox_topic (std::string_view gateway);
 std::string channel_topic (std::string_view key);
+inline constexpr std::string_view members_prefix = "ag:m:";
+std::string members_topic (std::string_view key);
 
 struct Claim {
   std::string key;
@@ -249,6 +253,12 @@ struct SpeakerMessage {
   std::string stream;
 };
 std::optional<SpeakerMessage> read_speaker_message (std::string_view text);
+struct MemberMessage {
+  Uid uid = 0;
+  std::string gateway;              // that it is at, or was
+  std::optional<MemberRecord> who;  // nothing: gone
+};
+std::optional<MemberMessage> read_member_message (std::string_view text);
 struct GoneMessage {
   std::string key;
   Uid uid = 0;

@@ -235,6 +235,16 @@ void messages () {
         "gone ab 12 0123456789abcdef 1 cd34 99", "gone a/b 12 0123456789abcdef 1 cd34 99 1"})
     g_assert_false(read_gone_message(text).has_value());
 
+  const auto in = read_member_message("in 12 cd34|0123456789abcdef|99|b|||h|7|||%C3%A9");
+  g_assert_true(in && in->uid == 12 && in->gateway == "cd34" && in->who &&
+                in->who->name == "\xc3\xa9" && in->who->joined_s == 7);
+  const auto out = read_member_message("out 12 cd34");
+  g_assert_true(out && out->uid == 12 && out->gateway == "cd34" && !out->who);
+  for (const char *text : {"", "in 12", "in 12 cd34", "in 0 cd34|0123456789abcdef|99|b|||h|7||",
+                           "in 12 cd34|0123456789abcdef|99|b|||h|7|| 1", "out 12", "out 12 c/d",
+                           "out x cd34", "off 12 cd34"})
+    g_assert_false(read_member_message(text).has_value());
+
   const auto rule = read_rule_message("rule 3 my%20app 5 77 x%20y");
   g_assert_true(rule && rule->version == "3" && rule->rule == (StoredRule{"my app", 5, 77, "x y"}));
   const auto lift = read_rule_message("lift 4 my%20app 5");

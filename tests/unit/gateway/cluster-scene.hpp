@@ -71,6 +71,19 @@ class ClusterScene {
     for (const auto &[gateway, ticket, answer] : std::exchange(late_, {}))
       gateway->scene.more(gateway->scene.book.stored(ticket, answer, gateway->scene.now));
   }
+  // What is published under topics that begin so is lost on its way; and how much of it was, lost
+  // or not.
+  std::optional<std::string> unheard;
+  std::size_t published (const std::string &prefix) const {
+    std::size_t count = 0;
+    for (const auto &[topic, many] : published_)
+      count += topic.starts_with(prefix) ? many : 0;
+    return count;
+  }
+  bool hears (std::size_t n, const std::string &prefix) const {
+    const auto at = gateways_[n]->topics.lower_bound(prefix);
+    return at != gateways_[n]->topics.end() && at->starts_with(prefix);
+  }
   // Without a word, as by kill -9.
   void kill (std::size_t n) { gateways_[n]->dead = true; }
   // What it asks is not answered from now on; or is again.
@@ -126,16 +139,21 @@ class ClusterScene {
         late_.emplace_back(gateway, ask.ticket, answer);
       else
         scene.more(scene.book.stored(ask.ticket, answer, scene.now));
-      for (const auto &[topic, message] : messages)
+      for (const auto &[topic, message] : messages) {
+        published_[topic]++;
+        if (unheard && topic.starts_with(*unheard))
+          continue;
         for (auto &each : gateways_)
           if (!each->dead && each->confirmed.contains(topic))
             each->scene.more(each->scene.book.heard(topic, message, each->scene.now));
+      }
     }
     busy_ = false;
   }
   std::vector<std::unique_ptr<Gateway>> gateways_;
   std::deque<std::pair<Gateway *, Command>> orders_;
   std::vector<std::tuple<Gateway *, cluster::Ticket, cluster::Answer>> late_;
+  std::map<std::string, std::size_t> published_;
   bool busy_ = false;
 };
 

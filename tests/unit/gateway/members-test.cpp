@@ -380,9 +380,10 @@ void on_the_wire () {
       std::holds_alternative<ServerMessage>(read(many.substr(0, many.rfind(R"(,{"uid")")))));
 }
 
-// Those at other gateways, as the store has them.
+// Those at other gateways, as the store has them, of whose messages none arrives.
 void at_other_gateways () {
   ClusterScene all(2, shown());
+  all.unheard = cluster::members_prefix;
   Scene &a = all[0], &b = all[1];
   enter(b, 1, named(7, "Ann | \xe2\x82\xac"));
   b.join(2, "8");

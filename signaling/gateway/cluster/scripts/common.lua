@@ -81,8 +81,18 @@ local function unlink(key, uid, record)
   end
 end
 
+-- As a list of members has it: without its mutes and what it hears.
+local function listed(record)
+  local name = part(record, 11)
+  return string.match(record, '^' .. string.rep('[^|]*|', 8)) .. '|' ..
+    (name ~= '' and '|' .. name or '')
+end
+
 local function put_member(key, app, uid, record, older)
   if older then unlink(key, uid, older) end
+  if not older or listed(older) ~= listed(record) then
+    redis.call('PUBLISH', 'ag:m:' .. key, 'in ' .. uid .. ' ' .. listed(record))
+  end
   local gateway, account = part(record, 1), part(record, 5)
   redis.call('HSET', members_key(key), uid, record)
   redis.call('SADD', held_key(key, gateway), uid)
@@ -95,6 +105,7 @@ end
 local function drop_member(key, uid, record)
   unlink(key, uid, record)
   redis.call('HDEL', members_key(key), uid)
+  redis.call('PUBLISH', 'ag:m:' .. key, 'out ' .. uid .. ' ' .. part(record, 1))
   drop_speaker(key, uid)
 end
 
