@@ -460,7 +460,7 @@ void Machine::refused(const Pending &pending, Trouble trouble, Millis now) {
   } else if (list) {
     // It was told so before, and asks at each return: that is no news.
     if (!lists_)
-      return act(Note{true, trouble.text});
+      return act(Note{false, trouble.text});
     unlisted();
   } else if (std::holds_alternative<protocol::Publish>(pending.request)) {
     // A silenced member's publication waits for the end of that.

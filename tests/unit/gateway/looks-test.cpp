@@ -258,6 +258,35 @@ void told_at_once () {
   g_assert_false(all.hears(0, topic));
 }
 
+// Those who come and go elsewhere are told of within the same bounds as those here.
+void a_storm_elsewhere () {
+  constexpr SessionId watchers = 100;
+  ClusterScene all(2, shown(5'000));
+  Scene &a = all[0], &b = all[1];
+  for (SessionId id = 1; id <= watchers; id++) {
+    enter(a, id, named(static_cast<Uid>(id)));
+    while (a.code(id, Members{}) != Code::ok)
+      all.pass(1'000);
+  }
+  all.pass(20'000);
+  all.forget();
+  const std::size_t looks = all.asked[cluster::OperationKind::members];
+  for (SessionId id = 1'001; id <= 4'000; id++) {
+    enter(b, id, named(static_cast<Uid>(id), "One of many"));
+    if (id % 2)
+      b.ask(id, Leave{static_cast<Uid>(id)});
+  }
+  g_assert_cmpuint(events_of(a), <=, 5'000 / 20 + watchers);
+  all.pass(1'000);
+  g_assert_cmpuint(events_of(a), <=, 5'000 / 5 + 2 * watchers);
+  g_assert_cmpuint(all.asked[cluster::OperationKind::members] - looks, <=, 1);
+  // Those who stay are told of by and by, until the list is full.
+  all.pass(200'000);
+  const Answer answer = a.ask(1, Members{});
+  g_assert_cmpuint(answer.list->members.size(), ==, max_listed);
+  g_assert_cmpint(answer.list->more, ==, 1'500 + watchers - 1 - max_listed);
+}
+
 // A look that is on its way may know less, or more, than what was told meanwhile.
 void told_during_a_look () {
   ClusterScene all(2, shown());
@@ -358,6 +387,7 @@ static const agora::Suite suite("looks", [] {
   g_test_add_func("/looks/waiting-again", asked_again_before_the_first_look);
   g_test_add_func("/looks/late-look", a_look_that_is_late);
   g_test_add_func("/looks/at-once", told_at_once);
+  g_test_add_func("/looks/storm", a_storm_elsewhere);
   g_test_add_func("/looks/during-a-look", told_during_a_look);
   g_test_add_func("/looks/no-list", why_there_is_no_list);
   g_test_add_func("/looks/order", in_one_order);
