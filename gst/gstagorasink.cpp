@@ -4,22 +4,27 @@
  * @title: agorasink
  *
  * Publishes what it is fed as this member's voice in a channel. Takes raw audio, AAC, Opus or FLV,
- * with or without caps, and sends AAC. Clock, preroll, PAUSED, seeks, EOS, position and latency are
- * those of a #GstBaseSink. The network never blocks it: what the network doesn't take in
- * #GstAgoraSink:max-backlog is dropped, the oldest first.
+ * with or without caps, and sends AAC or Opus, by what its listeners play. Clock, preroll, PAUSED,
+ * seeks, EOS, position and latency are those of a #GstBaseSink. The network never blocks it: what
+ * the network doesn't take in #GstAgoraSink:max-backlog is dropped, the oldest first.
  *
- * Messages on the bus: an EOS once all that was queued has gone out; a failure as an ERROR; and
- * these element messages:
- *
- * * `agora-reconnecting`, with `cause` (string): the connection is lost, and is being repaired. The
- *   pipeline stays PLAYING. From any thread.
- * * `agora-reconnected`, with `duration` (#guint64, nanoseconds since it was lost).
- * * one for each signal of the channel, such as `agora-stream-added`, with `uid` (#guint) where the
- *   signal has it. From the signalling thread.
- *
- * |[
+ * ```
  * gst-launch-1.0 autoaudiosrc ! agorasink gateway=ws://127.0.0.1:8080/api app-id=demo channel=room
- * ]|
+ * ```
+ *
+ * ## Pads
+ *
+ * - `sink` (always): the voice, raw or encoded.
+ *
+ * ## Element messages
+ *
+ * Beside an EOS, once all that was queued has gone out, and an ERROR for a failure:
+ *
+ * - `agora-reconnecting`, with `cause` (string): the connection is lost, and is being repaired. The
+ *   pipeline stays PLAYING. From any thread.
+ * - `agora-reconnected`, with `duration` (#guint64, nanoseconds since it was lost).
+ * - one for each signal of the channel, such as `agora-stream-added`, with `uid` (#guint) where the
+ *   signal has it. From the signalling thread.
  *
  * Since: 0.1
  */

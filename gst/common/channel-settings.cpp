@@ -270,7 +270,7 @@ void install_settings (GObjectClass *klass) {
       klass, kApUrl,
       g_param_spec_string("ap-url", "Access point URL",
                           "http:// or https:// URL that is asked for a gateway, such as "
-                          "https://voice.example.org/api/v1 (unset: the property gateway says)",
+                          "https://voice.example.org/api/v1 (unset: the property gateway is used)",
                           nullptr, readwrite));
   /**
    * GstAgoraSrc:ca-file:
@@ -459,8 +459,8 @@ void install_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kStats,
       g_param_spec_boxed("stats", "Statistics",
-                         "Counters and measurements since the start, times in milliseconds; of "
-                         "agorasrc those of each speaker, too",
+                         "Counters and measurements since the start, times in milliseconds; "
+                         "agorasrc also has them per speaker",
                          GST_TYPE_STRUCTURE, read));
 }
 

@@ -59,8 +59,7 @@ class RtmpSocket {
   //   - while it is being made, forgets the error that says so.
   // With the end of the connection before its eyes it tidies up first.
   void cut ();
-  // Waits until the element knows how its connecting went: for a cut one, but for a name server
-  // that doesn't answer, that is soon.
+  // Waits until the connect attempt has finished. Prompt after cut(), except during DNS.
   void await_told (Deadline until);
 
  private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// The end of agorasink's input: a GstBaseSink that hands each AAC frame over when its time has
+// The end of agorasink's input: a GstBaseSink that hands each frame over when its time has
 // come. Clock, preroll, segments, seeks, EOS, QoS, position and latency are the base class's.
 #pragma once
 

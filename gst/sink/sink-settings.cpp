@@ -11,6 +11,14 @@ constexpr unsigned default_gap_ms = 1000;
 constexpr std::size_t most_addressees = 16;
 }  // namespace
 
+/**
+ * GstAgoraSinkOnGap:
+ *
+ * What goes on the air while upstream sends nothing, by #GstAgoraSink:on-gap: silence so that the
+ * stream stays (`silence`), a file over and over (`file`), or nothing, since it ends (`end`).
+ *
+ * Since: 0.1
+ */
 GType on_gap_type () {
   static const GEnumValue values[] = {
       {static_cast<int>(OnGap::silence), "Send silence, so that the stream stays", "silence"},
@@ -22,6 +30,13 @@ GType on_gap_type () {
   return type;
 }
 
+/**
+ * GstAgoraSinkCodec:
+ *
+ * The values of #GstAgoraSink:codec: `auto`, `aac` and `opus`.
+ *
+ * Since: 0.2
+ */
 GType codec_choice_type () {
   static const GEnumValue values[] = {
       {static_cast<int>(CodecChoice::automatic), "Opus for those who hear it, AAC for all others",
@@ -130,7 +145,7 @@ void install_sink_settings (GObjectClass *object_class) {
           g_param_spec_uint(
               "bitrate", "Bit rate",
               "Bits per second of the encoder, at least 8000 (0: AAC 64000 in mono and 96000 in "
-              "stereo, Opus 48000 and 72000); what comes encoded as it is sent keeps its own",
+              "stereo, Opus 48000 and 72000); input that is in the codec already keeps its own",
               0, 320'000, 0, settable));
   /**
    * GstAgoraSink:low-delay:
@@ -159,9 +174,11 @@ void install_sink_settings (GObjectClass *object_class) {
    *
    * Since: 0.2
    */
-  install(kCodec, g_param_spec_enum("codec", "Codec",
-                                    "What to encode as: auto goes by what the listeners hear",
-                                    codec_choice_type(), static_cast<int>(CodecChoice::aac), live));
+  install(kCodec,
+          g_param_spec_enum("codec", "Codec",
+                            "Codec to send: aac, or one that is chosen by what the listeners "
+                            "can play (auto, opus)",
+                            codec_choice_type(), static_cast<int>(CodecChoice::aac), live));
   /**
    * GstAgoraSink:talk-to:
    *
@@ -176,8 +193,8 @@ void install_sink_settings (GObjectClass *object_class) {
    * Since: 0.2
    */
   install(kTalkTo, g_param_spec_string("talk-to", "Talk to",
-                                       "Uids of the members that alone are to hear it, separated "
-                                       "by commas (empty: everybody)",
+                                       "Uids of the only members that may hear this, separated by "
+                                       "commas, 16 at most, such as 8,9 (empty: everybody)",
                                        "", live));
   /**
    * GstAgoraSink:muted:

@@ -55,7 +55,7 @@ void post_structure (GstElement *element, GstStructure *news) {
 MonitorSettings monitor_settings (const SrcSettings &settings, GstClockTime loudness_interval) {
   MonitorSettings monitor;
   monitor.silence_below = std::pow(10, settings.silence_threshold_db / 20);
-  monitor.silence_ns = static_cast<std::int64_t>(settings.silence_time_ms) * GST_MSECOND;
+  monitor.silence_ns = static_cast<std::int64_t>(settings.silence_time);
   monitor.loudness = loudness_interval > 0;
   monitor.target = settings.loudness_target;
   return monitor;
@@ -104,23 +104,24 @@ void install_monitor_settings (GObjectClass *klass) {
    */
   g_object_class_install_property(
       klass, kSilenceThreshold,
-      g_param_spec_double("silence-threshold", "Silence threshold",
-                          "Peak in dB of full scale below which sound is silence to silence-time",
-                          -120, 0, defaults.silence_threshold_db, live));
+      g_param_spec_double(
+          "silence-threshold", "Silence threshold",
+          "Peak in dB of full scale below which silence-time counts sound as silence", -120, 0,
+          defaults.silence_threshold_db, live));
   /**
    * GstAgoraSrc:silence-time:
    *
-   * After so many milliseconds of silence of a speaker who is on the air, or of the whole mix, a
+   * After so many nanoseconds of silence of a speaker who is on the air, or of the whole mix, a
    * message `agora-silence` tells of it; another one when it is over. 0: nothing is watched.
    *
    * Since: 0.2
    */
   g_object_class_install_property(
       klass, kSilenceTime,
-      g_param_spec_uint("silence-time", "Silence time",
-                        "Milliseconds of silence, of a speaker on the air or of the mix, after "
-                        "which a message agora-silence is posted, such as 5000 (0: never)",
-                        0, G_MAXUINT / 1000, defaults.silence_time_ms, live));
+      g_param_spec_uint64("silence-time", "Silence time",
+                          "Nanoseconds of silence, of a speaker on the air or of the mix, after "
+                          "which a message agora-silence is posted, such as 5000000000 (0: never)",
+                          0, G_MAXINT64, defaults.silence_time, live));
   /**
    * GstAgoraSrc:loudness-interval:
    *

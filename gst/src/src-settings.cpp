@@ -45,8 +45,8 @@ bool SrcSettingsStore::set_monitor(guint id, const GValue *value) {
       settings_.silence_threshold_db = g_value_get_double(value);
       return true;
     case kSilenceTime:
-      settings_.silence_time_ms = g_value_get_uint(value);
-      looks_for_silence_ = settings_.silence_time_ms > 0;
+      settings_.silence_time = g_value_get_uint64(value);
+      looks_for_silence_ = settings_.silence_time > 0;
       return true;
     case kLoudnessInterval:
       loudness_interval_ = g_value_get_uint64(value);
@@ -65,7 +65,7 @@ bool SrcSettingsStore::get_monitor(guint id, GValue *value) const {
       g_value_set_double(value, settings_.silence_threshold_db);
       return true;
     case kSilenceTime:
-      g_value_set_uint(value, settings_.silence_time_ms);
+      g_value_set_uint64(value, settings_.silence_time);
       return true;
     case kLoudnessInterval:
       g_value_set_uint64(value, loudness_interval_);

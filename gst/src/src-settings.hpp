@@ -40,7 +40,7 @@ struct SrcSettings {
   bool limiter = true;
   double duck_db = 0;  // 0: nothing is lowered
   double silence_threshold_db = -60;
-  guint silence_time_ms = 0;  // 0: isn't looked for
+  GstClockTime silence_time = 0;  // 0: isn't looked for
   double loudness_target = 0;
   std::set<std::uint32_t> speakers;  // empty: all
   std::string bad_speakers;          // what was set instead of a list, before the start

@@ -61,7 +61,7 @@ class Monitor(ChannelCase):
         self.assertAlmostEqual(whole, peer, delta=0.2)
 
     def test_dead_air_is_told(self):
-        listener = self.listen('silence-time=700')
+        listener = self.listen('silence-time=700000000')
         # Nobody is there.
         listener.wait_line(r'agora-silence.*silent=\(boolean\)true(?!.*uid)', which='out')
         self.assertEqual(len(self.messages(listener, SILENCE)), 1)

@@ -211,7 +211,7 @@ class Talk(ChannelCase):
 
     def test_names(self):
         """A speaker's name, as the listener is told it and shows it; what is no name is an ERROR."""
-        listener = self.line(f'agorasrc level-interval=100000000 loudness-interval=100000000 silence-time=300 {self.where(8)} ! fakesink', '-m')
+        listener = self.line(f'agorasrc level-interval=100000000 loudness-interval=100000000 silence-time=300000000 {self.where(8)} ! fakesink', '-m')
         listener.wait_line('New clock', 15)
         self.line(f'audiotestsrc is-live=true wave=silence ! agorasink display-name="Ann B." {self.where(7)}')
         listener.wait_line(r'agora-member-named, uid=\(uint\)7, name=\(string\)"Ann\\ B."', 15)

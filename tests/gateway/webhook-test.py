@@ -35,6 +35,13 @@ class WebhookCase(Case):
                                    f'--admin-token-file={self.token}')
         return self.served
 
+    def rule(self, method, **what):
+        """What the operator's API answers."""
+        with urllib.request.urlopen(urllib.request.Request(
+                self.served.http + '/dev/v1/kicking-rule', json.dumps(what).encode(),
+                {'Authorization': 'Bearer 0123456789abcdef', 'Content-Type': 'application/json'}, method=method), timeout=5) as answer:
+            return json.load(answer)
+
     def member(self, **keywords):
         member = Member(self.served.ws, heartbeat=True, **keywords)
         self.addCleanup(member.close)
@@ -50,10 +57,7 @@ class Events(WebhookCase):
         listener.must('set_role', role='broadcaster', uid=9)
         listener.must('set_role', role='audience', uid=9)
         listener.must('leave', uid=9)
-        urllib.request.urlopen(urllib.request.Request(
-            self.served.http + '/dev/v1/kicking-rule', b'{"appid":"demo","uid":8,"time":0}',
-            {'Authorization': 'Bearer 0123456789abcdef', 'Content-Type': 'application/json'}),
-            timeout=5).close()
+        self.rule('POST', appid='demo', uid=8, time=0)
         speaker.wait_event('client-is-banned-by-server')
         events = self.receiver.wait(8)
         self.assertEqual([event['eventType'] for event in events],
@@ -85,6 +89,16 @@ class Events(WebhookCase):
     def metrics(self):
         with urllib.request.urlopen(self.served.http + '/metrics', timeout=5) as answer:
             return answer.read().decode()
+
+    def test_silence_is_told(self):
+        self.serve()
+        self.member(uid=8).join()
+        rule = self.rule('POST', appid='demo', uid=8, time=60, privileges=['publish_audio'])
+        self.rule('DELETE', appid='demo', id=rule['id'])
+        events = self.receiver.wait(4)
+        self.assertEqual([event['eventType'] for event in events], [101, 103, 1001, 1002])
+        for event in events[2:]:
+            self.assertEqual((event['payload']['channelName'], event['payload']['uid']), ('room', 8))
 
     def test_the_end_of_the_gateway_is_told(self):
         self.serve()
