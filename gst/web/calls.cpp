@@ -83,10 +83,12 @@ Call read (const protocol::JsonNode *object, Fields &fields) {
       call.to = addressees(fields);
     return call;
   }
+  if (name == "members")
+    return Members{};
   if (name != "stats")
     fields.fail("call",
-                "mute, set-role, speaker, subscribe, unsubscribe, latency, renew-token, data or "
-                "stats");
+                "mute, set-role, speaker, subscribe, unsubscribe, latency, renew-token, data, "
+                "members or stats");
   return Stats{};
 }
 

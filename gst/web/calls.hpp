@@ -47,10 +47,15 @@ struct Data {
   std::vector<std::uint32_t> to;  // rising; none: everybody else
   bool operator==(const Data &) const = default;
 };
+// Who else is in the channel; from then on this session is told of changes.
+struct Members {
+  bool operator==(const Members &) const = default;
+};
 struct Stats {
   bool operator==(const Stats &) const = default;
 };
-using Call = std::variant<Mute, SetRole, Speaker, Subscribe, Latency, RenewToken, Data, Stats>;
+using Call =
+    std::variant<Mute, SetRole, Speaker, Subscribe, Latency, RenewToken, Data, Members, Stats>;
 
 // A sentence where the text is no call: which field, and what was expected.
 std::variant<Call, std::string> parse (std::string_view text);

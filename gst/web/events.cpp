@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <utility>
 
 #include "signaling/protocol/json-writer.hpp"
 
@@ -32,6 +33,28 @@ std::string named (std::uint32_t uid, std::string_view name) {
 
 std::string data (std::uint32_t uid, std::string_view text) {
   return protocol::JsonWriter().integer("uid", uid).text("text", text).finish();
+}
+
+std::vector<std::string> lists (const std::vector<std::pair<std::uint32_t, std::string>> &members,
+                                std::size_t most) {
+  constexpr std::string_view more = "],\"more\":true}", end = "],\"more\":false}";
+  const auto begin = [] (std::size_t at) {
+    return "{\"at\":" + std::to_string(at) + ",\"members\":[";
+  };
+  std::vector<std::string> texts;
+  std::string text = begin(0);
+  std::size_t at = 0, count = 0;
+  for (const auto &[uid, name] : members) {
+    const std::string one = name.empty() ? about(uid) : named(uid, name);
+    if (count > 0 && text.size() + 1 + one.size() + end.size() > most) {
+      texts.push_back(text.append(more));
+      at += std::exchange(count, 0);
+      text = begin(at);
+    }
+    text += (count++ > 0 ? "," : "") + one;
+  }
+  texts.push_back(text.append(end));
+  return texts;
 }
 
 std::string levels (const std::vector<Loudness> &speakers) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace agora::web::events {
@@ -25,6 +26,11 @@ std::string about (std::uint32_t uid);
 std::string named (std::uint32_t uid, std::string_view name);
 // {"uid":7,"text":"on air in 10"}
 std::string data (std::uint32_t uid, std::string_view text);
+// {"at":0,"members":[{"uid":7,"name":"Ann"},{"uid":9}],"more":true} and so on: no text is longer
+// than `most` bytes, `at` members came before it, and the last one has no more. There is one of
+// nobody.
+std::vector<std::string> lists (const std::vector<std::pair<std::uint32_t, std::string>> &members,
+                                std::size_t most);
 // {"7":-23.5,"9":-100.0}; below -100 is silence.
 std::string levels (const std::vector<Loudness> &speakers);
 // {"code":110,"reason":"…"}

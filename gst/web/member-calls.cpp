@@ -152,6 +152,32 @@ void Member::do_call(Session &, const calls::Data &call, Answer &answer) {
                                }));
 }
 
+// The list itself goes by the events: there it has its place among those that tell of changes,
+// while an answer may overtake them. However it ends, the client has asked, and may have a list
+// later.
+void Member::do_call(Session &session, const calls::Members &, Answer &answer) {
+  session.list();
+  agora_client_get_members_async(
+      client(), nullptr, finished,
+      later([this, answer, asker = session.number()] (GAsyncResult *result) {
+        g_autoptr(GError) error = nullptr;
+        gsize count = 0;
+        g_autofree guint *uids =
+            agora_client_get_members_finish(client(), result, &count, nullptr, &error);
+        if (error) {
+          refuse(answer, trouble_of(*error));
+          return;
+        }
+        for (const auto &each : sessions()) {
+          if (each->number() == asker && !tell_list(*each)) {
+            refuse(answer, {Code::too_many, "the gateway is far behind, ask again in a second"});
+            return;
+          }
+        }
+        answer(200, events::nothing());
+      }));
+}
+
 void Member::do_call(Session &, const calls::Stats &, Answer &answer) {
   JsonWriter json;
   json.integer("uid", agora_client_get_uid(client()));

@@ -6,6 +6,7 @@
 
 #include "gst/common/signal-thread.hpp"
 #include "gst/web/events.hpp"
+#include "signaling/protocol/web-line.hpp"
 
 namespace agora::web {
 
@@ -284,6 +285,8 @@ void Member::connect_signals() {
   connect("mute-audio", G_CALLBACK(on_mute_audio));
   connect("unmute-audio", G_CALLBACK(on_unmute_audio));
   connect("member-named", G_CALLBACK(on_member_named));
+  connect("member-joined", G_CALLBACK(on_member_joined));
+  connect("member-left", G_CALLBACK(on_member_left));
   connect("data", G_CALLBACK(on_data));
   connect("error", G_CALLBACK(on_error));
   connect("reconnecting", G_CALLBACK(on_reconnecting));
@@ -339,6 +342,35 @@ void Member::on_unmute_audio(AgoraClient *, guint uid, Member *self) {
 void Member::on_member_named(AgoraClient *, guint uid, const char *, Member *self) {
   if (self->on_air_.contains(uid))
     self->late_names_.changed(uid);
+}
+
+bool Member::tell_list(Session &session) const {
+  gsize count = 0;
+  g_autofree guint *uids = agora_client_dup_members(client(), &count);
+  std::vector<std::pair<std::uint32_t, std::string>> members;
+  members.reserve(count);
+  for (gsize i = 0; i < count; i++) {
+    g_autofree char *name = agora_client_dup_name(client(), uids[i]);
+    members.emplace_back(uids[i], name ? name : "");
+  }
+  auto parts = events::lists(members, web_line::max_event);
+  return std::all_of(parts.begin(), parts.end(), [&] (std::string &part) {
+    return session.tell_if_room("members", std::move(part));
+  });
+}
+
+void Member::tell_lists(const char *name, const std::string &text) const {
+  for (const auto &session : sessions())
+    if (session->lists())
+      session->tell(name, text);
+}
+
+void Member::on_member_joined(AgoraClient *, guint uid, const char *name, Member *self) {
+  self->tell_lists("member-joined", events::named(uid, name));
+}
+
+void Member::on_member_left(AgoraClient *, guint uid, Member *self) {
+  self->tell_lists("member-left", events::about(uid));
 }
 
 // Others say as much as they like: what is said while the gateway is far behind is lost, as it is

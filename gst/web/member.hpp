@@ -99,8 +99,12 @@ class Member : public std::enable_shared_from_this<Member> {
   void do_call (Session &, const calls::Latency &call, Answer &answer);
   void do_call (Session &, const calls::RenewToken &call, Answer &answer);
   void do_call (Session &, const calls::Data &call, Answer &answer);
+  void do_call (Session &session, const calls::Members &, Answer &answer);
   void do_call (Session &session, const calls::Stats &, Answer &answer);
   bool can_hear (const Answer &answer) const;
+  // Whether there was room for it.
+  bool tell_list (Session &session) const;
+  void tell_lists (const char *name, const std::string &text) const;
 
   void connect_signals ();
   static void on_stream_added (AgoraClient *, guint uid, Member *self);
@@ -108,6 +112,8 @@ class Member : public std::enable_shared_from_this<Member> {
   static void on_mute_audio (AgoraClient *, guint uid, Member *self);
   static void on_unmute_audio (AgoraClient *, guint uid, Member *self);
   static void on_member_named (AgoraClient *, guint uid, const char *name, Member *self);
+  static void on_member_joined (AgoraClient *, guint uid, const char *name, Member *self);
+  static void on_member_left (AgoraClient *, guint uid, Member *self);
   static void on_data (AgoraClient *, guint uid, const char *text, Member *self);
   static void on_error (AgoraClient *, GError *error, Member *self);
   static void on_reconnecting (AgoraClient *, GError *cause, Member *self);

@@ -63,6 +63,9 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // Whether anybody reads its events.
   virtual void listen (bool on) { listens_ = on; }
+  // Whether it has asked who is in the channel, and is told of changes.
+  bool lists () const { return lists_; }
+  void list () { lists_ = true; }
   void tell (const char *name, std::string text);
   // Left out where the gateway is far behind.
   bool tell_if_room (const char *name, std::string text);
@@ -98,6 +101,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool closed_ = false;
   bool connected_ = false;
   bool listens_ = false;
+  bool lists_ = false;
   SourcePtr opening_;  // runs until it is connected
 };
 

@@ -44,7 +44,8 @@ class WebCase(Case):
         secret.write_text(ADMIN + '\n')
         secret.chmod(0o600)
         gate = Gateway('--web=true', '--web-workers=1', f'--admin-token-file={secret}',
-                       '--max-web-sessions-per-address=1000', '--app=demo', f'--app=sealed:{CERTIFICATE}')
+                       '--max-web-sessions-per-address=1000', '--app=demo', f'--app=sealed:{CERTIFICATE}',
+                       '--show-members=demo')
         # From "ready" on a POST is answered by a worker that has warmed up.
         self.until(lambda: ask(gate.http, 'POST', '/whep/demo/first', SDP, OFFER).status == 201,
                    'agora-web', 20)
@@ -358,6 +359,28 @@ class Words(WebCase):
             token = tokens.build('sealed', CERTIFICATE, self.room, 0, privileges)
             page = self.page('', 'sealed', Authorization=f'Bearer {token}')
             self.assertEqual(self.call(page, call='data', text='x')[0], status)
+
+    def test_members(self):
+        """Who has asked is told of browsers and others as they come, go and are renamed; nobody else is."""
+        self.member(9)
+        one, other = self.page('?uid=7&name=Ann'), self.page('?uid=8')
+        events, silent = self.events(one), self.events(other)
+        self.must(one, call='members')
+        told = events.until('members')
+        self.assertEqual((told['at'], told['more']), (0, False))
+        self.assertEqual(sorted(told['members'], key=lambda each: each['uid']), [{'uid': 8}, {'uid': 9}])
+        late = self.member(10)
+        self.assertEqual(events.until('member-joined'), {'uid': 10, 'name': ''})
+        self.page('?uid=11&name=B%C3%A9a')
+        self.assertEqual(events.until('member-joined'), {'uid': 11, 'name': 'Béa'})
+        late.must('leave', uid=10)
+        self.assertEqual(events.until('member-left'), {'uid': 10})
+        self.must(one, call='data', text='the last word', to=[8])
+        while (event := silent.next())[0] != 'data':
+            self.assertNotIn(event[0], ('members', 'member-joined', 'member-left'))
+        page = self.page('', 'sealed', Authorization='Bearer ' + tokens.build('sealed', CERTIFICATE, self.room, 0, {tokens.JOIN: 3600}))
+        status, answer = self.call(page, call='members')
+        self.assertEqual((status, answer['code']), (403, 433), answer)
 
     def test_a_flood_of_words(self):
         """A page is held to what any member is. Others notice nothing but the words."""

@@ -16,7 +16,8 @@ function setUp(options = {}) {
   const events = [];
   for (const name of ['stream-added', 'stream-removed', 'mute-audio', 'unmute-audio', 'levels', 'error',
     'reconnecting', 'reconnected', 'ended', 'published', 'unpublished', 'client-banned',
-    'autoplay-refused', 'microphone-lost', 'microphone-changed', 'token-privilege-will-expire', 'member-named', 'data'])
+    'autoplay-refused', 'microphone-lost', 'microphone-changed', 'token-privilege-will-expire', 'member-named', 'data',
+    'member-joined', 'member-left'])
     client.on(name, (data) => events.push([name, data]));
   return {...browser, browser, client, events, named: (name) => events.filter(([each]) => each === name)};
 }
@@ -88,6 +89,7 @@ test('a wrong order is said', async () => {
   for (const verb of ['mute', 'unmute', 'subscribe', 'unsubscribe'])
     await assert.rejects(client[verb](5), refusal(434, 'order', new RegExp(`^${verb}: join`)));
   await assert.rejects(client.sendData('x'), refusal(434, 'order', /^sendData: join/));
+  await assert.rejects(client.getMembers(), refusal(434, 'order', /^getMembers: join/));
   await client.join(null, 'room', 1);
   await assert.rejects(client.init('app'), refusal(434, 'order', /leave/));
   await assert.rejects(client.join(null, 'room', 1), refusal(434, 'order', /leave/));
@@ -454,6 +456,72 @@ test('words are not kept for later', async () => {
   gateway.up = true;
   await until(() => client.state === 'joined', 'back');
   assert.deepEqual(gateway.of('whep')[0].calls, []);
+});
+
+test('members are listed, and then told as they come and go', async () => {
+  const {client, gateway, events, named} = await joined({uid: 1});
+  const listed = () => events.filter(([name]) => name.startsWith('member-'));
+  // Who hasn't asked is told of nobody.
+  assert.deepEqual(client.members, []);
+  gateway.listed = [[9, ''], [7, 'Ann'], [1, 'me'], [8, 'Bo'], [12, '']];
+  const first = await client.getMembers();
+  assert.deepEqual(first, [{uid: 7, name: 'Ann'}, {uid: 8, name: 'Bo'}, {uid: 9, name: ''}, {uid: 12, name: ''}]);
+  assert.deepEqual(listed(), []);
+  gateway.event('member-joined', {uid: 20, name: 'Cy'});
+  gateway.event('member-joined', {uid: 9, name: 'Di'});
+  gateway.event('member-joined', {uid: 8, name: 'Bo'});
+  gateway.event('member-left', {uid: 12});
+  gateway.event('member-left', {uid: 99});
+  await until(() => named('member-left').length === 1, 'told');
+  assert.deepEqual(listed(), [['member-joined', {uid: 20, name: 'Cy'}], ['member-joined', {uid: 9, name: 'Di'}],
+    ['member-left', {uid: 12}]]);
+  assert.deepEqual(client.members.map(({uid}) => uid), [7, 8, 9, 20]);
+  // Asked again: nothing has changed for the page but what has.
+  events.length = 0;
+  gateway.listed = [[7, 'Ann'], [8, 'Bob'], [9, 'Di']];
+  assert.deepEqual((await client.getMembers()).map(({name}) => name), ['Ann', 'Bob', 'Di']);
+  assert.deepEqual(listed(), [['member-left', {uid: 20}], ['member-joined', {uid: 8, name: 'Bob'}]]);
+  await client.leave();
+  assert.deepEqual(client.members, []);
+  events.length = 0;
+  await client.join(null, 'room', 1);
+  assert.ok(!gateway.of('whep')[0].calls.some(({call}) => call === 'members'));
+});
+
+test('a list outlives a loss', async () => {
+  const {client, gateway, events, named} = await joined({uid: 1});
+  gateway.listed = [[7, 'Ann'], [8, 'Bo']];
+  await client.getMembers();
+  gateway.listed = [[8, 'Bo'], [9, '']];
+  gateway.kill();
+  await until(() => named('member-joined').length === 1, 'told');
+  assert.deepEqual(events.filter(([name]) => name.startsWith('member-')),
+    [['member-left', {uid: 7}], ['member-joined', {uid: 9, name: ''}]]);
+  // One that a loss broke off is refused, and no part of it stays.
+  gateway.refuseNext(/call .*"members"/, 503, 429, 'get_members: expected at most 5 at once', {'Retry-After': '1'});
+  await assert.rejects(client.getMembers(), refusal(429, 'gateway', /5 at once/));
+  gateway.event('members', {at: 0, members: [{uid: 66}], more: true});
+  gateway.up = false;
+  gateway.kill();
+  await until(() => client.state === 'reconnecting', 'lost');
+  await assert.rejects(client.getMembers(), refusal(904, 'network', /joined again/));
+  gateway.up = true;
+  await until(() => client.state === 'joined', 'back');
+  assert.deepEqual((await client.getMembers()).map(({uid}) => uid), [8, 9]);
+});
+
+test('a list that is not shown, and one that is taken back', async () => {
+  const {client, gateway, named} = await joined({uid: 1});
+  gateway.refuseNext(/call .*"members"/, 403, 433, 'the operator does not show members');
+  await assert.rejects(client.getMembers(), refusal(433, 'gateway', /does not show/));
+  // Shown from now on.
+  gateway.event('member-joined', {uid: 7, name: 'Ann'});
+  await until(() => client.members.length === 1, 'shown');
+  gateway.refuseNext(/call .*"members"/, 403, 433, 'the operator does not show members');
+  gateway.kill();
+  await until(() => named('member-left').length === 1, 'taken back');
+  assert.deepEqual(client.members, []);
+  assert.equal(named('error').at(-1)[1].code, 433);
 });
 
 test('rejoin tells who of the known is gone', async () => {

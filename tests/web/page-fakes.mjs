@@ -107,6 +107,8 @@ export class FakeGateway {
   // By uid: muted or not; who is on air from elsewhere.
   onAir = new Map();
   names = new Map();
+  // Of the list of members, each [uid, name]; two at a time.
+  listed = [];
   refusals = [];
   iceLinks = '';
 
@@ -163,12 +165,21 @@ export class FakeGateway {
       return new Response('', {status: 200});
     }
     if (rest[2] === 'call') {
-      session.calls.push(JSON.parse(body));
+      const call = JSON.parse(body);
+      session.calls.push(call);
+      if (call.call === 'members')
+        this.#list(session);
       return json(200, {});
     }
     if (rest[2] === 'events' && method === 'POST')
       return new Response('', {status: 201, headers: {Location: `${path}/1`}});
     return this.#events(session, signal);
+  }
+
+  #list(session) {
+    const members = this.listed.map(([uid, name]) => name === '' ? {uid} : {uid, name});
+    for (let at = 0; at === 0 || at < members.length; at += 2)
+      session.send?.('members', {at, members: members.slice(at, at + 2), more: at + 2 < members.length});
   }
 
   #create(kind, rest, query, headers) {

@@ -52,6 +52,7 @@ void test_calls () {
       ("{\"call\":\"data\",\"text\":\"" + std::string(256, 'x') + "\",\"to\":" + uids(16) + "}")
           .c_str(),
       calls::Data{std::string(256, 'x'), {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}});
+  assert_call(R"({"call":"members"})", calls::Members{});
   assert_call(R"({"call":"stats","later":[1]})", calls::Stats{});
 }
 
@@ -113,6 +114,32 @@ void test_events () {
               R"({"code":110,"reason":"a \"wrong\" token"})");
 }
 
+// In as many texts as it takes, each of them whole.
+void test_lists () {
+  const auto joined = [] (const std::vector<std::string> &texts) {
+    std::string all;
+    for (const std::string &text : texts)
+      all += text + '\n';
+    return all;
+  };
+  assert_same(joined(events::lists({}, 100)), "{\"at\":0,\"members\":[],\"more\":false}\n");
+  assert_same(joined(events::lists({{7, "Ann"}, {9, ""}}, 100)),
+              R"({"at":0,"members":[{"uid":7,"name":"Ann"},{"uid":9}],"more":false})"
+              "\n");
+  const std::vector<std::pair<std::uint32_t, std::string>> crowd(1000, {7, std::string(256, 'x')});
+  std::size_t count = 0;
+  for (const std::string &text : events::lists(crowd, 1000)) {
+    g_assert_cmpuint(text.size(), <=, 1000);
+    g_assert_true(text.starts_with("{\"at\":" + std::to_string(count) + ","));
+    for (auto at = text.find("\"uid\""); at != std::string::npos; at = text.find("\"uid\"", at + 1))
+      count++;
+    g_assert_true(text.ends_with(count < crowd.size() ? "],\"more\":true}" : "],\"more\":false}"));
+  }
+  g_assert_cmpuint(count, ==, crowd.size());
+  // One that doesn't fit goes alone.
+  g_assert_cmpuint(events::lists({{7, "Ann"}, {9, "Bo"}}, 10).size(), ==, 2);
+}
+
 // The codes of the wire come back as they went through the library.
 void test_codes () {
   const std::tuple<AgoraError, int, unsigned> all[] = {
@@ -143,6 +170,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/worker-texts/calls", test_calls);
   g_test_add_func("/worker-texts/no-calls", test_no_calls);
   g_test_add_func("/worker-texts/events", test_events);
+  g_test_add_func("/worker-texts/lists", test_lists);
   g_test_add_func("/worker-texts/codes", test_codes);
   return g_test_run();
 }

@@ -101,6 +101,13 @@ export interface Speaker {
   subscribed: boolean;
 }
 
+/** Somebody in the channel, on air or not. */
+export interface Member {
+  uid: number;
+  /** By its own word; nobody vouches for it. Empty: it has none. */
+  name: string;
+}
+
 export interface Failure {
   code: number;
   reason: string;
@@ -114,6 +121,9 @@ export interface Events {
   'member-named': {uid: number; name: string};
   /** Words of a member, from sendData or the elements' send-data. Whoever it is may never be on air. */
   'data': {uid: number; text: string};
+  /** After getMembers: a member has come, or has another name than it had (empty: none); one has gone. */
+  'member-joined': Member;
+  'member-left': {uid: number};
   'mute-audio': {uid: number};
   'unmute-audio': {uid: number};
   /** By uid, in dBFS, about 10 times a second while somebody is heard. */
@@ -156,6 +166,8 @@ export declare class Client {
   /** On air, or coming back to it. */
   readonly published: boolean;
   readonly speakers: Speaker[];
+  /** Once getMembers() has asked. */
+  readonly members: Member[];
   readonly microphone: MicrophoneSettings;
 
   on<Name extends keyof Events>(event: Name, listener: (data: Events[Name]) => void): this;
@@ -201,6 +213,13 @@ export declare class Client {
    * @param to 1 to 16 uids; nothing: everybody else in the channel
    */
   sendData(text: string, to?: number[] | null): Promise<void>;
+  /**
+   * Who else is in the channel, those who only listen too: up to 1000 of them. From then on `member-joined` and
+   * `member-left` tell of each change, also of what has changed after a reconnect. NOT_PERMITTED where the operator
+   * doesn't show an app's members, which is the usual: `member-joined` tells of all as soon as that changes.
+   * TOO_MANY: it is asked too often. CONNECTION_LOST: the channel is being joined again, or was lost meanwhile.
+   */
+  getMembers(): Promise<Member[]>;
   /** In ms, as the option; takes effect at once. */
   setLatency(ms: number): Promise<void>;
   renewToken(token: string): Promise<void>;

@@ -6,6 +6,7 @@ import {SILENCE, devicesOf} from './agora-microphone.js';
 import {Pauses} from './agora-pauses.js';
 import {Peer, requireWebRtc} from './agora-peer.js';
 import {Playback} from './agora-playback.js';
+import {Roster} from './agora-roster.js';
 import {Speakers} from './agora-speakers.js';
 import {Voice} from './agora-voice.js';
 
@@ -23,6 +24,9 @@ const LONGEST_LATENCY = 10000;
 // Events that reach the page as they come.
 const PASSED_ON = new Set(['active', 'inactive', 'data', 'silenced', 'unsilenced',
   'token-privilege-will-expire', 'token-privilege-did-expire']);
+
+// Those of the list of members.
+const LISTED = new Set(['members', 'member-joined', 'member-left']);
 
 export const getMicrophones = () => devicesOf('audioinput');
 export const getOutputs = () => devicesOf('audiooutput');
@@ -62,6 +66,7 @@ export class Client {
   #voice;
   #playback;
   #speakers;
+  #roster;
   #watching = null;
   // The last wish that is being told.
   #telling = Promise.resolve();
@@ -81,6 +86,7 @@ export class Client {
       pauses: this.#pauses,
     });
     this.#playback = new Playback(audioElement, () => this.#emit('autoplay-refused', {}));
+    this.#roster = new Roster((name, data) => this.#emit(name, data), (call) => this.#call(call));
     this.#speakers = new Speakers(autoSubscribe, (name, data) => this.#emit(name, data),
         (call) => this.#call(call));
   }
@@ -93,6 +99,8 @@ export class Client {
   get published() { return this.#voice.wanted; }
   // Who is on air: uid, its name, and whether it has muted itself; volume, mute and choice are this page's own.
   get speakers() { return this.#speakers.list(); }
+  // Who else is in the channel, once getMembers() has asked: uid and name.
+  get members() { return this.#roster.list(); }
   get microphone() { return this.#voice.microphone.settings; }
 
   on(event, listener) {
@@ -282,6 +290,15 @@ export class Client {
     await this.#call({call: 'data', text: words, ...(uids && {to: uids})});
   }
 
+  // Who else is in the channel, those who only listen too; member-joined and member-left tell of each
+  // change from then on. Where the gateway shows an app's members.
+  async getMembers() {
+    this.#inChannel('getMembers');
+    if (this.#state !== 'joined')
+      throw new AgoraError(Codes.CONNECTION_LOST, 'getMembers: the channel is being joined again', {kind: 'network'});
+    return this.#roster.get();
+  }
+
   async setLatency(ms) {
     this.#usable('setLatency');
     this.#latency = checkNumber('latency', ms, 0, LONGEST_LATENCY);
@@ -451,6 +468,7 @@ export class Client {
     if (back)
       this.#emit('reconnected', {});
     this.#voice.begin(stay, false);
+    this.#roster.entered(this.#uid);
   }
 
   // The next call that tells what the page wants; `told`: what was told, with it.
@@ -502,6 +520,8 @@ export class Client {
       this.#emit(name, {uid: this.#uid, ...data});
     } else if (PASSED_ON.has(name)) {
       this.#emit(name, data);
+    } else if (LISTED.has(name)) {
+      this.#roster.event(name, data);
     } else {
       this.#speakers.event(name, data);
     }
@@ -568,6 +588,7 @@ export class Client {
 
   #endStay(stay) {
     stay?.end.abort();
+    this.#roster.lost();
     stay?.speak?.close();
     stay?.hear?.close();
   }
@@ -579,6 +600,7 @@ export class Client {
     this.#voice.silence();
     this.#playback.stop();
     this.#speakers.clear();
+    this.#roster.clear();
     this.#watching?.abort();
     this.#watching = null;
   }
