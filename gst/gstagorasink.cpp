@@ -45,7 +45,7 @@ GST_DEBUG_CATEGORY(agora_sink_debug);
 struct _GstAgoraSink {
   GstBin parent;
 
-  GstPad *pad;
+  GstPad *pad;  // a reference of its own: the element lets go of its pads in dispose
   agora::ChannelSettingsStore *channel;
   agora::SinkSettingsStore *settings;
   agora::Publisher *core;
@@ -132,7 +132,8 @@ static void gst_agora_sink_init_parts (GstAgoraSink *self) noexcept {
 
   GstPadTemplate *pad_template =
       gst_element_class_get_pad_template(GST_ELEMENT_GET_CLASS(self), "sink");
-  self->pad = gst_ghost_pad_new_no_target_from_template("sink", pad_template);
+  self->pad =
+      GST_PAD(gst_object_ref_sink(gst_ghost_pad_new_no_target_from_template("sink", pad_template)));
   gst_pad_add_probe(
       self->pad,
       static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM | GST_PAD_PROBE_TYPE_BUFFER |
@@ -154,6 +155,7 @@ static void gst_agora_sink_init (GstAgoraSink *self) {
 }
 
 // Nothing of it runs any more, also where the last reference went before the element was stopped.
+// It may run twice.
 static void gst_agora_sink_dispose (GObject *object) noexcept {
   GstAgoraSink *self = GST_AGORA_SINK(object);
   self->core->stop();
@@ -165,6 +167,7 @@ static void gst_agora_sink_dispose (GObject *object) noexcept {
 static void gst_agora_sink_finalize (GObject *object) noexcept {
   GstAgoraSink *self = GST_AGORA_SINK(object);
   delete self->core;
+  gst_object_unref(self->pad);
   delete self->settings;
   delete self->channel;
   G_OBJECT_CLASS(gst_agora_sink_parent_class)->finalize(object);

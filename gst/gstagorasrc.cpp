@@ -314,7 +314,8 @@ static gboolean gst_agora_src_query (GstElement *element, GstQuery *query) noexc
   if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY)
     return GST_ELEMENT_CLASS(gst_agora_src_parent_class)->query(element, query);
   g_autoptr(GstPad) pad = gst_element_get_static_pad(element, "src");
-  return gst_pad_query(pad, query);
+  // None once it was disposed of.
+  return pad && gst_pad_query(pad, query);
 }
 
 static void gst_agora_src_handle_message (GstBin *bin, GstMessage *message) noexcept {

@@ -7,6 +7,7 @@
 #include <future>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "tests/element/channel-rig.hpp"
 
@@ -318,6 +319,43 @@ void test_stop_in_a_handler (gconstpointer signal) {
   g_signal_handlers_disconnect_by_data(listener, &stop);
 }
 
+// As whoever looks at an element does.
+void look_at (GstElement *element) {
+  guint count = 0;
+  g_autofree GParamSpec **all = g_object_class_list_properties(G_OBJECT_GET_CLASS(element), &count);
+  for (guint i = 0; i < count; i++) {
+    if (!(all[i]->flags & G_PARAM_READABLE))
+      continue;
+    GValue value = G_VALUE_INIT;
+    g_object_get_property(G_OBJECT(element), all[i]->name, &value);
+    g_value_unset(&value);
+  }
+  g_autoptr(GstQuery) latency = gst_query_new_latency();
+  gst_element_query(element, latency);
+  gst_element_query_duration(element, GST_FORMAT_TIME, nullptr);
+  gst_element_send_event(element, gst_event_new_reconfigure());
+  gst_element_send_event(element, gst_event_new_eos());
+}
+
+// An element that is disposed of has no pads and no parts any more, and may be disposed of again.
+void test_dispose_twice (gconstpointer name) {
+  g_autoptr(GstElement) element = GST_ELEMENT(
+      gst_object_ref_sink(gst_element_factory_make(static_cast<const char *>(name), nullptr)));
+  g_object_set(element, "channel", "room", nullptr);
+  for (int i = 0; i < 3; i++) {
+    g_object_run_dispose(G_OBJECT(element));
+    g_assert_cmpuint(element->numpads, ==, 0);
+    g_assert_true(parts(element).empty());
+    // Takes the memory of what has gone.
+    std::vector<GstPad *> others(100);
+    for (GstPad *&other : others)
+      other = GST_PAD(gst_object_ref_sink(gst_pad_new(nullptr, GST_PAD_SRC)));
+    look_at(element);
+    for (GstPad *other : others)
+      gst_object_unref(other);
+  }
+}
+
 // Whoever still holds a part of an agorasrc that is gone finds it alone, and harmless.
 void test_parts_outlive_it () {
   g_autoptr(GstElement) listener =
@@ -366,6 +404,9 @@ int main (int argc, char **argv) {
   g_test_add_data_func("/manners/stop-in/stream-added", "stream-added", test_stop_in_a_handler);
   g_test_add_data_func("/manners/stop-in/child-added", "child-added", test_stop_in_a_handler);
   g_test_add_data_func("/manners/stop-in/pad-added", "pad-added", test_stop_in_a_handler);
+  for (const char *name : {"agorasink", "agorasrc"})
+    g_test_add_data_func((std::string("/manners/dispose-twice/") + name).c_str(), name,
+                         test_dispose_twice);
   g_test_add_func("/manners/parts-outlive-it", test_parts_outlive_it);
   return g_test_run();
 }
