@@ -57,6 +57,7 @@
 #include <string>
 
 #include "gst/common/failures.hpp"
+#include "gst/common/gst-ptr.hpp"
 #include "gst/common/messages.hpp"
 #include "gst/common/private-part.hpp"
 #include "gst/common/uri-handler.hpp"
@@ -377,7 +378,14 @@ static void gst_agora_src_class_init (GstAgoraSrcClass *klass) {
   GST_BIN_CLASS(klass)->handle_message = gst_agora_src_handle_message;
 }
 
-static void gst_agora_src_init (GstAgoraSrc *self) {
+// Where nobody takes the mix, it goes nowhere, and that is no error.
+static GstPadProbeReturn gst_agora_src_on_mix (GstPad *inside, GstPadProbeInfo *,
+                                               gpointer) noexcept {
+  const agora::ObjectPtr<GstProxyPad> ghost(gst_proxy_pad_get_internal(GST_PROXY_PAD(inside)));
+  return ghost && gst_pad_is_linked(GST_PAD(ghost.get())) ? GST_PAD_PROBE_OK : GST_PAD_PROBE_DROP;
+}
+
+static void gst_agora_src_init_parts (GstAgoraSrc *self) noexcept {
   State &state = *(self->state = new State(GST_ELEMENT(self)));
   agora::MixSrcHooks hooks;
   hooks.latency = [self] (GstClockTime latency, bool patient) noexcept {
@@ -404,16 +412,17 @@ static void gst_agora_src_init (GstAgoraSrc *self) {
     ghost = gst_ghost_pad_new_from_template("src", pad, pad_template);
   }
   gst_element_add_pad(GST_ELEMENT(self), ghost);
-  // Where nobody takes the mix, it goes nowhere, and that is no error.
-  g_autoptr(GstPad) inner = gst_ghost_pad_get_target(GST_GHOST_PAD(ghost));
+  // On the ghost pad's own inside: the parts may outlive the element, and that doesn't.
+  const agora::ObjectPtr<GstProxyPad> inside(gst_proxy_pad_get_internal(GST_PROXY_PAD(ghost)));
   gst_pad_add_probe(
-      inner,
+      GST_PAD(inside.get()),
       static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
-      [] (GstPad *, GstPadProbeInfo *, gpointer pad) {
-        return gst_pad_is_linked(GST_PAD(pad)) ? GST_PAD_PROBE_OK : GST_PAD_PROBE_DROP;
-      },
-      ghost, nullptr);
+      gst_agora_src_on_mix, nullptr, nullptr);
   GST_OBJECT_FLAG_SET(self, GST_ELEMENT_FLAG_SOURCE);
+}
+
+static void gst_agora_src_init (GstAgoraSrc *self) {
+  gst_agora_src_init_parts(self);
 }
 
 static GObject *gst_agora_src_get_child_by_name (GstChildProxy *proxy, const gchar *name) noexcept {
