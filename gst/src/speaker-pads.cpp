@@ -67,6 +67,9 @@ void SpeakerPad::close() {
   gst_element_set_locked_state(queue_, TRUE);
   gst_element_set_state(queue_, GST_STATE_NULL);
   gst_pad_set_active(ghost_, FALSE);
+  // The application may keep the pad.
+  if (const gulong probe = passing_.exchange(0))
+    gst_pad_remove_probe(ghost_, probe);
   gst_element_remove_pad(GST_ELEMENT(owner_), ghost_);
   gst_bin_remove(owner_, queue_);
 }
@@ -192,7 +195,9 @@ void SpeakerPad::tick(GstClockTime now) {
 GstPadProbeReturn SpeakerPad::passed(GstPad *, GstPadProbeInfo *info, gpointer data) {
   if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_EOS)
     return GST_PAD_PROBE_OK;
-  static_cast<SpeakerPad *>(data)->finish();
+  auto *self = static_cast<SpeakerPad *>(data);
+  self->passing_ = 0;
+  self->finish();
   return GST_PAD_PROBE_REMOVE;
 }
 
@@ -211,7 +216,7 @@ void SpeakerPad::end(std::function<void()> done) {
     return;
   }
   // Before the event that leads to it.
-  gst_pad_add_probe(ghost_, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, passed, this, nullptr);
+  passing_ = gst_pad_add_probe(ghost_, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, passed, this, nullptr);
   Lock lock(mutex_);
   queue(gst_event_new_eos());
   send(std::move(lock));

@@ -63,6 +63,7 @@ class SpeakerPad {
   GstPad *ghost_;
   std::uint32_t uid_;
   std::atomic<bool> closed_ = false;
+  std::atomic<gulong> passing_ = 0;  // the probe that waits for EOS
 
   mutable std::mutex mutex_;  // guards what follows; a leaf: nothing is sent under it
   // What is to be sent, in order. One thread sends at a time; what others have meanwhile, it sends

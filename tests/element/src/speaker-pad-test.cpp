@@ -172,6 +172,25 @@ void test_order () {
   g_assert_true(rig.ended);
 }
 
+// Nobody took its EOS; and the application keeps the pad, which asks nothing of it any more.
+void test_outlived () {
+  const auto owner = agora::sink_ref(GST_BIN(g_object_new(TEST_TYPE_OWNER, nullptr)));
+  gst_element_set_state(GST_ELEMENT(owner.get()), GST_STATE_PLAYING);
+  SpeakerPad pad(owner.get(), 7);
+  const ObjectPtr<GstPad> kept(gst_element_get_static_pad(GST_ELEMENT(owner.get()), "speaker_7"));
+  const ObjectPtr<GstPad> nobody = agora::sink_ref(gst_pad_new("nobody", GST_PAD_SINK));
+  g_assert_cmpint(gst_pad_link(kept.get(), nobody.get()), ==, GST_PAD_LINK_OK);
+  const BufferPtr buffer(gst_buffer_new_allocate(nullptr, 16, nullptr));
+  const CapsPtr caps(gst_caps_new_empty_simple("audio/x-test"));
+  const int before = kept->num_probes;
+  pad.push(buffer.get(), caps.get(), 0);
+  pad.end([] {});
+  g_assert_cmpint(kept->num_probes, >, before);
+  pad.close();
+  g_assert_cmpint(kept->num_probes, ==, before);
+  gst_element_set_state(GST_ELEMENT(owner.get()), GST_STATE_NULL);
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -180,5 +199,6 @@ int main (int argc, char **argv) {
   GST_DEBUG_CATEGORY_INIT(gst_agora_src_debug, "agorasrc", 0, "agorasrc");
   g_test_add_func("/speaker-pad/no-lock", test_no_lock);
   g_test_add_func("/speaker-pad/order", test_order);
+  g_test_add_func("/speaker-pad/outlived", test_outlived);
   return g_test_run();
 }
