@@ -45,10 +45,21 @@ GstBusSyncReply RtmpConnection::message(GstBus *, GstMessage *message, gpointer 
   return GST_BUS_DROP;
 }
 
+// Of open() and close() at the same time, one at least sees the other, whichever gets to the
+// elements first: so they are always stopped in the end.
 bool RtmpConnection::open(AuthoritiesPtr authorities) {
-  socket_.apply(session_.get(), std::move(authorities));
   opened_ = true;
-  return gst_element_set_state(whole_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
+  if (ending_)
+    return true;
+  socket_.apply(session_.get(), std::move(authorities));
+  const bool opens =
+      gst_element_set_state(whole_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
+  if (!ending_)
+    return opens;
+  socket_.cut();
+  socket_.await_told(told_by());
+  gst_element_set_state(whole_.get(), GST_STATE_NULL);
+  return true;
 }
 
 bool RtmpConnection::accepted() const {
@@ -63,9 +74,9 @@ void RtmpConnection::cut() {
 
 // Whoever comes second waits in the state change until the first one is through.
 void RtmpConnection::close(Deadline until) {
+  ending_ = true;
   if (!opened_ || closed_)
     return;
-  ending_ = true;
   if (!accepted())
     socket_.cut();
   socket_.await_told(until);

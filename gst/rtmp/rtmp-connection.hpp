@@ -29,7 +29,8 @@ class RtmpConnection {
   RtmpConnection(const RtmpConnection &) = delete;
   RtmpConnection &operator=(const RtmpConnection &) = delete;
 
-  // Begins to connect. False where the elements can't start.
+  // Begins to connect. False where the elements can't start. One that is closed already, or while
+  // it opens, stays closed.
   bool open (AuthoritiesPtr authorities = nullptr);
   // The server has admitted it.
   bool accepted () const;

@@ -184,13 +184,14 @@ void PushSwitch::connect(const std::string &url, AuthoritiesPtr authorities) {
   }
   {
     std::lock_guard lock(mutex_);
-    if (running_ && run_ == run) {
-      connections_.push_back(connection);
-      sessions_++;
-      if (wait)
-        next_ = connection;
-    }
+    if (!running_ || run_ != run)
+      return;
+    connections_.push_back(connection);
+    sessions_++;
+    if (wait)
+      next_ = connection;
   }
+  // A stop() that comes from here on closes it, and then it doesn't open.
   connection->open();
   if (wait)
     run_held([this, connection, run] { promote(connection, run); });

@@ -26,6 +26,7 @@ using agora::FlvMuxer;
 using agora::FlvTag;
 using agora::ObjectPtr;
 using agora::PushSwitch;
+using agora::RtmpConnection;
 
 constexpr std::uint64_t half = std::uint64_t{1} << 31;
 constexpr std::uint64_t whole = std::uint64_t{1} << 32;
@@ -238,6 +239,28 @@ void test_outcomes () {
   g_assert_true(connections.push(tag) == PushSwitch::Outcome::stopped);
 }
 
+// A session that is stopped before it opens, and while it does, is stopped.
+void test_closed_while_opening () {
+  MutePeer peer;
+  for (const bool before : {true, false}) {
+    ObjectPtr<GstElement> session = agora::sink_ref(gst_element_factory_make("rtmp2sink", nullptr));
+    g_object_set(session.get(), "location", peer.url().c_str(), "async", FALSE, nullptr);
+    RtmpConnection connection(session.get(), session.get(), [] (const GError &) {});
+    if (before)
+      connection.close(agora::told_by());
+    else
+      // The mark of its connection: the last thing before it starts.
+      g_signal_connect_swapped(
+          session.get(), "notify::timeout",
+          G_CALLBACK(+[] (RtmpConnection *opening) { opening->close(agora::told_by()); }),
+          &connection);
+    g_assert_true(connection.open());
+    g_assert_true(connection.ending());
+    g_assert_cmpint(GST_STATE(session.get()), ==, GST_STATE_NULL);
+    g_signal_handlers_disconnect_by_data(session.get(), &connection);
+  }
+}
+
 }  // namespace
 
 static const agora::Suite suite("sessions", [] {
@@ -246,6 +269,7 @@ static const agora::Suite suite("sessions", [] {
   g_test_add_func("/sink/sessions/bases", test_bases);
   g_test_add_func("/sink/sessions/heard", test_heard);
   g_test_add_func("/sink/sessions/outcomes", test_outcomes);
+  g_test_add_func("/sink/sessions/closed-while-opening", test_closed_while_opening);
 });
 
 }  // namespace sink_sessions_test
