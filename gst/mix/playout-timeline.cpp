@@ -130,17 +130,25 @@ void PlayoutTimeline::path_changed(std::int64_t later_ns) {
 }
 
 // A pipeline that resumes may have another clock, a sound card's for example, which counts from
-// elsewhere.
+// elsewhere. One that is behind shows; one that is ahead looks like a path that got longer.
 void PlayoutTimeline::watch_clock(std::int64_t now_ns) {
-  if (now_ns + kClockBack < last_now_ns_) {
-    arrivals_.restart();
-    runs_.clear();
-    stop_playing();
-    end_concealment();
-    heard_ = false;
-    stats_.stamp_age_ms = -1;
-  }
+  if (now_ns + kClockBack < last_now_ns_)
+    begin_anew();
   last_now_ns_ = now_ns;
+}
+
+void PlayoutTimeline::another_clock() {
+  std::lock_guard lock(mutex_);
+  begin_anew();
+}
+
+void PlayoutTimeline::begin_anew() {
+  arrivals_.restart();
+  runs_.clear();
+  stop_playing();
+  end_concealment();
+  heard_ = false;
+  stats_.stamp_age_ms = -1;
 }
 
 SampleCounter::Frame PlayoutTimeline::frame(std::int64_t media_ns, std::int64_t now_ns,

@@ -62,6 +62,8 @@ class PlayoutTimeline {
   void set_codec_delay (std::int64_t delay_ns);
   // What comes next need not go on from what came before: another connection, another sender.
   void discontinuity ();
+  // Times are of another clock from here on: what is held, and where it belonged, counts no more.
+  void another_clock ();
   // Nothing follows: where what is held ends, nothing is made up.
   void end ();
   // Everything is to come so much later than until now: holds back more, inaudibly, so that it is
@@ -117,6 +119,7 @@ class PlayoutTimeline {
   };
 
   void watch_clock (std::int64_t now_ns);
+  void begin_anew ();
   SampleCounter::Frame frame (std::int64_t media_ns, std::int64_t now_ns, double duration_ns) const;
   double arrive (const SampleCounter::Frame &frame, const SampleCounter::Unlike &unlike = nullptr);
   std::optional<double> unlike (double at, const float *samples, std::size_t frames, int rate,

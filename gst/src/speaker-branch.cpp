@@ -65,16 +65,28 @@ void SpeakerBranch::note_codec(GstCaps *caps, std::int64_t duration) {
       static_cast<std::int64_t>(codec_delay(caps, static_cast<GstClockTime>(duration))));
 }
 
+// By the pipeline's clock. Nothing before it has one: nobody listens then.
+std::optional<std::int64_t> SpeakerBranch::clock_time() {
+  ObjectPtr<GstClock> clock(gst_element_get_clock(element_));
+  if (!clock)
+    return std::nullopt;
+  if (clock != clock_) {
+    if (clock_)
+      timeline_->another_clock();
+    clock_ = std::move(clock);
+  }
+  return static_cast<std::int64_t>(gst_clock_get_time(clock_.get()));
+}
+
 bool SpeakerBranch::frame(GstBuffer *frame, GstCaps *caps) {
   const Delivery delivery(this);
   if (!delivery)
     return false;
   const bool decode = wants_sound();
-  g_autoptr(GstClock) clock = gst_element_get_clock(element_);
-  // Before the pipeline has a clock nobody listens.
-  if (!clock)
+  const std::optional<std::int64_t> time = clock_time();
+  if (!time)
     return false;
-  const auto now = static_cast<std::int64_t>(gst_clock_get_time(clock));
+  const std::int64_t now = *time;
   const auto media = static_cast<std::int64_t>(GST_BUFFER_PTS(frame));
   const std::int64_t duration = GST_BUFFER_DURATION_IS_VALID(frame)
                                     ? static_cast<std::int64_t>(GST_BUFFER_DURATION(frame))
@@ -95,12 +107,11 @@ void SpeakerBranch::sound(const DecodedSound &sound) {
   const Delivery delivery(this);
   if (!delivery || !wants_sound())
     return;
-  g_autoptr(GstClock) clock = gst_element_get_clock(element_);
-  if (!clock)
+  const std::optional<std::int64_t> now = clock_time();
+  if (!now)
     return;
   given_ += gst_util_uint64_scale_int(sound.frames, GST_SECOND, sound.rate);
-  timeline_->push(static_cast<std::int64_t>(sound.media),
-                  static_cast<std::int64_t>(gst_clock_get_time(clock)), sound.samples, sound.frames,
+  timeline_->push(static_cast<std::int64_t>(sound.media), *now, sound.samples, sound.frames,
                   sound.rate, sound.channels, sound.context);
 }
 

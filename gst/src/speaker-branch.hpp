@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "gst/common/gst-ptr.hpp"
 #include "gst/mix/playout-timeline.hpp"
@@ -52,6 +53,7 @@ class SpeakerBranch {
   // Holds close() up for as long as it exists.
   class Delivery;
   void note_codec (GstCaps *caps, std::int64_t duration);
+  std::optional<std::int64_t> clock_time ();
 
   GstElement *const element_;
   GstPad *const mix_;
@@ -59,7 +61,8 @@ class SpeakerBranch {
   const std::shared_ptr<PlayoutTimeline> timeline_;
   const OnUnplayable on_unplayable_;
   std::atomic<GstClockTime> given_ = 0;
-  // Of the last frame; for who delivers.
+  // By which the last time was told, and of the last frame; for who delivers.
+  ObjectPtr<GstClock> clock_;
   CapsPtr caps_;
   std::int64_t duration_ = 0;
 

@@ -396,6 +396,37 @@ void test_seek_in_mixer () {
   g_rmdir(directory);
 }
 
+// A pipeline that resumes with another clock, ahead of the one before or behind it: no more is
+// missing than what is held back.
+void test_another_clock () {
+  GatewayProcess gateway;
+  Pipeline host(speaker(gateway, "freq=800 volume=0.1"));
+  Pipeline listening("agorasrc name=listener" + in_room(gateway) + "!" + Ear::kHeard +
+                     "! fakesink name=end sync=true");
+  g_autoptr(GstElement) listener = listening.get("listener");
+  g_autoptr(GstObject) pipeline = gst_object_get_parent(GST_OBJECT(listener));
+  host.set_state(GST_STATE_PLAYING);
+  listening.set_state(GST_STATE_PLAYING);
+  Ear ear(listening, "end");
+  for (const GstClockType type :
+       {GST_CLOCK_TYPE_REALTIME, GST_CLOCK_TYPE_MONOTONIC, GST_CLOCK_TYPE_REALTIME}) {
+    const double begin = ear.until();
+    WAIT_UNTIL(ear.until() > begin + 2 && heard(ear, 0));
+    listening.set_state(GST_STATE_PAUSED);
+    g_autoptr(GstClock) clock =
+        GST_CLOCK(g_object_new(GST_TYPE_SYSTEM_CLOCK, "clock-type", type, nullptr));
+    gst_pipeline_use_clock(GST_PIPELINE(pipeline), clock);
+    const double resumed = ear.until();
+    listening.set_state(GST_STATE_PLAYING);
+    WAIT_UNTIL(ear.until() > resumed + 1.5);
+    double silent = 0;
+    while (silent < 1.4 && ear.tone(hertz, 0, 20, resumed + silent) < 0.3 * sent)
+      silent += 0.02;
+    g_test_message("silent for %.2f s", silent);
+    g_assert_cmpfloat(silent, <, 0.4);
+  }
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -407,5 +438,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/source/low-delay", test_low_delay);
   g_test_add_func("/source/fast-start", test_fast_start);
   g_test_add_func("/source/seek-in-mixer", test_seek_in_mixer);
+  g_test_add_func("/source/another-clock", test_another_clock);
   return g_test_run();
 }

@@ -511,6 +511,35 @@ void test_another_clock () {
   }
 }
 
+// Whoever knows that says so: then nothing is missing but what the delay holds back, whichever of
+// the clocks is ahead.
+void test_told_of_another_clock () {
+  for (const double to : {-1e5, -0.5, 0.5, 3.0, 1e5}) {
+    PlayoutTimeline timeline(kRate, kDelay);
+    std::vector<float> frame(kFrame, 0.5f);
+    std::int64_t at = static_cast<std::int64_t>(2e5 * kSecond);
+    std::int64_t media = 0;
+    std::int64_t pushed = at;
+    int silent = 0;
+    for (int block = 0; block < 600; block++) {
+      if (block == 300) {
+        timeline.another_clock();
+        at += static_cast<std::int64_t>(to * kSecond);
+        pushed += static_cast<std::int64_t>(to * kSecond);
+      }
+      for (; pushed <= at; pushed += 21333333, media += 21333333)
+        timeline.push(media, pushed, frame.data(), kFrame, kRate, 1);
+      const float *out = nullptr;
+      if (timeline.pull(at, kBlock, &out) == 0 || out[kBlock - 1] < 0.4f)
+        silent += block >= 300;
+      at += 10'000'000;
+    }
+    g_test_message("by %g s: %d ms are missing", to, silent * 10);
+    // A frame may be just gone, and sound fades in.
+    g_assert_cmpint(silent * 10'000'000, <=, kDelay + 40'000'000);
+  }
+}
+
 // No click in a sine while the drift is taken out, also when it turns around.
 void test_sine () {
   Rig rig;
@@ -562,6 +591,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/timeline/overlap", test_overlap);
   g_test_add_func("/timeline/one-again", test_one_again);
   g_test_add_func("/timeline/another-clock", test_another_clock);
+  g_test_add_func("/timeline/another-clock/told", test_told_of_another_clock);
   g_test_add_func("/timeline/sine", test_sine);
   return g_test_run();
 }
