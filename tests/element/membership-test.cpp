@@ -331,6 +331,34 @@ void test_stream_behind_another () {
   upstream.join();
 }
 
+// The gateway dies, and with it a speaker. It comes back without that one: whoever knows of the
+// speaker and doesn't play it is told so right away, not only once there might be nothing to play
+// any more.
+void test_speaker_gone_meanwhile () {
+  GatewayProcess gateway;
+  auto speaking = std::make_unique<Pipeline>("audiotestsrc is-live=true ! agorasink name=host" +
+                                             in_room(gateway, "uid=7"));
+  speaking->set_state(GST_STATE_PLAYING);
+  // A speaker itself, and a listener to somebody else.
+  Pipeline host("audiotestsrc is-live=true ! agorasink name=host" + in_room(gateway, "uid=9"));
+  Pipeline listening("agorasrc name=listener speakers=9 level-interval=50000000" +
+                     in_room(gateway) + "! fakesink sync=true");
+  host.set_state(GST_STATE_PLAYING);
+  listening.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(host.has_stream(7));
+  WAIT_UNTIL(listening.has_stream(7));
+  WAIT_UNTIL(listening.heard(9));
+  gateway.kill();
+  WAIT_UNTIL(host.told("agora-reconnecting") == 1);
+  WAIT_UNTIL(listening.told("agora-reconnecting") == 1);
+  speaking.reset();
+  gateway.start();
+  WAIT_UNTIL(host.told("agora-reconnected") == 1);
+  wait_until([&] { return !host.has_stream(7); }, "the sink is told", 5);
+  WAIT_UNTIL(listening.told("agora-reconnected") == 1);
+  wait_until([&] { return !listening.has_stream(7); }, "the source is told", 5);
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
@@ -348,5 +376,6 @@ int main (int argc, char **argv) {
   g_test_add_func("/membership/start-at-once", test_start_at_once);
   g_test_add_func("/membership/muted-meanwhile", test_muted_meanwhile);
   g_test_add_func("/membership/stream-behind-another", test_stream_behind_another);
+  g_test_add_func("/membership/speaker-gone-meanwhile", test_speaker_gone_meanwhile);
   return g_test_run();
 }
