@@ -37,7 +37,8 @@
  * - `agora-reconnecting`: the channel is lost and is tried again; `cause` (string) is for people.
  *   With `uid` (#guint) only that speaker's sound is lost.
  * - `agora-reconnected`: it is back after `duration` (#guint64, ns); with `uid` where that was
- *   about a speaker.
+ *   about a speaker. One that never comes back gets none: `agora-stream-removed` ends its trouble,
+ *   as does taking it out of #GstAgoraSrc:speakers.
  * - `agora-member-named`: `uid` (#guint) and `name` (string, empty: none any more) of a speaker.
  * - `agora-member-joined`, with #GstAgoraSrc:list-members: `uid` (#guint), and where it has one
  *   `name` (string); `agora-member-left`: `uid`.

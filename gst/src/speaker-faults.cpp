@@ -23,8 +23,11 @@ SpeakerFaults::Notices SpeakerFaults::check(GstClockTime now, const std::vector<
     const bool came = GST_CLOCK_TIME_IS_VALID(seen.last_frame);
     const auto it = faults_.find(seen.uid);
     if (it != faults_.end()) {
-      if (came && seen.last_frame > it->second.since)
-        over(seen.uid, now, &notices);
+      if (came && seen.last_frame > it->second.since) {
+        if (it->second.announced)
+          notices.push_back({Notice::speaker_back, seen.uid, now - it->second.since});
+        forget(it, now, &notices);
+      }
     } else if (GST_CLOCK_TIME_IS_VALID(seen.broke_since)) {
       if (!came || seen.last_frame <= seen.broke_since)
         faults_.emplace(seen.uid, Fault{seen.broke_since});
@@ -46,17 +49,15 @@ SpeakerFaults::Notices SpeakerFaults::check(GstClockTime now, const std::vector<
 SpeakerFaults::Notices SpeakerFaults::gone(std::uint32_t uid, GstClockTime now) {
   Notices notices;
   std::lock_guard lock(mutex_);
-  over(uid, now, &notices);
+  const auto it = faults_.find(uid);
+  if (it != faults_.end())
+    forget(it, now, &notices);
   return notices;
 }
 
-// What was told of it is over; so is the membership's return, with the last of them.
-void SpeakerFaults::over(std::uint32_t uid, GstClockTime now, Notices *notices) {
-  const auto it = faults_.find(uid);
-  if (it == faults_.end())
-    return;
-  if (it->second.announced)
-    notices->push_back({Notice::speaker_back, uid, now - it->second.since});
+// With the last of them the membership's return is over, too.
+void SpeakerFaults::forget(std::map<std::uint32_t, Fault>::iterator it, GstClockTime now,
+                           Notices *notices) {
   faults_.erase(it);
   if (faults_.empty())
     end_return(now, notices);

@@ -33,7 +33,7 @@ class SpeakerFaults {
 
   // To be called several times a second, with all speakers that are to be heard.
   Notices check (GstClockTime now, const std::vector<Seen> &speakers);
-  // This speaker is no longer to be heard.
+  // This speaker is no longer to be heard. It isn't back: that it stopped is told elsewhere.
   Notices gone (std::uint32_t uid, GstClockTime now);
   // Whether that is news.
   bool membership_lost (GstClockTime now);
@@ -50,7 +50,7 @@ class SpeakerFaults {
   };
   enum class Member { joined, lost, returning };
 
-  void over (std::uint32_t uid, GstClockTime now, Notices *notices);
+  void forget (std::map<std::uint32_t, Fault>::iterator it, GstClockTime now, Notices *notices);
   void end_return (GstClockTime now, Notices *notices);
 
   mutable std::mutex mutex_;  // guards what follows; a leaf

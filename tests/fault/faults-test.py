@@ -99,6 +99,15 @@ class Publisher(FaultCase):
         self.untouched(self.listener)
         self.row('host killed, another takes its uid', begin, back, 1)
 
+    def test_killed_for_good(self):
+        """It never comes back, and nobody is told that it has."""
+        self.now()
+        self.host.signal(signal.SIGKILL)
+        self.host.wait()
+        self.event(self.listener, f'reconnecting, .*uid=.*{UID};')
+        self.event(self.listener, f'stream-removed, uid=.*{UID};')
+        self.assertNotIn('agora-reconnected', self.since(self.listener))
+
     def test_leaves_and_returns(self):
         self.now()
         self.assertEqual(self.host.interrupt(), 0, self.host.tail())

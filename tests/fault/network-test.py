@@ -94,9 +94,7 @@ class Dropped(NetworkCase):
         self.row(f'all packets dropped for {seconds} s', passing, back, 3, self.gap(begin))
 
     def balanced(self):
-        return all(self.since(process).count('agora-reconnecting,') ==
-                   self.since(process).count('agora-reconnected,')
-                   for process in (self.host, self.listener))
+        return all(self.all_over(self.since(process)) for process in (self.host, self.listener))
 
     @unittest.skipIf(LONG, 'short')
     def test_for_3_seconds(self):

@@ -59,8 +59,19 @@ void test_gone () {
   faults.check(at(1000), {{7, at(900), at(900)}, {8, at(950), at(950)}});
   expect(faults.gone(7, at(1100)), {});
   expect(faults.check(at(1300), {{8, at(950), at(950)}}), {{Notice::speaker_lost, 8}});
-  expect(faults.gone(8, at(1950)), {{Notice::speaker_back, 8, at(1000)}});
+  // It never came back, and isn't said to have.
+  expect(faults.gone(8, at(1950)), {});
+  g_assert_false(faults.lost(8));
   expect(faults.gone(9, at(1950)), {});
+}
+
+// The membership is back without the one who left meanwhile.
+void test_gone_ends_the_return () {
+  SpeakerFaults faults;
+  faults.membership_lost(at(1000));
+  faults.check(at(1100), {{7, at(900), at(900)}});
+  expect(faults.membership_back(at(2000)), {});
+  expect(faults.gone(7, at(2500)), {{Notice::membership_back, 0, at(1500)}});
 }
 
 // Those who are lost with the membership aren't told of one by one; it is back with the last.
@@ -102,6 +113,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/speaker-faults/break", test_break);
   g_test_add_func("/speaker-faults/stall", test_stall);
   g_test_add_func("/speaker-faults/gone", test_gone);
+  g_test_add_func("/speaker-faults/gone-ends-the-return", test_gone_ends_the_return);
   g_test_add_func("/speaker-faults/membership", test_membership);
   g_test_add_func("/speaker-faults/membership-without-all", test_membership_without_all);
   return g_test_run();
