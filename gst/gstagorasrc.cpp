@@ -29,8 +29,9 @@
  *   a #GValueArray of #GstStructure with `uid` (#guint), `peak` and `rms` (#gdouble, dB of full
  *   scale, since the last message, before the volume), and where it has one `name` (string).
  * - `agora-silence`, with #GstAgoraSrc:silence-time: `silent` (#gboolean), `duration` (#guint64,
- * ns) of the silence so far, `running-time` (#guint64, ns); with `uid` (#guint) of that speaker,
- *   and where it has one its `name` (string); without, of the mix.
+ *   ns) of the silence so far, `running-time` (#guint64, ns); with `uid` (#guint) of that speaker,
+ *   and where it has one its `name` (string); without, of the mix. The silence of a speaker that
+ *   goes is over, and so is each that isn't watched any more.
  * - `agora-loudness`, each #GstAgoraSrc:loudness-interval: `running-time`; `momentary`,
  * `short-term` and `integrated` (#gdouble, LUFS) of the mix; `speakers`, a #GValueArray of
  * #GstStructure with `uid` and the same three, and where it has one `name`.

@@ -47,7 +47,13 @@ std::shared_ptr<PlayoutTimeline> Mixer::add(std::uint32_t uid, std::int64_t dela
 
 void Mixer::remove(std::uint32_t uid) {
   std::lock_guard lock(mutex_);
-  inputs_.erase(uid);
+  if (const auto it = inputs_.find(uid); it != inputs_.end())
+    erase(it);
+}
+
+Mixer::Inputs::iterator Mixer::erase(Inputs::iterator it) {
+  forget(it->first, it->second.monitor);
+  return inputs_.erase(it);
 }
 
 std::int64_t Mixer::finish(std::uint32_t uid, std::int64_t now_ns, std::int64_t until_ns) {
@@ -58,7 +64,7 @@ std::int64_t Mixer::finish(std::uint32_t uid, std::int64_t now_ns, std::int64_t 
   it->second.timeline->end();
   const std::int64_t left = it->second.timeline->time_left_ns(now_ns);
   if (left == 0)
-    inputs_.erase(it);
+    erase(it);
   else
     it->second.until_ns = until_ns;
   return left;
@@ -75,7 +81,7 @@ void Mixer::remove_finished(std::int64_t at_ns) {
     const Input &input = it->second;
     if (input.until_ns && (at_ns >= *input.until_ns || input.timeline->drained())) {
       finished_.push_back(it->first);
-      it = inputs_.erase(it);
+      it = erase(it);
     } else {
       ++it;
     }
@@ -176,9 +182,17 @@ std::map<std::uint32_t, Level> Mixer::take_levels() {
 }
 
 void Mixer::forget_monitors() {
-  whole_.reset();
+  forget(std::nullopt, whole_);
   for (auto &[uid, input] : inputs_)
-    input.monitor.reset();
+    forget(uid, input.monitor);
+}
+
+void Mixer::forget(std::optional<std::uint32_t> uid, std::unique_ptr<VoiceMonitor> &monitor) {
+  if (!monitor)
+    return;
+  if (const auto end = monitor->end())
+    ended_.push_back({uid, *end});
+  monitor.reset();
 }
 
 void Mixer::set_monitoring(const MonitorSettings &settings) {
@@ -202,7 +216,7 @@ VoiceMonitor &Mixer::watch(std::unique_ptr<VoiceMonitor> &monitor) const {
 
 std::vector<Mixer::Of<SilenceChange>> Mixer::take_silences() {
   std::lock_guard lock(mutex_);
-  std::vector<Of<SilenceChange>> changes;
+  std::vector<Of<SilenceChange>> changes = std::exchange(ended_, {});
   const auto take = [&] (std::optional<std::uint32_t> uid, VoiceMonitor *monitor) {
     if (!monitor)
       return;

@@ -96,6 +96,7 @@ class Mixer {
     std::optional<std::uint32_t> uid;
     What what;
   };
+  // A silence that was told has its end told, too, when its speaker goes or isn't watched any more.
   std::vector<Of<SilenceChange>> take_silences ();
   std::vector<Of<Loudness>> loudness () const;
 
@@ -121,11 +122,14 @@ class Mixer {
     }
     bool heard () const { return left > 0 || right > 0; }
   };
+  using Inputs = std::map<std::uint32_t, Input>;
+  Inputs::iterator erase (Inputs::iterator it);
   Gains gains (const Fader &fader, bool heard) const;
   void remove_finished (std::int64_t at_ns);
   // Makes the monitor where there is none.
   VoiceMonitor &watch (std::unique_ptr<VoiceMonitor> &monitor) const;
   void forget_monitors ();
+  void forget (std::optional<std::uint32_t> uid, std::unique_ptr<VoiceMonitor> &monitor);
   static void measure (Level &level, const float *in, int in_channels, std::size_t frames,
                        std::size_t stride);
   void add_to_mix (Input &input, Gains to, const float *in, int in_channels, float *out,
@@ -143,11 +147,12 @@ class Mixer {
   MonitorSettings monitoring_;        // of speakers
   MonitorSettings monitoring_whole_;  // the same without a gain
   std::unique_ptr<VoiceMonitor> whole_;
+  std::vector<Of<SilenceChange>> ended_;  // by monitors that are no more
   // Where sound waits for less, a whole block at once takes half of what jitter has.
   static constexpr std::int64_t kTight = 10'000'000;
   std::int64_t delay_ns_ = kTight;
   std::optional<std::int64_t> first_ns_;
-  std::map<std::uint32_t, Input> inputs_;
+  Inputs inputs_;
   std::vector<std::uint32_t> finished_;
   std::map<std::uint32_t, Fader> faders_;  // but those at their defaults
 };

@@ -44,6 +44,15 @@ void VoiceMonitor::hear(const MonitorSettings &settings, const float *in, int ch
   gain_ = static_cast<float>(auto_gain_.move(settings.target, seconds));
 }
 
+std::optional<SilenceChange> VoiceMonitor::end() {
+  const bool silent = std::exchange(silent_, false);
+  const auto untold = take_change();
+  // Nobody knows of its beginning, or this is its end.
+  if (untold)
+    return untold->silent ? std::nullopt : untold;
+  return silent ? std::optional(SilenceChange{false, silent_ns_}) : std::nullopt;
+}
+
 std::optional<SilenceChange> VoiceMonitor::take_change() {
   return std::exchange(change_, std::nullopt);
 }

@@ -39,6 +39,8 @@ class VoiceMonitor {
   // Linear; 1 unless it is set to a target.
   float gain () const { return gain_; }
   std::optional<SilenceChange> take_change ();
+  // Of what is no longer watched: the end of a silence whose beginning was told.
+  std::optional<SilenceChange> end ();
   Loudness loudness () const { return meter_.loudness(); }
 
  private:

@@ -70,18 +70,18 @@ void MonitorNews::post(GstElement *element, const SrcSettingsStore &settings, Mi
       copy = names();
     return *copy;
   };
-  if (settings.looks_for_silence())
-    for (const auto &[uid, change] : mixer.take_silences()) {
-      GstStructure *news =
-          gst_structure_new("agora-silence", "running-time", G_TYPE_UINT64, now, "silent",
-                            G_TYPE_BOOLEAN, change.silent, "duration", G_TYPE_UINT64,
-                            static_cast<guint64>(change.duration_ns), nullptr);
-      if (uid) {
-        gst_structure_set(news, "uid", G_TYPE_UINT, *uid, nullptr);
-        set_name(news, known(), *uid);
-      }
-      post_structure(element, news);
+  // Also where nobody looks any more: what was told of has an end.
+  for (const auto &[uid, change] : mixer.take_silences()) {
+    GstStructure *news =
+        gst_structure_new("agora-silence", "running-time", G_TYPE_UINT64, now, "silent",
+                          G_TYPE_BOOLEAN, change.silent, "duration", G_TYPE_UINT64,
+                          static_cast<guint64>(change.duration_ns), nullptr);
+    if (uid) {
+      gst_structure_set(news, "uid", G_TYPE_UINT, *uid, nullptr);
+      set_name(news, known(), *uid);
     }
+    post_structure(element, news);
+  }
   const GstClockTime interval = settings.loudness_interval();
   // As of levels: running time that began anew isn't waited for.
   if (interval == 0 || (now < next_loudness_ && next_loudness_ <= now + interval))
@@ -112,7 +112,8 @@ void install_monitor_settings (GObjectClass *klass) {
    * GstAgoraSrc:silence-time:
    *
    * After so many nanoseconds of silence of a speaker who is on the air, or of the whole mix, a
-   * message `agora-silence` tells of it; another one when it is over. 0: nothing is watched.
+   * message `agora-silence` tells of it; another one when it is over, or the speaker goes, or it
+   * isn't watched any more. 0: nothing is watched.
    *
    * Since: 0.2
    */

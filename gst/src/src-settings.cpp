@@ -46,7 +46,6 @@ bool SrcSettingsStore::set_monitor(guint id, const GValue *value) {
       return true;
     case kSilenceTime:
       settings_.silence_time = g_value_get_uint64(value);
-      looks_for_silence_ = settings_.silence_time > 0;
       return true;
     case kLoudnessInterval:
       loudness_interval_ = g_value_get_uint64(value);

@@ -60,7 +60,6 @@ class SrcSettingsStore {
   // Also without the lock: the mix looks at it with each block.
   GstClockTime level_interval () const { return level_interval_; }
   GstClockTime loudness_interval () const { return loudness_interval_; }
-  bool looks_for_silence () const { return looks_for_silence_; }
 
  private:
   bool set_monitor (guint id, const GValue *value);
@@ -69,7 +68,6 @@ class SrcSettingsStore {
   SrcSettings settings_;
   std::atomic<GstClockTime> level_interval_ = 0;
   std::atomic<GstClockTime> loudness_interval_ = 0;
-  std::atomic<bool> looks_for_silence_ = false;
 };
 
 void install_src_settings (GObjectClass *klass);

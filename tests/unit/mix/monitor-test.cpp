@@ -7,6 +7,7 @@
 #include <cmath>
 #include <functional>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "gst/mix/mixer.hpp"
@@ -124,6 +125,67 @@ void test_dead_air () {
   g_assert_cmpint(duration, ==, 2'500'000'000);
 }
 
+// Who leaves in silence isn't silent any more; neither is who isn't watched any more. What nobody
+// was told of has no end.
+void test_told_silence_ends () {
+  constexpr std::int64_t block_ns = 10'000'000;
+  MonitorSettings settings;
+  settings.silence_ns = 10 * block_ns;
+  using Told = std::vector<std::tuple<int, bool, std::int64_t>>;  // uid (-1: the mix), silent, ms
+  const auto news = [] (Mixer &mixer) {
+    Told told;
+    for (const auto &[uid, change] : mixer.take_silences())
+      told.emplace_back(uid ? static_cast<int>(*uid) : -1, change.silent,
+                        change.duration_ns / 1'000'000);
+    return told;
+  };
+  std::vector<float> out(kBlock);
+  std::int64_t now = 0;
+  const auto mix = [&] (Mixer &mixer, int blocks) {
+    for (int i = 0; i < blocks; i++, now += block_ns)
+      mixer.mix(now, out.data(), kBlock);
+  };
+  const auto silent = [&] (Mixer &mixer) {
+    mixer.configure(kRate, 1);
+    mixer.set_monitoring(settings);
+    for (const std::uint32_t uid : {7, 8, 9})
+      mixer.add(uid, 0);
+    mix(mixer, 12);
+  };
+  const Told all_silent = {{7, true, 100}, {8, true, 100}, {9, true, 100}, {-1, true, 100}};
+
+  Mixer mixer;
+  silent(mixer);
+  g_assert_true(news(mixer) == all_silent);
+  mixer.remove(7);
+  mixer.finish(8, now, now);
+  g_assert_true(news(mixer) == (Told{{7, false, 120}, {8, false, 120}}));
+  mixer.finish(9, now, now);
+  mix(mixer, 1);
+  g_assert_true(news(mixer) == (Told{{9, false, 120}}));
+
+  // Another time, none, and another rate.
+  for (const int how : {0, 1, 2}) {
+    Mixer other;
+    silent(other);
+    g_assert_true(news(other) == all_silent);
+    MonitorSettings now_wanted = settings;
+    now_wanted.silence_ns = how == 0 ? 20 * block_ns : 0;
+    if (how == 2)
+      other.configure(kRate / 2, 1);
+    else
+      other.set_monitoring(now_wanted);
+    g_assert_true(news(other) ==
+                  (Told{{-1, false, 120}, {7, false, 120}, {8, false, 120}, {9, false, 120}}));
+    g_assert_true(news(other).empty());
+  }
+
+  Mixer untold;
+  silent(untold);
+  untold.remove(7);
+  g_assert_true(news(untold) == (Told{{8, true, 100}, {9, true, 100}, {-1, true, 100}}));
+}
+
 // A voice of -40 LUFS: comes up by 15 dB at most, and stays there in a pause, in which noise isn't
 // raised further; one that is too loud goes down sooner.
 void test_the_gain_gets_there () {
@@ -213,6 +275,7 @@ int main (int count, char **words) {
   g_test_add_func("/monitor/gates", test_gates);
   g_test_add_func("/monitor/nothing-is-silent", test_nothing_is_silent);
   g_test_add_func("/monitor/dead-air", test_dead_air);
+  g_test_add_func("/monitor/told-silence-ends", test_told_silence_ends);
   g_test_add_func("/monitor/gain-gets-there", test_the_gain_gets_there);
   g_test_add_func("/monitor/noise-stays-noise", test_noise_stays_noise);
   g_test_add_func("/monitor/gain-is-not-heard", test_the_gain_is_not_heard);
