@@ -161,6 +161,8 @@ static void gst_agora_src_changed (GstAgoraSrc *src, guint id, const GValue *val
       break;
     case agora::kLevelInterval:
       self.mixer->set_measuring(g_value_get_uint64(value) > 0);
+      if (listener)
+        agora::look_at_times(GST_ELEMENT(src), self.own);
       break;
     case agora::kLimiter:
       self.mixer->set_limiting(g_value_get_boolean(value));
@@ -174,6 +176,8 @@ static void gst_agora_src_changed (GstAgoraSrc *src, guint id, const GValue *val
     case agora::kLoudnessTarget:
       self.mixer->set_monitoring(
           agora::monitor_settings(self.own.copy(G_OBJECT(src)), self.own.loudness_interval()));
+      if (listener)
+        agora::look_at_times(GST_ELEMENT(src), self.own);
       break;
     default:
       break;
@@ -259,6 +263,7 @@ static bool gst_agora_src_start (GstAgoraSrc *src) {
   options.on_gone = [&self] { self.children.tidy(); };
   self.next_level = 0;
   self.monitor.reset();
+  agora::look_at_times(GST_ELEMENT(src), self.own);
 
   agora::ChannelSettings settings = self.settings.copy(G_OBJECT(src));
   auto listener = std::make_shared<agora::Listener>(GST_BIN(src), self.mixer, options);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/src/src-settings.hpp"
 
+#include <utility>
+
 #include "gst/common/object-lock.hpp"
 #include "gst/common/uid-list.hpp"
 #include "gst/src/src-monitor.hpp"
@@ -126,6 +128,22 @@ std::optional<std::set<std::uint32_t>> SrcSettingsStore::set_speakers(GObject *e
 SrcSettings SrcSettingsStore::copy(GObject *element) const {
   const ObjectLock lock(element);
   return settings_;
+}
+
+void look_at_times (GstElement *element, const SrcSettingsStore &settings) {
+  const std::pair<const char *, GstClockTime> times[] = {
+      {"level-interval", settings.level_interval()},
+      {"loudness-interval", settings.loudness_interval()},
+      {"silence-time", settings.copy(G_OBJECT(element)).silence_time},
+  };
+  for (const auto &[name, time] : times)
+    if (time > 0 && time < GST_MSECOND)
+      GST_ELEMENT_WARNING(element, RESOURCE, SETTINGS,
+                          ("%s: %" G_GUINT64_FORMAT
+                           " is less than a millisecond; nanoseconds are expected, such as "
+                           "1000000000 for a second.",
+                           name, time),
+                          (nullptr));
 }
 
 void install_src_settings (GObjectClass *klass) {

@@ -72,6 +72,9 @@ class SrcSettingsStore {
 
 void install_src_settings (GObjectClass *klass);
 
+// A warning where the times of messages were most likely meant in another unit.
+void look_at_times (GstElement *element, const SrcSettingsStore &settings);
+
 // The text for people about `speakers`, with a %s for what was set.
 inline constexpr const char *kNotUids =
     "speakers: “%s” is not a list of uids: numbers from 1 to 4294967295, separated by commas";

@@ -79,6 +79,13 @@ class Monitor(ChannelCase):
         of_mix = [silent for silent, _, uid in told if uid is None]
         self.assertEqual(of_mix[:4], [True, False, True, False], told)
 
+    def test_a_time_in_another_unit_is_told_of(self):
+        for name in ('silence-time', 'level-interval', 'loudness-interval'):
+            with self.subTest(name):
+                listener = self.line(f'agorasrc {name}=5000 {self.where()} ! fakesink sync=true')
+                listener.wait_line(f'WARNING: .*{name}: 5000 is less than a millisecond; nanoseconds are expected')
+                listener.interrupt()
+
     def test_speakers_are_brought_to_a_target(self):
         """One 15 dB too soft, after some seconds as loud as asked for, and whole."""
         voice, sent = self.speech('june', 12, 0.012)

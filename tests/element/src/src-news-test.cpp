@@ -17,14 +17,10 @@ constexpr int rate = 48000;
 constexpr std::size_t frames = rate / 100;
 constexpr std::int64_t block_ns = 10 * GST_MSECOND;
 
-void set_uint (SrcSettingsStore &settings, GstElement *element, guint id, GType type,
-               guint64 number) {
+void set_time (SrcSettingsStore &settings, GstElement *element, guint id, GstClockTime time) {
   GValue value = G_VALUE_INIT;
-  g_value_init(&value, type);
-  if (type == G_TYPE_UINT)
-    g_value_set_uint(&value, static_cast<guint>(number));
-  else
-    g_value_set_uint64(&value, number);
+  g_value_init(&value, G_TYPE_UINT64);
+  g_value_set_uint64(&value, time);
   g_assert_true(settings.set(G_OBJECT(element), id, &value));
   g_value_unset(&value);
 }
@@ -34,7 +30,7 @@ void test_names_are_fetched_once () {
   g_autoptr(GstElement) element = gst_pipeline_new(nullptr);
   g_autoptr(GstBus) bus = gst_element_get_bus(element);
   SrcSettingsStore settings;
-  set_uint(settings, element, kSilenceTime, G_TYPE_UINT, 100);
+  set_time(settings, element, kSilenceTime, 100 * GST_MSECOND);
   Mixer mixer;
   mixer.configure(rate, 1);
   mixer.set_monitoring(monitor_settings(settings.copy(G_OBJECT(element)), 0));
@@ -73,11 +69,28 @@ void test_names_are_fetched_once () {
   g_assert_cmpuint(fetched, ==, 1);
 }
 
+// Milliseconds or seconds, where nanoseconds are expected, are most likely a mistake.
+void test_other_units_are_told_of () {
+  g_autoptr(GstElement) element = gst_pipeline_new(nullptr);
+  g_autoptr(GstBus) bus = gst_element_get_bus(element);
+  for (const guint id : {kSilenceTime, kLevelInterval, kLoudnessInterval})
+    for (const GstClockTime time : {GstClockTime(0), GstClockTime(1), GstClockTime(999'999),
+                                    GstClockTime(GST_MSECOND), GstClockTime(GST_SECOND)}) {
+      SrcSettingsStore settings;
+      set_time(settings, element, id, time);
+      look_at_times(element, settings);
+      g_autoptr(GstMessage) message = gst_bus_pop(bus);
+      g_assert_true((message != nullptr) == (time == 1 || time == 999'999));
+      g_assert_true(message == nullptr || GST_MESSAGE_TYPE(message) == GST_MESSAGE_WARNING);
+    }
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
   gst_init(&argc, &argv);
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/src-news/names-are-fetched-once", test_names_are_fetched_once);
+  g_test_add_func("/src-news/other-units-are-told-of", test_other_units_are_told_of);
   return g_test_run();
 }
