@@ -9,6 +9,7 @@
 #include "signaling/gateway/http/http.hpp"
 #include "signaling/gateway/media/external-server.hpp"
 #include "signaling/gateway/media/relay-server.hpp"
+#include "signaling/gateway/operator/deed.hpp"
 #include "signaling/protocol/argument-checks.hpp"
 #include "signaling/protocol/codec.hpp"
 #include "signaling/support/secret.hpp"
@@ -283,13 +284,28 @@ FrontHandler::Health Gateway::health() const {
   return health;
 }
 
+namespace {
+
+// Which encoder or player it is, in the words of the operator's deeds. The key itself is in no log.
+void log_refusal (const char *what, const HookRequest &request, const HookAnswer &answer) {
+  const HookOwner &owner = answer.owner;
+  const std::string key = owner.key != 0 ? " key=" + std::to_string(owner.key) : "";
+  const std::string whose = deed_text({"", owner.app_id, owner.channel, owner.uid, key}, "", "");
+  const std::string uid = std::to_string(owner.uid);
+  g_log_structured(G_LOG_DOMAIN, G_LOG_LEVEL_MESSAGE, "AGORA_APP", owner.app_id.c_str(),
+                   "AGORA_CHANNEL", owner.channel.c_str(), "AGORA_UID", uid.c_str(), "MESSAGE",
+                   "Refused a %s from %s%s: %s", what, request.address.c_str(), whose.c_str(),
+                   answer.reason.c_str());
+}
+
+}  // namespace
+
 void Gateway::admit(const HookRequest &request, MediaServer::Reply reply) {
   bool push = request.call == HookCall::publish;
   auto answer = push ? book_->on_publish(request, now()) : book_->on_play(request, now());
   metrics_.hook(request.call, answer.allow);
   if (!answer.allow)
-    g_message("Refused a %s from %s: %s", push ? "push" : "play", request.address.c_str(),
-              answer.reason.c_str());
+    log_refusal(push ? "push" : "play", request, answer);
   const std::string &named = answer.stream.empty() ? request.stream : answer.stream;
   if (auto channel = answer.allow ? book_->channel_of_stream(named) : std::nullopt)
     traffic_.met(named, *std::move(channel), now().mono_ms);

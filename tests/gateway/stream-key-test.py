@@ -93,6 +93,8 @@ class Keys(KeyCase):
             rule = self.must('POST', '/dev/v1/kicking-rule', {'appid': 'demo', 'uid': 8, 'privileges': privileges})['id']
             off_air(peer)
             self.assertEqual(self.peer(made['url'], 'publish')[1], 'NetStream.Publish.Denied')
+            why = 'banned' if 'join_channel' in privileges else 'silenced'
+            self.served.wait_line(rf'Refused a push from 127\.0\.0\.1 app=demo channel=room uid=8 key={made["id"]}: {why}')
             self.must('DELETE', f'/dev/v1/kicking-rule?appid=demo&id={rule}')
         peer = on_air()
         device = self.member(uid=8).join()
@@ -102,6 +104,8 @@ class Keys(KeyCase):
         self.must('DELETE', f'{PATH}?appid=demo&id={made["id"]}')
         off_air(peer)
         self.assertEqual(self.peer(made['url'], 'publish')[1], 'NetStream.Publish.Denied')
+        self.served.wait_line('Refused a push from 127.0.0.1: neither a push URL nor a stream key of this gateway: mistyped, or ended')
+        self.assertNotIn(made['key'], self.served.output())
 
     def test_the_interface(self):
         for body, field in (({'cname': 'room', 'uid': 8}, 'appid'), ({'appid': 'demo', 'uid': 8}, 'cname'),

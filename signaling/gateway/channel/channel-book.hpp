@@ -517,9 +517,11 @@ class ChannelBook : private cluster::ClusterHost {
   void unsubscribe (Step &step, Member &member, Uid uid);
 
   // media-hooks.cpp
-  std::string admit_push (Step &step, const HookRequest &request);  // "": allowed, else why not
+  // "": allowed, else why not.
+  std::string admit_push (Step &step, const HookRequest &request, HookOwner &owner);
   void begin_push (Step &step, Member &speaker, PublishedStream &which, std::uint64_t client);
-  std::string admit_play (Step &step, const HookRequest &request, std::string &relay_from);
+  std::string admit_play (Step &step, const HookRequest &request, std::string &relay_from,
+                          HookOwner &owner);
   void push_ended (Step &step, std::uint64_t client);
   void play_ended (Step &step, std::uint64_t client);
 

@@ -10,6 +10,14 @@ namespace {
 // Between a hook's answer and the media server's statistics.
 constexpr std::int64_t settle_ms = 2'000;
 
+HookOwner owner_of (const StreamKey &key) {
+  return {key.app_id, key.channel, key.uid, key.id};
+}
+
+HookOwner owner_of (const Member &member) {
+  return {member.channel->app_id, member.channel->name, member.uid, 0};
+}
+
 }  // namespace
 
 HookAnswer ChannelBook::on_publish(const HookRequest &request, Now now) {
@@ -18,10 +26,11 @@ HookAnswer ChannelBook::on_publish(const HookRequest &request, Now now) {
   StreamKey *key = request.app == config_.rtmp_app && request.args.empty()
                        ? keys_.find(request.stream)
                        : nullptr;
+  HookOwner owner = key ? owner_of(*key) : HookOwner();
   std::string refusal =
-      key ? admit_encoder(step, request, *key, stream) : admit_push(step, request);
+      key ? admit_encoder(step, request, *key, stream) : admit_push(step, request, owner);
   const bool allow = refusal.empty();
-  return {allow, std::move(refusal), finish(step), {}, std::move(stream)};
+  return {allow, std::move(refusal), finish(step), {}, std::move(stream), std::move(owner)};
 }
 
 HookAnswer ChannelBook::on_play(const HookRequest &request, Now now) {
@@ -31,10 +40,13 @@ HookAnswer ChannelBook::on_play(const HookRequest &request, Now now) {
   StreamKey *key = request.app == config_.rtmp_app && request.args.empty()
                        ? keys_.find(request.stream, KeyUse::play)
                        : nullptr;
-  std::string refusal =
-      key ? admit_player(step, request, *key, stream) : admit_play(step, request, relay_from);
+  HookOwner owner = key ? owner_of(*key) : HookOwner();
+  std::string refusal = key ? admit_player(step, request, *key, stream)
+                            : admit_play(step, request, relay_from, owner);
   const bool allow = refusal.empty();
-  return {allow, std::move(refusal), finish(step), std::move(relay_from), std::move(stream)};
+  return {
+      allow,           std::move(refusal), finish(step), std::move(relay_from), std::move(stream),
+      std::move(owner)};
 }
 
 Commands ChannelBook::on_publish_done(const HookRequest &request, Now now) {
@@ -52,17 +64,18 @@ Commands ChannelBook::on_play_done(const HookRequest &request, Now now) {
 // A URL must pass twice: it is one that this gateway signed, and what it was signed for still
 // holds. on_publish comes before the media server has accepted the name, and refuses the name while
 // an older session has it: that one is dropped first.
-std::string ChannelBook::admit_push(Step &step, const HookRequest &request) {
+std::string ChannelBook::admit_push(Step &step, const HookRequest &request, HookOwner &owner) {
   const auto args = parse_url_args(request.args);
   if (request.app != config_.rtmp_app || !args ||
       !signer_.verify(Direction::push, request.stream, *args))
-    return "not a push URL of this gateway";
+    return "neither a push URL nor a stream key of this gateway: mistyped, or ended";
   if (args->expires_at <= step.now.wall_s)
     return "the push URL has expired";
-  const auto owner = streams_.find(request.stream);
-  Member *speaker = owner == streams_.end() ? nullptr : member(owner->second.owner);
+  const auto named = streams_.find(request.stream);
+  Member *speaker = named == streams_.end() ? nullptr : member(named->second.owner);
   if (!speaker || speaker->id != args->member || speaker->orphan)
     return "the push URL is no longer good";
+  owner = owner_of(*speaker);
   PublishedStream *which = speaker->live ? speaker->live->find(request.stream) : nullptr;
   if (!which && speaker->next)
     which = speaker->next->find(request.stream);
@@ -126,19 +139,21 @@ void ChannelBook::begin_push(Step &step, Member &speaker, PublishedStream &which
     forget_stream(step, speaker.previous);
 }
 
-std::string ChannelBook::admit_play(Step &step, const HookRequest &request,
-                                    std::string &relay_from) {
+std::string ChannelBook::admit_play(Step &step, const HookRequest &request, std::string &relay_from,
+                                    HookOwner &owner) {
   const auto args = parse_url_args(request.args);
   if (args && cluster_ && request.app == config_.rtmp_app &&
       relay_signer_.verify(Direction::relay, request.stream, *args))
     return admit_relay(step, request, *args);
   if (request.app != config_.rtmp_app || !args ||
       !signer_.verify(Direction::play, request.stream, *args))
-    return "not a play URL of this gateway";
+    return "neither a play URL nor a play key of this gateway: mistyped, or ended";
   if (args->expires_at <= step.now.wall_s)
     return "the play URL has expired";
   const auto named = streams_.find(request.stream);
   Member *listener = member(args->member);
+  if (listener)
+    owner = owner_of(*listener);
   if (named == streams_.end() || !listener)
     return "the play URL is no longer good";
   const Uid speaker = named->second.uid;

@@ -10,6 +10,14 @@
 
 namespace agora::gateway {
 
+// Whose push or play it is, where that is known: of the key, or of the member that the URL is for.
+struct HookOwner {
+  std::string app_id;
+  std::string channel;
+  Uid uid = 0;            // of a play key: whom it plays
+  std::uint64_t key = 0;  // its number, never itself; 0: by a URL
+};
+
 // An answer to a hook. What `commands` drop must be gone before the media server gets the answer,
 // so that a returning publisher doesn't meet its own old session.
 struct HookAnswer {
@@ -20,6 +28,7 @@ struct HookAnswer {
   std::string relay_from;
   // Of a push or play by a key: the name that it goes by from now on. "": the one that it has.
   std::string stream;
+  HookOwner owner;  // for the log
 };
 
 // One call into the channel book: its moment, and what it orders.

@@ -43,6 +43,7 @@ class Encoders : public Scene {
     g_assert_true(answer.allow == !answer.stream.empty());
     take(answer.commands);
     stream = answer.stream;
+    owner = answer.owner;
     return answer.reason;
   }
   Commands rule (Rule with) {
@@ -57,6 +58,7 @@ class Encoders : public Scene {
   }
 
   std::string stream;    // what the last push goes by
+  HookOwner owner;       // whose it is
   std::uint64_t id = 0;  // of the last key
   const std::string key;
 };
@@ -152,6 +154,11 @@ void rules_hold () {
     scene.rule(rule);
     same(scene.dropped(), "push " + std::to_string(client));
     scene.refused(why, ++client);
+    // Which encoder that is.
+    same(scene.owner.app_id, open_app);
+    same(scene.owner.channel, "room");
+    g_assert_cmpuint(scene.owner.uid, ==, 8);
+    g_assert_cmpuint(scene.owner.key, ==, scene.id);
     scene.pass(61'000);
   }
   // Once, and it may come back.
@@ -197,7 +204,7 @@ void a_key_that_has_ended () {
   scene.take(*commands);
   same(scene.told(listener), "removed 8");
   same(scene.dropped(), "push 100");
-  scene.refused("not a push URL of this gateway");
+  scene.refused("neither a push URL nor a stream key of this gateway: mistyped, or ended");
   g_assert_false(scene.book.end_stream_key(scene.id, scene.now).has_value());
   g_assert_cmpuint(scene.book.stream_keys(open_app).size(), ==, 0);
 }
@@ -210,7 +217,9 @@ void what_is_no_key () {
   for (const std::string &text :
        {other, upper, std::string(), scene.key + "0", scene.key + "?m=1", scene.key.substr(1)}) {
     const HookRequest request = Scene::hook(HookCall::publish, Encoders::url_of(text), again);
-    g_assert_false(scene.book.on_publish(request, scene.now).allow);
+    const HookAnswer answer = scene.book.on_publish(request, scene.now);
+    g_assert_false(answer.allow);
+    same(answer.owner.app_id, "");
   }
   HookRequest elsewhere = Scene::hook(HookCall::publish, Encoders::url_of(scene.key), again);
   elsewhere.app = "other";

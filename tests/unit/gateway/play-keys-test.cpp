@@ -40,6 +40,7 @@ class Players : public Scene {
     g_assert_true(answer.allow == !answer.stream.empty());
     take(answer.commands);
     stream = answer.stream;
+    owner = answer.owner;
     return answer.reason;
   }
   // "300 to 0123…" of the last call.
@@ -63,6 +64,7 @@ class Players : public Scene {
   StreamKeyInfo info () { return book.stream_keys(open_app, KeyUse::play).at(0); }
 
   std::string stream;
+  HookOwner owner;  // whose the last play is
   std::uint64_t id = 0;
   const std::string key;
 };
@@ -183,7 +185,8 @@ void an_ended_key () {
   scene.take(scene.book.end_stream_key(scene.id, scene.now).value());
   same(scene.dropped(), "play 300, play 301");
   g_assert_true(scene.book.member(open_app, "room", 8)->publishing);
-  same(scene.plays(), "not a play URL of this gateway");
+  same(scene.plays(), "neither a play URL nor a play key of this gateway: mistyped, or ended");
+  same(scene.owner.app_id, "");
   // What is told of them later is of nobody.
   scene.play_ends(first);
   scene.ask(speaker, Leave{8});
@@ -196,12 +199,17 @@ void who_may_not () {
   out.app_id = open_app;
   scene.take(scene.book.add_rule(out, scene.now));
   same(scene.plays(), "banned from the channel by its operator");
+  same(scene.owner.app_id, open_app);
+  same(scene.owner.channel, "room");
+  g_assert_cmpuint(scene.owner.uid, ==, 8);
+  g_assert_cmpuint(scene.owner.key, ==, scene.id);
   same(scene.plays_by(scene.key, first, "198.51.100.1"), "");
   same(scene.plays_by(scene.key, first, "198.51.100.1"),
        "the session plays another stream already");
   // A push key plays nothing.
   const std::string pushes = scene.make(KeyUse::push);
-  same(scene.plays_by(pushes, second, "198.51.100.1"), "not a play URL of this gateway");
+  same(scene.plays_by(pushes, second, "198.51.100.1"),
+       "neither a play URL nor a play key of this gateway: mistyped, or ended");
   for (std::uint64_t client = 400; client < 400 + 255; client++)
     same(scene.plays_by(scene.key, client, "198.51.100.1"), "");
   same(scene.plays_by(scene.key, second, "198.51.100.1"), "too many play by this key");
