@@ -40,6 +40,9 @@ class Desk {
   run() {
     this.pipeline.set_state(Gst.State.PLAYING);
     this.loop.run();
+    // The ears before the rest: what a sink has counted is forgotten when it stops.
+    this.ears.set_state(Gst.State.NULL);
+    this.lookAtPads();
     this.pipeline.set_state(Gst.State.NULL); // leaves the channel
     return this.status;
   }

@@ -40,6 +40,8 @@ class Desk:
     def run(self):
         self.pipeline.set_state(Gst.State.PLAYING)
         self.loop.run()
+        # The ears before the rest: what a sink has counted is forgotten when it stops.
+        self.ears.set_state(Gst.State.NULL)
         self.pipeline.set_state(Gst.State.NULL)  # leaves the channel
         return self.status
 

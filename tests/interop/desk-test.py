@@ -93,7 +93,17 @@ class DeskTest(ChannelCase):
         self.assertEqual(speaker.interrupt(10), 0, speaker.tail())
         desk.wait_line('^8 has stopped$', 10 * SCALE)
         self.assertGreater(int(desk.wait_line(r'^pad speaker_8 is gone, (\d+) frames$', 15 * SCALE)[1]), 20)
-        self.assertEqual(desk.terminate(10), 0, desk.tail())
+        # The desk goes before a speaker does: it knows what it had of them nevertheless.
+        since = desk.mark()
+        speaker = self.speaker()
+        desk.wait_line(r'^level 8 -(?:19|20|21)\.\d dB$', 15 * SCALE, since=since)
+        desk.wait_line('^pad speaker_8$', 15 * SCALE, since=since)
+        for _ in range(4):
+            desk.wait_line('^level 8 ', 15 * SCALE, since=desk.mark())
+        since = desk.mark()
+        self.assertEqual(desk.interrupt(10), 0, desk.tail())
+        self.assertGreater(int(desk.wait_line(r'^pad speaker_8 is gone, (\d+) frames$', since=since)[1]), 20)
+        self.assertEqual(speaker.interrupt(10), 0, speaker.tail())
         wrong.wait_line('other.*101', which='err')
         self.assertEqual(wrong.wait(10), 1, wrong.tail())
 
