@@ -36,6 +36,20 @@ class InstallTest(Case):
         self.assertTrue(found, f'nothing installed looks like {pattern}')
         return found
 
+    def relocated(self):
+        """Where pkg-config finds the library: by hand, since a sysroot would move the libraries of others as well."""
+        package = self.find('agora-signaling-1.0.pc')[0]
+        text = package.read_text()
+        prefix = re.search(r'^prefix=(.*)$', text, re.M)[1]
+        if not prefix.startswith(str(self.root)):
+            package.write_text(text.replace(f'prefix={prefix}', f'prefix={self.root}{prefix}'))
+        return package.parent
+
+    def sanitized(self):
+        """What a program needs that links a sanitised library."""
+        sanitize = os.environ.get('AGORA_SANITIZE', 'none')
+        return [] if sanitize == 'none' else [f'-fsanitize={sanitize}']
+
     def flags(self, *packages):
         return run('pkg-config', '--cflags', *packages).split()
 
@@ -54,35 +68,40 @@ class InstallTest(Case):
                         f'-I{include}', *self.flags('gio-2.0'), source)
 
     def test_pkg_config_is_enough_to_build_a_program(self):
-        package = self.find('agora-signaling-1.0.pc')[0]
         source = self.tmp / 'program.c'
         source.write_text('#include <signaling/agora-client.h>\n'
                           'int main (void) { return agora_client_get_type () == 0; }\n')
-        environment = {**os.environ, 'PKG_CONFIG_PATH': str(package.parent),
+        environment = {**os.environ, 'PKG_CONFIG_PATH': str(self.relocated()),
                        'PKG_CONFIG_SYSROOT_DIR': ''}
-        # Relocated by hand: a sysroot would move the libraries of others as well.
-        text = package.read_text()
-        prefix = re.search(r'^prefix=(.*)$', text, re.M)[1]
-        package.write_text(text.replace(f'prefix={prefix}', f'prefix={self.root}{prefix}'))
         flags = run('pkg-config', '--cflags', '--libs', 'agora-signaling-1.0',
                     env=environment).split()
-        sanitize = os.environ.get('AGORA_SANITIZE', 'none')
-        if sanitize != 'none':
-            flags.append(f'-fsanitize={sanitize}')
         program = self.tmp / 'program'
-        run('gcc', '-std=c11', source, '-o', program, *flags)
+        run('gcc', '-std=c11', source, '-o', program, *flags, *self.sanitized())
         library = self.find('libagorasignaling*.so*')[0].parent
         run(program, env={**os.environ, 'LD_LIBRARY_PATH': str(library)})
 
     def test_vala_finds_the_library(self):
-        """By the line at the head of each example, which names no package that the library's own brings."""
+        """By the line at the head of each example, which names no package that the library's own brings: where it is
+        installed, and where it was built."""
         if not shutil.which('valac') or not list(self.root.rglob('agora-signaling-1.0.vapi')):
             self.skipTest('no valac, or no vapi')
-        vapi = self.find('agora-signaling-1.0.vapi')[0].parent
-        for source in self.find('examples/*.vala'):
-            line = re.search(r'^//   valac (.*)$', source.read_text(), re.M)[1].split()
-            run('valac', '-C', '-q', f'--vapidir={vapi}', f'--directory={self.tmp}', *line[:-1], source)
-            self.assertTrue((self.tmp / source.with_suffix('.c').name).is_file())
+        for number, vapi in enumerate((self.find('agora-signaling-1.0.vapi')[0].parent, Path(BUILD) / 'signaling')):
+            for source in self.find('examples/*.vala'):
+                line = re.search(r'^//   valac (.*)$', source.read_text(), re.M)[1].split()
+                into = self.tmp / str(number)
+                run('valac', '-C', '-q', f'--vapidir={vapi}', f'--directory={into}', *line[:-1], source)
+                self.assertTrue((into / source.with_suffix('.c').name).is_file())
+
+    def test_the_examples_in_c(self):
+        """Each says at its head how it is built, and is, with no warning."""
+        package = self.relocated()
+        for source in self.find('examples/*.c') + self.find('examples/*.cpp'):
+            with self.subTest(source.name):
+                line = re.search(rf'^ ?[*/]+   ((?:cc|c\+\+) .*\b{re.escape(source.name)} .*)$', source.read_text(), re.M)
+                self.assertTrue(line, 'no line that builds it')
+                shutil.copy(source, self.tmp)
+                run('sh', '-c', f'{line[1]} -Wall -Werror {" ".join(self.sanitized())}', cwd=self.tmp,
+                    env={**os.environ, 'PKG_CONFIG_PATH': str(package)})
 
     def test_nothing_but_agora_symbols_leave_the_library(self):
         allowed = re.compile(r'^agora_\w+$|^_init$|^_fini$|^__(asan|odr|ubsan|tsan)\w*')
