@@ -255,8 +255,9 @@ void install_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kGateway,
       g_param_spec_string("gateway", "Gateway",
-                          "ws:// or wss:// URL of the gateway (unset: that of the environment "
-                          "variable AGORA_GATEWAY, or else ws://127.0.0.1:8080/api)",
+                          "ws:// or wss:// URL of the gateway, such as "
+                          "wss://voice.example.org/api (unset: that of the environment variable "
+                          "AGORA_GATEWAY, or else ws://127.0.0.1:8080/api)",
                           nullptr, readwrite));
   /**
    * GstAgoraSrc:ap-url:
@@ -285,8 +286,9 @@ void install_settings (GObjectClass *klass) {
       klass, kCaFile,
       g_param_spec_string("ca-file", "CA file",
                           "PEM file of the only authorities that are trusted for wss://, https:// "
-                          "and rtmps:// (unset: that of the environment variable AGORA_CA_FILE, or "
-                          "else the system's; with client, the client's)",
+                          "and rtmps://, such as /etc/agora/ca.pem (unset: that of the environment "
+                          "variable AGORA_CA_FILE, or else the system's; with client, the "
+                          "client's)",
                           nullptr, readwrite));
   /**
    * GstAgoraSrc:app-id:
@@ -310,10 +312,10 @@ void install_settings (GObjectClass *klass) {
    */
   g_object_class_install_property(
       klass, kChannel,
-      g_param_spec_string(
-          "channel", "Channel",
-          "Name of the channel, 1 to 128 bytes of UTF-8 (needed, unless client is set)", nullptr,
-          readwrite));
+      g_param_spec_string("channel", "Channel",
+                          "Name of the channel, 1 to 128 bytes of UTF-8, such as room (needed, "
+                          "unless client is set)",
+                          nullptr, readwrite));
   /**
    * GstAgoraSrc:token:
    *
@@ -340,8 +342,8 @@ void install_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kUid,
       g_param_spec_uint("uid", "Uid",
-                        "Numeric id of this member (0: the gateway assigns one); the id in use "
-                        "reads back",
+                        "Numeric id of this member, such as 8 (0: the gateway assigns one); the id "
+                        "in use reads back",
                         0, G_MAXUINT32, 0, readwrite));
   /**
    * GstAgoraSrc:client:
@@ -365,12 +367,12 @@ void install_settings (GObjectClass *klass) {
    *
    * Since: 0.1
    */
-  g_object_class_install_property(
-      klass, kConnectTimeout,
-      g_param_spec_uint(
-          "connect-timeout", "Connect timeout",
-          "Milliseconds that the gateway has to answer before the first join; then it is an error",
-          1, G_MAXINT, 10000, readwrite));
+  g_object_class_install_property(klass, kConnectTimeout,
+                                  g_param_spec_uint("connect-timeout", "Connect timeout",
+                                                    "Milliseconds that the gateway has to answer "
+                                                    "before the first join, such as 3000; then it "
+                                                    "is an error",
+                                                    1, G_MAXINT, 10000, readwrite));
   /**
    * GstAgoraSrc:reconnect-timeout:
    *
@@ -383,7 +385,8 @@ void install_settings (GObjectClass *klass) {
       klass, kReconnectTimeout,
       g_param_spec_int("reconnect-timeout", "Reconnect timeout",
                        "Seconds in which the element tries to come back to the channel after it "
-                       "was lost, before it is an error (0: the first loss is one, -1: for ever)",
+                       "was lost, before it is an error, such as 60 (0: the first loss is one, -1: "
+                       "for ever)",
                        -1, G_MAXINT, 20 * 60, readwrite));
   /**
    * GstAgoraSrc:display-name:
@@ -399,7 +402,8 @@ void install_settings (GObjectClass *klass) {
   g_object_class_install_property(
       klass, kDisplayName,
       g_param_spec_string("display-name", "Display name",
-                          "This member's name, for people: up to 64 characters (unset: none)",
+                          "This member's name, for people, such as Studio 2: up to 64 characters "
+                          "(unset: none)",
                           nullptr,
                           static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                                    GST_PARAM_MUTABLE_READY)));

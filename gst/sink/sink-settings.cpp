@@ -144,8 +144,9 @@ void install_sink_settings (GObjectClass *object_class) {
   install(kBitrate,
           g_param_spec_uint(
               "bitrate", "Bit rate",
-              "Bits per second of the encoder, at least 8000 (0: AAC 64000 in mono and 96000 in "
-              "stereo, Opus 48000 and 72000); input that is in the codec already keeps its own",
+              "Bits per second of the encoder, at least 8000, such as 32000 (0: AAC 64000 in mono "
+              "and 96000 in stereo, Opus 48000 and 72000); input that is in the codec already "
+              "keeps its own",
               0, 320'000, 0, settable));
   /**
    * GstAgoraSink:low-delay:
@@ -219,7 +220,7 @@ void install_sink_settings (GObjectClass *object_class) {
   install(kMaxBacklog,
           g_param_spec_uint("max-backlog", "Maximum backlog",
                             "Milliseconds of sound that wait at most for a network that doesn't "
-                            "take them; beyond that the oldest frames are dropped",
+                            "take them, such as 300; beyond that the oldest frames are dropped",
                             0, 60'000, 1000, live));
   /**
    * GstAgoraSink:on-gap:
@@ -255,8 +256,9 @@ void install_sink_settings (GObjectClass *object_class) {
    */
   install(kGapTimeout,
           g_param_spec_uint("gap-timeout", "Gap timeout",
-                            "Milliseconds without sound from upstream before on-gap applies", 100,
-                            600'000, default_gap_ms, settable));
+                            "Milliseconds without sound from upstream before on-gap applies, such "
+                            "as 3000",
+                            100, 600'000, default_gap_ms, settable));
   /**
    * GstAgoraSink:push-url:
    *
@@ -308,10 +310,11 @@ void install_sink_settings (GObjectClass *object_class) {
    *
    * Since: 0.2
    */
-  install(kTsOffset,
-          g_param_spec_int64("ts-offset", "Timestamp offset",
-                             "Nanoseconds by which each frame is sent later (below 0: earlier)",
-                             G_MININT64, G_MAXINT64, 0, live));
+  install(kTsOffset, g_param_spec_int64(
+                         "ts-offset", "Timestamp offset",
+                         "Nanoseconds by which each frame is sent later, such as 40000000 to go "
+                         "with a picture (below 0: earlier)",
+                         G_MININT64, G_MAXINT64, 0, live));
   /**
    * GstAgoraSink:render-delay:
    *
@@ -321,10 +324,11 @@ void install_sink_settings (GObjectClass *object_class) {
    * Since: 0.2
    */
   install(kRenderDelay,
-          g_param_spec_uint64("render-delay", "Render delay",
-                              "Nanoseconds that the way to the listeners takes: added to the "
-                              "pipeline's latency, and frames are sent that much earlier",
-                              0, G_MAXUINT64, 0, live));
+          g_param_spec_uint64(
+              "render-delay", "Render delay",
+              "Nanoseconds that the way to the listeners takes, such as 20000000: added to the "
+              "pipeline's latency, and frames are sent that much earlier",
+              0, G_MAXUINT64, 0, live));
   /**
    * GstAgoraSink:max-lateness:
    *
@@ -335,7 +339,8 @@ void install_sink_settings (GObjectClass *object_class) {
    */
   install(kMaxLateness,
           g_param_spec_int64("max-lateness", "Maximum lateness",
-                             "Nanoseconds after its time at which a frame is dropped (-1: never)",
+                             "Nanoseconds after its time at which a frame is dropped, such as "
+                             "500000000 (-1: never)",
                              -1, G_MAXINT64, -1, live));
 }
 

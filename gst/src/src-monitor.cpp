@@ -106,8 +106,9 @@ void install_monitor_settings (GObjectClass *klass) {
       klass, kSilenceThreshold,
       g_param_spec_double(
           "silence-threshold", "Silence threshold",
-          "Peak in dB of full scale below which silence-time counts sound as silence", -120, 0,
-          defaults.silence_threshold_db, live));
+          "Peak in dB of full scale below which silence-time counts sound as silence, such as -50 "
+          "where the room is heard",
+          -120, 0, defaults.silence_threshold_db, live));
   /**
    * GstAgoraSrc:silence-time:
    *

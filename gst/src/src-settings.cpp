@@ -223,7 +223,7 @@ void install_src_settings (GObjectClass *klass) {
       klass, kSpeakerTimeout,
       g_param_spec_uint("speaker-timeout", "Speaker timeout",
                         "Seconds for which the pad of a speaker whose sound is lost waits for it, "
-                        "before it ends and goes",
+                        "before it ends and goes, such as 60",
                         0, G_MAXUINT / 1000, defaults.speaker_timeout_s, ready));
   /**
    * GstAgoraSrc:speakers:

@@ -227,6 +227,11 @@ class InspectTest(Case):
         # A number without its unit is a riddle. GstBin's own are not ours.
         for name, blurb in re.findall(r'^  ([\w-]+) *: (.*)\n.*\n +(?:Unsigned |)(?:Integer|Integer64|Double)\b', properties, re.M):
             self.assertRegex(blurb, r'(?i)^(numeric id|milliseconds|seconds|nanoseconds|bits per second|.* in (dB|LUFS)\b)', f'{element}: {name}')
+        # Nor is it said what may be set without a value as one would set it; a secret has none.
+        for name, blurb in re.findall(r'^  ([\w-]+) *: (.*)\n +flags: .*writable.*\n +(?:Unsigned |)(?:Integer|Integer64|Double|String)\b',
+                                      properties, re.M):
+            if name not in ('name', 'token'):
+                self.assertRegex(blurb, r'such as \S|: \d+ for ', f'{element}: {name} has no example')
         # Secrets go in and never come out.
         self.assertNotRegex(properties, r'  token +: .*\n +flags: readable')
 
