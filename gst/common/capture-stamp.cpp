@@ -47,6 +47,11 @@ std::optional<std::int64_t> read_packet_stamp (GstBuffer *packet) {
 BufferPtr stamp_frame (GstBuffer *frame, const GstCaps *caps, std::int64_t wall) {
   if (is_opus(caps))
     return stamp_packet(frame, wall);
+  // What an ADTS header begins is one only where nothing comes before it.
+  std::array<std::uint8_t, 2> begin = {};
+  gst_buffer_extract(frame, 0, begin.data(), begin.size());
+  if (begin[0] == 0xff && (begin[1] & 0xf6) == 0xf0)
+    return share(frame);
   std::array<std::uint8_t, total> bytes = {data_stream_element, payload};
   std::memcpy(bytes.data() + 2, magic.data(), magic.size());
   const std::uint64_t wire = GUINT64_TO_BE(static_cast<std::uint64_t>(wall));

@@ -51,9 +51,8 @@ GstClockTime FrameCount::place(GstClockTime stamp, GstClockTime duration) {
 }
 
 void FrameCount::earlier(GstClockTime by) {
-  by = std::min(by, hole_);
-  hole_ -= by;
-  end_ -= by;
+  hole_ -= std::min(hole_, by);
+  end_ -= std::min(end_, by);
   base_ -= static_cast<GstClockTimeDiff>(by);
 }
 

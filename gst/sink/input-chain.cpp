@@ -62,10 +62,12 @@ bool structure_is_framed (const GstStructure *structure) {
 InputChain::InputChain(GstBin *bin, GstPad *pad, GstElement *exit, SideFrame side_frame)
     : bin_(bin), pad_(pad), exit_(exit), side_frame_(std::move(side_frame)) {
   set_wanted({VoiceCodec::aac});
+  gst_segment_init(&segment_, GST_FORMAT_TIME);
   ObjectPtr<GstPad> entry(gst_element_get_static_pad(exit_, "sink"));
   gst_pad_add_probe(
       entry.get(),
-      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM | GST_PAD_PROBE_TYPE_BUFFER),
+      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM |
+                                   GST_PAD_PROBE_TYPE_EVENT_FLUSH | GST_PAD_PROBE_TYPE_BUFFER),
       on_exit, this, nullptr);
 }
 
@@ -82,13 +84,17 @@ void InputChain::begin() {
 
 GstPadProbeReturn InputChain::on_exit(GstPad *, GstPadProbeInfo *info, gpointer data) {
   auto *self = static_cast<InputChain *>(data);
-  if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
-    self->came_out_ = true;
-    GST_PAD_PROBE_INFO_DATA(info) = self->placed(GST_PAD_PROBE_INFO_BUFFER(info));
-    return GST_PAD_PROBE_OK;
-  }
+  if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER)
+    return self->frame_comes(info);
   GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+  if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP)
+    self->far_.release();
+  else if (GST_EVENT_IS_SERIALIZED(event))
+    self->release_far(0);
   switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_STREAM_START:
+      self->jumped_ = false;
+      break;
     case GST_EVENT_CAPS: {
       GstCaps *caps = nullptr;
       gst_event_parse_caps(event, &caps);
@@ -101,9 +107,8 @@ GstPadProbeReturn InputChain::on_exit(GstPad *, GstPadProbeInfo *info, gpointer 
       break;
     }
     case GST_EVENT_SEGMENT: {
-      const GstSegment *segment = nullptr;
-      gst_event_parse_segment(event, &segment);
-      self->counts_ = segment->format == GST_FORMAT_TIME && segment->rate > 0;
+      gst_event_copy_segment(event, &self->segment_);
+      self->counts_ = self->segment_.format == GST_FORMAT_TIME && self->segment_.rate > 0;
       self->count_.reset();
       if (GstElement *encoder = self->lanes_ ? self->lanes_->pacing_encoder() : nullptr)
         GST_PAD_PROBE_INFO_DATA(info) = segment_with_tail(
@@ -116,22 +121,6 @@ GstPadProbeReturn InputChain::on_exit(GstPad *, GstPadProbeInfo *info, gpointer 
       break;
   }
   return GST_PAD_PROBE_OK;
-}
-
-// The frame sink paces frames by their timestamps, so those have to go on as the sound does.
-GstBuffer *InputChain::placed(GstBuffer *frame) {
-  const GstClockTime stamp = GST_BUFFER_PTS(frame);
-  if (!counts_ || !GST_CLOCK_TIME_IS_VALID(stamp))
-    return frame;
-  const GstClockTime duration = frame_duration_                       ? frame_duration_
-                                : GST_BUFFER_DURATION_IS_VALID(frame) ? GST_BUFFER_DURATION(frame)
-                                                                      : 0;
-  const GstClockTime at = count_.place(stamp, duration);
-  if (at == stamp)
-    return frame;
-  frame = gst_buffer_make_writable(frame);
-  GST_BUFFER_PTS(frame) = at;
-  return frame;
 }
 
 GstCaps *InputChain::template_caps() {
@@ -490,6 +479,8 @@ void InputChain::clear() {
   priming_ = {};
   counts_ = false;
   count_.reset();
+  far_.release();
+  jumped_ = false;
   kind_ = Kind::none;
   refused_ = false;
 }

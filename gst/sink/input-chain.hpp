@@ -19,6 +19,7 @@
 #include "gst/common/gst-ptr.hpp"
 #include "gst/common/voice-codec.hpp"
 #include "gst/sink/codec-lanes.hpp"
+#include "gst/sink/far-frames.hpp"
 #include "gst/sink/frame-count.hpp"
 #include "gst/sink/input-level.hpp"
 #include "gst/sink/starvation.hpp"
@@ -113,7 +114,12 @@ class InputChain {
   void refuse (const GstCaps *caps);
   std::string why_silent () const;
   void guard_demuxer (GstElement *demuxer);
-  GstBuffer *placed (GstBuffer *frame);
+  GstPadProbeReturn frame_comes (GstPadProbeInfo *info);
+  GstBuffer *placed (GstBuffer *frame, GstClockTime duration);
+  GstClockTime early_by (GstBuffer *frame) const;
+  bool is_live () const;
+  GstFlowReturn go_on ();
+  GstFlowReturn release_far (GstClockTime earlier);
 
   static GstPadProbeReturn on_decoded (GstPad *pad, GstPadProbeInfo *info, gpointer self);
   static GstPadProbeReturn on_exit (GstPad *pad, GstPadProbeInfo *info, gpointer self);
@@ -154,7 +160,12 @@ class InputChain {
   // Of the frames at the exit; streaming thread.
   FrameCount count_;
   GstClockTime frame_duration_ = 0;
-  bool counts_ = false;  // their segment runs forwards, in time
+  GstSegment segment_;
+  bool counts_ = false;  // it runs forwards, in time
+  FarFrames far_;
+  GstClockTime far_hole_ = 0;  // before the first of them
+  bool releasing_ = false;     // what comes there is of them
+  bool jumped_ = false;        // timestamps of this stream did, and its data comes as time goes on
   unsigned bitrate_ = 0;
   bool low_delay_ = false;
   int channels_ = 1;

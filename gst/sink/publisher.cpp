@@ -8,6 +8,7 @@
 #include "gst/common/failures.hpp"
 #include "gst/common/handoff.hpp"
 #include "gst/common/messages.hpp"
+#include "gst/sink/adts-frame.hpp"
 #include "gst/sink/packet.hpp"
 #include "signaling/agora-client.h"
 
@@ -340,6 +341,7 @@ GstFlowReturn Publisher::take(GstBuffer *buffer, GstCaps *caps, GstClockTime tim
     frame.takes_stamp = true;
     frame.rests = packet->rests;
   } else {
+    frame.buffer = without_adts(buffer, coming.format);
     frame.duration = coming.format.frame_duration();
     frame.takes_stamp = coming.format.object_type == AacFormat::kLc;
   }

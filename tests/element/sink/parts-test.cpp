@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "gst/common/capture-stamp.hpp"
+#include "gst/sink/adts-frame.hpp"
+#include "gst/sink/far-frames.hpp"
 #include "gst/sink/frame-queue.hpp"
 #include "gst/sink/send-timeline.hpp"
 #include "gst/sink/silence.hpp"
@@ -150,6 +152,46 @@ void test_timeline_pauses () {
                    last + 2 * length);
 }
 
+// Frames behind a jump of their timestamps: of a file, which come as they are asked for; of
+// something that plays right now, a part of which waits already; and such as come when they are
+// due.
+void test_far () {
+  using agora::FarFrames;
+  using Verdict = FarFrames::Verdict;
+  using std::chrono::milliseconds;
+  struct Row {
+    milliseconds each;  // between two frames
+    int waiting;        // frames that are there at once
+    Verdict verdict;
+    int after_ms;
+    std::size_t frames;
+  };
+  const Row rows[] = {
+      {milliseconds(0), 1, Verdict::hole, 0, 200},
+      {milliseconds(2), 1, Verdict::hole, 398, 200},
+      {milliseconds(20), 1, Verdict::jump, 500, 26},
+      {milliseconds(20), 100, Verdict::jump, 500, 125},
+      {milliseconds(400), 1, Verdict::hole, 800, 3},
+      {milliseconds(9000), 1, Verdict::hole, 9000, 2},
+  };
+  for (const Row &row : rows) {
+    FarFrames far;
+    FarFrames::Time now{};
+    const FarFrames::Time began = now;
+    Verdict verdict = Verdict::open;
+    for (int n = 1; verdict == Verdict::open; n++) {
+      g_assert_cmpint(n, <=, 200);
+      if (n > row.waiting)
+        now += row.each;
+      verdict = far.hold(BufferPtr(gst_buffer_new()), length, now);
+    }
+    g_assert_true(verdict == row.verdict);
+    g_assert_cmpint((now - began) / milliseconds(1), ==, row.after_ms);
+    g_assert_cmpuint(far.release().size(), ==, row.frames);
+    g_assert_true(far.empty());
+  }
+}
+
 BufferPtr silent (int channels, int object_type = agora::AacFormat::kLc) {
   agora::AacFormat format;
   format.core_channels = channels;
@@ -247,6 +289,43 @@ void test_stamp () {
   }
 }
 
+// A header that fits goes; one that doesn't stays, and nothing comes before it.
+void test_adts () {
+  const agora::AacFormat mono;  // LC, 48 kHz
+  BufferPtr raw(gst_buffer_new_memdup("\x01\x40\x22", 3));
+  BufferPtr stays = agora::without_adts(raw.get(), mono);
+  g_assert_true(stays.get() == raw.get());
+  struct Row {
+    guint8 bytes[12];
+    gsize size;
+    gsize left;
+  };
+  const Row rows[] = {
+      {{0xff, 0xf1, 0x4c, 0x40, 0x01, 0x5f, 0xfc, 1, 0x40, 0x22}, 10, 3},
+      // With a checksum.
+      {{0xff, 0xf0, 0x4c, 0x40, 0x01, 0x9f, 0xfc, 9, 9, 1, 0x40, 0x22}, 12, 3},
+      // 44.1 kHz; stereo; of another length; two frames; cut off.
+      {{0xff, 0xf1, 0x50, 0x40, 0x01, 0x5f, 0xfc, 1, 0x40, 0x22}, 10, 10},
+      {{0xff, 0xf1, 0x4c, 0x80, 0x01, 0x5f, 0xfc, 1, 0x40, 0x22}, 10, 10},
+      {{0xff, 0xf1, 0x4c, 0x40, 0x01, 0x7f, 0xfc, 1, 0x40, 0x22}, 10, 10},
+      {{0xff, 0xf1, 0x4c, 0x40, 0x01, 0x5f, 0xfd, 1, 0x40, 0x22}, 10, 10},
+      {{0xff, 0xf1, 0x4c, 0x40, 0x00, 0xff, 0xfc}, 7, 7},
+      {{0xff, 0xf1}, 2, 2},
+  };
+  CapsPtr caps = agora::default_aac_caps();
+  for (const Row &row : rows) {
+    BufferPtr frame(gst_buffer_new_memdup(row.bytes, row.size));
+    GST_BUFFER_PTS(frame.get()) = GST_SECOND;
+    BufferPtr bare = agora::without_adts(frame.get(), mono);
+    g_assert_cmpuint(gst_buffer_get_size(bare.get()), ==, row.left);
+    g_assert_cmpuint(GST_BUFFER_PTS(bare.get()), ==, GST_SECOND);
+    const bool is_bare = row.left != row.size;
+    g_assert_true(!is_bare || gst_buffer_memcmp(bare.get(), 0, "\x01\x40\x22", 3) == 0);
+    const BufferPtr stamped = agora::stamp_frame(bare.get(), caps.get(), 1);
+    g_assert_true(agora::read_stamp(stamped.get(), caps.get()).has_value() == is_bare);
+  }
+}
+
 // All that comes out of `launch`'s appsink `out`, one after another.
 std::vector<BufferPtr> pulled (GstElement *pipeline, CapsPtr *caps) {
   ObjectPtr<GstElement> out(gst_bin_get_by_name(GST_BIN(pipeline), "out"));
@@ -336,8 +415,10 @@ int main (int argc, char **argv) {
   g_test_add_func("/sink/timeline/fills", test_timeline_fills);
   g_test_add_func("/sink/timeline/late", test_timeline_late);
   g_test_add_func("/sink/timeline/pauses", test_timeline_pauses);
+  g_test_add_func("/sink/far", test_far);
   g_test_add_func("/sink/silence", test_silence);
   g_test_add_func("/sink/stamp", test_stamp);
+  g_test_add_func("/sink/adts", test_adts);
   g_test_add_func("/sink/opus-stamp", test_opus_stamp);
   g_test_add_func("/sink/format", test_format);
   return g_test_run();

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
+// Frames whose timestamps jumped far ahead of the clock, held until it shows what that is. Of a
+// file what follows comes as soon as it is asked for: then there is a hole in the sound, and the
+// clock is waited for. Of something that plays right now it comes at the speed of time: sound that
+// is here is no sound of later, so the timestamps are wrong.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "gst/common/gst-ptr.hpp"
+
+namespace agora {
+
+// For one thread; the time is an argument.
+class FarFrames {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  enum class Verdict { open, hole, jump };
+
+  // Nearer than this to the clock is what waits for it: what may wait for the network, too.
+  static constexpr GstClockTimeDiff kFar = GST_SECOND;
+  // It is found out in so long. What has come by then, where it plays right now: what waited on its
+  // way, and that.
+  static constexpr std::chrono::milliseconds kWatch{500};
+  static constexpr GstClockTime kFile = 4 * GST_SECOND;
+
+  bool empty () const { return frames_.empty(); }
+  GstBuffer *first () const { return frames_.front().get(); }
+  // What is known with this frame, of which `sound` is the duration.
+  Verdict hold (BufferPtr frame, GstClockTime sound, Time now) {
+    if (frames_.empty()) {
+      since_ = now;
+      held_ = 0;
+    }
+    frames_.push_back(std::move(frame));
+    held_ += sound;
+    if (held_ >= kFile)
+      return Verdict::hole;
+    if (now - since_ < kWatch)
+      return Verdict::open;
+    // What comes once in a while comes when its time has come: there is a hole.
+    const auto passed = std::chrono::duration_cast<std::chrono::nanoseconds>(now - since_).count();
+    return held_ >= static_cast<GstClockTime>(passed) / 2 ? Verdict::jump : Verdict::hole;
+  }
+  // All of them, the oldest first.
+  std::vector<BufferPtr> release () { return std::exchange(frames_, {}); }
+
+ private:
+  std::vector<BufferPtr> frames_;
+  GstClockTime held_ = 0;
+  Time since_;
+};
+
+}  // namespace agora

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
+// When the frames at the end of an agorasink's input are due. The frame sink paces them by their
+// timestamps, so those have to go on as the sound does.
+#include <algorithm>
+#include <utility>
+
+#include "gst/sink/input-chain.hpp"
+#include "gst/sink/packet.hpp"
+
+namespace agora {
+
+namespace {
+
+// A frame that follows the last one needs no look at the clock.
+constexpr GstClockTime least_jump = FarFrames::kFar / 2;
+
+GstClockTime packet_duration (GstBuffer *frame) {
+  if (GST_BUFFER_DURATION_IS_VALID(frame))
+    return GST_BUFFER_DURATION(frame);
+  const auto packet = read_packet(frame);
+  return packet ? duration_of(*packet) : 0;
+}
+
+}  // namespace
+
+GstBuffer *InputChain::placed(GstBuffer *frame, GstClockTime duration) {
+  const GstClockTime stamp = GST_BUFFER_PTS(frame);
+  const GstClockTime at = count_.place(stamp, duration);
+  if (at == stamp)
+    return frame;
+  frame = gst_buffer_make_writable(frame);
+  GST_BUFFER_PTS(frame) = at;
+  return frame;
+}
+
+// How much later than now it is due.
+GstClockTime InputChain::early_by(GstBuffer *frame) const {
+  gboolean waits = FALSE;
+  g_object_get(exit_, "sync", &waits, nullptr);
+  const GstClockTime now = gst_element_get_current_running_time(GST_ELEMENT(bin_));
+  const GstClockTime due =
+      gst_segment_to_running_time(&segment_, GST_FORMAT_TIME, GST_BUFFER_PTS(frame));
+  if (!waits || segment_.rate != 1 || !GST_CLOCK_TIME_IS_VALID(now) ||
+      !GST_CLOCK_TIME_IS_VALID(due))
+    return 0;
+  return due - std::min(due, now);
+}
+
+// Whether upstream says so: then nothing comes before its time.
+bool InputChain::is_live() const {
+  g_autoptr(GstQuery) query = gst_query_new_latency();
+  gboolean live = FALSE;
+  if (gst_pad_peer_query(pad_, query))
+    gst_query_parse_latency(query, &live, nullptr, nullptr);
+  return live;
+}
+
+// They go on their way, each so much earlier than its timestamp says.
+GstFlowReturn InputChain::release_far(GstClockTime earlier) {
+  if (far_.empty())
+    return GST_FLOW_OK;
+  ObjectPtr<GstPad> entry(gst_element_get_static_pad(exit_, "sink"));
+  GstFlowReturn flow = GST_FLOW_OK;
+  releasing_ = true;
+  for (BufferPtr &each : far_.release()) {
+    if (flow != GST_FLOW_OK)
+      break;
+    GstBuffer *frame = gst_buffer_make_writable(each.release());
+    GST_BUFFER_PTS(frame) -= std::min(GST_BUFFER_PTS(frame), earlier);
+    flow = gst_pad_chain(entry.get(), frame);
+  }
+  releasing_ = false;
+  return flow;
+}
+
+GstPadProbeReturn InputChain::frame_comes(GstPadProbeInfo *info) {
+  GstBuffer *frame = GST_PAD_PROBE_INFO_BUFFER(info);
+  if (releasing_)
+    return GST_PAD_PROBE_OK;
+  came_out_ = true;
+  if (!counts_ || !GST_BUFFER_PTS_IS_VALID(frame))
+    return GST_PAD_PROBE_OK;
+  // Packets of Opus say each how long they last.
+  const GstClockTime duration = frame_duration_ ? frame_duration_ : packet_duration(frame);
+  GST_PAD_PROBE_INFO_DATA(info) = frame = placed(frame, duration);
+  bool known = false;
+  if (far_.empty()) {
+    far_hole_ = count_.hole();
+    if (far_hole_ < least_jump || early_by(frame) < FarFrames::kFar)
+      return GST_PAD_PROBE_OK;
+    known = jumped_ || is_live();
+  }
+  const auto verdict = far_.hold(BufferPtr(frame), duration, FarFrames::Time::clock::now());
+  if (known || verdict == FarFrames::Verdict::jump)
+    GST_PAD_PROBE_INFO_FLOW_RETURN(info) = go_on();
+  else if (verdict == FarFrames::Verdict::hole)
+    GST_PAD_PROBE_INFO_FLOW_RETURN(info) = release_far(0);
+  return GST_PAD_PROBE_HANDLED;
+}
+
+// The timestamps jumped: the first frame that waits is due now, unless what came before it isn't
+// over yet.
+GstFlowReturn InputChain::go_on() {
+  const GstClockTime by = std::min(far_hole_, early_by(far_.first()));
+  count_.earlier(by);
+  if (!std::exchange(jumped_, true))
+    GST_ELEMENT_WARNING(
+        bin_, STREAM, FAILED,
+        ("The timestamps jumped ahead by %.1f s, but the data goes on coming as time does. They "
+         "are taken for wrong, and its sound goes on.",
+         static_cast<double>(far_hole_) / GST_SECOND),
+        (nullptr));
+  return release_far(by);
+}
+
+}  // namespace agora
