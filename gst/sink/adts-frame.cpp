@@ -30,7 +30,11 @@ BufferPtr without_adts (GstBuffer *frame, const AacFormat &format) {
       rate != static_cast<guint>(format.core_rate) ||
       (channels == 7 ? 8 : channels) != format.core_channels)
     return share(frame);
-  return BufferPtr(gst_buffer_copy_region(frame, GST_BUFFER_COPY_ALL, skipped, -1));
+  // In one go a part of a buffer loses its timestamp.
+  BufferPtr bare(gst_buffer_new());
+  gst_buffer_copy_into(bare.get(), frame, GST_BUFFER_COPY_METADATA, 0, -1);
+  gst_buffer_copy_into(bare.get(), frame, GST_BUFFER_COPY_MEMORY, skipped, -1);
+  return bare;
 }
 
 }  // namespace agora

@@ -24,8 +24,10 @@ class FarFrames {
 
   // Nearer than this to the clock is what waits for it: what may wait for the network, too.
   static constexpr GstClockTimeDiff kFar = GST_SECOND;
-  // It is found out in so long. What has come by then, where it plays right now: what waited on its
-  // way, and that.
+  // So many frames, each of which had to be waited for about as long as it lasts, play right now.
+  static constexpr int kEnough = 4;
+  // What comes in bursts shows it in so long. By then there are what waited on its way, and that;
+  // of a file there is more.
   static constexpr std::chrono::milliseconds kWatch{500};
   static constexpr GstClockTime kFile = 4 * GST_SECOND;
 
@@ -33,27 +35,41 @@ class FarFrames {
   GstBuffer *first () const { return frames_.front().get(); }
   // What is known with this frame, of which `sound` is the duration.
   Verdict hold (BufferPtr frame, GstClockTime sound, Time now) {
-    if (frames_.empty()) {
-      since_ = now;
-      held_ = 0;
-    }
+    if (frames_.empty())
+      begin(now);
+    const GstClockTime waited = between(last_, now);
+    const GstClockTime watched = between(since_, now);
+    last_ = now;
     frames_.push_back(std::move(frame));
     held_ += sound;
+    waits_ = waited >= sound / 2 && waited <= sound * 2 ? waits_ + 1 : 0;
     if (held_ >= kFile)
       return Verdict::hole;
-    if (now - since_ < kWatch)
+    if (waits_ >= kEnough)
+      return Verdict::jump;
+    if (watched < static_cast<GstClockTime>(kWatch / std::chrono::nanoseconds(1)))
       return Verdict::open;
     // What comes once in a while comes when its time has come: there is a hole.
-    const auto passed = std::chrono::duration_cast<std::chrono::nanoseconds>(now - since_).count();
-    return held_ >= static_cast<GstClockTime>(passed) / 2 ? Verdict::jump : Verdict::hole;
+    return held_ >= watched / 2 ? Verdict::jump : Verdict::hole;
   }
   // All of them, the oldest first.
   std::vector<BufferPtr> release () { return std::exchange(frames_, {}); }
 
  private:
+  void begin (Time now) {
+    held_ = 0;
+    waits_ = 0;
+    since_ = last_ = now;
+  }
+  static GstClockTime between (Time earlier, Time later) {
+    return static_cast<GstClockTime>(std::chrono::nanoseconds(later - earlier).count());
+  }
+
   std::vector<BufferPtr> frames_;
   GstClockTime held_ = 0;
-  Time since_;
+  int waits_ = 0;
+  Time since_{};
+  Time last_{};
 };
 
 }  // namespace agora

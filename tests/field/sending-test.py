@@ -6,6 +6,7 @@ stamps-test.py has those of other senders, which only agorasrc sees.
 
 import os
 import subprocess
+import threading
 import time
 
 import heard
@@ -75,13 +76,14 @@ class SendingTest(kit.FieldCase):
                     for room in rows}
         pipes = {room: speaker.popen.stdin.fileno() for room, speaker in speakers.items()}
         schedules = {room: kit.spoken(configuration, frames, stamps) for room, stamps in rows.items()}
-        for room, pipe in pipes.items():
+        for pipe in pipes.values():
+            os.set_blocking(pipe, False)  # what nobody takes for seconds is a failure
             os.write(pipe, kit.flv([], 4))
-        begin = time.monotonic()
+        begin, tick = time.monotonic(), threading.Event()
         for number in range(len(frames) + 1):
             for room, pipe in pipes.items():
                 entry = schedules[room][number]
-                time.sleep(max(0.0, begin + entry[0] - time.monotonic()))
+                tick.wait(max(0.0, begin + entry[0] - time.monotonic()))
                 os.write(pipe, kit.flv([entry])[13:])
         for speaker in speakers.values():
             speaker.popen.stdin.close()
@@ -91,7 +93,7 @@ class SendingTest(kit.FieldCase):
         return self.stop_listening(rows)
 
     def test_live(self):
-        """Going back is heard whole; so is what jumps far ahead, but for half a second until that shows."""
+        """Going back is heard whole; so is what jumps far ahead, but for the moment until that shows."""
         voice, configuration, frames = self.aac_speech('carlo', 10)
         right = kit.exact(len(frames))
         jump = round(JUMP * heard.RATE / kit.FRAME)
@@ -110,7 +112,8 @@ class SendingTest(kit.FieldCase):
                 first = self.assert_heard(voice[:at - margin], sound)
                 second = self.assert_heard(voice[at + margin:], sound)
                 later = (second.shift - at - margin - first.shift) / heard.RATE
-                self.assertLess(later, 0.7)
+                print(f'{room}: later by {later * 1000:.0f} ms from there on')
+                self.assertLess(later, 0.6)
                 self.assertGreater(later, -0.05)
         for room, lines in self.said.items():
             with self.subTest(f'{room} says'):

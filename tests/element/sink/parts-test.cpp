@@ -160,19 +160,22 @@ void test_far () {
   using Verdict = FarFrames::Verdict;
   using std::chrono::milliseconds;
   struct Row {
-    milliseconds each;  // between two frames
+    milliseconds each;  // between two bursts
+    int burst;          // of so many frames
     int waiting;        // frames that are there at once
     Verdict verdict;
     int after_ms;
     std::size_t frames;
   };
   const Row rows[] = {
-      {milliseconds(0), 1, Verdict::hole, 0, 200},
-      {milliseconds(2), 1, Verdict::hole, 398, 200},
-      {milliseconds(20), 1, Verdict::jump, 500, 26},
-      {milliseconds(20), 100, Verdict::jump, 500, 125},
-      {milliseconds(400), 1, Verdict::hole, 800, 3},
-      {milliseconds(9000), 1, Verdict::hole, 9000, 2},
+      {milliseconds(0), 1, 1, Verdict::hole, 0, 200},
+      {milliseconds(2), 1, 1, Verdict::hole, 398, 200},
+      {milliseconds(15), 8, 1, Verdict::hole, 375, 200},
+      {milliseconds(20), 1, 1, Verdict::jump, 80, 5},
+      {milliseconds(20), 1, 100, Verdict::jump, 80, 104},
+      {milliseconds(160), 8, 8, Verdict::jump, 640, 33},
+      {milliseconds(400), 1, 1, Verdict::hole, 800, 3},
+      {milliseconds(9000), 1, 1, Verdict::hole, 9000, 2},
   };
   for (const Row &row : rows) {
     FarFrames far;
@@ -181,7 +184,7 @@ void test_far () {
     Verdict verdict = Verdict::open;
     for (int n = 1; verdict == Verdict::open; n++) {
       g_assert_cmpint(n, <=, 200);
-      if (n > row.waiting)
+      if (n > row.waiting && (n - 1) % row.burst == 0)
         now += row.each;
       verdict = far.hold(BufferPtr(gst_buffer_new()), length, now);
     }
