@@ -170,7 +170,7 @@ void test_far () {
   const Row rows[] = {
       {milliseconds(0), 1, 1, Verdict::hole, 0, 200},
       {milliseconds(2), 1, 1, Verdict::hole, 398, 200},
-      {milliseconds(15), 8, 1, Verdict::hole, 375, 200},
+      {milliseconds(15), 8, 1, Verdict::hole, 360, 200},
       {milliseconds(20), 1, 1, Verdict::jump, 80, 5},
       {milliseconds(20), 1, 100, Verdict::jump, 80, 104},
       {milliseconds(160), 8, 8, Verdict::jump, 640, 33},
