@@ -11,6 +11,9 @@
 namespace agora {
 namespace {
 
+// Holds a codec's name, which lives for ever.
+constexpr const char *kHearsKey = "agora-hears";
+
 const char *default_gateway () {
   const char *env = g_getenv("AGORA_GATEWAY");
   return env && *env ? env : "ws://127.0.0.1:8080/api";
@@ -146,9 +149,15 @@ ChannelSettings ChannelSettingsStore::copy(GObject *element) const {
   // The application's client has its own.
   if (settings.ca_file.empty() && !settings.client)
     settings.ca_file = default_ca_file();
+  if (const auto *name = static_cast<const char *>(g_object_get_data(G_OBJECT(element), kHearsKey)))
+    settings.hears = {*voice_codec(name)};
   if (settings.client)
     g_object_ref(settings.client);
   return settings;
+}
+
+void hear_in (GObject *element, VoiceCodec codec) {
+  g_object_set_data(element, kHearsKey, const_cast<char *>(name_of(codec)));
 }
 
 bool ChannelSettingsStore::set_uri(GObject *element, const char *uri, GError **error) {

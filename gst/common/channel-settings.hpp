@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <string>
 
+#include "gst/common/voice-codec.hpp"
+
 typedef struct _AgoraClient AgoraClient;
 
 namespace agora {
@@ -27,6 +29,7 @@ struct ChannelSettings {
   int reconnect_timeout_s = 20 * 60;  // 0: never come back; -1: try for ever
   bool list_members = false;
   bool retry_first_join = false;  // the first join is tried as a reconnection is
+  VoiceCodecs hears = {VoiceCodec::aac, VoiceCodec::opus};
   AgoraClient *client = nullptr;  // borrowed: the element holds it for as long as it is started
 };
 
@@ -72,6 +75,10 @@ class ChannelSettingsStore {
  private:
   ChannelSettings settings_;
 };
+
+// For programs that elements are linked into, before the element starts: of speakers that can send
+// this codec it hears that one; the others it hears in what they send.
+void hear_in (GObject *element, VoiceCodec codec);
 
 void install_settings (GObjectClass *klass);
 

@@ -17,7 +17,7 @@ bool SharedMembership::fits(const ChannelSettings &s) const {
     return s.client && s.client == shared_;
   return s.gateway == settings_.gateway && s.ap_url == settings_.ap_url &&
          s.ca_file == settings_.ca_file && s.app_id == settings_.app_id &&
-         s.channel == settings_.channel &&
+         s.channel == settings_.channel && s.hears == settings_.hears &&
          (s.uid == 0 || s.uid == settings_.uid || s.uid == uid_) &&
          (s.token.empty() || s.token == settings_.token);
 }

@@ -132,8 +132,12 @@ void SharedMembership::begin() {
       settings_.connect_timeout_ms, "reconnect-timeout", settings_.reconnect_timeout_s,
       "retry-first-join", settings_.retry_first_join, "display-name",
       settings_.display_name.empty() ? nullptr : settings_.display_name.c_str(), nullptr));
-  static const char *const hears[] = {name_of(VoiceCodec::opus), name_of(VoiceCodec::aac), nullptr};
-  g_object_set(client_, "hears", hears, nullptr);
+  std::vector<const char *> hears;
+  for (const VoiceCodec each : {VoiceCodec::opus, VoiceCodec::aac})
+    if (settings_.hears.contains(each))
+      hears.push_back(name_of(each));
+  hears.push_back(nullptr);
+  g_object_set(client_, "hears", hears.data(), nullptr);
   connect_signals();
   agora_client_init_async(client_, settings_.app_id.c_str(), cancellable_, finished,
                           call([this] (GAsyncResult *result) {
