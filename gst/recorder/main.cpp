@@ -14,12 +14,22 @@
 #include "gst/recorder/options.hpp"
 #include "gst/recorder/session.hpp"
 #include "gst/recorder/terminal.hpp"
+#include "signaling/agora-log.h"
 #include "signaling/support/descriptor-limit.hpp"
 
 namespace agora::recorder {
 namespace {
 
 constexpr int kIncomplete = 1;
+// What is in the lanes is in the cue sheet by then; seconds.
+constexpr double kRounds = 1;
+
+// The recorder itself tells that it reconnects, and of what ends it.
+void on_log (AgoraLogLevel level, const char *text, gpointer terminal) {
+  if (level == AGORA_LOG_LEVEL_WARNING && !g_str_has_prefix(text, "reconnecting: ") &&
+      !g_str_has_prefix(text, "reconnected after "))
+    static_cast<Terminal *>(terminal)->complain(text);
+}
 
 gboolean on_signal (gpointer session) {
   static_cast<Session *>(session)->stop();
@@ -43,18 +53,20 @@ int record (const Options &options) {
   }
   terminal.say("recording into " + folder.path());
   CueBook cues({session.app_id(), session.channel(), options.extension(), zero_us,
-                static_cast<double>(options.rotate_s)});
+                static_cast<double>(options.rotate_s), kRounds + options.latency_ms / 1e3});
   Disk disk(options, folder, cues,
             {[&session] { return session.now(); },
              [&terminal] (const Progress &progress) { terminal.show(progress); },
              [&terminal] (const std::string &text) { terminal.complain(text); }});
   disk.start();
+  agora_log_set_handler(on_log, &terminal, nullptr);
   const guint sources[] = {g_unix_signal_add(SIGTERM, on_signal, &session),
                            g_unix_signal_add(SIGINT, on_signal, &session)};
   cues.note("begins", 0);
   session.start(cues, disk);
   session.run();
   session.close();
+  agora_log_set_handler(nullptr, nullptr, nullptr);
   disk.finish(session.end());
   for (const guint source : sources)
     g_source_remove(source);

@@ -22,6 +22,7 @@ constexpr gint kMostSpeakers = 1000;
 constexpr gint kLeastLatency = 20;
 constexpr gint kMostLatency = 10'000;
 constexpr gsize kMostToken = 64 << 10;
+constexpr gint kNotGiven = G_MININT;
 
 struct FormatName {
   Format format;
@@ -40,8 +41,8 @@ struct Raw {
   gint64 rotate = 0;
   gint64 duration = 0;
   gint64 min_free = 64;
-  gint channels = 1;
-  gint depth = 16;
+  gint channels = kNotGiven;
+  gint depth = kNotGiven;
   gint max_speakers = 64;
   gint latency = 1000;
   gboolean mix = FALSE;
@@ -100,7 +101,7 @@ bool check (const Raw &raw, Options &options) {
   if (!options.uri.empty() && named)
     return wrong("--gateway, --app-id and --channel are in the URI already");
   if (!in_range(raw.uid, 0, G_MAXUINT32, "--uid is 0 to 4294967295") ||
-      !in_range(raw.channels, 1, 2, "--channels is 1 or 2") ||
+      (raw.channels != kNotGiven && !in_range(raw.channels, 1, 2, "--channels is 1 or 2")) ||
       !in_range(raw.max_speakers, 1, kMostSpeakers, "--max-speakers is 1 to 1000") ||
       !in_range(raw.latency, kLeastLatency, kMostLatency, "--latency is 20 to 10000 ms") ||
       !in_range(raw.min_free, 0, G_MAXINT64 >> 20, "--min-free is a number of MiB") ||
@@ -109,8 +110,12 @@ bool check (const Raw &raw, Options &options) {
   if (raw.rotate != 0 &&
       !in_range(raw.rotate, kLeastRotation, kMostSeconds, "--rotate is 2 s to 30 days"))
     return false;
-  if (raw.depth != 16 && raw.depth != 24)
+  if (raw.depth != kNotGiven && raw.depth != 16 && raw.depth != 24)
     return wrong("--depth is 16 or 24");
+  if (options.coded() && (raw.channels != kNotGiven || raw.depth != kNotGiven))
+    return wrong(
+        "sound as it was sent keeps its own: --channels and --depth need --format=wav or "
+        "flac");
   if (options.coded() && raw.mix)
     return wrong("the mix is nobody's sound as it was sent: --mix needs --format=wav or flac");
   return true;
@@ -200,8 +205,10 @@ std::optional<Options> read_options (int count, char **words, int &status) {
   if (raw.folder)
     options.folder = raw.folder.get();
   options.uid = static_cast<std::uint32_t>(raw.uid);
-  options.channels = raw.channels;
-  options.depth = raw.depth;
+  if (raw.channels != kNotGiven)
+    options.channels = raw.channels;
+  if (raw.depth != kNotGiven)
+    options.depth = raw.depth;
   options.mix = raw.mix;
   options.rotate_s = raw.rotate;
   options.duration_s = raw.duration;
