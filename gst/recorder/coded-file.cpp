@@ -197,17 +197,26 @@ bool CodedFile::write(const Piece &piece) {
   }
   end_ = at + piece.length;
   counted_ += piece.length;
+  pending_ += piece.length;
   return true;
 }
 
+// What was given before the last time is written by now, if all was taken out of the feed.
 bool CodedFile::sync() {
   look();
+  if (!failed_ && feed_->hungry()) {
+    holds_ = holds_ || earlier_ > 0;
+    earlier_ = std::exchange(pending_, 0);
+  }
   return !failed_;
 }
 
 void CodedFile::fail(const std::string &problem) {
   problem_ = problem;
   failed_ = true;
+  const std::int64_t lost = std::exchange(pending_, 0) + std::exchange(earlier_, 0);
+  lost_ += lost;
+  end_ = std::max<std::int64_t>(end_ - lost, 0);
 }
 
 void CodedFile::look() {

@@ -27,6 +27,7 @@ class CodedFile final : public SoundFile {
   void close (std::int64_t end) override;
   bool closed () override;
   bool goes_on () const override { return !failed_; }
+  bool holds () const override { return holds_ || !failed_; }
   bool takes (const GstCaps *caps) const override;
 
  private:
@@ -50,6 +51,10 @@ class CodedFile final : public SoundFile {
   std::unique_ptr<Feed> feed_;
   std::int64_t frame_duration_ = 0;  // of what is sent
   std::int64_t counted_ = 0;         // how long all frames are; stamps may say otherwise
+  // Sound that may be written, and that surely is when the next round finds no failure.
+  std::int64_t pending_ = 0;
+  std::int64_t earlier_ = 0;
+  bool holds_ = false;
   bool failed_ = false;
   bool ended_ = false;
   std::uint64_t given_ = 0;  // when it last moved

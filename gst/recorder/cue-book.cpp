@@ -17,6 +17,12 @@ namespace {
 constexpr std::size_t kMostEvents = 5000;
 constexpr std::size_t kMostStays = 500;
 constexpr double kSilence = -200;  // dB, as agorasrc says it
+// Names that are kept while nobody of that name is there.
+constexpr std::size_t kMostNames = 10'000;
+// Nothing is heard for longer: it is lost. Codecs that rest send something more often.
+constexpr double kPause = 1;
+// What is lost so soon after another loss is the same.
+constexpr double kSameLoss = 0.5;
 
 struct JsonUnref {
   void operator()(JsonBuilder *builder) const noexcept { g_object_unref(builder); }
@@ -110,18 +116,35 @@ double CueBook::begin_of(std::int64_t segment) const {
 CueBook::Page &CueBook::page(std::int64_t segment) {
   const auto [found, fresh] = pages_.try_emplace(segment);
   if (fresh)
-    for (const auto &[uid, since] : there_)
-      found->second.speakers[uid].stays.push_back({std::max(since, begin_of(segment))});
+    for (const auto &[uid, since] : there_) {
+      Speaker &speaker = found->second.speakers[uid];
+      speaker.stays.push_back({std::max(since, begin_of(segment))});
+      if (const auto name = names_.find(uid); name != names_.end())
+        speaker.name = name->second;
+    }
   found->second.news = true;
   return found->second;
+}
+
+void CueBook::add_event(Event event) {
+  latest_ = std::max(latest_, event.at);
+  Page &where = page(segment_of(event.at));
+  if (where.events.size() < kMostEvents)
+    where.events.push_back(std::move(event));
+  else
+    where.left_out++;
 }
 
 void CueBook::speaks(std::uint32_t uid, double at) {
   std::lock_guard lock(mutex_);
   if (!there_.try_emplace(uid, at).second)
     return;
+  latest_ = std::max(latest_, at);
   // Who is there already is taken over by a page that begins now.
-  auto &stays = page(segment_of(at)).speakers[uid].stays;
+  Speaker &speaker = page(segment_of(at)).speakers[uid];
+  if (const auto name = names_.find(uid); name != names_.end())
+    speaker.name = name->second;
+  auto &stays = speaker.stays;
   if (stays.empty() || stays.back().to >= 0) {
     if (stays.size() < kMostStays)
       stays.push_back({at});
@@ -132,25 +155,89 @@ void CueBook::stops(std::uint32_t uid, double at) {
   std::lock_guard lock(mutex_);
   if (there_.find(uid) == there_.end())
     return;
+  latest_ = std::max(latest_, at);
   auto &stays = page(segment_of(at)).speakers[uid].stays;
   there_.erase(uid);
   if (!stays.empty() && stays.back().to < 0)
     stays.back().to = at;
 }
 
+void CueBook::named(std::uint32_t uid, double at, const std::string &name) {
+  std::lock_guard lock(mutex_);
+  const auto known = names_.find(uid);
+  if (known == names_.end() ? name.empty() || names_.size() >= kMostNames : known->second == name)
+    return;
+  if (name.empty())
+    names_.erase(known);
+  else
+    names_[uid] = name;
+  add_event({at, "named", uid, name});
+  Page &where = page(segment_of(at));
+  if (const auto speaker = where.speakers.find(uid); speaker != where.speakers.end())
+    speaker->second.name = name;
+}
+
+void CueBook::heard(std::uint32_t uid, double from, double to) {
+  std::lock_guard lock(mutex_);
+  double &until = heard_.try_emplace(uid, 0).first->second;
+  if (from - until > kPause) {
+    if (segment_of(from) >= done_)
+      page(segment_of(from));
+    for (auto each = pages_.lower_bound(segment_of(until));
+         each != pages_.end() && each->first <= segment_of(from); ++each) {
+      const auto speaker = each->second.speakers.find(uid);
+      if (speaker != each->second.speakers.end() && speaker->second.pauses.size() < kMostStays)
+        speaker->second.pauses.push_back({until, from});
+    }
+  }
+  until = std::max(until, to);
+}
+
+void CueBook::lost(std::int64_t segment, std::uint32_t uid, double from, double to) {
+  std::lock_guard lock(mutex_);
+  if (segment < done_)
+    return;
+  const auto known = pages_.find(segment);
+  const bool news = known == pages_.end() || known->second.news;
+  Page &where = page(segment);
+  Speaker &speaker = where.speakers[uid];
+  speaker.lost_seconds += to - from;
+  if (!speaker.lost.empty() && from <= speaker.lost.back().to + kSameLoss) {
+    // What goes on being lost is progress, no news.
+    where.news = news;
+    speaker.lost.back().to = std::max(speaker.lost.back().to, to);
+  } else if (speaker.lost.size() < kMostStays) {
+    speaker.lost.push_back({from, to});
+  }
+}
+
 void CueBook::note(const std::string &what, double at, std::uint32_t uid, const std::string &text) {
   std::lock_guard lock(mutex_);
+  add_event({at, what, uid, text});
   Page &where = page(segment_of(at));
-  if (uid && what == "reconnecting")
-    where.speakers[uid].reconnects++;
-  if (where.events.size() < kMostEvents)
-    where.events.push_back({at, what, uid, text});
-  else
-    where.left_out++;
+  const bool ends = what == "reconnected";
+  if (what != "reconnecting" && !ends)
+    return;
+  if (uid && !ends) {
+    Speaker &speaker = where.speakers[uid];
+    speaker.reconnects++;
+    if (speaker.broke.size() < kMostStays)
+      speaker.broke.push_back(at);
+  } else if (!uid && ends) {
+    if (!away_.empty() && away_.back().to < 0)
+      away_.back().to = at;
+  } else if (!uid) {
+    where.reconnects++;
+    if (away_.size() >= kMostStays)
+      away_.erase(away_.begin());
+    away_.push_back({at});
+  }
 }
 
 void CueBook::file(std::int64_t segment, std::uint32_t uid, const FileCue &cue) {
   std::lock_guard lock(mutex_);
+  if (segment < done_)
+    return;
   const auto known = pages_.find(segment);
   const bool news = known == pages_.end() || known->second.news;
   Page &where = page(segment);
@@ -166,13 +253,76 @@ void CueBook::file(std::int64_t segment, std::uint32_t uid, const FileCue &cue) 
   }
 }
 
-std::string CueBook::write(std::int64_t segment, const Page &page, double at, bool last) const {
+void CueBook::forget(std::int64_t segment, std::uint32_t uid, const std::string &name) {
+  std::lock_guard lock(mutex_);
+  if (segment >= done_)
+    std::erase_if(page(segment).speakers[uid].files,
+                  [&] (const FileCue &each) { return each.name == name; });
+}
+
+bool CueBook::was_away(Span pause) const {
+  return std::any_of(away_.begin(), away_.end(), [&] (const Stay &away) {
+    return away.from < pause.to && (away.to < 0 || away.to > pause.from);
+  });
+}
+
+// Who is in the channel, but for the pauses in which nothing came. A pause that the channel's own
+// loss is the cause of was told of no speaker.
+CueBook::Heard CueBook::heard_of(std::uint32_t uid, const Speaker &speaker, Span sheet,
+                                 double known) const {
+  Heard heard;
+  heard.reconnects = speaker.reconnects;
+  const auto breaks = [&] (Span pause) {
+    const bool told = std::any_of(speaker.broke.begin(), speaker.broke.end(), [&] (double at) {
+      return at > pause.from - kPause && at < pause.to;
+    });
+    if (!told && pause.from > sheet.from && was_away(pause))
+      heard.reconnects++;
+  };
+  const auto until = heard_.find(uid);
+  for (const Stay &stay : speaker.stays) {
+    Span rest = {std::max(stay.from, sheet.from),
+                 stay.to < 0 ? sheet.to : std::min(stay.to, sheet.to)};
+    const auto add = [&] (double to) {
+      if (to > rest.from)
+        heard.speaks.push_back({rest.from, to});
+    };
+    for (const Span &pause : speaker.pauses) {
+      const Span both = {std::max(rest.from, pause.from), std::min(rest.to, pause.to)};
+      if (both.to - both.from <= kPause)
+        continue;
+      add(both.from);
+      if (both.from > rest.from)
+        breaks(both);
+      rest.from = both.to;
+    }
+    if (until != heard_.end()) {
+      const Span both = {std::max(rest.from, until->second), std::min(rest.to, known)};
+      if (both.to - both.from > kPause) {
+        if (both.from > rest.from)
+          breaks(both);
+        rest.to = both.from;
+      }
+    }
+    add(rest.to);
+  }
+  return heard;
+}
+
+std::string CueBook::write(std::int64_t segment, const Page &page, double at, double known,
+                           bool last) const {
   const double begin = begin_of(segment);
   double seconds = std::max(at - begin, 0.0);
   if (head_.segment > 0)
     seconds = std::min(seconds, head_.segment);
   const auto here = [&] (double time) { return rounded(std::clamp(time - begin, 0.0, seconds)); };
   Writer out;
+  const auto add_span = [&] (double from, double to) {
+    json_builder_begin_array(out.get());
+    json_builder_add_double_value(out.get(), here(from));
+    json_builder_add_double_value(out.get(), here(to));
+    json_builder_end_array(out.get());
+  };
   json_builder_begin_object(out.get());
   out.text("program", "agora-recorder " AGORA_VERSION);
   out.text("app-id", head_.app_id);
@@ -183,23 +333,38 @@ std::string CueBook::write(std::int64_t segment, const Page &page, double at, bo
   out.number("offset", begin);
   out.number("seconds", rounded(seconds));
   out.boolean("finished", last);
+  out.integer("reconnects", static_cast<std::int64_t>(page.reconnects));
+  out.begin_array("away");
+  for (const Stay &stay : away_)
+    if (const double to = stay.to < 0 ? begin + seconds : stay.to;
+        to > begin && stay.from < begin + seconds)
+      add_span(stay.from, to);
+  json_builder_end_array(out.get());
   out.begin_array("tracks");
   for (const auto &[uid, speaker] : page.speakers) {
+    const Heard heard = heard_of(uid, speaker, {begin, begin + seconds}, known);
+    // Who came after the end.
+    if (last && heard.speaks.empty() && speaker.files.empty() && speaker.lost.empty() &&
+        heard.reconnects == 0)
+      continue;
     json_builder_begin_object(out.get());
     if (uid) {
       out.integer("uid", uid);
+      if (!speaker.name.empty())
+        out.text("name", speaker.name);
       out.begin_array("speaks");
-      for (const Stay &stay : speaker.stays) {
-        json_builder_begin_array(out.get());
-        json_builder_add_double_value(out.get(), here(stay.from));
-        json_builder_add_double_value(out.get(), stay.to < 0 ? rounded(seconds) : here(stay.to));
-        json_builder_end_array(out.get());
-      }
+      for (const Span &span : heard.speaks)
+        add_span(span.from, span.to);
       json_builder_end_array(out.get());
-      out.integer("reconnects", static_cast<std::int64_t>(speaker.reconnects));
+      out.integer("reconnects", static_cast<std::int64_t>(heard.reconnects));
     } else {
       out.boolean("mix", true);
     }
+    out.number("lost-seconds", rounded(speaker.lost_seconds));
+    out.begin_array("lost");
+    for (const Span &span : speaker.lost)
+      add_span(span.from, span.to);
+    json_builder_end_array(out.get());
     write_files(out, speaker.files);
     json_builder_end_object(out.get());
   }
@@ -226,11 +391,16 @@ std::vector<CueBook::Sheet> CueBook::take(double at, std::int64_t done, bool pro
                                           bool finished) {
   std::vector<Sheet> sheets;
   std::lock_guard lock(mutex_);
+  // What has just happened isn't after the sheet.
+  if (!finished)
+    at = std::max(at, latest_);
+  const double known = finished ? at : at - head_.behind;
+  done_ = std::max(done_, done);
   for (auto each = pages_.begin(); each != pages_.end();) {
     const bool last = finished || each->first < done;
     if (last || progress || each->second.news) {
       each->second.news = false;
-      sheets.push_back({each->first, write(each->first, each->second, at, last), last});
+      sheets.push_back({each->first, write(each->first, each->second, at, known, last), last});
     }
     each = last ? pages_.erase(each) : std::next(each);
   }

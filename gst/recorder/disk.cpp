@@ -82,6 +82,13 @@ void Disk::trouble(std::uint32_t uid, const std::string &text, std::int64_t now)
   hooks_.problem(text);
 }
 
+void Disk::refused(std::uint32_t uid, const std::string &codec, std::int64_t now) {
+  const std::string why = "sends " + codec + ", which " +
+                          (options_.format == Format::ogg ? "ogg" : "adts") + " doesn't take";
+  cues_.note("not-recorded", in_seconds(now), uid, why);
+  hooks_.problem(std::to_string(uid) + " " + why + ": --format=mka takes both");
+}
+
 // Stops before the disk is full: so the files can be ended, and the sheet be written.
 void Disk::look_at_room(std::int64_t now) {
   const std::uint64_t free = folder_.free();
@@ -92,7 +99,9 @@ void Disk::look_at_room(std::int64_t now) {
     return;
   room_ = !room_;
   const std::string text = room_ ? "there is room on the disk again: recording goes on"
-                                 : "the disk is full: nothing is written until there is room again";
+                                 : "less than " + std::to_string(options_.min_free >> 20) +
+                                       " MiB are free (--min-free): nothing is written until there "
+                                       "is a quarter more";
   cues_.note(room_ ? "room-again" : "disk-full", in_seconds(now));
   hooks_.problem(text);
 }
@@ -107,8 +116,10 @@ void Disk::write_all(bool last) {
   look_at_room(now);
   for (const auto &track : tracks) {
     track->write(room_, limit_);
-    if (!last && room_ && now > kBehind)
-      track->follow(now - kBehind);
+    if (!last && now > kBehind)
+      track->follow(now - kBehind, room_);
+    if (const std::string codec = track->take_refused(); !codec.empty())
+      refused(track->uid(), codec, now);
     const std::string problem = track->take_problem();
     if (!problem.empty())
       trouble(track->uid(), problem, now);

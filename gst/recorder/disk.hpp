@@ -65,6 +65,7 @@ class Disk {
   void look_at_room (std::int64_t now);
   void write_sheets (std::int64_t now, bool last);
   void show (std::int64_t now);
+  void refused (std::uint32_t uid, const std::string &codec, std::int64_t now);
   void trouble (std::uint32_t uid, const std::string &text, std::int64_t now);
 
   const Options &options_;

@@ -33,6 +33,11 @@ class Feed {
   // Running time, in ns.
   void silence (std::int64_t from, std::int64_t to);
   void end ();
+  // Whether all was taken.
+  bool hungry () {
+    std::lock_guard lock(mutex_);
+    return hungry_;
+  }
   // Grows for as long as something is taken.
   std::uint64_t given () const { return given_; }
 

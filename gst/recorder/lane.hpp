@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "gst/common/gst-ptr.hpp"
@@ -31,6 +32,8 @@ class Lane {
     const std::size_t size = gst_buffer_get_size(piece.sound.get());
     std::lock_guard lock(mutex_);
     if (pieces_.size() >= kMostPieces || bytes_ + size > most_bytes_) {
+      if (lost_ == 0)
+        lost_at_ = piece.at;
       lost_ += piece.length;
       return;
     }
@@ -41,13 +44,14 @@ class Lane {
   struct Taken {
     std::vector<Piece> pieces;
     std::int64_t lost = 0;  // length of what there was no room for
+    std::int64_t lost_at = 0;
   };
   Taken take () {
     Taken taken;
     std::lock_guard lock(mutex_);
     taken.pieces.swap(pieces_);
-    taken.lost = lost_;
-    lost_ = 0;
+    taken.lost = std::exchange(lost_, 0);
+    taken.lost_at = lost_at_;
     bytes_ = 0;
     return taken;
   }
@@ -61,6 +65,7 @@ class Lane {
   std::vector<Piece> pieces_;
   std::size_t bytes_ = 0;
   std::int64_t lost_ = 0;
+  std::int64_t lost_at_ = 0;
 };
 
 }  // namespace agora::recorder

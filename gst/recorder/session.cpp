@@ -6,7 +6,9 @@
 #include <cstring>
 #include <utility>
 
+#include "gst/common/channel-settings.hpp"
 #include "gst/common/codec-delay.hpp"
+#include "gst/common/voice-codec.hpp"
 
 namespace agora::recorder {
 
@@ -184,6 +186,8 @@ GstElement *Session::make_source(const std::string &name) const {
     if (options_.uid)
       g_object_set(source, "uid", options_.uid, nullptr);
     g_object_set(source, "expose-speakers", options_.coded(), nullptr);
+    if (options_.format == Format::adts)
+      hear_in(G_OBJECT(source), VoiceCodec::aac);
   }
   return source;
 }
@@ -406,6 +410,9 @@ void Session::on_news(const GstStructure &news) {
     cues_->note("muted", seconds(now()), uid);
   } else if (std::strcmp(name, "agora-unmute-audio") == 0) {
     cues_->note("unmuted", seconds(now()), uid);
+  } else if (std::strcmp(name, "agora-member-named") == 0) {
+    const char *text = gst_structure_get_string(&news, "name");
+    cues_->named(uid, seconds(now()), text ? text : "");
   } else if (std::strcmp(name, "agora-token-privilege-will-expire") == 0) {
     terminal_.complain("the token ends within 30 s");
   }
@@ -413,6 +420,9 @@ void Session::on_news(const GstStructure &news) {
 
 void Session::on_stream(std::uint32_t uid, bool added) {
   const double at = seconds(now());
+  // Who comes after the end isn't in the recording.
+  if (added && end_ >= 0)
+    return;
   if (added) {
     cues_->speaks(uid, at);
     terminal_.say(std::to_string(uid) + " speaks");

@@ -31,6 +31,8 @@ class SoundFile {
   virtual bool closed () = 0;
   // False: after a failure nothing more can be written to it, and it ends where it ended.
   virtual bool goes_on () const = 0;
+  // False: there is nothing in it that anybody could hear, nor will there be.
+  virtual bool holds () const = 0;
   // Whether sound of these caps may follow.
   virtual bool takes (const GstCaps *caps) const = 0;
   // What is in it.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "gst/common/voice-codec.hpp"
 #include "gst/recorder/coded-file.hpp"
 #include "gst/recorder/wav-file.hpp"
 
@@ -22,6 +23,8 @@ constexpr std::int64_t kFillStep = 30;
 constexpr unsigned kMostParts = 1000;
 // A file that can't be written is followed by another one after so many seconds.
 constexpr std::int64_t kRetry = 5;
+// A codec that isn't taken is told of once in so many seconds.
+constexpr std::int64_t kTellRefused = 10;
 
 struct Level {
   double peak;     // of full scale, which is 1
@@ -88,10 +91,38 @@ std::int64_t Track::from_ns(std::int64_t ns) const {
                             static_cast<guint64>(per_second_), GST_SECOND));
 }
 
-void Track::lose(std::int64_t length) {
+void Track::lose(std::int64_t at, std::int64_t length) {
+  if (length <= 0)
+    return;
   lost_any_ = true;
-  if (open_)
+  at = std::max<std::int64_t>(at, 0);
+  const std::int64_t segment = segment_of(at);
+  cues_.lost(segment, uid_, seconds(at), seconds(at + length));
+  if (open_ && open_->segment == segment) {
     open_->cue.lost += seconds(length);
+  } else if (!open_ && !last_.name.empty() && last_segment_ == segment) {
+    last_.lost += seconds(length);
+    cues_.file(segment, uid_, last_);
+  }
+}
+
+void Track::settle(std::int64_t at) {
+  if (const std::int64_t lost = open_->file->take_lost())
+    lose(at - lost, lost);
+}
+
+void Track::hear(std::int64_t at, std::int64_t length) {
+  if (at > heard_to_ + per_second_ / 10)
+    tell_heard();
+  if (heard_to_ == heard_from_)
+    heard_from_ = heard_to_ = at;
+  heard_to_ = std::max(heard_to_, at + length);
+}
+
+void Track::tell_heard() {
+  if (uid_ && heard_to_ > heard_from_)
+    cues_.heard(uid_, seconds(heard_from_), seconds(heard_to_));
+  heard_from_ = heard_to_;
 }
 
 void Track::measure(const Piece &piece) {
@@ -120,15 +151,15 @@ void Track::tell(Open &open) {
 bool Track::open(std::int64_t segment, GstCaps *caps) {
   if (segment != last_segment_) {
     last_segment_ = segment;
+    last_ = {};
     parts_ = 0;
   }
   if (parts_ >= kMostParts) {
     problem_ = "too many files of one track";
     return false;
   }
-  parts_++;
   const std::string name =
-      file_name(uid_, segment, parts_, segment_length_ > 0, options_.extension());
+      file_name(uid_, segment, parts_ + 1, segment_length_ > 0, options_.extension());
   Descriptor fd(folder_.create(name));
   if (!fd) {
     problem_ = name + ": " + g_strerror(errno);
@@ -146,6 +177,7 @@ bool Track::open(std::int64_t segment, GstCaps *caps) {
     folder_.remove(name);
     return false;
   }
+  parts_++;
   open_.emplace();
   open_->file = std::move(file);
   open_->segment = segment;
@@ -159,14 +191,59 @@ void Track::end(std::int64_t at) {
   if (!open_)
     return;
   open_->file->close(at - begin_of(open_->segment));
-  tell(*open_);
-  closing_.push_back(std::move(*open_));
+  settle(std::min(at, until_));
+  if (!open_->file->problem().empty())
+    problem_ = open_->cue.name + ": " + open_->file->problem();
+  if (open_->file->holds()) {
+    tell(*open_);
+    last_ = open_->cue;
+    closing_.push_back(std::move(*open_));
+  } else {
+    drop(*open_);
+    // The next one has its name, and the one before tells what this one lost.
+    if (!last_.name.empty()) {
+      last_.lost += open_->cue.lost;
+      cues_.file(open_->segment, uid_, last_);
+    }
+    parts_--;
+  }
   open_.reset();
+}
+
+void Track::drop(const Open &open) {
+  folder_.remove(open.cue.name);
+  cues_.forget(open.segment, uid_, open.cue.name);
+}
+
+// Whether the format has this codec; what it hasn't is told of.
+bool Track::fits(const GstCaps *caps) {
+  if (options_.format != Format::ogg && options_.format != Format::adts)
+    return true;
+  const bool opus = is_opus(caps);
+  if (opus == (options_.format == Format::ogg)) {
+    refusing_ = false;
+    return true;
+  }
+  if (!std::exchange(refusing_, true) &&
+      (refused_at_ < 0 || until_ > refused_at_ + kTellRefused * per_second_)) {
+    refused_ = opus ? "Opus" : "AAC";
+    refused_at_ = until_;
+  }
+  return false;
 }
 
 void Track::write_within(std::int64_t segment, Piece piece) {
   if (open_ && open_->segment != segment)
     end(begin_of(open_->segment + 1));
+  // The file stays: it may come again.
+  if (!fits(piece.caps.get())) {
+    lost_any_ = true;
+    return;
+  }
+  if (!room_) {
+    lose(piece.at, piece.length);
+    return;
+  }
   // Another format, or a file that a failure has ended: what follows is in a part of its own.
   if (open_ && !open_->file->takes(piece.caps.get()))
     end(until_);
@@ -177,19 +254,22 @@ void Track::write_within(std::int64_t segment, Piece piece) {
   if (!open_ && piece.at >= not_before_ && !open(segment, piece.caps.get()))
     not_before_ = piece.at + kRetry * per_second_;
   if (!open_) {
-    lose(piece.length);
+    lose(piece.at, piece.length);
     return;
   }
   measure(piece);
+  const std::int64_t at = piece.at;
   piece.at -= begin_of(segment);
   const std::int64_t length = piece.length;
   if (!open_->file->write(piece)) {
     problem_ = open_->cue.name + ": " + open_->file->problem();
-    lose(length);
+    settle(at);
+    lose(at, length);
   }
 }
 
 void Track::write_piece(Piece piece, std::int64_t limit) {
+  const bool heard = !GST_BUFFER_FLAG_IS_SET(piece.sound.get(), GST_BUFFER_FLAG_GAP);
   // Raw sound is counted by its samples: what overlaps was there already. As it was sent each frame
   // is whole.
   if (frame_bytes_ && piece.at < until_) {
@@ -200,6 +280,8 @@ void Track::write_piece(Piece piece, std::int64_t limit) {
   }
   if (piece.at < 0 || piece.at >= limit)
     return;
+  if (heard)
+    hear(piece.at, std::min(piece.length, limit - piece.at));
   if (frame_bytes_ && piece.length > limit - piece.at)
     piece = cut(piece, piece.at, limit - piece.at, frame_bytes_);
   while (frame_bytes_ && segment_length_) {
@@ -219,28 +301,27 @@ void Track::write_piece(Piece piece, std::int64_t limit) {
 
 void Track::write(bool room, std::int64_t limit) {
   const std::int64_t until = limit == INT64_MAX ? limit : from_ns(limit);
+  room_ = room;
   Lane::Taken taken = lane_->take();
+  for (Piece &piece : taken.pieces)
+    write_piece(std::move(piece), until);
   if (taken.lost) {
     problem_ = "the disk is too slow";
-    lose(taken.lost);
+    lose(taken.lost_at, taken.lost);
+    hear(taken.lost_at, taken.lost);
   }
-  for (Piece &piece : taken.pieces) {
-    if (room)
-      write_piece(std::move(piece), until);
-    else
-      lose(piece.length);
-  }
+  tell_heard();
   if (open_) {
     if (!open_->file->sync()) {
       problem_ = open_->cue.name + ": " + open_->file->problem();
-      lose(open_->file->take_lost());
+      settle(until_);
     }
     tell(*open_);
   }
   closed();
 }
 
-void Track::follow(std::int64_t ns) {
+void Track::follow(std::int64_t ns, bool room) {
   if (!open_)
     return;
   const std::int64_t at = from_ns(ns);
@@ -249,7 +330,7 @@ void Track::follow(std::int64_t ns) {
     return;
   }
   const std::int64_t there = at - begin_of(open_->segment);
-  if (there - open_->file->end() > 2 * kFillStep * per_second_)
+  if (room && there - open_->file->end() > 2 * kFillStep * per_second_)
     open_->file->fill(there - kFillStep * per_second_);
 }
 
@@ -261,8 +342,18 @@ bool Track::closed() {
   std::erase_if(closing_, [this] (Open &each) {
     if (!each.file->closed())
       return false;
-    if (!each.file->goes_on())
-      problem_ = each.cue.name + ": " + each.file->problem();
+    if (each.file->goes_on())
+      return true;
+    problem_ = each.cue.name + ": " + each.file->problem();
+    const std::int64_t lost = each.file->take_lost();
+    const std::int64_t end = begin_of(each.segment) + each.file->end() + lost;
+    each.cue.lost += seconds(lost);
+    cues_.lost(each.segment, uid_, seconds(end - lost), seconds(end));
+    if (each.file->holds())
+      tell(each);
+    else
+      drop(each);
+    lost_any_ = true;
     return true;
   });
   return closing_.empty() && !open_;

@@ -37,9 +37,9 @@ class Track {
   // What the lane has of before `limit` ns. Without `room` nothing is written: that is lost, and
   // the files stay.
   void write (bool room, std::int64_t limit);
-  // All has come up to `ns` of the recording: what is silent for long is filled, and files of
-  // segments before end.
-  void follow (std::int64_t ns);
+  // All has come up to `ns` of the recording: files of segments before end, and with `room` what is
+  // silent for long is filled.
+  void follow (std::int64_t ns, bool room);
   // The recording is over at `ns`.
   void close (std::int64_t ns);
   // Whether no file is open any more.
@@ -48,6 +48,9 @@ class Track {
   // Since it was last asked, linear; raw sound alone.
   std::optional<double> take_peak () { return std::exchange(peak_, std::nullopt); }
   bool lost_any () const { return lost_any_; }
+  // The codec of sound that has begun to come and that the format doesn't take, since it was last
+  // asked; empty: there is none.
+  std::string take_refused () { return std::exchange(refused_, {}); }
   // What became wrong since it was last asked; empty: nothing.
   std::string take_problem () { return std::exchange(problem_, {}); }
 
@@ -57,10 +60,17 @@ class Track {
   void write_piece (Piece piece, std::int64_t limit);
   // `piece` lies in one segment.
   void write_within (std::int64_t segment, Piece piece);
-  bool can_hold (const GstCaps *caps);
+  bool fits (const GstCaps *caps);
   bool open (std::int64_t segment, GstCaps *caps);
   void end (std::int64_t at);
-  void lose (std::int64_t length);
+  // What is in no file. The last one that was begun tells of it, too.
+  void lose (std::int64_t at, std::int64_t length);
+  // What the open file took up to `at` and couldn't write.
+  void settle (std::int64_t at);
+  // Sound lies there; it is told a stretch at a time.
+  void hear (std::int64_t at, std::int64_t length);
+  void tell_heard ();
+  void drop (const Open &open);
   void measure (const Piece &piece);
   void tell (Open &open);
   std::int64_t begin_of (std::int64_t segment) const { return segment * segment_length_; }
@@ -82,7 +92,9 @@ class Track {
   const std::int64_t segment_length_;  // 0: there is only one
   const std::shared_ptr<Lane> lane_;
 
+  bool room_ = true;
   std::optional<Open> open_;
+  FileCue last_;  // of the file before that, in last_segment_
   std::vector<Open> closing_;
   std::int64_t last_segment_ = -1;  // that had a file
   unsigned parts_ = 0;              // files of it
@@ -90,7 +102,11 @@ class Track {
   std::int64_t not_before_ = 0;     // no new file
   std::optional<double> peak_;
   bool lost_any_ = false;
-  bool refused_ = false;  // a codec, and that was told
+  bool refusing_ = false;
+  std::string refused_;
+  std::int64_t refused_at_ = -1;
+  std::int64_t heard_from_ = 0;
+  std::int64_t heard_to_ = 0;
   std::string problem_;
 };
 

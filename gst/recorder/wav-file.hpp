@@ -32,6 +32,7 @@ class WavFile final : public SoundFile {
   bool closed () override { return true; }
   // A disk that was full takes up what comes later, where it belongs.
   bool goes_on () const override { return true; }
+  bool holds () const override { return told_ >= 0; }
   bool takes (const GstCaps *) const override { return true; }
 
  private:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""agora-recorder: a file a speaker, all from one zero, that last through whatever happens. `--long` has an hour of it."""
+"""agora-recorder: a file a speaker, all from one zero, that last through whatever happens. `--long` has an hour of it, or
+AGORA_RECORDER_SECONDS."""
 
+import contextlib
 import json
 import os
 import pty
@@ -226,6 +228,10 @@ class Recording(RecorderCase):
                 sound = decoded(recorders[name].folder / f'speaker-{uid}.{extension}')
                 # Sound is held back for a second, and the sheet may be a second old.
                 self.assertGreater(len(sound) / heard.RATE, sheet['seconds'] - 1 - 1)
+                if name == 'adts':
+                    # Who sends Opus sends AAC, too, to who hears that alone.
+                    other = decoded(recorders[name].folder / 'speaker-9.aac')
+                    self.assert_heard(voice[:len(other) - heard.RATE * 2], other)
                 # What had come by then is whole.
                 at = heard.shift(voice[:3 * heard.RATE], sound)
                 self.assert_heard(voice[:len(sound) - at - heard.RATE // 2], sound, near=at)
@@ -246,6 +252,8 @@ class Recording(RecorderCase):
         recorder.wait_line('^reconnected$', 30)
         self.assertEqual(speaker.wait(40), 0, speaker.tail())
         self.assertEqual(recorder.interrupt(10), 0, recorder.tail())
+        # The library's own words for it aren't told beside.
+        self.assertEqual(len(re.findall('reconnecting: the connection', recorder.output('err'))), 1, recorder.output('err'))
         sheet = self.sheet(recorder)
         self.assertIn('reconnecting', [event['what'] for event in sheet['events']])
         sound = heard.read(recorder.folder / 'speaker-8.wav')
@@ -255,6 +263,35 @@ class Recording(RecorderCase):
         last = heard.shift(voice[-2 * heard.RATE:], sound) - (len(voice) - 2 * heard.RATE)
         self.assertLess(abs(last - first) / heard.RATE, 0.1)
         self.assert_heard(voice[:3 * heard.RATE], sound, near=first)
+        # The sheet has the loss: of the whole, and of who was heard, where the file is silent.
+        self.assertEqual((sheet['reconnects'], len(sheet['away'])), (1, 1))
+        track = self.tracks(sheet)[8]
+        self.assertEqual(track['reconnects'], 1)
+        (_, silent), (again, _) = track['speaks']
+        self.assertEqual(numpy.abs(sound[int(silent * heard.RATE) + 1:int(again * heard.RATE)]).max(), 0)
+        self.assertGreater(again - silent, 1)
+        self.assertLess(sheet['away'][0][0], again)
+
+    def test_what_a_format_doesnt_take(self):
+        """Ogg, and one who sends AAC alone: told once, and no file; recorded from when Opus comes."""
+        recorder = self.recorder('--format=ogg', '--duration=12')
+        first = self.line(f'audiotestsrc is-live=true ! agorasink display-name=Anna {self.where(8)}')
+        recorder.wait_line('8 sends AAC, which ogg doesn.t take: --format=mka takes both', which='err')
+        self.until(lambda: self.seconds(recorder) > 4, 'four seconds', 30)
+        self.assertEqual([path.name for path in recorder.folder.iterdir()], ['cues.json'])
+        self.assertEqual(first.interrupt(10), 0, first.tail())
+        recorder.wait_line('^8 has stopped$')
+        self.line(f'audiotestsrc is-live=true ! agorasink display-name=Berta codec=opus {self.where(8)}')
+        self.until((recorder.folder / 'speaker-8.ogg').exists, 'a file', 20)
+        self.assertEqual(recorder.wait(30), 1, recorder.tail())
+        self.assertEqual(sorted(path.name for path in recorder.folder.iterdir()), ['cues.json', 'speaker-8.ogg'])
+        self.assertNotIn('Internal data', recorder.output('err'))
+        sheet = self.sheet(recorder)
+        track = self.tracks(sheet)[8]
+        self.assertEqual((track['lost-seconds'], track['name']), (0, 'Berta'))
+        events = [(event['what'], event.get('text')) for event in sheet['events']]
+        self.assertEqual(events.count(('not-recorded', 'sends AAC, which ogg doesn\'t take')), 1)
+        self.assertLess(events.index(('named', 'Anna')), events.index(('named', 'Berta')))
 
     def test_it_shows_levels_in_a_terminal(self):
         self.line(f'audiotestsrc is-live=true volume=0.5 ! agorasink {self.where(8)}')
@@ -295,23 +332,24 @@ class Recording(RecorderCase):
 
 
 class FullDisk(RecorderCase):
-    """On a file system of two megabytes."""
+    """On a file system of eight megabytes."""
 
     def setUp(self):
         super().setUp()
         self.disk = self.tmp / 'disk'
         self.disk.mkdir()
-        done = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', self.disk], capture_output=True, check=False)
+        done = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', self.disk], capture_output=True, check=False)
         if done.returncode:
             raise SkipTest('no file system may be mounted')
         self.addCleanup(subprocess.run, ['umount', '-l', self.disk], check=True)
         self.line(f'audiotestsrc is-live=true wave=ticks volume=0.5 ! agorasink {self.where(8)}')
 
     def ballast(self, free):
-        """Leaves so many bytes free."""
+        """Leaves so many bytes free; 0: none, whatever was written meanwhile."""
         room = os.statvfs(self.disk)
         path = self.disk / 'ballast'
-        path.write_bytes(b'\1' * (room.f_bavail * room.f_frsize - free))
+        with contextlib.suppress(OSError) if free == 0 else contextlib.nullcontext():
+            path.write_bytes(b'\1' * (room.f_bavail * room.f_frsize - free))
         return path
 
     def test_it_stops_in_time_and_goes_on(self):
@@ -319,7 +357,7 @@ class FullDisk(RecorderCase):
         recorder.wait_line('^8 speaks$')
         self.until(lambda: self.seconds(recorder) > 2, 'two seconds', 20)
         ballast = self.ballast(1 << 20)
-        recorder.wait_line('disk is full', 20, which='err')
+        recorder.wait_line('less than 1 MiB are free', 20, which='err')
         size = (recorder.folder / 'speaker-8.wav').stat().st_size
         full = self.sheet(recorder)['seconds']
         self.until(lambda: self.seconds(recorder) > full + 1.5, 'a sheet on a full disk', 20)
@@ -347,19 +385,56 @@ class FullDisk(RecorderCase):
 
     def test_a_disk_that_is_full_to_the_last_byte(self):
         """Without a reserve: what is there plays, but for a second, and the program lives on."""
-        recorders = {name: self.recorder('--min-free=0', f'--format={name}', folder=f'disk/{name}') for name in ('wav', 'flac', 'mka')}
+        formats = {'wav': 'wav', 'flac': 'flac', 'mka': 'mka', 'ogg': 'ogg', 'adts': 'aac'}
+        self.line(f'audiotestsrc is-live=true wave=ticks volume=0.5 ! agorasink codec=opus {self.where(9)}')
+        recorders = {name: self.recorder('--min-free=0', f'--format={name}', folder=f'disk/{name}') for name in formats}
         for recorder in recorders.values():
             recorder.wait_line('^8 speaks$')
-        self.until(lambda: self.seconds(recorders['mka']) > 3, 'three seconds', 20)
+            recorder.wait_line('^9 speaks$')
+        self.until(lambda: all(self.seconds(recorder) > 3 for recorder in recorders.values()), 'three seconds', 30)
         self.ballast(0)
         for recorder in recorders.values():
-            recorder.wait_line('agora-recorder: speaker-8', 30, which='err')
-        for name, recorder in recorders.items():
+            recorder.wait_line('agora-recorder: speaker-', 30, which='err')
+        for name, extension in formats.items():
             with self.subTest(name):
+                recorder = recorders[name]
                 self.assertEqual(recorder.interrupt(20), 1, recorder.tail())
-                sound = heard.read(recorder.folder / f'speaker-8.{name}')
+                uid = 9 if name == 'ogg' else 8
+                sound = heard.read(recorder.folder / f'speaker-{uid}.{extension}')
                 self.assertGreater(len(sound) / heard.RATE, 1)
                 self.assertGreater(numpy.abs(sound).max(), 0.2)
+
+    def test_files_that_fail(self):
+        """What falls between one file and the next is counted; none stays that holds nothing."""
+        for name, extension in (('adts', 'aac'), ('mka', 'mka')):
+            with self.subTest(name):
+                recorder = self.recorder('--min-free=0', f'--format={name}', folder=f'disk/{name}')
+                recorder.wait_line('^8 speaks$')
+                self.until(lambda recorder=recorder: self.seconds(recorder) > 3, 'three seconds', 30)
+                ballast = self.ballast(0)
+                recorder.wait_line('agora-recorder: speaker-8', 30, which='err')
+                mark = recorder.mark()
+                recorder.wait_line('agora-recorder: speaker-8', 30, which='err', since=mark)
+                ballast.unlink()
+                second = recorder.folder / f'speaker-8-part2.{extension}'
+                self.until(lambda second=second: second.exists() and second.stat().st_size > 2000, 'another file', 30)
+                again = self.seconds(recorder)
+                self.until(lambda recorder=recorder, again=again: self.seconds(recorder) > again + 4, 'a sheet', 30)
+                self.assertEqual(recorder.interrupt(10), 1, recorder.tail())
+                self.assertEqual(sorted(path.name for path in recorder.folder.iterdir()),
+                                 ['cues.json', f'speaker-8-part2.{extension}', f'speaker-8.{extension}'])
+                sheet = self.sheet(recorder)
+                track = self.tracks(sheet)[8]
+                first, second = track['files']
+                self.assertAlmostEqual(first['lost-seconds'] + second['lost-seconds'], track['lost-seconds'], delta=0.001)
+                # Where the second file has its first sound.
+                sound = decoded(recorder.folder / second['name'])
+                begin = numpy.flatnonzero(numpy.abs(sound) > 0.01)[0] / heard.RATE
+                ended = len(decoded(recorder.folder / first['name'])) / heard.RATE
+                self.assertGreater(track['lost-seconds'], 5)
+                # A tick a second, and half a second of which a file doesn't know whether it was written.
+                self.assertAlmostEqual(track['lost-seconds'], begin - ended, delta=1.7)
+                self.assertAlmostEqual(track['lost'][0][0], ended, delta=0.7)
 
 
 class Refusals(Case):
@@ -371,6 +446,8 @@ class Refusals(Case):
                 (('agora://h/a/b', 'agora://h/a/b'), 'one URI'),
                 (('agora://h/a/b', '--format=mp3'), '--format is'),
                 (('agora://h/a/b', '--format=ogg', '--mix'), '--mix needs'),
+                (('agora://h/a/b', '--format=mka', '--depth=24'), '--depth need'),
+                (('agora://h/a/b', '--format=ogg', '--channels=1'), '--depth need'),
                 (('agora://h/a/b', '--rotate=1'), '--rotate is'),
                 (('agora://h/a/b', '--depth=32'), '--depth is'),
                 (('agora://h/a/b', '--channels=6'), '--channels is'),
@@ -407,20 +484,34 @@ class AnHour(RecorderCase):
             raise SkipTest('an hour: --long')
         super().setUp()
 
+    def looped(self, sound):
+        """Two members who say the same over and over: no file has to be as long as the recording."""
+        path = self.tmp / 'minute.raw'
+        path.write_bytes((numpy.clip(sound, -1, 1) * 32767).astype('<i2').tobytes())
+        branches = ' '.join(f'both. ! queue ! agorasink {self.where(uid)}' for uid in (8, 9))
+        return self.line(f'multifilesrc location={path} loop=true ! rawaudioparse format=pcm pcm-format=s16le sample-rate={heard.RATE} '
+                         f'num-channels=1 ! audioconvert ! audioresample ! identity sync=true ! tee name=both {branches}')
+
     def test_tracks_stay_together(self):
-        seconds = float(os.environ.get('AGORA_RECORDER_SECONDS', '3600'))
-        _, sent = self.speech('allison', 60)
-        path = self.wav('minute', sent)
-        loops = numpy.tile(sent, int(numpy.ceil((seconds + 10) / (len(sent) / heard.RATE))))
-        path.unlink()
-        speakers = self.both(loops)
-        recorder = self.recorder('--mix', f'--duration={int(seconds)}')
+        seconds = int(os.environ.get('AGORA_RECORDER_SECONDS', '3600'))
+        speakers = self.looped(self.speech('allison', 60)[1])
+        recorder = self.recorder('--mix', f'--duration={seconds}')
         self.assertEqual(recorder.wait(seconds + 60), 0, recorder.tail())
         speakers.interrupt()
-        one, other, mix = (heard.read(recorder.folder / f'{name}.wav') for name in ('speaker-8', 'speaker-9', 'mix'))
-        self.assertEqual({len(sound) for sound in (one, other, mix)}, {int(seconds) * heard.RATE})
-        self.assert_aligned(offsets(one, other, 30))
-        self.assert_aligned(offsets(one, mix, 30))
+        tracks = []
+        for name, channels in (('speaker-8', 1), ('speaker-9', 1), ('mix', 2)):
+            path = recorder.folder / f'{name}.wav'
+            codec, duration = probe(path)
+            self.assertEqual((codec, float(duration)), ('pcm_s16le', seconds))
+            # The sound begins there, in RF64, too.
+            tracks.append(numpy.memmap(path, dtype='<i2', mode='r', offset=80).reshape(-1, channels)[:, 0])
+        beside, mixed = [], []
+        for begin in range(0, seconds * heard.RATE, 30 * heard.RATE):
+            one, other, mix = (track[begin:begin + 30 * heard.RATE] / 32768 for track in tracks)
+            beside += offsets(one, other, 14.9)
+            mixed += offsets(one, mix, 14.9)
+        self.assert_aligned(beside)
+        self.assert_aligned(mixed)
 
 
 if __name__ == '__main__':

@@ -126,9 +126,9 @@ void test_segments_end_without_sound () {
   Rig rig(2);
   rig.put(0, 100);
   rig.write();
-  rig.track->follow(kSecond);
+  rig.track->follow(kSecond, true);
   g_assert_false(rig.track->closed());
-  rig.track->follow(5 * kSecond);
+  rig.track->follow(5 * kSecond, true);
   g_assert_true(rig.track->closed());
   g_assert_cmpuint(rig.read("speaker-8-000000.wav").size(), ==, 2 * kRate);
 }
