@@ -201,12 +201,13 @@ bool CodedFile::write(const Piece &piece) {
   return true;
 }
 
-// What was given before the last time is written by now, if all was taken out of the feed.
+// What was given before the last time is written, once it is through.
 bool CodedFile::sync() {
   look();
-  if (!failed_ && feed_->hungry()) {
+  if (!failed_ && feed_->through() >= mark_) {
     holds_ = holds_ || earlier_ > 0;
     earlier_ = std::exchange(pending_, 0);
+    mark_ = feed_->added();
   }
   return !failed_;
 }

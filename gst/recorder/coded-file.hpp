@@ -54,6 +54,7 @@ class CodedFile final : public SoundFile {
   // Sound that may be written, and that surely is when the next round finds no failure.
   std::int64_t pending_ = 0;
   std::int64_t earlier_ = 0;
+  std::uint64_t mark_ = 0;  // of what was put in: earlier_
   bool holds_ = false;
   bool failed_ = false;
   bool ended_ = false;

@@ -21,6 +21,8 @@ constexpr double kSilence = -200;  // dB, as agorasrc says it
 constexpr std::size_t kMostNames = 10'000;
 // Nothing is heard for longer: it is lost. Codecs that rest send something more often.
 constexpr double kPause = 1;
+// While the channel itself is lost less is enough.
+constexpr double kPauseAway = 0.3;
 // What is lost so soon after another loss is the same.
 constexpr double kSameLoss = 0.5;
 
@@ -180,7 +182,7 @@ void CueBook::named(std::uint32_t uid, double at, const std::string &name) {
 void CueBook::heard(std::uint32_t uid, double from, double to) {
   std::lock_guard lock(mutex_);
   double &until = heard_.try_emplace(uid, 0).first->second;
-  if (from - until > kPause) {
+  if (from - until > kPauseAway) {
     if (segment_of(from) >= done_)
       page(segment_of(from));
     for (auto each = pages_.lower_bound(segment_of(until));
@@ -279,6 +281,9 @@ CueBook::Heard CueBook::heard_of(std::uint32_t uid, const Speaker &speaker, Span
     if (!told && pause.from > sheet.from && was_away(pause))
       heard.reconnects++;
   };
+  const auto counts = [&] (Span pause) {
+    return pause.to - pause.from > (was_away(pause) ? kPauseAway : kPause);
+  };
   const auto until = heard_.find(uid);
   for (const Stay &stay : speaker.stays) {
     Span rest = {std::max(stay.from, sheet.from),
@@ -289,7 +294,7 @@ CueBook::Heard CueBook::heard_of(std::uint32_t uid, const Speaker &speaker, Span
     };
     for (const Span &pause : speaker.pauses) {
       const Span both = {std::max(rest.from, pause.from), std::min(rest.to, pause.to)};
-      if (both.to - both.from <= kPause)
+      if (!counts(both))
         continue;
       add(both.from);
       if (both.from > rest.from)
@@ -298,7 +303,7 @@ CueBook::Heard CueBook::heard_of(std::uint32_t uid, const Speaker &speaker, Span
     }
     if (until != heard_.end()) {
       const Span both = {std::max(rest.from, until->second), std::min(rest.to, known)};
-      if (both.to - both.from > kPause) {
+      if (counts(both)) {
         if (both.from > rest.from)
           breaks(both);
         rest.to = both.from;

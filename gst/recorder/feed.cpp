@@ -22,6 +22,8 @@ Feed::Feed(GstAppSrc *source, std::size_t most_bytes, MakeSilence make_silence)
 void Feed::need_data(GstAppSrc *, guint, gpointer data) {
   auto *self = static_cast<Feed *>(data);
   std::lock_guard lock(self->mutex_);
+  // It asks when it has nothing left.
+  self->through_ = self->taken_;
   self->hungry_ = true;
   self->pump();
 }
@@ -34,10 +36,12 @@ void Feed::pump() {
       next = std::move(item.buffer);
       bytes_ -= gst_buffer_get_size(next.get());
       items_.pop_front();
+      taken_++;
     } else {
       next = make_silence_(item.from, item.to - item.from);
       if (!next) {
         items_.pop_front();
+        taken_++;
         continue;
       }
       item.from =

@@ -33,10 +33,14 @@ class Feed {
   // Running time, in ns.
   void silence (std::int64_t from, std::int64_t to);
   void end ();
-  // Whether all was taken.
-  bool hungry () {
+  // How many of what was put in there are, and how many of them are through the pipeline.
+  std::uint64_t added () {
     std::lock_guard lock(mutex_);
-    return hungry_;
+    return taken_ + items_.size();
+  }
+  std::uint64_t through () {
+    std::lock_guard lock(mutex_);
+    return through_;
   }
   // Grows for as long as something is taken.
   std::uint64_t given () const { return given_; }
@@ -58,6 +62,8 @@ class Feed {
   std::atomic<std::uint64_t> given_ = 0;
   std::mutex mutex_;  // guards what follows; before the source's own
   std::deque<Item> items_;
+  std::uint64_t taken_ = 0;  // of items
+  std::uint64_t through_ = 0;
   std::size_t bytes_ = 0;
   bool hungry_ = false;  // asked for something, and there was nothing
   bool ending_ = false;

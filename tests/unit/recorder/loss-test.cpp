@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What isn't recorded, and what the cue sheets tell of it.
+#include <glib/gstdio.h>
 #include <gst/gst.h>
 #include <json-glib/json-glib.h>
 #include <sys/resource.h>
@@ -28,7 +29,9 @@ constexpr std::int64_t kAacFrame = 1024 * GST_SECOND / kRate;
 constexpr const char *kAac =
     "audio/mpeg,mpegversion=4,stream-format=raw,rate=48000,channels=1,codec_data=(buffer)1188";
 constexpr const char *kOpus =
-    "audio/x-opus,rate=48000,channels=1,channel-mapping-family=0,stream-count=1,coupled-count=0";
+    "audio/x-opus,rate=48000,channels=1,channel-mapping-family=0,stream-count=1,coupled-count=0,"
+    "streamheader=(buffer)<4f707573486561640101380180bb0000000000,"
+    "4f707573546167730000000000000000>";
 constexpr const char *kRaw = "audio/x-raw,format=S16LE,rate=48000,channels=1,layout=interleaved";
 
 void assert_text (const std::string &text, const char *expected) {
@@ -144,6 +147,11 @@ struct Rig {
     }
   }
   void write (bool room = true) { track->write(room, INT64_MAX); }
+  std::uint64_t size (const char *name) const {
+    GStatBuf status{};
+    g_assert_cmpint(g_stat((folder.path() + "/" + name).c_str(), &status), ==, 0);
+    return static_cast<std::uint64_t>(status.st_size);
+  }
   bool has (const char *name) const {
     return g_file_test((folder.path() + "/" + name).c_str(), G_FILE_TEST_EXISTS);
   }
@@ -253,6 +261,49 @@ void test_files_that_fail () {
   g_assert_cmpfloat(sheet.number(file, "seconds"), >=, static_cast<double>(at) / kSecond - 0.1);
   const CharPtr span(g_strdup_printf("[0,%g]", lost));
   assert_text(sheet.spans(sheet.track(), "lost"), span.get());
+}
+
+// One that held something when the disk was full stays, and tells how much of it there is.
+void test_a_file_that_fails_later_stays () {
+  std::signal(SIGXFSZ, SIG_IGN);
+  for (const auto &[format, caps, length, name] :
+       {std::tuple{Format::adts, kAac, kAacFrame, "speaker-8.aac"},
+        std::tuple{Format::mka, kAac, kAacFrame, "speaker-8.mka"},
+        std::tuple{Format::ogg, kOpus, kOpusFrame, "speaker-8.ogg"}}) {
+    Rig rig(format);
+    const std::int64_t batch = 12 * length;
+    std::int64_t at = 0;
+    const auto go_on = [&, caps = caps] {
+      rig.say(caps, at, at + batch);
+      at += batch;
+      rig.write();
+      look_later();
+    };
+    while (at < 8 * batch)
+      go_on();
+    rlimit before{};
+    getrlimit(RLIMIT_FSIZE, &before);
+    rlimit tight = before;
+    tight.rlim_cur = rig.size(name) + 200;
+    setrlimit(RLIMIT_FSIZE, &tight);
+    std::string problem;
+    const gint64 until = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    while ((problem = rig.track->take_problem()).empty() && g_get_monotonic_time() < until)
+      go_on();
+    setrlimit(RLIMIT_FSIZE, &before);
+    g_assert_cmpstr(problem.c_str(), !=, "");
+    rig.close(at);
+    g_assert_true(rig.has(name));
+    const Sheet sheet(rig.sheet(static_cast<double>(at) / kSecond));
+    g_assert_cmpuint(sheet.files(), ==, 1);
+    JsonObject *file =
+        json_array_get_object_element(json_object_get_array_member(sheet.track(), "files"), 0);
+    const double lost = sheet.number(sheet.track(), "lost-seconds");
+    g_assert_cmpfloat(lost, >, 0);
+    g_assert_cmpfloat(sheet.number(file, "seconds"), >, 0.5);
+    g_assert_cmpfloat_with_epsilon(sheet.number(file, "seconds") + lost,
+                                   static_cast<double>(at) / kSecond, 0.01);
+  }
 }
 
 // A disk without room beyond a segment's end: its file ends, and its sheet isn't begun anew.
@@ -380,6 +431,7 @@ static const agora::Suite suite("loss", [] {
   g_test_add_func("/recorder/codec-that-isnt-taken", test_a_codec_that_isnt_taken);
   g_test_add_func("/recorder/lost-without-a-file", test_lost_without_a_file);
   g_test_add_func("/recorder/files-that-fail", test_files_that_fail);
+  g_test_add_func("/recorder/file-that-fails-later", test_a_file_that_fails_later_stays);
   g_test_add_func("/recorder/no-room-over-a-border", test_no_room_over_a_border);
   g_test_add_func("/recorder/speaks-breaks", test_speaks_breaks_where_nothing_is_heard);
   g_test_add_func("/recorder/channel-is-lost", test_the_channel_is_lost);
