@@ -163,7 +163,9 @@ int main (int argc, char **argv) {
 
   gst_element_set_state(self.pipeline, GST_STATE_PLAYING);
   g_main_loop_run(self.loop);
-  /* The ears before the rest: what a sink has counted is forgotten when it stops. */
+  /* The ears before the rest: what a sink has counted is forgotten when it stops. Locked, or they
+   * would follow the pipeline, which is in PAUSED before it is in NULL. */
+  gst_element_set_locked_state(self.ears, TRUE);
   gst_element_set_state(self.ears, GST_STATE_NULL);
   gst_element_set_state(self.pipeline, GST_STATE_NULL); /* leaves the channel */
   gst_object_unref(self.mouth);

@@ -40,7 +40,9 @@ class Desk {
   run() {
     this.pipeline.set_state(Gst.State.PLAYING);
     this.loop.run();
-    // The ears before the rest: what a sink has counted is forgotten when it stops.
+    // The ears before the rest: what a sink has counted is forgotten when it stops. Locked, or they
+    // would follow the pipeline, which is in PAUSED before it is in NULL.
+    this.ears.set_locked_state(true);
     this.ears.set_state(Gst.State.NULL);
     this.lookAtPads();
     this.pipeline.set_state(Gst.State.NULL); // leaves the channel

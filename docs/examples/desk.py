@@ -40,7 +40,9 @@ class Desk:
     def run(self):
         self.pipeline.set_state(Gst.State.PLAYING)
         self.loop.run()
-        # The ears before the rest: what a sink has counted is forgotten when it stops.
+        # The ears before the rest: what a sink has counted is forgotten when it stops. Locked, or they would follow the
+        # pipeline, which is in PAUSED before it is in NULL.
+        self.ears.set_locked_state(True)
         self.ears.set_state(Gst.State.NULL)
         self.pipeline.set_state(Gst.State.NULL)  # leaves the channel
         return self.status

@@ -103,6 +103,8 @@ class DeskTest(ChannelCase):
         since = desk.mark()
         self.assertEqual(desk.interrupt(10), 0, desk.tail())
         self.assertGreater(int(desk.wait_line(r'^pad speaker_8 is gone, (\d+) frames$', since=since)[1]), 20)
+        # And doesn't come back for a moment on the way.
+        self.assertEqual(len([text for _, _, text in desk.lines[since:] if text.startswith('pad ')]), 1, desk.tail())
         self.assertEqual(speaker.interrupt(10), 0, speaker.tail())
         wrong.wait_line('other.*101', which='err')
         self.assertEqual(wrong.wait(10), 1, wrong.tail())
