@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* listen GATEWAY APP CHANNEL: joins, subscribes to each speaker, prints what happens.
  *
- *   cc listen.c -o listen $(pkg-config --cflags --libs agora-signaling-1.0) */
+ *   cc listen.c -o listen $(pkg-config --cflags --libs agora-signaling-1.0)
+ */
 #include <glib-unix.h>
 #include <signaling/agora-signaling.h>
 #include <stdio.h>

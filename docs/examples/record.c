@@ -2,7 +2,8 @@
 /* record GATEWAY APP CHANNEL FILE.ogg: records the mix of a channel until SIGINT or SIGTERM, and
  * says how each speaker comes over.
  *
- *   cc record.c -o record $(pkg-config --cflags --libs gstreamer-1.0) */
+ *   cc record.c -o record $(pkg-config --cflags --libs gstreamer-1.0)
+ */
 #include <glib-unix.h>
 #include <gst/gst.h>
 
