@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a talkback adds to those who don't hear it: nothing. Three gateways at the same time, each with a channel of the same
-size: in one a producer talks to one member, in one he says the same in another channel, and in one he says nothing."""
+size: at one a producer talks to one member of it, at one he says the same in another channel, and at one he says nothing."""
 
 import json
 
@@ -15,11 +15,10 @@ OURS, ELSEWHERE, WITHOUT = '', 'the voice in another channel', 'without it'
 SECONDS = 8
 
 
-class Room:
-    """`many` members hear the speaker; one more, TOLD, may hear the producer, too."""
+class Site:
+    """A gateway. `many` members of a channel hear the speaker; one more, in that channel and in another, may hear a producer."""
 
-    def __init__(self, what, many):
-        self.what = what
+    def __init__(self, many):
         self.loads, self.members = [], []
         self.gateway = Gateway('--relay-workers=1', quiet_errors=True)
         try:
@@ -27,10 +26,11 @@ class Room:
             self.load(f'push {speaker.publish()}')
             self.others = [self.member(100 + number).join('audience') for number in range(many)]
             self.plays = self.load(*(f'play {self.hear(other, SPEAKER)}' for other in self.others))
-            room = 'elsewhere' if what == ELSEWHERE else 'room'
-            self.told = self.member(TOLD, room).join('audience', features=['talk'])
-            self.producer = self.member(PRODUCER, room).join(features=['talk'])
-            # Before any of this is counted, all of it was said.
+            self.producers, self.told = {}, {}
+            for what, room in ((OURS, 'room'), (ELSEWHERE, 'elsewhere')):
+                self.told[what] = self.member(TOLD, room).join('audience', features=['talk'])
+                self.producers[what] = self.member(PRODUCER, room).join(features=['talk'])
+            # All of this has been told before anything is counted.
             self.news()
         except BaseException:
             self.stop()
@@ -49,12 +49,20 @@ class Room:
         member.wait_event('stream-added', 20, uid=uid)
         return member.subscribe(uid)
 
-    def talk(self):
-        if self.what == WITHOUT:
+    def talk(self, what):
+        if what == WITHOUT:
             return
-        to = {'to': [TOLD]} if self.what == OURS else {}
-        self.load(f'push {self.producer.must("publish", uid=PRODUCER, **to)["url"]}')
-        self.load(f'play {self.hear(self.told, PRODUCER)}')
+        to = {'to': [TOLD]} if what == OURS else {}
+        self.load(f'push {self.producers[what].must("publish", uid=PRODUCER, **to)["url"]}')
+        self.load(f'play {self.hear(self.told[what], PRODUCER)}')
+
+    def hush(self, what):
+        if what == WITHOUT:
+            return
+        for _ in range(2):
+            self.loads.pop().process.stop()
+        self.producers[what].must('unpublish', uid=PRODUCER)
+        self.told[what].wait_event('stream-removed', 20, uid=PRODUCER)
 
     def news(self):
         """How much the others were told meanwhile."""
@@ -82,34 +90,34 @@ class Room:
         self.gateway.stop()
 
 
-def one_round(rooms, seconds):
-    """Of each room at the same time, seconds of CPU a minute, and messages that the others got of each sender's second."""
-    before = {room.what: room.cpu() for room in rooms}
-    answers = {room.what: room.ask(seconds) for room in rooms}
-    came = {what: answer()['messages'] for what, answer in answers.items()}
-    return ({room.what: (room.cpu() - before[room.what]) * 60 / seconds for room in rooms},
-            {what: each / seconds for what, each in came.items()})
+def one_round(sites, seconds):
+    """Of each at the same time: seconds of CPU a minute, messages that came to the others a second, and what they were told."""
+    for what, site in sites.items():
+        site.talk(what)
+    before = {what: site.cpu() for what, site in sites.items()}
+    answers = {what: site.ask(seconds) for what, site in sites.items()}
+    came = {what: answer()['messages'] / seconds for what, answer in answers.items()}
+    used = {what: (site.cpu() - before[what]) * 60 / seconds for what, site in sites.items()}
+    for what, site in sites.items():
+        site.hush(what)
+    return used, came, sites[OURS].news()
 
 
 def run(report, quick):
     many = 20 if quick else 100
-    rooms = []
+    sites = []
     try:
-        for what in (OURS, ELSEWHERE, WITHOUT):
-            rooms.append(Room(what, many))
-        for room in rooms:
-            room.talk()
-        rounds = [one_round(rooms, 2 if quick else SECONDS) for _ in range(2 if quick else 8)]
-        # It ends while they listen, and that is no news to them either.
-        rooms[0].producer.must('unpublish', uid=PRODUCER)
-        rooms[0].told.wait_event('stream-removed', uid=PRODUCER)
-        report.row('talk', f'events to {many} others of a talkback that comes and goes', '', rooms[0].news(), asked=0)
-        works, came = ([each[number] for each in rounds] for number in range(2))
-        for values, what, unit, asked in ((came, f'RTMP messages to {many} others, beside a talkback', '/s', 1.01),
-                                          (works, f'CPU: gateway and relay, a talkback beside {many} others', 's/min', 1.05)):
-            by_name = {name: [each[name] for each in values] for name in (OURS, ELSEWHERE, WITHOUT)}
-            # That the voice itself costs is another matter: what is asked is beside it.
-            report.row('talk', what, unit, by_name.pop(OURS), by_name, asked=asked)
+        sites += [Site(many) for _ in range(3)]
+        # Each gateway has each part in turn, and the voices begin anew: how they fall between the speaker's frames is chance.
+        rounds = [one_round(dict(zip((OURS, ELSEWHERE, WITHOUT), sites[number % 3:] + sites[:number % 3])),
+                            2 if quick else SECONDS) for number in range(3 if quick else 12)]
     finally:
-        for room in rooms:
-            room.stop()
+        for site in sites:
+            site.stop()
+    used, came, told = zip(*rounds)
+    report.row('talk', f'events to {many} others of a talkback that comes and goes', '', sum(told), asked=0)
+    for values, what, unit, asked in ((came, f'RTMP messages to {many} others, beside a talkback', '/s', 1.01),
+                                      (used, f'CPU: gateway and relay, a talkback beside {many} others', 's/min', 1.05)):
+        by_name = {name: [each[name] for each in values] for name in (OURS, ELSEWHERE, WITHOUT)}
+        # That the voice costs something itself is another matter.
+        report.row('talk', what, unit, by_name.pop(OURS), by_name, asked=asked)
