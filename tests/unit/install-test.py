@@ -204,6 +204,26 @@ class InstallTest(Case):
             "from gi.repository import AgoraSignaling; AgoraSignaling.Client'", env=environment)
 
 
+class TextsTest(Case):
+    def test_troubleshooting_has_the_words_of_the_programs(self):
+        """Of what is said of keys and of the recorder: what is looked up there is what was read."""
+        here = README.parent
+        source = ''
+        for path in sorted(path for folder in ('gst', 'signaling') for path in (here / folder).rglob('*.cpp')):
+            # A text may go on in the next line, and have a number in it.
+            source += re.sub(r'"\s*(?:\+ *|\+[^";{}]*\+\s*)?"', '', path.read_text()) + '\n'
+        page = (here / 'docs/troubleshooting.md').read_text()
+        told = 0
+        for title in ('Encoders and players by a key', 'agora-recorder'):
+            for row in re.findall(r'^\| (`.*?) \| ', page.partition(f'## {title}\n')[2].partition('\n## ')[0], re.M):
+                for text in re.findall(r'`([^`]+)`', row):
+                    for part in (each.strip(' :') for each in re.split(r'…|\d+', text)):
+                        if len(part) > 8:
+                            self.assertTrue(part in source, f'{part} of {text}')
+                            told += 1
+        self.assertGreater(told, 15)
+
+
 class InspectTest(Case):
     def inspect(self, element):
         inspect = self.foreign('gst-inspect-1.0', element)
