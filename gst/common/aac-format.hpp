@@ -3,6 +3,8 @@
 // yields, at which rate. Says so for AAC-LC, HE-AAC, HE-AAC v2, AAC-LD and AAC-ELD.
 #pragma once
 
+#include <string>
+
 #include "gst/common/gst-ptr.hpp"
 
 namespace agora {
@@ -31,5 +33,13 @@ struct AacFormat {
   static AacFormat of (const GstCaps *caps);
   GstClockTime frame_duration () const;
 };
+
+bool is_aac (const GstCaps *caps);
+// What the configuration in AAC caps is, in words: "xHE-AAC (object type 42), configuration
+// f94610". Without one: "AAC".
+std::string describe_aac (const GstCaps *caps);
+// Why no decoder can take it, as "its AAC has no channels: …"; empty where one may, or where there
+// is none.
+std::string aac_fault (const GstCaps *caps);
 
 }  // namespace agora

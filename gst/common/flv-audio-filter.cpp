@@ -2,6 +2,7 @@
 #include "gst/common/flv-audio-filter.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 namespace agora {
@@ -18,16 +19,21 @@ constexpr std::uint8_t type_video = 9;
 constexpr std::uint8_t type_script = 18;
 constexpr unsigned format_enhanced = kEnhancedFormat;
 constexpr unsigned format_aac = 10;
-constexpr std::uint8_t aac_flags = 0xaf;
-// Enhanced RTMP's header of a packet: its format and type, then four letters.
-constexpr std::array<std::uint8_t, 4> letters_aac = {'m', 'p', '4', 'a'};
-constexpr std::size_t enhanced_head = 1 + letters_aac.size();
+constexpr unsigned format_mp3 = 2;
+// What a body begins with in the old way: the format, 44.1 kHz, 16 bits, stereo. Decoders know
+// better.
+constexpr std::uint8_t aac_flags = format_aac << 4 | 0x0f;
+constexpr std::uint8_t mp3_flags = format_mp3 << 4 | 0x0f;
+constexpr FourLetters letters_aac = {'m', 'p', '4', 'a'};
+constexpr FourLetters letters_mp3 = {'.', 'm', 'p', '3'};
 constexpr std::uint8_t aac_config = 0;
 constexpr std::uint8_t aac_frame = 1;
 // An AudioSpecificConfig has two bytes at the least.
 constexpr std::size_t least_config = 2 + 2;
 // Further back than this is no wobble of a clock.
 constexpr std::int64_t restart_ms = 2000;
+// A first tag that is longer is worth more than what a second one would tell.
+constexpr std::size_t most_held = 8192;
 
 constexpr std::array<std::uint8_t, signature_bytes + trailer_bytes> audio_header = {
     'F', 'L', 'V', 1, 0x04, 0, 0, 0, signature_bytes, 0, 0, 0, 0};
@@ -48,6 +54,49 @@ void write_24 (std::uint8_t *p, std::uint32_t value) {
 }
 
 }  // namespace
+
+std::string FlvAudioFilter::Codec::name() const {
+  static constexpr std::array<const char *, 12> names = {
+      "PCM",           "ADPCM",          "MP3",   "PCM", "Nellymoser", "Nellymoser", "Nellymoser",
+      "G.711 (A-law)", "G.711 (mu-law)", nullptr, "AAC", "Speex"};
+  const auto is_readable = [] (std::uint8_t c) {
+    return c < 0x80 && (std::isalnum(c) || c == '.' || c == '-' || c == ' ');
+  };
+  if (letters == letters_aac)
+    return "AAC";
+  if (letters == letters_mp3 || format == 14)
+    return "MP3";
+  if (letters == kOpusLetters)
+    return "Opus";
+  if (letters != FourLetters{} && std::ranges::all_of(letters, is_readable))
+    return "codec " + std::string(letters.begin(), letters.end());
+  if (format < names.size() && names[format])
+    return names[format];
+  return "SoundFormat " + std::to_string(format);
+}
+
+std::uint64_t FlvAudioFilter::Counts::tags() const {
+  return passed + configs + video + script + no_sound + other_codec + unknown_codec +
+         without_config + too_long + encrypted + refused;
+}
+
+FlvAudioFilter::Counts FlvAudioFilter::Counts::operator-(const Counts &before) const {
+  return {passed - before.passed,
+          configs - before.configs,
+          video - before.video,
+          script - before.script,
+          no_sound - before.no_sound,
+          other_codec - before.other_codec,
+          unknown_codec - before.unknown_codec,
+          without_config - before.without_config,
+          too_long - before.too_long,
+          encrypted - before.encrypted,
+          refused - before.refused};
+}
+
+std::optional<unsigned> FlvAudioFilter::codec() const {
+  return chosen_ ? std::make_optional(chosen_->format) : std::nullopt;
+}
 
 std::size_t FlvAudioFilter::body_size() const {
   return read_24(head_.data() + 1);
@@ -105,8 +154,9 @@ void FlvAudioFilter::begin_tag() {
     return;
   }
   const std::uint8_t type = head_[0] & type_mask;
-  const bool readable = !(head_[0] & encrypted_flag) && body_size() > 0 && body_size() <= kMostBody;
-  if (type == type_audio && readable) {
+  const bool is_encrypted = head_[0] & encrypted_flag;
+  const bool is_too_long = body_size() > kMostBody;
+  if (type == type_audio && !is_encrypted && !is_too_long && body_size() > 0) {
     body_.clear();
     state_ = State::body;
     return;
@@ -115,41 +165,38 @@ void FlvAudioFilter::begin_tag() {
     counts_.video++;
   else if (type == type_script)
     counts_.script++;
+  else if (is_encrypted)
+    counts_.encrypted++;
+  else if (type == type_audio && is_too_long)
+    counts_.too_long++;
   else
     counts_.refused++;
+  if (type == type_audio && is_too_long)
+    longest_ = std::max(longest_, body_size());
   to_skip_ = body_size() + trailer_bytes;
   state_ = State::skip;
 }
 
-// Whether the tag is of the codec that goes on, which the first one decides.
-bool FlvAudioFilter::choose(unsigned format, bool enhanced) {
-  if (!is_known(format) && format != format_enhanced) {
-    counts_.unknown_codec++;
-    left_out_ = format;
-    return false;
-  }
-  if (!codec_) {
-    codec_ = format;
-    enhanced_ = enhanced;
-  }
-  if (*codec_ == format && enhanced_ == enhanced)
-    return true;
-  counts_.other_codec++;
-  left_out_ = format;
+bool FlvAudioFilter::leave_out(Codec codec, std::uint64_t &count) {
+  count++;
+  left_out_ = codec;
   return false;
 }
 
-// AAC in Enhanced RTMP's way becomes AAC in the old way, which a demuxer knows. Its packet types 0
-// and 1 are the same; the others are none of AAC.
-bool FlvAudioFilter::unwrap() {
-  if (body_[0] >> 4 != format_enhanced || body_.size() < enhanced_head ||
-      !std::equal(letters_aac.begin(), letters_aac.end(), body_.begin() + 1))
+// Whether the tag is of the codec that goes on. One that may be odd is held back until the next one
+// tells.
+bool FlvAudioFilter::choose(Codec codec, bool is_config) {
+  if (!chosen_ && held_ && held_->codec != codec) {
+    leave_out(held_->codec, counts_.other_codec);
+    held_.reset();
+  }
+  if (!chosen_ && !held_ && !is_config && body_.size() <= most_held) {
+    held_ = Held{codec, head_, body_};
     return false;
-  const std::array<std::uint8_t, 2> old = {aac_flags, static_cast<std::uint8_t>(body_[0] & 0x0f)};
-  body_.erase(body_.begin(), body_.begin() + enhanced_head - old.size());
-  std::copy(old.begin(), old.end(), body_.begin());
-  write_24(&head_[1], static_cast<std::uint32_t>(body_.size()));
-  return true;
+  }
+  if (!chosen_)
+    chosen_ = codec;
+  return *chosen_ == codec || leave_out(codec, counts_.other_codec);
 }
 
 void FlvAudioFilter::set_body(std::vector<std::uint8_t> body) {
@@ -157,49 +204,84 @@ void FlvAudioFilter::set_body(std::vector<std::uint8_t> body) {
   write_24(&head_[1], static_cast<std::uint32_t>(body_.size()));
 }
 
-// Of Opus nothing but heads and packets goes on. A packet needs no head: it says all of itself.
-bool FlvAudioFilter::is_wanted_opus(const OpusTag &tag) {
-  using Kind = OpusTag::Kind;
-  if (tag.kind == Kind::refused)
-    counts_.refused++;
-  if ((tag.kind != Kind::head && tag.kind != Kind::packet) || !choose(format_enhanced, true))
+// AAC and MP3 in Enhanced RTMP's way become what they are in the old way, which a demuxer knows.
+// The packet types 0 and 1 are the same of AAC; the others are none of it.
+bool FlvAudioFilter::unwrap(const EnhancedTag &tag) {
+  std::vector<std::uint8_t> old;
+  if (tag.letters == letters_aac && tag.type <= EnhancedTag::coded_frames)
+    old = {aac_flags, static_cast<std::uint8_t>(tag.type)};
+  else if (tag.letters == letters_mp3 && tag.type == EnhancedTag::coded_frames)
+    old = {mp3_flags};
+  else
     return false;
-  is_frame_ = tag.kind == Kind::packet;
-  set_body(write_opus_tag(tag.kind, tag.data));
+  old.insert(old.end(), tag.data.begin(), tag.data.end());
+  set_body(std::move(old));
   return true;
 }
 
+// Of Opus nothing but heads and packets goes on. A packet needs no head: it says all of itself.
+bool FlvAudioFilter::is_wanted_opus(const OpusTag &tag) {
+  using Kind = OpusTag::Kind;
+  if (tag.kind != Kind::head && tag.kind != Kind::packet) {
+    (tag.kind == Kind::refused ? counts_.refused : counts_.no_sound)++;
+    return false;
+  }
+  is_frame_ = tag.kind == Kind::packet;
+  // What it lies in goes.
+  set_body(write_opus_tag(tag.kind, tag.data));
+  return choose({format_enhanced, kOpusLetters}, !is_frame_);
+}
+
 bool FlvAudioFilter::is_wanted() {
-  if (opus_ == Opus::passed) {
-    const OpusTag tag = read_opus_tag(body_);
-    if (tag.kind != OpusTag::Kind::foreign)
-      return is_wanted_opus(tag);
+  const EnhancedTag tag = EnhancedTag::read(body_);
+  if (tag.kind == EnhancedTag::Kind::foreign)
+    return is_wanted_plain({});
+  if (tag.kind != EnhancedTag::Kind::plain) {
+    (tag.kind == EnhancedTag::Kind::refused ? counts_.refused : counts_.no_sound)++;
+    return false;
   }
-  const bool enhanced = unwrap();
+  if (tag.letters == kOpusLetters && opus_ == Opus::passed)
+    return is_wanted_opus(read_opus_tag(tag));
+  const FourLetters letters = tag.letters;
+  if (letters != letters_aac && letters != letters_mp3)
+    return leave_out({format_enhanced, letters}, counts_.unknown_codec);
+  if (unwrap(tag))
+    return is_wanted_plain(letters);
+  counts_.no_sound++;
+  return false;
+}
+
+// Whether there is something behind its head.
+bool FlvAudioFilter::has_sound(bool is_aac) const {
+  if (!is_aac)
+    return body_.size() > 1;
+  return body_.size() > 2 &&
+         ((body_[1] == aac_config && body_.size() >= least_config) || body_[1] == aac_frame);
+}
+
+// In the old way, or made so.
+bool FlvAudioFilter::is_wanted_plain(const FourLetters &letters) {
   const unsigned format = body_[0] >> 4;
-  // Of another codec than Opus.
-  if (format == format_enhanced) {
-    counts_.unknown_codec++;
-    left_out_ = format;
-    return false;
-  }
-  is_frame_ = format != format_aac || (body_.size() > 1 && body_[1] == aac_frame);
-  if (!choose(format, enhanced))
-    return false;
-  if (format != format_aac)
-    return true;
-  if (body_.size() < 2 || (body_[1] != aac_config && body_[1] != aac_frame) ||
-      (body_[1] == aac_config && body_.size() < least_config)) {
+  const Codec codec = {format, letters};
+  if (!is_known(format))
+    return leave_out(codec, counts_.unknown_codec);
+  if (chosen_ && *chosen_ != codec)
+    return leave_out(codec, counts_.other_codec);
+  const bool is_aac = format == format_aac;
+  if (!has_sound(is_aac)) {
     counts_.refused++;
     return false;
   }
-  if (body_[1] == aac_config) {
-    has_config_ = true;
-    return true;
-  }
-  if (!has_config_)
+  is_frame_ = true;
+  if (!is_aac)
+    return choose(codec, false);
+  is_frame_ = body_[1] == aac_frame;
+  if (is_frame_ && !has_config_) {
     counts_.without_config++;
-  return has_config_;
+    return false;
+  }
+  has_config_ = true;
+  return choose(codec, !is_frame_);
 }
 
 // The sender's stamp has 32 bits, some say with a sign: only the way from one to the next counts.
@@ -219,10 +301,26 @@ void FlvAudioFilter::end_tag(std::vector<std::uint8_t> &out) {
   state_ = State::skip;
   if (!is_wanted())
     return;
+  if (held_) {
+    std::swap(head_, held_->head);
+    body_.swap(held_->body);
+    const bool is_frame = std::exchange(is_frame_, true);
+    write(out);
+    is_frame_ = is_frame;
+    std::swap(head_, held_->head);
+    body_.swap(held_->body);
+    held_.reset();
+  }
+  write(out);
+}
+
+void FlvAudioFilter::write(std::vector<std::uint8_t> &out) {
   // A configuration is of no time: some senders stamp each with 0.
   if (is_frame_) {
     counts_.passed++;
     count_stamp();
+  } else {
+    counts_.configs++;
   }
   out.reserve(out.size() + audio_header.size() + head_.size() + body_.size() + trailer_bytes);
   if (!wrote_header_)

@@ -4,10 +4,13 @@
 // that fails at the first tag it doesn't know (flvdemux does), and clips what goes back in time.
 //
 // - Video, script data, other codecs, a second track and encrypted tags are left out, and counted.
-// - AAC in Enhanced RTMP's way (SoundFormat 9, "mp4a") is handed on in the old way. Opus of that
-//   kind, where it is wanted, in its plainest form (opus-tag.hpp), for whoever reads it himself: no
-//   demuxer does. Other codecs of that kind are left out.
+// - AAC and MP3 in Enhanced RTMP's way (SoundFormat 9), also behind modifiers or as the first of
+//   several tracks (enhanced-tag.hpp), are handed on in the old way. Opus of that kind, where it is
+//   wanted, in its plainest form (opus-tag.hpp), for whoever reads it himself: no demuxer does.
+//   Other codecs of that kind are left out.
 // - AAC frames before their configuration are left out: no decoder could use them.
+// - The codec is that of the first configuration, or of the first two audio tags that are of the
+//   same: a single odd tag at the beginning is left out.
 // - Timestamps are the sender's modulo kRewind, whatever those are: below zero, beyond 2^31,
 //   wrapping. So a frame has the same one in each session that tells it. flvdemux takes the step
 //   back at kRewind (2 s and more) for a new base, and goes on from where it was, for ever.
@@ -20,6 +23,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "gst/common/opus-tag.hpp"
@@ -28,8 +32,9 @@ namespace agora {
 
 class FlvAudioFilter {
  public:
-  // Bytes of a tag's body: half a second of PCM in stereo at 48 kHz. Longer ones are left out.
-  static constexpr std::size_t kMostBody = 96'000;
+  // Bytes of a tag's body: a second of PCM in stereo at 48 kHz, and a third of that. Some send a
+  // second at once. Longer ones are left out.
+  static constexpr std::size_t kMostBody = 262'144;
   // Bytes of the stream's own header, by its DataOffset; it is 9 in all that is known. What says
   // more is taken for no FLV, or a broken one would be skipped for up to 4 GiB.
   static constexpr std::uint32_t kMostHeader = 65'536;
@@ -41,15 +46,41 @@ class FlvAudioFilter {
 
   explicit FlvAudioFilter(Opus opus = Opus::left_out) : opus_(opus) {}
 
+  // What sound is coded in: SoundFormat, and the letters of an enhanced one.
+  struct Codec {
+    unsigned format = 0;
+    FourLetters letters = {};
+
+    bool operator==(const Codec &) const = default;
+    // As a reader knows it: "MP3", or "codec fLaC" by its letters.
+    std::string name () const;
+  };
+
   // How many tags came, by what became of them.
   struct Counts {
     std::uint64_t passed = 0;          // audio frames that were handed on
+    std::uint64_t configs = 0;         // the configurations among what was handed on
     std::uint64_t video = 0;           // left out, as are all that follow
     std::uint64_t script = 0;          // onMetaData and the like
+    std::uint64_t no_sound = 0;        // audio that has none: an end, another track, a layout
     std::uint64_t other_codec = 0;     // audio of another codec than the one chosen
     std::uint64_t unknown_codec = 0;   // audio that no demuxer here knows
     std::uint64_t without_config = 0;  // AAC frames before their configuration
-    std::uint64_t refused = 0;         // too long, empty, encrypted, or of no known kind
+    std::uint64_t too_long = 0;        // audio, longer than kMostBody
+    std::uint64_t encrypted = 0;
+    std::uint64_t refused = 0;  // empty, cut off, or of no known kind
+
+    // All that came.
+    std::uint64_t tags () const;
+    Counts operator-(const Counts &before) const;
+  };
+
+  // What there is to tell of a stream of which nothing is heard (flv-silence.hpp).
+  struct Arrivals {
+    Counts counts;
+    Codec chosen;             // what is handed on
+    Codec left_out;           // the last one that wasn't
+    std::size_t longest = 0;  // body of those that were too long
   };
 
   // Takes any piece of the stream, and appends what is to go on to `out`: whole tags, and before
@@ -64,11 +95,9 @@ class FlvAudioFilter {
   std::uint32_t header_size () const { return header_size_; }
   const Counts &counts () const { return counts_; }
   // The SoundFormat of what is handed on: 10 is AAC, 9 Opus. Nothing before the first tag.
-  std::optional<unsigned> codec () const { return codec_; }
-  // value_or(): compilers look at the value of what has none, too, and memcheck tells.
-  bool is_opus () const { return codec_.value_or(0) == kEnhancedFormat; }
-  // The SoundFormat that was last left out, for whoever has to say why nothing is heard.
-  std::optional<unsigned> left_out () const { return left_out_; }
+  std::optional<unsigned> codec () const;
+  bool is_opus () const { return codec().value_or(0) == kEnhancedFormat; }
+  Arrivals arrivals () const { return {counts_, chosen_.value_or(Codec()), left_out_, longest_}; }
   bool has_config () const { return has_config_; }
 
  private:
@@ -76,11 +105,15 @@ class FlvAudioFilter {
 
   void begin_tag ();
   void end_tag (std::vector<std::uint8_t> &out);
-  bool unwrap ();
-  bool choose (unsigned format, bool enhanced);
+  bool unwrap (const EnhancedTag &tag);
+  bool choose (Codec codec, bool is_config);
+  bool leave_out (Codec codec, std::uint64_t &count);
   bool is_wanted_opus (const OpusTag &tag);
+  bool has_sound (bool is_aac) const;
+  bool is_wanted_plain (const FourLetters &letters);
   bool is_wanted ();
   void count_stamp ();
+  void write (std::vector<std::uint8_t> &out);
   std::size_t body_size () const;
   void set_body (std::vector<std::uint8_t> body);
 
@@ -94,9 +127,17 @@ class FlvAudioFilter {
   std::vector<std::uint8_t> body_;
 
   Counts counts_;
-  std::optional<unsigned> codec_;
-  bool enhanced_ = false;  // Enhanced RTMP's way; the old one beside it is another track
-  std::optional<unsigned> left_out_;
+  // Its letters are those of Enhanced RTMP's way; in the old one it is another track beside it.
+  std::optional<Codec> chosen_;
+  // The first tag, as long as it may be an odd one.
+  struct Held {
+    Codec codec;
+    std::array<std::uint8_t, 11> head;
+    std::vector<std::uint8_t> body;
+  };
+  std::optional<Held> held_;
+  Codec left_out_;
+  std::size_t longest_ = 0;
   bool has_config_ = false;
   bool wrote_header_ = false;
 

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// Opus in the audio tags of Enhanced RTMP (version 2), which no muxer or demuxer of GStreamer knows
-// yet: the body of one tag, read and written. Pure.
-//
-// A body begins with 0x9 and its type, then come the letters "Opus" and what the type says. Before
-// the letters there may be modifiers, which are skipped, and the head of several tracks, of which
-// the first one (track 0) counts: it is what a player without choice plays.
+// Opus in the audio tags of Enhanced RTMP, which no muxer or demuxer of GStreamer knows yet: the
+// body of one tag, read and written. Pure.
 #pragma once
 
 #include <array>
@@ -13,6 +9,8 @@
 #include <cstdint>
 #include <span>
 #include <vector>
+
+#include "gst/common/enhanced-tag.hpp"
 
 namespace agora {
 
@@ -31,10 +29,12 @@ struct OpusTag {
   std::span<const std::uint8_t> data;
 };
 
-// SoundFormat of Enhanced RTMP: a body's upper four bits.
-inline constexpr unsigned kEnhancedFormat = 9;
+inline constexpr FourLetters kOpusLetters = {'O', 'p', 'u', 's'};
 
-OpusTag read_opus_tag (std::span<const std::uint8_t> body);
+OpusTag read_opus_tag (const EnhancedTag &tag);
+inline OpusTag read_opus_tag (std::span<const std::uint8_t> body) {
+  return read_opus_tag(EnhancedTag::read(body));
+}
 
 // The body of a tag with this head or packet.
 std::vector<std::uint8_t> write_opus_tag (OpusTag::Kind kind, std::span<const std::uint8_t> data);

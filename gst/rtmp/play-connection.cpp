@@ -42,13 +42,6 @@ bool is_raw (const GstCaps *caps) {
   return gst_structure_has_name(gst_caps_get_structure(caps, 0), "audio/x-raw");
 }
 
-bool is_aac (const GstCaps *caps) {
-  const GstStructure *structure = gst_caps_get_structure(caps, 0);
-  int version = 0;
-  return gst_structure_has_name(structure, "audio/mpeg") &&
-         gst_structure_get_int(structure, "mpegversion", &version) && version == 4;
-}
-
 // What flvdemux makes of an AudioSpecificConfig is wrong for object types beyond 30, such as
 // AAC-ELD, and a decoder believes it. Where SBR extends it, the rate is the extended one.
 CapsPtr corrected (GstCaps *caps, const AacFormat &format) {

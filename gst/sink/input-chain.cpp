@@ -144,9 +144,10 @@ InputChain::Kind InputChain::kind_of(const GstCaps *caps) {
   int version = 0;
   if (gst_structure_has_name(structure, "audio/mpeg") &&
       gst_structure_get_int(structure, "mpegversion", &version) && (version == 2 || version == 4))
-    return needs_decoding(caps, structure)  ? Kind::coded
-           : structure_is_framed(structure) ? Kind::framed
-                                            : Kind::aac;
+    return !aac_fault(caps).empty()          ? Kind::none
+           : needs_decoding(caps, structure) ? Kind::coded
+           : structure_is_framed(structure)  ? Kind::framed
+                                             : Kind::aac;
   return Kind::none;
 }
 
@@ -267,7 +268,12 @@ bool InputChain::add_decoder(GstCaps *caps, std::vector<GstElement *> &chain) {
     post_missing_decoder(GST_ELEMENT(bin_), caps);
     return false;
   }
-  for (GstElement *element : {make_parser(caps), decoder}) {
+  GstElement *parser = make_parser(caps);
+  if (parser) {
+    ObjectPtr<GstPad> parsed(gst_element_get_static_pad(parser, "src"));
+    tell_if_refused(parsed.get());
+  }
+  for (GstElement *element : {parser, decoder}) {
     if (!element)
       continue;
     {
@@ -418,12 +424,18 @@ void InputChain::demuxed(GstPad *pad) {
   const char *media = gst_structure_get_name(gst_caps_get_structure(caps.get(), 0));
   if (g_str_has_prefix(media, "audio/") && !gst_pad_is_linked(taken.get())) {
     Kind kind = kind_of(caps.get());
+    if (kind == Kind::none && !aac_fault(caps.get()).empty()) {
+      refuse(caps.get());
+      return;
+    }
     if (kind == Kind::none)
       kind = Kind::coded;
     std::vector<GstElement *> chain;
     if (!build(kind, caps.get(), chain) || (kind == Kind::raw && !fit(caps.get())) || !link(chain))
       return;
     gst_pad_link(pad, head(chain).get());
+    if (kind == Kind::coded)
+      tell_if_refused(pad);
     return;
   }
   // A demuxer with no linked pad at all gives up, and the video may come first.

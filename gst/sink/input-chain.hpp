@@ -112,6 +112,7 @@ class InputChain {
   // Where a chain that ends at the lanes begins.
   ObjectPtr<GstPad> head (const std::vector<GstElement *> &chain) const;
   void refuse (const GstCaps *caps);
+  void tell_if_refused (GstPad *before);
   std::string why_silent () const;
   void guard_demuxer (GstElement *demuxer);
   GstPadProbeReturn frame_comes (GstPadProbeInfo *info);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "gst/common/aac-format.hpp"
+#include "gst/common/flv-silence.hpp"
 #include "gst/sink/input-chain.hpp"
 
 namespace agora {
@@ -10,8 +12,34 @@ namespace agora {
 void InputChain::refuse(const GstCaps *caps) {
   g_autofree char *text = gst_caps_to_string(caps);
   refused_ = true;
+  if (is_aac(caps)) {
+    std::string why = aac_fault(caps);
+    if (why.empty())
+      why = "nothing that is installed decodes it: " + describe_aac(caps);
+    GST_ELEMENT_ERROR(bin_, STREAM, FORMAT,
+                      ("Can't send this sound to the channel: %s.", why.c_str()), ("%s", text));
+    return;
+  }
   GST_ELEMENT_ERROR(bin_, STREAM, WRONG_TYPE, ("Can't send %s to the channel. %s", text, kExpected),
                     (nullptr));
+}
+
+// Where a decoder, behind `before`, doesn't take its caps, the source says "Internal data stream
+// error", which tells nobody anything.
+void InputChain::tell_if_refused(GstPad *before) {
+  const auto on_event = [] (GstPad *pad, GstPadProbeInfo *info, gpointer self) noexcept {
+    GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+    ObjectPtr<GstPad> peer(gst_pad_get_peer(pad));
+    if (GST_EVENT_TYPE(event) != GST_EVENT_CAPS || !peer)
+      return GST_PAD_PROBE_OK;
+    GstCaps *caps = nullptr;
+    gst_event_parse_caps(event, &caps);
+    if (!gst_pad_send_event(peer.get(), gst_event_ref(event)) && !GST_PAD_IS_FLUSHING(peer.get()))
+      static_cast<InputChain *>(self)->refuse(caps);
+    gst_event_unref(event);
+    return GST_PAD_PROBE_HANDLED;
+  };
+  gst_pad_add_probe(before, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_event, this, nullptr);
 }
 
 void InputChain::ended() {
@@ -34,22 +62,12 @@ std::string InputChain::why_silent() const {
   if (!filter_)
     return kind_ == Kind::unknown ? "nothing in it was recognised"
                                   : "what was made of it gave no sound";
-  const FlvAudioFilter::Counts &counts = filter_->counts();
   if (!filter_->is_flv() && filter_->header_size() > 0)
     return "its FLV header says it is " + std::to_string(filter_->header_size()) +
            " bytes long, where 9 to " + std::to_string(FlvAudioFilter::kMostHeader) + " are valid";
   if (!filter_->is_flv())
     return "it doesn't begin as FLV does";
-  if (counts.passed > 0)
-    return "its audio tags could not be decoded";
-  if (counts.without_config > 0)
-    return "its AAC has no configuration (sequence header)";
-  if (counts.unknown_codec > 0)
-    return "its audio is of SoundFormat " + std::to_string(filter_->left_out().value_or(0)) +
-           ", which nothing here knows";
-  if (counts.video > 0)
-    return "there is only video in it";
-  return "there are no audio tags in it";
+  return agora::why_silent(filter_->arrivals());
 }
 
 bool InputChain::explain(GstMessage *message) {

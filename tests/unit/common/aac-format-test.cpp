@@ -7,13 +7,16 @@ namespace {
 
 using agora::AacFormat;
 
-AacFormat format_of (const std::vector<std::uint8_t> &config, int rate, int channels) {
+agora::CapsPtr caps_of (const std::vector<std::uint8_t> &config, int rate, int channels) {
   agora::BufferPtr codec_data(gst_buffer_new_allocate(nullptr, config.size(), nullptr));
   gst_buffer_fill(codec_data.get(), 0, config.data(), config.size());
-  agora::CapsPtr caps(gst_caps_new_simple(
+  return agora::CapsPtr(gst_caps_new_simple(
       "audio/mpeg", "mpegversion", G_TYPE_INT, 4, "rate", G_TYPE_INT, rate, "channels", G_TYPE_INT,
       channels, "codec_data", GST_TYPE_BUFFER, codec_data.get(), nullptr));
-  return AacFormat::of(caps.get());
+}
+
+AacFormat format_of (const std::vector<std::uint8_t> &config, int rate, int channels) {
+  return AacFormat::of(caps_of(config, rate, channels).get());
 }
 
 void test_configurations () {
@@ -101,12 +104,49 @@ void test_without_caps () {
   g_assert_cmpuint(AacFormat::of(nullptr).frame_duration(), ==, 1024 * GST_SECOND / 48'000);
 }
 
+// What nothing can decode is said by name, and what is broken by what is wrong with it.
+void test_words () {
+  const struct {
+    std::vector<std::uint8_t> config;
+    const char *name, *fault;  // parts of them
+  } rows[] = {
+      {{0x11, 0x88}, "AAC-LC (object type 2), configuration 1188", ""},
+      {{0x11, 0xb8}, "AAC-LC", ""},
+      {{0x2b, 0x09, 0x88, 0x00}, "HE-AAC (object type 5)", ""},
+      {{0xf9, 0x46, 0x10}, "xHE-AAC (object type 42), configuration f94610", ""},
+      {{0xf8, 0x86, 0x80, 0x00}, "MPEG-4 ALS (object type 36)", ""},
+      {{0xf8, 0xe6, 0x20}, "AAC-ELD (object type 39)", ""},
+      {{0xff, 0xe6, 0x20}, "MPEG-4 audio (object type 95)", ""},
+      {{0x01, 0x88}, "MPEG-4 audio (object type 0)", "configuration 0188 names no object type (0)"},
+      {{0x16, 0x88}, "AAC-LC", "configuration 1688 names no sample rate"},
+      {{0x17, 0x80, 0x00, 0x00, 0x08}, "AAC-LC", "names no sample rate"},
+      {{0x11, 0x80}, "AAC-LC", "names no channels (0, and no program config element)"},
+      {{0x11, 0xc8}, "AAC-LC", "names channels that no standard has (9)"},
+      {{0x11}, "AAC", "is too short"},
+      // Stereo by a program config element.
+      {{0x11, 0x80, 0x04, 0x44, 0x00, 0x20, 0x00, 0x00, 0x00}, "AAC-LC", ""},
+      {{}, "AAC", ""},
+  };
+  for (const auto &row : rows) {
+    const agora::CapsPtr caps = caps_of(row.config, 48'000, 1);
+    const std::string name = agora::describe_aac(caps.get());
+    const std::string fault = agora::aac_fault(caps.get());
+    g_test_message("%s; %s", name.c_str(), fault.c_str());
+    g_assert_true(name.find(row.name) == 0);
+    g_assert_true(fault.find(row.fault) != std::string::npos && fault.empty() == !*row.fault);
+  }
+  g_assert_true(agora::aac_fault(nullptr).empty());
+  const agora::CapsPtr raw(gst_caps_new_empty_simple("audio/x-raw"));
+  g_assert_true(agora::aac_fault(raw.get()).empty());
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
   gst_init(&argc, &argv);
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/aac-format/configurations", test_configurations);
+  g_test_add_func("/aac-format/words", test_words);
   g_test_add_func("/aac-format/without-caps", test_without_caps);
   return g_test_run();
 }

@@ -126,21 +126,37 @@ void test_audio_alone () {
     g_assert_cmpuint(counts.passed, ==, 2);
     g_assert_cmpuint(counts.video, ==, 3);
     g_assert_cmpuint(counts.script, ==, 1);
-    g_assert_cmpuint(counts.unknown_codec, ==, 1);
+    g_assert_cmpuint(counts.configs, ==, 1);
+    g_assert_cmpuint(counts.unknown_codec, ==, 0);
     g_assert_cmpuint(counts.other_codec, ==, 1);
-    g_assert_cmpuint(counts.refused, ==, 5);
+    g_assert_cmpuint(counts.too_long, ==, 1);
+    g_assert_cmpuint(counts.encrypted, ==, 1);
+    g_assert_cmpuint(counts.no_sound, ==, 1);
+    g_assert_cmpuint(counts.refused, ==, 3);
+    g_assert_cmpuint(counts.tags(), ==, 14);
     g_assert_cmpuint(*filter.codec(), ==, 10);
-    g_assert_cmpuint(*filter.left_out(), ==, 2);
+    const FlvAudioFilter::Arrivals arrivals = filter.arrivals();
+    g_assert_true(arrivals.left_out.name() == "MP3");
+    g_assert_true(arrivals.chosen.name() == "AAC");
+    g_assert_cmpuint(arrivals.longest, ==, FlvAudioFilter::kMostBody + 1);
   }
 }
 
-// AAC as Enhanced RTMP has it comes out in the old way; which came first is the one that goes on.
+// AAC as Enhanced RTMP has it comes out in the old way, whatever is around it; which came first is
+// the one that goes on.
 void test_enhanced () {
-  const std::vector<Tag> enhanced = {{8, 0, {0x90, 'm', 'p', '4', 'a', 0x11, 0x88}},
-                                     {8, 0, {0x91, 'm', 'p', '4', 'a', 1, 2, 3}},
-                                     {8, 9, {0x92, 'm', 'p', '4', 'a'}},        // its end
-                                     {8, 9, {0x95, 1, 'm', 'p', '4', 'a', 0}},  // several tracks
-                                     {8, 9, {0x91, 'm', 'p', '4'}}};
+  const std::vector<Tag> enhanced = {
+      {8, 0, {0x90, 'm', 'p', '4', 'a', 0x11, 0x88}},
+      {8, 0, {0x91, 'm', 'p', '4', 'a', 1, 2, 3}},
+      {8, 5, {0x95, 1, 'm', 'p', '4', 'a', 0, 1, 2, 3}},        // one track of several
+      {8, 6, {0x95, 1, 'm', 'p', '4', 'a', 1, 4, 5, 6}},        // the next one
+      {8, 7, {0x97, 0, 0, 1, 'm', 'p', '4', 'a', 1, 2, 3}},     // behind a modifier
+      {8, 9, {0x92, 'm', 'p', '4', 'a'}},                       // its end
+      {8, 9, {0x94, 'm', 'p', '4', 'a', 0, 1, 0, 0, 0, 1, 0}},  // where channels belong
+      {8, 9, {0x91, 'm', 'p', '4', 'a'}},                       // empty
+      {8, 9, {0x91, 'm', 'p', '4'}},
+      {8, 9, {0x91}},
+      {8, 9, {0x91, 'f', 'L', 'a', 'C', 1}}};
   const std::vector<Tag> old = {config_at(0), frame_at(0)};
   for (const bool first : {true, false}) {
     std::vector<Tag> in = first ? enhanced : old;
@@ -148,13 +164,63 @@ void test_enhanced () {
     in.insert(in.end(), second.begin(), second.end());
     FlvAudioFilter filter;
     const auto tags = filtered(filter, stream_of(in), 3);
-    g_assert_cmpuint(tags.size(), ==, 2);
+    g_assert_cmpuint(tags.size(), ==, first ? 4 : 2);
     g_assert_true(tags[0].body == config_at(0).body);
-    g_assert_true(tags[1].body == frame_at(0).body);
+    for (std::size_t i = 1; i < tags.size(); i++)
+      g_assert_true(tags[i].body == frame_at(0).body);
     g_assert_cmpuint(*filter.codec(), ==, 10);
-    g_assert_cmpuint(filter.counts().unknown_codec, ==, 2);
-    g_assert_cmpuint(filter.counts().other_codec, ==, first ? 2 : 3);
-    g_assert_cmpuint(filter.counts().refused, ==, first ? 1 : 0);
+    g_assert_cmpuint(filter.counts().unknown_codec, ==, 1);
+    g_assert_true(first || filter.arrivals().left_out.name() == "codec fLaC");
+    g_assert_cmpuint(filter.counts().other_codec, ==, first ? 2 : 5);
+    g_assert_cmpuint(filter.counts().refused, ==, first ? 3 : 2);
+    g_assert_cmpuint(filter.counts().no_sound, ==, 3);
+  }
+}
+
+// MP3 as well, whose kind its frames tell.
+void test_enhanced_mp3 () {
+  FlvAudioFilter filter;
+  const Tag packet = {8, 0, {0x91, '.', 'm', 'p', '3', 0xff, 0xfb, 1}};
+  const auto tags = filtered(filter, stream_of({packet, packet}), 3);
+  g_assert_cmpuint(tags.size(), ==, 2);
+  g_assert_true((tags[0].body == Bytes{0x2f, 0xff, 0xfb, 1}));
+  g_assert_cmpuint(*filter.codec(), ==, 2);
+}
+
+// One odd tag at the beginning doesn't decide; two of a codec do, a configuration does, and what is
+// long, which may be a second of sound.
+void test_odd_first () {
+  const Tag mp3 = {8, 0, {0x2f, 1, 2, 3}};
+  const Tag pcm = {8, 10, {0x3f, 1, 2, 3, 4}};
+  const Tag long_pcm = {8, 10, Bytes(20'000, 0x3f)};
+  const Tag opus = {8, 10, {0x91, 'O', 'p', 'u', 's', 0xfc, 1, 2}};
+  const Tag end = {8, 10, {0x92, 'O', 'p', 'u', 's'}};
+  const Tag video = {9, 5, Bytes(20, 0x27)};
+  const struct {
+    const char *name;
+    std::vector<Tag> in;
+    std::vector<std::size_t> out;  // which of them
+    std::optional<unsigned> codec;
+  } rows[] = {
+      {"MP3 before AAC", {mp3, config_at(0), frame_at(0), frame_at(21)}, {1, 2, 3}, 10},
+      {"AAC without its configuration", {frame_at(0), mp3, mp3, mp3}, {1, 2, 3}, 2},
+      {"MP3", {mp3, video, mp3, pcm, mp3}, {0, 2, 4}, 2},
+      {"odd ones by turns", {mp3, pcm, mp3, pcm, pcm}, {3, 4}, 3},
+      {"a long one", {long_pcm, mp3, mp3}, {0}, 3},
+      {"one alone", {mp3, video}, {}, std::nullopt},
+      {"Opus without a head", {mp3, opus, end, opus}, {1, 3}, 9},
+  };
+  for (const auto &row : rows) {
+    g_test_message("%s", row.name);
+    FlvAudioFilter filter(FlvAudioFilter::Opus::passed);
+    const auto tags = filtered(filter, stream_of(row.in), 7);
+    g_assert_cmpuint(tags.size(), ==, row.out.size());
+    for (std::size_t i = 0; i < tags.size(); i++) {
+      g_assert_true(tags[i].body == row.in[row.out[i]].body);
+      g_assert_cmpuint(tags[i].stamp, ==, row.in[row.out[i]].stamp);
+    }
+    g_assert_true(filter.codec() == row.codec);
+    g_assert_cmpuint(filter.counts().passed + filter.counts().configs, ==, tags.size());
   }
 }
 
@@ -184,11 +250,14 @@ void test_opus () {
   g_assert_true((stamps == std::vector<std::uint32_t>{0, 0, 20, 40, 40}));
   g_assert_cmpuint(*filter.codec(), ==, 9);
   g_assert_cmpuint(filter.counts().passed, ==, 3);
+  g_assert_cmpuint(filter.counts().configs, ==, 2);
   g_assert_cmpuint(filter.counts().refused, ==, 1);
+  g_assert_cmpuint(filter.counts().no_sound, ==, 2);
   g_assert_cmpuint(filter.counts().other_codec, ==, 1);
 
   FlvAudioFilter plain;
   g_assert_true(filtered(plain, stream_of(in), 7).empty());
+  g_assert_true(plain.arrivals().left_out.name() == "Opus");
   FlvAudioFilter other(FlvAudioFilter::Opus::passed);
   std::vector<Tag> after = {config_at(0), frame_at(0)};
   after.insert(after.end(), in.begin(), in.end());
@@ -312,6 +381,8 @@ void test_long_header () {
 static const agora::Suite suite("flv-audio-filter", [] {
   g_test_add_func("/flv-audio-filter/audio-alone", test_audio_alone);
   g_test_add_func("/flv-audio-filter/enhanced", test_enhanced);
+  g_test_add_func("/flv-audio-filter/enhanced-mp3", test_enhanced_mp3);
+  g_test_add_func("/flv-audio-filter/odd-first", test_odd_first);
   g_test_add_func("/flv-audio-filter/opus", test_opus);
   g_test_add_func("/flv-audio-filter/without-config", test_without_config);
   g_test_add_func("/flv-audio-filter/stamps", test_stamps);
