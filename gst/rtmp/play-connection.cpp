@@ -4,11 +4,13 @@
 #include <gst/audio/audio.h>
 
 #include <atomic>
+#include <mutex>
 #include <utility>
 
 #include "gst/common/aac-format.hpp"
 #include "gst/common/codecs.hpp"
 #include "gst/common/flv-audio-probe.hpp"
+#include "gst/common/flv-silence.hpp"
 #include "gst/common/gst-ptr.hpp"
 #include "gst/common/to-floats.hpp"
 #include "gst/common/voice-codec.hpp"
@@ -30,6 +32,10 @@ GstStaticPadTemplate end_template =
 // silence, too.
 constexpr guint kIdleSeconds = 3;
 
+// rtmp2src makes no tags of messages that are too short for one. They are seen by their bytes, of
+// which this is more than a session is kept open with.
+constexpr std::uint64_t kPiece = 256;
+
 // Whether a decoder would find nothing to do for a parser.
 bool is_framed (const GstCaps *caps) {
   const GstStructure *structure = gst_caps_get_structure(caps, 0);
@@ -40,6 +46,14 @@ bool is_framed (const GstCaps *caps) {
 
 bool is_raw (const GstCaps *caps) {
   return gst_structure_has_name(gst_caps_get_structure(caps, 0), "audio/x-raw");
+}
+
+// As a reader knows it.
+std::string kind_of (const GstCaps *caps) {
+  if (is_aac(caps))
+    return describe_aac(caps);
+  g_autofree char *text = gst_caps_to_string(caps);
+  return text;
 }
 
 // What flvdemux makes of an AudioSpecificConfig is wrong for object types beyond 30, such as
@@ -58,6 +72,22 @@ bool needs_no_parser (const GstCaps *caps) {
   return is_framed(caps) || is_raw(caps) || is_opus(caps);
 }
 
+void send_sticky (GstPad *from, GstPad *to, GstEventType type) {
+  if (GstEvent *event = gst_pad_get_sticky_event(from, type, 0))
+    gst_pad_send_event(to, event);
+}
+
+// A decoder that refused caps is closed, and stays so at those that it took before: it takes them
+// for what it knows already.
+void begin_anew (GstPad *from, GstPad *to) {
+  ObjectPtr<GstElement> decoder(gst_pad_get_parent_element(to));
+  if (!decoder)
+    return;
+  gst_element_set_state(decoder.get(), GST_STATE_READY);
+  gst_element_sync_state_with_parent(decoder.get());
+  send_sticky(from, to, GST_EVENT_STREAM_START);
+}
+
 GstElement *make_nowhere () {
   GstElement *nowhere = gst_element_factory_make("fakesink", nullptr);
   if (nowhere)
@@ -74,7 +104,8 @@ class ElementConnection final : public PlayConnection {
   void cut () override { connection_->cut(); }
   bool ending () const override { return connection_->ending(); }
   void close (Deadline until) override;
-  Mute mute () const override;
+  std::uint64_t came () const override { return tags_ + connection_->received() / kPiece; }
+  std::string why_mute () const override;
 
  private:
   static void pad_added (GstElement *demuxer, GstPad *pad, gpointer self);
@@ -88,6 +119,7 @@ class ElementConnection final : public PlayConnection {
   GstElement *add (GstElement *element);
   void link (GstPad *pad);
   void link_audio (GstPad *pad, GstCaps *caps);
+  static GstPadProbeReturn handed (GstPad *pad, GstPadProbeInfo *info, gpointer self) noexcept;
 
   Watcher *const watcher_;
   const AuthoritiesPtr authorities_;
@@ -95,13 +127,25 @@ class ElementConnection final : public PlayConnection {
   ObjectPtr<GstPad> end_;
   std::unique_ptr<RtmpConnection> connection_;
   bool complete_ = false;  // all of its elements are installed
-  // Since the beginning: frames that were left out, of AAC without its configuration and of codecs
-  // that nothing knows; frames; those to be decoded; and what came of them.
-  std::atomic<std::uint64_t> unconfigured_ = 0, unknown_ = 0, frames_ = 0, asked_ = 0, sounds_ = 0;
+  std::atomic<std::uint64_t> tags_ = 0;
+  // What came since the beginning.
+  struct Came {
+    FlvAudioFilter::Arrivals arrivals;
+    std::uint64_t frames = 0;  // whole ones
+    std::uint64_t asked = 0;   // those of them that somebody wants to hear
+    std::string kind;          // of what is to be decoded, as a reader knows it
+    std::string refused;       // why nothing decodes that, where it is known
+    bool is_told = false;      // unplayable() has said it
+  };
+  mutable std::mutex mutex_;  // guards what follows; a leaf
+  Came came_;
+  Came heard_;  // the same, when the last sound was made of it
 
   // Streaming thread.
   bool linked_ = false;
   bool decoded_ = false;                               // what comes reaches the end
+  bool closed_ = false;                                // it has refused the last ones
+  bool accepted_ = false;                              // the decoder has taken the caps
   GstClockTime frame_duration_ = GST_CLOCK_TIME_NONE;  // of AAC
   FlvAudioFilter filter_{FlvAudioFilter::Opus::passed};
   OpusFeed opus_{{
@@ -164,16 +208,35 @@ void ElementConnection::close(Deadline until) {
   connection_->close(until);
 }
 
-Mute ElementConnection::mute() const {
-  if (frames_ == 0)
-    return unconfigured_ > 0 ? Mute::no_configuration
-           : unknown_ > 0    ? Mute::unknown_codec
-                             : Mute::no;
-  return asked_ > 0 && sounds_ == 0 ? Mute::not_decoded : Mute::no;
+std::string ElementConnection::why_mute() const {
+  FlvAudioFilter::Arrivals since;
+  std::uint64_t asked = 0;
+  std::string kind;
+  {
+    std::lock_guard lock(mutex_);
+    const std::uint64_t frames = came_.frames - heard_.frames;
+    asked = came_.asked - heard_.asked;
+    since = came_.arrivals;
+    since.counts = since.counts - heard_.arrivals.counts;
+    // Most of what came are whole frames.
+    if (frames > 0 && frames >= (since.counts.tags() - since.counts.video) / 2) {
+      if (came_.is_told || asked == 0)
+        return {};
+      if (!came_.refused.empty())
+        return came_.refused;
+      return "no frame of its sound can be decoded: " + came_.kind;
+    }
+    if (!came_.refused.empty() && since.counts.passed + since.counts.configs > 0)
+      return came_.refused;
+  }
+  return why_silent(since);
 }
 
+// What a parser or a decoder says is wrong with the sound: the session goes on, and may bring
+// better.
 GstElement *ElementConnection::add(GstElement *element) {
   gst_bin_add(GST_BIN(bin_.get()), element);
+  gst_element_set_bus(element, nullptr);
   gst_element_sync_state_with_parent(element);
   return element;
 }
@@ -194,9 +257,11 @@ GstPadProbeReturn ElementConnection::received(GstPad *, GstPadProbeInfo *info, g
     return GST_PAD_PROBE_DROP;
   }
   const GstPadProbeReturn result = filter_flv_audio(info, self->filter_);
-  const FlvAudioFilter::Counts &counts = self->filter_.counts();
-  self->unconfigured_ = counts.without_config;
-  self->unknown_ = counts.unknown_codec;
+  {
+    std::lock_guard lock(self->mutex_);
+    self->came_.arrivals = self->filter_.arrivals();
+    self->tags_ = self->came_.arrivals.counts.tags();
+  }
   if (result != GST_PAD_PROBE_OK || !self->filter_.is_opus())
     return result;
   // Opus goes past the demuxer, which would fail at it.
@@ -233,6 +298,10 @@ void ElementConnection::link_audio(GstPad *pad, GstCaps *caps) {
                       static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER |
                                                    GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM),
                       demuxed, this, nullptr);
+  gst_pad_add_probe(
+      pad,
+      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM),
+      handed, this, nullptr);
   ObjectPtr<GstPad> entry;  // where whole frames go
   if (is_raw(caps)) {
     decoded_ = true;
@@ -245,6 +314,10 @@ void ElementConnection::link_audio(GstPad *pad, GstCaps *caps) {
       gst_pad_link(src.get(), end_.get());
       decoded_ = true;
     } else {
+      {
+        std::lock_guard lock(mutex_);
+        came_.is_told = true;
+      }
       watcher_->unplayable(*this, {Unplayable::no_decoder, caps});
       last = make_nowhere();
       if (!last)
@@ -298,15 +371,24 @@ GstPadProbeReturn ElementConnection::frame(GstPad *pad, GstPadProbeInfo *info, g
 
 // A whole frame: whether to decode it.
 bool ElementConnection::is_asked_for(GstBuffer *frame, GstCaps *caps) {
-  frames_++;
+  {
+    std::lock_guard lock(mutex_);
+    came_.frames++;
+  }
   if (!caps || !GST_BUFFER_PTS_IS_VALID(frame) || !watcher_->frame(*this, frame, caps))
     return false;
-  asked_++;
+  std::lock_guard lock(mutex_);
+  came_.asked++;
   return true;
 }
 
 void ElementConnection::give(const DecodedSound &sound) {
-  sounds_++;
+  {
+    std::lock_guard lock(mutex_);
+    heard_.arrivals.counts = came_.arrivals.counts;
+    heard_.frames = came_.frames;
+    heard_.asked = came_.asked;
+  }
   watcher_->sound(*this, sound);
 }
 
@@ -331,8 +413,13 @@ gboolean ElementConnection::event(GstPad *pad, GstObject *parent, GstEvent *even
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_CAPS:
       gst_event_parse_caps(event, &caps);
-      if (!self->floats_.set_caps(caps))
+      if (!self->floats_.set_caps(caps)) {
+        {
+          std::lock_guard lock(self->mutex_);
+          self->came_.is_told = true;
+        }
         self->watcher_->unplayable(*self, {Unplayable::no_conversion, caps});
+      }
       break;
     case GST_EVENT_EOS:
       self->watcher_->ended(*self);
@@ -341,6 +428,51 @@ gboolean ElementConnection::event(GstPad *pad, GstObject *parent, GstEvent *even
       break;
   }
   return gst_pad_event_default(pad, parent, event);
+}
+
+// Hands things on by itself, for what doesn't take them would end the session: the flow's error
+// goes up to its source. Other caps may come, and be taken.
+GstPadProbeReturn ElementConnection::handed(GstPad *pad, GstPadProbeInfo *info,
+                                            gpointer data) noexcept {
+  auto *self = static_cast<ElementConnection *>(data);
+  ObjectPtr<GstPad> peer(gst_pad_get_peer(pad));
+  if (!peer)
+    return GST_PAD_PROBE_OK;
+  if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
+    GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+    GstFlowReturn flow = GST_FLOW_OK;
+    if (self->accepted_) {
+      flow = gst_pad_chain(peer.get(), buffer);
+    } else {
+      // It can still be recorded.
+      g_autoptr(GstCaps) caps = gst_pad_get_current_caps(pad);
+      self->is_asked_for(buffer, caps);
+      gst_buffer_unref(buffer);
+    }
+    const bool is_over = flow == GST_FLOW_FLUSHING || flow == GST_FLOW_EOS;
+    GST_PAD_PROBE_INFO_FLOW_RETURN(info) = is_over ? flow : GST_FLOW_OK;
+    return GST_PAD_PROBE_HANDLED;
+  }
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+  if (GST_EVENT_TYPE(event) != GST_EVENT_CAPS)
+    return GST_PAD_PROBE_OK;
+  GstCaps *caps = nullptr;
+  gst_event_parse_caps(event, &caps);
+  const std::string kind = kind_of(caps);
+  std::string refused = is_aac(caps) ? aac_fault(caps) : "";
+  const bool anew = std::exchange(self->closed_, false);
+  if (anew)
+    begin_anew(pad, peer.get());
+  self->accepted_ = gst_pad_send_event(peer.get(), event);
+  self->closed_ = !self->accepted_;
+  if (anew)
+    send_sticky(pad, peer.get(), GST_EVENT_SEGMENT);
+  if (refused.empty() && !self->accepted_)
+    refused = "nothing that is installed decodes it: " + kind;
+  std::lock_guard lock(self->mutex_);
+  self->came_.kind = kind;
+  self->came_.refused = refused;
+  return GST_PAD_PROBE_HANDLED;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <gst/gst.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -35,14 +36,6 @@ struct Unplayable {
   };
   Why why;
   GstCaps *caps;  // borrowed
-};
-
-// For how long a session was mute though sound came, and why.
-enum class Mute {
-  no,
-  no_configuration,  // AAC without its configuration, which the sender sends once
-  unknown_codec,     // no codec that FLV has and a demuxer knows
-  not_decoded,       // frames, but no decoder makes sound of them
 };
 
 class PlayConnection {
@@ -79,8 +72,12 @@ class PlayConnection {
   // until `until` at the most. Never from a thread of its own, nor with a lock held that such a
   // thread takes.
   virtual void close (Deadline until) = 0;
-  // Why nothing of what came was heard. Any thread.
-  virtual Mute mute () const = 0;
+  // How much came so far, as a number that grows with it: by what keeps a session open and is no
+  // data, less than once in some seconds. Any thread, as the next one.
+  virtual std::uint64_t came () const = 0;
+  // Why nothing of what came since the last sound is heard, for a sentence like "It is not heard:
+  // ….". Empty where somebody has been told already, or nobody wants to hear it.
+  virtual std::string why_mute () const = 0;
 
  private:
   const std::string url_;

@@ -62,8 +62,8 @@ bool RtmpConnection::open(AuthoritiesPtr authorities) {
   return true;
 }
 
-bool RtmpConnection::accepted() const {
-  return stat_of(session_.get(), "in-bytes-total") > 0;
+std::uint64_t RtmpConnection::received() const {
+  return stat_of(session_.get(), "in-bytes-total");
 }
 
 void RtmpConnection::cut() {

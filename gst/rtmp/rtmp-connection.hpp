@@ -33,7 +33,9 @@ class RtmpConnection {
   // it opens, stays closed.
   bool open (AuthoritiesPtr authorities = nullptr);
   // The server has admitted it.
-  bool accepted () const;
+  bool accepted () const { return received() > 0; }
+  // Bytes of what the server sent after that.
+  std::uint64_t received () const;
   // Makes the server's end of what it hasn't admitted yet; what it has goes on until close(). Waits
   // for nothing. What the connection says from now on is no news.
   void cut ();

@@ -34,26 +34,11 @@ constexpr GstClockTime kLastWordsLimit = 2 * GST_SECOND;
 // What is queued then is played, but not for longer than this and the latency after it left.
 constexpr GstClockTime kPlayOut = 2 * GST_SECOND;
 
-// After so much time of data that nobody heard there is something to say.
-constexpr GstClockTime kUnheard = 5 * GST_SECOND;
+// How often it is looked whether what comes is heard.
 constexpr GstClockTime kLook = 500 * GST_MSECOND;
 
 // Faults are told after 300 ms at the earliest: no need to look for them at each block.
 constexpr GstClockTime kWatch = 50 * GST_MSECOND;
-
-const char *why_mute (Mute mute) {
-  switch (mute) {
-    case Mute::no_configuration:
-      return "it sends AAC without the configuration that a decoder needs";
-    case Mute::unknown_codec:
-      return "its sound is of a codec that FLV demuxers don't know";
-    case Mute::not_decoded:
-      return "no frame of its sound can be decoded";
-    case Mute::no:
-      break;
-  }
-  return nullptr;
-}
 
 }  // namespace
 
@@ -402,42 +387,35 @@ void Listener::watch(GstClockTime monotonic) {
   look_whether_played(monotonic);
 }
 
-// Sound that comes and is never heard is told of, once for each time that a speaker comes.
+// Data that comes and isn't heard is told of: once, and again after each time that sound came.
 void Listener::look_whether_played(GstClockTime monotonic) {
   if (!gst_pad_is_linked(src_))
     return;
-  std::vector<std::pair<std::uint32_t, const char *>> unheard;
+  std::vector<std::pair<std::uint32_t, std::string>> unheard;
   {
     std::lock_guard lock(mutex_);
     for (auto &[uid, heard] : heard_) {
-      if (heard.told_mute || monotonic < heard.next_look)
+      if (monotonic < heard.next_look)
         continue;
       heard.next_look = monotonic + kLook;
-      const Mute mute = heard.speaker->mute();
       const GstClockTime given = heard.branch->given();
-      const char *why = nullptr;
-      if (mute == Mute::no)
-        heard.mute_since = GST_CLOCK_TIME_NONE;
-      else if (!GST_CLOCK_TIME_IS_VALID(heard.mute_since))
-        heard.mute_since = monotonic;
-      else if (monotonic > heard.mute_since + kUnheard)
-        why = why_mute(mute);
-      if (given > kUnheard) {
-        heard.told_mute = true;
-        if (heard.branch->timeline().stats().dropped_ns > given / 10 * 9)
-          why =
-              "its timestamps don't go with the time at which its sound comes, so that all of "
-              "it is dropped";
-      }
-      if (why) {
-        heard.told_mute = true;
-        unheard.emplace_back(uid, why);
-      }
+      std::string why;
+      if (heard.mute_watch.look(monotonic, heard.speaker->came(), given))
+        why = heard.speaker->why_mute();
+      if (!why.empty())
+        heard.mute_watch.tell();
+      if (given > MuteWatch::kUnheard && !std::exchange(heard.looked_at_time, true) &&
+          heard.branch->timeline().stats().dropped_ns > given / 10 * 9)
+        why =
+            "its timestamps don't go with the time at which its sound comes, so that all of "
+            "it is dropped";
+      if (!why.empty())
+        unheard.emplace_back(uid, std::move(why));
     }
   }
   for (const auto &[uid, why] : unheard)
-    GST_ELEMENT_WARNING(element_, STREAM, DECODE, ("Speaker %u is not heard: %s.", uid, why),
-                        (nullptr));
+    GST_ELEMENT_WARNING(element_, STREAM, DECODE,
+                        ("Speaker %u is not heard: %s.", uid, why.c_str()), (nullptr));
 }
 
 void Listener::announce(const SpeakerFaults::Notices &notices) {

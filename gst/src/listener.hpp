@@ -20,6 +20,7 @@
 #include "gst/membership/membership.hpp"
 #include "gst/mix/mixer.hpp"
 #include "gst/src/ending-pads.hpp"
+#include "gst/src/mute-watch.hpp"
 #include "gst/src/speaker-faults.hpp"
 #include "gst/src/speaker.hpp"
 #include "gst/src/src-stats.hpp"
@@ -95,8 +96,8 @@ class Listener final : public Member, public std::enable_shared_from_this<Listen
     GstClockTime left_at = GST_CLOCK_TIME_NONE;
     bool ending = false;  // they are all here, and it is being taken out
     GstClockTime next_look = 0;
-    GstClockTime mute_since = GST_CLOCK_TIME_NONE;
-    bool told_mute = false;
+    MuteWatch mute_watch;
+    bool looked_at_time = false;  // whether its timestamps go with the time
   };
 
   std::int64_t delay (GstClockTime latency) const;

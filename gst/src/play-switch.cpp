@@ -93,13 +93,22 @@ bool PlaySwitch::busy() const {
   return next_ || (current_ && !over_);
 }
 
-Mute PlaySwitch::mute() const {
-  Connection last;
-  {
-    std::lock_guard lock(mutex_);
-    last = current_ ? current_ : next_;
-  }
-  return last ? last->mute() : Mute::no;
+PlaySwitch::Connection PlaySwitch::first() const {
+  std::lock_guard lock(mutex_);
+  return current_ && !over_ ? current_ : next_ ? next_ : current_;
+}
+
+std::uint64_t PlaySwitch::came() const {
+  const Connection connection = first();
+  const std::uint64_t came = connection ? connection->came() : 0;
+  std::lock_guard lock(mutex_);
+  // What as many sessions brought is as many times as much.
+  return came > 0 ? (std::uint64_t{run_} << 32) + came : 0;
+}
+
+std::string PlaySwitch::why_mute() const {
+  const Connection connection = first();
+  return connection ? connection->why_mute() : "";
 }
 
 PlaySwitch::Place PlaySwitch::place_of(const PlayConnection &from) const {

@@ -7,6 +7,7 @@
 #include <gst/gst.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -67,8 +68,10 @@ class PlaySwitch final : private PlayConnection::Watcher {
   bool busy () const;
   // When the last frame came, as gst_util_get_timestamp() counts; none yet: GST_CLOCK_TIME_NONE.
   GstClockTime last_frame () const { return last_frame_; }
-  // Why nothing of what comes is heard.
-  Mute mute () const;
+  // Of the session in use, or the first one: see PlayConnection. Another session that brings as
+  // much is another number; 0 as long as nothing came.
+  std::uint64_t came () const;
+  std::string why_mute () const;
 
  private:
   using Connection = std::shared_ptr<PlayConnection>;
@@ -80,6 +83,7 @@ class PlaySwitch final : private PlayConnection::Watcher {
   void untrusted (PlayConnection &from, const GError &error) override;
   bool take_end (const PlayConnection &from);
   std::vector<Connection> all () const;
+  Connection first () const;
   enum class Place { none, current, next };
   Place place_of (const PlayConnection &from) const;
   bool crosses_to_next () const;

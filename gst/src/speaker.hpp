@@ -53,7 +53,9 @@ class Speaker final : private PlaySwitch::Output {
   GstClockTime last_frame () const { return switch_.last_frame(); }
   // Since when there is no session that plays; NONE: there is one.
   GstClockTime broke_since () const { return broke_since_; }
-  Mute mute () const { return switch_.mute(); }
+  // As of PlayConnection: how much came, and why nothing of it is heard.
+  std::uint64_t came () const { return switch_.came(); }
+  std::string why_mute () const { return switch_.why_mute(); }
 
  private:
   using Branches = std::vector<std::shared_ptr<SpeakerBranch>>;

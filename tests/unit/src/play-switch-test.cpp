@@ -79,7 +79,8 @@ class FakeConnection final : public PlayConnection {
     closed_ = true;
     opened_ = false;
   }
-  Mute mute () const override { return Mute::no; }
+  std::uint64_t came () const override { return 0; }
+  std::string why_mute () const override { return {}; }
 
  private:
   template <typename What>
