@@ -2,7 +2,11 @@
 #include "gst/sink/codec-lanes.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
+
+#include "gst/sink/agora-frame-sink.hpp"
+#include "gst/sink/lane-end.hpp"
 
 namespace agora {
 
@@ -18,57 +22,78 @@ GstStaticPadTemplate opus_template =
 // Frames of the other lane that wait: the pacing one never is so far behind.
 constexpr std::size_t most_waiting = 256;
 
+// What is known of a lane's frames before the first of them is there.
+CapsPtr caps_to_come (VoiceCodec codec) {
+  return CapsPtr(gst_caps_from_string(
+      codec == VoiceCodec::opus ? "audio/x-opus, channel-mapping-family = (int) 0"
+                                : "audio/mpeg, mpegversion = (int) 4, stream-format = raw"));
+}
+
+// An end of the lanes that `inner` is one of: its other pad has it.
+ObjectPtr<GstElement> element_of (GstPad *inner) {
+  return ObjectPtr<GstElement>(gst_pad_get_parent_element(inner));
+}
+
+void add_to (GstElement *end, GstPad *pad) {
+  gst_pad_set_active(pad, TRUE);
+  gst_element_add_pad(end, pad);
+}
+
+void remove_from (GstElement *end, GstPad *pad) {
+  gst_pad_set_active(pad, FALSE);
+  gst_element_remove_pad(end, pad);
+}
+
 }  // namespace
 
-CodecLanes::CodecLanes(Host host) : host_(std::move(host)) {
-  gst_segment_init(&segment_, GST_FORMAT_TIME);
-  entry_ = sink_ref(gst_pad_new("entry", GST_PAD_SINK));
-  out_ = sink_ref(gst_pad_new("out", GST_PAD_SRC));
-  for (GstPad *pad : {entry_.get(), out_.get()})
-    gst_pad_set_element_private(pad, this);
+CodecLanes::CodecLanes(Host host)
+    : host_(std::move(host)),
+      entry_(sink_ref(gst_pad_new("entry", GST_PAD_SINK))),
+      out_(sink_ref(gst_pad_new("out", GST_PAD_SRC))) {
+  gst_segment_init(&told_segment_, GST_FORMAT_TIME);
   gst_pad_set_chain_function(entry_.get(), on_input);
   gst_pad_set_event_function(entry_.get(), on_input_event);
   gst_pad_set_query_function(entry_.get(), on_input_query);
   gst_pad_set_event_function(out_.get(), on_out_event);
   gst_pad_set_query_function(out_.get(), on_out_query);
-  gst_pad_set_active(out_.get(), TRUE);
-  gst_pad_set_active(entry_.get(), TRUE);
 }
 
-// What comes in has stopped, and the elements of the lanes go with the bin's others.
-CodecLanes::~CodecLanes() {
-  for (GstPad *pad : {entry_.get(), out_.get()}) {
-    gst_pad_set_active(pad, FALSE);
-    ObjectPtr<GstPad> peer(gst_pad_get_peer(pad));
-    if (peer)
-      pad == entry_.get() ? gst_pad_unlink(peer.get(), pad) : gst_pad_unlink(pad, peer.get());
-  }
-  for (const auto &each : lanes_) {
-    gst_pad_set_active(each->feed.get(), FALSE);
-    gst_pad_set_active(each->tap.get(), FALSE);
-  }
+GstElement *CodecLanes::make_split() {
+  GstElement *split = make_lane_end("split", shared_from_this());
+  gst_element_add_pad(split, entry_.get());
+  return split;
 }
 
-CodecLanes::Lane *CodecLanes::lane(VoiceCodec codec) const {
+GstElement *CodecLanes::make_join() {
+  GstElement *join = make_lane_end("join", shared_from_this());
+  gst_element_add_pad(join, out_.get());
+  return join;
+}
+
+CodecLanes::LanePtr CodecLanes::lane(VoiceCodec codec) const {
   std::lock_guard lock(mutex_);
   const auto found =
       std::find_if(lanes_.begin(), lanes_.end(), [&] (auto &each) { return each->codec == codec; });
-  return found == lanes_.end() ? nullptr : found->get();
+  return found == lanes_.end() ? nullptr : *found;
 }
 
-GstElement *CodecLanes::pacing_encoder() const {
-  const Lane *pacing = lane(pacing_);
-  return pacing && !pacing->elements.empty() ? pacing->elements.back() : nullptr;
+// Nothing: it has just been taken away.
+CodecLanes::LanePtr CodecLanes::lane_of(const GstPad *tap) const {
+  std::lock_guard lock(mutex_);
+  const auto found = std::find_if(lanes_.begin(), lanes_.end(),
+                                  [&] (auto &each) { return each->tap.get() == tap; });
+  return found == lanes_.end() ? nullptr : *found;
 }
 
 std::vector<ObjectPtr<GstPad>> CodecLanes::feeds() const {
   std::vector<ObjectPtr<GstPad>> feeds;
+  const VoiceCodec paces = pacing_;
   std::lock_guard lock(mutex_);
   feeds.reserve(lanes_.size());
   // The pacing one last: what it brings to the frame sink may wait there.
   for (const bool pacing : {false, true})
     for (const auto &each : lanes_)
-      if ((each->codec == pacing_) == pacing)
+      if ((each->codec == paces) == pacing)
         feeds.emplace_back(GST_PAD(gst_object_ref(each->feed.get())));
   return feeds;
 }
@@ -81,8 +106,8 @@ bool CodecLanes::set_wanted(const VoiceCodecs &wanted) {
     if (!lane(each) && !add(each))
       return false;
   // What waits is of the lane that paces from now on.
-  if (std::exchange(pacing_, pacing) != pacing)
-    send_side(true);
+  if (pacing_.exchange(pacing) != pacing)
+    send_side(Which::all);
   for (const VoiceCodec each : kVoiceCodecs)
     if (!wanted.contains(each))
       remove(each);
@@ -91,31 +116,38 @@ bool CodecLanes::set_wanted(const VoiceCodecs &wanted) {
 
 // A lane that comes later hears what stream this is first.
 bool CodecLanes::add(VoiceCodec codec) {
-  auto fresh = std::make_unique<Lane>();
-  fresh->owner = this;
+  const auto fresh = std::make_shared<Lane>();
   fresh->codec = codec;
   if (!host_.build(codec, fresh->elements))
     return false;
-  fresh->feed = sink_ref(gst_pad_new("feed", GST_PAD_SRC));
-  fresh->tap = sink_ref(gst_pad_new_from_static_template(
-      codec == VoiceCodec::opus ? &opus_template : &aac_template, "tap"));
-  for (GstPad *pad : {fresh->feed.get(), fresh->tap.get()})
-    gst_pad_set_element_private(pad, fresh.get());
+  fresh->feed = sink_ref(gst_pad_new((std::string("feed_") + name_of(codec)).c_str(), GST_PAD_SRC));
+  fresh->tap = sink_ref(
+      gst_pad_new_from_static_template(codec == VoiceCodec::opus ? &opus_template : &aac_template,
+                                       (std::string("tap_") + name_of(codec)).c_str()));
   gst_pad_set_event_function(fresh->feed.get(), on_feed_event);
   gst_pad_set_query_function(fresh->feed.get(), on_feed_query);
   gst_pad_set_chain_function(fresh->tap.get(), on_frame);
   gst_pad_set_event_function(fresh->tap.get(), on_frame_event);
-  gst_pad_set_active(fresh->feed.get(), TRUE);
-  gst_pad_set_active(fresh->tap.get(), TRUE);
-  const bool linked = link(*fresh);
-  GstPad *feed = fresh->feed.get();
+  add_to(element_of(out_.get()).get(), fresh->tap.get());
+  add_to(element_of(entry_.get()).get(), fresh->feed.get());
   {
     std::lock_guard lock(mutex_);
-    lanes_.push_back(std::move(fresh));
+    lanes_.push_back(fresh);
   }
+  const bool linked = link(*fresh);
   for (const GstEventType type : {GST_EVENT_STREAM_START, GST_EVENT_CAPS, GST_EVENT_SEGMENT})
     if (GstEvent *event = gst_pad_get_sticky_event(entry_.get(), type, 0))
-      gst_pad_push_event(feed, event);
+      gst_pad_push_event(fresh->feed.get(), event);
+  // Where the segment has an end, that leaves room for what the encoders hold
+  // (segment_with_tail()): it is another one now.
+  GstEvent *segment = gst_pad_get_sticky_event(out_.get(), GST_EVENT_SEGMENT, 0);
+  if (!segment)
+    return linked;
+  const GstSegment *of = nullptr;
+  gst_event_parse_segment(segment, &of);
+  if (GST_CLOCK_TIME_IS_VALID(of->stop) && !fresh->elements.empty())
+    gst_pad_push_event(out_.get(), gst_event_copy(segment));
+  gst_event_unref(segment);
   return linked;
 }
 
@@ -139,23 +171,25 @@ bool CodecLanes::link(const Lane &lane) {
 
 // What it still holds comes out first.
 void CodecLanes::remove(VoiceCodec codec) {
-  Lane *gone = lane(codec);
+  const LanePtr gone = lane(codec);
   if (!gone)
     return;
   gst_pad_push_event(gone->feed.get(), gst_event_new_eos());
-  send_side(true);
+  send_side(Which::all);
   for (GstElement *element : gone->elements)
     host_.remove(element);
-  gst_pad_set_active(gone->feed.get(), FALSE);
-  gst_pad_set_active(gone->tap.get(), FALSE);
-  std::lock_guard lock(mutex_);
-  std::erase_if(lanes_, [gone] (auto &each) { return each.get() == gone; });
+  {
+    std::lock_guard lock(mutex_);
+    std::erase(lanes_, gone);
+  }
+  remove_from(element_of(entry_.get()).get(), gone->feed.get());
+  remove_from(element_of(out_.get()).get(), gone->tap.get());
 }
 
 // --- What comes in
 
-GstFlowReturn CodecLanes::on_input(GstPad *pad, GstObject *, GstBuffer *buffer) {
-  return static_cast<CodecLanes *>(gst_pad_get_element_private(pad))->input(buffer);
+GstFlowReturn CodecLanes::on_input(GstPad *, GstObject *split, GstBuffer *buffer) noexcept {
+  return lanes_of(split).input(buffer);
 }
 
 GstFlowReturn CodecLanes::input(GstBuffer *buffer) {
@@ -163,63 +197,75 @@ GstFlowReturn CodecLanes::input(GstBuffer *buffer) {
   GstFlowReturn flow = GST_FLOW_OK;
   for (const auto &feed : feeds())
     flow = gst_pad_push(feed.get(), gst_buffer_ref(buffer));
-  send_side(false);
+  send_side(Which::due);
   return flow;
 }
 
-gboolean CodecLanes::on_input_event(GstPad *pad, GstObject *, GstEvent *event) {
-  return static_cast<CodecLanes *>(gst_pad_get_element_private(pad))->input_event(event);
+gboolean CodecLanes::on_input_event(GstPad *, GstObject *split, GstEvent *event) noexcept {
+  return lanes_of(split).input_event(event);
 }
 
 gboolean CodecLanes::input_event(GstEvent *event) {
   const GstEventType type = GST_EVENT_TYPE(event);
-  if (type == GST_EVENT_SEGMENT)
-    gst_event_copy_segment(event, &segment_);
+  // A flush goes to both: a lane may come or go while it is on its way, and it must reach the sink.
+  const bool flushes = type == GST_EVENT_FLUSH_START || type == GST_EVENT_FLUSH_STOP;
+  gboolean done = TRUE;
+  if (type == GST_EVENT_FLUSH_START)
+    done = gst_pad_push_event(out_.get(), gst_event_ref(event));
   if (type == GST_EVENT_FLUSH_STOP) {
     side_.clear();
     paced_until_ = GST_CLOCK_TIME_NONE;
+    told_ = 0;
   }
-  gboolean done = TRUE;
-  for (const auto &feed : feeds()) {
-    done = gst_pad_push_event(feed.get(), gst_event_ref(event));
-    // All that the others held is out before the end is told.
-    if (type == GST_EVENT_EOS)
-      send_side(true);
+  const auto feeds = this->feeds();
+  for (const auto &feed : feeds) {
+    // The others have given what they held of the segment before.
+    if (type == GST_EVENT_SEGMENT && feed == feeds.back())
+      came_++;
+    const gboolean passed = gst_pad_push_event(feed.get(), gst_event_ref(event));
+    done = flushes ? done : passed;
   }
+  if (type == GST_EVENT_FLUSH_STOP)
+    done = gst_pad_push_event(out_.get(), gst_event_ref(event));
   gst_event_unref(event);
   return done;
 }
 
 // The pacing lane tells what it takes.
-gboolean CodecLanes::on_input_query(GstPad *pad, GstObject *, GstQuery *query) {
-  auto *self = static_cast<CodecLanes *>(gst_pad_get_element_private(pad));
+gboolean CodecLanes::on_input_query(GstPad *, GstObject *split, GstQuery *query) noexcept {
   if (GST_QUERY_TYPE(query) == GST_QUERY_ALLOCATION)
     return FALSE;
-  const auto feeds = self->feeds();
+  const auto feeds = lanes_of(split).feeds();
   return !feeds.empty() && gst_pad_peer_query(feeds.back().get(), query);
 }
 
 // --- What goes out
 
-GstFlowReturn CodecLanes::on_frame(GstPad *pad, GstObject *, GstBuffer *buffer) {
-  auto *from = static_cast<Lane *>(gst_pad_get_element_private(pad));
-  return from->owner->frame(*from, BufferPtr(buffer));
+GstFlowReturn CodecLanes::on_frame(GstPad *pad, GstObject *join, GstBuffer *buffer) noexcept {
+  BufferPtr frame(buffer);
+  CodecLanes &self = lanes_of(join);
+  const LanePtr from = self.lane_of(pad);
+  return from ? self.frame(*from, std::move(frame)) : GST_FLOW_FLUSHING;
 }
 
 GstFlowReturn CodecLanes::frame(Lane &from, BufferPtr frame) {
   if (!from.caps)
     return GST_FLOW_NOT_NEGOTIATED;
   if (from.codec != pacing_) {
-    side_.push_back({std::move(frame), share(from.caps.get())});
+    side_.push_back({std::move(frame), share(from.caps.get()), came_});
     if (side_.size() > most_waiting)
       side_.pop_front();
     return GST_FLOW_OK;
   }
   tell_caps(from);
-  if (GST_BUFFER_PTS_IS_VALID(frame.get()))
-    paced_until_ =
-        GST_BUFFER_PTS(frame.get()) +
-        (GST_BUFFER_DURATION_IS_VALID(frame.get()) ? GST_BUFFER_DURATION(frame.get()) : 0);
+  // Those of the other lane that begin before it go before it.
+  const GstClockTime begin = GST_BUFFER_PTS(frame.get());
+  if (GST_CLOCK_TIME_IS_VALID(begin))
+    paced_until_ = begin;
+  // Without a time it paces nothing: then the frame sink's count does.
+  send_side(GST_CLOCK_TIME_IS_VALID(begin) ? Which::due : Which::told);
+  if (GST_CLOCK_TIME_IS_VALID(begin) && GST_BUFFER_DURATION_IS_VALID(frame.get()))
+    paced_until_ = begin + GST_BUFFER_DURATION(frame.get());
   return gst_pad_push(out_.get(), frame.release());
 }
 
@@ -230,74 +276,106 @@ void CodecLanes::tell_caps(const Lane &from) {
   gst_pad_push_event(out_.get(), gst_event_new_caps(out_caps_.get()));
 }
 
-void CodecLanes::send_side(bool all) {
+// Takes the event. Not twice the same one: the frame sink may have changed its own since, by a
+// step.
+void CodecLanes::tell_segment(GstEvent *event) {
+  const GstSegment *segment = nullptr;
+  gst_event_parse_segment(event, &segment);
+  if (told_ == came_ && gst_segment_is_equal(segment, &told_segment_)) {
+    gst_event_unref(event);
+    return;
+  }
+  send_side(Which::older);
+  // No segment goes before the caps.
+  if (!gst_pad_has_current_caps(out_.get())) {
+    const CapsPtr caps = caps_to_come(pacing_);
+    gst_pad_push_event(out_.get(), gst_event_new_caps(caps.get()));
+  }
+  gst_segment_copy_into(segment, &told_segment_);
+  paced_until_ = GST_CLOCK_TIME_NONE;
+  told_ = came_;
+  gst_pad_push_event(out_.get(), event);
+}
+
+// Frames without a time follow one another, and those of a stream that runs backwards are in no
+// order of theirs.
+bool CodecLanes::is_due(const Waiting &one) const {
+  if (one.segment > told_)
+    return false;
+  const GstClockTime begin = GST_BUFFER_PTS(one.frame.get());
+  return told_segment_.rate < 0 || !GST_CLOCK_TIME_IS_VALID(begin) ||
+         (GST_CLOCK_TIME_IS_VALID(paced_until_) && begin <= paced_until_);
+}
+
+void CodecLanes::send_side(Which which) {
   while (!side_.empty()) {
-    const GstClockTime pts = GST_BUFFER_PTS(side_.front().frame.get());
-    const bool due = GST_CLOCK_TIME_IS_VALID(paced_until_) && pts <= paced_until_;
-    if (!all && !due)
+    const Waiting &first = side_.front();
+    const bool goes = which == Which::all || (which == Which::told && first.segment <= told_) ||
+                      (which == Which::older && first.segment < came_) ||
+                      (which == Which::due && is_due(first));
+    if (!goes)
       return;
-    const Waiting next = std::move(side_.front());
+    Waiting next = std::move(side_.front());
     side_.pop_front();
-    guint64 time = 0;
-    // An encoder's first frame may begin before its segment does.
-    if (gst_segment_to_running_time_full(&segment_, GST_FORMAT_TIME, pts, &time) <= 0)
-      time = 0;
-    host_.side_frame(next.frame.get(), next.caps.get(), time);
+    // Nothing goes before the segment.
+    if (told_ != 0)
+      gst_pad_push(out_.get(), mark_side_frame(next.frame.release(), next.caps.get()));
   }
 }
 
-gboolean CodecLanes::on_frame_event(GstPad *pad, GstObject *, GstEvent *event) {
-  auto *from = static_cast<Lane *>(gst_pad_get_element_private(pad));
-  from->owner->frame_event(*from, event);
+gboolean CodecLanes::on_frame_event(GstPad *pad, GstObject *join, GstEvent *event) noexcept {
+  CodecLanes &self = lanes_of(join);
+  if (const LanePtr from = self.lane_of(pad))
+    self.frame_event(*from, event);
+  else
+    gst_event_unref(event);
   return TRUE;
 }
 
 void CodecLanes::frame_event(Lane &from, GstEvent *event) {
-  if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
+  const GstEventType type = GST_EVENT_TYPE(event);
+  const bool paces = from.codec == pacing_;
+  if (type == GST_EVENT_CAPS) {
     GstCaps *caps = nullptr;
     gst_event_parse_caps(event, &caps);
     from.caps = share(caps);
-    if (from.codec == pacing_)
+    if (paces)
       tell_caps(from);
     gst_event_unref(event);
-    return;
-  }
-  if (from.codec == pacing_)
-    gst_pad_push_event(out_.get(), event);
-  else
+  } else if (!paces || type == GST_EVENT_FLUSH_START || type == GST_EVENT_FLUSH_STOP) {
+    // Flushes have gone another way (input_event()).
     gst_event_unref(event);
+  } else if (type == GST_EVENT_SEGMENT) {
+    tell_segment(event);
+  } else {
+    if (type == GST_EVENT_EOS)
+      send_side(Which::all);
+    gst_pad_push_event(out_.get(), event);
+  }
 }
 
 // --- What is asked from behind, and told from there
 
-gboolean CodecLanes::on_out_event(GstPad *pad, GstObject *, GstEvent *event) {
-  const auto *self = static_cast<CodecLanes *>(gst_pad_get_element_private(pad));
-  return gst_pad_push_event(self->entry_.get(), event);
+gboolean CodecLanes::on_out_event(GstPad *, GstObject *join, GstEvent *event) noexcept {
+  return gst_pad_push_event(lanes_of(join).entry_.get(), event);
 }
 
 // Through the pacing lane, whose encoder adds its latency.
-gboolean CodecLanes::on_out_query(GstPad *pad, GstObject *, GstQuery *query) {
-  const auto *self = static_cast<CodecLanes *>(gst_pad_get_element_private(pad));
-  ObjectPtr<GstPad> tap;
-  {
-    std::lock_guard lock(self->mutex_);
-    for (const auto &each : self->lanes_)
-      if (each->codec == self->pacing_)
-        tap.reset(GST_PAD(gst_object_ref(each->tap.get())));
-  }
-  return tap && gst_pad_peer_query(tap.get(), query);
+gboolean CodecLanes::on_out_query(GstPad *, GstObject *join, GstQuery *query) noexcept {
+  const CodecLanes &self = lanes_of(join);
+  const LanePtr pacing = self.lane(self.pacing_);
+  return pacing && gst_pad_peer_query(pacing->tap.get(), query);
 }
 
-gboolean CodecLanes::on_feed_event(GstPad *, GstObject *, GstEvent *event) {
+gboolean CodecLanes::on_feed_event(GstPad *, GstObject *, GstEvent *event) noexcept {
   gst_event_unref(event);
   return TRUE;
 }
 
-gboolean CodecLanes::on_feed_query(GstPad *pad, GstObject *parent, GstQuery *query) {
-  const auto *from = static_cast<Lane *>(gst_pad_get_element_private(pad));
+gboolean CodecLanes::on_feed_query(GstPad *pad, GstObject *split, GstQuery *query) noexcept {
   if (GST_QUERY_TYPE(query) == GST_QUERY_CAPS || GST_QUERY_TYPE(query) == GST_QUERY_ACCEPT_CAPS)
-    return gst_pad_query_default(pad, parent, query);
-  return gst_pad_peer_query(from->owner->entry_.get(), query);
+    return gst_pad_query_default(pad, split, query);
+  return gst_pad_peer_query(lanes_of(split).entry_.get(), query);
 }
 
 }  // namespace agora

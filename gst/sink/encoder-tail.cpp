@@ -94,16 +94,22 @@ void push_silence_before_ends (GstElement *encoder, unsigned lookahead) {
       [] (gpointer tail) { delete static_cast<Tail *>(tail); });
 }
 
-GstEvent *segment_with_tail (GstEvent *event, GstElement *encoder, unsigned lookahead) {
-  GstSegment segment;
-  gst_event_copy_segment(event, &segment);
+GstClockTime tail_of (GstElement *encoder, unsigned lookahead) {
   ObjectPtr<GstPad> pad(gst_element_get_static_pad(encoder, "sink"));
   GstAudioInfo format;
+  if (!format_of(pad.get(), format))
+    return 0;
+  return gst_util_uint64_scale_int_ceil(tail_of(lookahead) + frame, GST_SECOND,
+                                        GST_AUDIO_INFO_RATE(&format));
+}
+
+GstEvent *segment_with_tail (GstEvent *event, GstClockTime tail) {
+  GstSegment segment;
+  gst_event_copy_segment(event, &segment);
   if (segment.format != GST_FORMAT_TIME || segment.rate < 0 ||
-      !GST_CLOCK_TIME_IS_VALID(segment.stop) || !format_of(pad.get(), format))
+      !GST_CLOCK_TIME_IS_VALID(segment.stop))
     return event;
-  segment.stop += gst_util_uint64_scale_int_ceil(tail_of(lookahead) + frame, GST_SECOND,
-                                                 GST_AUDIO_INFO_RATE(&format));
+  segment.stop += tail;
   GstEvent *longer = gst_event_new_segment(&segment);
   gst_event_set_seqnum(longer, gst_event_get_seqnum(event));
   gst_event_set_running_time_offset(longer, gst_event_get_running_time_offset(event));

@@ -12,8 +12,10 @@ namespace agora {
 // silence goes in as brings out the last sample. `lookahead` in samples.
 void push_silence_before_ends (GstElement *encoder, unsigned lookahead);
 
-// The frames that the silence brings out begin after the end of the sound, by their timestamps.
-// Takes a SEGMENT event, and gives one whose stop leaves them room. `encoder` as above.
-GstEvent *segment_with_tail (GstEvent *event, GstElement *encoder, unsigned lookahead);
+// The frames that the silence brings out begin after the end of the sound, by their timestamps, but
+// no later than this. 0: the encoder hasn't heard its format yet.
+GstClockTime tail_of (GstElement *encoder, unsigned lookahead);
+// Takes a SEGMENT event, and gives one whose stop leaves such frames room.
+GstEvent *segment_with_tail (GstEvent *event, GstClockTime tail);
 
 }  // namespace agora

@@ -52,6 +52,12 @@ class FarFrames {
     // What comes once in a while comes when its time has come: there is a hole.
     return held_ >= watched / 2 ? Verdict::jump : Verdict::hole;
   }
+  // One that tells nothing of the time.
+  void keep (BufferPtr frame, Time now) {
+    if (frames_.empty())
+      begin(now);
+    frames_.push_back(std::move(frame));
+  }
   // All of them, the oldest first.
   std::vector<BufferPtr> release () { return std::exchange(frames_, {}); }
 

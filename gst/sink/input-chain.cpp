@@ -12,6 +12,7 @@
 #include "gst/common/codecs.hpp"
 #include "gst/common/failures.hpp"
 #include "gst/common/flv-audio-probe.hpp"
+#include "gst/sink/agora-frame-sink.hpp"
 #include "gst/sink/encoder-tail.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
@@ -59,8 +60,8 @@ bool structure_is_framed (const GstStructure *structure) {
 
 }  // namespace
 
-InputChain::InputChain(GstBin *bin, GstPad *pad, GstElement *exit, SideFrame side_frame)
-    : bin_(bin), pad_(pad), exit_(exit), side_frame_(std::move(side_frame)) {
+InputChain::InputChain(GstBin *bin, GstPad *pad, GstElement *exit)
+    : bin_(bin), pad_(pad), exit_(exit) {
   set_wanted({VoiceCodec::aac});
   gst_segment_init(&segment_, GST_FORMAT_TIME);
   ObjectPtr<GstPad> entry(gst_element_get_static_pad(exit_, "sink"));
@@ -103,16 +104,14 @@ GstPadProbeReturn InputChain::on_exit(GstPad *, GstPadProbeInfo *info, gpointer 
       self->frame_duration_ = is_opus(caps) ? 0 : AacFormat::of(caps).frame_duration();
       // Another lane paces, whose encoder has another look-ahead.
       if (was_opus != (self->frame_duration_ == 0))
-        self->count_.reset();
+        self->reset_counts();
       break;
     }
     case GST_EVENT_SEGMENT: {
       gst_event_copy_segment(event, &self->segment_);
       self->counts_ = self->segment_.format == GST_FORMAT_TIME && self->segment_.rate > 0;
-      self->count_.reset();
-      if (GstElement *encoder = self->lanes_ ? self->lanes_->pacing_encoder() : nullptr)
-        GST_PAD_PROBE_INFO_DATA(info) = segment_with_tail(
-            event, encoder, self->priming_[static_cast<std::size_t>(self->lanes_->pacing())]);
+      self->reset_counts();
+      GST_PAD_PROBE_INFO_DATA(info) = self->with_tail(event);
       break;
     }
     case GST_EVENT_EOS:
@@ -121,6 +120,15 @@ GstPadProbeReturn InputChain::on_exit(GstPad *, GstPadProbeInfo *info, gpointer 
       break;
   }
   return GST_PAD_PROBE_OK;
+}
+
+// Room for what each of the encoders holds.
+GstEvent *InputChain::with_tail(GstEvent *segment) const {
+  GstClockTime tail = 0;
+  for (std::size_t i = 0; i < encoders_.size(); i++)
+    if (encoders_[i])
+      tail = std::max(tail, tail_of(encoders_[i], priming_[i]));
+  return tail > 0 ? segment_with_tail(segment, tail) : segment;
 }
 
 GstCaps *InputChain::template_caps() {
@@ -270,20 +278,19 @@ bool InputChain::add_decoder(GstCaps *caps, std::vector<GstElement *> &chain) {
   }
   GstElement *parser = make_parser(caps);
   if (parser) {
+    chain.push_back(keep(sink_ref(parser)));
     ObjectPtr<GstPad> parsed(gst_element_get_static_pad(parser, "src"));
     tell_if_refused(parsed.get());
   }
-  for (GstElement *element : {parser, decoder}) {
-    if (!element)
-      continue;
-    {
-      std::lock_guard lock(mutex_);
-      elements_.push_back(sink_ref(element));
-    }
-    gst_bin_add(bin_, element);
-    chain.push_back(element);
-  }
+  chain.push_back(keep(sink_ref(decoder)));
   return true;
+}
+
+GstElement *InputChain::keep(ObjectPtr<GstElement> element) {
+  gst_bin_add(bin_, element.get());
+  std::lock_guard lock(mutex_);
+  elements_.push_back(std::move(element));
+  return elements_.back().get();
 }
 
 GstElement *InputChain::make(const char *factory, const char *package) {
@@ -292,10 +299,7 @@ GstElement *InputChain::make(const char *factory, const char *package) {
     post_missing_element(GST_ELEMENT(bin_), factory, package);
     return nullptr;
   }
-  gst_bin_add(bin_, element.get());
-  std::lock_guard lock(mutex_);
-  elements_.push_back(std::move(element));
-  return elements_.back().get();
+  return keep(std::move(element));
 }
 
 std::span<const InputChain::Encoder> InputChain::encoders() {
@@ -490,7 +494,7 @@ void InputChain::clear() {
   came_out_ = false;
   priming_ = {};
   counts_ = false;
-  count_.reset();
+  reset_counts();
   far_.release();
   jumped_ = false;
   kind_ = Kind::none;

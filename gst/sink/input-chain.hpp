@@ -7,7 +7,6 @@
 
 #include <array>
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -29,11 +28,10 @@ namespace agora {
 // All of it runs on the streaming thread, under the pad's stream lock, but for reset().
 class InputChain {
  public:
-  // A frame of a codec that is wanted beside the one that `exit` paces, when its time has come.
-  using SideFrame = std::function<void(GstBuffer *, GstCaps *, GstClockTime running_time)>;
-
   // `bin` owns this; `pad` is its ghost pad; `exit` takes AAC and Opus.
-  InputChain(GstBin *bin, GstPad *pad, GstElement *exit, SideFrame side_frame);
+  InputChain(GstBin *bin, GstPad *pad, GstElement *exit);
+  InputChain(const InputChain &) = delete;
+  InputChain &operator=(const InputChain &) = delete;
 
   struct Encoder {
     const char *name;
@@ -101,6 +99,7 @@ class InputChain {
   GstElement *make_aac_encoder ();
   GstElement *make_opus_encoder ();
   void set_bitrate (VoiceCodec codec);
+  GstElement *keep (ObjectPtr<GstElement> element);
   void unmake (GstElement *element);
   bool begin_lanes (Kind kind, const GstCaps *caps);
   bool build_lane (VoiceCodec codec, std::vector<GstElement *> &chain);
@@ -116,11 +115,13 @@ class InputChain {
   std::string why_silent () const;
   void guard_demuxer (GstElement *demuxer);
   GstPadProbeReturn frame_comes (GstPadProbeInfo *info);
-  GstBuffer *placed (GstBuffer *frame, GstClockTime duration);
+  void reset_counts ();
+  static GstBuffer *placed (GstBuffer *frame, GstClockTime duration, FrameCount &count);
   GstClockTime early_by (GstBuffer *frame) const;
   bool is_live () const;
   GstFlowReturn go_on ();
   GstFlowReturn release_far (GstClockTime earlier);
+  GstEvent *with_tail (GstEvent *segment) const;
 
   static GstPadProbeReturn on_decoded (GstPad *pad, GstPadProbeInfo *info, gpointer self);
   static GstPadProbeReturn on_exit (GstPad *pad, GstPadProbeInfo *info, gpointer self);
@@ -132,7 +133,6 @@ class InputChain {
   GstBin *bin_;
   GstPad *pad_;
   GstElement *exit_;
-  const SideFrame side_frame_;
   Kind kind_ = Kind::none;
   // Guards elements_ against other threads, whose messages are compared with them; the streaming
   // thread alone changes them. No call leaves the object under it.
@@ -141,7 +141,7 @@ class InputChain {
   const std::shared_ptr<InputLevel> level_ = std::make_shared<InputLevel>();
   GstElement *format_ = nullptr;  // the capsfilter before the lanes, one of elements_
   // What leads from there to the exit. Streaming thread, but for its beginning and its end.
-  std::unique_ptr<CodecLanes> lanes_;
+  std::shared_ptr<CodecLanes> lanes_;
   // What comes to the lanes, and its caps.
   Kind at_lanes_ = Kind::none;
   CapsPtr lanes_caps_;
@@ -160,11 +160,13 @@ class InputChain {
   bool came_out_ = false;  // a frame, at the exit; streaming thread
   // Of the frames at the exit; streaming thread.
   FrameCount count_;
+  FrameCount side_count_;  // of the other codec's frames
   GstClockTime frame_duration_ = 0;
   GstSegment segment_;
   bool counts_ = false;  // it runs forwards, in time
   FarFrames far_;
   GstClockTime far_hole_ = 0;  // before the first of them
+  bool far_known_ = false;     // that it is none
   bool releasing_ = false;     // what comes there is of them
   bool jumped_ = false;        // timestamps of this stream did, and its data comes as time goes on
   unsigned bitrate_ = 0;

@@ -104,8 +104,9 @@ bool InputChain::begin_lanes(Kind kind, const GstCaps *caps) {
     return build_lane(codec, chain);
   };
   host.remove = [this] (GstElement *element) { unmake(element); };
-  host.side_frame = side_frame_;
-  lanes_ = std::make_unique<CodecLanes>(std::move(host));
+  lanes_ = std::make_shared<CodecLanes>(std::move(host));
+  for (GstElement *end : {lanes_->make_join(), lanes_->make_split()})
+    gst_element_sync_state_with_parent(keep(sink_ref(end)));
   if (kind == Kind::raw)
     InputLevel::watch(lanes_->entry(), level_);
   ObjectPtr<GstPad> exit(gst_element_get_static_pad(exit_, "sink"));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gst/sink/agora-frame-sink.hpp"
 #include "gst/sink/input-chain.hpp"
 #include "gst/sink/packet.hpp"
 
@@ -24,14 +25,19 @@ GstClockTime packet_duration (GstBuffer *frame) {
 
 }  // namespace
 
-GstBuffer *InputChain::placed(GstBuffer *frame, GstClockTime duration) {
+GstBuffer *InputChain::placed(GstBuffer *frame, GstClockTime duration, FrameCount &count) {
   const GstClockTime stamp = GST_BUFFER_PTS(frame);
-  const GstClockTime at = count_.place(stamp, duration);
+  const GstClockTime at = count.place(stamp, duration);
   if (at == stamp)
     return frame;
   frame = gst_buffer_make_writable(frame);
   GST_BUFFER_PTS(frame) = at;
   return frame;
+}
+
+void InputChain::reset_counts() {
+  count_.reset();
+  side_count_.reset();
 }
 
 // How much later than now it is due.
@@ -81,18 +87,25 @@ GstPadProbeReturn InputChain::frame_comes(GstPadProbeInfo *info) {
   came_out_ = true;
   if (!counts_ || !GST_BUFFER_PTS_IS_VALID(frame))
     return GST_PAD_PROBE_OK;
+  // The same sound in the other codec goes before what paces it, and has its own count.
+  const bool side = side_caps_of(frame) != nullptr;
+  FrameCount &count = side ? side_count_ : count_;
   // Packets of Opus say each how long they last.
-  const GstClockTime duration = frame_duration_ ? frame_duration_ : packet_duration(frame);
-  GST_PAD_PROBE_INFO_DATA(info) = frame = placed(frame, duration);
-  bool known = false;
+  const GstClockTime duration = frame_duration_ && !side ? frame_duration_ : packet_duration(frame);
+  GST_PAD_PROBE_INFO_DATA(info) = frame = placed(frame, duration, count);
+  const auto now = FarFrames::Time::clock::now();
   if (far_.empty()) {
-    far_hole_ = count_.hole();
-    if (far_hole_ < least_jump || early_by(frame) < FarFrames::kFar)
+    if (count.hole() < least_jump || early_by(frame) < FarFrames::kFar)
       return GST_PAD_PROBE_OK;
-    known = jumped_ || is_live();
+    far_hole_ = count.hole();
+    far_known_ = jumped_ || is_live();
   }
-  const auto verdict = far_.hold(BufferPtr(frame), duration, FarFrames::Time::clock::now());
-  if (known || verdict == FarFrames::Verdict::jump)
+  if (side) {
+    far_.keep(BufferPtr(frame), now);
+    return GST_PAD_PROBE_HANDLED;
+  }
+  const auto verdict = far_.hold(BufferPtr(frame), duration, now);
+  if (far_known_ || verdict == FarFrames::Verdict::jump)
     GST_PAD_PROBE_INFO_FLOW_RETURN(info) = go_on();
   else if (verdict == FarFrames::Verdict::hole)
     GST_PAD_PROBE_INFO_FLOW_RETURN(info) = release_far(0);
@@ -104,6 +117,7 @@ GstPadProbeReturn InputChain::frame_comes(GstPadProbeInfo *info) {
 GstFlowReturn InputChain::go_on() {
   const GstClockTime by = std::min(far_hole_, early_by(far_.first()));
   count_.earlier(by);
+  side_count_.earlier(by);
   if (!std::exchange(jumped_, true))
     GST_ELEMENT_WARNING(
         bin_, STREAM, FAILED,

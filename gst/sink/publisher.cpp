@@ -37,10 +37,7 @@ Publisher::Publisher(GstBin *bin, GstPad *pad)
     : bin_(bin),
       pad_(pad),
       frame_sink_(sink_ref(make_frame_sink(this))),
-      front_(bin, pad, frame_sink_.get(),
-             [this] (GstBuffer *frame, GstCaps *caps, GstClockTime time) {
-               take(frame, caps, time);
-             }) {
+      front_(bin, pad, frame_sink_.get()) {
   gst_bin_add(bin_, frame_sink_.get());
   front_.rest();
 }
@@ -86,7 +83,6 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
   air_.silenced = air_.playing = air_.resumed = false;
   air_.filled = 0;
   uid_ = 0;
-  caps_.reset();
   coming_ = {};
   front_.begin();
   front_.set_bitrate(settings.bitrate);
@@ -304,17 +300,24 @@ void Publisher::stream_started() {
   revive();
 }
 
-GstClockTime Publisher::frames_are(GstCaps *caps) {
-  caps_ = share(caps);
-  // Packets of Opus say each how long they last; mostly it is this.
-  return is_opus(caps) ? usual_packet : AacFormat::of(caps).frame_duration();
+Publisher::Coming &Publisher::coming(VoiceCodec codec, GstCaps *caps) {
+  Coming &coming = coming_[static_cast<std::size_t>(codec)];
+  if (coming.caps.get() != caps) {
+    coming.caps = share(caps);
+    coming.format = AacFormat::of(caps);
+  }
+  return coming;
 }
 
-GstFlowReturn Publisher::take_frame(GstBuffer *buffer, GstClockTime time) {
-  return take(buffer, caps_.get(), time);
+GstClockTime Publisher::duration_of(GstBuffer *buffer, GstCaps *caps) {
+  if (!is_opus(caps))
+    return coming(VoiceCodec::aac, caps).format.frame_duration();
+  // Packets of Opus say each how long they last.
+  const auto packet = read_packet(buffer);
+  return packet ? agora::duration_of(*packet) : usual_packet;
 }
 
-GstFlowReturn Publisher::take(GstBuffer *buffer, GstCaps *caps, GstClockTime time) {
+GstFlowReturn Publisher::take_frame(GstBuffer *buffer, GstCaps *caps, GstClockTime time) {
   const BroadcastPtr to = broadcast();
   if (!to || stopping_)
     return GST_FLOW_FLUSHING;
@@ -324,11 +327,7 @@ GstFlowReturn Publisher::take(GstBuffer *buffer, GstCaps *caps, GstClockTime tim
     return GST_FLOW_ERROR;
   front_.taken();
   const VoiceCodec codec = is_opus(caps) ? VoiceCodec::opus : VoiceCodec::aac;
-  Coming &coming = coming_[static_cast<std::size_t>(codec)];
-  if (coming.caps.get() != caps) {
-    coming.caps = share(caps);
-    coming.format = AacFormat::of(caps);
-  }
+  Coming &coming = this->coming(codec, caps);
   Frame frame;
   frame.buffer = share(buffer);
   frame.caps = share(caps);
@@ -337,7 +336,7 @@ GstFlowReturn Publisher::take(GstBuffer *buffer, GstCaps *caps, GstClockTime tim
     const auto packet = read_packet(buffer);
     if (!packet)
       return GST_FLOW_OK;
-    frame.duration = duration_of(*packet);
+    frame.duration = agora::duration_of(*packet);
     frame.takes_stamp = true;
     frame.rests = packet->rests;
   } else {

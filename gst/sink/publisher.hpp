@@ -101,11 +101,10 @@ class Publisher final : public Member, private FrameTaker, private Publication::
 
   // FrameTaker: the streaming thread.
   void stream_started () override;
-  GstClockTime frames_are (GstCaps *caps) override;
-  GstFlowReturn take_frame (GstBuffer *buffer, GstClockTime time) override;
+  GstClockTime duration_of (GstBuffer *buffer, GstCaps *caps) override;
+  GstFlowReturn take_frame (GstBuffer *buffer, GstCaps *caps, GstClockTime time) override;
   void flushed () override;
 
-  GstFlowReturn take (GstBuffer *buffer, GstCaps *caps, GstClockTime time);
   void want (const VoiceCodecs &codecs, Broadcast::Leaving leaving);
   void load_clip (const Token &over);
   BroadcastPtr make_broadcast ();
@@ -132,15 +131,14 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   OnAir air_;
   Outage outage_;
 
-  // Streaming thread.
-  CapsPtr caps_;  // of the frames that the sink paces
-  // Of what comes in each codec.
+  // Of what comes in each codec; streaming thread.
   struct Coming {
     CapsPtr caps;
     AacFormat format;  // of AAC
     bool fresh = true;
   };
   std::array<Coming, kVoiceCodecs.size()> coming_;
+  Coming &coming (VoiceCodec codec, GstCaps *caps);
 
   std::atomic<bool> stopping_ = true;
   std::atomic<guint32> uid_ = 0;

@@ -143,9 +143,18 @@ void set_script (Script *next) {
   script = next;
 }
 
-void give_url (const std::string &url) {
+void want_codecs (const VoiceCodecs &codecs) {
   if (const auto session = current.lock())
-    session->tell([url] (Member &member) { member.push_urls({{VoiceCodec::aac, url}}); });
+    session->tell([codecs] (Member &member) { member.codecs_wanted(codecs); });
+}
+
+void give_url (const std::string &url) {
+  give_urls({{VoiceCodec::aac, url}});
+}
+
+void give_urls (const PushUrls &urls) {
+  if (const auto session = current.lock())
+    session->tell([urls] (Member &member) { member.push_urls(urls); });
 }
 
 void end_silence (const std::string &url) {

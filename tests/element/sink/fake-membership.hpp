@@ -39,8 +39,11 @@ struct Script {
 
 // From here on, until another takes its place. It must outlive every element.
 void set_script (Script *script);
+// Somebody hears these codecs, from here on.
+void want_codecs (const VoiceCodecs &codecs);
 // The gateway has a new push URL for the host.
 void give_url (const std::string &url);
+void give_urls (const PushUrls &urls);
 // The operator's silence is over, and there is a new push URL.
 void end_silence (const std::string &url);
 // Ends the membership for good.

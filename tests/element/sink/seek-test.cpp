@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "gst/sink/silence.hpp"
+#include "tests/element/sink/inside.hpp"
 #include "tests/element/sink/rig.hpp"
 #include "tests/suite.hpp"
 
@@ -123,6 +124,26 @@ void test_rate () {
 
 // Another rate without a flush. What is sent goes on at the speed of time: twice as fast, half of
 // it is left out.
+void assert_rate (const Run &run, double rate) {
+  // The change comes behind what is on its way.
+  let_pass(200 * GST_MSECOND);
+  const guint64 queued = run.stat("queued-ms");
+  const gint64 position = position_ms(run);
+  const gint64 begin = g_get_monotonic_time();
+  let_pass(2 * GST_SECOND);
+  const auto passed = static_cast<double>(g_get_monotonic_time() - begin) / 1000;
+  const auto sent = static_cast<double>(run.stat("queued-ms") - queued);
+  const auto moved = static_cast<double>(position_ms(run) - position);
+  g_test_message("rate %.1f: in %.0f ms, %.0f ms were sent and %.0f ms played", rate, passed, sent,
+                 moved);
+  g_assert_cmpfloat(sent, <, passed * std::min(rate, 1.0) + 150);
+  g_assert_cmpfloat(sent, >, passed * std::min(rate, 1.0) - 300);
+  g_assert_cmpfloat(moved, <, passed * rate + 200);
+  g_assert_cmpfloat(moved, >, passed * rate - 400);
+  g_assert_cmpuint(run.stat("dropped-ms"), ==, 0);
+}
+
+// At once, in the sink itself.
 void test_instant_rate () {
   const std::string path = make_file(
       "agora-sink-instant.mkv",
@@ -137,22 +158,7 @@ void test_instant_rate () {
     GstEvent *instant = gst_event_new_seek(rate, GST_FORMAT_TIME, GST_SEEK_FLAG_INSTANT_RATE_CHANGE,
                                            GST_SEEK_TYPE_NONE, 0, GST_SEEK_TYPE_NONE, 0);
     g_assert_true(gst_element_send_event(run.pipeline(), instant));
-    // The change comes behind what is on its way.
-    let_pass(200 * GST_MSECOND);
-    const guint64 queued = run.stat("queued-ms");
-    const gint64 position = position_ms(run);
-    const gint64 begin = g_get_monotonic_time();
-    let_pass(2 * GST_SECOND);
-    const auto passed = static_cast<double>(g_get_monotonic_time() - begin) / 1000;
-    const auto sent = static_cast<double>(run.stat("queued-ms") - queued);
-    const auto moved = static_cast<double>(position_ms(run) - position);
-    g_test_message("rate %.1f: in %.0f ms, %.0f ms were sent and %.0f ms played", rate, passed,
-                   sent, moved);
-    g_assert_cmpfloat(sent, <, passed * std::min(rate, 1.0) + 150);
-    g_assert_cmpfloat(sent, >, passed * std::min(rate, 1.0) - 300);
-    g_assert_cmpfloat(moved, <, passed * rate + 200);
-    g_assert_cmpfloat(moved, >, passed * rate - 400);
-    g_assert_cmpuint(run.stat("dropped-ms"), ==, 0);
+    assert_rate(run, rate);
   }
   g_unlink(path.c_str());
 }
@@ -237,14 +243,6 @@ void push_frames (GstAppSrc *source) {
     BufferPtr frame = agora::silent_frame(agora::AacFormat());
     g_assert_cmpint(gst_app_src_push_buffer(source, frame.release()), ==, GST_FLOW_OK);
   }
-}
-
-CapsPtr framed_caps () {
-  CapsPtr caps = agora::default_aac_caps();
-  CapsPtr framed(gst_caps_make_writable(caps.release()));
-  gst_caps_set_simple(framed.get(), "framed", G_TYPE_BOOLEAN, TRUE, "profile", G_TYPE_STRING, "lc",
-                      "base-profile", G_TYPE_STRING, "lc", nullptr);
-  return framed;
 }
 
 // An application's frames, as appsrc has them by default: in bytes, without a time. They last as
