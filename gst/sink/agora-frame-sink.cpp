@@ -27,7 +27,8 @@ struct _GstAgoraFrameSink {
   // All below: streaming thread.
   GstCaps *caps;                                              // the pad's
   std::array<GstClockTime, agora::kVoiceCodecs.size()> ends;  // running times of the last frames
-  bool ended;                                                 // EOS has come
+  GstClockTime reached;  // the latest running time that a frame of this segment had
+  bool ended;            // EOS has come
 };
 
 G_DEFINE_TYPE(GstAgoraFrameSink, gst_agora_frame_sink, GST_TYPE_BASE_SINK)
@@ -91,11 +92,15 @@ static GstFlowReturn gst_agora_frame_sink_render (GstBaseSink *base, GstBuffer *
                                        &time) <= 0)
     time = 0;
   time = std::min<guint64>(time, latest);
+  self->reached = std::max(self->reached, time);
   if (std::abs(segment.rate) > 1) {
-    // More frames come than there is time for: those that don't fit are left out.
-    if (time + duration / 2 < end)
+    // More frames come than there is time for: those that don't fit are left out. Backwards, a
+    // demuxer may give groups of frames whose last one is the first in time: what counts is the
+    // time that the group has.
+    const bool back = segment.rate < 0;
+    if ((back ? self->reached : time) + duration / 2 < end)
       return GST_FLOW_OK;
-    time = std::max(time, end);
+    time = back ? end : std::max(time, end);
   }
   end = time + duration;
   return self->taker ? self->taker->take_frame(buffer, caps, time) : GST_FLOW_FLUSHING;
@@ -108,7 +113,18 @@ static gboolean gst_agora_frame_sink_set_caps (GstBaseSink *base, GstCaps *caps)
 
 static void forget_times (GstAgoraFrameSink *self) {
   self->ends = {};
+  self->reached = 0;
   self->ended = false;
+}
+
+// What is sent of a segment begins where that does.
+static void begin_segment (GstAgoraFrameSink *self, GstEvent *event) {
+  const GstSegment *segment = nullptr;
+  gst_event_parse_segment(event, &segment);
+  self->reached = std::min<GstClockTime>(segment->base, latest);
+  if (segment->rate < 0)
+    for (GstClockTime &end : self->ends)
+      end = std::max(end, self->reached);
 }
 
 static gboolean gst_agora_frame_sink_event (GstBaseSink *base, GstEvent *event) noexcept {
@@ -121,6 +137,7 @@ static gboolean gst_agora_frame_sink_event (GstBaseSink *base, GstEvent *event) 
       break;
     case GST_EVENT_SEGMENT:
       event = agora::segment_in_time(event);
+      begin_segment(self, event);
       break;
     case GST_EVENT_EOS:
       self->ended = true;

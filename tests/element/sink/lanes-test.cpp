@@ -176,6 +176,35 @@ void test_come () {
   g_assert_cmpfloat(both, <, 2.3);
 }
 
+// Frames that are AAC already, of a file that is played backwards: a demuxer gives them in groups.
+void test_backwards_as_it_is () {
+  const std::string path = make_file(
+      "agora-lanes-back.mp4",
+      "audiotestsrc samplesperbuffer=480 num-buffers=3000 ! audio/x-raw,rate=48000 ! voaacenc ! "
+      "aacparse ! mp4mux");
+  Script script;
+  set_script(&script);
+  Run run("filesrc location=" + path + " ! qtdemux" + sink("max-backlog=60000"));
+  run.set_state(GST_STATE_PAUSED);
+  g_assert_cmpint(run.settle(), ==, GST_STATE_CHANGE_SUCCESS);
+  for (const double rate : {-1.0, -2.0}) {
+    g_assert_true(seek(run, rate, GST_SEEK_FLAG_FLUSH, 0, 28 * GST_SECOND));
+    g_assert_cmpint(run.settle(), ==, GST_STATE_CHANGE_SUCCESS);
+    run.play();
+    g_assert_cmpint(run.settle(), ==, GST_STATE_CHANGE_SUCCESS);
+    const gint64 begin = g_get_monotonic_time();
+    let_pass(4 * GST_SECOND);
+    const auto sent = static_cast<double>(run.stat("queued-ms"));
+    const double passed = milliseconds_since(begin);
+    g_test_message("rate %.0f: %.0f ms of sound in %.0f ms", rate, sent, passed);
+    // A group comes at once.
+    g_assert_cmpfloat(sent, >, passed - 1000 * static_cast<double>(time_scale()));
+    g_assert_cmpfloat(sent, <, passed + 1000);
+    run.set_state(GST_STATE_PAUSED);
+  }
+  g_unlink(path.c_str());
+}
+
 }  // namespace
 
 static const agora::Suite suite("lanes", [] {
@@ -186,6 +215,7 @@ static const agora::Suite suite("lanes", [] {
     g_test_add_data_func((std::string("/sink/lanes/bytes-") + kind.name).c_str(), &kind,
                          test_bytes);
   g_test_add_func("/sink/lanes/come", test_come);
+  g_test_add_func("/sink/lanes/backwards-as-it-is", test_backwards_as_it_is);
 });
 
 }  // namespace sink_lanes_test
