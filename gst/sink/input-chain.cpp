@@ -65,11 +65,17 @@ InputChain::InputChain(GstBin *bin, GstPad *pad, GstElement *exit)
   set_wanted({VoiceCodec::aac});
   gst_segment_init(&segment_, GST_FORMAT_TIME);
   ObjectPtr<GstPad> entry(gst_element_get_static_pad(exit_, "sink"));
-  gst_pad_add_probe(
+  exit_probe_ = gst_pad_add_probe(
       entry.get(),
       static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM |
                                    GST_PAD_PROBE_TYPE_EVENT_FLUSH | GST_PAD_PROBE_TYPE_BUFFER),
       on_exit, this, nullptr);
+}
+
+// An application that asked for it may hold the exit for longer than that.
+InputChain::~InputChain() {
+  ObjectPtr<GstPad> entry(gst_element_get_static_pad(exit_, "sink"));
+  gst_pad_remove_probe(entry.get(), exit_probe_);
 }
 
 // While it is stopped the pad leads to the exit, so that nothing in here is unlinked: whoever makes
@@ -166,13 +172,13 @@ void InputChain::guard_demuxer(GstElement *demuxer) {
   // A demuxer that got nothing calls its end an internal error; ended() has the reason.
   gst_pad_add_probe(
       sink.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
-      [] (GstPad *, GstPadProbeInfo *info, gpointer filter) {
+      [] (GstPad *, GstPadProbeInfo *info, gpointer data) {
+        const FlvAudioFilter &filter = **static_cast<std::shared_ptr<FlvAudioFilter> *>(data);
         const bool ends = GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS;
-        return ends && static_cast<FlvAudioFilter *>(filter)->counts().passed == 0
-                   ? GST_PAD_PROBE_DROP
-                   : GST_PAD_PROBE_OK;
+        return ends && filter.counts().passed == 0 ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
       },
-      filter_.get(), nullptr);
+      new std::shared_ptr<FlvAudioFilter>(filter_),
+      [] (gpointer data) { delete static_cast<std::shared_ptr<FlvAudioFilter> *>(data); });
 }
 
 bool InputChain::accept(GstCaps *caps) {
@@ -480,6 +486,8 @@ void InputChain::clear() {
     elements.swap(elements_);
   }
   for (ObjectPtr<GstElement> &element : elements) {
+    // Whoever holds it may use it again.
+    g_signal_handlers_disconnect_by_data(element.get(), this);
     gst_element_set_locked_state(element.get(), TRUE);
     gst_element_set_state(element.get(), GST_STATE_NULL);
     gst_bin_remove(bin_, element.get());

@@ -30,6 +30,7 @@ class InputChain {
  public:
   // `bin` owns this; `pad` is its ghost pad; `exit` takes AAC and Opus.
   InputChain(GstBin *bin, GstPad *pad, GstElement *exit);
+  ~InputChain();
   InputChain(const InputChain &) = delete;
   InputChain &operator=(const InputChain &) = delete;
 
@@ -133,6 +134,7 @@ class InputChain {
   GstBin *bin_;
   GstPad *pad_;
   GstElement *exit_;
+  gulong exit_probe_ = 0;
   Kind kind_ = Kind::none;
   // Guards elements_ against other threads, whose messages are compared with them; the streaming
   // thread alone changes them. No call leaves the object under it.

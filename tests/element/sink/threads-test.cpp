@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Whoever asks agorasink or flushes it while its lanes come and go.
+// Whoever asks agorasink or flushes it while its lanes come and go, and whoever holds a part of it.
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -259,6 +259,27 @@ void test_flushed_while_draining () {
   gst_bus_set_sync_handler(bus.get(), nullptr, nullptr, nullptr);
 }
 
+// --- Who holds a part
+
+// The frame sink may be held for longer than what it belonged to, and be put to use.
+void test_frame_sink_outlives () {
+  Script script;
+  set_script(&script);
+  ObjectPtr<GstElement> pace;
+  {
+    Run run("audiotestsrc samplesperbuffer=480" + sink("max-backlog=60000"));
+    pace = run.get("pace");
+    run.play();
+    run.await_stat("queued-ms", 100);
+  }
+  g_assert_null(GST_OBJECT_PARENT(pace.get()));
+  Run other("audiotestsrc num-buffers=20 ! voaacenc name=encoder");
+  gst_bin_add(GST_BIN(other.pipeline()), pace.get());
+  g_assert_true(gst_element_link(other.get("encoder").get(), pace.get()));
+  other.set_state(GST_STATE_PAUSED);
+  g_assert_cmpint(other.settle(), ==, GST_STATE_CHANGE_SUCCESS);
+}
+
 }  // namespace
 
 static const agora::Suite suite("threads", [] {
@@ -267,6 +288,7 @@ static const agora::Suite suite("threads", [] {
   g_test_add_func("/sink/threads/asked-while-changing", test_asked_while_changing);
   g_test_add_func("/sink/threads/answered-after-change", test_answered_after_change);
   g_test_add_func("/sink/threads/flushed-while-draining", test_flushed_while_draining);
+  g_test_add_func("/sink/threads/frame-sink-outlives", test_frame_sink_outlives);
 });
 
 }  // namespace sink_threads_test
