@@ -225,10 +225,28 @@ gboolean CodecLanes::input_event(GstEvent *event) {
     const gboolean passed = gst_pad_push_event(feed.get(), gst_event_ref(event));
     done = flushes ? done : passed;
   }
+  if (type == GST_EVENT_GAP)
+    input_gap(event);
   if (type == GST_EVENT_FLUSH_STOP)
     done = gst_pad_push_event(out_.get(), gst_event_ref(event));
   gst_event_unref(event);
   return done;
+}
+
+// An encoder keeps it, and the segment it is in, until there is sound again. But the frame sink has
+// to know: a gap, too, ends a preroll, and takes its time.
+void CodecLanes::input_gap(GstEvent *event) {
+  if (told_ != came_)
+    if (GstEvent *segment = gst_pad_get_sticky_event(entry_.get(), GST_EVENT_SEGMENT, 0))
+      tell_segment(segment);
+  if (told_ == 0)
+    return;
+  GstClockTime begin = GST_CLOCK_TIME_NONE;
+  gst_event_parse_gap(event, &begin, nullptr);
+  if (GST_CLOCK_TIME_IS_VALID(begin))
+    paced_until_ = begin;
+  send_side(Which::due);
+  gst_pad_push_event(out_.get(), gst_event_ref(event));
 }
 
 // The pacing lane tells what it takes.
@@ -342,8 +360,9 @@ void CodecLanes::frame_event(Lane &from, GstEvent *event) {
     if (paces)
       tell_caps(from);
     gst_event_unref(event);
-  } else if (!paces || type == GST_EVENT_FLUSH_START || type == GST_EVENT_FLUSH_STOP) {
-    // Flushes have gone another way (input_event()).
+  } else if (!paces || type == GST_EVENT_GAP || type == GST_EVENT_FLUSH_START ||
+             type == GST_EVENT_FLUSH_STOP) {
+    // Gaps and flushes have gone another way (input_event()).
     gst_event_unref(event);
   } else if (type == GST_EVENT_SEGMENT) {
     tell_segment(event);

@@ -87,6 +87,7 @@ class CodecLanes : public std::enable_shared_from_this<CodecLanes> {
   std::vector<ObjectPtr<GstPad>> feeds () const;
   GstFlowReturn input (GstBuffer *buffer);
   gboolean input_event (GstEvent *event);
+  void input_gap (GstEvent *event);
   GstFlowReturn frame (Lane &from, BufferPtr frame);
   void frame_event (Lane &from, GstEvent *event);
   void tell_caps (const Lane &from);

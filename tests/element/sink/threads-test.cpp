@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Whoever asks agorasink or flushes it while its lanes come and go, and whoever holds a part of it.
+// Whoever asks agorasink or flushes it while its lanes come and go; gaps; and whoever holds a part
+// of it.
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -259,6 +260,67 @@ void test_flushed_while_draining () {
   gst_bus_set_sync_handler(bus.get(), nullptr, nullptr, nullptr);
 }
 
+// --- Gaps
+
+// Sound that begins with a gap: it prerolls, as any sink does, and the gap takes its time.
+void test_gap_first (gconstpointer data) {
+  const bool raw = GPOINTER_TO_INT(data) != 0;
+  Script script;
+  set_script(&script);
+  Hand hand("max-backlog=60000");
+  g_assert_cmpint(hand.run.set_state(GST_STATE_PAUSED), ==, GST_STATE_CHANGE_ASYNC);
+  std::atomic<bool> over = false;
+  Moment prerolled;
+  std::thread feeding([&] {
+    const CapsPtr caps = raw ? raw_caps() : framed_caps();
+    hand.begin(caps.get());
+    for (int i = 0; i < 10; i++)
+      hand.push(
+          gst_event_new_gap(static_cast<GstClockTime>(i) * 100 * GST_MSECOND, 100 * GST_MSECOND));
+    prerolled.await();
+    hand.time = GST_SECOND;
+    if (raw)
+      for (int i = 0; i < 100 && !over; i++)
+        hand.push_raw();
+  });
+  g_assert_cmpint(hand.run.settle(), ==, GST_STATE_CHANGE_SUCCESS);
+  prerolled.come();
+  hand.run.play();
+  const gint64 begin = g_get_monotonic_time();
+  g_assert_cmpint(hand.run.settle(), ==, GST_STATE_CHANGE_SUCCESS);
+  if (raw) {
+    hand.run.await_stat("queued-ms", 300);
+    g_assert_cmpfloat(milliseconds_since(begin), >, 1200);
+  }
+  over = true;
+  hand.run.stop();
+  feeding.join();
+}
+
+// PAUSED in the middle of one.
+void test_gap_in_between () {
+  Script script;
+  set_script(&script);
+  Hand hand("max-backlog=60000");
+  hand.run.set_state(GST_STATE_PLAYING);
+  Moment sounds;
+  std::thread feeding([&] {
+    hand.begin(raw_caps().get());
+    for (int i = 0; i < 20; i++)
+      hand.push_raw();
+    sounds.come();
+    for (int i = 2; i < 100; i++)
+      hand.push(
+          gst_event_new_gap(static_cast<GstClockTime>(i) * 100 * GST_MSECOND, 100 * GST_MSECOND));
+  });
+  sounds.await();
+  let_pass(300 * GST_MSECOND);
+  hand.run.set_state(GST_STATE_PAUSED);
+  g_assert_cmpint(hand.run.settle(), ==, GST_STATE_CHANGE_SUCCESS);
+  hand.run.stop();
+  feeding.join();
+}
+
 // --- Who holds a part
 
 // The frame sink may be held for longer than what it belonged to, and be put to use.
@@ -288,6 +350,9 @@ static const agora::Suite suite("threads", [] {
   g_test_add_func("/sink/threads/asked-while-changing", test_asked_while_changing);
   g_test_add_func("/sink/threads/answered-after-change", test_answered_after_change);
   g_test_add_func("/sink/threads/flushed-while-draining", test_flushed_while_draining);
+  g_test_add_data_func("/sink/threads/gap-first-raw", GINT_TO_POINTER(1), test_gap_first);
+  g_test_add_data_func("/sink/threads/gap-first-framed", GINT_TO_POINTER(0), test_gap_first);
+  g_test_add_func("/sink/threads/gap-in-between", test_gap_in_between);
   g_test_add_func("/sink/threads/frame-sink-outlives", test_frame_sink_outlives);
 });
 
