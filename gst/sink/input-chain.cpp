@@ -270,6 +270,19 @@ GstPadProbeReturn InputChain::on_decoded(GstPad *, GstPadProbeInfo *info, gpoint
   return GST_PAD_PROBE_OK;
 }
 
+// Decoders and encoders take sound in time alone; a parser gives it so.
+void InputChain::tell_in_time(GstPad *pad) {
+  gst_pad_add_probe(
+      pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+      [] (GstPad *, GstPadProbeInfo *info, gpointer) {
+        GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+        if (GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT)
+          GST_PAD_PROBE_INFO_DATA(info) = segment_in_time(event);
+        return GST_PAD_PROBE_OK;
+      },
+      nullptr, nullptr);
+}
+
 void InputChain::place_channels(GstElement *converter) {
   ObjectPtr<GstPad> decoded(gst_element_get_static_pad(converter, "sink"));
   gst_pad_add_probe(decoded.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_decoded, nullptr,
@@ -289,6 +302,10 @@ bool InputChain::add_decoder(GstCaps *caps, std::vector<GstElement *> &chain) {
     tell_if_refused(parsed.get());
   }
   chain.push_back(keep(sink_ref(decoder)));
+  if (!parser) {
+    ObjectPtr<GstPad> coded(gst_element_get_static_pad(decoder, "sink"));
+    tell_in_time(coded.get());
+  }
   return true;
 }
 

@@ -106,6 +106,7 @@ class InputChain {
   bool build_lane (VoiceCodec codec, std::vector<GstElement *> &chain);
   bool heed_wanted ();
   bool build (Kind kind, GstCaps *caps, std::vector<GstElement *> &chain);
+  static void tell_in_time (GstPad *pad);
   static void place_channels (GstElement *converter);
   bool add_decoder (GstCaps *caps, std::vector<GstElement *> &chain);
   bool link (const std::vector<GstElement *> &chain);

@@ -107,8 +107,10 @@ bool InputChain::begin_lanes(Kind kind, const GstCaps *caps) {
   lanes_ = std::make_shared<CodecLanes>(std::move(host));
   for (GstElement *end : {lanes_->make_join(), lanes_->make_split()})
     gst_element_sync_state_with_parent(keep(sink_ref(end)));
-  if (kind == Kind::raw)
+  if (kind == Kind::raw) {
     InputLevel::watch(lanes_->entry(), level_);
+    tell_in_time(lanes_->entry());
+  }
   ObjectPtr<GstPad> exit(gst_element_get_static_pad(exit_, "sink"));
   heeded_ = 0;
   return gst_pad_link(lanes_->out(), exit.get()) == GST_PAD_LINK_OK && heed_wanted();

@@ -136,6 +136,9 @@ struct Kind {
 
 const Kind kinds[] = {
     {"aac", framed_caps, [] (GstCaps *) { return agora::silent_frame(agora::AacFormat()); }},
+    {"opus", agora::default_opus_caps,
+     [] (GstCaps *caps) { return agora::silent_packet(caps, 20 * GST_MSECOND); }},
+    {"raw", raw_caps, [] (GstCaps *) { return raw_silence(20 * GST_MSECOND); }},
 };
 
 // An application's sound, as appsrc has it by default: in bytes, without a time.
