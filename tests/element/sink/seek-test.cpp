@@ -143,6 +143,21 @@ void assert_rate (const Run &run, double rate) {
   g_assert_cmpuint(run.stat("dropped-ms"), ==, 0);
 }
 
+void test_rate_without_flush () {
+  const std::string path = wav_file("agora-sink-no-flush.wav", 60);
+  Script script;
+  set_script(&script);
+  Run run("filesrc location=" + path + " ! wavparse" + sink("max-backlog=60000"));
+  run.play();
+  run.await_stat("queued-ms", 500);
+  for (const double rate : {2.0, 0.5, 1.0}) {
+    const auto from = static_cast<GstClockTime>(position_ms(run)) * GST_MSECOND;
+    g_assert_true(seek(run, rate, GST_SEEK_FLAG_NONE, from));
+    assert_rate(run, rate);
+  }
+  g_unlink(path.c_str());
+}
+
 // At once, in the sink itself.
 void test_instant_rate () {
   const std::string path = make_file(
@@ -338,6 +353,7 @@ static const agora::Suite suite("seek", [] {
   g_test_add_func("/sink/seek/flush", test_flush);
   g_test_add_func("/sink/seek/flush-heard", test_flush_heard);
   g_test_add_func("/sink/seek/rate", test_rate);
+  g_test_add_func("/sink/seek/rate-without-flush", test_rate_without_flush);
   g_test_add_func("/sink/seek/instant-rate", test_instant_rate);
   g_test_add_func("/sink/seek/step", test_step);
   g_test_add_func("/sink/seek/segment-loop", test_segment_loop);
