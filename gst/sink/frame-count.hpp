@@ -22,6 +22,7 @@ class FrameCount {
  public:
   // When the frame begins that has the timestamp `stamp` and lasts for `duration`.
   GstClockTime place (GstClockTime stamp, GstClockTime duration);
+  bool begun () const { return last_.has_value(); }
   // Between the frame that was placed last and the one before it.
   GstClockTime hole () const { return hole_; }
   // What was placed last, and all that follows, belongs so much earlier: its timestamps jumped.

@@ -16,10 +16,12 @@ namespace {
 // A frame that follows the last one needs no look at the clock.
 constexpr GstClockTime least_jump = FarFrames::kFar / 2;
 
-GstClockTime packet_duration (GstBuffer *frame) {
+// Packets of Opus say each how long they last. Of the first one an encoder's look-ahead is gone, of
+// which only the second one's timestamp tells, where the buffer doesn't say.
+GstClockTime packet_duration (GstBuffer *frame, bool first) {
   if (GST_BUFFER_DURATION_IS_VALID(frame))
     return GST_BUFFER_DURATION(frame);
-  const auto packet = read_packet(frame);
+  const auto packet = first ? std::nullopt : read_packet(frame);
   return packet ? duration_of(*packet) : 0;
 }
 
@@ -90,8 +92,8 @@ GstPadProbeReturn InputChain::frame_comes(GstPadProbeInfo *info) {
   // The same sound in the other codec goes before what paces it, and has its own count.
   const bool side = side_caps_of(frame) != nullptr;
   FrameCount &count = side ? side_count_ : count_;
-  // Packets of Opus say each how long they last.
-  const GstClockTime duration = frame_duration_ && !side ? frame_duration_ : packet_duration(frame);
+  const GstClockTime duration =
+      frame_duration_ && !side ? frame_duration_ : packet_duration(frame, !count.begun());
   GST_PAD_PROBE_INFO_DATA(info) = frame = placed(frame, duration, count);
   const auto now = FarFrames::Time::clock::now();
   if (far_.empty()) {
