@@ -12,6 +12,7 @@
 
 #include "gst/src/mix-src.hpp"
 #include "gst/src/sink-deadline.hpp"
+#include "signaling/support/guarded.hpp"
 
 GST_DEBUG_CATEGORY_STATIC(gst_agora_mix_src_debug);
 #define GST_CAT_DEFAULT gst_agora_mix_src_debug
@@ -67,7 +68,7 @@ static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
              "layout = (string) interleaved, rate = (int) [ 8000, 192000 ], "
              "channels = (int) [ 1, 2 ]"));
 
-static GstCaps *gst_agora_mix_src_fixate (GstBaseSrc *src, GstCaps *caps) {
+static GstCaps *gst_agora_mix_src_fixate (GstBaseSrc *src, GstCaps *caps) noexcept {
   caps = gst_caps_truncate(gst_caps_make_writable(caps));
   GstStructure *s = gst_caps_get_structure(caps, 0);
   gst_structure_fixate_field_nearest_int(s, "rate", 48000);
@@ -75,7 +76,7 @@ static GstCaps *gst_agora_mix_src_fixate (GstBaseSrc *src, GstCaps *caps) {
   return GST_BASE_SRC_CLASS(gst_agora_mix_src_parent_class)->fixate(src, caps);
 }
 
-static gboolean gst_agora_mix_src_set_caps (GstBaseSrc *src, GstCaps *caps) {
+static gboolean gst_agora_mix_src_set_caps (GstBaseSrc *src, GstCaps *caps) noexcept {
   State &self = *GST_AGORA_MIX_SRC(src)->state;
   GstAudioInfo info;
   if (!gst_audio_info_from_caps(&info, caps))
@@ -125,7 +126,7 @@ static GstClock *await_clock (GstAgoraMixSrc *src) {
   return clock;
 }
 
-static gboolean gst_agora_mix_src_set_clock (GstElement *element, GstClock *clock) {
+static gboolean gst_agora_mix_src_set_clock (GstElement *element, GstClock *clock) noexcept {
   State &self = *GST_AGORA_MIX_SRC(element)->state;
   const gboolean set = GST_ELEMENT_CLASS(gst_agora_mix_src_parent_class)->set_clock(element, clock);
   // What waits has either seen it, or waits by now.
@@ -207,7 +208,7 @@ static bool await_new_base (GstAgoraMixSrc *src) {
   return !self.unlocked;
 }
 
-static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer **buffer) {
+static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer **buffer) noexcept {
   GstAgoraMixSrc *src = GST_AGORA_MIX_SRC(push_src);
   State &self = *src->state;
   GstElement *element = GST_ELEMENT(src);
@@ -271,7 +272,7 @@ static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer *
   return GST_FLOW_OK;
 }
 
-static gboolean gst_agora_mix_src_unlock (GstBaseSrc *src) {
+static gboolean gst_agora_mix_src_unlock (GstBaseSrc *src) noexcept {
   State &self = *GST_AGORA_MIX_SRC(src)->state;
   std::lock_guard lock(self.mutex);
   self.unlocked = true;
@@ -281,14 +282,14 @@ static gboolean gst_agora_mix_src_unlock (GstBaseSrc *src) {
   return TRUE;
 }
 
-static gboolean gst_agora_mix_src_unlock_stop (GstBaseSrc *src) {
+static gboolean gst_agora_mix_src_unlock_stop (GstBaseSrc *src) noexcept {
   State &self = *GST_AGORA_MIX_SRC(src)->state;
   std::lock_guard lock(self.mutex);
   self.unlocked = false;
   return TRUE;
 }
 
-static gboolean gst_agora_mix_src_start (GstBaseSrc *src) {
+static gboolean gst_agora_mix_src_start (GstBaseSrc *src) noexcept {
   State &self = *GST_AGORA_MIX_SRC(src)->state;
   self.next_frame = 0;
   self.discont = true;
@@ -298,7 +299,7 @@ static gboolean gst_agora_mix_src_start (GstBaseSrc *src) {
   return TRUE;
 }
 
-static gboolean gst_agora_mix_src_query (GstBaseSrc *src, GstQuery *query) {
+static gboolean gst_agora_mix_src_query (GstBaseSrc *src, GstQuery *query) noexcept {
   if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY) {
     // The least is what a block may need from its stamp to its push; how long sound is held back
     // for `latency` is in its stamp already, and never changes this. No upper bound: blocks that a
@@ -327,12 +328,12 @@ static bool only_flushes (GstEvent *event) {
 }
 
 // The base class flushes for seeks only if they are possible; query() tells the rest of the world.
-static gboolean gst_agora_mix_src_is_seekable (GstBaseSrc *) {
+static gboolean gst_agora_mix_src_is_seekable (GstBaseSrc *) noexcept {
   return TRUE;
 }
 
 // Wherever it is asked to go, it goes on live; also called as it starts. Under the stream lock.
-static gboolean gst_agora_mix_src_do_seek (GstBaseSrc *src, GstSegment *segment) {
+static gboolean gst_agora_mix_src_do_seek (GstBaseSrc *src, GstSegment *segment) noexcept {
   State &self = *GST_AGORA_MIX_SRC(src)->state;
   if (segment->flags & GST_SEGMENT_FLAG_RESET)
     self.flush = State::Flush::asked;
@@ -340,7 +341,7 @@ static gboolean gst_agora_mix_src_do_seek (GstBaseSrc *src, GstSegment *segment)
   return TRUE;
 }
 
-static gboolean gst_agora_mix_src_event (GstBaseSrc *src, GstEvent *event) {
+static gboolean gst_agora_mix_src_event (GstBaseSrc *src, GstEvent *event) noexcept {
   State &self = *GST_AGORA_MIX_SRC(src)->state;
   if (GST_EVENT_TYPE(event) == GST_EVENT_SEEK && !only_flushes(event)) {
     GST_INFO_OBJECT(src, "refused: of seeks, only a flushing one in time, at rate 1, is followed");
@@ -356,7 +357,7 @@ static gboolean gst_agora_mix_src_event (GstBaseSrc *src, GstEvent *event) {
   return GST_BASE_SRC_CLASS(gst_agora_mix_src_parent_class)->event(src, event);
 }
 
-static void gst_agora_mix_src_finalize (GObject *object) {
+static void gst_agora_mix_src_finalize (GObject *object) noexcept {
   delete GST_AGORA_MIX_SRC(object)->state;
   G_OBJECT_CLASS(gst_agora_mix_src_parent_class)->finalize(object);
 }
@@ -384,7 +385,8 @@ static void gst_agora_mix_src_class_init (GstAgoraMixSrcClass *klass) {
 }
 
 static void gst_agora_mix_src_init (GstAgoraMixSrc *self) {
-  self->state = new State();
+  // The macro that declares this function knows no noexcept.
+  self->state = agora::guarded("making agorasrc's live end", [] { return new State(); });
   gst_audio_info_init(&self->state->info);
   gst_base_src_set_live(GST_BASE_SRC(self), TRUE);
   gst_base_src_set_format(GST_BASE_SRC(self), GST_FORMAT_TIME);

@@ -110,7 +110,7 @@ static agora::ChannelSettingsStore &gst_agora_src_settings (gpointer self) {
 constexpr auto gst_agora_src_uri_handler_init =
     agora::implement_uri_handler<GST_URI_SRC, gst_agora_src_settings>;
 
-static void gst_agora_src_child_proxy_init (gpointer iface, gpointer data);
+static void gst_agora_src_child_proxy_init (gpointer iface, gpointer data) noexcept;
 
 G_DEFINE_TYPE_WITH_CODE(GstAgoraSrc, gst_agora_src, GST_TYPE_BIN,
                         G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER, gst_agora_src_uri_handler_init)
@@ -455,7 +455,7 @@ static void gst_agora_src_speakers_alone (GstChildProxy *proxy, GObject *child,
 static constexpr char kChildAdded[] = "child-added", kChildRemoved[] = "child-removed";
 
 // The speakers, not the elements inside: those are nobody's business.
-static void gst_agora_src_child_proxy_init (gpointer iface, gpointer) {
+static void gst_agora_src_child_proxy_init (gpointer iface, gpointer) noexcept {
   auto *proxy = static_cast<GstChildProxyInterface *>(iface);
   proxy->get_child_by_name = gst_agora_src_get_child_by_name;
   proxy->get_child_by_index = gst_agora_src_get_child_by_index;

@@ -7,7 +7,7 @@
 
 #define PACKAGE "agora"
 
-static gboolean plugin_init (GstPlugin *plugin) {
+static gboolean plugin_init (GstPlugin *plugin) noexcept {
   gboolean any = FALSE;
   any |= GST_ELEMENT_REGISTER(agorasink, plugin);
   any |= GST_ELEMENT_REGISTER(agorasrc, plugin);

@@ -162,7 +162,7 @@ class Pending {
   static void discard (gpointer self) noexcept { delete static_cast<Pending *>(self); }
 
  private:
-  gboolean look () {
+  gboolean look () noexcept {
     const ObjectPtr<GstElement> element(static_cast<GstElement *>(g_weak_ref_get(&element_)));
     if (!element || is_stopped(element.get()))
       return G_SOURCE_REMOVE;

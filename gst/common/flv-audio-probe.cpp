@@ -53,7 +53,7 @@ GstPadProbeReturn filter_flv_audio (GstPadProbeInfo *info, FlvAudioFilter &filte
 
 namespace {
 
-GstPadProbeReturn on_demuxer_input (GstPad *, GstPadProbeInfo *info, gpointer data) {
+GstPadProbeReturn on_demuxer_input (GstPad *, GstPadProbeInfo *info, gpointer data) noexcept {
   FlvAudioFilter &filter = **static_cast<FilterPtr *>(data);
   const GstPadProbeType type = GST_PAD_PROBE_INFO_TYPE(info);
   if (type & (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST))
@@ -76,7 +76,7 @@ std::shared_ptr<FlvAudioFilter> add_flv_audio_probe (GstPad *pad) {
       static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST |
                                    GST_PAD_PROBE_TYPE_EVENT_BOTH | GST_PAD_PROBE_TYPE_EVENT_FLUSH),
       on_demuxer_input, new FilterPtr(filter),
-      [] (gpointer data) { delete static_cast<FilterPtr *>(data); });
+      [] (gpointer data) noexcept { delete static_cast<FilterPtr *>(data); });
   return filter;
 }
 

@@ -32,8 +32,8 @@ class Work {
 // Runs `what` on a thread of GStreamer's pool, with a reference to the element.
 inline void run_async (GstElement *element, std::function<void()> what) {
   gst_element_call_async(
-      element, [] (GstElement *, gpointer work) { Work::run(work); }, new Work(std::move(what)),
-      Work::discard);
+      element, [] (GstElement *, gpointer work) noexcept { Work::run(work); },
+      new Work(std::move(what)), Work::discard);
 }
 
 }  // namespace agora

@@ -163,7 +163,8 @@ constexpr std::size_t most_receivers = 16;
 
 // What is no text of that length, or no such list, isn't sent at all. To a list that is empty by
 // mistake, all would get it.
-void send_data (GClosure *closure, GValue *sent, guint, const GValue *values, gpointer, gpointer) {
+void send_data (GClosure *closure, GValue *sent, guint, const GValue *values, gpointer,
+                gpointer) noexcept {
   const char *text = g_value_get_string(values + 1);
   const char *to = g_value_get_string(values + 2);
   const auto uids = parse_uids(to);

@@ -6,7 +6,7 @@
 namespace agora {
 namespace {
 
-gpointer run_loop (gpointer data) {
+gpointer run_loop (gpointer data) noexcept {
   auto *context = static_cast<GMainContext *>(data);
   g_main_context_push_thread_default(context);
   g_autoptr(GMainLoop) loop = g_main_loop_new(context, FALSE);
@@ -15,7 +15,7 @@ gpointer run_loop (gpointer data) {
   return nullptr;
 }
 
-gboolean call (gpointer work) {
+gboolean call (gpointer work) noexcept {
   Work::run(work);
   return G_SOURCE_REMOVE;
 }

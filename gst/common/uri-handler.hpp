@@ -13,13 +13,16 @@ namespace agora {
 template <GstURIType kType, ChannelSettingsStore &(*store)(gpointer element)>
 void implement_uri_handler (gpointer iface, gpointer) {
   auto *handler = static_cast<GstURIHandlerInterface *>(iface);
-  handler->get_type = [] (GType) { return kType; };
-  handler->get_protocols = [] (GType) {
+  handler->get_type = [] (GType) noexcept { return kType; };
+  handler->get_protocols = [] (GType) noexcept {
     static const gchar *const protocols[] = {"agora", nullptr};
     return static_cast<const gchar *const *>(protocols);
   };
-  handler->get_uri = [] (GstURIHandler *element) { return store(element).uri(G_OBJECT(element)); };
-  handler->set_uri = [] (GstURIHandler *element, const gchar *uri, GError **error) -> gboolean {
+  handler->get_uri = [] (GstURIHandler *element) noexcept {
+    return store(element).uri(G_OBJECT(element));
+  };
+  handler->set_uri = [] (GstURIHandler *element, const gchar *uri,
+                         GError **error) noexcept -> gboolean {
     return store(element).set_uri(G_OBJECT(element), uri, error);
   };
 }

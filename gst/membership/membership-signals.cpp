@@ -12,26 +12,27 @@ struct SharedMembership::Forward {
   const char *name;
 };
 
-void SharedMembership::free_forward(gpointer data, GClosure *) {
+void SharedMembership::free_forward(gpointer data, GClosure *) noexcept {
   delete static_cast<Forward *>(data);
 }
 
-void SharedMembership::forward(AgoraClient *, gpointer data) {
+void SharedMembership::forward(AgoraClient *, gpointer data) noexcept {
   auto *f = static_cast<Forward *>(data);
   f->self->tell([f] (Member &m) { m.channel_event(f->name, 0); });
 }
 
-void SharedMembership::forward_about(AgoraClient *, guint uid, gpointer data) {
+void SharedMembership::forward_about(AgoraClient *, guint uid, gpointer data) noexcept {
   auto *f = static_cast<Forward *>(data);
   f->self->tell([f, uid] (Member &m) { m.channel_event(f->name, uid); });
 }
 
-void SharedMembership::on_data(AgoraClient *, guint uid, const char *text, SharedMembership *self) {
+void SharedMembership::on_data(AgoraClient *, guint uid, const char *text,
+                               SharedMembership *self) noexcept {
   self->tell([&] (Member &m) { m.data(uid, text); });
 }
 
 void SharedMembership::on_named(AgoraClient *, guint uid, const char *name,
-                                SharedMembership *self) {
+                                SharedMembership *self) noexcept {
   self->tell([&] (Member &m) {
     m.speaker_named(uid, name);
     m.named(uid, name);

@@ -22,16 +22,16 @@ struct Hub {
 
 using AgoraHubRef = std::shared_ptr<Hub>;
 
-AgoraHubRef *hub_ref_copy (AgoraHubRef *ref) {
+AgoraHubRef *hub_ref_copy (AgoraHubRef *ref) noexcept {
   return new AgoraHubRef(*ref);
 }
 
-void hub_ref_free (AgoraHubRef *ref) {
+void hub_ref_free (AgoraHubRef *ref) noexcept {
   delete ref;
 }
 
 // For whoever prints a context.
-void hub_ref_to_string (const GValue *, GValue *text) {
+void hub_ref_to_string (const GValue *, GValue *text) noexcept {
   g_value_set_static_string(text, "memberships");
 }
 
@@ -74,8 +74,9 @@ AgoraHubRef hub_of_all_around (GstElement *element) {
   if (AgoraHubRef hub = known ? known->lock() : nullptr)
     return hub;
   AgoraHubRef hub = std::make_shared<Hub>();
-  g_object_set_qdata_full(G_OBJECT(around), quark, new std::weak_ptr<Hub>(hub),
-                          [] (gpointer data) { delete static_cast<std::weak_ptr<Hub> *>(data); });
+  g_object_set_qdata_full(
+      G_OBJECT(around), quark, new std::weak_ptr<Hub>(hub),
+      [] (gpointer data) noexcept { delete static_cast<std::weak_ptr<Hub> *>(data); });
   return hub;
 }
 

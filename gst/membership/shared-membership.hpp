@@ -102,8 +102,9 @@ class SharedMembership final : public Membership,
   void tell_url (std::uint32_t uid, const std::string &url, Member *alone = nullptr);
   void subscribe (std::uint32_t uid);
   void subscribed (std::uint32_t uid, GAsyncResult *result);
-  static void on_named (AgoraClient *, guint uid, const char *name, SharedMembership *self);
-  static void on_data (AgoraClient *, guint uid, const char *text, SharedMembership *self);
+  static void on_named (AgoraClient *, guint uid, const char *name,
+                        SharedMembership *self) noexcept;
+  static void on_data (AgoraClient *, guint uid, const char *text, SharedMembership *self) noexcept;
   void goodbye ();
   void drop_client ();
   // membership-list.cpp
@@ -136,9 +137,9 @@ class SharedMembership final : public Membership,
              Member *alone = nullptr);
 
   struct Forward;
-  static void free_forward (gpointer data, GClosure *);
-  static void forward (AgoraClient *, gpointer data);
-  static void forward_about (AgoraClient *, guint uid, gpointer data);
+  static void free_forward (gpointer data, GClosure *) noexcept;
+  static void forward (AgoraClient *, gpointer data) noexcept;
+  static void forward_about (AgoraClient *, guint uid, gpointer data) noexcept;
   static void on_stream_added (AgoraClient *, guint uid, SharedMembership *self);
   static void on_stream_removed (AgoraClient *, guint uid, SharedMembership *self);
   static void on_update_url (AgoraClient *, guint uid, const char *url, SharedMembership *self);

@@ -19,7 +19,7 @@ Feed::Feed(GstAppSrc *source, std::size_t most_bytes, MakeSilence make_silence)
   gst_app_src_set_callbacks(source_, &callbacks, this, nullptr);
 }
 
-void Feed::need_data(GstAppSrc *, guint, gpointer data) {
+void Feed::need_data(GstAppSrc *, guint, gpointer data) noexcept {
   auto *self = static_cast<Feed *>(data);
   std::lock_guard lock(self->mutex_);
   // It asks when it has nothing left.

@@ -54,7 +54,7 @@ class Feed {
   void add (Item item);
   // With the lock held.
   void pump ();
-  static void need_data (GstAppSrc *source, guint length, gpointer self);
+  static void need_data (GstAppSrc *source, guint length, gpointer self) noexcept;
 
   GstAppSrc *source_;
   const std::size_t most_bytes_;

@@ -31,7 +31,7 @@ void on_log (AgoraLogLevel level, const char *text, gpointer terminal) {
     static_cast<Terminal *>(terminal)->complain(text);
 }
 
-gboolean on_signal (gpointer session) {
+gboolean on_signal (gpointer session) noexcept {
   static_cast<Session *>(session)->stop();
   return G_SOURCE_CONTINUE;
 }

@@ -113,7 +113,7 @@ void take (Taker &taker, BufferPtr owned, GstCaps *caps) {
 }
 
 // Before the sink, which would make a sample of each block, and wake somebody for it.
-GstPadProbeReturn on_buffer (GstPad *pad, GstPadProbeInfo *info, gpointer taker) {
+GstPadProbeReturn on_buffer (GstPad *pad, GstPadProbeInfo *info, gpointer taker) noexcept {
   BufferPtr buffer(GST_PAD_PROBE_INFO_BUFFER(info));
   if (const CapsPtr caps(gst_pad_get_current_caps(pad)); caps)
     take(*static_cast<Taker *>(taker), std::move(buffer), caps.get());
@@ -209,7 +209,7 @@ GstElement *Session::make_sink(const char *caps, std::shared_ptr<Lane> lane, Gst
       pad, GST_PAD_PROBE_TYPE_BUFFER, on_buffer,
       new Taker{std::move(lane), options_.latency_ms * static_cast<GstClockTime>(GST_MSECOND),
                 channels * options_.depth / 8, speaker ? share(speaker) : nullptr},
-      [] (gpointer taker) { delete static_cast<Taker *>(taker); });
+      [] (gpointer taker) noexcept { delete static_cast<Taker *>(taker); });
   return sink;
 }
 
@@ -273,7 +273,7 @@ void Session::start(CueBook &cues, Disk &disk) {
     disk_->limit(end);
     timer_ = g_timeout_add_once(
         static_cast<guint>((end - now()) / static_cast<std::int64_t>(GST_MSECOND) + 1),
-        [] (gpointer self) {
+        [] (gpointer self) noexcept {
           static_cast<Session *>(self)->timer_ = 0;
           static_cast<Session *>(self)->stop();
         },
@@ -318,7 +318,7 @@ void Session::stop() {
     g_source_remove(timer_);
   timer_ = g_timeout_add_once(
       options_.latency_ms + kTailMs,
-      [] (gpointer self) {
+      [] (gpointer self) noexcept {
         static_cast<Session *>(self)->timer_ = 0;
         static_cast<Session *>(self)->quit();
       },
@@ -347,7 +347,7 @@ void Session::close() {
   pipeline_.reset();
 }
 
-gboolean Session::on_bus(GstBus *, GstMessage *message, gpointer self) {
+gboolean Session::on_bus(GstBus *, GstMessage *message, gpointer self) noexcept {
   static_cast<Session *>(self)->on_message(message);
   return G_SOURCE_CONTINUE;
 }
@@ -475,12 +475,12 @@ void Session::leave_soon(std::uint32_t uid, Branch &branch) {
   };
   branch.leaving = g_timeout_add_full(
       G_PRIORITY_DEFAULT, options_.latency_ms + kStaysMs,
-      [] (gpointer data) -> gboolean {
+      [] (gpointer data) noexcept -> gboolean {
         const auto *guest = static_cast<Guest *>(data);
         guest->self->remove(guest->uid);
         return G_SOURCE_REMOVE;
       },
-      new Guest{this, uid}, [] (gpointer guest) { delete static_cast<Guest *>(guest); });
+      new Guest{this, uid}, [] (gpointer guest) noexcept { delete static_cast<Guest *>(guest); });
 }
 
 void Session::remove(std::uint32_t uid) {
@@ -492,7 +492,7 @@ void Session::remove(std::uint32_t uid) {
 }
 
 // The signalling thread.
-void Session::on_pad_added(GstElement *, GstPad *pad, gpointer self) {
+void Session::on_pad_added(GstElement *, GstPad *pad, gpointer self) noexcept {
   static_cast<Session *>(self)->add_pad(pad);
 }
 
@@ -517,20 +517,20 @@ void Session::add_pad(GstPad *pad) {
   gst_pad_link(pad, taken);
 }
 
-void Session::on_pad_removed(GstElement *, GstPad *pad, gpointer data) {
+void Session::on_pad_removed(GstElement *, GstPad *pad, gpointer data) noexcept {
   auto *self = static_cast<Session *>(data);
   auto *sink = static_cast<GstElement *>(g_object_steal_data(G_OBJECT(pad), kSinkKey));
   if (!sink)
     return;
   g_idle_add_full(
       G_PRIORITY_DEFAULT,
-      [] (gpointer what) -> gboolean {
+      [] (gpointer what) noexcept -> gboolean {
         const auto *leaving = static_cast<Leaving *>(what);
         take_out(leaving->pipeline.get(), leaving->sink.get());
         return G_SOURCE_REMOVE;
       },
       new Leaving{share(self->pipeline_.get()), share(sink)},
-      [] (gpointer leaving) { delete static_cast<Leaving *>(leaving); });
+      [] (gpointer leaving) noexcept { delete static_cast<Leaving *>(leaving); });
 }
 
 }  // namespace agora::recorder

@@ -69,9 +69,9 @@ class Session {
   void on_message (GstMessage *message);
   void on_news (const GstStructure &news);
   void on_stream (std::uint32_t uid, bool added);
-  static gboolean on_bus (GstBus *bus, GstMessage *message, gpointer self);
-  static void on_pad_added (GstElement *source, GstPad *pad, gpointer self);
-  static void on_pad_removed (GstElement *source, GstPad *pad, gpointer self);
+  static gboolean on_bus (GstBus *bus, GstMessage *message, gpointer self) noexcept;
+  static void on_pad_added (GstElement *source, GstPad *pad, gpointer self) noexcept;
+  static void on_pad_removed (GstElement *source, GstPad *pad, gpointer self) noexcept;
 
   const Options &options_;
   Terminal &terminal_;

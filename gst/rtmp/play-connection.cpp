@@ -108,14 +108,14 @@ class ElementConnection final : public PlayConnection {
   std::string why_mute () const override;
 
  private:
-  static void pad_added (GstElement *demuxer, GstPad *pad, gpointer self);
-  static GstPadProbeReturn received (GstPad *pad, GstPadProbeInfo *info, gpointer self);
-  static GstPadProbeReturn demuxed (GstPad *pad, GstPadProbeInfo *info, gpointer self);
-  static GstPadProbeReturn frame (GstPad *pad, GstPadProbeInfo *info, gpointer self);
+  static void pad_added (GstElement *demuxer, GstPad *pad, gpointer self) noexcept;
+  static GstPadProbeReturn received (GstPad *pad, GstPadProbeInfo *info, gpointer self) noexcept;
+  static GstPadProbeReturn demuxed (GstPad *pad, GstPadProbeInfo *info, gpointer self) noexcept;
+  static GstPadProbeReturn frame (GstPad *pad, GstPadProbeInfo *info, gpointer self) noexcept;
   bool is_asked_for (GstBuffer *frame, GstCaps *caps);
   void give (const DecodedSound &sound);
-  static GstFlowReturn chain (GstPad *pad, GstObject *parent, GstBuffer *buffer);
-  static gboolean event (GstPad *pad, GstObject *parent, GstEvent *event);
+  static GstFlowReturn chain (GstPad *pad, GstObject *parent, GstBuffer *buffer) noexcept;
+  static gboolean event (GstPad *pad, GstObject *parent, GstEvent *event) noexcept;
   GstElement *add (GstElement *element);
   void link (GstPad *pad);
   void link_audio (GstPad *pad, GstCaps *caps);
@@ -242,7 +242,8 @@ GstElement *ElementConnection::add(GstElement *element) {
 }
 
 // What rtmp2src gives, a tag at a time: what nobody asked for would end what they did.
-GstPadProbeReturn ElementConnection::received(GstPad *, GstPadProbeInfo *info, gpointer data) {
+GstPadProbeReturn ElementConnection::received(GstPad *, GstPadProbeInfo *info,
+                                              gpointer data) noexcept {
   auto *self = static_cast<ElementConnection *>(data);
   const bool is_opus = self->filter_.is_opus();
   if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) {
@@ -271,7 +272,7 @@ GstPadProbeReturn ElementConnection::received(GstPad *, GstPadProbeInfo *info, g
   return GST_PAD_PROBE_HANDLED;
 }
 
-void ElementConnection::pad_added(GstElement *, GstPad *pad, gpointer self) {
+void ElementConnection::pad_added(GstElement *, GstPad *pad, gpointer self) noexcept {
   static_cast<ElementConnection *>(self)->link(pad);
 }
 
@@ -340,7 +341,8 @@ void ElementConnection::link_audio(GstPad *pad, GstCaps *caps) {
 }
 
 // What the demuxer says of AAC is put right, and each frame gets the duration that it has.
-GstPadProbeReturn ElementConnection::demuxed(GstPad *, GstPadProbeInfo *info, gpointer data) {
+GstPadProbeReturn ElementConnection::demuxed(GstPad *, GstPadProbeInfo *info,
+                                             gpointer data) noexcept {
   auto *self = static_cast<ElementConnection *>(data);
   if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
     GstBuffer *frame = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
@@ -362,7 +364,8 @@ GstPadProbeReturn ElementConnection::demuxed(GstPad *, GstPadProbeInfo *info, gp
   return GST_PAD_PROBE_OK;
 }
 
-GstPadProbeReturn ElementConnection::frame(GstPad *pad, GstPadProbeInfo *info, gpointer data) {
+GstPadProbeReturn ElementConnection::frame(GstPad *pad, GstPadProbeInfo *info,
+                                           gpointer data) noexcept {
   g_autoptr(GstCaps) caps = gst_pad_get_current_caps(pad);
   return static_cast<ElementConnection *>(data)->is_asked_for(GST_PAD_PROBE_INFO_BUFFER(info), caps)
              ? GST_PAD_PROBE_OK
@@ -392,7 +395,7 @@ void ElementConnection::give(const DecodedSound &sound) {
   watcher_->sound(*this, sound);
 }
 
-GstFlowReturn ElementConnection::chain(GstPad *pad, GstObject *, GstBuffer *buffer) {
+GstFlowReturn ElementConnection::chain(GstPad *pad, GstObject *, GstBuffer *buffer) noexcept {
   auto *self = static_cast<ElementConnection *>(gst_pad_get_element_private(pad));
   BufferPtr owned(buffer);
   if (!GST_BUFFER_PTS_IS_VALID(buffer) || !self->floats_.valid())
@@ -407,7 +410,7 @@ GstFlowReturn ElementConnection::chain(GstPad *pad, GstObject *, GstBuffer *buff
   return GST_FLOW_OK;
 }
 
-gboolean ElementConnection::event(GstPad *pad, GstObject *parent, GstEvent *event) {
+gboolean ElementConnection::event(GstPad *pad, GstObject *parent, GstEvent *event) noexcept {
   auto *self = static_cast<ElementConnection *>(gst_pad_get_element_private(pad));
   GstCaps *caps;
   switch (GST_EVENT_TYPE(event)) {

@@ -29,7 +29,7 @@ RtmpConnection::~RtmpConnection() {
   gst_element_set_bus(whole_.get(), nullptr);
 }
 
-GstBusSyncReply RtmpConnection::message(GstBus *, GstMessage *message, gpointer data) {
+GstBusSyncReply RtmpConnection::message(GstBus *, GstMessage *message, gpointer data) noexcept {
   auto *self = static_cast<RtmpConnection *>(data);
   if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
     g_autoptr(GError) error = nullptr;

@@ -51,7 +51,7 @@ class RtmpConnection {
   ErrorPtr refusal () const { return socket_.refusal(); }
 
  private:
-  static GstBusSyncReply message (GstBus *bus, GstMessage *message, gpointer self);
+  static GstBusSyncReply message (GstBus *bus, GstMessage *message, gpointer self) noexcept;
 
   RtmpSocket socket_;
   ObjectPtr<GstElement> session_;

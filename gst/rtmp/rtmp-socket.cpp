@@ -155,7 +155,7 @@ void connected (guint mark, GSocket *socket) {
 
 // The element's thread. GIO says of a certificate that it is unacceptable, and no more.
 gboolean refused (GTlsConnection *, GTlsCertificate *certificate, GTlsCertificateFlags flags,
-                  gpointer mark) {
+                  gpointer mark) noexcept {
   Connections &all = connections();
   std::lock_guard lock(all.mutex);
   const auto it = all.known.find(GPOINTER_TO_UINT(mark));
@@ -187,7 +187,7 @@ void securing (guint mark, GTlsConnection *connection) {
 }
 
 // Thread of the element's loop, or of whoever lets go of the loop's context.
-void told (gpointer mark) {
+void told (gpointer mark) noexcept {
   Connections &all = connections();
   std::lock_guard lock(all.mutex);
   auto it = all.known.find(GPOINTER_TO_UINT(mark));
@@ -204,7 +204,8 @@ void complete (guint mark, GSocket *socket) {
   GSource *source = g_idle_source_new();
   g_source_set_priority(source, G_PRIORITY_LOW);
   g_source_set_callback(
-      source, [] (gpointer) -> gboolean { return G_SOURCE_REMOVE; }, GUINT_TO_POINTER(mark), told);
+      source, [] (gpointer) noexcept -> gboolean { return G_SOURCE_REMOVE; },
+      GUINT_TO_POINTER(mark), told);
   const ContextPtr context(g_main_context_ref_thread_default());
   g_source_attach(source, context.get());
   g_source_unref(source);
@@ -216,7 +217,8 @@ void complete (guint mark, GSocket *socket) {
     it->second.socket.set(socket);
 }
 
-gboolean on_event (GSignalInvocationHint *, guint n_values, const GValue *values, gpointer) {
+gboolean on_event (GSignalInvocationHint *, guint n_values, const GValue *values,
+                   gpointer) noexcept {
   // (client, event, connectable, connection)
   if (n_values < 4)
     return TRUE;
@@ -341,7 +343,7 @@ void RtmpSocket::cut() {
   });
   g_source_set_callback(
       source,
-      [] (gpointer data) -> gboolean {
+      [] (gpointer data) noexcept -> gboolean {
         Work::run(data);
         return G_SOURCE_REMOVE;
       },

@@ -77,7 +77,7 @@ void FlvMuxer::stop() {
 }
 
 // The muxer asks whether it is live, to wait for pads that are late. There is one pad alone.
-gboolean FlvMuxer::on_feed_query(GstPad *pad, GstObject *parent, GstQuery *query) {
+gboolean FlvMuxer::on_feed_query(GstPad *pad, GstObject *parent, GstQuery *query) noexcept {
   if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY) {
     gst_query_set_latency(query, FALSE, 0, GST_CLOCK_TIME_NONE);
     return TRUE;
@@ -86,7 +86,7 @@ gboolean FlvMuxer::on_feed_query(GstPad *pad, GstObject *parent, GstQuery *query
 }
 
 // Whatever the muxer makes: its caps change with the sound's format.
-gboolean FlvMuxer::on_gate_query(GstPad *pad, GstObject *parent, GstQuery *query) {
+gboolean FlvMuxer::on_gate_query(GstPad *pad, GstObject *parent, GstQuery *query) noexcept {
   if (GST_QUERY_TYPE(query) == GST_QUERY_ACCEPT_CAPS) {
     gst_query_set_accept_caps_result(query, TRUE);
     return TRUE;
@@ -130,7 +130,7 @@ void FlvMuxer::send_end() {
   gst_pad_push_event(feed_.get(), gst_event_new_eos());
 }
 
-GstFlowReturn FlvMuxer::on_buffer(GstPad *pad, GstObject *, GstBuffer *buffer) {
+GstFlowReturn FlvMuxer::on_buffer(GstPad *pad, GstObject *, GstBuffer *buffer) noexcept {
   return static_cast<FlvMuxer *>(gst_pad_get_element_private(pad))->muxed(BufferPtr(buffer));
 }
 
@@ -176,7 +176,7 @@ GstFlowReturn FlvMuxer::muxed(BufferPtr buffer) {
   return flow;
 }
 
-gboolean FlvMuxer::on_event(GstPad *pad, GstObject *, GstEvent *event) {
+gboolean FlvMuxer::on_event(GstPad *pad, GstObject *, GstEvent *event) noexcept {
   auto *self = static_cast<FlvMuxer *>(gst_pad_get_element_private(pad));
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_CAPS: {

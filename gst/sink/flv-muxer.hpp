@@ -41,10 +41,10 @@ class FlvMuxer final : public TagMaker {
     std::chrono::steady_clock::time_point expires;
   };
 
-  static GstFlowReturn on_buffer (GstPad *pad, GstObject *parent, GstBuffer *buffer);
-  static gboolean on_event (GstPad *pad, GstObject *parent, GstEvent *event);
-  static gboolean on_feed_query (GstPad *pad, GstObject *parent, GstQuery *query);
-  static gboolean on_gate_query (GstPad *pad, GstObject *parent, GstQuery *query);
+  static GstFlowReturn on_buffer (GstPad *pad, GstObject *parent, GstBuffer *buffer) noexcept;
+  static gboolean on_event (GstPad *pad, GstObject *parent, GstEvent *event) noexcept;
+  static gboolean on_feed_query (GstPad *pad, GstObject *parent, GstQuery *query) noexcept;
+  static gboolean on_gate_query (GstPad *pad, GstObject *parent, GstQuery *query) noexcept;
   GstFlowReturn muxed (BufferPtr buffer);
   std::optional<Sent> find_sent (GstClockTime time);
   void no_more ();

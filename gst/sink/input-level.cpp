@@ -22,7 +22,7 @@ void InputLevel::watch(GstPad *pad, const std::shared_ptr<InputLevel> &level) {
   gst_pad_add_probe(
       pad,
       static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM),
-      [] (GstPad *, GstPadProbeInfo *info, gpointer data) {
+      [] (GstPad *, GstPadProbeInfo *info, gpointer data) noexcept {
         InputLevel &self = **static_cast<Held *>(data);
         if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
           self.measure(GST_PAD_PROBE_INFO_BUFFER(info));
@@ -34,7 +34,7 @@ void InputLevel::watch(GstPad *pad, const std::shared_ptr<InputLevel> &level) {
         }
         return GST_PAD_PROBE_OK;
       },
-      new Held(level), [] (gpointer data) { delete static_cast<Held *>(data); });
+      new Held(level), [] (gpointer data) noexcept { delete static_cast<Held *>(data); });
 }
 
 void InputLevel::caps(const GstCaps *caps) {

@@ -75,7 +75,7 @@ void SpeakerPad::close() {
 }
 
 // As the mix: a sink at this pad must not spoil the latency of the whole pipeline.
-gboolean SpeakerPad::query(GstPad *pad, GstObject *parent, GstQuery *query) {
+gboolean SpeakerPad::query(GstPad *pad, GstObject *parent, GstQuery *query) noexcept {
   if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY)
     return gst_pad_query_default(pad, parent, query);
   gst_query_set_latency(query, TRUE, kMixLatency, GST_CLOCK_TIME_NONE);
@@ -192,7 +192,7 @@ void SpeakerPad::tick(GstClockTime now) {
   send(std::move(lock));
 }
 
-GstPadProbeReturn SpeakerPad::passed(GstPad *, GstPadProbeInfo *info, gpointer data) {
+GstPadProbeReturn SpeakerPad::passed(GstPad *, GstPadProbeInfo *info, gpointer data) noexcept {
   if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_EOS)
     return GST_PAD_PROBE_OK;
   auto *self = static_cast<SpeakerPad *>(data);

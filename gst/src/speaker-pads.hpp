@@ -54,8 +54,8 @@ class SpeakerPad {
   void send (Lock lock);
   void push_item (Item item);
   void finish ();
-  static gboolean query (GstPad *pad, GstObject *parent, GstQuery *query);
-  static GstPadProbeReturn passed (GstPad *pad, GstPadProbeInfo *info, gpointer self);
+  static gboolean query (GstPad *pad, GstObject *parent, GstQuery *query) noexcept;
+  static GstPadProbeReturn passed (GstPad *pad, GstPadProbeInfo *info, gpointer self) noexcept;
 
   GstBin *owner_;
   GstElement *queue_;

@@ -111,7 +111,7 @@ std::vector<std::string> local_candidates (NiceAgent *agent, guint stream) {
     if (text && g_str_has_prefix(text.get(), "a="))
       texts.emplace_back(text.get() + 2);
   }
-  g_slist_free_full(candidates, [] (gpointer candidate) {
+  g_slist_free_full(candidates, [] (gpointer candidate) noexcept {
     nice_candidate_free(static_cast<NiceCandidate *>(candidate));
   });
   return texts;

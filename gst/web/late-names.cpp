@@ -25,7 +25,7 @@ void LateNames::wait() {
   if (again_)
     return;
   again_.reset(g_timeout_source_new(pause_ms));
-  const GSourceFunc callback = [] (gpointer self) -> gboolean {
+  const GSourceFunc callback = [] (gpointer self) noexcept -> gboolean {
     static_cast<LateNames *>(self)->try_again();
     return G_SOURCE_REMOVE;
   };

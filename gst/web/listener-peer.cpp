@@ -37,7 +37,7 @@ GMainContext *ice_context () {
     GMainContext *made = g_main_context_new();
     g_thread_unref(g_thread_new(
         "agora-ice",
-        [] (gpointer data) -> gpointer {
+        [] (gpointer data) noexcept -> gpointer {
           auto *own = static_cast<GMainContext *>(data);
           g_main_context_push_thread_default(own);
           g_autoptr(GMainLoop) loop = g_main_loop_new(own, FALSE);
@@ -104,7 +104,7 @@ void Wire::way_found() {
 WirePtr &wire_of (gpointer data) {
   return *static_cast<WirePtr *>(data);
 }
-void drop_wire (gpointer data, GClosure *) {
+void drop_wire (gpointer data, GClosure *) noexcept {
   delete static_cast<WirePtr *>(data);
 }
 
@@ -142,13 +142,14 @@ class ListenerPeer final : public Peer {
   void fail (int status, std::string reason);
   void lose (std::string reason);
 
-  static void on_gathered (NiceAgent *, guint stream, gpointer data);
-  static void on_component (NiceAgent *, guint stream, guint component, guint state, gpointer data);
+  static void on_gathered (NiceAgent *, guint stream, gpointer data) noexcept;
+  static void on_component (NiceAgent *, guint stream, guint component, guint state,
+                            gpointer data) noexcept;
   static void on_received (NiceAgent *, guint stream, guint component, guint size, gchar *bytes,
-                           gpointer data);
-  static GstPadProbeReturn on_sent (GstPad *, GstPadProbeInfo *info, gpointer data);
-  static void on_state (GObject *, GParamSpec *, gpointer data);
-  static void on_closed (GObject *, GAsyncResult *, gpointer data);
+                           gpointer data) noexcept;
+  static GstPadProbeReturn on_sent (GstPad *, GstPadProbeInfo *info, gpointer data) noexcept;
+  static void on_state (GObject *, GParamSpec *, gpointer data) noexcept;
+  static void on_closed (GObject *, GAsyncResult *, gpointer data) noexcept;
 
   const Offer offer_;
   const PeerConfig config_;
@@ -197,9 +198,10 @@ bool ListenerPeer::build(std::string &error) {
   gst_bin_add_many(GST_BIN(bin_.get()), decoder_, encoder_, end, nullptr);
   gst_element_link_pads(encoder_, "src", end, "sink");
   const ObjectPtr<GstPad> last(gst_element_get_static_pad(end, "sink"));
-  gst_pad_add_probe(
-      last.get(), GstPadProbeType(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
-      on_sent, new WirePtr(wire_), [] (gpointer data) { delete static_cast<WirePtr *>(data); });
+  gst_pad_add_probe(last.get(),
+                    GstPadProbeType(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+                    on_sent, new WirePtr(wire_),
+                    [] (gpointer data) noexcept { delete static_cast<WirePtr *>(data); });
   const ObjectPtr<GstPad> rtp(gst_element_request_pad_simple(encoder_, "rtp_sink_0"));
   const ObjectPtr<GstPad> rtcp(gst_element_request_pad_simple(encoder_, "rtcp_sink_0"));
   const char *missing = nullptr;
@@ -265,11 +267,11 @@ void ListenerPeer::build_agent() {
 
 // The agents' thread, or whoever calls the agent.
 
-void ListenerPeer::on_gathered(NiceAgent *, guint, gpointer data) {
+void ListenerPeer::on_gathered(NiceAgent *, guint, gpointer data) noexcept {
   tell(wire_of(data), [] (ListenerPeer &peer) { peer.gathered(); });
 }
 
-void ListenerPeer::on_component(NiceAgent *, guint, guint, guint state, gpointer data) {
+void ListenerPeer::on_component(NiceAgent *, guint, guint, guint state, gpointer data) noexcept {
   const WirePtr &wire = wire_of(data);
   if (state == NICE_COMPONENT_STATE_CONNECTED || state == NICE_COMPONENT_STATE_READY) {
     wire->way_found();
@@ -279,7 +281,8 @@ void ListenerPeer::on_component(NiceAgent *, guint, guint, guint state, gpointer
   }
 }
 
-void ListenerPeer::on_received(NiceAgent *, guint, guint, guint size, gchar *bytes, gpointer data) {
+void ListenerPeer::on_received(NiceAgent *, guint, guint, guint size, gchar *bytes,
+                               gpointer data) noexcept {
   const WirePtr &wire = wire_of(data);
   wire->packets.fetch_add(1, std::memory_order_relaxed);
   wire->bytes.fetch_add(size, std::memory_order_relaxed);
@@ -293,14 +296,14 @@ void ListenerPeer::on_received(NiceAgent *, guint, guint, guint size, gchar *byt
   gst_pad_push(wire->in.get(), gst_buffer_new_memdup(bytes, size));
 }
 
-void ListenerPeer::on_closed(GObject *, GAsyncResult *, gpointer data) {
+void ListenerPeer::on_closed(GObject *, GAsyncResult *, gpointer data) noexcept {
   const WirePtr wire = wire_of(data);
   drop_wire(data, nullptr);
   nice_agent_remove_stream(wire->agent.get(), wire->stream);
 }
 
 // Streaming threads: that of DTLS, and of whoever pushes.
-GstPadProbeReturn ListenerPeer::on_sent(GstPad *, GstPadProbeInfo *info, gpointer data) {
+GstPadProbeReturn ListenerPeer::on_sent(GstPad *, GstPadProbeInfo *info, gpointer data) noexcept {
   const auto send = [&] (GstBuffer *buffer) {
     GstMapInfo map;
     if (!gst_buffer_map(buffer, &map, GST_MAP_READ))
@@ -318,7 +321,7 @@ GstPadProbeReturn ListenerPeer::on_sent(GstPad *, GstPadProbeInfo *info, gpointe
   return GST_PAD_PROBE_OK;
 }
 
-void ListenerPeer::on_state(GObject *, GParamSpec *, gpointer data) {
+void ListenerPeer::on_state(GObject *, GParamSpec *, gpointer data) noexcept {
   tell(wire_of(data), [] (ListenerPeer &peer) { peer.state_changed(); });
 }
 
@@ -356,8 +359,9 @@ void ListenerPeer::add_candidates(const std::vector<Candidate> &candidates) {
   }
   if (list)
     nice_agent_set_remote_candidates(agent, wire_->stream, kListenerComponent, list);
-  g_slist_free_full(
-      list, [] (gpointer each) { nice_candidate_free(static_cast<NiceCandidate *>(each)); });
+  g_slist_free_full(list, [] (gpointer each) noexcept {
+    nice_candidate_free(static_cast<NiceCandidate *>(each));
+  });
 }
 
 void ListenerPeer::gathered() {

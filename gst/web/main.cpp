@@ -35,7 +35,8 @@ bool is_packet_socket (int fd) {
 
 // A line each, with its level as the gateway's log knows it. What members do is no warning:
 // strangers could fill the log.
-GLogWriterOutput write_log (GLogLevelFlags level, const GLogField *fields, gsize count, gpointer) {
+GLogWriterOutput write_log (GLogLevelFlags level, const GLogField *fields, gsize count,
+                            gpointer) noexcept {
   constexpr int grave = G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING;
   constexpr int told = grave | G_LOG_LEVEL_MESSAGE;
   if ((level & told) == 0)
@@ -49,7 +50,7 @@ GLogWriterOutput write_log (GLogLevelFlags level, const GLogField *fields, gsize
   return G_LOG_WRITER_HANDLED;
 }
 
-gboolean quit (gpointer loop) {
+gboolean quit (gpointer loop) noexcept {
   g_main_loop_quit(static_cast<GMainLoop *>(loop));
   return G_SOURCE_CONTINUE;
 }

@@ -300,15 +300,16 @@ void Member::connect_signals() {
       const char *name;
     };
     handlers_.push_back(g_signal_connect_data(
-        client(), name, G_CALLBACK(+[] (AgoraClient *, Told *told) {
+        client(), name, G_CALLBACK(+[] (AgoraClient *, Told *told) noexcept {
           told->self->tell(told->name, events::nothing());
         }),
-        new Told{this, name}, [] (gpointer told, GClosure *) { delete static_cast<Told *>(told); },
+        new Told{this, name},
+        [] (gpointer told, GClosure *) noexcept { delete static_cast<Told *>(told); },
         static_cast<GConnectFlags>(0)));
   }
 }
 
-void Member::on_stream_added(AgoraClient *, guint uid, Member *self) {
+void Member::on_stream_added(AgoraClient *, guint uid, Member *self) noexcept {
   const bool first = self->on_air_.empty();
   if (self->on_air_.insert(uid).second && self->hearing_)
     self->hearing_->adapt();
@@ -318,7 +319,7 @@ void Member::on_stream_added(AgoraClient *, guint uid, Member *self) {
     self->tell("active", events::nothing());
 }
 
-void Member::on_stream_removed(AgoraClient *, guint uid, Member *self) {
+void Member::on_stream_removed(AgoraClient *, guint uid, Member *self) noexcept {
   self->muted_.erase(uid);
   self->late_names_.forget(uid);
   if (self->on_air_.erase(uid) > 0 && self->hearing_)
@@ -328,18 +329,18 @@ void Member::on_stream_removed(AgoraClient *, guint uid, Member *self) {
     self->tell("inactive", events::nothing());
 }
 
-void Member::on_mute_audio(AgoraClient *, guint uid, Member *self) {
+void Member::on_mute_audio(AgoraClient *, guint uid, Member *self) noexcept {
   self->muted_.insert(uid);
   self->tell("mute-audio", events::about(uid));
 }
 
-void Member::on_unmute_audio(AgoraClient *, guint uid, Member *self) {
+void Member::on_unmute_audio(AgoraClient *, guint uid, Member *self) noexcept {
   self->muted_.erase(uid);
   self->tell("unmute-audio", events::about(uid));
 }
 
 // Of one that isn't on the air yet, its stream brings it: a session may begin in between.
-void Member::on_member_named(AgoraClient *, guint uid, const char *, Member *self) {
+void Member::on_member_named(AgoraClient *, guint uid, const char *, Member *self) noexcept {
   if (self->on_air_.contains(uid))
     self->late_names_.changed(uid);
 }
@@ -365,32 +366,32 @@ void Member::tell_lists(const char *name, const std::string &text) const {
       session->tell(name, text);
 }
 
-void Member::on_member_joined(AgoraClient *, guint uid, const char *name, Member *self) {
+void Member::on_member_joined(AgoraClient *, guint uid, const char *name, Member *self) noexcept {
   self->tell_lists("member-joined", events::named(uid, name));
 }
 
-void Member::on_member_left(AgoraClient *, guint uid, Member *self) {
+void Member::on_member_left(AgoraClient *, guint uid, Member *self) noexcept {
   self->tell_lists("member-left", events::about(uid));
 }
 
 // Others say as much as they like: what is said while the gateway is far behind is lost, as it is
 // for who isn't there.
-void Member::on_data(AgoraClient *, guint uid, const char *text, Member *self) {
+void Member::on_data(AgoraClient *, guint uid, const char *text, Member *self) noexcept {
   for (const auto &session : self->sessions())
     session->tell_if_room("data", events::data(uid, text));
 }
 
 // What ends the membership; after all else the client goes on by itself.
-void Member::on_error(AgoraClient *client, GError *error, Member *self) {
+void Member::on_error(AgoraClient *client, GError *error, Member *self) noexcept {
   if (agora_client_get_state(client) == AGORA_STATE_FAILED && self->phase_ == Phase::joined)
     self->over(trouble_of(*error));
 }
 
-void Member::on_reconnecting(AgoraClient *, GError *cause, Member *self) {
+void Member::on_reconnecting(AgoraClient *, GError *cause, Member *self) noexcept {
   self->tell("reconnecting", events::cause(cause->message));
 }
 
-void Member::on_reconnected(AgoraClient *, guint ms, Member *self) {
+void Member::on_reconnected(AgoraClient *, guint ms, Member *self) noexcept {
   self->tell("reconnected", events::after(ms));
 }
 

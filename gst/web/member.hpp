@@ -107,17 +107,17 @@ class Member : public std::enable_shared_from_this<Member> {
   void tell_lists (const char *name, const std::string &text) const;
 
   void connect_signals ();
-  static void on_stream_added (AgoraClient *, guint uid, Member *self);
-  static void on_stream_removed (AgoraClient *, guint uid, Member *self);
-  static void on_mute_audio (AgoraClient *, guint uid, Member *self);
-  static void on_unmute_audio (AgoraClient *, guint uid, Member *self);
-  static void on_member_named (AgoraClient *, guint uid, const char *name, Member *self);
-  static void on_member_joined (AgoraClient *, guint uid, const char *name, Member *self);
-  static void on_member_left (AgoraClient *, guint uid, Member *self);
-  static void on_data (AgoraClient *, guint uid, const char *text, Member *self);
-  static void on_error (AgoraClient *, GError *error, Member *self);
-  static void on_reconnecting (AgoraClient *, GError *cause, Member *self);
-  static void on_reconnected (AgoraClient *, guint ms, Member *self);
+  static void on_stream_added (AgoraClient *, guint uid, Member *self) noexcept;
+  static void on_stream_removed (AgoraClient *, guint uid, Member *self) noexcept;
+  static void on_mute_audio (AgoraClient *, guint uid, Member *self) noexcept;
+  static void on_unmute_audio (AgoraClient *, guint uid, Member *self) noexcept;
+  static void on_member_named (AgoraClient *, guint uid, const char *name, Member *self) noexcept;
+  static void on_member_joined (AgoraClient *, guint uid, const char *name, Member *self) noexcept;
+  static void on_member_left (AgoraClient *, guint uid, Member *self) noexcept;
+  static void on_data (AgoraClient *, guint uid, const char *text, Member *self) noexcept;
+  static void on_error (AgoraClient *, GError *error, Member *self) noexcept;
+  static void on_reconnecting (AgoraClient *, GError *cause, Member *self) noexcept;
+  static void on_reconnected (AgoraClient *, guint ms, Member *self) noexcept;
 
   Surroundings &around_;
   const Identity identity_;

@@ -112,12 +112,12 @@ Mix::Mix(const Settings &settings, Callbacks callbacks)
   const ObjectPtr<GstPad> packets(gst_element_get_static_pad(end, "sink"));
   gst_pad_add_probe(
       packets.get(), GST_PAD_PROBE_TYPE_BUFFER,
-      [] (GstPad *, GstPadProbeInfo *info, gpointer fan) {
+      [] (GstPad *, GstPadProbeInfo *info, gpointer fan) noexcept {
         (*static_cast<std::shared_ptr<Fan> *>(fan))->give(GST_PAD_PROBE_INFO_BUFFER(info));
         return GST_PAD_PROBE_OK;
       },
       new std::shared_ptr<Fan>(fan_),
-      [] (gpointer fan) { delete static_cast<std::shared_ptr<Fan> *>(fan); });
+      [] (gpointer fan) noexcept { delete static_cast<std::shared_ptr<Fan> *>(fan); });
 }
 
 Mix::~Mix() {

@@ -61,10 +61,10 @@ void tell (const LinkPtr &link, Function what) {
 LinkPtr &link_of (gpointer data) {
   return *static_cast<LinkPtr *>(data);
 }
-void drop_link (gpointer data, GClosure *) {
+void drop_link (gpointer data, GClosure *) noexcept {
   delete static_cast<LinkPtr *>(data);
 }
-void drop_link_alone (gpointer data) {
+void drop_link_alone (gpointer data) noexcept {
   drop_link(data, nullptr);
 }
 
@@ -137,13 +137,13 @@ class SpeakerPeer final : public Peer {
   void lose (std::string reason);
   std::int64_t silent_us () const;
 
-  static void on_answer (GstPromise *promise, gpointer data);
-  static void on_described (GstPromise *promise, gpointer data);
-  static void on_state (GObject *, GParamSpec *, gpointer data);
-  static void on_agent_done (GObject *, guint stream, gpointer data);
-  static void on_pad (GstElement *, GstPad *pad, gpointer data);
-  static void on_element (GstBin *, GstBin *, GstElement *element, gpointer data);
-  static GstPadProbeReturn on_packet (GstPad *, GstPadProbeInfo *info, gpointer data);
+  static void on_answer (GstPromise *promise, gpointer data) noexcept;
+  static void on_described (GstPromise *promise, gpointer data) noexcept;
+  static void on_state (GObject *, GParamSpec *, gpointer data) noexcept;
+  static void on_agent_done (GObject *, guint stream, gpointer data) noexcept;
+  static void on_pad (GstElement *, GstPad *pad, gpointer data) noexcept;
+  static void on_element (GstBin *, GstBin *, GstElement *element, gpointer data) noexcept;
+  static GstPadProbeReturn on_packet (GstPad *, GstPadProbeInfo *info, gpointer data) noexcept;
 
   const Offer offer_;
   const PeerConfig config_;
@@ -200,12 +200,13 @@ void SpeakerPeer::connect_signals() {
   if (up_)
     handlers_.push_back(g_signal_connect_data(
         webrtcbin_, "pad-added", G_CALLBACK(on_pad), new Voice{link_, up_},
-        [] (gpointer voice, GClosure *) { delete static_cast<Voice *>(voice); }, GConnectFlags(0)));
+        [] (gpointer voice, GClosure *) noexcept { delete static_cast<Voice *>(voice); },
+        GConnectFlags(0)));
 }
 
 // The agent's thread, webrtcbin's, streaming threads: each tells the peer's own.
 
-void SpeakerPeer::on_answer(GstPromise *promise, gpointer data) {
+void SpeakerPeer::on_answer(GstPromise *promise, gpointer data) noexcept {
   const LinkPtr &link = link_of(data);
   const GstStructure *reply = gst_promise_get_reply(promise);
   GstWebRTCSessionDescription *answer = nullptr;
@@ -222,20 +223,20 @@ void SpeakerPeer::on_answer(GstPromise *promise, gpointer data) {
   tell(link, [text = std::move(text)] (SpeakerPeer &peer) { peer.described(text); });
 }
 
-void SpeakerPeer::on_described(GstPromise *promise, gpointer data) {
+void SpeakerPeer::on_described(GstPromise *promise, gpointer data) noexcept {
   gst_promise_unref(promise);
   --link_of(data)->pending;
 }
 
-void SpeakerPeer::on_state(GObject *, GParamSpec *, gpointer data) {
+void SpeakerPeer::on_state(GObject *, GParamSpec *, gpointer data) noexcept {
   tell(link_of(data), [] (SpeakerPeer &peer) { peer.state_changed(); });
 }
 
-void SpeakerPeer::on_agent_done(GObject *, guint, gpointer data) {
+void SpeakerPeer::on_agent_done(GObject *, guint, gpointer data) noexcept {
   tell(link_of(data), [] (SpeakerPeer &peer) { peer.gathered(); });
 }
 
-void SpeakerPeer::on_pad(GstElement *, GstPad *pad, gpointer data) {
+void SpeakerPeer::on_pad(GstElement *, GstPad *pad, gpointer data) noexcept {
   if (GST_PAD_DIRECTION(pad) != GST_PAD_SRC)
     return;
   // Here, since a packet follows.
@@ -244,7 +245,7 @@ void SpeakerPeer::on_pad(GstElement *, GstPad *pad, gpointer data) {
     tell(voice->link, [] (SpeakerPeer &self) { self.lose("it began anew too often"); });
 }
 
-void SpeakerPeer::on_element(GstBin *, GstBin *, GstElement *element, gpointer data) {
+void SpeakerPeer::on_element(GstBin *, GstBin *, GstElement *element, gpointer data) noexcept {
   const GstElementFactory *factory = gst_element_get_factory(element);
   const std::string name = factory ? GST_OBJECT_NAME(factory) : "";
   // Packets come in time, and on a thread that others wait for.
@@ -257,7 +258,7 @@ void SpeakerPeer::on_element(GstBin *, GstBin *, GstElement *element, gpointer d
                     drop_link_alone);
 }
 
-GstPadProbeReturn SpeakerPeer::on_packet(GstPad *, GstPadProbeInfo *info, gpointer data) {
+GstPadProbeReturn SpeakerPeer::on_packet(GstPad *, GstPadProbeInfo *info, gpointer data) noexcept {
   const LinkPtr &link = link_of(data);
   GstBuffer *packet = GST_PAD_PROBE_INFO_BUFFER(info);
   const std::int64_t now = g_get_monotonic_time();

@@ -31,7 +31,7 @@ struct Stop {
 
 GThreadPool *pool () {
   static GThreadPool *pool = g_thread_pool_new(
-      [] (gpointer data, gpointer) {
+      [] (gpointer data, gpointer) noexcept {
         std::unique_ptr<Stop> stop(static_cast<Stop *>(data));
         const gint64 began = g_get_monotonic_time();
         gst_element_set_state(stop->pipeline.get(), GST_STATE_NULL);
@@ -57,7 +57,7 @@ void stop_soon (std::unique_ptr<Stop> stop) {
   }
   g_timeout_add(
       ask_ms,
-      [] (gpointer data) -> gboolean {
+      [] (gpointer data) noexcept -> gboolean {
         stop_soon(std::unique_ptr<Stop>(static_cast<Stop *>(data)));
         return G_SOURCE_REMOVE;
       },
@@ -82,7 +82,7 @@ Pipeline::Pipeline(Callbacks callbacks)
   ObjectPtr<GstBus> bus(gst_element_get_bus(pipeline_.get()));
   gst_bus_set_sync_handler(
       bus.get(), on_message, new std::shared_ptr<Bus>(bus_),
-      [] (gpointer data) { delete static_cast<std::shared_ptr<Bus> *>(data); });
+      [] (gpointer data) noexcept { delete static_cast<std::shared_ptr<Bus> *>(data); });
 }
 
 Pipeline::~Pipeline() {
@@ -104,7 +104,7 @@ void Pipeline::end(std::function<void()> stopped, std::function<bool()> may_stop
 }
 
 // Any thread.
-GstBusSyncReply Pipeline::on_message(GstBus *, GstMessage *message, gpointer data) {
+GstBusSyncReply Pipeline::on_message(GstBus *, GstMessage *message, gpointer data) noexcept {
   const auto bus = *static_cast<std::shared_ptr<Bus> *>(data);
   switch (GST_MESSAGE_TYPE(message)) {
     case GST_MESSAGE_ERROR:

@@ -38,7 +38,7 @@ class Pipeline {
 
  private:
   struct Bus;
-  static GstBusSyncReply on_message (GstBus *, GstMessage *message, gpointer data);
+  static GstBusSyncReply on_message (GstBus *, GstMessage *message, gpointer data) noexcept;
 
   ObjectPtr<GstElement> pipeline_;
   std::shared_ptr<Bus> bus_;

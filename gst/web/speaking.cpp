@@ -21,7 +21,8 @@ void Speaking::prepare() {
   unheard_ = gst_pad_add_probe(
       voice_.get(),
       static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
-      [] (GstPad *, GstPadProbeInfo *, gpointer) { return GST_PAD_PROBE_DROP; }, nullptr, nullptr);
+      [] (GstPad *, GstPadProbeInfo *, gpointer) noexcept { return GST_PAD_PROBE_DROP; }, nullptr,
+      nullptr);
 }
 
 void Speaking::begin(bool muted) {

@@ -13,12 +13,12 @@ constexpr unsigned kMaxPads = 8;
 
 using Flag = std::shared_ptr<std::atomic<bool>>;
 
-GstPadProbeReturn let_through (GstPad *, GstPadProbeInfo *, gpointer open) {
+GstPadProbeReturn let_through (GstPad *, GstPadProbeInfo *, gpointer open) noexcept {
   return static_cast<Flag *>(open)->get()->load() ? GST_PAD_PROBE_OK : GST_PAD_PROBE_DROP;
 }
 
 // Before it is decoded. A list doesn't come: the depayloader pushes each packet alone.
-GstPadProbeReturn within_time (GstPad *, GstPadProbeInfo *info, gpointer budget) {
+GstPadProbeReturn within_time (GstPad *, GstPadProbeInfo *info, gpointer budget) noexcept {
   std::uint8_t head[2] = {};
   GstBuffer *packet = GST_PAD_PROBE_INFO_BUFFER(info);
   const gsize size = gst_buffer_extract(packet, 0, head, sizeof head);
@@ -50,12 +50,12 @@ std::unique_ptr<UpChain> UpChain::make(GstBin *bin, const char *&missing) {
 
   const ObjectPtr<GstPad> packets(gst_element_get_static_pad(elements[0], "src"));
   gst_pad_add_probe(packets.get(), GST_PAD_PROBE_TYPE_BUFFER, within_time, new SoundBudget(),
-                    [] (gpointer budget) { delete static_cast<SoundBudget *>(budget); });
+                    [] (gpointer budget) noexcept { delete static_cast<SoundBudget *>(budget); });
   const ObjectPtr<GstPad> end(gst_element_get_static_pad(elements[2], "src"));
   gst_pad_add_probe(end.get(),
                     GstPadProbeType(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
                     let_through, new Flag(chain->open_),
-                    [] (gpointer flag) { delete static_cast<Flag *>(flag); });
+                    [] (gpointer flag) noexcept { delete static_cast<Flag *>(flag); });
   GstPad *ghost = gst_ghost_pad_new("src", end.get());
   gst_pad_set_active(ghost, TRUE);
   gst_element_add_pad(GST_ELEMENT(bin), ghost);
@@ -72,7 +72,7 @@ bool UpChain::take(GstPad *pad) {
     // whole pipeline. Probes come before that is looked at.
     gst_pad_add_probe(
         last.get(), GstPadProbeType(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
-        [] (GstPad *, GstPadProbeInfo *, gpointer) { return GST_PAD_PROBE_DROP; }, nullptr,
+        [] (GstPad *, GstPadProbeInfo *, gpointer) noexcept { return GST_PAD_PROBE_DROP; }, nullptr,
         nullptr);
     gst_pad_unlink(last.get(), sink.get());
   }

@@ -40,8 +40,8 @@ bool answers (Kind kind, GMainContext *context, std::string &error) {
     over = true;
     wrong = std::move(reason);
   };
-  callbacks.connected = [] {};
-  callbacks.gone = [] (const std::string &) {};
+  callbacks.connected = [] noexcept {};
+  callbacks.gone = [] (const std::string &) noexcept {};
   PeerConfig config;
   config.loopback = true;  // there need be no other network yet
   const auto peer = Peer::make(std::get<Offer>(read_offer(kOffer, kind)), config, callbacks, error);

@@ -91,7 +91,7 @@ void Core::call(ObjectPtr<GTask> task, const std::function<Happening(Ticket)> &m
   call->ticket = ticket;
   if (GCancellable *cancellable = g_task_get_cancellable(task.get())) {
     call->cancelled.reset(g_cancellable_source_new(cancellable));
-    GCancellableSourceFunc on_cancelled = [] (GCancellable *, gpointer data) -> gboolean {
+    GCancellableSourceFunc on_cancelled = [] (GCancellable *, gpointer data) noexcept -> gboolean {
       auto *which = static_cast<Call *>(data);
       which->core->cancel(which->ticket);
       return G_SOURCE_REMOVE;
@@ -216,7 +216,7 @@ void Core::act(const Finish &finish) {
     g_task_return_pointer(
         call->task.get(),
         new Reply{finish.uid, finish.url, finish.rotation, finish.urls, finish.more},
-        [] (gpointer reply) { delete static_cast<Reply *>(reply); });
+        [] (gpointer reply) noexcept { delete static_cast<Reply *>(reply); });
 }
 
 void Core::act(const Emit &emit) {

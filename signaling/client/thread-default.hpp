@@ -43,11 +43,11 @@ void do_there (GMainContext *context, What what) {
   g_source_set_priority(source, G_PRIORITY_DEFAULT);
   g_source_set_callback(
       source,
-      [] (gpointer data) -> gboolean {
+      [] (gpointer data) noexcept -> gboolean {
         (*static_cast<What *>(data))();
         return G_SOURCE_REMOVE;
       },
-      new What(std::move(what)), [] (gpointer data) { delete static_cast<What *>(data); });
+      new What(std::move(what)), [] (gpointer data) noexcept { delete static_cast<What *>(data); });
   g_source_attach(source, context);
   g_source_unref(source);
 }

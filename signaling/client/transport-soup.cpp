@@ -129,13 +129,16 @@ void SoupTransport::close() {
     auto *keep = new ObjectPtr<SoupWebsocketConnection>(std::move(connection_));
     GSource *source = g_timeout_source_new(linger_ms);
     g_source_set_callback(
-        source, [] (gpointer) -> gboolean { return G_SOURCE_REMOVE; }, keep,
-        [] (gpointer data) { delete static_cast<ObjectPtr<SoupWebsocketConnection> *>(data); });
+        source, [] (gpointer) noexcept -> gboolean { return G_SOURCE_REMOVE; }, keep,
+        [] (gpointer data) noexcept {
+          delete static_cast<ObjectPtr<SoupWebsocketConnection> *>(data);
+        });
     g_signal_connect_data(
-        keep->get(), "closed",
-        G_CALLBACK(+[] (SoupWebsocketConnection *, GSource *timer) { g_source_destroy(timer); }),
+        keep->get(), "closed", G_CALLBACK(+[] (SoupWebsocketConnection *, GSource *timer) noexcept {
+          g_source_destroy(timer);
+        }),
         g_source_ref(source),
-        [] (gpointer data, GClosure *) { g_source_unref(static_cast<GSource *>(data)); },
+        [] (gpointer data, GClosure *) noexcept { g_source_unref(static_cast<GSource *>(data)); },
         static_cast<GConnectFlags>(0));
     g_source_attach(source, context_.get());
     g_source_unref(source);

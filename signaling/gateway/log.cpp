@@ -256,7 +256,7 @@ class Log {
       return;
     const auto in = std::max<std::int64_t>(*next - g_get_monotonic_time() / 1000, 0);
     auto *source = g_timeout_source_new(static_cast<guint>(in));
-    auto on_due = [] (gpointer data) -> gboolean {
+    auto on_due = [] (gpointer data) noexcept -> gboolean {
       auto *self = static_cast<Log *>(data);
       const std::lock_guard guard(self->lock_);
       for (const auto &line : self->repeats_.due(g_get_monotonic_time() / 1000))
@@ -288,7 +288,8 @@ class Log {
 // Never freed: what logs last would have to be known.
 Log *the_log = nullptr;
 
-GLogWriterOutput write_log (GLogLevelFlags level, const GLogField *fields, gsize count, gpointer) {
+GLogWriterOutput write_log (GLogLevelFlags level, const GLogField *fields, gsize count,
+                            gpointer) noexcept {
   const char *domain = nullptr;
   for (gsize i = 0; i < count; i++)
     if (strcmp(fields[i].key, "GLIB_DOMAIN") == 0)
@@ -307,8 +308,8 @@ void open_log (LogFormat format) {
   // a writer.
   if (g_getenv("G_MESSAGES_DEBUG") == nullptr)
     g_log_set_handler(
-        "libsoup", G_LOG_LEVEL_DEBUG, [] (const char *, GLogLevelFlags, const char *, gpointer) {},
-        nullptr);
+        "libsoup", G_LOG_LEVEL_DEBUG,
+        [] (const char *, GLogLevelFlags, const char *, gpointer) noexcept {}, nullptr);
 }
 
 void close_log () {

@@ -63,14 +63,14 @@ struct Running {
   bool had_terminal = has_terminal();
 };
 
-gboolean on_stop (gpointer data) {
+gboolean on_stop (gpointer data) noexcept {
   auto *running = static_cast<Running *>(data);
   running->manager.stopping(0);
   running->gateway->stop();
   return G_SOURCE_CONTINUE;
 }
 
-gboolean on_terminate (gpointer data) {
+gboolean on_terminate (gpointer data) noexcept {
   auto *running = static_cast<Running *>(data);
   running->manager.stopping(running->drain_seconds);
   running->gateway->drain();
@@ -78,7 +78,7 @@ gboolean on_terminate (gpointer data) {
 }
 
 // From a terminal that has gone it means the end, as everywhere.
-gboolean on_hangup (gpointer data) {
+gboolean on_hangup (gpointer data) noexcept {
   auto *running = static_cast<Running *>(data);
   if (running->had_terminal && !has_terminal())
     return on_stop(data);

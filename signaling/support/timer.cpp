@@ -13,15 +13,16 @@ struct Timer::Source {
 
 namespace {
 
-GSourceFuncs functions = {nullptr,
-                          nullptr,
-                          [] (GSource *source, GSourceFunc callback, gpointer data) -> gboolean {
-                            g_source_set_ready_time(source, -1);
-                            return callback(data);
-                          },
-                          nullptr,
-                          nullptr,
-                          nullptr};
+GSourceFuncs functions = {
+    nullptr,
+    nullptr,
+    [] (GSource *source, GSourceFunc callback, gpointer data) noexcept -> gboolean {
+      g_source_set_ready_time(source, -1);
+      return callback(data);
+    },
+    nullptr,
+    nullptr,
+    nullptr};
 
 }  // namespace
 
@@ -47,7 +48,7 @@ void Timer::at(std::int64_t monotonic_us) {
 void Timer::attach() {
   source_ = reinterpret_cast<Source *>(g_source_new(&functions, sizeof(Source)));
   source_->timer = this;
-  auto call = [] (gpointer data) -> gboolean {
+  auto call = [] (gpointer data) noexcept -> gboolean {
     // A copy: the owner may go while it runs.
     auto fire_now = static_cast<Source *>(data)->timer->fire_;
     fire_now();

@@ -43,7 +43,7 @@ std::string last_error () {
 }
 
 // Nobody is there to be asked for a passphrase.
-int no_passphrase (char *, int, int, void *) {
+int no_passphrase (char *, int, int, void *) noexcept {
   return -1;
 }
 
@@ -89,7 +89,7 @@ std::string use_chain (SSL_CTX *context, const std::string &pem) {
 
 // Ciphertext in memory, in place of a socket.
 struct TlsBio {
-  static int read (BIO *bio, char *to, std::size_t size, std::size_t *taken) {
+  static int read (BIO *bio, char *to, std::size_t size, std::size_t *taken) noexcept {
     auto &input = static_cast<Tls *>(BIO_get_data(bio))->input_;
     BIO_clear_retry_flags(bio);
     if (input.empty()) {
@@ -102,7 +102,7 @@ struct TlsBio {
     return 1;
   }
   // A peer that makes us answer and reads no answer is at fault: it fails for good.
-  static int write (BIO *bio, const char *from, std::size_t size, std::size_t *taken) {
+  static int write (BIO *bio, const char *from, std::size_t size, std::size_t *taken) noexcept {
     auto *tls = static_cast<Tls *>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
     if (tls->output().size() + size > Tls::output_bytes) {
@@ -113,7 +113,9 @@ struct TlsBio {
     *taken = size;
     return 1;
   }
-  static long control (BIO *, int command, long, void *) { return command == BIO_CTRL_FLUSH; }
+  static long control (BIO *, int command, long, void *) noexcept {
+    return command == BIO_CTRL_FLUSH;
+  }
 
   static const BIO_METHOD *method () {
     static BIO_METHOD *const made = [] {
@@ -240,7 +242,7 @@ void Tls::feed(std::span<const std::uint8_t> ciphertext) {
   input_ = ciphertext;
 }
 
-std::size_t Tls::read(std::span<std::uint8_t> plaintext) {
+std::size_t Tls::read(std::span<std::uint8_t> plaintext) noexcept {
   if (over_)
     return 0;
   ERR_clear_error();
@@ -272,7 +274,7 @@ std::string Tls::problem() const {
   return verdict == X509_V_OK ? error : error + ": " + X509_verify_cert_error_string(verdict);
 }
 
-std::size_t Tls::write(std::span<const std::uint8_t> plaintext) {
+std::size_t Tls::write(std::span<const std::uint8_t> plaintext) noexcept {
   if (over_ || !established_ || !output().empty() || plaintext.empty())
     return 0;
   ERR_clear_error();

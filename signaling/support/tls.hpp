@@ -76,10 +76,10 @@ class Tls {
   // comes.
   void feed (std::span<const std::uint8_t> ciphertext);
   // Plaintext of it. 0: there is no more for now, or never again if over().
-  std::size_t read (std::span<std::uint8_t> plaintext);
+  std::size_t read (std::span<std::uint8_t> plaintext) noexcept;
   // How much of it was taken, a record at most; its ciphertext is in output(). 0 before the
   // handshake is done, and while output() isn't empty.
-  std::size_t write (std::span<const std::uint8_t> plaintext);
+  std::size_t write (std::span<const std::uint8_t> plaintext) noexcept;
   // No plaintext follows: says so to the peer.
   void close ();
 

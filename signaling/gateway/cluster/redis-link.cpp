@@ -81,7 +81,7 @@ void RedisLink::connect() {
 
 void RedisLink::on_event(GSocketClient * /*client*/, GSocketClientEvent event,
                          GSocketConnectable * /*connectable*/, GIOStream *connection,
-                         gpointer data) {
+                         gpointer data) noexcept {
   auto *const self = static_cast<RedisLink *>(data);
   self->step_ = event;
   if (event == G_SOCKET_CLIENT_RESOLVING)
@@ -94,12 +94,14 @@ void RedisLink::on_event(GSocketClient * /*client*/, GSocketClientEvent event,
   g_signal_connect_data(
       connection, "accept-certificate", G_CALLBACK(on_certificate),
       new std::weak_ptr<RedisLink>(self->weak_from_this()),
-      [] (gpointer link, GClosure *) { delete static_cast<std::weak_ptr<RedisLink> *>(link); },
+      [] (gpointer link, GClosure *) noexcept {
+        delete static_cast<std::weak_ptr<RedisLink> *>(link);
+      },
       GConnectFlags(0));
 }
 
 gboolean RedisLink::on_certificate(GTlsConnection * /*connection*/, GTlsCertificate *certificate,
-                                   GTlsCertificateFlags flags, gpointer data) {
+                                   GTlsCertificateFlags flags, gpointer data) noexcept {
   if (const auto self = static_cast<std::weak_ptr<RedisLink> *>(data)->lock())
     self->untrusted_ = "its certificate isn't trusted here: " +
                        why_untrusted(certificate, flags, self->address_.host, self->tls_.ca_file,
@@ -107,7 +109,7 @@ gboolean RedisLink::on_certificate(GTlsConnection * /*connection*/, GTlsCertific
   return FALSE;
 }
 
-void RedisLink::on_connected(GObject *client, GAsyncResult *result, gpointer data) {
+void RedisLink::on_connected(GObject *client, GAsyncResult *result, gpointer data) noexcept {
   const std::unique_ptr<Self> held(static_cast<Self *>(data));
   const auto self = *held;
   GError *error = nullptr;
@@ -186,7 +188,7 @@ void RedisLink::send(std::span<const std::string_view> command, Answered answere
     flush_.at(0);
 }
 
-gboolean RedisLink::on_readable(GObject * /*stream*/, gpointer data) {
+gboolean RedisLink::on_readable(GObject * /*stream*/, gpointer data) noexcept {
   const Self self = static_cast<RedisLink *>(data)->shared_from_this();
   self->read();
   return self->readable_ ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
@@ -245,7 +247,7 @@ bool RedisLink::take(RedisReply &&reply) {
   return true;
 }
 
-gboolean RedisLink::on_writable(GObject * /*stream*/, gpointer data) {
+gboolean RedisLink::on_writable(GObject * /*stream*/, gpointer data) noexcept {
   const Self self = static_cast<RedisLink *>(data)->shared_from_this();
   // Anew where it is needed again: the socket may have room for long now.
   self->writable_.reset();

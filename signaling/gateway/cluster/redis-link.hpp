@@ -70,13 +70,14 @@ class RedisLink : public std::enable_shared_from_this<RedisLink> {
  private:
   RedisLink(RedisAddress address, RedisTls tls, const Limits &limits, Callbacks callbacks);
   using Self = std::shared_ptr<RedisLink>;
-  static void on_connected (GObject *client, GAsyncResult *result, gpointer data);
+  static void on_connected (GObject *client, GAsyncResult *result, gpointer data) noexcept;
   static void on_event (GSocketClient *client, GSocketClientEvent event,
-                        GSocketConnectable *connectable, GIOStream *connection, gpointer data);
+                        GSocketConnectable *connectable, GIOStream *connection,
+                        gpointer data) noexcept;
   static gboolean on_certificate (GTlsConnection *connection, GTlsCertificate *certificate,
-                                  GTlsCertificateFlags flags, gpointer data);
-  static gboolean on_readable (GObject *stream, gpointer data);
-  static gboolean on_writable (GObject *stream, gpointer data);
+                                  GTlsCertificateFlags flags, gpointer data) noexcept;
+  static gboolean on_readable (GObject *stream, gpointer data) noexcept;
+  static gboolean on_writable (GObject *stream, gpointer data) noexcept;
 
   void connect ();
   void start (ObjectPtr<GSocketConnection> connection);

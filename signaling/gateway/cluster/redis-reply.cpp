@@ -73,7 +73,7 @@ struct RedisParser::Tree {
       return nullptr;
     }
   }
-  static void *create_text (const redisReadTask *task, char *text, std::size_t length) {
+  static void *create_text (const redisReadTask *task, char *text, std::size_t length) noexcept {
     return build(task, [=] (RedisReply &reply) {
       if (task->type == REDIS_REPLY_ERROR)
         reply.kind = RedisReply::Kind::error;
@@ -89,7 +89,7 @@ struct RedisParser::Tree {
   }
   // The type of the count is another from hiredis 1.0 on.
   template <typename Count>
-  static void *create_array (const redisReadTask *task, Count elements) {
+  static void *create_array (const redisReadTask *task, Count elements) noexcept {
     return build(task, [=] (RedisReply &reply) {
       if (task->type != REDIS_REPLY_ARRAY)
         return refuse(task, kUnknownType);
@@ -110,22 +110,22 @@ struct RedisParser::Tree {
       return true;
     });
   }
-  static void *create_integer (const redisReadTask *task, long long value) {
+  static void *create_integer (const redisReadTask *task, long long value) noexcept {
     return build(task, [=] (RedisReply &reply) {
       reply.kind = RedisReply::Kind::integer;
       reply.integer = value;
       return true;
     });
   }
-  static void *create_nil (const redisReadTask *task) {
+  static void *create_nil (const redisReadTask *task) noexcept {
     return build(task, [] (RedisReply &) { return true; });
   }
   // Numbers with a fraction, and booleans.
   template <typename... Value>
-  static void *create_unknown (const redisReadTask *task, Value...) {
+  static void *create_unknown (const redisReadTask *task, Value...) noexcept {
     return build(task, [=] (RedisReply &) { return refuse(task, kUnknownType); });
   }
-  static void free_object (void *) {}  // the tree's
+  static void free_object (void *) noexcept {}  // the tree's
 };
 
 void RedisParser::FreeReader::operator()(redisReader *reader) const noexcept {

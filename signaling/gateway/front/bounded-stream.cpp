@@ -16,7 +16,7 @@ struct AgoraBoundedInputClass {
   GFilterInputStreamClass parent_class;
 };
 
-static void agora_bounded_input_pollable_init (GPollableInputStreamInterface *interface);
+static void agora_bounded_input_pollable_init (GPollableInputStreamInterface *interface) noexcept;
 
 G_DEFINE_TYPE_WITH_CODE(AgoraBoundedInput, agora_bounded_input, G_TYPE_FILTER_INPUT_STREAM,
                         G_IMPLEMENT_INTERFACE(G_TYPE_POLLABLE_INPUT_STREAM,
@@ -38,20 +38,20 @@ static gssize counted (gpointer stream, gssize got, GError **error) {
 }
 
 static gssize agora_bounded_input_read (GInputStream *self, void *buffer, gsize size,
-                                        GCancellable *cancellable, GError **error) {
+                                        GCancellable *cancellable, GError **error) noexcept {
   return counted(self, g_input_stream_read(base_of(self), buffer, size, cancellable, error), error);
 }
 
-static gboolean agora_bounded_input_can_poll (GPollableInputStream *self) {
+static gboolean agora_bounded_input_can_poll (GPollableInputStream *self) noexcept {
   return g_pollable_input_stream_can_poll(G_POLLABLE_INPUT_STREAM(base_of(self)));
 }
 
-static gboolean agora_bounded_input_is_readable (GPollableInputStream *self) {
+static gboolean agora_bounded_input_is_readable (GPollableInputStream *self) noexcept {
   return g_pollable_input_stream_is_readable(G_POLLABLE_INPUT_STREAM(base_of(self)));
 }
 
 static GSource *agora_bounded_input_create_source (GPollableInputStream *self,
-                                                   GCancellable *cancellable) {
+                                                   GCancellable *cancellable) noexcept {
   if (auto *socket = reinterpret_cast<AgoraBoundedInput *>(self)->socket)
     return socket->make_source(G_OBJECT(self), Readiness::Socket::Way::in);
   auto *base =
@@ -62,7 +62,7 @@ static GSource *agora_bounded_input_create_source (GPollableInputStream *self,
 }
 
 static gssize agora_bounded_input_read_nonblocking (GPollableInputStream *self, void *buffer,
-                                                    gsize size, GError **error) {
+                                                    gsize size, GError **error) noexcept {
   auto *socket = reinterpret_cast<AgoraBoundedInput *>(self)->socket;
   if (socket != nullptr && socket->is_drained()) {
     g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, "Nothing to read");
@@ -76,7 +76,7 @@ static gssize agora_bounded_input_read_nonblocking (GPollableInputStream *self, 
   return counted(self, got, error);
 }
 
-static void agora_bounded_input_pollable_init (GPollableInputStreamInterface *interface) {
+static void agora_bounded_input_pollable_init (GPollableInputStreamInterface *interface) noexcept {
   interface->can_poll = agora_bounded_input_can_poll;
   interface->is_readable = agora_bounded_input_is_readable;
   interface->create_source = agora_bounded_input_create_source;
@@ -98,7 +98,7 @@ struct AgoraBoundedOutputClass {
   GFilterOutputStreamClass parent_class;
 };
 
-static void agora_bounded_output_pollable_init (GPollableOutputStreamInterface *interface);
+static void agora_bounded_output_pollable_init (GPollableOutputStreamInterface *interface) noexcept;
 
 G_DEFINE_TYPE_WITH_CODE(AgoraBoundedOutput, agora_bounded_output, G_TYPE_FILTER_OUTPUT_STREAM,
                         G_IMPLEMENT_INTERFACE(G_TYPE_POLLABLE_OUTPUT_STREAM,
@@ -109,18 +109,19 @@ static GPollableOutputStream *output_base (gpointer self) {
       g_filter_output_stream_get_base_stream(G_FILTER_OUTPUT_STREAM(self)));
 }
 
-static gboolean agora_bounded_output_is_writable (GPollableOutputStream *self) {
+static gboolean agora_bounded_output_is_writable (GPollableOutputStream *self) noexcept {
   return reinterpret_cast<AgoraBoundedOutput *>(self)->socket->flush() &&
          g_pollable_output_stream_is_writable(output_base(self));
 }
 
-static GSource *agora_bounded_output_create_source (GPollableOutputStream *self, GCancellable *) {
+static GSource *agora_bounded_output_create_source (GPollableOutputStream *self,
+                                                    GCancellable *) noexcept {
   return reinterpret_cast<AgoraBoundedOutput *>(self)->socket->make_source(
       G_OBJECT(self), Readiness::Socket::Way::out);
 }
 
 static gssize agora_bounded_output_write_nonblocking (GPollableOutputStream *self, const void *data,
-                                                      gsize size, GError **error) {
+                                                      gsize size, GError **error) noexcept {
   if (!reinterpret_cast<AgoraBoundedOutput *>(self)->socket->flush()) {
     g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, "Something goes first");
     return -1;
@@ -128,7 +129,8 @@ static gssize agora_bounded_output_write_nonblocking (GPollableOutputStream *sel
   return g_pollable_output_stream_write_nonblocking(output_base(self), data, size, nullptr, error);
 }
 
-static void agora_bounded_output_pollable_init (GPollableOutputStreamInterface *interface) {
+static void agora_bounded_output_pollable_init (
+    GPollableOutputStreamInterface *interface) noexcept {
   interface->is_writable = agora_bounded_output_is_writable;
   interface->create_source = agora_bounded_output_create_source;
   interface->write_nonblocking = agora_bounded_output_write_nonblocking;
@@ -158,11 +160,11 @@ static GIOStream *base_stream (GIOStream *self) {
   return reinterpret_cast<AgoraBoundedStream *>(self)->base;
 }
 
-static GInputStream *agora_bounded_stream_get_input (GIOStream *self) {
+static GInputStream *agora_bounded_stream_get_input (GIOStream *self) noexcept {
   return reinterpret_cast<AgoraBoundedStream *>(self)->input;
 }
 
-static GOutputStream *agora_bounded_stream_get_output (GIOStream *self) {
+static GOutputStream *agora_bounded_stream_get_output (GIOStream *self) noexcept {
   auto *own = reinterpret_cast<AgoraBoundedStream *>(self)->output;
   return own != nullptr ? own : g_io_stream_get_output_stream(base_stream(self));
 }
@@ -173,17 +175,18 @@ static void forget_socket (GIOStream *self) {
 }
 
 static gboolean agora_bounded_stream_close (GIOStream *self, GCancellable *cancellable,
-                                            GError **error) {
+                                            GError **error) noexcept {
   forget_socket(self);
   return g_io_stream_close(base_stream(self), cancellable, error);
 }
 
 static void agora_bounded_stream_close_async (GIOStream *self, int priority,
                                               GCancellable *cancellable,
-                                              GAsyncReadyCallback callback, gpointer data) {
+                                              GAsyncReadyCallback callback,
+                                              gpointer data) noexcept {
   forget_socket(self);
   auto *task = g_task_new(self, cancellable, callback, data);
-  auto on_closed = [] (GObject *base, GAsyncResult *result, gpointer waiting) {
+  auto on_closed = [] (GObject *base, GAsyncResult *result, gpointer waiting) noexcept {
     g_autoptr(GTask) done = static_cast<GTask *>(waiting);
     GError *error = nullptr;
     if (g_io_stream_close_finish(G_IO_STREAM(base), result, &error))
@@ -195,11 +198,11 @@ static void agora_bounded_stream_close_async (GIOStream *self, int priority,
 }
 
 static gboolean agora_bounded_stream_close_finish (GIOStream *, GAsyncResult *result,
-                                                   GError **error) {
+                                                   GError **error) noexcept {
   return g_task_propagate_boolean(G_TASK(result), error);
 }
 
-static void agora_bounded_stream_finalize (GObject *object) {
+static void agora_bounded_stream_finalize (GObject *object) noexcept {
   auto *self = reinterpret_cast<AgoraBoundedStream *>(object);
   reinterpret_cast<AgoraBoundedInput *>(self->input)->socket = nullptr;
   g_object_unref(self->input);

@@ -123,14 +123,14 @@ void Front::open_stream_soon(SoupServerMessage *message) {
     ObjectPtr<SoupServerMessage> message;
   };
   soup_server_message_pause(message);
-  auto later = [] (gpointer data) -> gboolean {
+  auto later = [] (gpointer data) noexcept -> gboolean {
     const auto *opening = static_cast<Opening *>(data);
     if (const auto front = opening->front.lock())
       (*front)->open_stream(opening->message.get());
     return G_SOURCE_REMOVE;
   };
   g_idle_add_full(G_PRIORITY_DEFAULT, later, new Opening{alive_, share(message)},
-                  [] (gpointer data) { delete static_cast<Opening *>(data); });
+                  [] (gpointer data) noexcept { delete static_cast<Opening *>(data); });
 }
 
 void Front::open_stream(SoupServerMessage *message) {

@@ -92,7 +92,7 @@ void Front::route(const char *path, const char *http_method) {
     std::string http_method;
   };
   auto callback = [] (SoupServer *, SoupServerMessage *message, const char *asked, GHashTable *,
-                      gpointer data) {
+                      gpointer data) noexcept {
     const auto *route = static_cast<Route *>(data);
     // libsoup hands a path's whole subtree over.
     if (route->path != asked)
@@ -104,20 +104,20 @@ void Front::route(const char *path, const char *http_method) {
       (route->front->*method)(message);
   };
   soup_server_add_handler(server_.get(), path, callback, new Route{this, path, http_method},
-                          [] (gpointer data) { delete static_cast<Route *>(data); });
+                          [] (gpointer data) noexcept { delete static_cast<Route *>(data); });
 }
 
 void Front::start() {
   auto *server = server_.get();
   bound_requests(server, body_limit_);
   auto not_found = [] (SoupServer *, SoupServerMessage *message, const char *, GHashTable *,
-                       gpointer) {
+                       gpointer) noexcept {
     respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "Not found\n");
   };
   soup_server_add_handler(server, nullptr, not_found, nullptr, nullptr);
   // Paths come with their subtrees.
   auto upgrade = [] (SoupServer *, SoupServerMessage *message, const char *path, GHashTable *,
-                     gpointer data) {
+                     gpointer data) noexcept {
     if (std::string_view(path) != socket_path)
       respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "Not found\n");
     else if (!soup_message_headers_header_contains(soup_server_message_get_request_headers(message),
@@ -134,7 +134,7 @@ void Front::start() {
   route<&Front::healthz>("/healthz", "GET");
   route<&Front::metrics>("/metrics", "GET");
   auto administer = [] (SoupServer *, SoupServerMessage *message, const char *path,
-                        GHashTable *query, gpointer data) {
+                        GHashTable *query, gpointer data) noexcept {
     static_cast<Front *>(data)->administer(message, path, query);
   };
   for (const char *path : {"/dev/v1", "/console"})
@@ -143,7 +143,7 @@ void Front::start() {
   acceptor_->start();
 }
 
-void Front::on_upgraded(SoupServerMessage *message, gpointer data) {
+void Front::on_upgraded(SoupServerMessage *message, gpointer data) noexcept {
   auto *self = static_cast<Front *>(data);
   auto kept = share(message);
   auto socket = share(Acceptor::socket_of(message));

@@ -109,7 +109,7 @@ class Front {
   Authority authority (SoupServerMessage *message) const;
   bool lets_in (SoupMessageHeaders *headers) const;
   bool tls () const { return !options_.tls_certificate.empty(); }
-  static void on_upgraded (SoupServerMessage *message, gpointer self);
+  static void on_upgraded (SoupServerMessage *message, gpointer self) noexcept;
   bool take (GSocket *socket, std::string_view begin);
   void open (GSocket *socket, GIOStream *stream, std::string host);
   void choose (SoupServerMessage *message);

@@ -23,7 +23,7 @@ std::uint64_t loop_turn () {
   static std::uint64_t turn = 1;
   static bool armed = false;
   if (!std::exchange(armed, true)) {
-    auto next = [] (gpointer) -> gboolean {
+    auto next = [] (gpointer) noexcept -> gboolean {
       turn++;
       armed = false;
       return G_SOURCE_REMOVE;
@@ -71,7 +71,7 @@ MemberSocket::~MemberSocket() {
 }
 
 void MemberSocket::on_message(SoupWebsocketConnection *, gint type, GBytes *message,
-                              gpointer data) {
+                              gpointer data) noexcept {
   auto *self = static_cast<MemberSocket *>(data);
   // After the end was decided, further messages renew nothing.
   if (self->closing_)
@@ -89,7 +89,7 @@ void MemberSocket::on_message(SoupWebsocketConnection *, gint type, GBytes *mess
 
 // libsoup has sent a close frame, and would wait for ever for a peer that goes on sending. Where a
 // frame or message is too long, it breaks the connection instead, and says nothing.
-void MemberSocket::on_error(SoupWebsocketConnection *, GError *error, gpointer data) {
+void MemberSocket::on_error(SoupWebsocketConnection *, GError *error, gpointer data) noexcept {
   auto *self = static_cast<MemberSocket *>(data);
   g_info("Closing a member: %s", error->message);
   if (g_error_matches(error, SOUP_WEBSOCKET_ERROR, SOUP_WEBSOCKET_CLOSE_TOO_BIG) ||
@@ -113,7 +113,7 @@ void MemberSocket::say_too_big() {
   linger(g_socket_get_fd(socket_.get()));
 }
 
-void MemberSocket::on_closed(SoupWebsocketConnection *, gpointer data) {
+void MemberSocket::on_closed(SoupWebsocketConnection *, gpointer data) noexcept {
   auto *self = static_cast<MemberSocket *>(data);
   self->writable_.reset();
   self->cut_.stop();
@@ -173,7 +173,7 @@ void MemberSocket::wait_writable() {
   writable_ = SourcePtr(source);
 }
 
-gboolean MemberSocket::on_writable(GSocket *, GIOCondition, gpointer data) {
+gboolean MemberSocket::on_writable(GSocket *, GIOCondition, gpointer data) noexcept {
   auto *self = static_cast<MemberSocket *>(data);
   self->flush();
   return G_SOURCE_CONTINUE;

@@ -51,10 +51,11 @@ class MemberSocket {
   std::size_t queued_bytes () const { return queued_; }
 
  private:
-  static void on_message (SoupWebsocketConnection *, gint type, GBytes *message, gpointer self);
-  static void on_error (SoupWebsocketConnection *, GError *error, gpointer self);
-  static void on_closed (SoupWebsocketConnection *, gpointer self);
-  static gboolean on_writable (GSocket *, GIOCondition, gpointer self);
+  static void on_message (SoupWebsocketConnection *, gint type, GBytes *message,
+                          gpointer self) noexcept;
+  static void on_error (SoupWebsocketConnection *, GError *error, gpointer self) noexcept;
+  static void on_closed (SoupWebsocketConnection *, gpointer self) noexcept;
+  static gboolean on_writable (GSocket *, GIOCondition, gpointer self) noexcept;
   bool writable () const;
   void hand_over (std::string_view text);
   void wait_writable ();

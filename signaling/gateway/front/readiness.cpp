@@ -28,12 +28,12 @@ Readiness::Readiness() : epoll_(epoll_create1(EPOLL_CLOEXEC)), dormant_(g_main_c
   if (epoll_ < 0)
     g_error("epoll_create1: %s", g_strerror(errno));
   static GSourceFuncs functions = {
-      [] (GSource *source, gint *timeout) -> gboolean {
+      [] (GSource *source, gint *timeout) noexcept -> gboolean {
         *timeout = -1;
         return !reinterpret_cast<Source *>(source)->owner->asked_.empty();
       },
       nullptr,
-      [] (GSource *source, GSourceFunc, gpointer) -> gboolean {
+      [] (GSource *source, GSourceFunc, gpointer) noexcept -> gboolean {
         reinterpret_cast<Source *>(source)->owner->dispatch();
         return G_SOURCE_CONTINUE;
       },
@@ -92,16 +92,16 @@ void Readiness::Socket::forget() {
   readiness_->sockets_.erase(id_);
 }
 
-gboolean Readiness::Socket::nothing(GSource *, gint *timeout) {
+gboolean Readiness::Socket::nothing(GSource *, gint *timeout) noexcept {
   *timeout = -1;
   return FALSE;
 }
 
-gboolean Readiness::Socket::never(GSource *, GSourceFunc, gpointer) {
+gboolean Readiness::Socket::never(GSource *, GSourceFunc, gpointer) noexcept {
   return G_SOURCE_CONTINUE;
 }
 
-void Readiness::Socket::finalize(GSource *source) {
+void Readiness::Socket::finalize(GSource *source) noexcept {
   auto *waiting = reinterpret_cast<Waiting *>(source);
   auto *socket = waiting->socket;
   if (socket == nullptr)

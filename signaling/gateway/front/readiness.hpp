@@ -74,9 +74,9 @@ class Readiness::Socket {
  private:
   friend class Readiness;
   struct Waiting;
-  static gboolean nothing (GSource *, gint *timeout);
-  static gboolean never (GSource *, GSourceFunc, gpointer);
-  static void finalize (GSource *source);
+  static gboolean nothing (GSource *, gint *timeout) noexcept;
+  static gboolean never (GSource *, GSourceFunc, gpointer) noexcept;
+  static void finalize (GSource *source) noexcept;
   static void call (Waiting *waiting);
   void ready (std::uint32_t events);
   void serve_writer ();

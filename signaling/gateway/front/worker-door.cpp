@@ -100,7 +100,7 @@ std::unique_ptr<WorkerDoor::Guest> WorkerDoor::guest(std::string_view path,
 }
 
 void WorkerDoor::on_request(SoupServer *, SoupServerMessage *message, const char *path,
-                            GHashTable *query, gpointer data) {
+                            GHashTable *query, gpointer data) noexcept {
   auto *self = static_cast<WorkerDoor *>(data);
   auto guest = self->guest(path, query);
   if (!guest || !soup_message_headers_header_contains(
@@ -119,11 +119,11 @@ void WorkerDoor::answer(SoupServerMessage *message, std::unique_ptr<Guest> guest
   if (!soup_websocket_server_process_handshake(message, nullptr, nullptr, nullptr, nullptr))
     return;
   g_object_set_data_full(G_OBJECT(message), guest_key, guest.release(),
-                         [] (gpointer data) { delete static_cast<Guest *>(data); });
+                         [] (gpointer data) noexcept { delete static_cast<Guest *>(data); });
   g_signal_connect(message, "wrote-informational", G_CALLBACK(on_upgraded), this);
 }
 
-void WorkerDoor::on_upgraded(SoupServerMessage *message, gpointer data) {
+void WorkerDoor::on_upgraded(SoupServerMessage *message, gpointer data) noexcept {
   auto *self = static_cast<WorkerDoor *>(data);
   auto kept = share(message);
   const auto *guest = static_cast<Guest *>(g_object_get_data(G_OBJECT(message), guest_key));
@@ -134,7 +134,7 @@ void WorkerDoor::on_upgraded(SoupServerMessage *message, gpointer data) {
   (*guest->sockets)++;
   g_object_weak_ref(
       G_OBJECT(connection.get()),
-      [] (gpointer count, GObject *) {
+      [] (gpointer count, GObject *) noexcept {
         const std::unique_ptr<Count> held(static_cast<Count *>(count));
         (**held)--;
       },

@@ -54,8 +54,8 @@ class WorkerDoor {
 
   WorkerDoor(const Options &options, Opened opened);
   static void on_request (SoupServer *, SoupServerMessage *message, const char *path,
-                          GHashTable *query, gpointer self);
-  static void on_upgraded (SoupServerMessage *message, gpointer self);
+                          GHashTable *query, gpointer self) noexcept;
+  static void on_upgraded (SoupServerMessage *message, gpointer self) noexcept;
   const Run *find (std::string_view secret) const;
   std::unique_ptr<Guest> guest (std::string_view path, GHashTable *query) const;
   void answer (SoupServerMessage *message, std::unique_ptr<Guest> guest);

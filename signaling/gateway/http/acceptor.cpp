@@ -173,7 +173,7 @@ void Acceptor::stop() {
   g_socket_close(socket_.get(), nullptr);
 }
 
-gboolean Acceptor::on_ready(gint, GIOCondition, gpointer data) {
+gboolean Acceptor::on_ready(gint, GIOCondition, gpointer data) noexcept {
   auto *self = static_cast<Acceptor *>(data);
   std::array<epoll_event, most_looked_at> events{};
   const int most = self->tls_ ? most_handshakes_at_once : most_looked_at;
@@ -278,7 +278,7 @@ bool Acceptor::count_in(GSocket *socket) {
   }
   g_object_set_data_full(G_OBJECT(socket), connection_key,
                          new Connection(book_, std::move(network), socket),
-                         [] (gpointer data) { delete static_cast<Connection *>(data); });
+                         [] (gpointer data) noexcept { delete static_cast<Connection *>(data); });
   g_socket_set_timeout(socket, request_s);
   return true;
 }

@@ -65,7 +65,7 @@ class Acceptor {
     ObjectPtr<GSocket> socket;
     ObjectPtr<GIOStream> tls;  // null until its handshake begins, and without TLS
   };
-  static gboolean on_ready (gint, GIOCondition, gpointer self);
+  static gboolean on_ready (gint, GIOCondition, gpointer self) noexcept;
   void accept ();
   bool count_in (GSocket *socket);
   enum class Room { free, made, none };

@@ -68,7 +68,7 @@ void refuse_body (SoupServerMessage *message, Body &body) {
             plain_address(peer_address(Acceptor::socket_of(message))).c_str());
   // Later: libsoup is in the middle of reading.
   soup_server_message_pause(message);
-  auto later = [] (gpointer data) -> gboolean {
+  auto later = [] (gpointer data) noexcept -> gboolean {
     auto *refused = SOUP_SERVER_MESSAGE(data);
     end_with_413(refused, *static_cast<Body *>(g_object_get_data(G_OBJECT(refused), body_key)));
     return G_SOURCE_REMOVE;
@@ -76,7 +76,7 @@ void refuse_body (SoupServerMessage *message, Body &body) {
   g_idle_add_full(G_PRIORITY_DEFAULT, later, g_object_ref(message), g_object_unref);
 }
 
-void on_headers (SoupServerMessage *message, gpointer data) {
+void on_headers (SoupServerMessage *message, gpointer data) noexcept {
   auto *body = static_cast<Body *>(data);
   body->limit = body->limit_of(g_uri_get_path(soup_server_message_get_uri(message)));
   auto *headers = soup_server_message_get_request_headers(message);
@@ -87,7 +87,7 @@ void on_headers (SoupServerMessage *message, gpointer data) {
     refuse_body(message, *body);
 }
 
-void on_chunk (SoupServerMessage *message, GBytes *chunk, gpointer data) {
+void on_chunk (SoupServerMessage *message, GBytes *chunk, gpointer data) noexcept {
   auto *body = static_cast<Body *>(data);
   gsize size = 0;
   const auto *bytes = static_cast<const char *>(g_bytes_get_data(chunk, &size));
@@ -99,11 +99,11 @@ void on_chunk (SoupServerMessage *message, GBytes *chunk, gpointer data) {
     body->text.append(bytes, size);
 }
 
-void on_request_started (SoupServer *server, SoupServerMessage *message, gpointer limit) {
+void on_request_started (SoupServer *server, SoupServerMessage *message, gpointer limit) noexcept {
   soup_message_body_set_accumulate(soup_server_message_get_request_body(message), FALSE);
   auto *body = new Body{"", reinterpret_cast<BodyLimit>(limit), server};
   g_object_set_data_full(G_OBJECT(message), body_key, body,
-                         [] (gpointer data) { delete static_cast<Body *>(data); });
+                         [] (gpointer data) noexcept { delete static_cast<Body *>(data); });
   g_signal_connect(message, "got-headers", G_CALLBACK(on_headers), body);
   g_signal_connect(message, "got-chunk", G_CALLBACK(on_chunk), body);
 }
@@ -168,8 +168,9 @@ void bound_requests (SoupServer *server, BodyLimit limit) {
 }
 
 void set_refusal_headers (SoupServer *server, RefusalHeaders headers) {
-  g_object_set_data_full(G_OBJECT(server), refusal_key, new RefusalHeaders(std::move(headers)),
-                         [] (gpointer data) { delete static_cast<RefusalHeaders *>(data); });
+  g_object_set_data_full(
+      G_OBJECT(server), refusal_key, new RefusalHeaders(std::move(headers)),
+      [] (gpointer data) noexcept { delete static_cast<RefusalHeaders *>(data); });
 }
 
 std::string_view body_of (SoupServerMessage *message) {

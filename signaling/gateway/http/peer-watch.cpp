@@ -64,7 +64,7 @@ void PeerWatch::remove(Id id) {
   peers_.erase(found);
 }
 
-gboolean PeerWatch::on_ready(gint, GIOCondition, gpointer self) {
+gboolean PeerWatch::on_ready(gint, GIOCondition, gpointer self) noexcept {
   static_cast<PeerWatch *>(self)->dispatch();
   return G_SOURCE_CONTINUE;
 }

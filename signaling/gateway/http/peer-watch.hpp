@@ -37,7 +37,7 @@ class PeerWatch {
     bool wants_room = false;
     Callbacks callbacks;
   };
-  static gboolean on_ready (gint, GIOCondition, gpointer self);
+  static gboolean on_ready (gint, GIOCondition, gpointer self) noexcept;
   void dispatch ();
 
   const int epoll_;

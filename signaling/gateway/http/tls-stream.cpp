@@ -176,29 +176,29 @@ struct AgoraTlsInputClass {
   GInputStreamClass parent_class;
 };
 
-static void agora_tls_input_pollable_init (GPollableInputStreamInterface *interface);
+static void agora_tls_input_pollable_init (GPollableInputStreamInterface *interface) noexcept;
 
 G_DEFINE_TYPE_WITH_CODE(AgoraTlsInput, agora_tls_input, G_TYPE_INPUT_STREAM,
                         G_IMPLEMENT_INTERFACE(G_TYPE_POLLABLE_INPUT_STREAM,
                                               agora_tls_input_pollable_init))
 
 static gssize agora_tls_input_read (GInputStream *self, void *buffer, gsize size, GCancellable *,
-                                    GError **error) {
+                                    GError **error) noexcept {
   return reinterpret_cast<AgoraTlsInput *>(self)->link->read(buffer, size, error);
 }
 
 static gssize agora_tls_input_read_nonblocking (GPollableInputStream *self, void *buffer,
-                                                gsize size, GError **error) {
+                                                gsize size, GError **error) noexcept {
   return reinterpret_cast<AgoraTlsInput *>(self)->link->read(buffer, size, error);
 }
 
-static gboolean agora_tls_input_is_readable (GPollableInputStream *self) {
+static gboolean agora_tls_input_is_readable (GPollableInputStream *self) noexcept {
   const auto &link = reinterpret_cast<AgoraTlsInput *>(self)->link;
   return link->has_more() || g_socket_condition_check(link->socket(), G_IO_IN) != 0;
 }
 
 static GSource *agora_tls_input_create_source (GPollableInputStream *self,
-                                               GCancellable *cancellable) {
+                                               GCancellable *cancellable) noexcept {
   const auto &link = reinterpret_cast<AgoraTlsInput *>(self)->link;
   GSource *base = link->has_more() ? g_timeout_source_new(0)
                                    : g_socket_create_source(link->socket(), G_IO_IN, nullptr);
@@ -207,13 +207,13 @@ static GSource *agora_tls_input_create_source (GPollableInputStream *self,
   return source;
 }
 
-static void agora_tls_input_pollable_init (GPollableInputStreamInterface *interface) {
+static void agora_tls_input_pollable_init (GPollableInputStreamInterface *interface) noexcept {
   interface->is_readable = agora_tls_input_is_readable;
   interface->create_source = agora_tls_input_create_source;
   interface->read_nonblocking = agora_tls_input_read_nonblocking;
 }
 
-static void agora_tls_input_finalize (GObject *object) {
+static void agora_tls_input_finalize (GObject *object) noexcept {
   reinterpret_cast<AgoraTlsInput *>(object)->link.~LinkPtr();
   G_OBJECT_CLASS(agora_tls_input_parent_class)->finalize(object);
 }
@@ -235,29 +235,29 @@ struct AgoraTlsOutputClass {
   GOutputStreamClass parent_class;
 };
 
-static void agora_tls_output_pollable_init (GPollableOutputStreamInterface *interface);
+static void agora_tls_output_pollable_init (GPollableOutputStreamInterface *interface) noexcept;
 
 G_DEFINE_TYPE_WITH_CODE(AgoraTlsOutput, agora_tls_output, G_TYPE_OUTPUT_STREAM,
                         G_IMPLEMENT_INTERFACE(G_TYPE_POLLABLE_OUTPUT_STREAM,
                                               agora_tls_output_pollable_init))
 
 static gssize agora_tls_output_write (GOutputStream *self, const void *data, gsize size,
-                                      GCancellable *, GError **error) {
+                                      GCancellable *, GError **error) noexcept {
   return reinterpret_cast<AgoraTlsOutput *>(self)->link->write(data, size, error);
 }
 
 static gssize agora_tls_output_write_nonblocking (GPollableOutputStream *self, const void *data,
-                                                  gsize size, GError **error) {
+                                                  gsize size, GError **error) noexcept {
   return reinterpret_cast<AgoraTlsOutput *>(self)->link->write(data, size, error);
 }
 
-static gboolean agora_tls_output_is_writable (GPollableOutputStream *self) {
+static gboolean agora_tls_output_is_writable (GPollableOutputStream *self) noexcept {
   const auto &link = reinterpret_cast<AgoraTlsOutput *>(self)->link;
   return link->over() || (link->flush() && g_socket_condition_check(link->socket(), G_IO_OUT) != 0);
 }
 
 static GSource *agora_tls_output_create_source (GPollableOutputStream *self,
-                                                GCancellable *cancellable) {
+                                                GCancellable *cancellable) noexcept {
   auto *base = g_socket_create_source(reinterpret_cast<AgoraTlsOutput *>(self)->link->socket(),
                                       G_IO_OUT, nullptr);
   auto *source = g_pollable_source_new_full(self, base, cancellable);
@@ -265,13 +265,13 @@ static GSource *agora_tls_output_create_source (GPollableOutputStream *self,
   return source;
 }
 
-static void agora_tls_output_pollable_init (GPollableOutputStreamInterface *interface) {
+static void agora_tls_output_pollable_init (GPollableOutputStreamInterface *interface) noexcept {
   interface->is_writable = agora_tls_output_is_writable;
   interface->create_source = agora_tls_output_create_source;
   interface->write_nonblocking = agora_tls_output_write_nonblocking;
 }
 
-static void agora_tls_output_finalize (GObject *object) {
+static void agora_tls_output_finalize (GObject *object) noexcept {
   reinterpret_cast<AgoraTlsOutput *>(object)->link.~LinkPtr();
   G_OBJECT_CLASS(agora_tls_output_parent_class)->finalize(object);
 }
@@ -301,32 +301,33 @@ static Link *link_of (GIOStream *self) {
   return reinterpret_cast<AgoraTlsStream *>(self)->link.get();
 }
 
-static GInputStream *agora_tls_stream_get_input (GIOStream *self) {
+static GInputStream *agora_tls_stream_get_input (GIOStream *self) noexcept {
   return reinterpret_cast<AgoraTlsStream *>(self)->input;
 }
 
-static GOutputStream *agora_tls_stream_get_output (GIOStream *self) {
+static GOutputStream *agora_tls_stream_get_output (GIOStream *self) noexcept {
   return reinterpret_cast<AgoraTlsStream *>(self)->output;
 }
 
-static gboolean agora_tls_stream_close (GIOStream *self, GCancellable *, GError **) {
+static gboolean agora_tls_stream_close (GIOStream *self, GCancellable *, GError **) noexcept {
   link_of(self)->close();
   return TRUE;
 }
 
 // At once: GIO's own would do it in a thread.
 static void agora_tls_stream_close_async (GIOStream *self, int, GCancellable *cancellable,
-                                          GAsyncReadyCallback callback, gpointer data) {
+                                          GAsyncReadyCallback callback, gpointer data) noexcept {
   g_autoptr(GTask) task = g_task_new(self, cancellable, callback, data);
   link_of(self)->close();
   g_task_return_boolean(task, TRUE);
 }
 
-static gboolean agora_tls_stream_close_finish (GIOStream *, GAsyncResult *result, GError **error) {
+static gboolean agora_tls_stream_close_finish (GIOStream *, GAsyncResult *result,
+                                               GError **error) noexcept {
   return g_task_propagate_boolean(G_TASK(result), error);
 }
 
-static void agora_tls_stream_finalize (GObject *object) {
+static void agora_tls_stream_finalize (GObject *object) noexcept {
   auto *self = reinterpret_cast<AgoraTlsStream *>(object);
   g_object_unref(self->input);
   g_object_unref(self->output);

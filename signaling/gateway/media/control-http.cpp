@@ -25,7 +25,7 @@ void ControlHttp::request(const char *method, const std::string &url, Answer ans
   // A new connection each time: an idle one may be to a server that has ended.
   soup_message_headers_append(soup_message_get_request_headers(message.get()), "Connection",
                               "close");
-  auto on_answer = [] (GObject *session, GAsyncResult *result, gpointer data) {
+  auto on_answer = [] (GObject *session, GAsyncResult *result, gpointer data) noexcept {
     std::unique_ptr<Answer> waiting(static_cast<Answer *>(data));
     g_autoptr(GError) error = nullptr;
     BytesPtr bytes(soup_session_send_and_read_finish(SOUP_SESSION(session), result, &error));

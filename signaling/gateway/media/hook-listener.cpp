@@ -56,7 +56,7 @@ HookListener::~HookListener() {
 }
 
 void HookListener::on_request(SoupServer *, SoupServerMessage *message, const char *path,
-                              GHashTable *, gpointer self) {
+                              GHashTable *, gpointer self) noexcept {
   static_cast<HookListener *>(self)->answer(message, path);
 }
 

@@ -36,7 +36,7 @@ class HookListener {
  private:
   HookListener() = default;
   static void on_request (SoupServer *server, SoupServerMessage *message, const char *path,
-                          GHashTable *query, gpointer self);
+                          GHashTable *query, gpointer self) noexcept;
   void answer (SoupServerMessage *message, std::string_view path);
   void reply (SoupServerMessage *message, bool allowed) const;
 

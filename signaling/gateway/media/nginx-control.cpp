@@ -56,13 +56,14 @@ void NginxControl::try_drop(const std::shared_ptr<Drop> &drop) {
     };
     g_timeout_add_full(
         G_PRIORITY_DEFAULT, drop_pause_ms * drop->tries,
-        [] (gpointer data) -> gboolean {
+        [] (gpointer data) noexcept -> gboolean {
           auto *again = static_cast<Again *>(data);
           if (*again->here)
             again->control->try_drop(again->drop);
           return G_SOURCE_REMOVE;
         },
-        new Again{this, here, drop}, [] (gpointer data) { delete static_cast<Again *>(data); });
+        new Again{this, here, drop},
+        [] (gpointer data) noexcept { delete static_cast<Again *>(data); });
   });
 }
 

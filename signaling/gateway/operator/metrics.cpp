@@ -196,7 +196,7 @@ void channel_traffic (Text &text, const ChannelTraffic::Figures &traffic) {
   }
   text.describe("agora_channel_lag_seconds", "gauge",
                 "How far the slowest listener was behind, at worst in 15 s, by channel.");
-  each_of([] (const Counts &counts) { return static_cast<double>(counts.lag_ms) / 1000; });
+  each_of([] (const Counts &counts) noexcept { return static_cast<double>(counts.lag_ms) / 1000; });
 }
 
 void channel_figures (Text &text, const ChannelsFigures &channels) {

@@ -188,7 +188,7 @@ void StateDir::work() {
   if (std::exchange(rules_due_, false))
     job->rules = kept_text(callbacks_.rules());
   job->lines = std::exchange(lines_, "");
-  const auto write = [] (GTask *task, gpointer, gpointer data, GCancellable *) {
+  const auto write = [] (GTask *task, gpointer, gpointer data, GCancellable *) noexcept {
     auto *doing = static_cast<Job *>(data);
     if (doing->rules)
       doing->rules_problem = replace(doing->rules_file, *doing->rules);
@@ -196,14 +196,14 @@ void StateDir::work() {
       doing->audit_problem = append(doing->audit_file, doing->lines);
     g_task_return_boolean(task, TRUE);
   };
-  const auto done = [] (GObject *, GAsyncResult *result, gpointer) {
+  const auto done = [] (GObject *, GAsyncResult *result, gpointer) noexcept {
     const auto *did = static_cast<const Job *>(g_task_get_task_data(G_TASK(result)));
     if (const auto owner = did->owner.lock())
       owner->written(*did);
   };
   const ObjectPtr<GTask> task(g_task_new(nullptr, nullptr, done, nullptr));
   g_task_set_task_data(task.get(), job.release(),
-                       [] (gpointer data) { delete static_cast<Job *>(data); });
+                       [] (gpointer data) noexcept { delete static_cast<Job *>(data); });
   g_task_run_in_thread(task.get(), write);
 }
 

@@ -57,7 +57,7 @@ void StateFile::begin() {
       std::make_unique<Job>(Job{self_, path_, std::move(next_), std::exchange(waiting_, {}), ""});
   ObjectPtr<GTask> task(g_task_new(
       nullptr, nullptr,
-      [] (GObject *, GAsyncResult *result, gpointer) {
+      [] (GObject *, GAsyncResult *result, gpointer) noexcept {
         auto &written = *static_cast<Job *>(g_task_get_task_data(G_TASK(result)));
         // The thread may be the last that holds the task: what is to be called stays here.
         const std::vector<Done> done = std::exchange(written.done, {});
@@ -66,18 +66,19 @@ void StateFile::begin() {
       },
       nullptr));
   g_task_set_task_data(task.get(), job.release(),
-                       [] (gpointer data) { delete static_cast<Job *>(data); });
-  g_task_run_in_thread(task.get(), [] (GTask *running, gpointer, gpointer data, GCancellable *) {
-    auto &work = *static_cast<Job *>(data);
-    g_autoptr(GError) error = nullptr;
-    if (!g_file_set_contents_full(work.path.c_str(), work.text.data(),
-                                  static_cast<gssize>(work.text.size()),
-                                  static_cast<GFileSetContentsFlags>(
-                                      G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE),
-                                  own_alone, &error))
-      work.problem = error->message;
-    g_task_return_boolean(running, TRUE);
-  });
+                       [] (gpointer data) noexcept { delete static_cast<Job *>(data); });
+  g_task_run_in_thread(
+      task.get(), [] (GTask *running, gpointer, gpointer data, GCancellable *) noexcept {
+        auto &work = *static_cast<Job *>(data);
+        g_autoptr(GError) error = nullptr;
+        if (!g_file_set_contents_full(
+                work.path.c_str(), work.text.data(), static_cast<gssize>(work.text.size()),
+                static_cast<GFileSetContentsFlags>(G_FILE_SET_CONTENTS_CONSISTENT |
+                                                   G_FILE_SET_CONTENTS_DURABLE),
+                own_alone, &error))
+          work.problem = error->message;
+        g_task_return_boolean(running, TRUE);
+      });
 }
 
 void StateFile::finished(const std::vector<Done> &done, const std::string &problem) {

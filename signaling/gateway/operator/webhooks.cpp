@@ -181,7 +181,7 @@ void Webhooks::send(Event event) {
                           on_head, new Try{this, here_, std::move(event), false, ""});
 }
 
-void Webhooks::on_head(GObject *session, GAsyncResult *result, gpointer data) {
+void Webhooks::on_head(GObject *session, GAsyncResult *result, gpointer data) noexcept {
   std::unique_ptr<Try> attempt(static_cast<Try *>(data));
   g_autoptr(GError) error = nullptr;
   ObjectPtr<GInputStream> stream(soup_session_send_finish(SOUP_SESSION(session), result, &error));
@@ -201,7 +201,7 @@ void Webhooks::on_head(GObject *session, GAsyncResult *result, gpointer data) {
                             attempt.release());
 }
 
-void Webhooks::on_body(GObject *stream, GAsyncResult *result, gpointer data) {
+void Webhooks::on_body(GObject *stream, GAsyncResult *result, gpointer data) noexcept {
   std::unique_ptr<Try> attempt(static_cast<Try *>(data));
   g_input_stream_skip_finish(G_INPUT_STREAM(stream), result, nullptr);
   g_input_stream_close_async(G_INPUT_STREAM(stream), G_PRIORITY_LOW, nullptr, nullptr, nullptr);

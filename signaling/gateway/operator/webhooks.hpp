@@ -45,8 +45,8 @@ class Webhooks {
 
   void send_due ();
   void send (Event event);
-  static void on_head (GObject *session, GAsyncResult *result, gpointer data);
-  static void on_body (GObject *stream, GAsyncResult *result, gpointer data);
+  static void on_head (GObject *session, GAsyncResult *result, gpointer data) noexcept;
+  static void on_body (GObject *stream, GAsyncResult *result, gpointer data) noexcept;
   void ended (Event event, bool taken, const std::string &why);
   void wake ();
   void complain_of_drops ();

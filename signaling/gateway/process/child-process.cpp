@@ -80,7 +80,7 @@ ChildProcess::~ChildProcess() {
   close_line();
 }
 
-void ChildProcess::in_child(gpointer parent) {
+void ChildProcess::in_child(gpointer parent) noexcept {
   // A process group of its own: Ctrl-C in a terminal must reach the gateway alone.
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -101,12 +101,12 @@ void ChildProcess::watch(Callbacks callbacks) {
   g_source_attach(readable_.get(), nullptr);
 }
 
-gboolean ChildProcess::on_readable(gint, GIOCondition, gpointer data) {
+gboolean ChildProcess::on_readable(gint, GIOCondition, gpointer data) noexcept {
   static_cast<ChildProcess *>(data)->read();
   return G_SOURCE_CONTINUE;
 }
 
-gboolean ChildProcess::on_writable(gint, GIOCondition, gpointer data) {
+gboolean ChildProcess::on_writable(gint, GIOCondition, gpointer data) noexcept {
   auto self = static_cast<ChildProcess *>(data)->shared_from_this();
   while (!self->unsent_.empty() && self->send_now(self->unsent_.front())) {
     self->unsent_bytes_ -= self->unsent_.front().text.size();
@@ -219,7 +219,7 @@ void ChildProcess::kill(const char *why) {
     g_subprocess_force_exit(process_.get());
 }
 
-void ChildProcess::on_exit(GObject *process, GAsyncResult *result, gpointer data) {
+void ChildProcess::on_exit(GObject *process, GAsyncResult *result, gpointer data) noexcept {
   std::unique_ptr<Self> self(static_cast<Self *>(data));
   auto &child = **self;
   g_subprocess_wait_finish(G_SUBPROCESS(process), result, nullptr);
@@ -239,7 +239,7 @@ void ChildProcess::read_text() {
                             text_.size(), G_PRIORITY_DEFAULT, reading_.get(), on_text, hold());
 }
 
-void ChildProcess::on_text(GObject *stream, GAsyncResult *result, gpointer data) {
+void ChildProcess::on_text(GObject *stream, GAsyncResult *result, gpointer data) noexcept {
   std::unique_ptr<Self> self(static_cast<Self *>(data));
   auto &child = **self;
   const gssize size = g_input_stream_read_finish(G_INPUT_STREAM(stream), result, nullptr);

@@ -68,11 +68,11 @@ class ChildProcess : public std::enable_shared_from_this<ChildProcess> {
  private:
   using Self = std::shared_ptr<ChildProcess>;
   Self *hold () { return new Self(shared_from_this()); }
-  static void in_child (gpointer parent);
-  static void on_exit (GObject *process, GAsyncResult *result, gpointer data);
-  static void on_text (GObject *stream, GAsyncResult *result, gpointer data);
-  static gboolean on_readable (gint fd, GIOCondition condition, gpointer data);
-  static gboolean on_writable (gint fd, GIOCondition condition, gpointer data);
+  static void in_child (gpointer parent) noexcept;
+  static void on_exit (GObject *process, GAsyncResult *result, gpointer data) noexcept;
+  static void on_text (GObject *stream, GAsyncResult *result, gpointer data) noexcept;
+  static gboolean on_readable (gint fd, GIOCondition condition, gpointer data) noexcept;
+  static gboolean on_writable (gint fd, GIOCondition condition, gpointer data) noexcept;
 
   void read_text ();
   void take_text (std::string_view text);

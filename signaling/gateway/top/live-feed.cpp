@@ -79,7 +79,7 @@ void LiveFeed::start() {
   auto *headers = soup_message_get_request_headers(message.get());
   soup_message_headers_replace(headers, "Authorization", authorization_.c_str());
   soup_message_headers_replace(headers, "Accept", "text/event-stream");
-  const auto on_answer = [] (GObject *session, GAsyncResult *result, gpointer self) {
+  const auto on_answer = [] (GObject *session, GAsyncResult *result, gpointer self) noexcept {
     g_autoptr(GError) error = nullptr;
     const ObjectPtr<GInputStream> stream(
         soup_session_send_finish(SOUP_SESSION(session), result, &error));
@@ -115,7 +115,7 @@ void LiveFeed::refused(unsigned status, GInputStream *stream) {
 }
 
 void LiveFeed::read_refusal() {
-  const auto on_bytes = [] (GObject *stream, GAsyncResult *result, gpointer self) {
+  const auto on_bytes = [] (GObject *stream, GAsyncResult *result, gpointer self) noexcept {
     g_autoptr(GError) error = nullptr;
     const BytesPtr bytes(g_input_stream_read_bytes_finish(G_INPUT_STREAM(stream), result, &error));
     if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
@@ -154,7 +154,7 @@ void LiveFeed::tell_refusal() {
 }
 
 void LiveFeed::read_on() {
-  const auto on_bytes = [] (GObject *stream, GAsyncResult *result, gpointer self) {
+  const auto on_bytes = [] (GObject *stream, GAsyncResult *result, gpointer self) noexcept {
     g_autoptr(GError) error = nullptr;
     const BytesPtr bytes(g_input_stream_read_bytes_finish(G_INPUT_STREAM(stream), result, &error));
     if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))

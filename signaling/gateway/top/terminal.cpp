@@ -130,7 +130,7 @@ void Terminal::draw(const std::vector<ShownLine> &lines) {
   write_all(text);
 }
 
-gboolean Terminal::on_input(gint fd, GIOCondition, gpointer self) {
+gboolean Terminal::on_input(gint fd, GIOCondition, gpointer self) noexcept {
   auto *terminal = static_cast<Terminal *>(self);
   char bytes[256];
   const auto size = read(fd, bytes, sizeof bytes);

@@ -36,7 +36,7 @@ class Terminal {
   void draw (const std::vector<ShownLine> &lines);
 
  private:
-  static gboolean on_input (gint fd, GIOCondition condition, gpointer self);
+  static gboolean on_input (gint fd, GIOCondition condition, gpointer self) noexcept;
   void take_keys (std::string_view rest);
 
   const std::function<void(Key key)> pressed_;

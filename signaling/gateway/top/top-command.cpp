@@ -175,11 +175,11 @@ class Top {
   }
 
  private:
-  static gboolean on_end (gpointer self) {
+  static gboolean on_end (gpointer self) noexcept {
     static_cast<Top *>(self)->end({});
     return G_SOURCE_CONTINUE;
   }
-  static gboolean on_size (gpointer self) {
+  static gboolean on_size (gpointer self) noexcept {
     static_cast<Top *>(self)->draw();
     return G_SOURCE_CONTINUE;
   }

@@ -20,7 +20,7 @@ std::variant<std::unique_ptr<WebListener>, std::string> WebListener::make(
   auto *server = listener->server_.get();
   bound_requests(server, web_body_limit);
   auto not_found = [] (SoupServer *, SoupServerMessage *message, const char *, GHashTable *,
-                       gpointer) {
+                       gpointer) noexcept {
     respond(message, SOUP_STATUS_NOT_FOUND, "text/plain", "Not found\n");
   };
   soup_server_add_handler(server, nullptr, not_found, nullptr, nullptr);

@@ -133,12 +133,12 @@ WebRequest WebRoutes::read(SoupServer *server, SoupServerMessage *message) const
 }
 
 void WebRoutes::on_page(SoupServer *server, SoupServerMessage *message, const char *, GHashTable *,
-                        gpointer data) {
+                        gpointer data) noexcept {
   fill(message, page_file(static_cast<WebRoutes *>(data)->read(server, message)));
 }
 
 void WebRoutes::on_request(SoupServer *server, SoupServerMessage *message, const char *,
-                           GHashTable *, gpointer data) {
+                           GHashTable *, gpointer data) noexcept {
   static_cast<WebRoutes *>(data)->ask(message,
                                       static_cast<WebRoutes *>(data)->read(server, message));
 }
@@ -191,7 +191,7 @@ void WebRoutes::gone(SoupServerMessage *message) {
   arm();
 }
 
-void WebRoutes::on_finished(SoupServerMessage *message, gpointer data) {
+void WebRoutes::on_finished(SoupServerMessage *message, gpointer data) noexcept {
   auto *self = static_cast<WebRoutes *>(data);
   const auto found = self->pending_.find(message);
   if (found == self->pending_.end())
@@ -222,14 +222,14 @@ void WebRoutes::open_stream_soon(SoupServerMessage *message, WebSessions::Stream
     std::string origin;
   };
   soup_server_message_pause(message);
-  auto later = [] (gpointer data) -> gboolean {
+  auto later = [] (gpointer data) noexcept -> gboolean {
     const auto *opening = static_cast<Opening *>(data);
     if (const auto routes = opening->routes.lock())
       (*routes)->open_stream(opening->message.get(), opening->place, opening->origin);
     return G_SOURCE_REMOVE;
   };
   g_idle_add_full(G_PRIORITY_DEFAULT, later, new Opening{alive_, share(message), place, origin},
-                  [] (gpointer data) { delete static_cast<Opening *>(data); });
+                  [] (gpointer data) noexcept { delete static_cast<Opening *>(data); });
 }
 
 void WebRoutes::open_stream(SoupServerMessage *message, WebSessions::StreamPlace place,

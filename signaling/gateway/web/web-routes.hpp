@@ -55,10 +55,10 @@ class WebRoutes {
     gulong finished = 0;
   };
   static void on_request (SoupServer *, SoupServerMessage *message, const char *, GHashTable *,
-                          gpointer self);
+                          gpointer self) noexcept;
   static void on_page (SoupServer *, SoupServerMessage *message, const char *, GHashTable *,
-                       gpointer self);
-  static void on_finished (SoupServerMessage *message, gpointer self);
+                       gpointer self) noexcept;
+  static void on_finished (SoupServerMessage *message, gpointer self) noexcept;
   WebRequest read (SoupServer *server, SoupServerMessage *message) const;
   void ask (SoupServerMessage *message, const WebRequest &request);
   void wait (SoupServerMessage *message, WebSessions::Ticket ticket);

@@ -77,7 +77,7 @@ void WebSessions::gone(Ticket ticket) {
   const auto found = waiting_.find(ticket);
   if (found == waiting_.end())
     return;
-  found->second.reply = [] (const WebAnswer &) {};
+  found->second.reply = [] (const WebAnswer &) noexcept {};
   auto *session = find(found->second.session);
   if (session != nullptr && session->offer == ticket)
     end(session->number, 0, "its client went away before the answer", true);
