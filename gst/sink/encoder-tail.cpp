@@ -52,7 +52,7 @@ bool is_another_format (GstPad *pad, GstEvent *event) {
   return now && !gst_caps_is_equal(now.get(), next);
 }
 
-GstPadProbeReturn on_input (GstPad *pad, GstPadProbeInfo *info, gpointer data) {
+GstPadProbeReturn on_input (GstPad *pad, GstPadProbeInfo *info, gpointer data) noexcept {
   auto *tail = static_cast<Tail *>(data);
   if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
     tail->fed = true;
@@ -91,7 +91,7 @@ void push_silence_before_ends (GstElement *encoder, unsigned lookahead) {
       static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM |
                                    GST_PAD_PROBE_TYPE_EVENT_FLUSH),
       on_input, new Tail{.samples = tail_of(lookahead)},
-      [] (gpointer tail) { delete static_cast<Tail *>(tail); });
+      [] (gpointer tail) noexcept { delete static_cast<Tail *>(tail); });
 }
 
 GstClockTime tail_of (GstElement *encoder, unsigned lookahead) {

@@ -89,7 +89,7 @@ void InputChain::begin() {
   gst_ghost_pad_set_target(GST_GHOST_PAD(pad_), nullptr);
 }
 
-GstPadProbeReturn InputChain::on_exit(GstPad *, GstPadProbeInfo *info, gpointer data) {
+GstPadProbeReturn InputChain::on_exit(GstPad *, GstPadProbeInfo *info, gpointer data) noexcept {
   auto *self = static_cast<InputChain *>(data);
   if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER)
     return self->frame_comes(info);
@@ -247,7 +247,7 @@ bool InputChain::fit_decoded(const GstCaps *caps) {
 
 // Some decoders don't know where channels belong: AAC with a program config element, Opus of
 // mapping family 255. Then it is where as many channels usually do, which mixes all of them.
-GstPadProbeReturn InputChain::on_decoded(GstPad *, GstPadProbeInfo *info, gpointer) {
+GstPadProbeReturn InputChain::on_decoded(GstPad *, GstPadProbeInfo *info, gpointer) noexcept {
   GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
   if (GST_EVENT_TYPE(event) != GST_EVENT_CAPS)
     return GST_PAD_PROBE_OK;
@@ -423,7 +423,8 @@ bool InputChain::plug(Kind kind, GstCaps *caps) {
   return true;
 }
 
-void InputChain::on_type_found(GstElement *typefind, guint, GstCaps *caps, InputChain *self) {
+void InputChain::on_type_found(GstElement *typefind, guint, GstCaps *caps,
+                               InputChain *self) noexcept {
   const Kind kind = kind_of(caps);
   // Raw sound can't be told from bytes alone; what claims to be it has no rate.
   if (kind == Kind::none || kind == Kind::raw) {
@@ -439,7 +440,7 @@ void InputChain::on_type_found(GstElement *typefind, guint, GstCaps *caps, Input
                       ("elements for %" GST_PTR_FORMAT " don't link", caps));
 }
 
-void InputChain::on_demuxer_pad(GstElement *, GstPad *pad, InputChain *self) {
+void InputChain::on_demuxer_pad(GstElement *, GstPad *pad, InputChain *self) noexcept {
   self->demuxed(pad);
 }
 

@@ -125,11 +125,11 @@ class InputChain {
   GstFlowReturn release_far (GstClockTime earlier);
   GstEvent *with_tail (GstEvent *segment) const;
 
-  static GstPadProbeReturn on_decoded (GstPad *pad, GstPadProbeInfo *info, gpointer self);
-  static GstPadProbeReturn on_exit (GstPad *pad, GstPadProbeInfo *info, gpointer self);
+  static GstPadProbeReturn on_decoded (GstPad *pad, GstPadProbeInfo *info, gpointer self) noexcept;
+  static GstPadProbeReturn on_exit (GstPad *pad, GstPadProbeInfo *info, gpointer self) noexcept;
   static void on_type_found (GstElement *typefind, guint probability, GstCaps *caps,
-                             InputChain *self);
-  static void on_demuxer_pad (GstElement *demuxer, GstPad *pad, InputChain *self);
+                             InputChain *self) noexcept;
+  static void on_demuxer_pad (GstElement *demuxer, GstPad *pad, InputChain *self) noexcept;
   void demuxed (GstPad *pad);
 
   GstBin *bin_;
