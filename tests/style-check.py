@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import callbacks
+
 CPP = ('.cpp', '.hpp', '.c', '.h')
 SCRIPT = ('.py', '.sh', '')
 # What browsers get, and what runs in them in tests. Prose in markup may be long.
@@ -240,11 +242,14 @@ def style(root):
     problems = format_problems(root, [name for name in names if Path(name).suffix in CPP]) if here == FORMATTER else {}
     doubles = twice(root, names)
     paths = Paths(root)
+    called_by_c = callbacks.Callbacks(root, names)
     documents = [name for name in tracked(root) if name.endswith('.md')]
     bad = 0
     for number, name in enumerate(names, 1):
         bad += report(number, name, problems.get(name, []) + rule_problems(root, name) +
-                      arrow_problems(root, name) + doubles.get(name, []) + paths.problems(name))
+                      arrow_problems(root, name) + doubles.get(name, []) + paths.problems(name) +
+                      called_by_c.problems(name) +
+                      (callbacks.self_test() if name == 'tests/callbacks.py' else []))
     for number, name in enumerate(documents, len(names) + 1):
         bad += report(number, name, paths.problems(name))
     count = len(names) + len(documents) + 1
