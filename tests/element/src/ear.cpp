@@ -18,7 +18,9 @@ double seconds (GstClockTime time) {
 
 Ear::Ear(Pipeline &pipeline, const char *element) : element_(pipeline.get(element)) {
   pad_ = gst_element_get_static_pad(element_, "sink");
-  probe_ = gst_pad_add_probe(pad_, GST_PAD_PROBE_TYPE_BUFFER, heard, this, nullptr);
+  probe_ = gst_pad_add_probe(
+      pad_, GST_PAD_PROBE_TYPE_BUFFER, hear, new std::shared_ptr(heard_),
+      [] (gpointer heard) { delete static_cast<std::shared_ptr<Heard> *>(heard); });
 }
 
 Ear::~Ear() {
@@ -27,35 +29,35 @@ Ear::~Ear() {
   gst_object_unref(element_);
 }
 
-GstPadProbeReturn Ear::heard(GstPad *, GstPadProbeInfo *info, gpointer data) {
-  auto *self = static_cast<Ear *>(data);
+GstPadProbeReturn Ear::hear(GstPad *, GstPadProbeInfo *info, gpointer data) {
+  Heard &heard = **static_cast<std::shared_ptr<Heard> *>(data);
   GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
   GstMapInfo map;
   if (!GST_BUFFER_PTS_IS_VALID(buffer) || !gst_buffer_map(buffer, &map, GST_MAP_READ))
     return GST_PAD_PROBE_OK;
   const auto *samples = reinterpret_cast<const float *>(map.data);
   const gsize count = map.size / sizeof(float);
-  std::lock_guard lock(self->mutex_);
-  if (self->begin_ < 0)
-    self->begin_ = seconds(GST_BUFFER_PTS(buffer));
+  std::lock_guard lock(heard.mutex);
+  if (heard.begin < 0)
+    heard.begin = seconds(GST_BUFFER_PTS(buffer));
   const double at = seconds(GST_BUFFER_PTS(buffer));
-  if (self->moves_.empty() || std::fabs(at - self->end_) > kRounding)
-    self->moves_.push_back({self->sound_.size() / 2, at});
-  self->sound_.insert(self->sound_.end(), samples, samples + count);
-  self->end_ = at + static_cast<double>(count) / 2 / kRate;
+  if (heard.moves.empty() || std::fabs(at - heard.end) > kRounding)
+    heard.moves.push_back({heard.sound.size() / 2, at});
+  heard.sound.insert(heard.sound.end(), samples, samples + count);
+  heard.end = at + static_cast<double>(count) / 2 / kRate;
   gst_buffer_unmap(buffer, &map);
   return GST_PAD_PROBE_OK;
 }
 
 double Ear::tone(double hertz, int channel, double ms, double from) const {
-  std::lock_guard lock(mutex_);
+  std::lock_guard lock(heard_->mutex);
   const auto frames = static_cast<std::size_t>(ms * kRate / 1000);
-  const std::size_t all = sound_.size() / 2;
+  const std::size_t all = heard_->sound.size() / 2;
   if (all < frames)
     return 0;
   std::size_t first = all - frames;
   if (from >= 0) {
-    const double at = (from - begin_) * kRate;
+    const double at = (from - heard_->begin) * kRate;
     if (at < 0 || at > static_cast<double>(first))
       return 0;
     first = static_cast<std::size_t>(at);
@@ -66,7 +68,8 @@ double Ear::tone(double hertz, int channel, double ms, double from) const {
     const double part = static_cast<double>(i) / static_cast<double>(frames);
     const double weight = 0.5 - 0.5 * cos(2 * M_PI * part);
     const double angle = 2 * M_PI * hertz * static_cast<double>(i) / kRate;
-    const double value = sound_[2 * (first + i) + static_cast<std::size_t>(channel)] * weight;
+    const double value =
+        heard_->sound[2 * (first + i) + static_cast<std::size_t>(channel)] * weight;
     re += value * cos(angle);
     im += value * sin(angle);
     weights += weight;
@@ -76,20 +79,20 @@ double Ear::tone(double hertz, int channel, double ms, double from) const {
 
 double Ear::until(bool absolute) const {
   const double base = absolute ? seconds(gst_element_get_base_time(element_)) : 0;
-  std::lock_guard lock(mutex_);
-  return base + end_;
+  std::lock_guard lock(heard_->mutex);
+  return base + heard_->end;
 }
 
 std::vector<double> Ear::bursts() const {
   constexpr double quiet = 0.02, apart = 0.1;
   const double base = seconds(gst_element_get_base_time(element_));
-  std::lock_guard lock(mutex_);
+  std::lock_guard lock(heard_->mutex);
   std::vector<double> found;
   double power = 0, moment = 0, last = -1;
-  const std::size_t frames = sound_.size() / 2;
-  auto move = moves_.begin();
+  const std::size_t frames = heard_->sound.size() / 2;
+  auto move = heard_->moves.begin();
   for (std::size_t i = 0; i < frames; i++) {
-    while (move + 1 != moves_.end() && (move + 1)->frame <= i)
+    while (move + 1 != heard_->moves.end() && (move + 1)->frame <= i)
       ++move;
     const double at = move->at + static_cast<double>(i - move->frame) / kRate;
     // A burst that isn't over has no middle yet.
@@ -97,7 +100,7 @@ std::vector<double> Ear::bursts() const {
       found.push_back(base + moment / power);
       power = moment = 0;
     }
-    const double value = sound_[2 * i];
+    const double value = heard_->sound[2 * i];
     if (std::fabs(value) < quiet)
       continue;
     power += value * value;
@@ -108,9 +111,9 @@ std::vector<double> Ear::bursts() const {
 }
 
 double Ear::missing() const {
-  std::lock_guard lock(mutex_);
-  const std::size_t frames = sound_.size() / 2;
-  return end_ - begin_ - static_cast<double>(frames) / kRate;
+  std::lock_guard lock(heard_->mutex);
+  const std::size_t frames = heard_->sound.size() / 2;
+  return heard_->end - heard_->begin - static_cast<double>(frames) / kRate;
 }
 
 }  // namespace agora::test

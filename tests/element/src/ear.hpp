@@ -4,6 +4,7 @@
 
 #include <gst/gst.h>
 
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -35,22 +36,26 @@ class Ear {
   double missing () const;
 
  private:
-  static GstPadProbeReturn heard (GstPad *pad, GstPadProbeInfo *info, gpointer self);
-
-  GstPad *pad_;
-  gulong probe_;
-  GstElement *element_;
-
-  mutable std::mutex mutex_;  // guards all below
-  std::vector<float> sound_;
   // Where stamps went on from elsewhere than where the sound before ended.
   struct Move {
     std::size_t frame;
     double at;  // running time
   };
-  std::vector<Move> moves_;
-  double begin_ = -1;  // running time of the first sample
-  double end_ = 0;
+  // It lasts for as long as the probe that fills it: that may be at it while this goes.
+  struct Heard {
+    std::mutex mutex;  // guards all below
+    std::vector<float> sound;
+    std::vector<Move> moves;
+    double begin = -1;  // running time of the first sample
+    double end = 0;
+  };
+
+  static GstPadProbeReturn hear (GstPad *, GstPadProbeInfo *info, gpointer heard);
+
+  GstPad *pad_;
+  gulong probe_;
+  GstElement *element_;
+  const std::shared_ptr<Heard> heard_ = std::make_shared<Heard>();
 };
 
 }  // namespace agora::test
