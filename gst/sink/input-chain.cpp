@@ -172,13 +172,13 @@ void InputChain::guard_demuxer(GstElement *demuxer) {
   // A demuxer that got nothing calls its end an internal error; ended() has the reason.
   gst_pad_add_probe(
       sink.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
-      [] (GstPad *, GstPadProbeInfo *info, gpointer data) {
+      [] (GstPad *, GstPadProbeInfo *info, gpointer data) noexcept {
         const FlvAudioFilter &filter = **static_cast<std::shared_ptr<FlvAudioFilter> *>(data);
         const bool ends = GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS;
         return ends && filter.counts().passed == 0 ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
       },
       new std::shared_ptr<FlvAudioFilter>(filter_),
-      [] (gpointer data) { delete static_cast<std::shared_ptr<FlvAudioFilter> *>(data); });
+      [] (gpointer data) noexcept { delete static_cast<std::shared_ptr<FlvAudioFilter> *>(data); });
 }
 
 bool InputChain::accept(GstCaps *caps) {
@@ -274,7 +274,7 @@ GstPadProbeReturn InputChain::on_decoded(GstPad *, GstPadProbeInfo *info, gpoint
 void InputChain::tell_in_time(GstPad *pad) {
   gst_pad_add_probe(
       pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
-      [] (GstPad *, GstPadProbeInfo *info, gpointer) {
+      [] (GstPad *, GstPadProbeInfo *info, gpointer) noexcept {
         GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
         if (GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT)
           GST_PAD_PROBE_INFO_DATA(info) = segment_in_time(event);

@@ -238,11 +238,12 @@ class Recording(RecorderCase):
 
     def test_the_gateway_is_killed(self):
         """What was there is kept, the second of both parts is in its place, and the sheet tells of it."""
-        voice, sent = self.speech('allison', 14)
+        voice, sent = self.speech('allison', 18)
         recorder = self.recorder('--mix')
         speaker = self.speak(self.wav('voice', sent), 8)
         recorder.wait_line('^8 speaks$')
-        self.until(lambda: self.seconds(recorder) > 4, 'four seconds', 30)
+        # Its first three seconds are in the file.
+        self.until(lambda: self.seconds(recorder) > 6, 'six seconds', 30)
         address = self.gate.ws.split('/')[2]
         rtmp = self.gate.rtmp.split('/')[2]
         self.gate.signal(signal.SIGKILL)
