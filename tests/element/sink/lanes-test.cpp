@@ -59,8 +59,8 @@ void want_both (const Run &run) {
     g_assert_cmpint(g_get_monotonic_time(), <, deadline);
     let_pass(2 * GST_MSECOND);
   }
-  // What the new lane held up is made up for first.
-  while (measure(run, 300 * GST_MSECOND) > 2.3)
+  // It may hold up what plays, which is made up for then.
+  for (double both = 0; both < 1.5 || both > 2.4; both = measure(run, 300 * GST_MSECOND))
     g_assert_cmpint(g_get_monotonic_time(), <, deadline);
 }
 
@@ -161,7 +161,7 @@ void test_bytes (gconstpointer data) {
   const ObjectPtr<GstElement> source = run.get("source");
   const CapsPtr caps = kind->caps();
   gst_app_src_set_caps(GST_APP_SRC(source.get()), caps.get());
-  for (int i = 0; i < 300; i++) {
+  for (int i = 0; i < 1500; i++) {
     BufferPtr buffer = kind->buffer(caps.get());
     g_assert_nonnull(buffer.get());
     gst_app_src_push_buffer(GST_APP_SRC(source.get()), buffer.release());
