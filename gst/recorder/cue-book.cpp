@@ -311,6 +311,21 @@ CueBook::Heard CueBook::heard_of(std::uint32_t uid, const Speaker &speaker, Span
     }
     add(rest.to);
   }
+  // Who comes back with the channel is told to have gone and come while the sound is there already.
+  const auto goes_on = [&] (Span left, Span back) {
+    return until != heard_.end() && until->second >= back.from && back.from - left.to < kPause &&
+           std::none_of(speaker.pauses.begin(), speaker.pauses.end(), [&] (const Span &each) {
+             return each.from < back.from && each.to > left.to;
+           });
+  };
+  for (std::size_t i = 1; i < heard.speaks.size();) {
+    if (goes_on(heard.speaks[i - 1], heard.speaks[i])) {
+      heard.speaks[i - 1].to = heard.speaks[i].to;
+      heard.speaks.erase(heard.speaks.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      i++;
+    }
+  }
   return heard;
 }
 

@@ -373,6 +373,24 @@ void test_the_channel_is_lost () {
     g_assert_cmpint(after.integer(after.track(i), "reconnects"), ==, expected[i]);
 }
 
+// With the channel its speakers are told to have gone and come, whose sound was there already.
+void test_sound_is_back_before_its_speaker () {
+  CueBook cues({"demo", "room", "wav", 0, 0, 1});
+  cues.speaks(8, 0);
+  cues.heard(8, 0, 5);
+  cues.note("reconnecting", 5.5, 0, "gone");
+  cues.note("reconnected", 9);
+  cues.stops(8, 9);
+  cues.speaks(8, 9.3);
+  cues.heard(8, 8.9, 15);
+  // Gone for as short, and not heard meanwhile.
+  cues.stops(8, 15);
+  cues.speaks(8, 15.4);
+  cues.heard(8, 15.5, 20);
+  const Sheet sheet(cues.take(20, 0, true, true).at(0).text);
+  assert_text(sheet.spans(sheet.track(), "speaks"), "[0,5][8.9,15][15.4,20]");
+}
+
 // A pause over a segment's border is in both sheets, and lost once.
 void test_a_pause_over_a_border () {
   CueBook cues({"demo", "room", "wav", 0, 10, 1});
@@ -435,6 +453,7 @@ static const agora::Suite suite("loss", [] {
   g_test_add_func("/recorder/no-room-over-a-border", test_no_room_over_a_border);
   g_test_add_func("/recorder/speaks-breaks", test_speaks_breaks_where_nothing_is_heard);
   g_test_add_func("/recorder/channel-is-lost", test_the_channel_is_lost);
+  g_test_add_func("/recorder/sound-before-its-speaker", test_sound_is_back_before_its_speaker);
   g_test_add_func("/recorder/pause-over-a-border", test_a_pause_over_a_border);
   g_test_add_func("/recorder/names-of-speakers", test_names);
   g_test_add_func("/recorder/no-stay-is-empty", test_no_stay_is_empty);
