@@ -24,6 +24,8 @@ PAGE = ('.js', '.mjs', '.ts', '.mts', '.css', '.html', '.svg')
 WIDE = ('.html', '.svg')
 MOST_COLUMNS = 140
 LICENCE = 'SPDX-License-Identifier: LGPL-2.1-or-later'
+# In every header: the source files are of the same.
+COPYRIGHT = 'Copyright (C) 2026 the agora developers'
 # Each names what is wrong; the last part limits it to such paths.
 RULES = (
     (re.compile(r'\b(TODO|FIXME|XXX)\b'), 'unfinished work is no comment', ''),
@@ -125,6 +127,8 @@ def rule_problems(root, name):
     problems = []
     if LICENCE not in '\n'.join(lines[:3]):
         problems.append(f'says not "{LICENCE}" in its first lines')
+    if name.startswith(('gst/', 'signaling/')) and Path(name).suffix in ('.h', '.hpp') and COPYRIGHT not in '\n'.join(lines[:3]):
+        problems.append(f'says not "{COPYRIGHT}" in its first lines')
     page = Path(name).suffix in PAGE
     if page:
         for number, line in enumerate(lines, 1):
@@ -142,6 +146,20 @@ def rule_problems(root, name):
             if name.startswith(where) and pattern.search(line):
                 problems.append(f'line {number}: {text}')
     return problems
+
+
+def public_problems(root, name):
+    """Properties and signals that have no block of their own, or one that doesn't say since when."""
+    if not name.startswith(('gst/', 'signaling/agora-')) or Path(name).suffix != '.cpp':
+        return []
+    text = (Path(root) / name).read_text(encoding='utf-8')
+    told = {}
+    for block in re.findall(r'/\*\*.*?\*/', text, re.S):
+        if about := re.search(r'^ *\* \w+(::?[\w-]+):', block, re.M):
+            told[about[1]] = 'Since: ' in block
+    made = [mark + made for mark, call in ((':', 'g_param_spec'), ('::', 'g_signal_new'))
+            for made in re.findall(call + r'\w*\(\s*"([\w-]+)"', text)]
+    return [f'{each} has no block that says "Since:"' for each in made if not told.get(each)]
 
 
 def arrow_problems(root, name):
@@ -247,7 +265,7 @@ def style(root):
     bad = 0
     for number, name in enumerate(names, 1):
         bad += report(number, name, problems.get(name, []) + rule_problems(root, name) +
-                      arrow_problems(root, name) + doubles.get(name, []) + paths.problems(name) +
+                      public_problems(root, name) + arrow_problems(root, name) + doubles.get(name, []) + paths.problems(name) +
                       called_by_c.problems(name) +
                       (callbacks.self_test() if name == 'tests/callbacks.py' else []))
     for number, name in enumerate(documents, len(names) + 1):

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What AAC caps and the AudioSpecificConfig in them say about each frame: how many samples it
 // yields, at which rate. Says so for AAC-LC, HE-AAC, HE-AAC v2, AAC-LD and AAC-ELD.
 #pragma once

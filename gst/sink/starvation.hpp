@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Notices that data goes in and nothing comes out. A pause doesn't count: only time that passes
 // between pieces of data that follow each other does.
 #pragma once

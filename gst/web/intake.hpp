@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What of a peer's packets is let in: as much as one voice needs, and no more. What each packet
 // costs beyond that (decryption, a source's state of tens of kilobytes, decoding) is spent only on
 // those. Pure: time is an argument.

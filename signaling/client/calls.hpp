@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What the asynchronous calls of AgoraClient share. Each checks its arguments, asks the core once,
 // and converts the reply.
 #pragma once

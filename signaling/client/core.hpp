@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The inside of an AgoraClient: feeds the machine, does what it says, and returns the tasks.
 #pragma once
 

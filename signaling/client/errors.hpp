@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // From the codes of the wire to the codes that a caller can act on: one mapping, total.
 #pragma once
 

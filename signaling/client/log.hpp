@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The library's log: GLib's structured one, with the channel and the uid as fields. No token ever
 // gets here.
 #pragma once

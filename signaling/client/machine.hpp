@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The client's one state machine. Pure: what happened and the time go in, what is to be done comes
 // out. It knows no socket, no GObject and no clock, so that each state can meet each event in a
 // test.

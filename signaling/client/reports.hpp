@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What a member has to say of its sound (the feature `quality`), until it is time to say it. Those
 // who send and those who listen may be different parts of a program, each with a pace of its own.
 // Pure: time is an argument, in ms.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Why a peer could not be reached, as a sentence that names it and tells the cases apart.
 #pragma once
 

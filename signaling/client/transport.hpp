@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The client's way to a gateway: choose a server where one must be chosen, open a socket, carry
 // frames. A seam: the tests have another one than libsoup's.
 #pragma once

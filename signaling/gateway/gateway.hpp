@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The rules of the channels and everything around them that does I/O, on one main loop.
 #pragma once
 

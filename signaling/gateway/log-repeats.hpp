@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Sums up lines of the log that repeat, so that a flood of refused requests is no flood of lines.
 // Pure: time is an argument. Not thread-safe.
 #pragma once

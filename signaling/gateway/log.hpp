@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The program's log, on standard error. It never waits for whoever reads it: lines that can't be
 // written wait, up to a bound, and are left out beyond it, which is said. Lines that repeat are
 // summed up. Any thread may log.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What the service manager (systemd, Type=notify) is told: when the gateway serves, reads its files
 // anew, and ends; and that its main loop goes round. Without one, nobody is told anything. Main
 // loop only.

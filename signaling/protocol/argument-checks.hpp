@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What both sides hold an argument to (docs/protocol.md, section 4): one place for each rule.
 #pragma once
 

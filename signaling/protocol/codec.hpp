@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // JSON text <-> messages.hpp. Pure: no I/O, no state, safe from any thread; whatever bytes come in,
 // the result is a message or an error, never a crash. What is unknown in a frame is ignored.
 #pragma once

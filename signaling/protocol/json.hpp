@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // JSON as it is defined and no more, out of hands that can't be trusted: nesting and members are
 // bounded, no name stands twice in one object, and a text holds no NUL. RapidJSON reads it, once,
 // into one block.

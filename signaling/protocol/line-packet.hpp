@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What the lines between the gateway and its child processes have in common: one JSON object a
 // packet, whose member `op` says which message it is. Pure.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The frames of the wire as plain structs: what docs/protocol.md says, and nothing else. No I/O, no
 // GObject, no JSON: codec.hpp turns these into text and back.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What the gateway and its relay tell each other (docs/relay.md), as plain values, and as the JSON
 // text of one packet. Pure. Both ends are of one build, but the relay reads what strangers write:
 // whoever took it over must not get further by the line, so each text is bounded and checked.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Where a relay pulls a stream from, as the gateway names it:
 //   rtmp://10.0.0.2:1935/live/STREAM?ARGUMENTS     rtmps://[2001:db8::2]:1936/live/STREAM?ARGUMENTS
 //   rtmps://one.example.org@10.0.0.2:1936/live/STREAM?ARGUMENTS

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What the three token formats share: little-endian packing, base64, zlib, HMAC. Internal to
 // token*.cpp. Readers never throw: once something was out of bounds they stay failed.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One set of functions for each token format, chosen by token.cpp. Internal to token*.cpp. `body`
 // is the token without its three digits of version.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The three public token formats (docs/protocol.md, section 7): parse, verify, build. Pure: time
 // comes in as an argument. No secret is ever part of an error text.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Who may connect. All connections are bounded, those of one address are, and so are the strangers
 // among both (connections that aren't admitted to a push or play yet). Where a bound is reached,
 // the stranger that has been there longest makes room, so that nobody can close the door for others

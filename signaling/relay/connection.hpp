@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One RTMP connection: its socket, its protocol, what it has still to send, and what it pushes and
 // plays. Made to be small: nothing of it is a buffer while nothing waits.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Who pushes what, who plays it, and what each listener gets: from its beginning the metadata and
 // the codecs' last headers, sound at once, video from a key frame. Pure: no socket, no clock.
 //

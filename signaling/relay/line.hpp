@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The relay's end of its line to the gateway: a socket of packets (signaling/protocol/relay-line).
 // Never waits: what doesn't fit is kept, and what is kept is bounded, since each message but the
 // log is the answer to one of the gateway's or belongs to a session.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What an RTMP media message is to a relay: whether a late joiner needs it, whether a slow listener
 // can do without it. Legacy FLV tags and enhanced RTMP (any FourCC). Pure.
 #pragma once

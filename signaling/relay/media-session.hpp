@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One publish or play of a connection. Its number is what the gateway knows it by.
 #pragma once
 

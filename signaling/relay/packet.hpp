@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One RTMP message as the bytes that go over a connection. Encoded once, shared by all listeners.
 // One thread: the count is no atomic.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Whose turn it is to open a pull. To its origin a relay is a stranger until its play is accepted,
 // and of those only so many of one address may be there: the others wait here, in their order, each
 // behind those of the same origin alone. Pure.

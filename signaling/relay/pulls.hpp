@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The streams that are pulled: one upstream connection for each, however many listen. It is opened
 // for the first listener and closed soon after the last one has gone. To its listeners a pulled
 // stream is as one that is pushed here.

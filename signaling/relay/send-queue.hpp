@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What a connection has still to send, and what of it is left out when its peer falls behind: the
 // oldest whole frames, never headers, metadata or answers. A frame that has gone in part goes on.
 // Pure. Takes no memory while it is empty.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The relay as a whole: listening sockets, connections, the hub, the line to the gateway. Decides
 // nothing: the gateway is asked. One thread.
 #pragma once

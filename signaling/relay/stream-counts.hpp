@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What passes through each stream, for the gateway's figures. Counted where the messages are looked
 // at anyway, by plain additions; told now and then, by those streams alone of which there is news.
 // One thread. Pure.

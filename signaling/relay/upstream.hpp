@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // A connection by which a stream is pulled: from the relay that it is pushed to, or from another
 // worker of this gateway. What comes goes to the Pull that it belongs to.
 #pragma once

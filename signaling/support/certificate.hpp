@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Why a peer's TLS certificate is refused, as a sentence: GIO itself says that it is unacceptable.
 #pragma once
 

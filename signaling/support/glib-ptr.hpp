@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Owners for GLib types: each holds one reference and gives it back. Moving is cheap, copying is
 // written out as share(). Nothing takes a reference unasked.
 #pragma once

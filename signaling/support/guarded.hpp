@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The one place where a C++ exception ends that would otherwise get into C.
 #pragma once
 

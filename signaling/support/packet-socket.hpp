@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // A child process's end of its line to the gateway: a socket of packets (SOCK_SEQPACKET), whatever
 // loop it is watched by. Never waits: what doesn't fit is kept. One thread.
 #pragma once

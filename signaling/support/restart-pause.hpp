@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // How long to wait before what has died is started again: the pause grows while it dies soon. Pure:
 // time is an argument, in microseconds.
 #pragma once

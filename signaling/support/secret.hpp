@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What nobody may guess: random bytes, secrets, and comparing them.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // A filter of system calls, for programs that read what strangers write. What it refuses fails with
 // EPERM, as if a right were missing. It holds for all threads, for children, and for good.
 #pragma once

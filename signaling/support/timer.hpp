@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One moment on a main loop, which can be moved. Fires once for each time that it is set.
 #pragma once
 

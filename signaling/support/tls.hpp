@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // TLS without a socket, a server's side or a client's: ciphertext in and out, plaintext in and out.
 // TLS 1.2 and 1.3, without client certificates, renegotiation and compression. Nothing here waits,
 // and nothing grows beyond a bound, whatever a peer sends or doesn't read.

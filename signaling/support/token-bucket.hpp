@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // A token bucket: it fills at a steady rate up to the burst. Pure: time is an argument.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What operators ask the channel book for, and tell it.
 #pragma once
 

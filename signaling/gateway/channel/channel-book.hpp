@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The rules of every channel, in one place: (session, message, now) in, commands out. Pure: no
 // sockets, no timers, no JSON. Not thread-safe: one loop owns it. One class, whose methods are
 // spread over several files by what they are about:

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What the channel book remembers: sockets, members, channels. Plain data; the rules are in
 // channel-book.hpp.
 #pragma once

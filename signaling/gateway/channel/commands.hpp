@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What the channel book is told and what it orders: plain values, no I/O. The I/O side executes the
 // commands of one call in their order.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The form body of a media server's hook. nginx-rtmp appends the client's own URL arguments raw to
 // its fields, so nothing that repeats a key or comes in another form than the server's own is let
 // through. Pure: bytes in, a request or a refusal out.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Who is in channels at other gateways: when this gateway may ask the store for it, and what it was
 // told last. That is kept by the channel's key, and for a while after nobody wants to know any
 // more: who comes and goes can't make it ask more often. It has few questions on their way, asks

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The temporary addresses of media: rtmp://host:port/app/<stream>?m=…&g=…&e=…&s=…
 //
 // <stream> is random. The arguments name the member that got the URL, the one grant it got (so that

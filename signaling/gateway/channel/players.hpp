@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Who plays by a play key: sessions of the media server that are no members, and hear one uid of
 // one channel whenever it is on the air. Plain book-keeping; what they hear is in play-keys.cpp.
 #pragma once

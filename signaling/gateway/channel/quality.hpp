@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What members report of their sound, summed up (the feature `quality`). It is their own word: no
 // rule looks at it, and no single report can add more than it has time for.
 #pragma once

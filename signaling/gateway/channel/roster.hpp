@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Who is in a channel, for those who have asked: what they all were told last, and what there is to
 // tell. It has as many as one list of the wire holds; who comes when it is full waits until
 // somebody in it goes. A name for which there is no room is left out. Kept only while somebody

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Whom a rule of the operator's hits: members, encoders and players alike.
 #pragma once
 

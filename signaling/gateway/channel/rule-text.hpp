@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The operator's rules as texts: as the gateways of a cluster tell each other, and as a gateway
 // keeps them in a file over a restart. Pure.
 #pragma once

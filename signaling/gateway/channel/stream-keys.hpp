@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Stream keys: what an encoder (OBS, Larix, hardware) pushes by, in place of a URL that changes;
 // and play keys, by which players hear. The operator makes and ends them. A key is random and told
 // once; what is kept is its digest, so that neither memory nor file gives one away. Pure.

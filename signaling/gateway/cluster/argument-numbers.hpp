@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Numbers in the texts of operations, as a script's tonumber() reads them. Pure.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One gateway's part in a cluster, pure: what the store, the channel book and the clock tell goes
 // in, what is to be done leaves by ClusterHost. It knows the claims of this gateway's members and
 // the speakers of the others'; sockets and members are the channel book's. Not thread-safe: one

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The store's operations in this process: what tests and the simulator use in Redis's place, and
 // what its scripts are held to. Same answers, same messages. Pure. Not thread-safe.
 #pragma once

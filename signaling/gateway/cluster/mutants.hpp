@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Faults that the tests of this room put into it, one at a time, to see that they find each. Only
 // their own build of it has them: elsewhere mutated() is false when it is compiled.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What the gateways of a cluster ask of their store, as plain values: a kind, and texts in the
 // order in which the store's script takes them. Every operation is atomic. Pure: no sockets.
 //

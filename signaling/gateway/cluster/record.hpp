@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What gateways tell each other by the store, as text: names, members, speakers. Whoever can write
 // to the store can write anything, so each text has its bounds and is refused as a whole. Pure.
 #pragma once

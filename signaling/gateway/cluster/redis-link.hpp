@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One connection to Redis or to a sentinel: commands out, their replies in the same order. GIO's
 // socket, so that names, TLS and time limits don't block. Main loop only.
 #pragma once

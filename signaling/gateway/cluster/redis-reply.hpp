@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Redis' protocol, by hiredis: it only formats and parses here. Its sockets aren't used: they have
 // no time limits, and its GLib adapter frees a connection twice when the peer resets it.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The scripts by which Redis carries out the operations: scripts/NAME.lua, after
 // scripts/common.lua.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Which server is the master, by Redis' sentinels: asks them in turn, and goes on listening to
 // those that knew one. Main loop only.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The store in Redis: two connections, one for operations and one that hears topics, which come and
 // go together. Operations are scripts, sent at once and answered in order.
 #pragma once

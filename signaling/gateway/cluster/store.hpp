@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What gateways share: operations that are answered, and topics that are heard. The rules of it
 // are Cluster's; RedisStore carries them. Main loop only; nothing here waits.
 #pragma once

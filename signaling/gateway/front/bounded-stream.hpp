@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // A member's stream, as libsoup's WebSocket has it. Why it exists:
 // - A bound. libsoup limits the size of one frame, but neither the number of pieces of a message
 // nor

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One WebSocket. A fault on it ends this one alone. Frames that the peer doesn't read wait here, up
 // to a bound; libsoup's own queue has none.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The request that opens a WebSocket, and its answer. Pure: no I/O.
 //
 // Why it exists: after a restart all members open their WebSockets at once. libsoup's server, which

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One source of the main loop, over epoll, for the sockets of all members. Main thread only.
 //
 // Why it exists: a GMainContext looks at each of its sources at every wake-up and polls each one's

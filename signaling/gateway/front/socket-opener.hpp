@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // From a connection whose upgrade was answered to a WebSocket with bounds. Main loop only.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Where the workers of agora-web bring their members in: WebSockets at 127.0.0.1, for whoever knows
 // the secret of a worker that runs. Others get 404, whatever they ask. Main loop only.
 //   /worker/SECRET/member?address=ADDRESS   a browser's member, who counts by that address

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Accepts connections for a SoupServer. libsoup's own listener lacks
 // - a long queue of the kernel's, emptied fast: whoever finds it full tries again only after a
 // second;

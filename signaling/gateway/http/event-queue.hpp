@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What waits for the reader of an event stream. Bounded: of levels, the newest replace those that
 // still wait. Pure.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The reader of a stream of server-sent events, as those see it who write.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Event streams that are open, on connections that libsoup has given up: it has no bound for what
 // waits to be sent, and doesn't notice that a reader goes. Main loop only.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What both HTTP listeners share: sockets with a backlog of their own, and requests with bounds.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The end of a connection whose peer still sends. A socket that is closed with something unread
 // resets the connection, and the reset takes with it what was said last: why it was closed.
 #pragma once

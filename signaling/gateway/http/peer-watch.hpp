@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Which peers have gone, and which sockets have room again: one source of the main loop, over
 // epoll, for all of them, since a GMainContext looks at each of its sources at every wake-up
 // (front/readiness.hpp). Main loop only.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The server's end of a TLS connection, as a stream for libsoup. Why it exists: GIO's own makes
 // each handshake in a thread of a bounded pool, where a peer that says nothing holds a thread until
 // its deadline, and others wait for it. Here nothing waits: a handshake costs a socket and its

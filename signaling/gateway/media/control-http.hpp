@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Requests to the HTTP side of a media server that runs elsewhere. Main loop only.
 #pragma once
 

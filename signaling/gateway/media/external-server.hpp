@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // RTMP servers that someone else runs: we answer their hooks and cut sessions, no more.
 // Main loop only.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The HTTP listener for the media server's hooks, apart from the one for members. A request without
 // the secret in its path is answered with 404, whatever the path.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What cuts sessions at a media server that runs elsewhere, by HTTP. Main loop only.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The seam to what carries the media. Main loop only: every call and every callback.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Which worker of agora-relay has which stream, and who listens to it where. A stream that is
 // pushed at one worker, or pulled from elsewhere by it, comes to listeners at the others by a link:
 // there it is played once from the worker that has it. Pure.

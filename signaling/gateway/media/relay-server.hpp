@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // agora-relay as the media server: one worker, or several behind one port. A listener may be at
 // another worker than the push it hears: then its worker plays the stream from there, by a
 // connection that is made here. Main loop only. Made on the main thread

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The sockets that agora-relay listens on. They are the gateway's, so that the port stays.
 #pragma once
 

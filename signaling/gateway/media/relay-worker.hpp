@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One process of agora-relay. It is started again when it dies or no longer answers; its listening
 // sockets are the gateway's, so that its port stays the same. Main loop only. Made on the main
 // thread (process/child-process.hpp).

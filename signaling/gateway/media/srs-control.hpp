@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The HTTP API of SRS, of one server or of an origin and its edges: a session is at one of them.
 #pragma once
 

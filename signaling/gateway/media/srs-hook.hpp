@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // A hook of SRS: a JSON object, and a session by a name of its own. Pure: bytes in, a request or a
 // refusal out.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // A request of the operator's and its answer: who may ask, and what is in the body or the query. No
 // I/O.
 #pragma once

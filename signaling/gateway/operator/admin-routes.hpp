@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What an operator asks over HTTP: who is where, and rules that remove or silence. Paths and fields
 // are those of the vendor's server interface, so that its scripts work here. No I/O.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What passed through agora-relay, by channel. The relay knows streams alone; whose each is, the
 // channel book says, and is remembered for a while, since the relay tells of a stream's end later.
 // As many channels as /metrics shows by name are counted each by itself, and all others together.

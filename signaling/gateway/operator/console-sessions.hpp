@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Browsers in which the operator has shown the admin token: each has a secret of its own instead,
 // in a cookie. Pure: time is an argument.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What an operator did, as the audit log has it: one line each, what it was done to, and by whom.
 #pragma once
 

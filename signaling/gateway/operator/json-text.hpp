@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The JSON that operators get, one member a call, in the order of the calls: json-glib builds it.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What the operator sees of the channels and of the gateway, as JSON: all of it, and then what has
 // changed. No I/O.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Those who watch the channels live. However many they are, what they see is worked out once a
 // second. Main loop only.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // --state-dir: the operator's rules, which outlast a restart, and who did what. All of it is
 // written by a thread beside the loop, one piece at a time, so that a slow disk holds up nobody.
 // Used by one thread.

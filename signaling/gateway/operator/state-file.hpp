@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // A file that holds what the operator has set up, so that a restart forgets nothing. Written as a
 // whole, by a thread, since a disk may take its time: either the old text is in it or the new one,
 // whatever ends the program or the machine. Main loop only.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The events that wait for the operator's receiver. Channels take turns, so that a lively one
 // delays no other; what changes again before it is told is told once; and there is a bound, which
 // whoever has most waiting comes up for. Pure: time is an argument.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Tells the operator's receiver what happens in the channels. Events are signed, are sent again
 // when the receiver didn't take them, and delay nobody: see webhook-queue.hpp for who waits for
 // whom. Main loop only.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Options out of files: the key file of --config, and the apps of --app-file.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The gateway's options, out of the command line and the key file of --config.
 #pragma once
 

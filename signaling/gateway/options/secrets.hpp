@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The operator's secrets: read from files, and kept out of command lines and logs.
 #pragma once
 

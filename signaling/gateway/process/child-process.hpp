@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One run of a child process, and the line to it: a socket of packets that is shared with nobody.
 // What the packets say is the caller's. It ends when the gateway does, however that happens. Main
 // loop only. Spawned on the main thread: the kernel's parent-death signal comes when the thread

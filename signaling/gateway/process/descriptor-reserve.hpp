@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // File descriptors that are kept for a purpose. A process whose descriptors are all in use could
 // start no child; what holds this can, whoever took the rest.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Whether a child process still answers. Pure: time is an argument, in microseconds of the
 // monotonic clock.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Server-sent events, taken out of a stream as it comes. Pure.
 #pragma once
 

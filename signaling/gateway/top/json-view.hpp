@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // A look into JSON that may hold anything: what isn't there, or is of another kind, is nothing.
 #pragma once
 

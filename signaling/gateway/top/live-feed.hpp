@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The live events of a gateway, over HTTP: connects, and again whenever they end. Main loop only.
 #pragma once
 

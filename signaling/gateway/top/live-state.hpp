@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // How a gateway and its channels are, kept as the gateway tells it: the page's live.js in C++.
 // Pure.
 #pragma once

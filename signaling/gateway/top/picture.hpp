@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What `agora-gateway top` shows, line by line: the page's gateway-state.js and channels.js in C++.
 // Pure.
 #pragma once

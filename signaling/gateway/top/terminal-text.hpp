@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Texts of strangers, made so that a terminal can do nothing but show them. Pure.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The terminal: shows lines over the whole of it, tells of keys, and is as it was afterwards. Main
 // loop only.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Which web pages may ask, and the headers that tell their browsers so (the Fetch standard's CORS).
 // Pure.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // A request and its answer, without libsoup: what the parts around WHIP and WHEP are tested with.
 #pragma once
 

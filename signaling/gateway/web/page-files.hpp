@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The page and its modules, which are in the program itself (page/page.gresource.xml).
 #pragma once
 

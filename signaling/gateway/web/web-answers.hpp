@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The answers of WHIP and WHEP: statuses by codes, and what goes into headers and bodies. Pure.
 #pragma once
 

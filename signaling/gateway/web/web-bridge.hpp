@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Browsers, from their HTTP to the workers: what they ask goes to agora-web, and what that tells
 // goes back. Main loop only.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // WHIP, WHEP and the page on a SoupServer. Main loop only.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The sessions of WHIP and WHEP: requests and the workers' words go in, answers and messages for
 // the workers come out. No I/O; time is an argument. Main loop only.
 #pragma once

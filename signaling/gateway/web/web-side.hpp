@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // All that --web adds to the gateway: agora-web's workers, WHIP and WHEP in front of them, and
 // their listener where they have one. Main loop only; made and started on the main thread.
 #pragma once

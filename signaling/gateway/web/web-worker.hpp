@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // One place for a worker of agora-web: started, watched, started again when it dies or no longer
 // answers. Main loop only; started on the main thread.
 #pragma once

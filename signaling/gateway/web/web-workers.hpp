@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The workers of agora-web, and which session is whose. A channel's sessions go to one worker, as
 // long as that one serves. Each session offered ends once: by Refuse, by Ended, or by end(). Main
 // loop only; made and started on the main thread (process/child-process.hpp).

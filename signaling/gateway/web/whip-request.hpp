@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // What a request to WHIP (RFC 9725) or WHEP (draft-ietf-wish-whep) asks for: its path, query and
 // headers. Pure.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Aggregate messages: several in one, in the form of FLV's tags, whose timestamps go on from the
 // aggregate's (7.1.6). Pure.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // AMF0 ("Action Message Format", Adobe): what commands and data messages are written in. The reader
 // keeps nothing and reserves nothing: texts are views of the bytes it was given. Pure.
 #pragma once

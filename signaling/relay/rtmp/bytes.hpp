@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Numbers as RTMP writes them: the highest byte first, but for the message stream id. Pure.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Chunks back into messages (5.3). A message that lies whole in what came is not copied. Pure.
 #pragma once
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Messages as chunks. Each message begins with a full header (type 0) and an absolute timestamp, so
 // that it is the same bytes for every peer, and may be left out before or after any other. Pure.
 #pragma once

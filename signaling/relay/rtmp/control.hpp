@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Protocol control (5.4, 7.1.7), as both sides of a connection take it: what it says of the chunk
 // stream is done, and what it asks for is answered. Pure.
 #pragma once

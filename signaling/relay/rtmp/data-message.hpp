@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // Data messages of a push (onMetaData, onTextData), before they go to players. Pure.
 #pragma once
 

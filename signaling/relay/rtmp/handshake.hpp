@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The handshake, the server's side (5.2): C0 C1 in, S0 S1 S2 out, C2 in. A C1 that carries a digest
 // (Flash Player 9 and later; ffmpeg) is answered with one, by which such players know that H.264
 // and AAC may come. Pure.

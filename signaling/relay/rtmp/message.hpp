@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The words of RTMP's specification (Adobe, 1.0) that reader, writer and session share. Pure.
 #pragma once
 

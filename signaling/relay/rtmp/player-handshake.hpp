@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The handshake, the player's side (5.2), without a digest: C0 C1 out, S0 S1 S2 in, C2 out. Pure.
 #pragma once
 

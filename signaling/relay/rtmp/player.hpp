@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The player's side of one RTMP connection, for one play: bytes of the server in; media, and bytes
 // for the server, out. The server is trusted as little as a stranger is. Pure: no socket, no clock.
 // One thread. docs/relay.md has its states as a table.

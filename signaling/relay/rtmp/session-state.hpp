@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The inside of Session, which session.cpp and commands.cpp share.
 #pragma once
 

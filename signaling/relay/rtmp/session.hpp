@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 the agora developers
 // The server's side of one RTMP connection: bytes of the peer in; events, and bytes for the peer,
 // out. Pure: no socket, no clock. One thread. docs/relay.md has its states as a table.
 #pragma once
