@@ -40,7 +40,7 @@ bool answers (Kind kind, GMainContext *context, std::string &error) {
     over = true;
     wrong = std::move(reason);
   };
-  callbacks.connected = [] noexcept {};
+  callbacks.connected = [] () noexcept {};
   callbacks.gone = [] (const std::string &) noexcept {};
   PeerConfig config;
   config.loopback = true;  // there need be no other network yet
