@@ -193,7 +193,7 @@ void test_flv_without_configuration () {
   run.play();
   const std::string text = run.await_error();
   g_test_message("%s", text.c_str());
-  g_assert_nonnull(strstr(text.c_str(), "no configuration"));
+  g_assert_nonnull(strstr(text.c_str(), "without the configuration"));
   g_unlink(path.c_str());
 }
 
