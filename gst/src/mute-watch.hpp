@@ -18,8 +18,8 @@ class MuteWatch {
   // sooner, and the next one begins with what there is to know of the stream.
   static constexpr GstClockTime kPause = 10 * GST_SECOND;
 
-  // At `now`: how much of data came so far (0: none in this session), and how much sound was made
-  // of it, in whatever units. Whether it is time to say something.
+  // Whether it is time to say something. `came`: bytes of the RTMP session so far; `heard`: what
+  // sound was made of them, in any unit that grows.
   bool look (GstClockTime now, std::uint64_t came, std::uint64_t heard) {
     if (heard != heard_) {
       heard_ = heard;

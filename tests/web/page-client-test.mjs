@@ -514,12 +514,17 @@ test('a list that is not shown, and one that is taken back', async () => {
   const {client, gateway, named} = await joined({uid: 1});
   gateway.refuseNext(/call .*"members"/, 403, 433, 'the operator does not show members');
   await assert.rejects(client.getMembers(), refusal(433, 'gateway', /does not show/));
-  // Shown from now on.
+  // Asked once more, the answer alone tells of them.
+  gateway.listed = [[8, 'Bo']];
+  assert.deepEqual(await client.getMembers(), [{uid: 8, name: 'Bo'}]);
+  assert.deepEqual(named('member-joined'), []);
+  gateway.event('member-left', {uid: 8});
+  await until(() => named('member-left').length === 1, 'gone');
   gateway.event('member-joined', {uid: 7, name: 'Ann'});
   await until(() => client.members.length === 1, 'shown');
   gateway.refuseNext(/call .*"members"/, 403, 433, 'the operator does not show members');
   gateway.kill();
-  await until(() => named('member-left').length === 1, 'taken back');
+  await until(() => named('member-left').length === 2, 'taken back');
   assert.deepEqual(client.members, []);
   assert.equal(named('error').at(-1)[1].code, 433);
 });

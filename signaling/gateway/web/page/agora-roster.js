@@ -46,9 +46,8 @@ export class Roster {
   }
 
   async get() {
-    const first = !this.#wanted;
     this.#wanted = true;
-    await this.#ask(first);
+    await this.#ask(true);
     return this.list();
   }
 
