@@ -58,7 +58,7 @@ bool RtmpConnection::open(AuthoritiesPtr authorities) {
     return opens;
   socket_.cut();
   socket_.await_told(told_by());
-  gst_element_set_state(whole_.get(), GST_STATE_NULL);
+  stop();
   return true;
 }
 
@@ -80,8 +80,15 @@ void RtmpConnection::close(Deadline until) {
   if (!accepted())
     socket_.cut();
   socket_.await_told(until);
-  gst_element_set_state(whole_.get(), GST_STATE_NULL);
+  stop();
   closed_ = true;
+}
+
+// Its thread first, which may be linking a decoder: on its way to READY a GstBin forgets which pads
+// are at that, and finds a loop in what it sees half done.
+void RtmpConnection::stop() {
+  gst_element_set_state(session_.get(), GST_STATE_NULL);
+  gst_element_set_state(whole_.get(), GST_STATE_NULL);
 }
 
 }  // namespace agora

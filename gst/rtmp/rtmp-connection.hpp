@@ -52,6 +52,7 @@ class RtmpConnection {
 
  private:
   static GstBusSyncReply message (GstBus *bus, GstMessage *message, gpointer self) noexcept;
+  void stop ();
 
   RtmpSocket socket_;
   ObjectPtr<GstElement> session_;

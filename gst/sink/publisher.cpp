@@ -212,6 +212,9 @@ void Publisher::stop() {
   stopping_ = true;
   // After it no streaming thread of ours begins anything.
   quiet_frame_sink(frame_sink_.get());
+  // Nor is one linking elements: on its way to READY a GstBin forgets which pads are at that, and
+  // finds a loop in what it sees half done.
+  gst_pad_set_active(pad_, FALSE);
   std::shared_ptr<Membership> session;
   AgoraClient *client = nullptr;
   std::vector<BroadcastPtr> all;

@@ -319,6 +319,49 @@ void test_stop_in_a_handler (gconstpointer signal) {
   g_signal_handlers_disconnect_by_data(listener, &stop);
 }
 
+// A GstBin that is on its way to READY forgets which pads are being linked, and may find a loop in
+// what it sees half done: so a sink that is stopped links nothing any more once its parts are.
+void test_stop_while_linking () {
+  GatewayProcess gateway;
+  Pipeline speaking("audiotestsrc is-live=true ! agorasink name=host" + in_room(gateway, "uid=7"));
+  g_autoptr(GstElement) host = speaking.get("host");
+  struct Linking {
+    // That what comes in goes to, which is there from the beginning.
+    std::set<GstElement *> ends;
+    std::atomic<bool> begun = false, stops = false, was_stopped = false, over = false;
+    void run () {
+      if (begun.exchange(true))
+        return;
+      while (!stops)
+        g_usleep(1000);
+      // Time for a stop that doesn't wait.
+      for (int i = 0; i < 200 && !was_stopped; i++) {
+        for (GstElement *part : ends)
+          was_stopped = was_stopped || GST_STATE_TARGET(part) <= GST_STATE_READY;
+        g_usleep(1000);
+      }
+      over = true;
+    }
+  } linking{parts(host)};
+  g_assert_false(linking.ends.empty());
+  g_signal_connect(host, "element-added",
+                   G_CALLBACK(+[] (GstElement *, GstElement *part, Linking *self) {
+                     g_autoptr(GstPad) pad = gst_element_get_static_pad(part, "sink");
+                     if (pad)
+                       g_signal_connect_swapped(pad, "linked",
+                                                G_CALLBACK(+[] (Linking *found) { found->run(); }),
+                                                self);
+                   }),
+                   &linking);
+  speaking.set_state(GST_STATE_PLAYING);
+  WAIT_UNTIL(linking.begun.load());
+  linking.stops = true;
+  speaking.set_state(GST_STATE_READY);
+  g_assert_true(linking.over);
+  g_assert_false(linking.was_stopped);
+  g_signal_handlers_disconnect_by_data(host, &linking);
+}
+
 // As whoever looks at an element does.
 void look_at (GstElement *element) {
   guint count = 0;
@@ -422,6 +465,7 @@ int main (int argc, char **argv) {
   g_test_add_data_func("/manners/stop-in/stream-added", "stream-added", test_stop_in_a_handler);
   g_test_add_data_func("/manners/stop-in/child-added", "child-added", test_stop_in_a_handler);
   g_test_add_data_func("/manners/stop-in/pad-added", "pad-added", test_stop_in_a_handler);
+  g_test_add_func("/manners/stop-while-linking", test_stop_while_linking);
   for (const char *name : {"agorasink", "agorasrc"})
     g_test_add_data_func((std::string("/manners/dispose-twice/") + name).c_str(), name,
                          test_dispose_twice);
