@@ -311,9 +311,15 @@ static gboolean gst_agora_src_send_event (GstElement *element, GstEvent *event) 
   State &self = *GST_AGORA_SRC(element)->state;
   if (!GST_EVENT_IS_DOWNSTREAM(event))
     return GST_ELEMENT_CLASS(gst_agora_src_parent_class)->send_event(element, event);
-  if (GST_EVENT_TYPE(event) == GST_EVENT_EOS)
-    if (auto listener = self.get())
-      listener->end();
+  if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) {
+    const auto listener = self.get();
+    if (!listener) {
+      // What hasn't begun has no end: a GstBaseSrc would keep the event, and never let it go.
+      gst_event_unref(event);
+      return FALSE;
+    }
+    listener->end();
+  }
   return gst_element_send_event(self.mix, event);
 }
 

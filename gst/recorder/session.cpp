@@ -510,12 +510,11 @@ void Session::add_pad(GstPad *pad) {
   GstElement *sink = make_sink(nullptr, std::move(lane), nullptr);
   if (!sink)
     return;
-  // Linked before it is in there: a GstBin that is being stopped may see a loop in what is half done.
-  g_autoptr(GstPad) taken = gst_element_get_static_pad(sink, "sink");
-  gst_pad_link_full(pad, taken, GST_PAD_LINK_CHECK_NOTHING);
-  g_object_set_data(G_OBJECT(pad), kSinkKey, sink);
   gst_bin_add(GST_BIN(pipeline_.get()), sink);
   gst_element_sync_state_with_parent(sink);
+  g_object_set_data(G_OBJECT(pad), kSinkKey, sink);
+  g_autoptr(GstPad) taken = gst_element_get_static_pad(sink, "sink");
+  gst_pad_link(pad, taken);
 }
 
 void Session::on_pad_removed(GstElement *, GstPad *pad, gpointer data) noexcept {

@@ -120,6 +120,7 @@ class InputChain {
   void reset_counts ();
   static GstBuffer *placed (GstBuffer *frame, GstClockTime duration, FrameCount &count);
   GstClockTime early_by (GstBuffer *frame) const;
+  void tell_if_late (GstBuffer *first) const;
   bool is_live () const;
   GstFlowReturn go_on ();
   GstFlowReturn release_far (GstClockTime earlier);

@@ -89,7 +89,7 @@ bool InputChain::explain(GstMessage *message) {
   g_autofree char *name = gst_object_get_name(GST_MESSAGE_SRC(message));
   gst_element_message_full(
       GST_ELEMENT(bin_), GST_MESSAGE_ERROR, error->domain, error->code,
-      g_strdup_printf("Can't send what came to the channel: %s %s", error->message, kExpected),
+      g_strdup_printf("Can't send what came to the channel: \"%s\" %s", error->message, kExpected),
       g_strdup_printf("%s: %s", name, debug ? debug : ""), __FILE__, GST_FUNCTION, __LINE__);
   return true;
 }

@@ -16,6 +16,9 @@ namespace {
 // A frame that follows the last one needs no look at the clock.
 constexpr GstClockTime least_jump = FarFrames::kFar / 2;
 
+// A pause before the first sound that somebody wonders about.
+constexpr GstClockTime long_wait = 10 * GST_SECOND;
+
 // Packets of Opus say each how long they last. Of the first one an encoder's look-ahead is gone, of
 // which only the second one's timestamp tells, where the buffer doesn't say.
 GstClockTime packet_duration (GstBuffer *frame, bool first) {
@@ -46,13 +49,30 @@ void InputChain::reset_counts() {
 GstClockTime InputChain::early_by(GstBuffer *frame) const {
   gboolean waits = FALSE;
   g_object_get(exit_, "sync", &waits, nullptr);
-  const GstClockTime now = gst_element_get_current_running_time(GST_ELEMENT(bin_));
+  GstElement *us = GST_ELEMENT(bin_);
+  GstClockTime now = gst_element_get_current_running_time(us);
+  // Before the first PLAYING there is no clock.
+  if (!GST_CLOCK_TIME_IS_VALID(now) && GST_STATE_TARGET(us) < GST_STATE_PLAYING)
+    now = gst_element_get_start_time(us);
   const GstClockTime due =
       gst_segment_to_running_time(&segment_, GST_FORMAT_TIME, GST_BUFFER_PTS(frame));
   if (!waits || segment_.rate != 1 || !GST_CLOCK_TIME_IS_VALID(now) ||
       !GST_CLOCK_TIME_IS_VALID(due))
     return 0;
   return due - std::min(due, now);
+}
+
+// Where the first timestamp is far ahead, that is when the sound begins: a sink can't know better.
+void InputChain::tell_if_late(GstBuffer *first) const {
+  const GstClockTime wait = early_by(first);
+  if (wait < long_wait)
+    return;
+  GST_ELEMENT_WARNING(bin_, STREAM, FAILED,
+                      ("The sound begins in %.1f s: so far ahead of the clock is its first "
+                       "timestamp, %.1f s. Until then nothing of it is sent.",
+                       static_cast<double>(wait) / GST_SECOND,
+                       static_cast<double>(GST_BUFFER_PTS(first)) / GST_SECOND),
+                      (nullptr));
 }
 
 // Whether upstream says so: then nothing comes before its time.
@@ -91,6 +111,8 @@ GstPadProbeReturn InputChain::frame_comes(GstPadProbeInfo *info) {
     return GST_PAD_PROBE_OK;
   // The same sound in the other codec goes before what paces it, and has its own count.
   const bool side = side_caps_of(frame) != nullptr;
+  if (!count_.begun() && !side_count_.begun())
+    tell_if_late(frame);
   FrameCount &count = side ? side_count_ : count_;
   const GstClockTime duration =
       frame_duration_ && !side ? frame_duration_ : packet_duration(frame, !count.begun());

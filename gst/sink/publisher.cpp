@@ -50,7 +50,7 @@ Publisher::~Publisher() {
 }
 
 bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settings) {
-  const auto clip_over = std::make_shared<std::atomic<bool>>(false);
+  const auto clip_cancelled = std::make_shared<std::atomic<bool>>(false);
   CodecChoice choice;
   {
     std::lock_guard lock(mutex_);
@@ -60,7 +60,7 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
     choice = codec_;
     reconnect_timeout_s_ = channel.reconnect_timeout_s;
     clip_.reset();
-    clip_over_ = clip_over;
+    clip_cancelled_ = clip_cancelled;
   }
   if (settings.on_gap == OnGap::file && settings.gap_location.empty()) {
     GST_ELEMENT_ERROR(bin_, RESOURCE, SETTINGS,
@@ -125,7 +125,7 @@ bool Publisher::start(const ChannelSettings &channel, const SinkSettings &settin
     token = std::exchange(early_token_, {});
   }
   if (settings.on_gap == OnGap::file)
-    run_async(GST_ELEMENT(bin_), [this, clip_over] { load_clip(clip_over); });
+    run_async(GST_ELEMENT(bin_), [this, clip_cancelled] { load_clip(clip_cancelled); });
   tell_muted(*session);
   session->enter(this);
   if (!token.empty() && token != channel.token)
@@ -170,7 +170,7 @@ void Publisher::retire(const BroadcastPtr &old) {
   tell_published();
 }
 
-void Publisher::load_clip(const Token &over) {
+void Publisher::load_clip(const Cancelled &cancelled) {
   SinkSettings settings;
   CodecChoice choice;
   {
@@ -181,11 +181,11 @@ void Publisher::load_clip(const Token &over) {
   const std::string &path = settings.gap_location;
   const auto clip = std::make_shared<GapClip>();
   g_autoptr(GError) error = nullptr;
-  const bool loaded =
-      clip->load(path, codecs_of(choice), InputChain::aac_rate(settings.low_delay), *over, &error);
+  const bool loaded = clip->load(path, codecs_of(choice), InputChain::aac_rate(settings.low_delay),
+                                 *cancelled, &error);
   {
     std::lock_guard lock(mutex_);
-    if (*over)
+    if (*cancelled)
       return;
     if (loaded)
       clip_ = clip;
@@ -220,8 +220,8 @@ void Publisher::stop() {
   std::vector<BroadcastPtr> all;
   {
     std::lock_guard lock(mutex_);
-    if (clip_over_)
-      *clip_over_ = true;
+    if (clip_cancelled_)
+      *clip_cancelled_ = true;
     session = std::exchange(session_, nullptr);
     client = std::exchange(client_, nullptr);
     all.swap(retired_);

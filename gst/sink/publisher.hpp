@@ -88,8 +88,8 @@ class Publisher final : public Member, private FrameTaker, private Publication::
 
  private:
   using BroadcastPtr = std::shared_ptr<Broadcast>;
-  // What work on other threads belongs to; over when nobody waits for it any more.
-  using Token = std::shared_ptr<std::atomic<bool>>;
+  // Set when nobody waits any more for what another thread does.
+  using Cancelled = std::shared_ptr<std::atomic<bool>>;
 
   // Publication::Owner
   void connection_broke (const Publication &from, const GError &cause) override;
@@ -106,7 +106,7 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   void flushed () override;
 
   void want (const VoiceCodecs &codecs, Broadcast::Leaving leaving);
-  void load_clip (const Token &over);
+  void load_clip (const Cancelled &cancelled);
   BroadcastPtr make_broadcast ();
   BroadcastPtr broadcast () const;
   bool is_current (const Publication &one) const;
@@ -155,7 +155,7 @@ class Publisher final : public Member, private FrameTaker, private Publication::
   PushUrls urls_;
   int reconnect_timeout_s_ = 0;
   std::shared_ptr<const GapClip> clip_;
-  Token clip_over_;
+  Cancelled clip_cancelled_;
   ErrorPtr push_cause_;                // why the last push broke
   BroadcastPtr broadcast_;             // takes the frames; nullptr: not started
   std::vector<BroadcastPtr> retired_;  // those before it that aren't stopped yet

@@ -37,7 +37,7 @@ std::optional<GstClockTime> SendTimeline::place(GstClockTime time, GstClockTime 
     offset_ += end + idle - at;
     at = end + idle;
   }
-  // Nothing told the running time of the pause.
+  // Running time doesn't advance while it is paused.
   if (paused_ && at < end + idle) {
     offset_ += end + idle - at;
     at = end + idle;

@@ -328,34 +328,30 @@ void test_stop_while_linking () {
   struct Linking {
     // That what comes in goes to, which is there from the beginning.
     std::set<GstElement *> ends;
-    std::atomic<bool> begun = false, stops = false, was_stopped = false, over = false;
-    void run () {
-      if (begun.exchange(true))
+    std::promise<void> stops = {};
+    std::atomic<bool> begun = false, was_stopped = false, over = false;
+    static void on_added (GstElement *, GstElement *part, Linking *self) noexcept {
+      g_autoptr(GstPad) pad = gst_element_get_static_pad(part, "sink");
+      if (pad)
+        g_signal_connect_swapped(pad, "linked", G_CALLBACK(on_linked), self);
+    }
+    static void on_linked (Linking *self) noexcept {
+      if (self->begun.exchange(true))
         return;
-      while (!stops)
-        g_usleep(1000);
+      self->stops.get_future().wait();
       // Time for a stop that doesn't wait.
-      for (int i = 0; i < 200 && !was_stopped; i++) {
-        for (GstElement *part : ends)
-          was_stopped = was_stopped || GST_STATE_TARGET(part) <= GST_STATE_READY;
-        g_usleep(1000);
-      }
-      over = true;
+      let_pass(200);
+      self->was_stopped = std::any_of(self->ends.begin(), self->ends.end(), [] (GstElement *part) {
+        return GST_STATE_TARGET(part) <= GST_STATE_READY;
+      });
+      self->over = true;
     }
   } linking{parts(host)};
   g_assert_false(linking.ends.empty());
-  g_signal_connect(host, "element-added",
-                   G_CALLBACK(+[] (GstElement *, GstElement *part, Linking *self) {
-                     g_autoptr(GstPad) pad = gst_element_get_static_pad(part, "sink");
-                     if (pad)
-                       g_signal_connect_swapped(pad, "linked",
-                                                G_CALLBACK(+[] (Linking *found) { found->run(); }),
-                                                self);
-                   }),
-                   &linking);
+  g_signal_connect(host, "element-added", G_CALLBACK(Linking::on_added), &linking);
   speaking.set_state(GST_STATE_PLAYING);
   WAIT_UNTIL(linking.begun.load());
-  linking.stops = true;
+  linking.stops.set_value();
   speaking.set_state(GST_STATE_READY);
   g_assert_true(linking.over);
   g_assert_false(linking.was_stopped);

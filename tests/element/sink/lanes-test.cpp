@@ -3,6 +3,7 @@
 #include <glib/gstdio.h>
 #include <gst/app/gstappsrc.h>
 
+#include <atomic>
 #include <string>
 
 #include "gst/sink/silence.hpp"
@@ -89,6 +90,36 @@ void test_rate () {
     g_assert_cmpfloat(both, >, 1.8 / static_cast<double>(time_scale()));
     g_assert_cmpfloat(both, <, 2.2);
   }
+}
+
+// Timestamps that jump ahead of live sound are taken for wrong in both codecs alike.
+void test_far_frames () {
+  Script script;
+  set_script(&script);
+  std::atomic<GstClockTime> ahead = 0;
+  Run run(std::string(tone) + "name=tone ! audio/x-raw,rate=48000" + sink(counted));
+  const ObjectPtr<GstElement> source = run.get("tone");
+  const ObjectPtr<GstPad> pad(gst_element_get_static_pad(source.get(), "src"));
+  gst_pad_add_probe(
+      pad.get(), GST_PAD_PROBE_TYPE_BUFFER,
+      [] (GstPad *, GstPadProbeInfo *info, gpointer by) noexcept {
+        GstBuffer *sound = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
+        GST_BUFFER_PTS(sound) += *static_cast<std::atomic<GstClockTime> *>(by);
+        GST_PAD_PROBE_INFO_DATA(info) = sound;
+        return GST_PAD_PROBE_OK;
+      },
+      &ahead, nullptr);
+  run.play();
+  want_both(run);
+  ahead = 30 * GST_SECOND;
+  g_autoptr(GstMessage) told = run.await(GST_MESSAGE_WARNING);
+  g_assert_nonnull(told);
+  g_autoptr(GError) warning = nullptr;
+  gst_message_parse_warning(told, &warning, nullptr);
+  g_assert_nonnull(strstr(warning->message, "jumped ahead by 30"));
+  const double both = measure(run, 2 * GST_SECOND);
+  g_assert_cmpfloat(both, >, 1.7 / static_cast<double>(time_scale()));
+  g_assert_cmpfloat(both, <, 2.4);
 }
 
 // PAUSED sends nothing, also where what is stepped over comes by.
@@ -223,6 +254,7 @@ void test_backwards_as_it_is () {
 
 static const agora::Suite suite("lanes", [] {
   g_test_add_func("/sink/lanes/rate", test_rate);
+  g_test_add_func("/sink/lanes/far-frames", test_far_frames);
   g_test_add_func("/sink/lanes/steps-paused", test_steps_paused);
   g_test_add_func("/sink/lanes/no-sync", test_no_sync);
   for (const Kind &kind : kinds)

@@ -306,6 +306,43 @@ void test_times_without_end () {
   g_assert_cmpuint(run.stat("queued-ms"), >, 100);
 }
 
+// The first timestamp says when the sound begins. Where that is far ahead, somebody is told.
+void test_begins_late () {
+  for (const auto &[seconds, words] : {std::pair(3 * 3600, "begins in 10"), std::pair(2, "")}) {
+    for (const GstState state : {GST_STATE_PAUSED, GST_STATE_PLAYING}) {
+      Script script;
+      set_script(&script);
+      Run run("appsrc name=source format=time" + sink());
+      const ObjectPtr<GstElement> source = run.get("source");
+      gst_app_src_set_caps(GST_APP_SRC(source.get()), framed_caps().get());
+      run.set_state(state);
+      for (int i = 0; i < 3; i++) {
+        BufferPtr frame = agora::silent_frame(agora::AacFormat());
+        GST_BUFFER_PTS(frame.get()) = seconds * GST_SECOND + i * (20 * GST_MSECOND);
+        GST_BUFFER_DURATION(frame.get()) = 20 * GST_MSECOND;
+        gst_app_src_push_buffer(GST_APP_SRC(source.get()), frame.release());
+      }
+      run.settle();
+      if (*words) {
+        g_autoptr(GstMessage) message = run.await(GST_MESSAGE_WARNING);
+        g_autoptr(GError) warning = nullptr;
+        gst_message_parse_warning(message, &warning, nullptr);
+        g_assert_nonnull(strstr(warning->message, words));
+        g_assert_nonnull(strstr(warning->message, "10800.0 s"));
+      }
+      run.play();
+      gst_app_src_end_of_stream(GST_APP_SRC(source.get()));
+      if (*words) {
+        g_assert_cmpuint(run.stat("queued-ms"), ==, 0);
+        continue;
+      }
+      g_autoptr(GstMessage) next =
+          run.await(static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_WARNING));
+      g_assert_cmpint(GST_MESSAGE_TYPE(next), ==, GST_MESSAGE_EOS);
+    }
+  }
+}
+
 // The frames of a whole list, and nothing has told yet what they are.
 void test_list () {
   GstBufferList *list = gst_buffer_list_new();
@@ -358,6 +395,7 @@ static const agora::Suite suite("seek", [] {
   g_test_add_func("/sink/seek/step", test_step);
   g_test_add_func("/sink/seek/segment-loop", test_segment_loop);
   g_test_add_func("/sink/stream/bytes", test_bytes);
+  g_test_add_func("/sink/stream/begins-late", test_begins_late);
   g_test_add_func("/sink/stream/times-without-end", test_times_without_end);
   g_test_add_func("/sink/stream/list", test_list);
   g_test_add_func("/sink/stream/gapless", test_gapless);
