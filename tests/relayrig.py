@@ -244,9 +244,9 @@ class Peer:
         self.wait_word(b'_result', 2)
         return self
 
-    def open(self, call, name):
+    def open(self, call, name, app='live'):
         """`call`: publish or play. Returns the status code that answers it."""
-        self.greet().connect()
+        self.greet().connect(app)
         words = ['publish', 3, None, name, 'live'] if call == 'publish' else ['play', 3, None, name]
         self.send(self.command(*words, stream=1))
         return self.status()

@@ -73,7 +73,7 @@ ARROWS = (
     ('gst/src/', ('gst/gstagoramixsrc.h', 'gst/gstagoraspeaker.h', 'gst/mix/', 'gst/membership/',
                   'gst/rtmp/', 'gst/common/', *LIBRARY)),
     ('gst/recorder/', ('gst/common/', *LIBRARY)),
-    ('gst/web/', ('gst/common/', 'signaling/protocol/', *LIBRARY)),
+    ('gst/web/', ('gst/rtmp/', 'gst/common/', 'signaling/protocol/', *LIBRARY)),
     ('gst/', LIBRARY),
 )
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gst/common/codecs.hpp"
 #include "gst/sink/input-chain.hpp"
 #include "gst/sink/packet.hpp"
 #include "gst/sink/silence.hpp"
@@ -64,7 +65,7 @@ bool pull_all (GstElement *pipeline, VoiceCodec codec, const std::atomic<bool> &
 const char *encoder_of (VoiceCodec codec, GError **error) {
   if (codec == VoiceCodec::opus)
     return "opusenc ! audio/x-opus";
-  const InputChain::Encoder *best = InputChain::best_encoder();
+  const AacEncoder *best = best_aac_encoder();
   if (best)
     return best->name;
   g_set_error_literal(error, GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN,

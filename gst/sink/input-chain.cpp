@@ -28,11 +28,6 @@ constexpr const char *accepted =
     "audio/x-opus; "
     "video/x-flv";
 
-// A conversation wants the one that holds back least: at voice rates they sound alike. All of them
-// take `bitrate` in bits per second. tests/element/sink/encoders-test.cpp measures them.
-constexpr std::array<InputChain::Encoder, 3> known_encoders = {
-    {{"voaacenc", 1600}, {"fdkaacenc", 2048}, {"avenc_aac", 1024}}};
-
 // Rates that stay as they are. Below them a frame of 1024 samples would last too long for a
 // conversation, above them is more than a voice channel carries.
 constexpr std::array<int, 3> kept_rates = {32'000, 44'100, 48'000};
@@ -323,19 +318,6 @@ GstElement *InputChain::make(const char *factory, const char *package) {
     return nullptr;
   }
   return keep(std::move(element));
-}
-
-std::span<const InputChain::Encoder> InputChain::encoders() {
-  return known_encoders;
-}
-
-const InputChain::Encoder *InputChain::best_encoder() {
-  for (const Encoder &encoder : known_encoders) {
-    ObjectPtr<GstElementFactory> factory(gst_element_factory_find(encoder.name));
-    if (factory)
-      return &encoder;
-  }
-  return nullptr;
 }
 
 bool InputChain::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chain) {

@@ -10,7 +10,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -33,17 +32,6 @@ class InputChain {
   ~InputChain();
   InputChain(const InputChain &) = delete;
   InputChain &operator=(const InputChain &) = delete;
-
-  struct Encoder {
-    const char *name;
-    // Samples of look-ahead that its timestamps leave out, as correlating what comes out of a
-    // decoder with what went in shows; at any rate.
-    unsigned priming;
-  };
-  // The AAC encoders that may be used, in the order of preference.
-  static std::span<const Encoder> encoders ();
-  // The first of them that is installed; or nullptr.
-  static const Encoder *best_encoder ();
 
   static bool can_encode_opus ();
   // At which AAC is encoded, where what comes in has no rate that is kept.

@@ -61,7 +61,7 @@ int InputChain::aac_rate(bool low_delay) {
 }
 
 void InputChain::load_encoders() {
-  const Encoder *aac = best_encoder();
+  const AacEncoder *aac = best_aac_encoder();
   for (const char *name :
        {"audioconvert", "audioresample", "opusenc", aac ? aac->name : "opusenc"}) {
     ObjectPtr<GstElement> once(gst_element_factory_make(name, nullptr));
@@ -170,7 +170,7 @@ GstElement *InputChain::make_opus_encoder() {
 }
 
 GstElement *InputChain::make_aac_encoder() {
-  if (const Encoder *encoder = best_encoder()) {
+  if (const AacEncoder *encoder = best_aac_encoder()) {
     priming_[place_of(VoiceCodec::aac)] = encoder->priming;
     return make(encoder->name, "gstreamer1.0-plugins-bad");
   }

@@ -62,6 +62,7 @@ bool Worker::stop() {
     take_out(*session);
   }
   audiences_.reset();
+  feeds_.clear();
   return await_pipelines(stop_ms);
 }
 
@@ -216,6 +217,13 @@ void Worker::told(const web_line::End &message) {
 void Worker::told(const web_line::Listen &message) {
   if (const Entry *entry = find(message.session))
     entry->session->listen(message.on);
+}
+
+void Worker::told(const web_line::Feed &message) {
+  if (message.url.empty())
+    feeds_.erase(message.feed);
+  else if (auto &feed = feeds_[message.feed]; !feed && configuration_)
+    feed = std::make_unique<Feed>(configuration_->gateway, message);
 }
 
 void Worker::told(const web_line::Ping &message) {

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "gst/web/audience.hpp"
+#include "gst/web/feed.hpp"
 #include "gst/web/line.hpp"
 #include "gst/web/member.hpp"
 #include "gst/web/session.hpp"
@@ -43,6 +44,7 @@ class Worker final : private Surroundings {
   void told (const web_line::Call &message);
   void told (const web_line::End &message);
   void told (const web_line::Listen &message);
+  void told (const web_line::Feed &message);
   void told (const web_line::Ping &message);
 
   std::shared_ptr<Member> member_for (const web_line::Offer &message, std::string &reason);
@@ -67,6 +69,7 @@ class Worker final : private Surroundings {
   std::optional<web_line::Configure> configuration_;
   std::optional<Audiences> audiences_;
   std::map<std::uint64_t, Entry> sessions_;
+  std::map<std::uint64_t, std::unique_ptr<Feed>> feeds_;
 };
 
 }  // namespace agora::web

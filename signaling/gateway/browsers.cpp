@@ -49,13 +49,18 @@ void Gateway::start_web() {
                [this] { maybe_stopped(); }});
 }
 
+void Gateway::perform(const OrderFeed &order) {
+  if (web_)
+    web_->feed({order.feed, order.app_id, order.channel, order.url});
+}
+
 std::optional<Metrics::Web> Gateway::web_figures() const {
   if (!web_)
     return {};
   auto counts = web_->counts();
   const auto workers = web_->workers();
-  return Metrics::Web{counts.speak,    counts.hear,     counts.streams, std::move(counts.offers),
-                      workers.workers, workers.restarts};
+  return Metrics::Web{counts.speak,    counts.hear,      counts.streams, std::move(counts.offers),
+                      workers.workers, workers.restarts, workers.feeds};
 }
 
 }  // namespace agora::gateway

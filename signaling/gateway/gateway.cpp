@@ -99,6 +99,7 @@ std::string Gateway::open(const Options &options) {
   config.near_scheme = near.scheme;
   config.near_host = near.host;
   config.near_port = near.port;
+  config.makes_mixes = options.web.on;
   config.limits = options.limits;
   config.token_kinds = options.token_kinds;
   config.times.join_ms = std::int64_t{1000} * options.join_seconds;

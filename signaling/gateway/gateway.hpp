@@ -120,6 +120,8 @@ class Gateway : public FrontHandler {
   void perform (const MovePlay &move) { media_->move(move); }
   void perform (const Notice &notice);
   void perform (const OldToken &token);
+  // browsers.cpp
+  void perform (const OrderFeed &order);
   // shared.cpp
   void perform (const Watch &watch);
   void perform (const Answered &answered);

@@ -108,6 +108,12 @@ void fill (Writer &to, const Listen &message) {
   to.op("listen").number("session", message.session).boolean("on", message.on);
 }
 
+void fill (Writer &to, const Feed &message) {
+  to.op("feed");
+  to.number("feed", message.feed).text("app", message.app, max_app);
+  to.text("channel", message.channel, max_channel).text("url", message.url, max_url);
+}
+
 void fill (Writer &to, const Ping &message) {
   to.op("ping").number("n", message.n);
 }
@@ -267,6 +273,9 @@ std::optional<ToWorker> to_worker (Reader &from, const std::string &op) {
     return End{from.number("session", 1)};
   if (op == "listen")
     return Listen{from.number("session", 1), from.boolean("on")};
+  if (op == "feed")
+    return Feed{from.number("feed", 1), from.text("app", max_app),
+                from.text("channel", max_channel), from.text("url", max_url)};
   if (op == "ping")
     return Ping{from.number("n")};
   return {};

@@ -120,11 +120,20 @@ struct Listen {
   bool on = false;
   bool operator==(const Listen &) const = default;
 };
+// The channel's mix is to be pushed to the URL, and again where that ends, until the same with the
+// URL "".
+struct Feed {
+  std::uint64_t feed = 0;  // from 1, never used twice by one gateway
+  std::string app;
+  std::string channel;
+  std::string url;  // of RTMP; a secret
+  bool operator==(const Feed &) const = default;
+};
 struct Ping {
   std::uint64_t n = 0;
   bool operator==(const Ping &) const = default;
 };
-using ToWorker = std::variant<Configure, Offer, Trickle, Call, End, Listen, Ping>;
+using ToWorker = std::variant<Configure, Offer, Trickle, Call, End, Listen, Feed, Ping>;
 
 // Worker to gateway.
 

@@ -5,15 +5,21 @@ import http.client
 import json
 import ssl
 import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 from harness import SCALE, Case
-from relayrig import Peer
+from relayrig import Peer, pause
 from wsclient import Member
+
+sys.path.insert(0, str(Path(__file__).parent.parent / 'interop'))
+import programs  # pylint: disable=wrong-import-position
 
 TOKEN = 'Tru5t-me/for+this:one='
 PATH = '/dev/v1/stream-key'
+PLAY_PATH = '/dev/v1/play-key'
 
 
 class KeyCase(Case):
@@ -74,10 +80,55 @@ class KeyCase(Case):
         self.assertGreater(len(half), 4000)
         return max(half)
 
-    def peer(self, url, call):
+    def peer(self, url, call, app='live'):
         """An RTMP session by hand, and what answered it."""
         parts = urlsplit(url)
         peer = Peer(SimpleNamespace(port=parts.port))
         self.addCleanup(peer.close)
         name = parts.path.rpartition('/')[2] + (f'?{parts.query}' if parts.query else '')
-        return peer, peer.open(call, name)
+        return peer, peer.open(call, name, app)
+
+    @staticmethod
+    def seconds_heard(path):
+        """How long the tone is that was recorded."""
+        done = subprocess.run(['ffmpeg', '-nostdin', '-v', 'error', '-i', path, '-f', 's16le', '-ac', '1', '-ar', '48000', '-'],
+                              capture_output=True, timeout=60, check=True).stdout
+        samples = memoryview(done[:len(done) // 2 * 2]).cast('h')
+        return sum(max(samples[i:i + 480]) > 500 for i in range(0, len(samples) - 480, 480)) / 100
+
+    def assert_played(self, names, key, made):
+        """Programs of the field, there before the encoder: each hears it twice, and its second word behind the first."""
+        heard = {}
+        for name in names:
+            needed, words, environment = programs.PLAYERS[name]
+            if programs.missing(needed):
+                print(f'# {name}: not here')
+                continue
+            folder = self.tmp / str(len(heard))
+            folder.mkdir()
+            out = folder / ('out.mkv' if 'copy' in name else 'out.wav')
+            process = self.foreign(*words(made['url'], out, folder), quiet_errors=True,
+                                   env={key: value.format(out=out) for key, value in environment.items()})
+            heard[name] = (process, out, name.startswith('ffplay'))
+        self.until(lambda: self.keys(PLAY_PATH)[0]['players'] >= len(heard), 'the players', 20)
+        for _ in range(2):
+            encoder = self.push(key['url'])
+            self.until(lambda: self.keys()[0]['in_use'], 'the encoder', 15)
+            pause(3 * SCALE)  # what they are to hear
+            encoder.interrupt()
+            self.until(lambda: not self.keys()[0]['in_use'], 'its leave', 15)
+        self.must('DELETE', f'{PLAY_PATH}?appid=demo&id={made["id"]}')
+        for name, (process, out, raw) in heard.items():
+            with self.subTest(name):
+                if process.running():
+                    try:
+                        process.wait(5)
+                    except AssertionError:
+                        process.interrupt(10)
+                if raw:
+                    wav = out.with_suffix('.raw.wav')
+                    subprocess.run(['ffmpeg', '-v', 'error', '-f', 's16le', '-ac', '1', '-ar', '48000', '-i', out, wav], check=True)
+                    out = wav
+                seconds = self.seconds_heard(out)
+                print(f'# {name}: heard for {seconds:.1f} s')
+                self.assertGreater(seconds, 4)

@@ -4,19 +4,14 @@
 import itertools
 import subprocess
 import sys
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import tap
-from harness import SCALE
+from keyrig import PLAY_PATH as PATH
 from keyrig import KeyCase
 from relayrig import RelayCase, pause
 from tlsrig import Authority
 
-sys.path.insert(0, str(Path(__file__).parent.parent / 'interop'))
-import programs  # pylint: disable=wrong-import-position
-
-PATH = '/dev/v1/play-key'
 EOF = b'\0\1'
 LONG = '--long' in sys.argv
 
@@ -172,53 +167,11 @@ class Players(KeyCase):
             process.wait_line(rf'Operator: play-key-{deed} app=demo channel=room uid=8 key={plays["id"]} ')
             self.assertNotIn(plays['key'], process.output('err'))
 
-    def seconds_heard(self, path):
-        """How long the tone is that was recorded."""
-        done = subprocess.run(['ffmpeg', '-nostdin', '-v', 'error', '-i', path, '-f', 's16le', '-ac', '1', '-ar', '48000', '-'],
-                              capture_output=True, timeout=60, check=True).stdout
-        samples = memoryview(done[:len(done) // 2 * 2]).cast('h')
-        return sum(max(samples[i:i + 480]) > 500 for i in range(0, len(samples) - 480, 480)) / 100
-
     def players(self, names):
-        """Programs of the field, there before the speaker: each hears it twice, and its second word behind the first."""
         # The state folder is one gateway's at a time.
         self.served.terminate()
         self.serve('--relay-workers=2', '--max-admin-requests-per-second=1000')
-        key, made = self.key(), self.play_key()
-        heard = {}
-        for name in names:
-            needed, words, environment = programs.PLAYERS[name]
-            if programs.missing(needed):
-                print(f'# {name}: not here')
-                continue
-            folder = self.tmp / str(len(heard))
-            folder.mkdir()
-            out = folder / ('out.mkv' if 'copy' in name else 'out.wav')
-            process = self.foreign(*words(made['url'], out, folder), quiet_errors=True,
-                                   env={key: value.format(out=out) for key, value in environment.items()})
-            heard[name] = (process, out, name.startswith('ffplay'))
-        self.until(lambda: self.keys(PATH)[0]['players'] >= len(heard), 'the players', 20)
-        for _ in range(2):
-            encoder = self.push(key['url'])
-            self.until(lambda: self.keys()[0]['in_use'], 'the encoder', 15)
-            pause(3 * SCALE)  # what they are to hear
-            encoder.interrupt()
-            self.until(lambda: not self.keys()[0]['in_use'], 'its leave', 15)
-        self.must('DELETE', f'{PATH}?appid=demo&id={made["id"]}')
-        for name, (process, out, raw) in heard.items():
-            with self.subTest(name):
-                if process.running():
-                    try:
-                        process.wait(5)
-                    except AssertionError:
-                        process.interrupt(10)
-                if raw:
-                    wav = out.with_suffix('.raw.wav')
-                    subprocess.run(['ffmpeg', '-v', 'error', '-f', 's16le', '-ac', '1', '-ar', '48000', '-i', out, wav], check=True)
-                    out = wav
-                seconds = self.seconds_heard(out)
-                print(f'# {name}: heard for {seconds:.1f} s')
-                self.assertGreater(seconds, 4)
+        self.assert_played(names, self.key(), self.play_key())
 
     def test_ffmpeg(self):
         self.players(['ffmpeg'])

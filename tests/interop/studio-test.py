@@ -355,11 +355,16 @@ class Studio(ChannelCase):
         self.assert_tones(other.path, [20])
 
     def test_mix_for_players(self):
-        pushes, plays = self.ask('The mix for players')
+        """By agora-web, and by a line."""
+        self.gate = self.gateway(f'--admin-token-file={self.tmp}/admin-token', '--web', ready_timeout=20)
+        self.environment |= {'AGORA_GATEWAY': self.gate.ws, 'WEB': self.gate.http}
+        own, = self.ask('The mix for players')
+        pushes, plays = self.ask('The mix for players', 1)
         for uid in (8, 9):
             self.tone(uid)
-        self.sh('The mix for players', 1, MIX=pushes['url'])
-        self.assert_tones(self.played(plays['url']), [8, 9])
+        self.sh('The mix for players', 2, MIX=pushes['url'])
+        for url in (own['url'], plays['url']):
+            self.assert_tones(self.played(url, 6), [8, 9])
 
     def test_players(self):
         self.tone(8)

@@ -29,6 +29,7 @@ struct Times {
   std::int64_t unwanted_ms = 5'000;           // a codec stays wanted without a listener
   std::int64_t old_player_ms = 5'000;         // a player stays on the old name of what has moved
   std::int64_t orphan_ms = 5'000;             // what a member plays here after it went elsewhere
+  std::int64_t feed_ms = 10'000;              // a mix for players goes on without one
   std::int64_t warn_s = 30;                   // key-will-expire before the end
   std::int64_t url_lifetime_s = 30 * 86'400;  // of a URL at most; it dies earlier with its member
 };
@@ -79,6 +80,7 @@ struct Config {
   std::string near_scheme;
   std::string near_host;
   std::uint16_t near_port = 0;
+  bool makes_mixes = false;  // agora-web is there, which does
   std::string secret;        // signs URLs; at least 32 bytes
   Random random;             // cryptographically strong; unset: the kernel's
   VerifyToken verify_token;  // unset: protocol::verify_token

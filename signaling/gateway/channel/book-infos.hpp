@@ -39,7 +39,7 @@ struct MemberInfo {
 struct StreamKeyInfo {
   std::uint64_t id = 0;
   std::string channel;
-  protocol::Uid uid = 0;
+  protocol::Uid uid = 0;     // 0: of the channel's mix
   std::int64_t made_at = 0;  // wall clock, seconds
   bool in_use = false;       // somebody pushes by it, or did so a moment ago
   std::size_t players = 0;   // of a play key

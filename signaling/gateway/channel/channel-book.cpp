@@ -155,6 +155,10 @@ Commands ChannelBook::tick(Now now) {
       look_elsewhere(step);
       continue;
     }
+    if (due->kind == Deadline::feed) {
+      end_feed(step, due->id);
+      continue;
+    }
     if (due->kind == Deadline::mix) {
       check_mixes(step, due->id);
       continue;

@@ -7,6 +7,7 @@
 //   join.cpp          join, rejoin, replacing, adopting
 //   live.cpp          how all that looks, for the operator
 //   mix.cpp           the ears of agora-web, which nobody sees
+//   feeds.cpp         the mixes that it pushes for players
 //   encoders.cpp      who pushes by a stream key
 //   play-keys.cpp     who plays by a play key
 //   requests.cpp      what a member asks for
@@ -47,6 +48,7 @@
 #include "signaling/gateway/channel/book-infos.hpp"
 #include "signaling/gateway/channel/channel.hpp"
 #include "signaling/gateway/channel/commands.hpp"
+#include "signaling/gateway/channel/feeds.hpp"
 #include "signaling/gateway/channel/hook-form.hpp"
 #include "signaling/gateway/channel/looks.hpp"
 #include "signaling/gateway/channel/media-url.hpp"
@@ -109,8 +111,8 @@ class ChannelBook : private cluster::ClusterHost {
   // Nobody joins any more (503), and members are told to move on, one after another, within half of
   // the time.
   Commands drain (std::int64_t for_ms, Now now);
-  // They have all gone, but for encoders: those can't be told.
-  bool drained () const { return draining_ && members_.size() == encoders_.size(); }
+  // They have all gone, but for encoders, which can't be told, and mixes, which come last.
+  bool drained () const { return draining_ && members_.size() == encoders_.size() + totals_.mixes; }
   // Tells every member to move on, closes every socket, lets none in any more.
   Commands close_all (Now now);
 
@@ -176,32 +178,11 @@ class ChannelBook : private cluster::ClusterHost {
   // For a file: StreamKeys::parse().
   std::string stream_keys_text () const { return keys_.text(); }
   void set_stream_keys (StreamKeys keys) { keys_ = std::move(keys); }
-  // What an encoder is given beside its key. `host`: by which the operator reached the gateway.
-  std::string media_server (std::string_view host) const;
+  // What an encoder or player is given beside its key. `host`: by which the operator reached us.
+  std::string media_server (std::string_view host, bool of_mixes = false) const;
+  bool makes_mixes () const { return config_.makes_mixes; }
 
  private:
-  enum class Deadline {
-    session,
-    grace,
-    token,
-    hold,
-    previous,
-    old_player,
-    drain,
-    rule,
-    tell,
-    mix,
-    orphan,
-    wanted,
-    pull,
-    describe,
-    look,
-  };
-  struct DeadlineKey {
-    Deadline kind = Deadline::session;
-    std::uint64_t id = 0;  // of the session, the rule, the channel or the voice, else the member
-    auto operator<=>(const DeadlineKey &) const = default;
-  };
   // channel-book.cpp: looking up
   Channel *find_channel (std::string_view app_id, std::string_view name);
   const Channel *find_channel (std::string_view app_id, std::string_view name) const;
@@ -392,8 +373,19 @@ class ChannelBook : private cluster::ClusterHost {
   std::optional<std::pair<protocol::Code, std::string>> check_mix (const protocol::Join &join,
                                                                    const Session &session) const;
   void join_as_mix (Step &step, const Asked &asked, const protocol::Join &join);
+  bool wants_mix (const std::string &key, const Channel *channel) const;
   void leave_web (Step &step, Channel &channel);
+  void close_ears (Step &step, Channel &channel);
   void check_mixes (Step &step, std::uint64_t id);
+
+  // feeds.cpp
+  static constexpr std::string_view mix_app = "mix";  // of their URLs, where others have rtmp_app
+  std::string feed_mix (Step &step, const StreamKey &key, std::string &stream);
+  std::string admit_feed (Step &step, const HookRequest &request, const UrlArgs &args, Feed &feed,
+                          HookOwner &owner);
+  void drop_feed (Step &step, const Feed &feed);
+  void watch_feed (const Step &step, const std::string &channel);
+  void end_feed (Step &step, std::uint64_t id);
 
   // encoders.cpp
   Member *encoder_of (std::uint64_t key);
@@ -485,7 +477,7 @@ class ChannelBook : private cluster::ClusterHost {
   // members.cpp
   std::string push_url (const Member &member, const PublishedStream &published, Now now) const;
   std::string play_url (const Member &member, const Subscription &subscription) const;
-  std::string media_url (const Member &member, const std::string &stream,
+  std::string media_url (Entrance entrance, std::string_view reached_by, const std::string &stream,
                          const std::string &args) const;
   void set_role (Step &step, Member &member, protocol::Role role);
   // Ends what the member publishes, and every URL for it; the others are told.
@@ -556,6 +548,7 @@ class ChannelBook : private cluster::ClusterHost {
   StreamKeys keys_;
   std::unordered_map<std::uint64_t, MemberId> encoders_;  // by stream key
   Players players_;
+  Feeds feeds_;
   bool closed_ = false;
   bool draining_ = false;
   std::vector<MemberId> to_send_away_;

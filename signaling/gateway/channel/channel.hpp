@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -255,6 +256,31 @@ struct NamedStream {
   Uid uid = 0;                        // whose voice it carries
   std::vector<std::uint64_t> relays;  // the media server's sessions that play it to other gateways
   Channel *channel = nullptr;         // of one that is pushed at another gateway
+};
+
+// What the channel book has to look at when its time has come.
+enum class Deadline {
+  session,
+  grace,
+  token,
+  hold,
+  previous,
+  old_player,
+  drain,
+  rule,
+  tell,
+  mix,
+  feed,
+  orphan,
+  wanted,
+  pull,
+  describe,
+  look,
+};
+struct DeadlineKey {
+  Deadline kind = Deadline::session;
+  std::uint64_t id = 0;  // of the session, rule, channel, voice or feed, else the member
+  auto operator<=>(const DeadlineKey &) const = default;
 };
 
 // What sockets from one network have in common.

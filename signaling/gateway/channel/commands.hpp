@@ -78,6 +78,14 @@ struct MovePlay {
   std::string stream;
 };
 
+// agora-web is to push a channel's mix, until the same with the URL "".
+struct OrderFeed {
+  std::uint64_t feed = 0;
+  std::string app_id;
+  std::string channel;
+  std::string url;  // to be pushed to; a secret
+};
+
 // What happened, for webhooks, metrics and logs.
 enum class NoticeKind {
   channel_created,
@@ -136,8 +144,8 @@ struct Odd {
   std::string what;
 };
 
-using Command = std::variant<Send, Close, Joined, DropMedia, MovePlay, Notice, OldToken, Ask, Watch,
-                             Answered, Odd>;
+using Command = std::variant<Send, Close, Joined, DropMedia, MovePlay, OrderFeed, Notice, OldToken,
+                             Ask, Watch, Answered, Odd>;
 using Commands = std::vector<Command>;
 
 }  // namespace agora::gateway

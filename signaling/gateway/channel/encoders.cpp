@@ -33,12 +33,12 @@ std::vector<StreamKeyInfo> ChannelBook::stream_keys(std::string_view app_id, Key
   return list;
 }
 
-std::string ChannelBook::media_server(std::string_view host) const {
+std::string ChannelBook::media_server(std::string_view host, bool of_mixes) const {
   std::string name = url_host(config_.rtmp_host.empty() ? host : config_.rtmp_host);
   if (name.empty())
     name = "localhost";
   return config_.rtmp_scheme + "://" + name + ":" + std::to_string(config_.rtmp_port) + "/" +
-         config_.rtmp_app;
+         (of_mixes ? std::string(mix_app) : config_.rtmp_app);
 }
 
 Member *ChannelBook::encoder_of(std::uint64_t key) {

@@ -49,6 +49,8 @@ void ChannelBook::each_member(bool publishing,
 }
 
 std::optional<ChannelName> ChannelBook::channel_of_stream(const std::string &stream) const {
+  if (const Feed *feed = feeds_.of_stream(stream))
+    return ChannelName{feed->app_id, feed->channel};
   const auto named = streams_.find(stream);
   if (named == streams_.end())
     return {};
@@ -81,6 +83,8 @@ void ChannelBook::count_sessions(const Channel &channel, ChannelFigures &figures
   }
   for (const Member *mix : channel.mixes)
     plays(*mix);
+  if (const Feed *feed = feeds_.of_channel(channel.key); feed && feed->client)
+    figures.pushes++;
 }
 
 ChannelFigures ChannelBook::figures_of(const Channel &channel, Now now) const {

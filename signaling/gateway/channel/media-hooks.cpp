@@ -37,9 +37,10 @@ HookAnswer ChannelBook::on_play(const HookRequest &request, Now now) {
   Step step{now, {}};
   std::string relay_from;
   std::string stream;
-  StreamKey *key = request.app == config_.rtmp_app && request.args.empty()
-                       ? keys_.find(request.stream, KeyUse::play)
-                       : nullptr;
+  StreamKey *key =
+      (request.app == config_.rtmp_app || request.app == mix_app) && request.args.empty()
+          ? keys_.find(request.stream, KeyUse::play)
+          : nullptr;
   HookOwner owner = key ? owner_of(*key) : HookOwner();
   std::string refusal = key ? admit_player(step, request, *key, stream)
                             : admit_play(step, request, relay_from, owner);
@@ -69,6 +70,8 @@ std::string ChannelBook::admit_push(Step &step, const HookRequest &request, Hook
   if (request.app != config_.rtmp_app || !args ||
       !signer_.verify(Direction::push, request.stream, *args))
     return "neither a push URL nor a stream key of this gateway: mistyped, or ended";
+  if (Feed *feed = feeds_.of_stream(request.stream))
+    return admit_feed(step, request, *args, *feed, owner);
   if (args->expires_at <= step.now.wall_s)
     return "the push URL has expired";
   const auto named = streams_.find(request.stream);
@@ -187,6 +190,7 @@ void ChannelBook::push_ended(Step &step, std::uint64_t client) {
     return;
   Member *speaker = member(found->second.speaker);
   pushing_.erase(found);
+  feeds_.push_ended(client);
   if (!speaker)
     return;
   if (speaker->previous)
@@ -260,6 +264,7 @@ Commands ChannelBook::media_server_lost(Now now) {
           it != listener->subscriptions.end())
         it->second.client = it->second.old_player = 0;
   pushing_.clear();
+  feeds_.pushes_ended();
   playing_.clear();
   const auto players = players_.all();
   for (const auto &[client, player] : players)

@@ -35,24 +35,24 @@ std::array<std::int64_t, 5> ends_of (const Grant &grant) {
 
 std::string ChannelBook::push_url(const Member &member, const PublishedStream &published,
                                   Now now) const {
-  return media_url(member, published.stream,
+  return media_url(member.entrance, member.host, published.stream,
                    signer_.write(Direction::push, published.stream, member.id, published.grant,
                                  now.wall_s + config_.times.url_lifetime_s));
 }
 
 std::string ChannelBook::play_url(const Member &member, const Subscription &subscription) const {
-  return media_url(member, subscription.stream,
+  return media_url(member.entrance, member.host, subscription.stream,
                    signer_.write(Direction::play, subscription.stream, member.id,
                                  subscription.grant, subscription.ends_at));
 }
 
-std::string ChannelBook::media_url(const Member &member, const std::string &stream,
-                                   const std::string &args) const {
+std::string ChannelBook::media_url(Entrance entrance, std::string_view reached_by,
+                                   const std::string &stream, const std::string &args) const {
   // What runs on this machine needs no way around.
-  if (member.entrance != Entrance::front && !config_.near_host.empty())
+  if (entrance != Entrance::front && !config_.near_host.empty())
     return config_.near_scheme + "://" + url_host(config_.near_host) + ":" +
            std::to_string(config_.near_port) + "/" + config_.rtmp_app + "/" + stream + "?" + args;
-  std::string host = url_host(config_.rtmp_host.empty() ? member.host : config_.rtmp_host);
+  std::string host = url_host(config_.rtmp_host.empty() ? reached_by : config_.rtmp_host);
   if (host.empty())
     host = "localhost";
   return config_.rtmp_scheme + "://" + host + ":" + std::to_string(config_.rtmp_port) + "/" +

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The ears of agora-web: all browsers of a channel that only listen hear one mix, whose worker gets
-// the streams as a member that nobody sees. It needs no token of its own, so it is let in only
-// where a browser's member is, who has shown one: a worker that strangers took over hears no
-// channel without browsers.
+// the streams as a member that nobody sees; and so do all who play the mix by a play key
+// (feeds.cpp). It needs no token of its own, so it is let in only where a browser's member is, who
+// has shown one, or a player by the operator's key: a worker that strangers took over hears no
+// other channel.
 #include <utility>
 
 #include "signaling/gateway/channel/channel-book.hpp"
@@ -17,7 +18,7 @@ namespace {
 
 // Workers may change theirs, each for a moment.
 constexpr std::size_t most_mixes = 128;
-// Without a browser in the channel, a mix is closed: time for the next one to come.
+// Without anybody who hears it, a mix is closed: time for the next one to come.
 constexpr std::int64_t deaf_ms = 10'000;
 
 }  // namespace
@@ -33,9 +34,9 @@ std::optional<std::pair<Code, std::string>> ChannelBook::check_mix(const protoco
     return session.member->channel == there
                ? std::nullopt
                : std::optional(std::pair(Code::bad_request, "already in a channel: leave first"));
-  if (!there || there->web_members == 0)
-    return {{Code::not_permitted, "no browser is in the channel"}};
-  if (there->mixes.size() >= most_mixes)
+  if (!wants_mix(channel_key(join.app_id, join.channel), there))
+    return {{Code::not_permitted, "no browser is in the channel, and nobody plays its mix"}};
+  if (there && there->mixes.size() >= most_mixes)
     return {{Code::too_many, "the channel has too many mixes"}};
   return {};
 }
@@ -60,9 +61,20 @@ void ChannelBook::join_as_mix(Step &step, const Asked &asked, const protocol::Jo
   welcome(step, asked, member, join);
 }
 
+// `channel`: that of the key; null: nobody is there.
+bool ChannelBook::wants_mix(const std::string &key, const Channel *channel) const {
+  return (channel && channel->web_members > 0) || feeds_.of_channel(key);
+}
+
 // A browser's member has gone.
 void ChannelBook::leave_web(Step &step, Channel &channel) {
-  if (--channel.web_members > 0 || channel.mixes.empty())
+  channel.web_members--;
+  close_ears(step, channel);
+}
+
+// Where nobody hears its mixes any more, they go a while later.
+void ChannelBook::close_ears(Step &step, Channel &channel) {
+  if (wants_mix(channel.key, &channel) || channel.mixes.empty())
     return;
   deaf_[channel.id] = &channel;
   deadlines_.set({Deadline::mix, channel.id}, step.now.mono_ms + deaf_ms);
@@ -74,13 +86,13 @@ void ChannelBook::check_mixes(Step &step, std::uint64_t id) {
     return;
   Channel &channel = *found->second;
   deaf_.erase(found);
-  if (channel.web_members > 0)
+  if (wants_mix(channel.key, &channel))
     return;
   const auto mixes = channel.mixes;
   // The last one takes the channel along.
   for (Member *mix : mixes)
     if (Session *session = mix->session)
-      close(step, *session, CloseCode::normal, "no browser is in the channel any more");
+      close(step, *session, CloseCode::normal, "nobody hears the mix any more");
 }
 
 }  // namespace agora::gateway

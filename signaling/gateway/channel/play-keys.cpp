@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Players that play by a play key: a radio's decoder, VLC, a wall of loudspeakers. They are no
 // members. One hears its uid's sound whenever that is on the air, and waits for it else; where it
-// is pushed anew, or elsewhere, its session at the media server is moved there.
+// is pushed anew, or elsewhere, its session at the media server is moved there. One that hears the
+// mix stays where that is pushed (feeds.cpp).
 #include "signaling/gateway/channel/channel-book.hpp"
 #include "signaling/support/network.hpp"
 
@@ -32,6 +33,10 @@ std::string ChannelBook::stream_for(const Players::Whom &whom, StreamKey &key) c
 // `stream`: what it gets.
 std::string ChannelBook::admit_player(Step &step, const HookRequest &request, StreamKey &key,
                                       std::string &stream) {
+  const bool is_mix = key.uid == 0;
+  if (is_mix != (request.app == mix_app))
+    return is_mix ? "the key plays a channel's mix: expected /mix/KEY"
+                  : "the key plays one speaker: expected /" + config_.rtmp_app + "/KEY";
   const std::string network = network_of(request.address);
   if (std::string why = check_key(key, player_of(key, network), step.now); !why.empty())
     return why;
@@ -41,7 +46,10 @@ std::string ChannelBook::admit_player(Step &step, const HookRequest &request, St
       players_.find(request.client_id))
     return "the session plays another stream already";
   const Players::Whom whom{channel_key(key.app_id, key.channel), key.uid};
-  stream = stream_for(whom, key);
+  if (!is_mix)
+    stream = stream_for(whom, key);
+  else if (std::string why = feed_mix(step, key, stream); !why.empty())
+    return why;
   players_.add(request.client_id, {key.id, whom, stream, network, step.now.mono_ms});
   recount_players(step, whom);
   return {};
@@ -73,8 +81,10 @@ void ChannelBook::ban_players(Step &step, const Rule &rule) {
   drop_players(step, hit);
 }
 
-// Whether AAC is heard has changed, or may have.
+// Whether AAC is heard has changed, or may have; or whether the mix is.
 void ChannelBook::recount_players(Step &step, const Players::Whom &whom) {
+  if (whom.uid == 0)
+    return watch_feed(step, whom.channel);
   const auto found = channels_.find(whom.channel);
   if (found == channels_.end())
     return;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
 // Who plays by a play key: sessions of the media server that are no members, and hear one uid of
-// one channel whenever it is on the air. Plain book-keeping; what they hear is in play-keys.cpp.
+// one channel whenever it is on the air, or the mix of all. Plain book-keeping; what they hear is
+// in play-keys.cpp.
 #pragma once
 
 #include <compare>
@@ -19,7 +20,7 @@ namespace agora::gateway {
 
 class Players {
  public:
-  // Whom they hear, by the channel's key and the uid.
+  // Whom they hear, by the channel's key and the uid; uid 0: the mix.
   struct Whom {
     std::string channel;
     protocol::Uid uid = 0;

@@ -74,6 +74,7 @@ Commands ChannelBook::close_all(Now now) {
   relayed_.clear();
   newcomers_.clear();
   encoders_.clear();
+  feeds_.clear();
   to_send_away_.clear();
   deadlines_ = {};
   return finish(step);

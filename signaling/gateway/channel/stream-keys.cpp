@@ -53,13 +53,15 @@ std::optional<StreamKey> parse_key_line (std::string_view line) {
   const bool has_id = read_number(take_until(line, ' '), key.id);
   const auto app_id = cluster::unescape(take_until(line, ' '));
   const auto channel = cluster::unescape(take_until(line, ' '));
-  const bool has_uid = read_number(take_until(line, ' '), key.uid);
+  const std::string_view uid = take_until(line, ' ');
   const bool has_time = read_number(take_until(line, ' '), key.made_at);
   key.digest = line.substr(0, std::min(digest_digits, line.size()));
   line.remove_prefix(key.digest.size());
   if (!line.empty() && line != play_end)
     return {};
   key.use = line.empty() ? KeyUse::push : KeyUse::play;
+  const bool is_mix = uid == "0" && key.use == KeyUse::play;
+  const bool has_uid = is_mix || read_number(uid, key.uid);
   if (!has_id || !app_id || app_id->empty() || !channel || protocol::check_channel(*channel) ||
       !has_uid || !has_time || !is_hex_of(key.digest, digest_digits))
     return {};

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
 // Stream keys: what an encoder (OBS, Larix, hardware) pushes by, in place of a URL that changes;
-// and play keys, by which players hear. The operator makes and ends them. A key is random and told
-// once; what is kept is its digest, so that neither memory nor file gives one away. Pure.
+// and play keys, by which players hear one uid, or the mix of all. The operator makes and ends
+// them. A key is random and told once; what is kept is its digest, so that neither memory nor file
+// gives one away. Pure.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,7 @@ struct StreamKey {
   std::uint64_t id = 0;
   std::string app_id;
   std::string channel;
-  protocol::Uid uid = 0;
+  protocol::Uid uid = 0;     // 0, of a play key: the channel's mix
   std::int64_t made_at = 0;  // wall clock, seconds
   KeyUse use = KeyUse::push;
   std::string digest;  // SHA-256, hexadecimal digits

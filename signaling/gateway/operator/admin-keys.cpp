@@ -36,6 +36,24 @@ const char *made_word (KeyUse use) {
   return use == KeyUse::play ? "play-key-make" : "stream-key-make";
 }
 
+// Of what is made and ended.
+Deed deed_of (const char *action, const std::string &app_id, std::uint64_t key,
+              const std::string &channel, protocol::Uid uid) {
+  Deed deed = key_deed(action, app_id, key, channel, uid);
+  if (uid == 0)
+    deed.more += " plays=mix";
+  return deed;
+}
+
+// Whose sound a key is for; 0: the mix of all.
+protocol::Uid uid_of (AdminFields &asked, KeyUse use) {
+  constexpr const char *either = "a speaker's uid, or \"mix\": true in its place";
+  const bool is_mix = use == KeyUse::play && asked.flag("mix");
+  if (use == KeyUse::play && asked.has("uid") == is_mix)
+    asked.fail("uid", either);
+  return is_mix ? 0 : static_cast<protocol::Uid>(asked.whole("uid", 1, G_MAXUINT32));
+}
+
 const char *ended_word (KeyUse use) {
   return use == KeyUse::play ? "play-key-end" : "stream-key-end";
 }
@@ -60,16 +78,18 @@ AdminAnswer Admin::make_stream_key(const AdminRequest &request, KeyUse use) {
   const std::string channel = asked.text("cname", Need::required);
   if (asked.good() && protocol::check_channel(channel))
     asked.fail("cname", "a channel's name");
-  const auto uid = static_cast<protocol::Uid>(asked.whole("uid", 1, G_MAXUINT32));
+  const protocol::Uid uid = uid_of(asked, use);
   if (!asked.good())
     return asked.refusal();
   if (!book_.serves(app_id))
     return no_app(400, app_id);
+  if (uid == 0 && !book_.makes_mixes())
+    return admin_failure(501, "mix: it is made by agora-web: start the gateway with --web", "mix");
   const auto made = book_.make_stream_key(app_id, channel, uid, request.now, use);
   if (!made)
     return admin_failure(
         429, "too many keys: end some, expected at most " + std::to_string(StreamKeys::most_keys));
-  const std::string server = book_.media_server(origin_host(request.own_origin));
+  const std::string server = book_.media_server(origin_host(request.own_origin), uid == 0);
   AdminAnswer answer = admin_success(JsonText()
                                          .text("status", "success")
                                          .integer("id", static_cast<std::int64_t>(made->id))
@@ -78,7 +98,7 @@ AdminAnswer Admin::make_stream_key(const AdminRequest &request, KeyUse use) {
                                          .text("url", server + "/" + made->key)
                                          .finish());
   answer.saves = AdminAnswer::Saves::stream_keys;
-  answer.deed = key_deed(made_word(use), app_id, made->id, channel, uid);
+  answer.deed = deed_of(made_word(use), app_id, made->id, channel, uid);
   // A key that nobody was told is of no use.
   answer.unsaved = [this, id = made->id] { book_.end_stream_key(id, {}); };
   return answer;
@@ -97,10 +117,12 @@ AdminAnswer Admin::list_stream_keys(const AdminRequest &request, KeyUse use) {
     text.item()
         .integer("id", static_cast<std::int64_t>(key.id))
         .text("appid", app_id)
-        .text("cname", key.channel)
-        .integer("uid", key.uid)
-        .text("ts", iso_time(key.made_at))
-        .boolean("in_use", key.in_use || key.players > 0);
+        .text("cname", key.channel);
+    if (key.uid != 0)
+      text.integer("uid", key.uid);
+    if (use == KeyUse::play)
+      text.boolean("mix", key.uid == 0);
+    text.text("ts", iso_time(key.made_at)).boolean("in_use", key.in_use || key.players > 0);
     if (use == KeyUse::play)
       text.integer("players", static_cast<std::int64_t>(key.players));
     text.end();
@@ -126,7 +148,7 @@ AdminAnswer Admin::end_stream_key(const AdminRequest &request, KeyUse use) {
       JsonText().text("status", "success").integer("id", static_cast<std::int64_t>(id)).finish());
   answer.commands = std::move(*commands);
   answer.saves = AdminAnswer::Saves::stream_keys;
-  answer.deed = key_deed(ended_word(use), app_id, id, ended->channel, ended->uid);
+  answer.deed = deed_of(ended_word(use), app_id, id, ended->channel, ended->uid);
   return answer;
 }
 

@@ -124,6 +124,10 @@ std::uint64_t AdminFields::whole(const char *name, std::uint64_t low, std::uint6
   return value;
 }
 
+bool AdminFields::flag(const char *name) {
+  return fields_ && fields_->boolean(name, Need::optional, false);
+}
+
 double AdminFields::amount(const char *name) {
   const auto *value = root_->root()->member(name);
   if ((value->kind == JsonKind::integer || value->kind == JsonKind::real) && value->real >= 0)

@@ -87,6 +87,8 @@ class AdminFields {
   std::string app () { return text("appid", protocol::Need::required); }
   // From `low` to `high`, as a number or a numeric text.
   std::uint64_t whole (const char *name, std::uint64_t low, std::uint64_t high);
+  // What is left out is false.
+  bool flag (const char *name);
   // A number that is not negative.
   double amount (const char *name);
 

@@ -244,6 +244,7 @@ void web_counts (Text &text, const Metrics::Web &web) {
   text.value(web.hear, "kind=\"hear\"");
   text.one("agora_web_workers", "gauge", "Workers of agora-web that serve.", web.workers);
   text.one("agora_web_restarts_total", "counter", "Restarts of workers.", web.restarts);
+  text.one("agora_web_feeds", "gauge", "Mixes that are pushed for players.", web.feeds);
   text.one("agora_web_event_streams", "gauge", "Event streams that are open.", web.streams);
   text.describe("agora_web_offers_total", "counter", "Offers of WHIP and WHEP, by answer.");
   for (auto [status, count] : web.offers)

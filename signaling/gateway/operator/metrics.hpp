@@ -32,6 +32,7 @@ class Metrics {
     std::map<unsigned, std::uint64_t> offers;  // by status
     std::size_t workers = 0;                   // that serve
     std::uint64_t restarts = 0;
+    std::size_t feeds = 0;  // mixes for players
   };
   struct Shared {
     cluster::StoreStatus status;

@@ -46,6 +46,8 @@ class WebSide {
   void set_identity (const TlsIdentity::Ptr &identity);
   // --allow-origin and --ice-server: from the next request, and the next session, on.
   void set_rules (const Options &options);
+  // As of WebWorkers.
+  void feed (const web_line::Feed &order) { workers_->feed(order); }
   // Of the page.
   std::string url () const;
   WebSessions::Counts counts () const { return bridge_->routes().counts(); }

@@ -87,6 +87,7 @@ void WebWorkers::set_ice_servers(const std::vector<web_line::IceServer> &servers
 void WebWorkers::on_ready() {
   const bool all = std::all_of(workers_.begin(), workers_.end(),
                                [] (const auto &worker) { return worker->serves(); });
+  feed_on();
   if (!was_ready_ && all && !stopping_) {
     was_ready_ = true;
     callbacks_.ready();
@@ -98,6 +99,7 @@ void WebWorkers::stop() {
     return;
   sessions_.clear();
   networks_.clear();
+  feeds_.clear();
   for (const auto &worker : workers_)
     worker->stop();
   on_stopped();
@@ -111,14 +113,19 @@ void WebWorkers::on_stopped() {
       stopped();
 }
 
-// The channel's own worker; while that one doesn't serve, the next that does: whoever comes again
-// after a loss needn't wait for a new one.
 std::optional<std::size_t> WebWorkers::choose(const web_line::Offer &offer) const {
   if (offer.member != 0) {
     const auto found = sessions_.find(offer.member);
     return found == sessions_.end() ? std::nullopt : std::optional(found->second.worker);
   }
-  const std::size_t home = std::hash<std::string>()(offer.app + '\n' + offer.channel);
+  return choose(offer.app, offer.channel);
+}
+
+// The channel's own worker; while that one doesn't serve, the next that does: whoever comes again
+// after a loss needn't wait for a new one.
+std::optional<std::size_t> WebWorkers::choose(const std::string &app,
+                                              const std::string &channel) const {
+  const std::size_t home = std::hash<std::string>()(app + '\n' + channel);
   for (std::size_t i = 0; i < workers_.size(); i++) {
     const std::size_t which = (home + i) % workers_.size();
     if (workers_[which]->serves())
@@ -193,7 +200,32 @@ void WebWorkers::forget(std::uint64_t session) {
   sessions_.erase(found);
 }
 
+void WebWorkers::feed(const web_line::Feed &order) {
+  if (stopping_)
+    return;
+  if (!order.url.empty()) {
+    feeds_[order.feed] = {order, {}};
+    feed_on();
+  } else if (const auto over = feeds_.extract(order.feed); !over.empty() && over.mapped().worker) {
+    workers_[*over.mapped().worker]->send(order);
+  }
+}
+
+// Those that nobody has.
+void WebWorkers::feed_on() {
+  for (auto &[number, feeding] : feeds_)
+    if (!feeding.worker) {
+      feeding.worker = choose(feeding.order.app, feeding.order.channel);
+      if (feeding.worker)
+        workers_[*feeding.worker]->send(feeding.order);
+    }
+}
+
 void WebWorkers::on_lost(std::size_t worker) {
+  for (auto &[number, feeding] : feeds_)
+    if (feeding.worker == worker)
+      feeding.worker.reset();
+  feed_on();
   std::vector<std::pair<std::uint64_t, bool>> lost;
   for (const auto &[number, session] : sessions_)
     if (session.worker == worker)
@@ -261,6 +293,7 @@ unsigned WebWorkers::pause_ms() const {
 WebWorkers::Counts WebWorkers::counts() const {
   Counts counts;
   counts.sessions = sessions_.size();
+  counts.feeds = feeds_.size();
   for (const auto &worker : workers_) {
     counts.workers += worker->serves() ? 1 : 0;
     counts.members += worker->figures().members;

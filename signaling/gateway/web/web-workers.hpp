@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,6 +49,7 @@ class WebWorkers {
     std::size_t sessions = 0;
     std::uint64_t members = 0;
     std::uint64_t restarts = 0;
+    std::size_t feeds = 0;
   };
 
   // An error is a sentence for the operator.
@@ -79,6 +81,10 @@ class WebWorkers {
   // Nothing is told of it any more.
   void end (std::uint64_t session);
 
+  // A channel's mix is pushed to the URL, by whatever worker serves: in its place by another one,
+  // where that is lost. With the URL "": no more.
+  void feed (const web_line::Feed &order);
+
   // Until one of them may serve again, as far as that is known; 0: at once, or not known.
   unsigned pause_ms () const;
   Counts counts () const;
@@ -91,8 +97,15 @@ class WebWorkers {
     unsigned asked = 0;  // trickles and calls that wait for their answer
   };
 
+  struct Feeding {
+    web_line::Feed order;
+    std::optional<std::size_t> worker;  // nothing: none serves
+  };
+
   WebWorkers(const Options &options, WorkerEntrance &entrance, const std::string &program);
+  std::optional<std::size_t> choose (const std::string &app, const std::string &channel) const;
   std::optional<std::size_t> choose (const web_line::Offer &offer) const;
+  void feed_on ();
   unsigned ask (std::uint64_t session, const web_line::ToWorker &message);
   void forget (std::uint64_t session);
   void on_ready ();
@@ -110,6 +123,7 @@ class WebWorkers {
   std::vector<std::unique_ptr<WebWorker>> workers_;
   std::unordered_map<std::uint64_t, Session> sessions_;
   std::unordered_map<std::string, unsigned> networks_;  // sessions of each
+  std::map<std::uint64_t, Feeding> feeds_;
   std::uint64_t last_session_ = 0;
   bool was_ready_ = false;
   bool failed_ = false;

@@ -8,13 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "gst/common/codecs.hpp"
 #include "gst/common/gst-ptr.hpp"
-#include "gst/sink/input-chain.hpp"
 
 namespace {
 
+using agora::aac_encoders;
+using agora::AacEncoder;
 using agora::BufferPtr;
-using agora::InputChain;
 using agora::ObjectPtr;
 
 // Small, so that what an encoder holds back is known to a few samples.
@@ -112,7 +113,7 @@ Delay measure (const std::string &there_and_back, int rate) {
 
 void test_delays () {
   std::size_t before = 0;
-  for (const InputChain::Encoder &encoder : InputChain::encoders()) {
+  for (const AacEncoder &encoder : aac_encoders()) {
     const ObjectPtr<GstElementFactory> factory(gst_element_factory_find(encoder.name));
     if (!factory) {
       g_test_message("%s is not installed", encoder.name);

@@ -35,6 +35,9 @@ void each_kind_has_its_text () {
        R"({"op":"call","session":5,"number":2,"text":"{\"call\":\"stats\"}"})"},
       {End{5}, R"({"op":"end","session":5})"},
       {Listen{5, true}, R"({"op":"listen","session":5,"on":true})"},
+      {Feed{3, "demo", "room", "rtmp://127.0.0.1:1935/live/ab?m=1"},
+       R"({"op":"feed","feed":3,"app":"demo","channel":"room",)"
+       R"("url":"rtmp://127.0.0.1:1935/live/ab?m=1"})"},
       {Ping{max_number}, R"({"op":"ping","n":999999999999999999})"},
   };
   for (const auto &[message, text] : to_worker) {
