@@ -381,8 +381,7 @@ class ChannelBook : private cluster::ClusterHost {
   // feeds.cpp
   static constexpr std::string_view mix_app = "mix";  // of their URLs, where others have rtmp_app
   std::string feed_mix (Step &step, const StreamKey &key, std::string &stream);
-  std::string admit_feed (Step &step, const HookRequest &request, const UrlArgs &args, Feed &feed,
-                          HookOwner &owner);
+  std::string admit_feed (Step &step, const HookRequest &request, Feed &feed, HookOwner &owner);
   void drop_feed (Step &step, const Feed &feed);
   void watch_feed (const Step &step, const std::string &channel);
   void end_feed (Step &step, std::uint64_t id);

@@ -25,22 +25,19 @@ std::string ChannelBook::feed_mix(Step &step, const StreamKey &key, std::string 
   fresh.channel = key.channel;
   fresh.key = std::move(channel);
   fresh.stream = stream = random_stream(config_.random);
-  fresh.grant = random_id(config_.random);
   const Feed &feed = feeds_.make(std::move(fresh));
   // It ends with its feed, however long that lasts.
-  const std::string args = signer_.write(Direction::push, feed.stream, feed.id, feed.grant,
+  const std::string args = signer_.write(Direction::push, feed.stream, feed.id, 0,
                                          step.now.wall_s + config_.times.url_lifetime_s);
   step.out.push_back(OrderFeed{feed.id, feed.app_id, feed.channel,
                                media_url(Entrance::mix, "", feed.stream, args)});
   return {};
 }
 
-// `args` are ours; that it is over with them makes no difference, see feed_mix().
-std::string ChannelBook::admit_feed(Step &step, const HookRequest &request, const UrlArgs &args,
-                                    Feed &feed, HookOwner &owner) {
+// Its signature is ours, and binds the stream, which is this feed's alone.
+std::string ChannelBook::admit_feed(Step &step, const HookRequest &request, Feed &feed,
+                                    HookOwner &owner) {
   owner = {feed.app_id, feed.channel, 0, 0};
-  if (args.member != feed.id || args.grant != feed.grant)
-    return "the push URL is no longer good";
   if (pushing_.contains(request.client_id) && feed.client != request.client_id)
     return "the session pushes for another member already";
   if (!feed.pushes.take(step.now.mono_ms))

@@ -22,7 +22,6 @@ struct Feed {
   std::string channel;
   std::string key;           // the channel's
   std::string stream;        // where to it is pushed
-  std::uint64_t grant = 0;   // of the URL for that
   std::uint64_t client = 0;  // the media server's session that pushes; 0: none
   // Each push is told to all who play.
   TokenBucket pushes{1, 20};

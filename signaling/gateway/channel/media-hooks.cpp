@@ -71,7 +71,7 @@ std::string ChannelBook::admit_push(Step &step, const HookRequest &request, Hook
       !signer_.verify(Direction::push, request.stream, *args))
     return "neither a push URL nor a stream key of this gateway: mistyped, or ended";
   if (Feed *feed = feeds_.of_stream(request.stream))
-    return admit_feed(step, request, *args, *feed, owner);
+    return admit_feed(step, request, *feed, owner);
   if (args->expires_at <= step.now.wall_s)
     return "the push URL has expired";
   const auto named = streams_.find(request.stream);
