@@ -34,10 +34,14 @@ class MixCase(KeyCase):
     def mix_key(self, channel='room'):
         return self.must('POST', PATH, {'appid': 'demo', 'cname': channel, 'mix': True})
 
+    def children(self, name):
+        """Their pids."""
+        found = subprocess.run(['pgrep', '-P', str(self.served.pid), name], capture_output=True, text=True, check=False)
+        return [int(pid) for pid in found.stdout.split()]
+
     def worker(self):
         """The pid of agora-web; nothing: there is none just now."""
-        found = subprocess.run(['pgrep', '-P', str(self.served.pid), 'agora-web'], capture_output=True, text=True, check=False)
-        return int(found.stdout.split()[0]) if found.stdout else None
+        return next(iter(self.children('agora-web')), None)
 
 
 class Player:
@@ -129,6 +133,24 @@ class Mix(MixCase):
         for play, _ in plays[3:]:
             count = len(play.media())
             play.wait(lambda play=play, count=count: len(play.media()) > count + 20, what='more sound')
+
+    def test_the_relay_dies(self):
+        """Players are cut, as all are; who comes again finds the mix pushed to the next one."""
+        made = self.mix_key()
+        for number in (signal.SIGKILL, signal.SIGSTOP):
+            play, code = self.peer(made['url'], 'play', app='mix')
+            self.assertEqual(code, 'NetStream.Play.Start')
+            play.wait(lambda play=play: len(play.media()) > 20, what='sound')
+            relays = self.children('agora-relay')
+            for pid in relays:
+                os.kill(pid, number)
+            # What is frozen is ended by the gateway.
+            self.assertTrue(play.closed(20))
+            self.until(lambda gone=relays: len(now := self.children('agora-relay')) == 2 and not set(now) & set(gone),
+                       'other workers', 20)
+        play, code = self.peer(made['url'], 'play', app='mix')
+        play.wait(lambda: len(play.media()) > 20, what='sound')
+        self.assertEqual(self.connections(), 2)
 
     def test_ffmpeg(self):
         self.assert_played(['ffmpeg'], self.key(), self.mix_key())
