@@ -31,7 +31,7 @@ struct Feed {
 // or erase().
 class Feeds {
  public:
-  // Each costs a few per cent of a processor.
+  // Each costs some 3 % of a core.
   static constexpr std::size_t most_feeds = 64;
 
   bool is_full () const { return feeds_.size() >= most_feeds; }
