@@ -152,6 +152,14 @@ class Mix(MixCase):
         play.wait(lambda: len(play.media()) > 20, what='sound')
         self.assertEqual(self.connections(), 2)
 
+    def test_a_gateway_that_drains(self):
+        """Players can't be told to move, and hear nobody when all have: it doesn't wait for them."""
+        self.served.terminate()
+        self.serve('--web', '--web-workers=1', '--drain=60')
+        play, _ = self.peer(self.mix_key()['url'], 'play', app='mix')
+        play.wait(lambda: len(play.media()) > 20, what='sound')
+        self.assertEqual(self.served.terminate(20), 0)
+
     def test_ffmpeg(self):
         self.assert_played(['ffmpeg'], self.key(), self.mix_key())
 

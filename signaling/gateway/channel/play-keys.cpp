@@ -36,7 +36,7 @@ std::string ChannelBook::admit_player(Step &step, const HookRequest &request, St
   const bool is_mix = key.uid == 0;
   if (is_mix != (request.app == mix_app))
     return is_mix ? "the key plays a channel's mix: expected /mix/KEY"
-                  : "the key plays one speaker: expected /" + config_.rtmp_app + "/KEY";
+                  : "the key plays one speaker: expected /live/KEY";
   const std::string network = network_of(request.address);
   if (std::string why = check_key(key, player_of(key, network), step.now); !why.empty())
     return why;
