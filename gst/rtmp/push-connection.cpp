@@ -8,11 +8,6 @@
 
 namespace agora {
 
-namespace {
-// A frame in one chunk, and so in one packet; RTMP's default of 128 bytes cuts each in several.
-constexpr unsigned chunk_bytes = 4096;
-}  // namespace
-
 std::shared_ptr<PushConnection> PushConnection::make(const std::string &url,
                                                      AuthoritiesPtr authorities, Failed failed,
                                                      GError **error) {
@@ -39,8 +34,7 @@ PushConnection::PushConnection(const std::string &url, AuthoritiesPtr authoritie
       sink_(std::move(sink)),
       connection_(sink_.get(), sink_.get(),
                   [this] (const GError &error) { failed_(*this, error); }) {
-  g_object_set(sink_.get(), "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, "qos",
-               FALSE, "chunk-size", chunk_bytes, nullptr);
+  set_for_push(sink_.get());
   pad_ = sink_ref(gst_pad_new("leg", GST_PAD_SRC));
   ObjectPtr<GstPad> peer(gst_element_get_static_pad(sink_.get(), "sink"));
   gst_pad_set_active(pad_.get(), TRUE);

@@ -359,6 +359,12 @@ void RtmpSocket::await_told(Deadline until) {
   all.told.wait_until(lock, until, [&] { return !mine.trying; });
 }
 
+void set_for_push (GstElement *element) {
+  constexpr unsigned chunk_bytes = 4096;
+  g_object_set(element, "sync", FALSE, "async", FALSE, "enable-last-sample", FALSE, "qos", FALSE,
+               "chunk-size", chunk_bytes, nullptr);
+}
+
 guint64 stat_of (GstElement *element, const char *name) {
   GstStructure *stats = nullptr;
   g_object_get(element, "stats", &stats, nullptr);

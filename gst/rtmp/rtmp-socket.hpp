@@ -66,6 +66,10 @@ class RtmpSocket {
   const guint mark_;
 };
 
+// For an rtmp2sink of ours: what comes goes out at once, and a frame in one chunk, so in one
+// packet; RTMP's default of 128 bytes cuts each in several.
+void set_for_push (GstElement *element);
+
 // A counter of `element`, an rtmp2sink or rtmp2src. "in-bytes-total" is 0 until the server has
 // admitted it.
 guint64 stat_of (GstElement *element, const char *name);

@@ -17,12 +17,20 @@ constexpr int bits_per_second = 128'000;
 constexpr unsigned latency_ms = 200;
 // What waits for the network at most; beyond it the oldest is left out.
 constexpr guint64 longest_queue = GST_SECOND;
-// A frame in one chunk, as agorasink sends them.
-constexpr unsigned chunk_bytes = 4096;
 // Sound goes out all the time. If so many looks see nothing of it, it is begun anew.
 constexpr unsigned look_ms = 1000, most_idle = 5;
 // For the connection's own thread to see its end; see RtmpSocket::cut().
 constexpr gint64 told_us = 60'000;
+
+// Which element isn't installed that browsers don't need; "": none.
+std::string missing () {
+  for (const char *name : {"aacparse", "flvmux", "queue", "rtmp2sink"}) {
+    const ObjectPtr<GstElementFactory> factory(gst_element_factory_find(name));
+    if (!factory)
+      return std::string("the GStreamer element ") + name + " is not installed";
+  }
+  return best_aac_encoder() ? "" : "no AAC encoder is installed, such as voaacenc";
+}
 
 ObjectPtr<GstElement> make_element (const char *factory) {
   return sink_ref(gst_element_factory_make(factory, nullptr));
@@ -38,9 +46,8 @@ ObjectPtr<GstElement> make_filter () {
 
 ObjectPtr<GstElement> make_encoder () {
   const AacEncoder *best = best_aac_encoder();
-  ObjectPtr<GstElement> encoder = best ? make_element(best->name) : nullptr;
-  if (encoder)
-    g_object_set(encoder.get(), "bitrate", bits_per_second, nullptr);
+  ObjectPtr<GstElement> encoder = make_element(best->name);
+  g_object_set(encoder.get(), "bitrate", bits_per_second, nullptr);
   return encoder;
 }
 
@@ -81,11 +88,13 @@ void Feed::make() {
   made_ = g_get_monotonic_time();
   sent_ = 0;
   idle_ = 0;
+  if (const std::string what = missing(); !what.empty())
+    return broke(what.c_str());
   pipeline_ = std::make_unique<Pipeline>(
       Pipeline::Callbacks{[this] (const GError &error) { broke(error.message); }, {}});
   push_ = make_element("rtmp2sink");
-  g_object_set(push_.get(), "location", order_.url.c_str(), "sync", FALSE, "async", FALSE,
-               "enable-last-sample", FALSE, "qos", FALSE, "chunk-size", chunk_bytes, nullptr);
+  g_object_set(push_.get(), "location", order_.url.c_str(), nullptr);
+  set_for_push(push_.get());
   const ObjectPtr<GstElement> all[] = {
       make_source(),
       make_filter(),
@@ -98,12 +107,12 @@ void Feed::make() {
   GstElement *before = nullptr;
   bool linked = true;
   for (const ObjectPtr<GstElement> &each : all) {
-    linked = linked && each && gst_bin_add(pipeline_->bin(), each.get()) &&
+    linked = linked && gst_bin_add(pipeline_->bin(), each.get()) &&
              (!before || gst_element_link(before, each.get()));
     before = each.get();
   }
   if (!linked)
-    return broke("its elements don't fit");
+    return broke("its elements don't link");
   socket_ = std::make_shared<RtmpSocket>();
   socket_->apply(push_.get());
   pipeline_->play();

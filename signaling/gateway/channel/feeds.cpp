@@ -26,7 +26,7 @@ std::string ChannelBook::feed_mix(Step &step, const StreamKey &key, std::string 
   fresh.key = std::move(channel);
   fresh.stream = stream = random_stream(config_.random);
   const Feed &feed = feeds_.make(std::move(fresh));
-  // It ends with its feed, however long that lasts.
+  // Its expiry isn't looked at: it is good for as long as the feed lasts, see admit_feed().
   const std::string args = signer_.write(Direction::push, feed.stream, feed.id, 0,
                                          step.now.wall_s + config_.times.url_lifetime_s);
   step.out.push_back(OrderFeed{feed.id, feed.app_id, feed.channel,
@@ -34,7 +34,7 @@ std::string ChannelBook::feed_mix(Step &step, const StreamKey &key, std::string 
   return {};
 }
 
-// Its signature is ours, and binds the stream, which is this feed's alone.
+// The URL's signature is ours, and holds for the stream, which is this feed's alone.
 std::string ChannelBook::admit_feed(Step &step, const HookRequest &request, Feed &feed,
                                     HookOwner &owner) {
   owner = {feed.app_id, feed.channel, 0, 0};

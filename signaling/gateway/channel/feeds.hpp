@@ -21,7 +21,7 @@ struct Feed {
   std::string app_id;
   std::string channel;
   std::string key;           // the channel's
-  std::string stream;        // where to it is pushed
+  std::string stream;        // where it is pushed to
   std::uint64_t client = 0;  // the media server's session that pushes; 0: none
   // Each push is told to all who play.
   TokenBucket pushes{1, 20};
