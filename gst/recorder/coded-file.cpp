@@ -209,6 +209,7 @@ bool CodedFile::sync() {
     earlier_ = std::exchange(pending_, 0);
     mark_ = feed_->added();
   }
+  feed_->serve();
   return !failed_;
 }
 

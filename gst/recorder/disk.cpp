@@ -12,9 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// What is lost if this program is killed.
-constexpr auto kRound = 250ms;
-constexpr unsigned kRoundsASecond = 4;
+// What is lost if this program is killed; each round wakes all files.
+constexpr auto kRound = 500ms;
+constexpr unsigned kRoundsASecond = 2;
 // By so much the sound of all tracks may come later than now.
 constexpr std::int64_t kBehind = 3 * GST_SECOND;
 // A segment's sheet is closed so much after its end.

@@ -58,25 +58,25 @@ void Feed::pump() {
   }
 }
 
-void Feed::add(Item item) {
-  items_.push_back(std::move(item));
-  if (hungry_)
-    pump();
-}
-
 bool Feed::put(BufferPtr buffer) {
   const std::size_t size = gst_buffer_get_size(buffer.get());
   std::lock_guard lock(mutex_);
   if (bytes_ + size > most_bytes_)
     return false;
   bytes_ += size;
-  add({std::move(buffer)});
+  items_.push_back({std::move(buffer)});
   return true;
 }
 
 void Feed::silence(std::int64_t from, std::int64_t to) {
   std::lock_guard lock(mutex_);
-  add({nullptr, from, to});
+  items_.push_back({nullptr, from, to});
+}
+
+void Feed::serve() {
+  std::lock_guard lock(mutex_);
+  if (hungry_)
+    pump();
 }
 
 void Feed::end() {

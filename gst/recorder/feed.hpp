@@ -32,6 +32,8 @@ class Feed {
   bool put (BufferPtr buffer);
   // Running time, in ns.
   void silence (std::int64_t from, std::int64_t to);
+  // What was put in goes to a pipeline that waits: at once, so that it wakes once for all of it.
+  void serve ();
   void end ();
   // How many of what was put in there are, and how many of them are through the pipeline.
   std::uint64_t added () {
@@ -51,7 +53,6 @@ class Feed {
     std::int64_t from = 0;
     std::int64_t to = 0;
   };
-  void add (Item item);
   // With the lock held.
   void pump ();
   static void need_data (GstAppSrc *source, guint length, gpointer self) noexcept;

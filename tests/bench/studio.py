@@ -80,7 +80,7 @@ def recorder(report, gateway, folder, quick):
     try:
         for kind, what in (('wav', 'two speakers and the mix, as WAV'), ('mka', 'two speakers as they were sent')):
             rounds = [one_round(gateway, folder, kind, ('ours', 'bare')[::1 if number % 2 else -1])
-                      for number in range(1 if quick else 4)]
+                      for number in range(1 if quick else 8)]
             report.row('studio', f'CPU: agora-recorder, {what}', 's/min', [each['ours'] for each in rounds],
                        {'bare pipeline': [each['bare'] for each in rounds]}, asked=1.05)
     finally:
