@@ -19,6 +19,7 @@ struct MiniObjectUnref {
 };
 
 using BufferPtr = std::unique_ptr<GstBuffer, MiniObjectUnref>;
+using BufferListPtr = std::unique_ptr<GstBufferList, MiniObjectUnref>;
 using CapsPtr = std::unique_ptr<GstCaps, MiniObjectUnref>;
 
 inline CapsPtr share (GstCaps *caps) {

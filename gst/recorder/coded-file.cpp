@@ -109,6 +109,7 @@ bool CodedFile::start(std::string &reason) {
   g_object_set(source_.get(), "caps", caps_.get(), nullptr);
   const ObjectPtr<GstElement> sink(gst_bin_get_by_name(GST_BIN(pipeline_.get()), "sink"));
   g_object_set(sink.get(), "fd", fd_.get(), "sync", FALSE, "async", FALSE, nullptr);
+  sink_ = std::make_unique<BatchedSink>(sink.get());
   Feed::MakeSilence make_silence;
   if (frame_bytes_)
     make_silence = [bytes = frame_bytes_] (std::int64_t at, std::int64_t room) {
@@ -120,7 +121,8 @@ bool CodedFile::start(std::string &reason) {
       const SilentFrame frame = silent_frame(caps_.get(), frame_duration_, room);
       return frame.bytes.empty() ? nullptr : coded_silence(frame, at);
     };
-  feed_ = std::make_unique<Feed>(GST_APP_SRC(source_.get()), kMostWaiting, std::move(make_silence));
+  feed_ = std::make_unique<Feed>(GST_APP_SRC(source_.get()), kMostWaiting, std::move(make_silence),
+                                 [this] { sink_->flush(); });
   if (gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE)
     return true;
   look();

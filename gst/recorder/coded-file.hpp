@@ -2,11 +2,12 @@
 // Copyright (C) 2026 the agora developers
 // A file that elements write: flacenc for raw sound, a muxer for sound as it was sent. A pipeline
 // of its own: what goes wrong there ends this file and nothing else. Its sink writes to a
-// descriptor, packet by packet, so that nothing waits in a buffer of this process.
+// descriptor, each round at once, so that nothing waits in a buffer of this process.
 #pragma once
 
 #include <memory>
 
+#include "gst/recorder/batched-sink.hpp"
 #include "gst/recorder/feed.hpp"
 #include "gst/recorder/options.hpp"
 #include "gst/recorder/sound-file.hpp"
@@ -48,6 +49,7 @@ class CodedFile final : public SoundFile {
   ObjectPtr<GstElement> pipeline_;
   ObjectPtr<GstElement> source_;
   ObjectPtr<GstBus> bus_;
+  std::unique_ptr<BatchedSink> sink_;
   std::unique_ptr<Feed> feed_;
   std::int64_t frame_duration_ = 0;  // of what is sent
   std::int64_t counted_ = 0;         // how long all frames are; stamps may say otherwise

@@ -12,8 +12,11 @@ constexpr int kAtATime = 16;
 
 }  // namespace
 
-Feed::Feed(GstAppSrc *source, std::size_t most_bytes, MakeSilence make_silence)
-    : source_(source), most_bytes_(most_bytes), make_silence_(std::move(make_silence)) {
+Feed::Feed(GstAppSrc *source, std::size_t most_bytes, MakeSilence make_silence, Drained drained)
+    : source_(source),
+      most_bytes_(most_bytes),
+      make_silence_(std::move(make_silence)),
+      drained_(std::move(drained)) {
   GstAppSrcCallbacks callbacks{};
   callbacks.need_data = need_data;
   gst_app_src_set_callbacks(source_, &callbacks, this, nullptr);
@@ -21,8 +24,9 @@ Feed::Feed(GstAppSrc *source, std::size_t most_bytes, MakeSilence make_silence)
 
 void Feed::need_data(GstAppSrc *, guint, gpointer data) noexcept {
   auto *self = static_cast<Feed *>(data);
-  std::lock_guard lock(self->mutex_);
   // It asks when it has nothing left.
+  self->drained_();
+  std::lock_guard lock(self->mutex_);
   self->through_ = self->taken_;
   self->hungry_ = true;
   self->pump();

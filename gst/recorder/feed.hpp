@@ -21,8 +21,10 @@ class Feed {
   // The next piece of silence of `room` ns or less that begins at `at`, with its time, and null
   // where there is none as short.
   using MakeSilence = std::function<BufferPtr(std::int64_t at, std::int64_t room)>;
+  // All that was given has come to the pipeline's end. Its streaming thread.
+  using Drained = std::function<void()>;
 
-  Feed(GstAppSrc *source, std::size_t most_bytes, MakeSilence make_silence);
+  Feed(GstAppSrc *source, std::size_t most_bytes, MakeSilence make_silence, Drained drained);
   // The pipeline has stopped.
   ~Feed() = default;
   Feed(const Feed &) = delete;
@@ -60,6 +62,7 @@ class Feed {
   GstAppSrc *source_;
   const std::size_t most_bytes_;
   const MakeSilence make_silence_;
+  const Drained drained_;
   std::atomic<std::uint64_t> given_ = 0;
   std::mutex mutex_;  // guards what follows; before the source's own
   std::deque<Item> items_;
