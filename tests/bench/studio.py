@@ -20,6 +20,7 @@ RECORDER = Path(os.environ['AGORA_BUILD_ROOT']) / 'gst' / 'recorder' / 'agora-re
 TOKEN = 'a-benchmark-of-keys'
 UIDS = (8, 9)
 SECONDS = 12
+AT_A_TIME = 2
 RAW = 'audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels={}'
 
 
@@ -52,27 +53,30 @@ def written(folder, kind):
 
 
 def one_round(gateway, folder, kind, order):
-    """Seconds of CPU a minute, of both at the same time."""
+    """Seconds of CPU a minute, of both at the same time, and of several: how their wakings fall together is chance."""
     where = f'gateway={gateway.ws} app-id=demo channel=room'
-    folders = {name: folder / f'{kind}-{name}-{time.monotonic_ns()}' for name in order}
-    running = {}
+    running = []
     try:
-        for name in order:
-            folders[name].mkdir()
+        for name in order * AT_A_TIME:
+            into = folder / f'{kind}-{name}-{time.monotonic_ns()}'
+            into.mkdir()
             if name == 'ours':
-                running[name] = Process([RECORDER, f'--gateway={gateway.ws}', '--app-id=demo', '--channel=room', f'--format={kind}',
-                                         f'--folder={folders[name]}', *(['--mix'] if kind == 'wav' else [])], quiet_errors=True)
+                process = Process([RECORDER, f'--gateway={gateway.ws}', '--app-id=demo', '--channel=room', f'--format={kind}',
+                                   f'--folder={into}', *(['--mix'] if kind == 'wav' else [])], quiet_errors=True)
             else:
-                running[name] = launch(bare(where, folders[name], kind), '-e')
-        for name in order:
-            wait_until(lambda name=name: written(folders[name], kind), 40, f'{name}: files')
-        before = {name: cpu(one.pid) for name, one in running.items()}
+                process = launch(bare(where, into, kind), '-e')
+            running.append((name, process, into))
+        for name, _, into in running:
+            wait_until(lambda into=into: written(into, kind), 40, f'{name}: files')
+        before = [cpu(process.pid) for _, process, _ in running]
         threading.Event().wait(SECONDS)
-        return {name: (cpu(one.pid) - before[name]) * 60 / SECONDS for name, one in running.items()}
+        used = [cpu(process.pid) - was for (_, process, _), was in zip(running, before)]
+        return {each: sum(took for (name, _, _), took in zip(running, used) if name == each) * 60 / SECONDS / AT_A_TIME
+                for each in order}
     finally:
-        for one in running.values():
-            one.interrupt(20)
-            one.stop()
+        for _, process, _ in running:
+            process.interrupt(20)
+            process.stop()
 
 
 def recorder(report, gateway, folder, quick):
