@@ -59,9 +59,9 @@ void PlayoutTimeline::Run::drop(std::size_t n) {
   n = std::min(n, frames());
   head += n;
   media_ns += n * 1e9 / rate;
-  // Moving what is left costs; once two seconds' worth is gone it is worth it. Half a second is
+  // Moving what is left costs; once a second's worth is gone it is worth it. Half a second is
   // kept, for unlike().
-  if (head >= static_cast<std::size_t>(rate) * 2) {
+  if (head >= static_cast<std::size_t>(rate)) {
     const std::size_t gone = head - static_cast<std::size_t>(rate) / 2;
     samples.erase(samples.begin(), samples.begin() + gone * channels);
     head -= gone;
