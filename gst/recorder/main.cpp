@@ -12,7 +12,7 @@
 #include "gst/recorder/disk.hpp"
 #include "gst/recorder/folder.hpp"
 #include "gst/recorder/options.hpp"
-#include "gst/recorder/session.hpp"
+#include "gst/recorder/recording.hpp"
 #include "gst/recorder/terminal.hpp"
 #include "signaling/agora-log.h"
 #include "signaling/support/descriptor-limit.hpp"

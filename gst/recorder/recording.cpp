@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "gst/recorder/session.hpp"
+#include "gst/recorder/recording.hpp"
 
 #include <algorithm>
 #include <cstdlib>
