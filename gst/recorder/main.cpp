@@ -31,18 +31,18 @@ void on_log (AgoraLogLevel level, const char *text, gpointer terminal) {
     static_cast<Terminal *>(terminal)->complain(text);
 }
 
-gboolean on_signal (gpointer session) noexcept {
-  static_cast<Session *>(session)->stop();
+gboolean on_signal (gpointer recording) noexcept {
+  static_cast<Recording *>(recording)->stop();
   return G_SOURCE_CONTINUE;
 }
 
 int record (const Options &options) {
   Terminal terminal;
   g_autoptr(GMainLoop) loop = g_main_loop_new(nullptr, FALSE);
-  Session session(options, terminal, loop);
-  const std::int64_t zero_us = g_get_real_time() - session.now() / 1000;
+  Recording recording(options, terminal, loop);
+  const std::int64_t zero_us = g_get_real_time() - recording.now() / 1000;
   std::string reason;
-  if (!session.prepare(reason)) {
+  if (!recording.prepare(reason)) {
     terminal.complain(reason);
     return kIncomplete;
   }
@@ -52,28 +52,28 @@ int record (const Options &options) {
     return kIncomplete;
   }
   terminal.say("recording into " + folder.path());
-  CueBook cues({session.app_id(), session.channel(), options.extension(), zero_us,
+  CueBook cues({recording.app_id(), recording.channel(), options.extension(), zero_us,
                 static_cast<double>(options.rotate_s), kRounds + options.latency_ms / 1e3});
   Disk disk(options, folder, cues,
-            {[&session] { return session.now(); },
+            {[&recording] { return recording.now(); },
              [&terminal] (const Progress &progress) { terminal.show(progress); },
              [&terminal] (const std::string &text) { terminal.complain(text); }});
   disk.start();
   agora_log_set_handler(on_log, &terminal, nullptr);
-  const guint sources[] = {g_unix_signal_add(SIGTERM, on_signal, &session),
-                           g_unix_signal_add(SIGINT, on_signal, &session)};
+  const guint sources[] = {g_unix_signal_add(SIGTERM, on_signal, &recording),
+                           g_unix_signal_add(SIGINT, on_signal, &recording)};
   cues.note("begins", 0);
-  session.start(cues, disk);
-  session.run();
-  session.close();
+  recording.start(cues, disk);
+  recording.run();
+  recording.close();
   agora_log_set_handler(nullptr, nullptr, nullptr);
-  disk.finish(session.end());
+  disk.finish(recording.end());
   for (const guint source : sources)
     g_source_remove(source);
-  terminal.say("recorded " + clock_text(session.end()) + " into " + folder.path());
+  terminal.say("recorded " + clock_text(recording.end()) + " into " + folder.path());
   if (!disk.whole())
     terminal.complain("not all sound found its place: the cue sheet tells where");
-  return session.failed() || !disk.whole() ? kIncomplete : 0;
+  return recording.failed() || !disk.whole() ? kIncomplete : 0;
 }
 
 }  // namespace

@@ -134,7 +134,7 @@ void take_out (GstElement *pipeline, GstElement *element) {
 
 }  // namespace
 
-Session::Session(const Options &options, Terminal &terminal, GMainLoop *loop)
+Recording::Recording(const Options &options, Terminal &terminal, GMainLoop *loop)
     : options_(options),
       terminal_(terminal),
       loop_(loop),
@@ -148,15 +148,15 @@ Session::Session(const Options &options, Terminal &terminal, GMainLoop *loop)
   gst_element_set_base_time(pipeline_.get(), base_);
 }
 
-Session::~Session() {
+Recording::~Recording() {
   close();
 }
 
-std::int64_t Session::now() const {
+std::int64_t Recording::now() const {
   return GST_CLOCK_DIFF(base_, gst_clock_get_time(clock_.get()));
 }
 
-std::string Session::text_of(const char *property) const {
+std::string Recording::text_of(const char *property) const {
   gchar *text = nullptr;
   if (first_)
     g_object_get(first_.get(), property, &text, nullptr);
@@ -165,7 +165,7 @@ std::string Session::text_of(const char *property) const {
 }
 
 // Floating; null where agorasrc isn't there.
-GstElement *Session::make_source(const std::string &name) const {
+GstElement *Recording::make_source(const std::string &name) const {
   GstElement *source = gst_element_factory_make("agorasrc", name.c_str());
   if (!source)
     return nullptr;
@@ -193,7 +193,8 @@ GstElement *Session::make_source(const std::string &name) const {
 }
 
 // Floating. Never waits for a first sample: a speaker who says nothing holds up nobody.
-GstElement *Session::make_sink(const char *caps, std::shared_ptr<Lane> lane, GstElement *speaker) {
+GstElement *Recording::make_sink(const char *caps, std::shared_ptr<Lane> lane,
+                                 GstElement *speaker) {
   GstElement *sink = gst_element_factory_make("appsink", nullptr);
   if (!sink)
     return nullptr;
@@ -214,7 +215,7 @@ GstElement *Session::make_sink(const char *caps, std::shared_ptr<Lane> lane, Gst
 }
 
 // `source` is in the pipeline. False: it is one too many.
-bool Session::add(std::uint32_t uid, GstElement *source) {
+bool Recording::add(std::uint32_t uid, GstElement *source) {
   std::shared_ptr<Lane> lane = disk_->lane(uid);
   if (!lane)
     return false;
@@ -238,7 +239,7 @@ bool Session::add(std::uint32_t uid, GstElement *source) {
   return true;
 }
 
-bool Session::prepare(std::string &reason) {
+bool Recording::prepare(std::string &reason) {
   if (!first_) {
     reason = "GStreamer has no agorasrc";
     return false;
@@ -258,7 +259,7 @@ bool Session::prepare(std::string &reason) {
   return true;
 }
 
-void Session::start(CueBook &cues, Disk &disk) {
+void Recording::start(CueBook &cues, Disk &disk) {
   cues_ = &cues;
   disk_ = &disk;
   if (options_.coded()) {
@@ -274,8 +275,8 @@ void Session::start(CueBook &cues, Disk &disk) {
     timer_ = g_timeout_add_once(
         static_cast<guint>((end - now()) / static_cast<std::int64_t>(GST_MSECOND) + 1),
         [] (gpointer self) noexcept {
-          static_cast<Session *>(self)->timer_ = 0;
-          static_cast<Session *>(self)->stop();
+          static_cast<Recording *>(self)->timer_ = 0;
+          static_cast<Recording *>(self)->stop();
         },
         this);
   }
@@ -284,7 +285,7 @@ void Session::start(CueBook &cues, Disk &disk) {
   gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING);
 }
 
-void Session::fail(const std::string &text) {
+void Recording::fail(const std::string &text) {
   failed_ = true;
   terminal_.complain(text);
   cues_->note("failed", seconds(now()), 0, text);
@@ -294,18 +295,18 @@ void Session::fail(const std::string &text) {
   quit();
 }
 
-void Session::run() {
+void Recording::run() {
   if (!over_)
     g_main_loop_run(loop_);
 }
 
 // Also before it runs.
-void Session::quit() {
+void Recording::quit() {
   over_ = true;
   g_main_loop_quit(loop_);
 }
 
-void Session::stop() {
+void Recording::stop() {
   if (end_ >= 0) {
     quit();
     return;
@@ -319,13 +320,13 @@ void Session::stop() {
   timer_ = g_timeout_add_once(
       options_.latency_ms + kTailMs,
       [] (gpointer self) noexcept {
-        static_cast<Session *>(self)->timer_ = 0;
-        static_cast<Session *>(self)->quit();
+        static_cast<Recording *>(self)->timer_ = 0;
+        static_cast<Recording *>(self)->quit();
       },
       this);
 }
 
-void Session::close() {
+void Recording::close() {
   if (!pipeline_)
     return;
   if (end_ < 0)
@@ -347,12 +348,12 @@ void Session::close() {
   pipeline_.reset();
 }
 
-gboolean Session::on_bus(GstBus *, GstMessage *message, gpointer self) noexcept {
-  static_cast<Session *>(self)->on_message(message);
+gboolean Recording::on_bus(GstBus *, GstMessage *message, gpointer self) noexcept {
+  static_cast<Recording *>(self)->on_message(message);
   return G_SOURCE_CONTINUE;
 }
 
-void Session::on_message(GstMessage *message) {
+void Recording::on_message(GstMessage *message) {
   GstObject *source = GST_MESSAGE_SRC(message);
   const bool ours = source == GST_OBJECT(first_.get()) ||
                     gst_object_has_as_ancestor(source, GST_OBJECT(first_.get()));
@@ -390,7 +391,7 @@ void Session::on_message(GstMessage *message) {
   }
 }
 
-void Session::on_news(const GstStructure &news) {
+void Recording::on_news(const GstStructure &news) {
   const char *name = gst_structure_get_name(&news);
   guint uid = 0;
   gst_structure_get_uint(&news, "uid", &uid);
@@ -418,7 +419,7 @@ void Session::on_news(const GstStructure &news) {
   }
 }
 
-void Session::on_stream(std::uint32_t uid, bool added) {
+void Recording::on_stream(std::uint32_t uid, bool added) {
   const double at = seconds(now());
   // Who comes after the end isn't in the recording.
   if (added && end_ >= 0)
@@ -444,7 +445,7 @@ void Session::on_stream(std::uint32_t uid, bool added) {
   }
 }
 
-void Session::add_speaker(std::uint32_t uid) {
+void Recording::add_speaker(std::uint32_t uid) {
   const std::string name = std::to_string(uid);
   GstElement *source = make_source("speaker-" + name);
   g_object_set(source, "speakers", name.c_str(), nullptr);
@@ -458,7 +459,7 @@ void Session::add_speaker(std::uint32_t uid) {
 }
 
 // Any thread. Once for each, however often they come.
-void Session::too_many(std::uint32_t uid) {
+void Recording::too_many(std::uint32_t uid) {
   {
     std::lock_guard lock(mutex_);
     if (left_out_.size() >= kMostLeftOut || !left_out_.insert(uid).second)
@@ -468,9 +469,9 @@ void Session::too_many(std::uint32_t uid) {
   terminal_.complain(std::to_string(uid) + " isn't recorded: there are --max-speakers already");
 }
 
-void Session::leave_soon(std::uint32_t uid, Branch &branch) {
+void Recording::leave_soon(std::uint32_t uid, Branch &branch) {
   struct Guest {
-    Session *self;
+    Recording *self;
     std::uint32_t uid;
   };
   branch.leaving = g_timeout_add_full(
@@ -483,7 +484,7 @@ void Session::leave_soon(std::uint32_t uid, Branch &branch) {
       new Guest{this, uid}, [] (gpointer guest) noexcept { delete static_cast<Guest *>(guest); });
 }
 
-void Session::remove(std::uint32_t uid) {
+void Recording::remove(std::uint32_t uid) {
   const auto found = branches_.find(uid);
   const Branch branch = std::move(found->second);
   branches_.erase(found);
@@ -492,11 +493,11 @@ void Session::remove(std::uint32_t uid) {
 }
 
 // The signalling thread.
-void Session::on_pad_added(GstElement *, GstPad *pad, gpointer self) noexcept {
-  static_cast<Session *>(self)->add_pad(pad);
+void Recording::on_pad_added(GstElement *, GstPad *pad, gpointer self) noexcept {
+  static_cast<Recording *>(self)->add_pad(pad);
 }
 
-void Session::add_pad(GstPad *pad) {
+void Recording::add_pad(GstPad *pad) {
   const CharPtr name(gst_pad_get_name(pad));
   if (!g_str_has_prefix(name.get(), kPadPrefix))
     return;
@@ -517,8 +518,8 @@ void Session::add_pad(GstPad *pad) {
   gst_pad_link(pad, taken);
 }
 
-void Session::on_pad_removed(GstElement *, GstPad *pad, gpointer data) noexcept {
-  auto *self = static_cast<Session *>(data);
+void Recording::on_pad_removed(GstElement *, GstPad *pad, gpointer data) noexcept {
+  auto *self = static_cast<Recording *>(data);
   auto *sink = static_cast<GstElement *>(g_object_steal_data(G_OBJECT(pad), kSinkKey));
   if (!sink)
     return;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// The pipeline: one agorasrc that is always there tells who comes and goes, and has the mix. Raw
-// tracks have one more for each speaker, all of one membership and on one clock, so that their
-// samples lie side by side; what is recorded as it was sent comes from the first one's pads. Main
-// loop, but for what streaming threads put into lanes.
+// One recording's pipeline: one agorasrc that is always there tells who comes and goes, and has the
+// mix. Raw tracks have one more for each speaker, all of one membership and on one clock, so that
+// their samples lie side by side; what is recorded as it was sent comes from the first one's pads.
+// Main loop, but for what streaming threads put into lanes.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +21,12 @@
 
 namespace agora::recorder {
 
-class Session {
+class Recording {
  public:
-  Session(const Options &options, Terminal &terminal, GMainLoop *loop);
-  ~Session();
-  Session(const Session &) = delete;
-  Session &operator=(const Session &) = delete;
+  Recording(const Options &options, Terminal &terminal, GMainLoop *loop);
+  ~Recording();
+  Recording(const Recording &) = delete;
+  Recording &operator=(const Recording &) = delete;
 
   // Takes the options over; false: `reason`.
   bool prepare (std::string &reason);
