@@ -15,7 +15,7 @@
 #include "signaling/relay/admission.hpp"
 #include "signaling/relay/media-session.hpp"
 #include "signaling/relay/poller.hpp"
-#include "signaling/relay/rtmp/session.hpp"
+#include "signaling/relay/rtmp/server-session.hpp"
 #include "signaling/relay/send-queue.hpp"
 #include "signaling/support/tls.hpp"
 #include "signaling/support/token-bucket.hpp"

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "signaling/relay/rtmp/session.hpp"
+#include "signaling/relay/rtmp/server-session.hpp"
 
 namespace agora::relay {
 

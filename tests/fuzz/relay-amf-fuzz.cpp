@@ -8,7 +8,7 @@
 #include "signaling/relay/rtmp/amf.hpp"
 #include "signaling/relay/rtmp/bytes.hpp"
 #include "signaling/relay/rtmp/data-message.hpp"
-#include "signaling/relay/rtmp/session.hpp"
+#include "signaling/relay/rtmp/server-session.hpp"
 #include "tests/fuzz/rtmp-check.hpp"
 
 namespace {

@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-#include "signaling/relay/rtmp/session.hpp"
+#include "signaling/relay/rtmp/server-session.hpp"
 #include "tests/fuzz/rtmp-check.hpp"
 
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "signaling/relay/rtmp/command-values.hpp"
-#include "signaling/relay/rtmp/session-state.hpp"
+#include "signaling/relay/rtmp/server-session-state.hpp"
 
 namespace agora::relay::rtmp {
 

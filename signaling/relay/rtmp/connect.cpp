@@ -4,7 +4,7 @@
 
 #include "signaling/relay/rtmp/bytes.hpp"
 #include "signaling/relay/rtmp/command-values.hpp"
-#include "signaling/relay/rtmp/session-state.hpp"
+#include "signaling/relay/rtmp/server-session-state.hpp"
 
 namespace agora::relay::rtmp {
 

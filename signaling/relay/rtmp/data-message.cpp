@@ -2,7 +2,7 @@
 #include "signaling/relay/rtmp/data-message.hpp"
 
 #include "signaling/relay/rtmp/amf.hpp"
-#include "signaling/relay/rtmp/session.hpp"
+#include "signaling/relay/rtmp/server-session.hpp"
 
 namespace agora::relay::rtmp {
 

@@ -13,7 +13,7 @@
 #include "signaling/relay/rtmp/control.hpp"
 #include "signaling/relay/rtmp/data-message.hpp"
 #include "signaling/relay/rtmp/player-handshake.hpp"
-#include "signaling/relay/rtmp/session.hpp"
+#include "signaling/relay/rtmp/server-session.hpp"
 
 namespace agora::relay::rtmp {
 

@@ -13,7 +13,7 @@
 
 #include "rtmp-text.hpp"
 #include "signaling/relay/rtmp/chunk-reader.hpp"
-#include "signaling/relay/rtmp/session.hpp"
+#include "signaling/relay/rtmp/server-session.hpp"
 
 namespace agora::relay::rtmp {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// The inside of Session, which session.cpp and commands.cpp share.
+// The inside of Session, which server-session.cpp and commands.cpp share.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 #include "signaling/relay/rtmp/chunk-reader.hpp"
 #include "signaling/relay/rtmp/control.hpp"
 #include "signaling/relay/rtmp/handshake.hpp"
-#include "signaling/relay/rtmp/session.hpp"
+#include "signaling/relay/rtmp/server-session.hpp"
 
 namespace agora::relay::rtmp {
 
@@ -40,7 +40,7 @@ struct Session::State {
         handshake(std::make_unique<Handshake>()),
         reader(bounds) {}
 
-  // session.cpp
+  // server-session.cpp
   bool fail (const char *why);
   bool feed (Bytes bytes, Events &events);
   bool read (Bytes bytes, Events &events);

@@ -173,7 +173,7 @@ void churn () {
 
 }  // namespace
 
-static const agora::Suite suite("session-attack", [] {
+static const agora::Suite suite("server-session-attack", [] {
   g_test_add_func("/relay/attack/metadata-before-connect", metadata_before_connect);
   g_test_add_func("/relay/attack/nested-objects", nested_objects);
   g_test_add_func("/relay/attack/long-message-that-does-not-come", long_message_that_does_not_come);

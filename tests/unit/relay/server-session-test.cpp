@@ -372,7 +372,7 @@ void recorded () {
 
 }  // namespace
 
-static const agora::Suite suite("session", [] {
+static const agora::Suite suite("server-session", [] {
   g_test_add_func("/relay/session/in-words", in_words);
   g_test_add_func("/relay/session/connects", connects);
   g_test_add_func("/relay/session/refusals", refusals);

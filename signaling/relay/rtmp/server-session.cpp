@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "signaling/relay/rtmp/session.hpp"
+#include "signaling/relay/rtmp/server-session.hpp"
 
 #include <optional>
 #include <utility>
@@ -7,7 +7,7 @@
 #include "signaling/relay/rtmp/aggregate.hpp"
 #include "signaling/relay/rtmp/bytes.hpp"
 #include "signaling/relay/rtmp/data-message.hpp"
-#include "signaling/relay/rtmp/session-state.hpp"
+#include "signaling/relay/rtmp/server-session-state.hpp"
 
 namespace agora::relay::rtmp {
 
