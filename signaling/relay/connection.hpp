@@ -24,7 +24,7 @@ namespace agora::relay {
 
 class Server;
 
-class Connection final : public Ready, private rtmp::Session::Events {
+class Connection final : public Ready, private rtmp::ServerSession::Events {
  public:
   // Owns the descriptor. `identity`: of RTMPS; without one, plain RTMP. `guest`: another worker of
   // the same gateway.
@@ -104,7 +104,7 @@ class Connection final : public Ready, private rtmp::Session::Events {
   std::unique_ptr<Tls> tls_;
   SendQueue queue_;
   Admission::Place place_;
-  rtmp::Session session_;
+  rtmp::ServerSession session_;
   std::vector<std::unique_ptr<MediaSession>> media_;
   TokenBucket asks_;
 };

@@ -28,7 +28,7 @@ struct Options {
   std::size_t piece = 1;
 };
 
-class Peer final : public Session::Events {
+class Peer final : public ServerSession::Events {
  public:
   Peer(const Limits &limits, const Options &options)
       : limits_(limits), options_(options), session_(limits, 5, 6) {}
@@ -119,7 +119,7 @@ class Peer final : public Session::Events {
 
   const Limits &limits_;
   const Options options_;
-  Session session_;
+  ServerSession session_;
   std::map<std::uint32_t, Use> uses_;
   std::uint32_t asks_ = 0;
   Use wanted_ = Use::none;

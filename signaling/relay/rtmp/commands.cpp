@@ -9,7 +9,7 @@
 
 namespace agora::relay::rtmp {
 
-bool Session::State::take_command(const Message &message, Events &events) {
+bool ServerSession::State::take_command(const Message &message, Events &events) {
   static constexpr struct {
     std::string_view name;
     bool (State::*take)(const Command &command, Events &events);
@@ -61,7 +61,7 @@ bool Session::State::take_command(const Message &message, Events &events) {
   return true;
 }
 
-bool Session::State::create_stream(const Command &command, Events & /*events*/) {
+bool ServerSession::State::create_stream(const Command &command, Events & /*events*/) {
   if (streams.size() >= limits.streams) {
     answer_error(command.transaction, "NetConnection.Call.Failed", "too many streams");
     return true;
@@ -74,7 +74,7 @@ bool Session::State::create_stream(const Command &command, Events & /*events*/) 
 }
 
 // What the owner was told of is ended; the message stream itself remains.
-void Session::State::end(MessageStream &stream, Events &events) {
+void ServerSession::State::end(MessageStream &stream, Events &events) {
   const Use use = std::exchange(stream.use, Use::ended);
   stream.name = {};
   if (use == Use::publishing)
@@ -86,7 +86,7 @@ void Session::State::end(MessageStream &stream, Events &events) {
   events.on_closed(stream.id);
 }
 
-bool Session::State::delete_stream(const Command &command, Events &events) {
+bool ServerSession::State::delete_stream(const Command &command, Events &events) {
   AmfReader arguments = command.arguments;
   const auto id = as_u32(arguments.number());
   if (MessageStream *stream = id ? find(*id) : nullptr) {
@@ -97,13 +97,14 @@ bool Session::State::delete_stream(const Command &command, Events &events) {
   return true;
 }
 
-bool Session::State::close_stream(const Command &command, Events &events) {
+bool ServerSession::State::close_stream(const Command &command, Events &events) {
   if (MessageStream *stream = find(command.stream))
     end(*stream, events);
   return true;
 }
 
-bool Session::State::ask(MessageStream &stream, const Command &command, Use use, Events &events) {
+bool ServerSession::State::ask(MessageStream &stream, const Command &command, Use use,
+                               Events &events) {
   const bool publishes = use == Use::asks_publish;
   AmfReader arguments = command.arguments;
   const auto [name, query] = split_args(arguments.string().value_or(std::string_view()));
@@ -126,7 +127,7 @@ bool Session::State::ask(MessageStream &stream, const Command &command, Use use,
   return true;
 }
 
-bool Session::State::publish(const Command &command, Events &events) {
+bool ServerSession::State::publish(const Command &command, Events &events) {
   MessageStream *stream = find(command.stream);
   if (!stream)
     return fail("publish on a message stream that createStream did not make");
@@ -144,7 +145,7 @@ bool Session::State::publish(const Command &command, Events &events) {
   return ask(*stream, command, Use::asks_publish, events);
 }
 
-bool Session::State::play(const Command &command, Events &events) {
+bool ServerSession::State::play(const Command &command, Events &events) {
   MessageStream *stream = find(command.stream);
   if (!stream)
     return fail("play on a message stream that createStream did not make");
@@ -159,14 +160,14 @@ bool Session::State::play(const Command &command, Events &events) {
   return ask(*stream, command, Use::asks_play, events);
 }
 
-bool Session::State::play2(const Command &command, Events & /*events*/) {
+bool ServerSession::State::play2(const Command &command, Events & /*events*/) {
   // A switch between recordings of several bit rates, which a relay doesn't have.
   if (find(command.stream))
     send_status(command.stream, "error", "NetStream.Play.Failed", "There is no other bit rate.");
   return true;
 }
 
-bool Session::State::pause(const Command &command, Events &events) {
+bool ServerSession::State::pause(const Command &command, Events &events) {
   AmfReader arguments = command.arguments;
   const auto paused = arguments.boolean();
   const MessageStream *stream = find(command.stream);
@@ -180,13 +181,13 @@ bool Session::State::pause(const Command &command, Events &events) {
   return true;
 }
 
-bool Session::State::seek(const Command &command, Events & /*events*/) {
+bool ServerSession::State::seek(const Command &command, Events & /*events*/) {
   if (find(command.stream))
     send_status(command.stream, "error", "NetStream.Seek.Failed", "This is live.");
   return true;
 }
 
-bool Session::State::receive_audio(const Command &command, Events &events) {
+bool ServerSession::State::receive_audio(const Command &command, Events &events) {
   AmfReader arguments = command.arguments;
   const auto wanted = arguments.boolean();
   const MessageStream *stream = find(command.stream);
@@ -195,7 +196,7 @@ bool Session::State::receive_audio(const Command &command, Events &events) {
   return true;
 }
 
-bool Session::State::receive_video(const Command &command, Events &events) {
+bool ServerSession::State::receive_video(const Command &command, Events &events) {
   AmfReader arguments = command.arguments;
   const auto wanted = arguments.boolean();
   const MessageStream *stream = find(command.stream);
@@ -204,14 +205,14 @@ bool Session::State::receive_video(const Command &command, Events &events) {
   return true;
 }
 
-bool Session::State::fc_publish(const Command &command, Events & /*events*/) {
+bool ServerSession::State::fc_publish(const Command &command, Events & /*events*/) {
   answer(command);
   // Adobe's encoder waits for it. Whether the push is accepted is said to publish.
   send_info("onFCPublish", 0, "status", "NetStream.Publish.Start", "");
   return true;
 }
 
-bool Session::State::fc_unpublish(const Command &command, Events &events) {
+bool ServerSession::State::fc_unpublish(const Command &command, Events &events) {
   AmfReader arguments = command.arguments;
   const std::string_view name = split_args(arguments.string().value_or(std::string_view())).path;
   for (MessageStream &stream : streams) {
@@ -224,13 +225,13 @@ bool Session::State::fc_unpublish(const Command &command, Events &events) {
   return true;
 }
 
-bool Session::State::fc_subscribe(const Command &command, Events & /*events*/) {
+bool ServerSession::State::fc_subscribe(const Command &command, Events & /*events*/) {
   answer(command);
   send_info("onFCSubscribe", 0, "status", "NetStream.Play.Start", "");
   return true;
 }
 
-bool Session::State::stream_length(const Command &command, Events & /*events*/) {
+bool ServerSession::State::stream_length(const Command &command, Events & /*events*/) {
   if (command.transaction == 0)
     return true;
   std::string payload = begin_command("_result", command.transaction);
@@ -239,16 +240,16 @@ bool Session::State::stream_length(const Command &command, Events & /*events*/) 
   return true;
 }
 
-bool Session::State::acknowledge(const Command &command, Events & /*events*/) {
+bool ServerSession::State::acknowledge(const Command &command, Events & /*events*/) {
   answer(command);
   return true;
 }
 
-bool Session::State::ignore(const Command & /*command*/, Events & /*events*/) {
+bool ServerSession::State::ignore(const Command & /*command*/, Events & /*events*/) {
   return true;
 }
 
-void Session::State::accept(std::uint32_t id) {
+void ServerSession::State::accept(std::uint32_t id) {
   MessageStream *stream = find(id);
   if (!stream || id != asks)
     return;
@@ -267,7 +268,7 @@ void Session::State::accept(std::uint32_t id) {
   send(Type::data, id, payload);
 }
 
-void Session::State::refuse(std::uint32_t id, std::string_view code, std::string_view text) {
+void ServerSession::State::refuse(std::uint32_t id, std::string_view code, std::string_view text) {
   MessageStream *stream = find(id);
   if (!stream || id != asks)
     return;

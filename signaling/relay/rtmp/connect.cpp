@@ -18,7 +18,7 @@ constexpr double kAmf3 = 3;
 
 }  // namespace
 
-void Session::State::answer(const Command &command) {
+void ServerSession::State::answer(const Command &command) {
   if (command.transaction == 0)
     return;
   std::string payload = begin_command("_result", command.transaction);
@@ -26,34 +26,35 @@ void Session::State::answer(const Command &command) {
   send(Type::command, 0, payload);
 }
 
-void Session::State::answer_error(double transaction, std::string_view code,
-                                  std::string_view text) {
+void ServerSession::State::answer_error(double transaction, std::string_view code,
+                                        std::string_view text) {
   std::string payload = begin_command("_error", transaction);
   AmfWriter(payload).null();
   begin_info(payload, "error", code, text).end_object();
   send(Type::command, 0, payload);
 }
 
-void Session::State::send_info(std::string_view command, std::uint32_t stream,
-                               std::string_view level, std::string_view code,
-                               std::string_view text) {
+void ServerSession::State::send_info(std::string_view command, std::uint32_t stream,
+                                     std::string_view level, std::string_view code,
+                                     std::string_view text) {
   std::string payload = begin_command(command, 0);
   AmfWriter(payload).null();
   begin_info(payload, level, code, text).end_object();
   send(Type::command, stream, payload);
 }
 
-void Session::State::send_status(std::uint32_t stream, std::string_view level,
-                                 std::string_view code, std::string_view text) {
+void ServerSession::State::send_status(std::uint32_t stream, std::string_view level,
+                                       std::string_view code, std::string_view text) {
   send_info("onStatus", stream, level, code, text);
 }
 
-bool Session::State::refuse_connect(double transaction, const char *why) {
+bool ServerSession::State::refuse_connect(double transaction, const char *why) {
   answer_error(transaction, "NetConnection.Connect.Rejected", why);
   return fail(why);
 }
 
-bool Session::State::connect(const Message &message, double transaction, AmfReader arguments) {
+bool ServerSession::State::connect(const Message &message, double transaction,
+                                   AmfReader arguments) {
   if (connected)
     return fail("connect comes a second time");
   if (message.stream != 0)

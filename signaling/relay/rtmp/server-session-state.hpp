@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// The inside of Session, which server-session.cpp and commands.cpp share.
+// The inside of ServerSession, which server-session.cpp and commands.cpp share.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace agora::relay::rtmp {
 
-struct Session::State {
+struct ServerSession::State {
   enum class Use : std::uint8_t { created, asks_publish, asks_play, publishing, playing, ended };
 
   struct MessageStream {

@@ -11,13 +11,13 @@
 
 namespace agora::relay::rtmp {
 
-bool Session::State::fail(const char *why) {
+bool ServerSession::State::fail(const char *why) {
   broken = true;
   reason = why;
   return false;
 }
 
-Session::State::MessageStream *Session::State::find(std::uint32_t id) {
+ServerSession::State::MessageStream *ServerSession::State::find(std::uint32_t id) {
   for (MessageStream &stream : streams) {
     if (stream.id == id)
       return &stream;
@@ -25,17 +25,17 @@ Session::State::MessageStream *Session::State::find(std::uint32_t id) {
   return nullptr;
 }
 
-void Session::State::send(Type type, std::uint32_t stream, std::string_view payload) {
+void ServerSession::State::send(Type type, std::uint32_t stream, std::string_view payload) {
   append_message(output, type, stream, 0, as_bytes(payload), out_chunk_size);
 }
 
-void Session::State::send_u32(Type type, std::uint32_t value) {
+void ServerSession::State::send_u32(Type type, std::uint32_t value) {
   std::string payload;
   append_u32(payload, value);
   send(type, 0, payload);
 }
 
-bool Session::State::feed(Bytes bytes, Events &events) {
+bool ServerSession::State::feed(Bytes bytes, Events &events) {
   if (broken)
     return false;
   control.came(bytes.size());
@@ -50,7 +50,7 @@ bool Session::State::feed(Bytes bytes, Events &events) {
   return read(all, events);
 }
 
-bool Session::State::read(Bytes bytes, Events &events) {
+bool ServerSession::State::read(Bytes bytes, Events &events) {
   if (!read_all(bytes, events))
     return false;
   if (bytes.size() > limits.held_bytes)
@@ -61,7 +61,7 @@ bool Session::State::read(Bytes bytes, Events &events) {
 }
 
 // Until nothing is left, or what is left has to wait for an answer.
-bool Session::State::read_all(Bytes &bytes, Events &events) {
+bool ServerSession::State::read_all(Bytes &bytes, Events &events) {
   if (handshake) {
     switch (handshake->feed(bytes, output, seed, ms)) {
       case Handshake::Step::broken:
@@ -91,7 +91,7 @@ bool Session::State::read_all(Bytes &bytes, Events &events) {
   return true;
 }
 
-bool Session::State::take(const Message &message, Events &events) {
+bool ServerSession::State::take(const Message &message, Events &events) {
   if (Control::is_of(message.type))
     return take_control(message, events);
   switch (message.type) {
@@ -116,7 +116,7 @@ bool Session::State::take(const Message &message, Events &events) {
   }
 }
 
-bool Session::State::take_control(const Message &message, Events &events) {
+bool ServerSession::State::take_control(const Message &message, Events &events) {
   std::optional<UserEvent> event;
   if (const char *wrong = control.take(message, reader, output, event))
     return fail(wrong);
@@ -125,7 +125,7 @@ bool Session::State::take_control(const Message &message, Events &events) {
   return true;
 }
 
-bool Session::State::take_media(const Message &message, Events &events) {
+bool ServerSession::State::take_media(const Message &message, Events &events) {
   const MessageStream *stream = find(message.stream);
   if (!stream || stream->use == Use::ended) {
     // What was under way when the stream ended does no harm.
@@ -147,72 +147,72 @@ bool Session::State::take_media(const Message &message, Events &events) {
   return true;
 }
 
-bool Session::State::take_aggregate(const Message &message, Events &events) {
+bool ServerSession::State::take_aggregate(const Message &message, Events &events) {
   if (for_each_part(message, [&] (const Message &part) { return take_media(part, events); }))
     return true;
   return broken ? false : fail("an aggregate message is cut off");
 }
 
-Session::Session(const Limits &limits, std::uint64_t seed, std::uint32_t ms)
+ServerSession::ServerSession(const Limits &limits, std::uint64_t seed, std::uint32_t ms)
     : state_(std::make_unique<State>(limits, seed, ms)) {
 }
 
-Session::~Session() = default;
+ServerSession::~ServerSession() = default;
 
-bool Session::feed(Bytes bytes, Events &events) {
+bool ServerSession::feed(Bytes bytes, Events &events) {
   return state_->feed(bytes, events);
 }
 
-bool Session::waiting() const {
+bool ServerSession::waiting() const {
   return state_->waiting();
 }
 
-const std::string &Session::reason() const {
+const std::string &ServerSession::reason() const {
   return state_->reason;
 }
 
-std::string Session::take_output() {
+std::string ServerSession::take_output() {
   return std::exchange(state_->output, {});
 }
 
-bool Session::has_output() const {
+bool ServerSession::has_output() const {
   return !state_->output.empty();
 }
 
-void Session::accept(std::uint32_t stream) {
+void ServerSession::accept(std::uint32_t stream) {
   state_->accept(stream);
 }
 
-void Session::refuse(std::uint32_t stream, std::string_view code, std::string_view text) {
+void ServerSession::refuse(std::uint32_t stream, std::string_view code, std::string_view text) {
   state_->refuse(stream, code, text);
 }
 
-void Session::push_began(std::uint32_t stream) {
+void ServerSession::push_began(std::uint32_t stream) {
   const State::MessageStream *found = state_->find(stream);
   if (found && found->use == State::Use::playing)
     append_user_control(state_->output, UserControl::stream_begin, stream);
 }
 
-void Session::push_ended(std::uint32_t stream) {
+void ServerSession::push_ended(std::uint32_t stream) {
   const State::MessageStream *found = state_->find(stream);
   if (found && found->use == State::Use::playing)
     append_user_control(state_->output, UserControl::stream_eof, stream);
 }
 
-void Session::ping(std::uint32_t ms) {
+void ServerSession::ping(std::uint32_t ms) {
   if (state_->connected)
     append_user_control(state_->output, UserControl::ping_request, ms);
 }
 
-bool Session::connected() const {
+bool ServerSession::connected() const {
   return state_->connected;
 }
 
-std::uint64_t Session::bytes_in() const {
+std::uint64_t ServerSession::bytes_in() const {
   return state_->control.bytes_in();
 }
 
-std::size_t Session::held_memory() const {
+std::size_t ServerSession::held_memory() const {
   const State &state = *state_;
   std::size_t sum = sizeof state + state.reader.memory() + state.held.capacity();
   sum += state.output.capacity() + state.app.capacity() + state.args.capacity();

@@ -22,7 +22,7 @@ struct Opened {
   std::string args;          // what follows the name's "?"; if there is none, the app's or tcUrl's
 };
 
-class Session {
+class ServerSession {
  public:
   // Called from within feed(). They may call accept(), refuse() and the other calls that write, but
   // neither feed() nor the session's end.
@@ -51,10 +51,10 @@ class Session {
 
   // `limits` has to outlive the session. `seed` varies what the handshake calls random; `ms` is the
   // time of the connection's begin, in the handshake for the peer's own use.
-  explicit Session(const Limits &limits, std::uint64_t seed = 0, std::uint32_t ms = 0);
-  ~Session();
-  Session(const Session &) = delete;
-  Session &operator=(const Session &) = delete;
+  explicit ServerSession(const Limits &limits, std::uint64_t seed = 0, std::uint32_t ms = 0);
+  ~ServerSession();
+  ServerSession(const ServerSession &) = delete;
+  ServerSession &operator=(const ServerSession &) = delete;
 
   // Bytes of the peer, in any pieces. False: the peer broke a rule, reason() says which; close the
   // connection (what take_output() still has may be sent).

@@ -264,7 +264,7 @@ void a_hostile_server () {
 }
 
 // Our own server's side is understood, whatever pieces TCP makes of it.
-class Both final : public Session::Events, public Player::Events {
+class Both final : public ServerSession::Events, public Player::Events {
  public:
   explicit Both(std::size_t piece) : piece_(piece) {}
 
@@ -295,7 +295,7 @@ class Both final : public Session::Events, public Player::Events {
   }
 
   const Limits limits;
-  Session session{limits, 1, 2};
+  ServerSession session{limits, 1, 2};
   Player player{limits, {"rtmp://127.0.0.1:1/live", "live", "one?a=1"}, 3, 4};
   std::string text;
 

@@ -121,7 +121,7 @@ inline std::string message_text (const Message &message) {
   }
 }
 
-class Scene final : public Session::Events {
+class Scene final : public ServerSession::Events {
  public:
   enum class Policy { accept, refuse, wait };
 
@@ -231,7 +231,7 @@ class Scene final : public Session::Events {
   const Limits limits_;
 
  public:
-  Session session;
+  ServerSession session;
   std::uint32_t chunk_size = 128;  // the peer's
 
  private:

@@ -3,7 +3,7 @@
 #include "rtmp-scene.hpp"
 #include "tests/suite.hpp"
 
-namespace session_attack_test {
+namespace server_session_attack_test {
 
 using namespace agora::relay::rtmp;
 
@@ -183,4 +183,4 @@ static const agora::Suite suite("server-session-attack", [] {
   g_test_add_func("/relay/attack/churn", churn);
 });
 
-}  // namespace session_attack_test
+}  // namespace server_session_attack_test

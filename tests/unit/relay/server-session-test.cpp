@@ -3,7 +3,7 @@
 #include "rtmp-scene.hpp"
 #include "tests/suite.hpp"
 
-namespace session_test {
+namespace server_session_test {
 
 using namespace agora::relay::rtmp;
 
@@ -373,12 +373,12 @@ void recorded () {
 }  // namespace
 
 static const agora::Suite suite("server-session", [] {
-  g_test_add_func("/relay/session/in-words", in_words);
-  g_test_add_func("/relay/session/connects", connects);
-  g_test_add_func("/relay/session/refusals", refusals);
-  g_test_add_func("/relay/session/answers-that-take-a-while", answers_that_take_a_while);
-  g_test_add_func("/relay/session/to-a-player", to_a_player);
-  g_test_add_func("/relay/session/recorded", recorded);
+  g_test_add_func("/relay/server-session/in-words", in_words);
+  g_test_add_func("/relay/server-session/connects", connects);
+  g_test_add_func("/relay/server-session/refusals", refusals);
+  g_test_add_func("/relay/server-session/answers-that-take-a-while", answers_that_take_a_while);
+  g_test_add_func("/relay/server-session/to-a-player", to_a_player);
+  g_test_add_func("/relay/server-session/recorded", recorded);
 });
 
-}  // namespace session_test
+}  // namespace server_session_test
