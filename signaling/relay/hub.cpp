@@ -25,22 +25,22 @@ struct Header {
   std::string payload;
 };
 
-// Memory is fetched for the listener so many places ahead: a send takes far longer than that.
+// Memory is fetched for the subscriber so many places ahead: a send takes far longer than that.
 constexpr std::size_t fetched_ahead = 2;
 constexpr std::size_t cache_line = 64;
 
-// The listeners that call the stream by one id and hear it by one clock. Nearly always there is one
-// lane.
+// The subscribers that call the stream by one id and hear it by one clock. Nearly always there is
+// one lane.
 struct Lane {
   struct Place {
-    Listener *listener;
+    Subscriber *subscriber;
     const void *needs;
   };
   void fetch (std::size_t from) const {
     if (from >= places.size())
       return;
-    const auto [listener, needs] = places[from];
-    for (const void *const each : {static_cast<const void *>(listener), needs}) {
+    const auto [subscriber, needs] = places[from];
+    for (const void *const each : {static_cast<const void *>(subscriber), needs}) {
       __builtin_prefetch(each);
       __builtin_prefetch(static_cast<const std::byte *>(each) + cache_line);
     }
@@ -99,7 +99,7 @@ class HubStream {
   const CountsRef counts;
   Publisher *publisher = nullptr;
   std::vector<Lane> lanes;
-  bool began = false;           // listeners were told of the push
+  bool began = false;           // subscribers were told of the push
   std::uint32_t timestamp = 0;  // of the last message
   std::size_t gathered = 0;     // messages, in each lane
   bool gathered_video = false;  // some of them are video
@@ -143,10 +143,10 @@ void Hub::unpublish(Publisher &publisher, bool discard) {
   pushes_--;
   for (Lane &lane : stream->lanes) {
     lane.gathered.clear();
-    for (const auto &[listener, needs] : lane.places) {
-      listener->waits_for_key_ = true;
+    for (const auto &[subscriber, needs] : lane.places) {
+      subscriber->waits_for_key_ = true;
       if (stream->began)
-        listener->push_ended(discard);
+        subscriber->push_ended(discard);
     }
   }
   stream->gathered = 0;
@@ -157,20 +157,20 @@ void Hub::unpublish(Publisher &publisher, bool discard) {
 }
 
 // Before the push begins, its time isn't known.
-void Hub::add(HubStream &stream, Listener &listener) {
-  const std::optional<std::uint32_t> time = listener.own_time();
-  listener.shift_ = time && stream.began ? *time - stream.timestamp : 0;
-  Lane &lane = stream.lane_of(listener.stream_id_, listener.shift_);
-  listener.stream_ = &stream;
-  listener.index_ = lane.places.size();
-  lane.places.push_back({&listener, listener.needs_});
+void Hub::add(HubStream &stream, Subscriber &subscriber) {
+  const std::optional<std::uint32_t> time = subscriber.own_time();
+  subscriber.shift_ = time && stream.began ? *time - stream.timestamp : 0;
+  Lane &lane = stream.lane_of(subscriber.stream_id_, subscriber.shift_);
+  subscriber.stream_ = &stream;
+  subscriber.index_ = lane.places.size();
+  lane.places.push_back({&subscriber, subscriber.needs_});
 }
 
-void Hub::remove(HubStream &stream, Listener &listener) {
-  Lane &lane = stream.lane_of(listener.stream_id_, listener.shift_);
+void Hub::remove(HubStream &stream, Subscriber &subscriber) {
+  Lane &lane = stream.lane_of(subscriber.stream_id_, subscriber.shift_);
   const Lane::Place last = lane.places.back();
-  lane.places[listener.index_] = last;
-  last.listener->index_ = listener.index_;
+  lane.places[subscriber.index_] = last;
+  last.subscriber->index_ = subscriber.index_;
   lane.places.pop_back();
   if (lane.places.empty())
     stream.lanes.erase(stream.lanes.begin() + (&lane - stream.lanes.data()));
@@ -178,52 +178,52 @@ void Hub::remove(HubStream &stream, Listener &listener) {
 
 // The push has begun: those with a time of their own get it from here on.
 void Hub::settle(HubStream &stream) {
-  std::vector<Listener *> with_own;
+  std::vector<Subscriber *> with_own;
   for (const Lane &lane : stream.lanes)
     for (const Lane::Place &place : lane.places)
-      if (place.listener->own_time())
-        with_own.push_back(place.listener);
-  for (Listener *listener : with_own) {
-    remove(stream, *listener);
-    add(stream, *listener);
+      if (place.subscriber->own_time())
+        with_own.push_back(place.subscriber);
+  for (Subscriber *subscriber : with_own) {
+    remove(stream, *subscriber);
+    add(stream, *subscriber);
   }
 }
 
-void Hub::play(std::string_view name, Listener &listener) {
+void Hub::play(std::string_view name, Subscriber &subscriber) {
   HubStream &stream = stream_of(name);
   // It may have been away.
-  listener.waits_for_key_ = true;
+  subscriber.waits_for_key_ = true;
   // What was gathered is for those who were there.
   flush(stream);
-  add(stream, listener);
-  listeners_++;
+  add(stream, subscriber);
+  subscribers_++;
   if (stream.began)
-    welcome(stream, listener);
+    welcome(stream, subscriber);
 }
 
-void Hub::welcome(HubStream &stream, Listener &listener) {
-  listener.push_began();
-  const std::uint32_t timestamp = stream.timestamp + listener.shift_;
+void Hub::welcome(HubStream &stream, Subscriber &subscriber) {
+  subscriber.push_began();
+  const std::uint32_t timestamp = stream.timestamp + subscriber.shift_;
   std::vector<PacketRef> packets;
   packets.reserve(stream.headers.size());
   for (const Header &header : stream.headers) {
     const std::span bytes(reinterpret_cast<const std::uint8_t *>(header.payload.data()),
                           header.payload.size());
-    packets.push_back(
-        PacketRef::make(rtmp::encode_media({header.type, timestamp, bytes}, listener.stream_id_),
-                        header.kind, timestamp, listener.stream_id_, bytes.size(), stream.counts));
+    packets.push_back(PacketRef::make(
+        rtmp::encode_media({header.type, timestamp, bytes}, subscriber.stream_id_), header.kind,
+        timestamp, subscriber.stream_id_, bytes.size(), stream.counts));
   }
   if (!packets.empty())
-    listener.send(packets);
+    subscriber.send(packets);
 }
 
-void Hub::leave(Listener &listener) {
-  HubStream *stream = listener.stream_;
+void Hub::leave(Subscriber &subscriber) {
+  HubStream *stream = subscriber.stream_;
   if (stream == nullptr)
     return;
-  listener.stream_ = nullptr;
-  listeners_--;
-  remove(*stream, listener);
+  subscriber.stream_ = nullptr;
+  subscribers_--;
+  remove(*stream, subscriber);
   let_go(*stream);
 }
 
@@ -236,7 +236,7 @@ void Hub::message(Publisher &publisher, const rtmp::MediaMessage &message) {
     stream->began = true;
     for (const Lane &lane : stream->lanes)
       for (const Lane::Place &place : lane.places)
-        place.listener->push_began();
+        place.subscriber->push_began();
     stream->timestamp = message.timestamp;
     settle(*stream);
   }
@@ -265,20 +265,20 @@ void Hub::flush(HubStream &stream) {
   for (Lane &lane : stream.lanes) {
     for (std::size_t i = 0; i < lane.places.size(); i++) {
       lane.fetch(i + fetched_ahead);
-      Listener *listener = lane.places[i].listener;
-      if (!stream.gathered_video || !listener->waits_for_key_) {
-        listener->send(lane.gathered);
+      Subscriber *subscriber = lane.places[i].subscriber;
+      if (!stream.gathered_video || !subscriber->waits_for_key_) {
+        subscriber->send(lane.gathered);
         continue;
       }
       from_key.clear();
       for (const PacketRef &packet : lane.gathered) {
         if (packet->kind == MediaKind::video_key)
-          listener->waits_for_key_ = false;
-        if (packet->kind != MediaKind::video || !listener->waits_for_key_)
+          subscriber->waits_for_key_ = false;
+        if (packet->kind != MediaKind::video || !subscriber->waits_for_key_)
           from_key.push_back(packet);
       }
       if (!from_key.empty())
-        listener->send(from_key);
+        subscriber->send(from_key);
     }
     lane.gathered.clear();
   }
@@ -286,9 +286,9 @@ void Hub::flush(HubStream &stream) {
   stream.gathered_video = false;
 }
 
-void Hub::cut(const Listener &listener) {
-  if (listener.stream_ != nullptr)
-    listener.stream_->counts->cut_listeners++;
+void Hub::cut(const Subscriber &subscriber) {
+  if (subscriber.stream_ != nullptr)
+    subscriber.stream_->counts->cut_listeners++;
 }
 
 Publisher *Hub::publisher_of(std::string_view name) const {

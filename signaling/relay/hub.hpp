@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// Who pushes what, who plays it, and what each listener gets: from its beginning the metadata and
+// Who pushes what, who plays it, and what each subscriber gets: from its beginning the metadata and
 // the codecs' last headers, sound at once, video from a key frame. Pure: no socket, no clock.
 //
-// Messages of one push are gathered until flush(), so that a listener gets all that came in one
+// Messages of one push are gathered until flush(), so that a subscriber gets all that came in one
 // read by one write.
 #pragma once
 
@@ -23,16 +23,16 @@ namespace agora::relay {
 
 class HubStream;
 
-// One play. Its owner takes it off the hub before it ends.
-class Listener {
+// One play: it hears what is pushed under a name. Its owner takes it off the hub before it ends.
+class Subscriber {
  public:
   // `stream_id`: what its connection calls the stream. `needs`: the memory that its send() looks at
-  // first, if there is such. It is fetched while the listener before it is served.
-  explicit Listener(std::uint32_t stream_id, const void *needs = nullptr)
+  // first, if there is such. It is fetched while the subscriber before it is served.
+  explicit Subscriber(std::uint32_t stream_id, const void *needs = nullptr)
       : stream_id_(stream_id), needs_(needs) {}
-  Listener(const Listener &) = delete;
-  Listener &operator=(const Listener &) = delete;
-  virtual ~Listener() = default;
+  Subscriber(const Subscriber &) = delete;
+  Subscriber &operator=(const Subscriber &) = delete;
+  virtual ~Subscriber() = default;
 
   // Called by the hub; none of them may change what the hub holds.
   // To go out in this order, after what went before.
@@ -86,8 +86,8 @@ class Hub {
   // False: another one pushes this name.
   bool publish (std::string_view name, Publisher &publisher);
   void unpublish (Publisher &publisher, bool discard = false);
-  void play (std::string_view name, Listener &listener);
-  void leave (Listener &listener);
+  void play (std::string_view name, Subscriber &subscriber);
+  void leave (Subscriber &subscriber);
 
   // A message of a push. It goes out at flush() at the latest.
   void message (Publisher &publisher, const rtmp::MediaMessage &message);
@@ -96,19 +96,19 @@ class Hub {
   Publisher *publisher_of (std::string_view name) const;
 
   StreamLedger &ledger () { return ledger_; }
-  // It is no listener any more for having been too slow.
-  static void cut (const Listener &listener);
+  // It is no subscriber any more for having been too slow.
+  static void cut (const Subscriber &subscriber);
 
   std::size_t pushes () const { return pushes_; }
-  std::size_t listeners () const { return listeners_; }
+  std::size_t subscribers () const { return subscribers_; }
 
  private:
   HubStream &stream_of (std::string_view name);
   void let_go (HubStream &stream);
-  static void add (HubStream &stream, Listener &listener);
-  static void remove (HubStream &stream, Listener &listener);
+  static void add (HubStream &stream, Subscriber &subscriber);
+  static void remove (HubStream &stream, Subscriber &subscriber);
   static void settle (HubStream &stream);
-  void welcome (HubStream &stream, Listener &listener);
+  void welcome (HubStream &stream, Subscriber &subscriber);
   void flush (HubStream &stream);
 
   StreamLedger ledger_;
@@ -120,7 +120,7 @@ class Hub {
   };
   std::unordered_map<std::string, std::unique_ptr<HubStream>, Hash, std::equal_to<>> streams_;
   std::size_t pushes_ = 0;
-  std::size_t listeners_ = 0;
+  std::size_t subscribers_ = 0;
 };
 
 }  // namespace agora::relay

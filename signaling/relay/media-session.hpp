@@ -84,10 +84,10 @@ struct PushSession final : MediaSession, Publisher {
 };
 
 // What a frame needs of it comes first.
-struct PlaySession final : Listener, MediaSession {
+struct PlaySession final : Subscriber, MediaSession {
   PlaySession(Connection &of, std::uint64_t with_number, std::uint32_t on_stream,
               std::string called)
-      : Listener(on_stream, &of),
+      : Subscriber(on_stream, &of),
         MediaSession(of, with_number, relay_line::Side::play, on_stream, std::move(called)) {}
 
   void send (std::span<const PacketRef> packets) override;

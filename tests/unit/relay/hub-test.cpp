@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Who hears what: scripts of pushes and plays, and what each listener was sent.
+// Who hears what: scripts of pushes and plays, and what each subscriber was sent.
 #include <glib.h>
 
 #include <map>
@@ -39,9 +39,9 @@ char letter_of (const Packet &packet) {
   return '?';
 }
 
-class Ear : public Listener {
+class Ear : public Subscriber {
  public:
-  explicit Ear(std::uint32_t stream) : Listener(stream) {}
+  explicit Ear(std::uint32_t stream) : Subscriber(stream) {}
   void send (std::span<const PacketRef> packets) override {
     writes++;
     for (const PacketRef &packet : packets) {
@@ -58,7 +58,7 @@ class Ear : public Listener {
   unsigned writes = 0;
 };
 
-// A script: P push, U its end, D its end at once, 1-3 a play of listener n (3 by another stream
+// A script: P push, U its end, D its end at once, 1-3 a play of subscriber n (3 by another stream
 // id), L1 it leaves, K1 it lost a key frame, ';' flush; other letters are messages.
 struct Stage {
   void run (const std::string &script) {
@@ -91,7 +91,7 @@ struct Stage {
       hub.leave(*ear);
     hub.unpublish(push);
     g_assert_cmpuint(hub.pushes(), ==, 0);
-    g_assert_cmpuint(hub.listeners(), ==, 0);
+    g_assert_cmpuint(hub.subscribers(), ==, 0);
   }
   Hub hub;
   Publisher push;
@@ -141,7 +141,7 @@ void test_table () {
     stage.run(row.script);
     for (int i = 0; i < 3; i++)
       if (stage.ears[i]->heard != row.heard[i])
-        g_error("%s: listener %d heard \"%s\", not \"%s\"", row.script, i + 1,
+        g_error("%s: subscriber %d heard \"%s\", not \"%s\"", row.script, i + 1,
                 stage.ears[i]->heard.c_str(), row.heard[i]);
   }
 }
@@ -227,7 +227,7 @@ void test_many () {
   hub.flush(push);
   for (std::size_t i = 0; i < ears.size(); i++)
     g_assert_true(ears[i]->heard == (i % 7 == 0 ? "" : "(a"));
-  g_assert_cmpuint(hub.listeners(), ==, ears.size() - (ears.size() + 6) / 7);
+  g_assert_cmpuint(hub.subscribers(), ==, ears.size() - (ears.size() + 6) / 7);
   for (auto &ear : ears)
     hub.leave(*ear);
   hub.unpublish(push);

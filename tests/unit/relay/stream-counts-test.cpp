@@ -43,9 +43,9 @@ std::string told (StreamLedger &ledger) {
 }
 
 // A listener as a connection is one: it has a queue, of which it sends what it is told to.
-class Ear : public Listener {
+class Ear : public Subscriber {
  public:
-  Ear() : Listener(1) {}
+  Ear() : Subscriber(1) {}
   void send (std::span<const PacketRef> packets) override {
     for (const PacketRef &packet : packets)
       queue.push(packet);
