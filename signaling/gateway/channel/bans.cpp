@@ -43,7 +43,7 @@ bool ChannelBook::silences(std::string_view app_id, std::string_view channel,
 
 void ChannelBook::ban(Step &step, Member &member) {
   tell(step, member, {EventKind::banned});
-  Session *socket = member.session;
+  MemberSession *socket = member.session;
   remove(step, member, LeaveReason::banned);
   if (socket)
     close(step, *socket, CloseCode::banned, "banned");

@@ -62,7 +62,7 @@ Commands ChannelBook::connected(SessionId id, std::string_view address, std::str
     from.sockets++;
   }
 
-  auto fresh = std::make_unique<Session>();
+  auto fresh = std::make_unique<MemberSession>();
   fresh->id = id;
   fresh->address = address;
   fresh->network = std::move(name);
@@ -83,7 +83,7 @@ bool ChannelBook::joined(SessionId id) const {
 
 Commands ChannelBook::received(SessionId id, const protocol::ClientMessage &message, Now now) {
   Step step{now, {}};
-  Session *from = session(id);
+  MemberSession *from = session(id);
   if (!from)
     return finish(step);
   from->heard_ms = step.now.mono_ms;
@@ -111,7 +111,7 @@ Commands ChannelBook::received(SessionId id, const protocol::ClientMessage &mess
 
 Commands ChannelBook::malformed(SessionId id, const protocol::DecodeError &error, Now now) {
   Step step{now, {}};
-  Session *from = session(id);
+  MemberSession *from = session(id);
   if (!from)
     return finish(step);
   from->heard_ms = step.now.mono_ms;
@@ -128,7 +128,7 @@ Commands ChannelBook::malformed(SessionId id, const protocol::DecodeError &error
 
 Commands ChannelBook::disconnected(SessionId id, Now now) {
   Step step{now, {}};
-  if (Session *gone = session(id))
+  if (MemberSession *gone = session(id))
     end_session(step, *gone);
   return finish(step);
 }
@@ -172,7 +172,7 @@ Commands ChannelBook::tick(Now now) {
       continue;
     }
     if (due->kind == Deadline::session) {
-      if (Session *which = session(due->id))
+      if (MemberSession *which = session(due->id))
         check_session(step, *which);
       continue;
     }
@@ -227,7 +227,7 @@ void ChannelBook::notice(Step &step, const Member &member, NoticeKind kind, Leav
                             member.joined_at});
 }
 
-void ChannelBook::end_session(Step &step, Session &session) {
+void ChannelBook::end_session(Step &step, MemberSession &session) {
   if (Member *left = session.member; left && left->entrance == Entrance::mix) {
     // It comes from this machine: its socket is lost when it is.
     left->session = nullptr;
@@ -249,12 +249,12 @@ void ChannelBook::begin_grace(Step &step, Member &member) {
   deadlines_.set({Deadline::grace, member.id}, step.now.mono_ms + config_.times.grace_ms);
 }
 
-void ChannelBook::close(Step &step, Session &session, CloseCode code, std::string reason) {
+void ChannelBook::close(Step &step, MemberSession &session, CloseCode code, std::string reason) {
   step.out.push_back(Close{session.id, code, std::move(reason)});
   end_session(step, session);
 }
 
-void ChannelBook::watch_session(Session &session) {
+void ChannelBook::watch_session(MemberSession &session) {
   std::int64_t at = session.heard_ms + config_.times.silence_ms;
   if (!session.member)
     at = std::min(at, session.join_by_ms);
@@ -262,7 +262,7 @@ void ChannelBook::watch_session(Session &session) {
 }
 
 // The timer isn't moved at each frame; it looks, when it fires, whether anything was heard since.
-void ChannelBook::check_session(Step &step, Session &session) {
+void ChannelBook::check_session(Step &step, MemberSession &session) {
   if (step.now.mono_ms - session.heard_ms >= config_.times.silence_ms)
     close(step, session, CloseCode::silent, "no frame for too long");
   else if (!session.member && step.now.mono_ms >= session.join_by_ms)
@@ -271,7 +271,7 @@ void ChannelBook::check_session(Step &step, Session &session) {
     watch_session(session);
 }
 
-Session *ChannelBook::session(SessionId id) {
+MemberSession *ChannelBook::session(SessionId id) {
   const auto it = sessions_.find(id);
   return it == sessions_.end() ? nullptr : it->second.get();
 }

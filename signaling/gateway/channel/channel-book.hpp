@@ -194,12 +194,12 @@ class ChannelBook : private cluster::ClusterHost {
   void notice (Step &step, const Member &member, NoticeKind kind,
                LeaveReason reason = LeaveReason::other);
   // Forgets the socket; its member, if it has one, goes into grace.
-  void end_session (Step &step, Session &session);
+  void end_session (Step &step, MemberSession &session);
   void begin_grace (Step &step, Member &member);
-  void close (Step &step, Session &session, CloseCode code, std::string reason);
-  void watch_session (Session &session);
-  void check_session (Step &step, Session &session);
-  Session *session (SessionId id);
+  void close (Step &step, MemberSession &session, CloseCode code, std::string reason);
+  void watch_session (MemberSession &session);
+  void check_session (Step &step, MemberSession &session);
+  MemberSession *session (SessionId id);
   Member *member (MemberId id);
 
   // telling.cpp
@@ -230,7 +230,7 @@ class ChannelBook : private cluster::ClusterHost {
   // costs.cpp
   Network &network (const std::string &name, Now now);
   void leave_network (const std::string &name, Now now);
-  void charge_join (Session &session, std::size_t events, Now now);
+  void charge_join (MemberSession &session, std::size_t events, Now now);
 
   // join.cpp
   struct Identity {
@@ -258,19 +258,20 @@ class ChannelBook : private cluster::ClusterHost {
   std::optional<std::pair<protocol::Code, std::string>> check_room (std::string_view app_id,
                                                                     std::string_view channel,
                                                                     const Identity &identity) const;
-  bool bans (const Session &session, const protocol::Join &join, const Identity &identity, Uid uid,
-             Now now) const;
+  bool bans (const MemberSession &session, const protocol::Join &join, const Identity &identity,
+             Uid uid, Now now) const;
   void refuse_banned (Step &step, const Asked &asked);
   // Each uid has one place in a channel, and who comes last gets it.
   Place claim (const Joining &joining, Uid uid) const;
   void enter (Step &step, const Asked &asked, const Joining &joining, const Place &place);
-  Member &settle (Step &step, const Session &session, const Joining &joining, const Place &place);
-  static std::string platform_of (const Session &session, const protocol::Join &join);
-  Member &make_member (Channel &channel, const Session &session, const Joining &joining,
+  Member &settle (Step &step, const MemberSession &session, const Joining &joining,
+                  const Place &place);
+  static std::string platform_of (const MemberSession &session, const protocol::Join &join);
+  Member &make_member (Channel &channel, const MemberSession &session, const Joining &joining,
                        const Place &place, Now now);
   // What is wrong with the join, by the order of the codes; fills in what the token grants.
   std::optional<std::pair<protocol::Code, std::string>> check_join (
-      Step &step, const Session &session, const protocol::Join &join, Identity &identity,
+      Step &step, const MemberSession &session, const protocol::Join &join, Identity &identity,
       std::optional<protocol::Grant> &grant);
   struct Claim {
     std::string_view app_id;
@@ -284,7 +285,7 @@ class ChannelBook : private cluster::ClusterHost {
   void join_again (Step &step, const Asked &asked, const protocol::Join &join,
                    const std::optional<protocol::Grant> &grant);
   void welcome (Step &step, const Asked &asked, Member &member, const protocol::Join &join);
-  void take_over (Step &step, Member &member, Session &session);
+  void take_over (Step &step, Member &member, MemberSession &session);
   void leave_grace (Member &member);
   Channel &make_channel (const std::string &app_id, const std::string &name);
   void open_channel (Step &step, Channel &channel, bool begins);
@@ -326,7 +327,7 @@ class ChannelBook : private cluster::ClusterHost {
     Identity identity;
     std::optional<protocol::Grant> grant;
     std::int64_t request_id = 0;
-    Session origin;  // as it was; it may be closed before the answer
+    MemberSession origin;  // as it was; it may be closed before the answer
   };
   void make_cluster ();
   // The clock by which gateways tell each other times.
@@ -370,8 +371,8 @@ class ChannelBook : private cluster::ClusterHost {
   void odd (const std::string &what) override;
 
   // mix.cpp
-  std::optional<std::pair<protocol::Code, std::string>> check_mix (const protocol::Join &join,
-                                                                   const Session &session) const;
+  std::optional<std::pair<protocol::Code, std::string>> check_mix (
+      const protocol::Join &join, const MemberSession &session) const;
   void join_as_mix (Step &step, const Asked &asked, const protocol::Join &join);
   bool wants_mix (const std::string &key, const Channel *channel) const;
   void leave_web (Step &step, Channel &channel);
@@ -555,7 +556,7 @@ class ChannelBook : private cluster::ClusterHost {
   std::int64_t slice_at_ms_ = 0;
   bool service_lost_ = false;
 
-  std::unordered_map<SessionId, std::unique_ptr<Session>> sessions_;
+  std::unordered_map<SessionId, std::unique_ptr<MemberSession>> sessions_;
   std::unordered_map<std::string, Network> networks_;
   std::unordered_map<MemberId, std::unique_ptr<Member>> members_;
   std::unordered_map<std::string, std::unique_ptr<Channel>> channels_;

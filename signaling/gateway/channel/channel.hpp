@@ -95,13 +95,13 @@ inline TokenBucket list_share (unsigned events_per_second) {
 }
 
 struct Channel;
-struct Session;
+struct MemberSession;
 
 struct Member {
   MemberId id = 0;
   Channel *channel = nullptr;
-  Session *session = nullptr;  // none: in grace
-  bool in_grace = false;       // counted as such
+  MemberSession *session = nullptr;  // none: in grace
+  bool in_grace = false;             // counted as such
   // Another gateway has it now. It is no member here any more: only its sessions at the media
   // server go on for a moment.
   bool orphan = false;
@@ -289,7 +289,8 @@ struct Network {
   TokenBucket unjoined{0, 0};  // set from the limits
 };
 
-struct Session {
+// Of a member's socket, from before it has joined to its end.
+struct MemberSession {
   SessionId id = 0;
   std::string address;
   std::string network;  // as limits count it; "" of a mix: it doesn't count

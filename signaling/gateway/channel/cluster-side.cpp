@@ -258,7 +258,7 @@ void ChannelBook::claimed(cluster::JoinId join, const cluster::Claimed &claimed)
     return;
   Step &step = *cluster_step_;
   Newcomer &newcomer = node.mapped();
-  Session *there = session(join);
+  MemberSession *there = session(join);
   if (there)
     there->joining = false;
   const Joining joining{newcomer.join, newcomer.identity, newcomer.grant};
@@ -283,7 +283,7 @@ void ChannelBook::claimed(cluster::JoinId join, const cluster::Claimed &claimed)
     return enter(step, {*there, newcomer.request_id}, joining, place);
   // Its socket has closed meanwhile. Whoever lost it comes back for the member.
   Member &member = settle(step, newcomer.origin, joining, place);
-  if (Session *loser = member.session)
+  if (MemberSession *loser = member.session)
     loser->member = nullptr;
   member.session = nullptr;
   member.address = newcomer.origin.address;
@@ -317,7 +317,7 @@ void ChannelBook::taken(const std::string &, Uid, MemberId mid, bool adopted) {
   Member *lost = member(mid);
   if (!lost || lost->orphan)
     return;
-  if (Session *loser = lost->session) {
+  if (MemberSession *loser = lost->session) {
     step.out.push_back(Send{
         {loser->id}, protocol::ErrorEvent{Code::bad_role_or_uid, "replaced by another device"}});
     close(step, *loser, CloseCode::replaced, "replaced by another device");

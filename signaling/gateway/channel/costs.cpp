@@ -27,7 +27,7 @@ constexpr std::uint64_t joins_per_socket = 4;
 }  // namespace
 
 bool ChannelBook::affords(SessionId id, std::size_t bytes, Now now) {
-  Session *from = session(id);
+  MemberSession *from = session(id);
   if (!from)
     return false;
   const std::size_t cost = 1 + bytes / bytes_per_request;
@@ -47,7 +47,7 @@ bool ChannelBook::affords(SessionId id, std::size_t bytes, Now now) {
 
 Commands ChannelBook::refuse_frame(SessionId id, std::int64_t request_id, Now now) {
   Step step{now, {}};
-  Session *from = session(id);
+  MemberSession *from = session(id);
   if (!from)
     return finish(step);
   from->heard_ms = step.now.mono_ms;
@@ -89,7 +89,7 @@ void ChannelBook::leave_network(const std::string &name, Now now) {
 }
 
 // What a repeated join makes. It is never a flood by itself.
-void ChannelBook::charge_join(Session &session, std::size_t events, Now now) {
+void ChannelBook::charge_join(MemberSession &session, std::size_t events, Now now) {
   const std::size_t cost =
       std::min<std::size_t>(events / events_per_request, config_.limits.request_burst);
   if (config_.limits.requests_per_second)

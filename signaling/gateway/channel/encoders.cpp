@@ -99,7 +99,7 @@ std::string ChannelBook::admit_encoder(Step &step, const HookRequest &request, S
 
 Member &ChannelBook::enter_encoder(Step &step, const StreamKey &key, const std::string &address,
                                    const std::string &network) {
-  Session door;
+  MemberSession door;
   door.entrance = Entrance::encoder;
   door.address = address;
   door.network = network;

@@ -91,7 +91,7 @@ std::optional<std::pair<Code, std::string>> ChannelBook::check_token(
 }
 
 std::optional<std::pair<Code, std::string>> ChannelBook::check_join(
-    Step &step, const Session &session, const protocol::Join &join, Identity &identity,
+    Step &step, const MemberSession &session, const protocol::Join &join, Identity &identity,
     std::optional<protocol::Grant> &grant) {
   // "007" and "7" are one uid, and tokens are signed for its usual spelling.
   std::string named = join.uid;
@@ -191,8 +191,8 @@ void ChannelBook::join(Step &step, const Asked &asked, const protocol::Join &joi
   enter(step, asked, joining, claim(joining, uid));
 }
 
-bool ChannelBook::bans(const Session &session, const protocol::Join &join, const Identity &identity,
-                       Uid uid, Now now) const {
+bool ChannelBook::bans(const MemberSession &session, const protocol::Join &join,
+                       const Identity &identity, Uid uid, Now now) const {
   return forbidden({join.app_id, join.channel, uid, identity.account, session.network}, now.wall_s,
                    &Rule::join_channel);
 }
@@ -225,13 +225,13 @@ void ChannelBook::enter(Step &step, const Asked &asked, const Joining &joining,
 }
 
 // The member that has the place from now on: a new one, or the one that comes back.
-Member &ChannelBook::settle(Step &step, const Session &session, const Joining &joining,
+Member &ChannelBook::settle(Step &step, const MemberSession &session, const Joining &joining,
                             const Place &place) {
   Channel &channel = make_channel(joining.join.app_id, joining.join.channel);
   open_channel(step, channel, place.opens);
   if (const auto held = channel.members.find(place.uid); held != channel.members.end()) {
     Member &older = *held->second;
-    if (Session *loser = older.session) {
+    if (MemberSession *loser = older.session) {
       step.out.push_back(Send{
           {loser->id}, protocol::ErrorEvent{Code::bad_role_or_uid, "replaced by another device"}});
       close(step, *loser, CloseCode::replaced, "replaced by another device");
@@ -261,7 +261,7 @@ Member &ChannelBook::settle(Step &step, const Session &session, const Joining &j
   return fresh;
 }
 
-std::string ChannelBook::platform_of(const Session &session, const protocol::Join &join) {
+std::string ChannelBook::platform_of(const MemberSession &session, const protocol::Join &join) {
   // Of a browser, its worker would tell what that runs on.
   if (session.entrance == Entrance::web)
     return "web";
@@ -269,8 +269,8 @@ std::string ChannelBook::platform_of(const Session &session, const protocol::Joi
   return words.size() > max_platform ? std::string() : words;
 }
 
-Member &ChannelBook::make_member(Channel &channel, const Session &session, const Joining &joining,
-                                 const Place &place, Now now) {
+Member &ChannelBook::make_member(Channel &channel, const MemberSession &session,
+                                 const Joining &joining, const Place &place, Now now) {
   auto fresh = std::make_unique<Member>();
   Member &member = *fresh;
   const protocol::Join &join = joining.join;
@@ -311,7 +311,7 @@ void ChannelBook::leave_grace(Member &member) {
     totals_.in_grace--;
 }
 
-void ChannelBook::take_over(Step &step, Member &member, Session &session) {
+void ChannelBook::take_over(Step &step, Member &member, MemberSession &session) {
   step.out.push_back(Joined{session.id});
   member.session = &session;
   leave_grace(member);

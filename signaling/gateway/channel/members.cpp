@@ -129,7 +129,7 @@ void ChannelBook::remove(Step &step, Member &member, LeaveReason reason, bool ke
   unpublish(step, member);
   while (!member.subscriptions.empty())
     unsubscribe(step, member, member.subscriptions.begin()->first);
-  if (Session *socket = member.session) {
+  if (MemberSession *socket = member.session) {
     socket->member = nullptr;
     socket->join_by_ms = step.now.mono_ms + config_.times.idle_ms;
     watch_session(*socket);

@@ -23,8 +23,8 @@ constexpr std::int64_t deaf_ms = 10'000;
 
 }  // namespace
 
-std::optional<std::pair<Code, std::string>> ChannelBook::check_mix(const protocol::Join &join,
-                                                                   const Session &session) const {
+std::optional<std::pair<Code, std::string>> ChannelBook::check_mix(
+    const protocol::Join &join, const MemberSession &session) const {
   if (!config_.apps.contains(join.app_id))
     return {{Code::app_invalid, "unknown app id"}};
   if (join.role != Role::audience)
@@ -91,7 +91,7 @@ void ChannelBook::check_mixes(Step &step, std::uint64_t id) {
   const auto mixes = channel.mixes;
   // The last one takes the channel along.
   for (Member *mix : mixes)
-    if (Session *session = mix->session)
+    if (MemberSession *session = mix->session)
       close(step, *session, CloseCode::normal, "nobody hears the mix any more");
 }
 

@@ -40,7 +40,7 @@ struct Step {
 
 // The request that is being answered.
 struct Asked {
-  Session &session;
+  MemberSession &session;
   std::int64_t id = 0;
 };
 
