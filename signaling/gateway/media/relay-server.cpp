@@ -192,7 +192,7 @@ void RelayServer::ask(std::size_t worker, const relay_line::Ask &ask, const Repl
   end.call = ask.side == Side::push ? HookCall::publish_done : HookCall::play_done;
   end.stream = ask.stream;
   end.client_id = request.client_id;
-  sessions_.insert_or_assign(request.client_id, Session{std::move(end), worker, false, {}});
+  sessions_.insert_or_assign(request.client_id, MediaSession{std::move(end), worker, false, {}});
   callbacks_.admit(request, [this, life = std::weak_ptr<Alive>(alive_), id = request.client_id,
                              reply] (const Answer &given) {
     if (!life.expired())
@@ -213,7 +213,7 @@ void RelayServer::answer(std::uint64_t id, const Reply &reply, Answer answer) {
     reply(answer);
     return;
   }
-  Session &session = found->second;
+  MediaSession &session = found->second;
   session.allowed = true;
   if (!session.moved_to.empty())
     answer.stream = session.moved_to;
@@ -233,7 +233,7 @@ void RelayServer::answer(std::uint64_t id, const Reply &reply, Answer answer) {
   make(links);
 }
 
-void RelayServer::ended(const Session &session) {
+void RelayServer::ended(const MediaSession &session) {
   if (!session.allowed)
     return;
   if (session.end.call == HookCall::publish_done)
@@ -246,7 +246,7 @@ void RelayServer::done(std::size_t worker, const relay_line::Done &done) {
   const auto found = sessions_.find(id_of(worker, done.id));
   if (found == sessions_.end())
     return;
-  const Session session = std::move(found->second);
+  const MediaSession session = std::move(found->second);
   sessions_.erase(found);
   ended(session);
   callbacks_.ended(session.end);
@@ -280,7 +280,7 @@ void RelayServer::pull_failed(std::size_t worker, const relay_line::PullFailed &
 }
 
 void RelayServer::lost(std::size_t worker) {
-  std::vector<Session> gone;
+  std::vector<MediaSession> gone;
   for (auto each = sessions_.begin(); each != sessions_.end();) {
     if (each->second.worker != worker) {
       ++each;
@@ -296,7 +296,7 @@ void RelayServer::lost(std::size_t worker) {
   }
   for (const std::string &stream : streams)
     cut(stream);
-  for (const Session &session : gone)
+  for (const MediaSession &session : gone)
     callbacks_.ended(session.end);
 }
 
@@ -337,7 +337,7 @@ void RelayServer::move(const MovePlay &what) {
   const auto found = sessions_.find(what.client_id);
   if (found == sessions_.end())
     return;
-  Session &session = found->second;
+  MediaSession &session = found->second;
   // Its answer is on its way: it begins there.
   if (!session.allowed) {
     session.moved_to = what.stream;

@@ -46,8 +46,8 @@ class RelayServer : public MediaServer {
   std::optional<relay_line::Counters> counters () const override;
 
  private:
-  // Asked for, and not refused.
-  struct Session {
+  // A push or a play at a worker, which was asked for and not refused.
+  struct MediaSession {
     HookRequest end;  // what is told when it ends
     std::size_t worker = 0;
     bool allowed = false;
@@ -69,7 +69,7 @@ class RelayServer : public MediaServer {
   void sessions (std::size_t worker, const std::vector<std::uint64_t> &ids, std::int64_t asked);
   void make (const RelayRoutes::Links &links);
   void cut (const std::string &stream);
-  void ended (const Session &session);
+  void ended (const MediaSession &session);
   void on_ready ();
   void on_away ();
   void on_back ();
@@ -82,7 +82,7 @@ class RelayServer : public MediaServer {
   relay_line::Configure configuration_;
   std::vector<std::unique_ptr<RelayWorker>> workers_;
   RelayRoutes routes_;
-  std::unordered_map<std::uint64_t, Session> sessions_;  // by the gateway's id
+  std::unordered_map<std::uint64_t, MediaSession> sessions_;  // by the gateway's id
   Callbacks callbacks_;
   std::size_t ready_ = 0;    // workers that served for the first time
   std::size_t stopped_ = 0;  // workers that have ended for good
