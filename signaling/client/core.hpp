@@ -28,7 +28,7 @@ struct Reply {
 };
 
 // Everything happens on the context that was the thread's default when the core was made.
-class Core final : private Transport::Listener {
+class Core final : private Transport::Events {
  public:
   class Observer {
    public:

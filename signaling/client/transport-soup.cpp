@@ -35,8 +35,8 @@ SourcePtr attach_timeout (GMainContext *context, unsigned ms, GSourceFunc functi
 
 class SoupTransport final : public Transport {
  public:
-  SoupTransport(GMainContext *context, Listener *listener)
-      : context_(g_main_context_ref(context)), listener_(listener) {}
+  SoupTransport(GMainContext *context, Events *events)
+      : context_(g_main_context_ref(context)), events_(events) {}
   ~SoupTransport() override { close(); }
 
   void open (const Destination &destination) override;
@@ -81,7 +81,7 @@ class SoupTransport final : public Transport {
   std::string why_refused (SoupMessage *message) const;
 
   ContextPtr context_;
-  Listener *listener_;
+  Events *events_;
   Destination destination_;
   ObjectPtr<SoupSession> session_;
   AttemptPtr attempt_;
@@ -257,7 +257,7 @@ void SoupTransport::on_choose_body(GObject *source, GAsyncResult *result, gpoint
 
 void SoupTransport::choice_failed(const Trouble &trouble) {
   end_attempt();
-  listener_->open_failed(trouble);
+  events_->open_failed(trouble);
 }
 
 void SoupTransport::chosen(std::string_view body) {
@@ -339,12 +339,12 @@ void SoupTransport::connected(SoupWebsocketConnection *connection, std::int64_t 
   g_signal_connect(connection, "message", G_CALLBACK(on_message), this);
   g_signal_connect(connection, "error", G_CALLBACK(on_error), this);
   g_signal_connect(connection, "closed", G_CALLBACK(on_closed), this);
-  listener_->opened(vid_, since);
+  events_->opened(vid_, since);
 }
 
 void SoupTransport::peer_failed(const Trouble &trouble) {
   if (destination_.ap_url.empty()) {
-    listener_->open_failed(trouble);
+    events_->open_failed(trouble);
     return;
   }
   failures_ += (failures_.empty() ? "" : "; ") + trouble.text;
@@ -352,14 +352,13 @@ void SoupTransport::peer_failed(const Trouble &trouble) {
   if (trouble.code != AGORA_ERROR_UNTRUSTED)
     failure_ = AGORA_ERROR_UNREACHABLE;
   if (servers_.empty()) {
-    listener_->open_failed(
-        {failure_, "none of the chosen gateways could be reached: " + failures_});
+    events_->open_failed({failure_, "none of the chosen gateways could be reached: " + failures_});
     return;
   }
   try_next_server();
 }
 
-// The listener is never called from within open().
+// No event comes from within open().
 void SoupTransport::fail_soon(Trouble trouble) {
   soon_trouble_ = std::move(trouble);
   soon_ = attach_timeout(
@@ -367,7 +366,7 @@ void SoupTransport::fail_soon(Trouble trouble) {
       [] (gpointer data) -> gboolean {
         auto *self = static_cast<SoupTransport *>(data);
         SourcePtr keep = std::move(self->soon_);
-        self->listener_->open_failed(std::exchange(self->soon_trouble_, {}));
+        self->events_->open_failed(std::exchange(self->soon_trouble_, {}));
         return G_SOURCE_REMOVE;
       },
       this);
@@ -379,9 +378,9 @@ void SoupTransport::on_message(SoupWebsocketConnection *, int type, GBytes *mess
   gsize size = 0;
   const auto *bytes = static_cast<const char *>(g_bytes_get_data(message, &size));
   if (type == SOUP_WEBSOCKET_DATA_TEXT)
-    self->listener_->frame({bytes, size});
+    self->events_->frame({bytes, size});
   else
-    self->listener_->garbled("a binary frame: expected text");
+    self->events_->garbled("a binary frame: expected text");
 }
 
 void SoupTransport::on_error(SoupWebsocketConnection *, GError *error, gpointer data) noexcept {
@@ -397,7 +396,7 @@ void SoupTransport::on_closed(SoupWebsocketConnection *connection, gpointer data
   g_signal_handlers_disconnect_by_data(connection, self);
   // libsoup still holds the connection while it emits.
   self->connection_.reset();
-  self->listener_->closed(why);
+  self->events_->closed(why);
 }
 
 // What is wrong with the peer's certificate, where something is.
@@ -422,9 +421,8 @@ Trouble SoupTransport::trouble_with(const Attempt &attempt, const GError &error,
 
 }  // namespace
 
-std::unique_ptr<Transport> make_soup_transport (GMainContext *context,
-                                                Transport::Listener *listener) {
-  return std::make_unique<SoupTransport>(context, listener);
+std::unique_ptr<Transport> make_soup_transport (GMainContext *context, Transport::Events *events) {
+  return std::make_unique<SoupTransport>(context, events);
 }
 
 }  // namespace agora::client

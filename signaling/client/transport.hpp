@@ -27,7 +27,7 @@ struct Destination {
 class Transport {
  public:
   // Called on the transport's context, never from within a method of the transport.
-  class Listener {
+  class Events {
    public:
     // `since`: when the connection was begun, in ms of the monotonic clock.
     virtual void opened (const std::string &vid, std::int64_t since) = 0;
@@ -37,21 +37,20 @@ class Transport {
     virtual void closed (const std::string &why) = 0;
 
    protected:
-    ~Listener() = default;
+    ~Events() = default;
   };
 
-  // Closes; nothing calls the listener from then on.
+  // Closes; no event comes from then on.
   virtual ~Transport() = default;
   // One opened() or open_failed() follows.
   virtual void open (const Destination &destination) = 0;
   virtual void send (const std::string &text) = 0;
-  // Frames that were sent are still delivered, in the background. Nothing calls the listener until
-  // the next open().
+  // Frames that were sent are still delivered, in the background. No event comes until the next
+  // open().
   virtual void close () = 0;
 };
 
 // All of its work is done on `context`, which its methods are called on.
-std::unique_ptr<Transport> make_soup_transport (GMainContext *context,
-                                                Transport::Listener *listener);
+std::unique_ptr<Transport> make_soup_transport (GMainContext *context, Transport::Events *events);
 
 }  // namespace agora::client
