@@ -8,7 +8,7 @@
 #include <string>
 #include <variant>
 
-#include "signaling/gateway/media/hook-listener.hpp"
+#include "signaling/gateway/media/hook-server.hpp"
 #include "signaling/gateway/media/media-control.hpp"
 #include "signaling/gateway/media/media-server.hpp"
 #include "signaling/gateway/options/options.hpp"

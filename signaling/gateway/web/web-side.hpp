@@ -13,7 +13,7 @@
 
 #include "signaling/gateway/options/options.hpp"
 #include "signaling/gateway/web/web-bridge.hpp"
-#include "signaling/gateway/web/web-listener.hpp"
+#include "signaling/gateway/web/web-server.hpp"
 #include "signaling/gateway/web/web-workers.hpp"
 #include "signaling/support/tls.hpp"
 

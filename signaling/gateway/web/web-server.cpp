@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "signaling/gateway/web/web-listener.hpp"
+#include "signaling/gateway/web/web-server.hpp"
 
 #include "signaling/gateway/http/http.hpp"
 #include "signaling/gateway/web/web-routes.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #define G_LOG_DOMAIN "agora-gateway"
-#include "signaling/gateway/media/hook-listener.hpp"
+#include "signaling/gateway/media/hook-server.hpp"
 
 #include <limits>
 #include <optional>
