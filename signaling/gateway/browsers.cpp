@@ -33,7 +33,7 @@ std::string Gateway::open_web(const Options &options, const TlsIdentity::Ptr &id
   auto web = WebSide::make(
       options, identity, *entrance_,
       {[this] (std::string_view app) { return serves(app); }, [this] { return draining(); }},
-      front_->share_listener(web_body_limit), front_->port());
+      front_->share_server(web_body_limit), front_->port());
   if (auto *problem = std::get_if<std::string>(&web))
     return *problem;
   web_ = std::move(std::get<0>(web));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// The listener for members and operators: WebSocket, choosing a server, health.
+// The HTTP server of members and operators: WebSocket, choosing a server, health.
 #pragma once
 
 #include <libsoup/soup.h>
@@ -24,7 +24,7 @@
 
 namespace agora::gateway {
 
-// What stands behind the listener.
+// What stands behind it.
 class FrontHandler {
  public:
   virtual ~FrontHandler() = default;
@@ -81,8 +81,8 @@ class Front {
   Front(const Front &) = delete;
   Front &operator=(const Front &) = delete;
 
-  // For more paths on this listener, with bodies that are bounded so; before start().
-  SoupServer *share_listener (BodyLimit limit) {
+  // For more paths on this server, with bodies that are bounded so; before start().
+  SoupServer *share_server (BodyLimit limit) {
     body_limit_ = limit;
     return server_.get();
   }

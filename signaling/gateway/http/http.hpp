@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// What both HTTP listeners share: sockets with a backlog of their own, and requests with bounds.
+// What the HTTP servers share: sockets with a backlog of their own, and requests with bounds.
 #pragma once
 
 #include <libsoup/soup.h>
@@ -34,7 +34,7 @@ std::string_view body_of (SoupServerMessage *message);
 
 void respond (SoupServerMessage *message, guint status, const char *type, std::string_view body);
 
-// The host in URLs for a listener of ours: the public one, or one that works on this machine.
+// The host in URLs for a server of ours: the public one, or one that works on this machine.
 std::string own_host (const Endpoint &endpoint, const std::string &public_host);
 
 }  // namespace agora::gateway

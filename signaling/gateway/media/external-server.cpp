@@ -14,7 +14,7 @@ std::variant<std::unique_ptr<MediaServer>, std::string> ExternalServer::make(
   if (auto *error = std::get_if<SecretFileError>(&secret))
     return error->reason;
   auto hooks =
-      HookListener::make(options.hook_listen, std::get<std::string>(secret), options.rtmp_kind);
+      HookServer::make(options.hook_listen, std::get<std::string>(secret), options.rtmp_kind);
   if (auto *problem = std::get_if<std::string>(&hooks))
     return *problem;
   auto server = std::unique_ptr<ExternalServer>(new ExternalServer(options));

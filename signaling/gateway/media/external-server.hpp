@@ -35,7 +35,7 @@ class ExternalServer : public MediaServer {
   MediaAddress address_;
   MediaAddress near_;                      // by --rtmp
   std::unique_ptr<MediaControl> control_;  // null: without --rtmp-control
-  std::unique_ptr<HookListener> hooks_;
+  std::unique_ptr<HookServer> hooks_;
   Callbacks callbacks_;
 };
 

@@ -30,38 +30,39 @@ std::optional<HookCall> call_of (std::string_view name) {
 
 }  // namespace
 
-std::variant<std::unique_ptr<HookListener>, std::string> HookListener::make(
-    const Endpoint &endpoint, std::string secret, RtmpKind kind) {
+std::variant<std::unique_ptr<HookServer>, std::string> HookServer::make(const Endpoint &endpoint,
+                                                                        std::string secret,
+                                                                        RtmpKind kind) {
   g_autoptr(GError) error = nullptr;
   auto socket = listen_tcp(endpoint, &error);
-  auto listener = std::unique_ptr<HookListener>(new HookListener);
-  listener->server_.reset(soup_server_new(nullptr, nullptr));
+  auto hooks = std::unique_ptr<HookServer>(new HookServer);
+  hooks->server_.reset(soup_server_new(nullptr, nullptr));
   if (!socket)
     return "--hook-listen=" + to_string(endpoint) + ": " + error->message;
-  listener->endpoint_ = {endpoint.address, port_of(socket.get())};
-  listener->secret_ = std::move(secret);
-  listener->kind_ = kind;
-  bound_requests(listener->server_.get(), [] (std::string_view) { return form_limit; });
-  soup_server_add_handler(listener->server_.get(), nullptr, on_request, listener.get(), nullptr);
+  hooks->endpoint_ = {endpoint.address, port_of(socket.get())};
+  hooks->secret_ = std::move(secret);
+  hooks->kind_ = kind;
+  bound_requests(hooks->server_.get(), [] (std::string_view) { return form_limit; });
+  soup_server_add_handler(hooks->server_.get(), nullptr, on_request, hooks.get(), nullptr);
   // No bound: the media server opens many connections from one address, and strangers cost little:
   // a request without the secret gets an empty 404.
-  listener->acceptor_ = std::make_unique<Acceptor>(listener->server_.get(), socket.get(), nullptr,
-                                                   Acceptor::Bounds());
-  listener->acceptor_->start();
-  return listener;
+  hooks->acceptor_ =
+      std::make_unique<Acceptor>(hooks->server_.get(), socket.get(), nullptr, Acceptor::Bounds());
+  hooks->acceptor_->start();
+  return hooks;
 }
 
-HookListener::~HookListener() {
+HookServer::~HookServer() {
   soup_server_disconnect(server_.get());
 }
 
-void HookListener::on_request(SoupServer *, SoupServerMessage *message, const char *path,
-                              GHashTable *, gpointer self) noexcept {
-  static_cast<HookListener *>(self)->answer(message, path);
+void HookServer::on_request(SoupServer *, SoupServerMessage *message, const char *path,
+                            GHashTable *, gpointer self) noexcept {
+  static_cast<HookServer *>(self)->answer(message, path);
 }
 
 // SRS reads its answer as JSON, and takes nothing else for a yes.
-void HookListener::reply(SoupServerMessage *message, bool allowed) const {
+void HookServer::reply(SoupServerMessage *message, bool allowed) const {
   const guint status = allowed ? SOUP_STATUS_OK : SOUP_STATUS_FORBIDDEN;
   if (kind_ == RtmpKind::srs)
     respond(message, status, "application/json", allowed ? R"({"code":0})" : R"({"code":403})");
@@ -69,7 +70,7 @@ void HookListener::reply(SoupServerMessage *message, bool allowed) const {
     respond(message, status, "text/plain", "");
 }
 
-void HookListener::answer(SoupServerMessage *message, std::string_view path) {
+void HookServer::answer(SoupServerMessage *message, std::string_view path) {
   auto slash = path.rfind('/');
   auto call = call_of(path.substr(slash + 1));
   if (slash == 0 || slash == std::string_view::npos ||

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// The HTTP listener for the media server's hooks, apart from the one for members. A request without
+// The HTTP server for the media server's hooks, apart from the one for members. A request without
 // the secret in its path is answered with 404, whatever the path.
 #pragma once
 
@@ -17,15 +17,15 @@
 
 namespace agora::gateway {
 
-class HookListener {
+class HookServer {
  public:
   // Listens when it returns; an error is a sentence for the operator.
-  static std::variant<std::unique_ptr<HookListener>, std::string> make (const Endpoint &endpoint,
-                                                                        std::string secret,
-                                                                        RtmpKind kind);
-  ~HookListener();
-  HookListener(const HookListener &) = delete;
-  HookListener &operator=(const HookListener &) = delete;
+  static std::variant<std::unique_ptr<HookServer>, std::string> make (const Endpoint &endpoint,
+                                                                      std::string secret,
+                                                                      RtmpKind kind);
+  ~HookServer();
+  HookServer(const HookServer &) = delete;
+  HookServer &operator=(const HookServer &) = delete;
 
   // By admit and ended; until then every hook is refused.
   void answer_by (MediaServer::Callbacks callbacks) { callbacks_ = std::move(callbacks); }
@@ -35,7 +35,7 @@ class HookListener {
   const Endpoint &endpoint () const { return endpoint_; }
 
  private:
-  HookListener() = default;
+  HookServer() = default;
   static void on_request (SoupServer *server, SoupServerMessage *message, const char *path,
                           GHashTable *query, gpointer self) noexcept;
   void answer (SoupServerMessage *message, std::string_view path);

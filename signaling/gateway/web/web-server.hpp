@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
-// A listener for browsers alone: --web-listen.
+// The HTTP server for browsers alone: --web-listen.
 #pragma once
 
 #include <libsoup/soup.h>
@@ -18,15 +18,15 @@
 
 namespace agora::gateway {
 
-class WebListener {
+class WebServer {
  public:
   // Listens, but serves only after start(); an error is a sentence for the operator. `identity`:
   // null without TLS.
-  static std::variant<std::unique_ptr<WebListener>, std::string> make (const Options &options,
-                                                                       TlsIdentity::Ptr identity);
-  ~WebListener() { stop(); }
-  WebListener(const WebListener &) = delete;
-  WebListener &operator=(const WebListener &) = delete;
+  static std::variant<std::unique_ptr<WebServer>, std::string> make (const Options &options,
+                                                                     TlsIdentity::Ptr identity);
+  ~WebServer() { stop(); }
+  WebServer(const WebServer &) = delete;
+  WebServer &operator=(const WebServer &) = delete;
 
   SoupServer *server () const { return server_.get(); }
   std::uint16_t port () const { return endpoint_.port; }
@@ -36,7 +36,7 @@ class WebListener {
   void set_identity (TlsIdentity::Ptr identity) { acceptor_->set_identity(std::move(identity)); }
 
  private:
-  WebListener() = default;
+  WebServer() = default;
 
   Endpoint endpoint_;
   ObjectPtr<SoupServer> server_;

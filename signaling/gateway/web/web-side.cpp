@@ -17,12 +17,12 @@ std::variant<std::unique_ptr<WebSide>, std::string> WebSide::make(
   side->workers_ = std::move(std::get<0>(workers));
   side->endpoint_ = {options.listen.address, front_port};
   if (options.web.listen) {
-    auto listener = WebListener::make(options, std::move(identity));
-    if (auto *problem = std::get_if<std::string>(&listener))
+    auto server = WebServer::make(options, std::move(identity));
+    if (auto *problem = std::get_if<std::string>(&server))
       return *problem;
-    side->listener_ = std::move(std::get<0>(listener));
-    side->endpoint_ = side->listener_->endpoint();
-    front = side->listener_->server();
+    side->server_ = std::move(std::get<0>(server));
+    side->endpoint_ = side->server_->endpoint();
+    front = side->server_->server();
   }
   side->bridge_ = std::make_unique<WebBridge>(options, *side->workers_, std::move(asks));
   side->bridge_->routes().attach(
@@ -44,20 +44,20 @@ void WebSide::start(Callbacks callbacks) {
 }
 
 void WebSide::open() {
-  if (listener_)
-    listener_->start();
+  if (server_)
+    server_->start();
 }
 
 void WebSide::stop() {
   bridge_->routes().stop();
-  if (listener_)
-    listener_->stop();
+  if (server_)
+    server_->stop();
   workers_->stop();
 }
 
 void WebSide::set_identity(const TlsIdentity::Ptr &identity) {
-  if (listener_)
-    listener_->set_identity(identity);
+  if (server_)
+    server_->set_identity(identity);
 }
 
 void WebSide::set_rules(const Options &options) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 the agora developers
 // All that --web adds to the gateway: agora-web's workers, WHIP and WHEP in front of them, and
-// their listener where they have one. Main loop only; made and started on the main thread.
+// their server where they have one. Main loop only; made and started on the main thread.
 #pragma once
 
 #include <libsoup/soup.h>
@@ -59,7 +59,7 @@ class WebSide {
   const Options options_;
   Endpoint endpoint_;
   std::unique_ptr<WebWorkers> workers_;
-  std::unique_ptr<WebListener> listener_;  // null: on --listen
+  std::unique_ptr<WebServer> server_;  // null: on --listen
   std::unique_ptr<WebBridge> bridge_;
   bool stopped_ = false;
 };
