@@ -49,10 +49,10 @@ class Message {
 
 using MessagePtr = std::shared_ptr<Message>;
 
-struct Session;
-using Channel = std::unordered_map<gint64, Session *>;
+struct MemberSession;
+using Channel = std::unordered_map<gint64, MemberSession *>;
 
-struct Session {
+struct MemberSession {
   lws *socket = nullptr;
   gint64 uid = 0;
   std::string role;
@@ -73,14 +73,14 @@ JsonObject *object_of (JsonObject *object, const char *name) {
 
 class Channels {
  public:
-  Session *open (lws *socket) {
-    auto *session = new Session;
+  MemberSession *open (lws *socket) {
+    auto *session = new MemberSession;
     session->socket = socket;
     sessions_.insert(session);
     return session;
   }
 
-  void closed (Session *session) {
+  void closed (MemberSession *session) {
     sessions_.erase(session);
     if (session->channel != nullptr) {
       const auto found = session->channel->find(session->uid);
@@ -99,7 +99,7 @@ class Channels {
   }
 
   // Whether it was a frame that one can answer.
-  bool received (Session *session, std::string_view text) {
+  bool received (MemberSession *session, std::string_view text) {
     session->heard = now();
     if (!json_parser_load_from_data(parser_, text.data(), static_cast<gssize>(text.size()),
                                     nullptr))
@@ -127,26 +127,26 @@ class Channels {
   }
 
  private:
-  static void cut (Session *session) {
+  static void cut (MemberSession *session) {
     lws_set_timeout(session->socket, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
   }
 
-  static void send (Session *session, MessagePtr message) {
+  static void send (MemberSession *session, MessagePtr message) {
     session->queue.push_back(std::move(message));
     lws_callback_on_writable(session->socket);
   }
 
-  static void send (Session *session, std::string_view text) {
+  static void send (MemberSession *session, std::string_view text) {
     send(session, std::make_shared<Message>(text));
   }
 
-  static void answer (Session *session, const std::string &id, int code,
+  static void answer (MemberSession *session, const std::string &id, int code,
                       const std::string &response) {
     send(session, R"({"command":"serverResponse","requestId":)" + id + R"(,"code":)" +
                       std::to_string(code) + R"(,"serverResponse":)" + response + "}");
   }
 
-  void join (Session *session, JsonObject *request, const std::string &id) {
+  void join (MemberSession *session, JsonObject *request, const std::string &id) {
     const gint64 uid = g_ascii_strtoll(text_of(request, "uid"), nullptr, 10);
     const std::string app = text_of(request, "appId");
     if (app != "demo" || uid <= 0) {
@@ -164,7 +164,7 @@ class Channels {
     answer(session, id, 200, R"({"uid":)" + std::to_string(uid) + "}");
   }
 
-  static void mute (Session *session, bool muted, const std::string &id) {
+  static void mute (MemberSession *session, bool muted, const std::string &id) {
     answer(session, id, 200, "{}");
     const auto event = std::make_shared<Message>(
         R"({"command":"serverStatus","serverStatus":{"action":"audio-mute","uid":)" +
@@ -177,13 +177,13 @@ class Channels {
   JsonParser *parser_ = json_parser_new();
   // Sessions point at channels, which a map of this kind never moves.
   std::unordered_map<std::string, Channel> by_name_;
-  std::unordered_set<Session *> sessions_;
+  std::unordered_set<MemberSession *> sessions_;
 };
 
 Channels channels;
 
 // -1 closes the connection.
-int writeable (Session *session) {
+int writeable (MemberSession *session) {
   std::size_t done = 0;
   while (done < session->queue.size()) {
     if (done > 0 && lws_send_pipe_choked(session->socket)) {
@@ -199,7 +199,7 @@ int writeable (Session *session) {
 }
 
 int happened (lws *socket, lws_callback_reasons what, void *user, void *data, std::size_t size) {
-  auto **place = static_cast<Session **>(user);
+  auto **place = static_cast<MemberSession **>(user);
   switch (what) {
     case LWS_CALLBACK_ESTABLISHED:
       *place = channels.open(socket);
@@ -241,8 +241,8 @@ void sweep (lws_sorted_usec_list_t *) {
 
 int main () {
   lws_set_log_level(LLL_ERR, nullptr);
-  const lws_protocols protocols[] = {{"agora", happened, sizeof(Session *), piece, 0, nullptr, 0},
-                                     {}};
+  const lws_protocols protocols[] = {
+      {"agora", happened, sizeof(MemberSession *), piece, 0, nullptr, 0}, {}};
   lws_context_creation_info info{};
   info.port = 0;
   info.iface = "lo";

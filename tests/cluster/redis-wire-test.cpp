@@ -75,9 +75,9 @@ void test_types_of_resp3 () {
 }
 
 // A server on a free port, with little room for what it doesn't read.
-class Listener {
+class NarrowServer {
  public:
-  Listener() {
+  NarrowServer() {
     const int little = 4'096;
     sockaddr_in where{};
     where.sin_family = AF_INET;
@@ -89,9 +89,9 @@ class Listener {
     g_assert_cmpint(getsockname(socket_, reinterpret_cast<sockaddr *>(&where), &size), ==, 0);
     port_ = ntohs(where.sin_port);
   }
-  ~Listener() { close(socket_); }
-  Listener(const Listener &) = delete;
-  Listener &operator=(const Listener &) = delete;
+  ~NarrowServer() { close(socket_); }
+  NarrowServer(const NarrowServer &) = delete;
+  NarrowServer &operator=(const NarrowServer &) = delete;
 
   std::uint16_t port () const { return port_; }
   int accept () const {
@@ -107,7 +107,7 @@ class Listener {
 
 // It reads nothing, sends the beginning of an answer, and resets while much is still to be written.
 void test_reset_in_mid_write () {
-  const Listener server;
+  const NarrowServer server;
   for (int n = 0; n < 20; n++) {
     bool open = false;
     std::vector<std::string> reasons;
@@ -136,7 +136,7 @@ void test_reset_in_mid_write () {
 // Many commands wait, and each is answered in its turn: that is no server that is away. One that
 // answers no more is.
 void test_slow_is_not_away () {
-  const Listener server;
+  const NarrowServer server;
   bool open = false;
   std::string reason;
   const auto link = RedisLink::open(

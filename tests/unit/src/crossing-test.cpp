@@ -28,7 +28,7 @@ std::vector<float> make_talk (double seconds, unsigned seed) {
   return talk;
 }
 
-struct Session {
+struct PlaySession {
   double base_ns;   // its time of the sound's beginning
   int block;        // samples
   double delay_ns;  // from a block's end to its arrival
@@ -47,17 +47,17 @@ struct Heard {
 };
 
 // Plays both side by side; `heard` gets what comes out.
-void run (Crossing &crossing, const std::vector<float> &talk, const Session &former,
-          const Session &next, unsigned codec_noise = 1) {
+void run (Crossing &crossing, const std::vector<float> &talk, const PlaySession &former,
+          const PlaySession &next, unsigned codec_noise = 1) {
   struct Block {
     double at_ns;
     Crossing::Side side;
     std::size_t from;
   };
   std::vector<Block> blocks;
-  const Session *sessions[] = {&former, &next};
+  const PlaySession *sessions[] = {&former, &next};
   for (const Crossing::Side side : {Crossing::kFormer, Crossing::kNext}) {
-    const Session &session = *sessions[side];
+    const PlaySession &session = *sessions[side];
     for (std::size_t from = 0; from + session.block * session.step <= talk.size();
          from += session.block * session.step) {
       const double at = (from + session.block * session.step) * kSecond / kRate + session.delay_ns;
@@ -72,7 +72,7 @@ void run (Crossing &crossing, const std::vector<float> &talk, const Session &for
   int counts[2] = {};
   crossing.allow_later();
   for (const Block &block : blocks) {
-    const Session &session = *sessions[block.side];
+    const PlaySession &session = *sessions[block.side];
     // In whole milliseconds, as FLV has them.
     const double time = session.base_ns + block.from * kSecond / kRate;
     const auto media = static_cast<GstClockTime>(std::floor(time / 1e6) * 1e6);
@@ -106,7 +106,7 @@ Crossing::Take into (Heard &heard) {
 }
 
 // Without a hole in its time, and nothing but the sound itself from where it begins.
-void assert_whole (const Heard &heard, const std::vector<float> &talk, const Session &former) {
+void assert_whole (const Heard &heard, const std::vector<float> &talk, const PlaySession &former) {
   std::vector<float> all;
   double expected = static_cast<double>(heard.blocks.front().first);
   for (const auto &[media, samples] : heard.blocks) {
@@ -122,16 +122,16 @@ void assert_whole (const Heard &heard, const std::vector<float> &talk, const Ses
     g_assert_cmpfloat(std::fabs(all[i] - talk[first + i]), <, 0.03);
 }
 
-const Session kOpus = {3e9, 960, 7e6, 0, 9e9};
-const Session kAac = {8.5e9, 1024, 39e6, 0, 9e9};
+const PlaySession kOpus = {3e9, 960, 7e6, 0, 9e9};
+const PlaySession kAac = {8.5e9, 1024, 39e6, 0, 9e9};
 
-Session from_on (Session session, double begin_ns) {
+PlaySession from_on (PlaySession session, double begin_ns) {
   session.begin_ns = begin_ns;
   return session;
 }
 
 // `later`: of the two the next one.
-void cross (const Session &former, const Session &next, double later_ns) {
+void cross (const PlaySession &former, const PlaySession &next, double later_ns) {
   const auto talk = make_talk(4, 1);
   Heard heard;
   Crossing crossing(into(heard));
@@ -147,7 +147,7 @@ void cross (const Session &former, const Session &next, double later_ns) {
 }
 
 // How much later a block begins to come than of the other.
-double later_of (const Session &next, const Session &former) {
+double later_of (const PlaySession &next, const PlaySession &former) {
   return next.delay_ns - former.delay_ns + (next.block - former.block) * kSecond / kRate;
 }
 
@@ -160,7 +160,7 @@ void test_to_the_faster () {
 }
 
 void test_without_stamps () {
-  Session former = kOpus, next = kAac;
+  PlaySession former = kOpus, next = kAac;
   next.stamps = false;
   cross(former, next, later_of(next, former));
   cross(next, former, later_of(former, next));
@@ -170,7 +170,7 @@ void test_without_stamps () {
 void test_stamps_that_lie () {
   for (const std::int64_t wrong :
        {std::int64_t{86'400'000'000}, std::int64_t{-600'000}, G_MAXINT64 / 2, G_MININT64 / 2}) {
-    Session next = kAac;
+    PlaySession next = kAac;
     next.wrong_us = wrong;
     cross(kOpus, next, later_of(next, kOpus));
   }
@@ -182,7 +182,7 @@ void test_silence () {
   for (const bool stamps : {true, false}) {
     Heard heard;
     Crossing crossing(into(heard));
-    Session next = from_on(kAac, 1e9);
+    PlaySession next = from_on(kAac, 1e9);
     next.stamps = stamps;
     run(crossing, silence, kOpus, next, 0);
     g_assert_cmpint(crossing.done(), ==, stamps);
@@ -215,7 +215,7 @@ void test_other_formats () {
   for (const bool stereo : {false, true}) {
     Heard heard;
     Crossing crossing(into(heard));
-    Session next = from_on(kAac, 1e9);
+    PlaySession next = from_on(kAac, 1e9);
     if (stereo)
       next.channels = 2;
     else
@@ -251,7 +251,7 @@ void test_former_ends () {
   const auto talk = make_talk(4, 1);
   Heard heard;
   Crossing crossing(into(heard));
-  Session former = kOpus;
+  PlaySession former = kOpus;
   former.end_ns = 1.15e9;
   run(crossing, talk, former, from_on(kAac, 1e9));
   if (!crossing.done())
@@ -267,7 +267,7 @@ void test_next_stops () {
   for (double end_ns = 1.01e9; end_ns < 1.4e9; end_ns += 7e6) {
     Heard heard;
     Crossing crossing(into(heard));
-    Session next = from_on(kAac, 1e9);
+    PlaySession next = from_on(kAac, 1e9);
     next.end_ns = end_ns;
     run(crossing, talk, kOpus, next);
     crossing.release();

@@ -75,7 +75,7 @@ TlsIdentity::Ptr identity (const Pair &of = pair()) {
   return std::get<TlsIdentity::Ptr>(made);
 }
 
-using Session = std::unique_ptr<SSL_SESSION, decltype(&SSL_SESSION_free)>;
+using TlsSession = std::unique_ptr<SSL_SESSION, decltype(&SSL_SESSION_free)>;
 
 class Client {
  public:
@@ -126,7 +126,7 @@ class Client {
     return all;
   }
   SSL *ssl () const { return ssl_; }
-  Session session () const { return {SSL_get1_session(ssl_), SSL_SESSION_free}; }
+  TlsSession session () const { return {SSL_get1_session(ssl_), SSL_SESSION_free}; }
   std::string peer_name () const {
     X509 *x509 = SSL_get1_peer_certificate(ssl_);
     char name[64] = "";
@@ -272,7 +272,7 @@ void test_broken_handshakes () {
 void test_tickets () {
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     const auto same = identity();
-    Session session(nullptr, SSL_SESSION_free);
+    TlsSession session(nullptr, SSL_SESSION_free);
     {
       Tls server(same);
       Client client(version, version);
