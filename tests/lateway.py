@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The way between a media server and its listeners on which some packets are late, and what is
-behind them waits for them, as TCP has it.
+"""The way between a media server and its listeners, or its speakers, on which some packets are late,
+and what is behind them waits for them, as TCP has it.
 
     way = LateWay()
     gate = Gateway(*way.options(), defaults=False)   # whose media goes that way
@@ -17,12 +17,14 @@ from tcpway import Way
 
 
 class LateWay(Way):
-    def __init__(self, seed=5):
+    def __init__(self, seed=5, pushed=False):
+        """`pushed`: it is what the server gets that is late, in place of what it sends."""
         # Asked for so that a free one is known before the server is there.
         with socket.create_server(('127.0.0.1', 0)) as free:
             self.to = free.getsockname()[1]
         super().__init__(f'rtmp://127.0.0.1:{self.to}/live')
-        self.share = 0.0  # of what the server sends
+        self.pushed = pushed
+        self.share = 0.0  # of what goes that way
         self.delay = 0.06  # seconds
         self.chance = random.Random(seed)
         self.late = 0  # so many pieces were
@@ -32,7 +34,7 @@ class LateWay(Way):
         return ('--listen=127.0.0.1:0', f'--rtmp-listen=127.0.0.1:{self.to}', f'--public-rtmp={self.url}', '--app=demo')
 
     def pump(self, source, target):
-        if source.getpeername()[1] != self.to:
+        if (source.getpeername()[1] != self.to) != self.pushed:
             super().pump(source, target)
             return
         waiting = queue.Queue()

@@ -15,7 +15,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / 'interop')]
 import plots  # noqa: E402  (the paths above come first)
 import report  # noqa: E402
 
-PARTS = ('first-sound', 'latency', 'gaps', 'cost', 'gateway', 'growth', 'relay', 'cluster', 'web', 'console', 'studio', 'talk')
+PARTS = ('first-sound', 'latency', 'gaps', 'cost', 'gateway', 'growth', 'relay', 'cluster', 'web', 'console', 'studio', 'mixed', 'talk')
 LAST = HERE.parent.parent / 'docs' / 'performance.json'
 PAGE = LAST.with_suffix('.md')
 PICTURE = LAST.with_suffix('.png')

@@ -92,9 +92,18 @@ def recorder(report, gateway, folder, quick):
             one.stop()
 
 
-def stream_key(gateway):
+def token_option(folder):
+    """By which a gateway has operators with TOKEN."""
+    secret = folder / 'token'
+    secret.write_text(TOKEN, encoding='ascii')
+    secret.chmod(0o600)
+    return f'--admin-token-file={secret}'
+
+
+def make_key(gateway, kind, channel, **of):
+    """The URL of a new stream-key or play-key."""
     connection = http.client.HTTPConnection(urlsplit(gateway.http).netloc, timeout=5)
-    connection.request('POST', '/dev/v1/stream-key', json.dumps({'appid': 'demo', 'cname': 'keys', 'uid': 8}),
+    connection.request('POST', f'/dev/v1/{kind}', json.dumps({'appid': 'demo', 'cname': channel, **of}),
                        {'Authorization': f'Bearer {TOKEN}', 'Content-Type': 'application/json'})
     answer = json.loads(connection.getresponse().read())
     connection.close()
@@ -128,7 +137,7 @@ def first_sound_of(url, uid, listener):
 
 def first_sound(report, gateway, quick):
     took = {'ours': [], 'signed URL': []}
-    key = stream_key(gateway)
+    key = make_key(gateway, 'stream-key', 'keys', uid=8)
     listener = Member(gateway.ws, channel='keys', uid=9, heartbeat=True).join('audience')
     # A key may begin 20 pushes at once.
     for _ in range(5 if quick else 15):
@@ -155,10 +164,7 @@ def first_sound(report, gateway, quick):
 def run(report, quick):
     with tempfile.TemporaryDirectory(prefix='agora-bench-') as name:
         folder = Path(name)
-        secret = folder / 'token'
-        secret.write_text(TOKEN, encoding='ascii')
-        secret.chmod(0o600)
-        gateway = Gateway(f'--admin-token-file={secret}', '--relay-workers=1', quiet_errors=True)
+        gateway = Gateway(token_option(folder), '--relay-workers=1', quiet_errors=True)
         try:
             first_sound(report, gateway, quick)
             recorder(report, gateway, folder, quick)
