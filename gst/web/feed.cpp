@@ -13,8 +13,9 @@ namespace agora::web {
 namespace {
 
 constexpr int bits_per_second = 128'000;
-// Players hold back seconds of their own: here what comes late may still be heard.
-constexpr unsigned latency_ms = 200;
+// As agorasrc has it unless it is told otherwise: what reaches who listens in time reaches players.
+// Not adaptive: then each first hitch after a quiet while is a gap, and it is heard by all.
+constexpr unsigned latency_ms = 100;
 // What waits for the network at most; beyond it the oldest is left out.
 constexpr guint64 longest_queue = GST_SECOND;
 // Sound goes out all the time. If so many looks see nothing of it, it is begun anew.
@@ -24,7 +25,7 @@ constexpr gint64 told_us = 60'000;
 
 // Which element isn't installed that browsers don't need; "": none.
 std::string missing () {
-  for (const char *name : {"aacparse", "flvmux", "queue", "rtmp2sink"}) {
+  for (const char *name : {"flvmux", "queue", "rtmp2sink"}) {
     const ObjectPtr<GstElementFactory> factory(gst_element_factory_find(name));
     if (!factory)
       return std::string("the GStreamer element ") + name + " is not installed";
@@ -100,7 +101,6 @@ void Feed::make() {
       make_filter(),
       make_element("audioconvert"),
       make_encoder(),
-      make_element("aacparse"),
       make_muxer(),
       make_queue(),
       ObjectPtr<GstElement>(GST_ELEMENT(gst_object_ref(push_.get())))};
