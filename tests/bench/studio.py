@@ -25,8 +25,8 @@ RAW = 'audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels={}'
 
 
 def cpu(pid):
-    """Seconds of all threads that there are, to the nanosecond: of so little work a clock tick is a per cent."""
-    return sum(int((task / 'schedstat').read_text(encoding='ascii').split()[0]) for task in Path(f'/proc/{pid}/task').iterdir()) / 1e9
+    """Seconds of all threads, also of those that have ended, to the nanosecond: of so little work a clock tick is a per cent."""
+    return time.clock_gettime(~pid << 3 | 2)  # clock_getcpuclockid(3)
 
 
 def launch(text, *options):
