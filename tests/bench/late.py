@@ -20,8 +20,9 @@ class Mouth:
 
     def __init__(self, pipeline):
         self.pipeline = pipeline.pipeline
+        # What is within agorasink alone has no factory.
         self.source = next(element for element in self.elements()
-                           if element.get_factory().get_name() == 'audiotestsrc')
+                           if (made := element.get_factory()) and made.get_name() == 'audiotestsrc')
         self.spoken = []  # (clock time, index into PITCHES)
         self.quiet = Gst.SECOND
         self.next = 0
