@@ -7,8 +7,8 @@
 #include <libsoup/soup.h>
 
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <string>
 #include <string_view>
 
@@ -69,7 +69,8 @@ class MemberSocket {
   ObjectPtr<GSocket> socket_;
   FrameLimits limits_;
   Callbacks callbacks_;
-  std::deque<std::string> queue_;
+  // Empty for nearly all of them, and then without memory: a deque has 600 bytes.
+  std::list<std::string> queue_;
   std::size_t queued_ = 0;
   std::uint64_t handed_in_ = 0;  // the loop_turn() in which libsoup was last given a frame
   SourcePtr writable_;
