@@ -240,7 +240,7 @@ bool FlvAudioFilter::is_wanted() {
     (tag.kind == EnhancedTag::Kind::refused ? counts_.refused : counts_.no_sound)++;
     return false;
   }
-  if (tag.letters == kOpusLetters && opus_ == Opus::passed)
+  if (tag.letters == kOpusLetters)
     return is_wanted_opus(read_opus_tag(tag));
   const FourLetters letters = tag.letters;
   if (letters != letters_aac && letters != letters_mp3)

@@ -5,9 +5,9 @@
 //
 // - Video, script data, other codecs, a second track and encrypted tags are left out, and counted.
 // - AAC and MP3 in Enhanced RTMP's way (SoundFormat 9), also behind modifiers or as the first of
-//   several tracks (enhanced-tag.hpp), are handed on in the old way. Opus of that kind, where it is
-//   wanted, in its plainest form (opus-tag.hpp), for whoever reads it himself: no demuxer does.
-//   Other codecs of that kind are left out.
+//   several tracks (enhanced-tag.hpp), are handed on in the old way. Opus of that kind in its
+//   plainest form (opus-tag.hpp), for whoever reads it himself (opus-tag-reader.hpp): no demuxer
+//   does. Other codecs of that kind are left out.
 // - AAC frames before their configuration are left out: no decoder could use them.
 // - The codec is that of the first configuration, or of the first two audio tags that are of the
 //   same: a single odd tag at the beginning is left out.
@@ -40,11 +40,6 @@ class FlvAudioFilter {
   static constexpr std::uint32_t kMostHeader = 65'536;
   // Milliseconds.
   static constexpr std::int64_t kRewind = std::int64_t{1} << 30;
-
-  // Whether Opus is one of the codecs that may go on.
-  enum class Opus { left_out, passed };
-
-  explicit FlvAudioFilter(Opus opus = Opus::left_out) : opus_(opus) {}
 
   // What sound is coded in: SoundFormat, and the letters of an enhanced one.
   struct Codec {
@@ -87,7 +82,7 @@ class FlvAudioFilter {
   // the first of them an FLV header.
   void push (std::span<const std::uint8_t> bytes, std::vector<std::uint8_t> &out);
   // Another stream: nothing is known any more.
-  void reset () { *this = FlvAudioFilter(opus_); }
+  void reset () { *this = FlvAudioFilter(); }
 
   // The stream doesn't begin as FLV does; nothing more comes out.
   bool is_flv () const { return state_ != State::not_flv; }
@@ -117,7 +112,6 @@ class FlvAudioFilter {
   std::size_t body_size () const;
   void set_body (std::vector<std::uint8_t> body);
 
-  Opus opus_;
   State state_ = State::signature;
   State after_skip_ = State::head;
   std::uint64_t to_skip_ = 0;

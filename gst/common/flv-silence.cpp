@@ -8,13 +8,6 @@ namespace agora {
 
 namespace {
 
-std::string unknown_reason (const FlvAudioFilter::Codec &codec) {
-  if (codec.letters == kOpusLetters)
-    return "its audio is Opus, which is taken as audio/x-opus here, as Ogg, Matroska or an encoder "
-           "have it, and not out of FLV";
-  return "its audio is " + codec.name() + ", which nothing here takes out of FLV";
-}
-
 std::string reason_of (const FlvAudioFilter::Arrivals &came) {
   const FlvAudioFilter::Counts &counts = came.counts;
   // Another codec beside the one that is tried is a second track, and no reason; where there is
@@ -32,7 +25,7 @@ std::string reason_of (const FlvAudioFilter::Arrivals &came) {
   if (most == counts.without_config)
     return "it sends AAC without the configuration (sequence header) that a decoder needs";
   if (most == counts.unknown_codec)
-    return unknown_reason(came.left_out);
+    return "its audio is " + came.left_out.name() + ", which nothing here takes out of FLV";
   if (most == turned)
     return "its audio is " + came.left_out.name() + ", but began as " + came.chosen.name() +
            ", and one stream is played in one codec";

@@ -12,6 +12,11 @@ using Kind = OpusTag::Kind;
 
 constexpr std::array<std::uint8_t, 8> head_letters = {'O', 'p', 'u', 's', 'H', 'e', 'a', 'd'};
 
+// RFC 7845, 5.1.1: how channels are coded, and in which order they are.
+enum Family : unsigned { voice = 0, surround = 1, no_order = 255 };
+// What is no channel of the coded ones: silence.
+constexpr unsigned silent_channel = 255;
+
 bool is_head (Bytes data) {
   constexpr std::size_t version = head_letters.size();
   // The upper four bits of the version are what a reader has to know.
@@ -74,6 +79,46 @@ std::array<std::uint8_t, kOpusHead> opus_head (int channels, unsigned pre_skip) 
 int opus_head_channels (Bytes head) {
   constexpr std::size_t channels = head_letters.size() + 1;
   return head.size() > channels ? head[channels] : 0;
+}
+
+int opus_head_family (Bytes head) {
+  return head[kOpusHead - 1];
+}
+
+bool opus_head_is_plain (Bytes head) {
+  return opus_head_family(head) == Family::voice && opus_head_channels(head) <= 2;
+}
+
+std::string opus_head_fault (Bytes head) {
+  const auto channels = static_cast<unsigned>(opus_head_channels(head));
+  const auto family = static_cast<unsigned>(opus_head_family(head));
+  const std::string says = "its Opus header says ";
+  const std::string of_family = " mapping family " + std::to_string(family);
+  if (family != Family::voice && family != Family::surround && family != Family::no_order)
+    return says + "channel" + of_family + ", where 0, 1 and 255 are known";
+  const unsigned most = family == Family::voice ? 2 : 8;
+  if (channels > most)
+    return says + std::to_string(channels) + " channels of" + of_family + ", where " +
+           std::to_string(most) + " are the most";
+  if (family == Family::voice)
+    return {};
+  // How many streams there are, how many of them are stereo, and for each channel which of the
+  // coded ones it is.
+  const std::size_t size = kOpusHead + 2 + channels;
+  if (head.size() < size)
+    return "its Opus header has " + std::to_string(head.size()) + " bytes, where " +
+           std::to_string(channels) + " channels of" + of_family + " take " + std::to_string(size);
+  const unsigned streams = head[kOpusHead];
+  const unsigned stereo = head[kOpusHead + 1];
+  const unsigned coded = streams + stereo;
+  if (streams == 0 || stereo > streams || coded > silent_channel)
+    return says + std::to_string(streams) + " streams, of which " + std::to_string(stereo) +
+           " are stereo";
+  for (const unsigned from : head.subspan(kOpusHead + 2, channels))
+    if (from >= coded && from != silent_channel)
+      return says + "that a channel is number " + std::to_string(from) + " of those coded, where " +
+             std::to_string(coded) + " are";
+  return {};
 }
 
 }  // namespace agora

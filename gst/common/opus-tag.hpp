@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "gst/common/enhanced-tag.hpp"
@@ -43,7 +44,13 @@ std::vector<std::uint8_t> write_opus_tag (OpusTag::Kind kind, std::span<const st
 // stream begins; 0 for whoever comes later.
 inline constexpr std::size_t kOpusHead = 19;
 std::array<std::uint8_t, kOpusHead> opus_head (int channels, unsigned pre_skip);
-// Of an OpusHead that read_opus_tag() gave.
+// Of an OpusHead that read_opus_tag() gave, as are the next three.
 int opus_head_channels (std::span<const std::uint8_t> head);
+int opus_head_family (std::span<const std::uint8_t> head);
+// Mono or stereo, which one decoder gives as it is.
+bool opus_head_is_plain (std::span<const std::uint8_t> head);
+// What in it keeps its sound from being decoded and mixed, as the middle of a sentence; empty:
+// nothing.
+std::string opus_head_fault (std::span<const std::uint8_t> head);
 
 }  // namespace agora

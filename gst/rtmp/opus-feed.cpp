@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/rtmp/opus-feed.hpp"
 
-#include <gst/pbutils/pbutils.h>
-
 #include <algorithm>
 #include <utility>
-#include <vector>
 
-#include "gst/common/flv-audio-filter.hpp"
+#include "gst/common/opus-frames.hpp"
 #include "gst/common/opus-tag.hpp"
 
 namespace agora {
 
 namespace {
-
-constexpr std::size_t file_header = 13;
-constexpr std::size_t tag_head = 11;
-constexpr std::size_t tag_trailer = 4;
 
 // Timestamps are milliseconds, and packets may last for half of one: less than this is no hole.
 constexpr GstClockTime least_hole = 5 * GST_MSECOND;
@@ -27,23 +20,7 @@ constexpr GstClockTime most_hole = 10 * GST_SECOND;
 constexpr GstClockTime most_mended = 120 * GST_MSECOND;
 constexpr unsigned mended_ms = 1000;
 
-// For a listener who comes when it has long begun: nothing of it is to be left out. Nothing where
-// it is no head that a decoder understands.
-CapsPtr caps_of (std::span<const std::uint8_t> head) {
-  constexpr std::size_t pre_skip = 10;
-  std::vector<std::uint8_t> mine(head.begin(), head.end());
-  mine[pre_skip] = mine[pre_skip + 1] = 0;
-  BufferPtr buffer(gst_buffer_new_memdup(mine.data(), mine.size()));
-  return CapsPtr(gst_codec_utils_opus_create_caps_from_header(buffer.get(), nullptr));
-}
-
-// Both of an OpusHead that read_opus_tag() gave.
-bool is_plain (std::span<const std::uint8_t> head) {
-  constexpr std::size_t family = 18;
-  const int channels = opus_head_channels(head);
-  return head[family] == 0 && (channels == 1 || channels == 2);
-}
-
+// Of an OpusHead that read_opus_tag() gave.
 int gain_of (std::span<const std::uint8_t> head) {
   constexpr std::size_t gain = 16;
   return static_cast<std::int16_t>(head[gain] | head[gain + 1] << 8);
@@ -65,59 +42,30 @@ GstFlowReturn OpusFeed::push(GstBuffer *tags) {
     return GST_FLOW_OK;
   GstFlowReturn flow = GST_FLOW_OK;
   Bytes left(map.data, map.size);
-  // Before the first tag there is the header of an FLV file.
-  if (left.size() >= file_header && left.front() == 'F')
-    left = left.subspan(file_header);
-  while (flow == GST_FLOW_OK && left.size() >= tag_head + tag_trailer) {
-    const std::size_t size = GST_READ_UINT24_BE(&left[1]);
-    const std::uint32_t stamp = GST_READ_UINT24_BE(&left[4]) | std::uint32_t{left[7]} << 24;
-    left = left.subspan(tag_head);
-    flow = take(stamp, left.first(std::min(size, left.size())));
-    left = left.subspan(std::min(size + tag_trailer, left.size()));
+  while (flow == GST_FLOW_OK) {
+    const auto next = reader_.next(left);
+    if (!next)
+      break;
+    if (next->packet)
+      flow = take_packet(*next);
+    else
+      set_head(next->data);
   }
   gst_buffer_unmap(tags, &map);
   return flow;
 }
 
-GstFlowReturn OpusFeed::take(std::uint32_t stamp, Bytes body) {
-  const OpusTag tag = read_opus_tag(body);
-  if (tag.kind == OpusTag::Kind::head)
-    set_head(tag.data);
-  else if (tag.kind == OpusTag::Kind::packet)
-    return take_packet(stamp, tag.data);
-  return GST_FLOW_OK;
-}
-
-// The filter has made them modulo kRewind.
-GstClockTime OpusFeed::time_of(std::uint32_t stamp) {
-  constexpr auto period = static_cast<std::uint32_t>(FlvAudioFilter::kRewind);
-  if (!stamp_) {
-    media_ms_ = stamp;
-  } else {
-    const std::uint32_t on = (stamp - *stamp_) & (period - 1);
-    media_ms_ += on < period / 2 ? on : static_cast<std::int64_t>(on) - period;
-  }
-  stamp_ = stamp;
-  return static_cast<GstClockTime>(std::max<std::int64_t>(media_ms_, 0)) * GST_MSECOND;
-}
-
-GstFlowReturn OpusFeed::take_packet(std::uint32_t stamp, Bytes bytes) {
-  const std::optional<OpusPacket> packet = OpusPacket::of(bytes);
-  if (!packet)
-    return GST_FLOW_OK;
+GstFlowReturn OpusFeed::take_packet(const OpusTagReader::Read &read) {
   // A packet says itself what a decoder has to know, where no head came yet.
   if (!caps_)
-    set_head(opus_head(packet->channels, 0));
+    set_head(opus_head(read.packet->channels, 0));
   if (!voice_ && !pad_)
     return GST_FLOW_OK;
-  BufferPtr buffer(gst_buffer_new_memdup(bytes.data(), bytes.size()));
-  GST_BUFFER_PTS(buffer.get()) = time_of(stamp);
-  GST_BUFFER_DURATION(buffer.get()) =
-      gst_util_uint64_scale_int(packet->samples, GST_SECOND, OpusVoice::kRate);
+  BufferPtr buffer = opus_frame(read);
   if (pad_)
     return gst_pad_push(pad_.get(), buffer.release());
   if (taker_.packet(buffer.get(), caps_.get())) {
-    decode(buffer.get(), bytes, *packet);
+    decode(buffer.get(), read.data, *read.packet);
   } else if (GST_CLOCK_TIME_IS_VALID(end_)) {
     voice_->reset();
     end_ = GST_CLOCK_TIME_NONE;
@@ -146,11 +94,11 @@ void OpusFeed::decode(GstBuffer *packet, Bytes bytes, const OpusPacket &read) {
 
 // A sender repeats its head, so that whoever comes later gets it.
 void OpusFeed::set_head(Bytes head) {
-  CapsPtr caps = caps_of(head);
+  CapsPtr caps = opus_caps(head);
   if (!caps || (caps_ && gst_caps_is_equal(caps.get(), caps_.get())))
     return;
   const bool first = !caps_;
-  const bool plain = is_plain(head);
+  const bool plain = opus_head_is_plain(head);
   // Whether elements decode is settled with the first one.
   if (!first && plain != !pad_)
     return;

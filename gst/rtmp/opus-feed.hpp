@@ -8,11 +8,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 
 #include "gst/common/gst-ptr.hpp"
 #include "gst/common/opus-packet.hpp"
+#include "gst/common/opus-tag-reader.hpp"
 #include "gst/rtmp/opus-voice.hpp"
 #include "signaling/support/token-bucket.hpp"
 
@@ -42,20 +42,17 @@ class OpusFeed {
  private:
   using Bytes = std::span<const std::uint8_t>;
 
-  GstFlowReturn take (std::uint32_t stamp, Bytes body);
-  GstFlowReturn take_packet (std::uint32_t stamp, Bytes packet);
+  GstFlowReturn take_packet (const OpusTagReader::Read &packet);
   void decode (GstBuffer *packet, Bytes bytes, const OpusPacket &read);
   void set_head (Bytes head);
   void begin_pad ();
-  GstClockTime time_of (std::uint32_t stamp);
   unsigned missing_before (GstClockTime at);
 
   const Taker taker_;
   CapsPtr caps_;
   std::unique_ptr<OpusVoice> voice_;  // nullptr: elements decode
   ObjectPtr<GstPad> pad_;
-  std::int64_t media_ms_ = 0;  // of the last packet, without wraps
-  std::optional<std::uint32_t> stamp_;
+  OpusTagReader reader_;
   GstClockTime end_ = GST_CLOCK_TIME_NONE;  // of the last packet that was decoded
   TokenBucket mending_;
 };

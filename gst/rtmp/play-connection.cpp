@@ -9,7 +9,7 @@
 
 #include "gst/common/aac-format.hpp"
 #include "gst/common/codecs.hpp"
-#include "gst/common/flv-audio-probe.hpp"
+#include "gst/common/flv-audio-buffer.hpp"
 #include "gst/common/flv-silence.hpp"
 #include "gst/common/gst-ptr.hpp"
 #include "gst/common/to-floats.hpp"
@@ -147,7 +147,7 @@ class ElementConnection final : public PlayConnection {
   bool closed_ = false;                                // it has refused the last ones
   bool accepted_ = false;                              // the decoder has taken the caps
   GstClockTime frame_duration_ = GST_CLOCK_TIME_NONE;  // of AAC
-  FlvAudioFilter filter_{FlvAudioFilter::Opus::passed};
+  FlvAudioFilter filter_;
   OpusFeed opus_{{
       .packet = [this] (GstBuffer *packet, GstCaps *caps) { return is_asked_for(packet, caps); },
       .sound =
@@ -257,18 +257,22 @@ GstPadProbeReturn ElementConnection::received(GstPad *, GstPadProbeInfo *info,
     self->opus_.end();
     return GST_PAD_PROBE_DROP;
   }
-  const GstPadProbeReturn result = filter_flv_audio(info, self->filter_);
+  GstBuffer *came = GST_PAD_PROBE_INFO_BUFFER(info);
+  BufferPtr tags = filter_flv_audio(came, self->filter_);
   {
     std::lock_guard lock(self->mutex_);
     self->came_.arrivals = self->filter_.arrivals();
     self->tags_ = self->came_.arrivals.counts.tags();
   }
-  if (result != GST_PAD_PROBE_OK || !self->filter_.is_opus())
-    return result;
+  if (!tags)
+    return GST_PAD_PROBE_DROP;
+  gst_buffer_unref(came);
+  if (!self->filter_.is_opus()) {
+    GST_PAD_PROBE_INFO_DATA(info) = tags.release();
+    return GST_PAD_PROBE_OK;
+  }
   // Opus goes past the demuxer, which would fail at it.
-  GstBuffer *tags = GST_PAD_PROBE_INFO_BUFFER(info);
-  GST_PAD_PROBE_INFO_FLOW_RETURN(info) = self->opus_.push(tags);
-  gst_buffer_unref(tags);
+  GST_PAD_PROBE_INFO_FLOW_RETURN(info) = self->opus_.push(tags.get());
   return GST_PAD_PROBE_HANDLED;
 }
 

@@ -11,9 +11,9 @@
 #include "gst/common/aac-format.hpp"
 #include "gst/common/codecs.hpp"
 #include "gst/common/failures.hpp"
-#include "gst/common/flv-audio-probe.hpp"
 #include "gst/sink/agora-frame-sink.hpp"
 #include "gst/sink/encoder-tail.hpp"
+#include "gst/sink/flv-intake.hpp"
 
 GST_DEBUG_CATEGORY_EXTERN(agora_sink_debug);
 #define GST_CAT_DEFAULT agora_sink_debug
@@ -158,22 +158,6 @@ InputChain::Kind InputChain::kind_of(const GstCaps *caps) {
            : structure_is_framed(structure)  ? Kind::framed
                                              : Kind::aac;
   return Kind::none;
-}
-
-// Whatever else is in the stream must not reach it.
-void InputChain::guard_demuxer(GstElement *demuxer) {
-  ObjectPtr<GstPad> sink(gst_element_get_static_pad(demuxer, "sink"));
-  filter_ = add_flv_audio_probe(sink.get());
-  // A demuxer that got nothing calls its end an internal error; ended() has the reason.
-  gst_pad_add_probe(
-      sink.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
-      [] (GstPad *, GstPadProbeInfo *info, gpointer data) noexcept {
-        const FlvAudioFilter &filter = **static_cast<std::shared_ptr<FlvAudioFilter> *>(data);
-        const bool ends = GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS;
-        return ends && filter.counts().passed == 0 ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
-      },
-      new std::shared_ptr<FlvAudioFilter>(filter_),
-      [] (gpointer data) noexcept { delete static_cast<std::shared_ptr<FlvAudioFilter> *>(data); });
 }
 
 bool InputChain::accept(GstCaps *caps) {
@@ -342,10 +326,14 @@ bool InputChain::build(Kind kind, GstCaps *caps, std::vector<GstElement *> &chai
     case Kind::opus:
       return begin_lanes(Kind::opus, caps);
     case Kind::flv:
+      // Whatever else is in the stream must not reach the demuxer.
+      intake_ = keep(sink_ref(make_flv_intake()));
+      chain.push_back(intake_);
       if (!add("flvdemux", good))
         return false;
-      g_signal_connect(chain.back(), "pad-added", G_CALLBACK(on_demuxer_pad), this);
-      guard_demuxer(chain.back());
+      for (GstElement *each : chain)
+        g_signal_connect(each, "pad-added", G_CALLBACK(on_demuxer_pad), this);
+      g_signal_connect(intake_, "refused", G_CALLBACK(on_refused), this);
       return true;
     case Kind::coded:
       if (!add_decoder(caps, chain))
@@ -426,6 +414,10 @@ void InputChain::on_demuxer_pad(GstElement *, GstPad *pad, InputChain *self) noe
   self->demuxed(pad);
 }
 
+void InputChain::on_refused(GstElement *, const char *why, InputChain *self) noexcept {
+  self->refuse(std::string(why), nullptr);
+}
+
 void InputChain::demuxed(GstPad *pad) {
   CapsPtr caps(gst_pad_get_current_caps(pad));
   if (!caps)
@@ -497,7 +489,7 @@ void InputChain::clear() {
   lanes_caps_.reset();
   format_ = nullptr;
   encoders_ = {};
-  filter_.reset();
+  intake_ = nullptr;
   starvation_.reset();
   came_out_ = false;
   priming_ = {};

@@ -13,7 +13,6 @@
 #include <string>
 #include <vector>
 
-#include "gst/common/flv-audio-filter.hpp"
 #include "gst/common/gst-ptr.hpp"
 #include "gst/common/voice-codec.hpp"
 #include "gst/sink/codec-lanes.hpp"
@@ -101,9 +100,9 @@ class InputChain {
   // Where a chain that ends at the lanes begins.
   ObjectPtr<GstPad> head (const std::vector<GstElement *> &chain) const;
   void refuse (const GstCaps *caps);
+  void refuse (const std::string &why, const char *more);
   void tell_if_refused (GstPad *before);
   std::string why_silent () const;
-  void guard_demuxer (GstElement *demuxer);
   GstPadProbeReturn frame_comes (GstPadProbeInfo *info);
   void reset_counts ();
   static GstBuffer *placed (GstBuffer *frame, GstClockTime duration, FrameCount &count);
@@ -119,6 +118,7 @@ class InputChain {
   static void on_type_found (GstElement *typefind, guint probability, GstCaps *caps,
                              InputChain *self) noexcept;
   static void on_demuxer_pad (GstElement *demuxer, GstPad *pad, InputChain *self) noexcept;
+  static void on_refused (GstElement *intake, const char *why, InputChain *self) noexcept;
   void demuxed (GstPad *pad);
 
   GstBin *bin_;
@@ -146,10 +146,9 @@ class InputChain {
   bool draining_ = false;
   // There is an ERROR about this stream already.
   std::atomic<bool> refused_ = false;
-  // What of an FLV stream reaches its demuxer; nullptr where there is none. Streaming thread.
-  std::shared_ptr<FlvAudioFilter> filter_;
-  Starvation starvation_;  // streaming thread
-  bool came_out_ = false;  // a frame, at the exit; streaming thread
+  GstElement *intake_ = nullptr;  // of FLV, one of elements_
+  Starvation starvation_;         // streaming thread
+  bool came_out_ = false;         // a frame, at the exit; streaming thread
   // Of the frames at the exit; streaming thread.
   FrameCount count_;
   FrameCount side_count_;  // of the other codec's frames

@@ -5,21 +5,28 @@
 
 #include "gst/common/aac-format.hpp"
 #include "gst/common/flv-silence.hpp"
+#include "gst/sink/flv-intake.hpp"
 #include "gst/sink/input-chain.hpp"
 
 namespace agora {
 
+void InputChain::refuse(const std::string &why, const char *more) {
+  refused_ = true;
+  GST_ELEMENT_ERROR(bin_, STREAM, FORMAT,
+                    ("Can't send this sound to the channel: %s.", why.c_str()),
+                    ("%s", more ? more : ""));
+}
+
 void InputChain::refuse(const GstCaps *caps) {
   g_autofree char *text = gst_caps_to_string(caps);
-  refused_ = true;
   if (is_aac(caps)) {
     std::string why = aac_fault(caps);
     if (why.empty())
       why = "nothing that is installed decodes it: " + describe_aac(caps);
-    GST_ELEMENT_ERROR(bin_, STREAM, FORMAT,
-                      ("Can't send this sound to the channel: %s.", why.c_str()), ("%s", text));
+    refuse(why, text);
     return;
   }
+  refused_ = true;
   GST_ELEMENT_ERROR(bin_, STREAM, WRONG_TYPE, ("Can't send %s to the channel. %s", text, kExpected),
                     (nullptr));
 }
@@ -59,15 +66,16 @@ std::string InputChain::why_silent() const {
     return "no data came";
   if (came_out_)
     return "its timestamps are outside its segment";
-  if (!filter_)
+  if (!intake_)
     return kind_ == Kind::unknown ? "nothing in it was recognised"
                                   : "what was made of it gave no sound";
-  if (!filter_->is_flv() && filter_->header_size() > 0)
-    return "its FLV header says it is " + std::to_string(filter_->header_size()) +
+  const FlvAudioFilter &filter = flv_filter_of(intake_);
+  if (!filter.is_flv() && filter.header_size() > 0)
+    return "its FLV header says it is " + std::to_string(filter.header_size()) +
            " bytes long, where 9 to " + std::to_string(FlvAudioFilter::kMostHeader) + " are valid";
-  if (!filter_->is_flv())
+  if (!filter.is_flv())
     return "it doesn't begin as FLV does";
-  return agora::why_silent(filter_->arrivals());
+  return agora::why_silent(filter.arrivals());
 }
 
 bool InputChain::explain(GstMessage *message) {

@@ -5,7 +5,10 @@ A test is a table. Each row has a room of its own in one gateway, and one proces
 as long as its longest row.
 """
 
+import os
 import subprocess
+import threading
+import time
 
 import numpy
 
@@ -16,6 +19,8 @@ from rtmp import AUDIO
 
 FRAME = 1024  # samples of AAC-LC
 AAC_CONFIGURATION, AAC_FRAME = b'\xaf\0', b'\xaf\1'
+# Enhanced RTMP: SequenceStart and CodedFrames of a four-character code.
+OPUS_HEAD, OPUS_PACKET = b'\x90Opus', b'\x91Opus'
 # Whoever sends later than this tests the machine, not the elements.
 LATE = 0.04
 
@@ -68,6 +73,27 @@ def spoken(config, frames, stamps=None):
         for number, (stamp, frame) in enumerate(zip(stamps, frames))]
 
 
+def ogg_packets(data):
+    """The packets of an Ogg file that has one stream."""
+    at, packet = 0, b''
+    while at < len(data):
+        sizes = data[at + 27:at + 27 + data[at + 26]]
+        at += 27 + len(sizes)
+        for size in sizes:
+            packet += data[at:at + size]
+            at += size
+            if size < 255:
+                yield packet
+                packet = b''
+
+
+def opus_spoken(head, packets, ms=20, stamps=None):
+    """spoken() of Opus: packets of `ms` each, behind their OpusHead, if any."""
+    stamps = [round(number * ms) for number in range(len(packets))] if stamps is None else stamps
+    return [(0, AUDIO, stamps[0], OPUS_HEAD + head)] * bool(head) + [
+        (number * ms / 1000, AUDIO, stamp, OPUS_PACKET + packet) for number, (stamp, packet) in enumerate(zip(stamps, packets))]
+
+
 def flv(schedule, flags=5):
     """The same as a file."""
     out = [b'FLV\1', bytes([flags]), b'\0\0\0\x09', bytes(4)]
@@ -96,6 +122,14 @@ class FieldCase(ChannelCase):
     def aac_speech(self, name, seconds):
         voice, sent = self.speech(name, seconds)
         return voice, *aac(sent)
+
+    def opus(self, path, ms=20, channels=1):
+        """The OpusHead and the packets of a WAV file, as opusenc makes them."""
+        done = subprocess.run(['gst-launch-1.0', '-q', 'filesrc', f'location={path}', '!', 'wavparse', '!', 'audioconvert', '!',
+                               'audioresample', '!', f'audio/x-raw,rate={heard.RATE},channels={channels}', '!', 'opusenc',
+                               f'frame-size={ms}', '!', 'oggmux', '!', 'fdsink'], capture_output=True, timeout=60, check=True)
+        head, _, *packets = ogg_packets(done.stdout)
+        return head, packets
 
     def listen(self, rooms, **latencies):
         """Records the mix of each room, all of them by one process."""
@@ -149,16 +183,39 @@ class FieldCase(ChannelCase):
                 return sounds
         raise AssertionError(f'this machine is too busy to send in rhythm: {", ".join(rows)}')
 
-    def sent(self, lines, **latencies):
+    def sent(self, lines, properties='', **latencies):
         """What a listener hears of each row, a pipeline that ends in agorasink; its warnings are in `said`."""
         self.listen(lines, **latencies)
-        speakers = {room: self.line(f'{line} ! agorasink name=sink {self.where(8, room)}') for room, line in lines.items()}
+        speakers = {room: self.line(f'{line} ! agorasink name=sink {properties} {self.where(8, room)}')
+                    for room, line in lines.items()}
         self.ended = {room: speaker.wait(40) for room, speaker in speakers.items()}
         self.said = {room: self.warnings(speaker, 'sink') for room, speaker in speakers.items()}
         for room, speaker in speakers.items():
             with self.subTest(f'{room} ends well'):
                 self.assertEqual(self.ended[room], 0, speaker.tail())
         return self.stop_listening(lines)
+
+    def piped(self, schedules, properties=''):
+        """What a listener hears of each row, whose tags go into an agorasink as the sound is made; its warnings are in `said`."""
+        self.listen(schedules)
+        speakers = {room: self.line(f'fdsrc ! agorasink name=sink {properties} {self.where(8, room)}', stdin=subprocess.PIPE)
+                    for room in schedules}
+        pipes = {room: speaker.popen.stdin.fileno() for room, speaker in speakers.items()}
+        for pipe in pipes.values():
+            os.set_blocking(pipe, False)  # what nobody takes for seconds is a failure
+            os.write(pipe, flv([], 4))
+        entries = sorted(((entry, room) for room, schedule in schedules.items() for entry in schedule),
+                         key=lambda each: each[0][0])
+        begin, tick = time.monotonic(), threading.Event()
+        for entry, room in entries:
+            tick.wait(max(0.0, begin + entry[0] - time.monotonic()))
+            os.write(pipes[room], flv([entry])[13:])
+        for speaker in speakers.values():
+            speaker.popen.stdin.close()
+        for room, speaker in speakers.items():
+            self.assertEqual(speaker.wait(10), 0, f'{room}: {speaker.tail()}')
+        self.said = {room: self.warnings(speaker, 'sink') for room, speaker in speakers.items()}
+        return self.stop_listening(schedules)
 
     def each_heard(self, voice, sounds, least=0.95):
         """All of a voice in each row, at its pitch, without a gap or a jump in time."""

@@ -117,12 +117,22 @@ class ToldTest(kit.FieldCase):
     def test_files(self):
         """agorasink ends with an ERROR that has the word."""
         _, config, frames = self.aac_speech('carlo', 5)
+
+        def opus_head(channels, family):
+            return b'OpusHead\1' + bytes([channels, 0, 0]) + heard.RATE.to_bytes(4, 'little') + bytes([0, 0, family])
+        # 20 ms of mono in which nothing is said.
+        packets = [b'\xf8\xff\xfe'] * 100
         rows = {'usac': (kit.spoken(bytes.fromhex('f94610'), frames), 'xHE-AAC'),
                 'rate': (kit.spoken(bytes.fromhex('1688'), frames), 'no sample rate'),
                 'channels': (kit.spoken(bytes.fromhex('1180'), frames), 'no channels'),
                 'type': (kit.spoken(bytes.fromhex('0188'), frames), 'no object type'),
                 'huge': (each(b'\x3f' + bytes(300_000), 1000, 3), '300001'),
-                'opus': (each(b'\x91Opus\xfc\xff\xfe', 20, 3), 'audio/x-opus'),
+                'opus': (each(kit.OPUS_PACKET + b'\xff' * 3, 20, 3), 'Opus'),
+                'channels8': (kit.opus_spoken(opus_head(8, 0), packets), '8 channels of mapping family 0'),
+                'family3': (kit.opus_spoken(opus_head(4, 3) + bytes([4, 0, 0, 1, 2, 3]), packets), 'mapping family 3'),
+                'table': (kit.opus_spoken(opus_head(6, 1), packets), '6 channels of mapping family 1 take 27'),
+                'turned': (kit.opus_spoken(b'', packets) + [(3, AUDIO, 3000, kit.OPUS_HEAD + opus_head(6, 1) + bytes([4, 2, 0, 4, 1, 2, 3, 5]))],
+                           'mapping family 1, and the one before it 0'),
                 'video': (each(b'\x17\1\0\0\0' + bytes(200), 40, 3, VIDEO), 'video')}
         speakers = {}
         for name, (schedule, _) in rows.items():

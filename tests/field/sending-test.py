@@ -4,10 +4,7 @@
 stamps-test.py has those of other senders, which only agorasrc sees.
 """
 
-import os
 import subprocess
-import threading
-import time
 
 import heard
 import kit
@@ -68,29 +65,6 @@ class SendingTest(kit.FieldCase):
         rest = self.assert_heard(voice[at + margin:], sound)
         return (rest.shift - at - margin - first.shift) / heard.RATE
 
-    def live(self, rows, configuration, frames):
-        """Each row's timestamps go into an agorasink as the sound is made; what is heard."""
-        self.listen(rows)
-        speakers = {room: self.line(f'fdsrc ! agorasink name=sink {self.where(8, room)}', stdin=subprocess.PIPE)
-                    for room in rows}
-        pipes = {room: speaker.popen.stdin.fileno() for room, speaker in speakers.items()}
-        schedules = {room: kit.spoken(configuration, frames, stamps) for room, stamps in rows.items()}
-        for pipe in pipes.values():
-            os.set_blocking(pipe, False)  # what nobody takes for seconds is a failure
-            os.write(pipe, kit.flv([], 4))
-        begin, tick = time.monotonic(), threading.Event()
-        for number in range(len(frames) + 1):
-            for room, pipe in pipes.items():
-                entry = schedules[room][number]
-                tick.wait(max(0.0, begin + entry[0] - time.monotonic()))
-                os.write(pipe, kit.flv([entry])[13:])
-        for speaker in speakers.values():
-            speaker.popen.stdin.close()
-        for room, speaker in speakers.items():
-            self.assertEqual(speaker.wait(10), 0, f'{room}: {speaker.tail()}')
-        self.said = {room: self.warnings(speaker, 'sink') for room, speaker in speakers.items()}
-        return self.stop_listening(rows)
-
     def test_live(self):
         """Going back is heard whole; so is what jumps far ahead, but for the moment until that shows."""
         voice, configuration, frames = self.aac_speech('carlo', 6)
@@ -102,7 +76,7 @@ class SendingTest(kit.FieldCase):
 
         rows = {'right': right, 'startzero': [max(0, stamp - 400) for stamp in right], 'back1500': moved(-1500),
                 'anew': [stamp % 2000 for stamp in right], 'ahead8s': moved(8000), 'ahead3h': moved(3 * HOUR)}
-        sounds = self.live(rows, configuration, frames)
+        sounds = self.piped({room: kit.spoken(configuration, frames, stamps) for room, stamps in rows.items()})
         jumped = {room: sounds.pop(room) for room in ('ahead8s', 'ahead3h')}
         self.each_heard(voice, sounds)
         for room, sound in jumped.items():

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Any bytes as the body of an Opus tag, as a packet, and as the FLV stream of a remote speaker who
-// may send Opus: what is read lies within what came; what is written is read again; a stamp changes
-// nothing of a packet; what goes on is Opus in its plainest form.
+// may send Opus, or of agorasink's input: what is read lies within what came; what is written is
+// read again; a stamp changes nothing of a packet; what goes on is Opus in its plainest form, and
+// all of it that a decoder takes is read of that.
 #include <glib.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 
 #include "gst/common/flv-audio-filter.hpp"
 #include "gst/common/opus-packet.hpp"
+#include "gst/common/opus-tag-reader.hpp"
 #include "gst/common/opus-tag.hpp"
 #include "gst/rtmp/opus-voice.hpp"
 
@@ -84,8 +86,13 @@ void check_body (Bytes bytes) {
   const std::vector<std::uint8_t> written = agora::write_opus_tag(tag.kind, tag.data);
   const OpusTag again = agora::read_opus_tag(written);
   require(again.kind == tag.kind && std::ranges::equal(again.data, tag.data), "not read again");
-  require(tag.kind != OpusTag::Kind::head || agora::opus_head_channels(tag.data) > 0,
-          "a head without channels");
+  if (tag.kind == OpusTag::Kind::head) {
+    const int channels = agora::opus_head_channels(tag.data);
+    require(channels > 0, "a head without channels");
+    const bool is_good = agora::opus_head_fault(tag.data).empty();
+    require(!is_good || channels <= 8, "more channels than are mixed");
+    require(is_good || !agora::opus_head_is_plain(tag.data), "a fault of mono or stereo");
+  }
   check_packet(tag.data);
 }
 
@@ -99,13 +106,26 @@ std::vector<std::uint8_t> filtered (FlvAudioFilter &filter, Bytes bytes, std::si
   return out;
 }
 
+void check_reader (Bytes tags, std::size_t packets) {
+  agora::OpusTagReader reader;
+  Bytes left = tags;
+  while (const auto next = reader.next(left)) {
+    require(next->data.data() >= tags.data() &&
+                next->data.data() + next->data.size() <= tags.data() + tags.size(),
+            "out of bounds");
+    packets -= next->packet.has_value();
+  }
+  require(packets == 0, "another number of packets");
+}
+
 void check_stream (Bytes bytes) {
-  FlvAudioFilter filter(FlvAudioFilter::Opus::passed);
-  FlvAudioFilter bit_by_bit(FlvAudioFilter::Opus::passed);
+  FlvAudioFilter filter;
+  FlvAudioFilter bit_by_bit;
   const std::vector<std::uint8_t> out =
       filtered(filter, bytes, std::max<std::size_t>(1, bytes.size()));
   require(out == filtered(bit_by_bit, bytes, 3), "how it is cut makes a difference");
   require(out.size() <= bytes.size() + 13, "more than came in");
+  std::size_t packets = 0;
   for (std::size_t at = 13; at < out.size();) {
     const Bytes tag = std::span(out).subspan(at);
     require(tag.size() >= 15, "a cut tag");
@@ -114,8 +134,10 @@ void check_stream (Bytes bytes) {
     const OpusTag opus = agora::read_opus_tag(tag.subspan(11, size));
     const bool is_opus = opus.kind == OpusTag::Kind::head || opus.kind == OpusTag::Kind::packet;
     require(is_opus == (*filter.codec() == agora::kEnhancedFormat), "two codecs in one stream");
+    packets += opus.kind == OpusTag::Kind::packet && OpusPacket::of(opus.data);
     at += size + 15;
   }
+  check_reader(out, packets);
 }
 
 }  // namespace
@@ -126,5 +148,9 @@ extern "C" int LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t siz
   check_voice(bytes);
   check_body(bytes);
   check_stream(bytes);
+  agora::OpusTagReader reader;
+  Bytes left = bytes;
+  while (reader.next(left)) {
+  }
   return 0;
 }

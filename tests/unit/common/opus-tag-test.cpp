@@ -134,12 +134,64 @@ void test_write () {
   g_assert_cmpint(agora::opus_head_channels({}), ==, 0);
 }
 
+// What of a head a decoder and a mixer can't take, and the value that they can't.
+void test_faults () {
+  const struct {
+    const char *what;
+    unsigned channels, family;
+    std::string table;
+    const char *fault;
+  } rows[] = {
+      {"mono", 1, 0, "", ""},
+      {"stereo", 2, 0, "", ""},
+      {"with a table that it needs not", 2, 0, text("\0\0"), ""},
+      {"8 channels for a voice", 8, 0, "",
+       "its Opus header says 8 channels of mapping family 0, where 2 are the most"},
+      {"5.1", 6, 1, text("\4\2\0\4\1\2\3\5"), ""},
+      {"7.1", 8, 1, text("\5\3\0\6\1\2\3\4\5\7"), ""},
+      {"9 channels", 9, 1, text("\5\4\0\1\2\3\4\5\6\7\x8"),
+       "its Opus header says 9 channels of mapping family 1, where 8 are the most"},
+      {"in no order", 4, 255, text("\4\0\0\1\2\3"), ""},
+      {"silent channels", 3, 1, text("\1\0\0\xff\xff"), ""},
+      {"ambisonics", 4, 2, text("\4\0\0\1\2\3"),
+       "its Opus header says channel mapping family 2, where 0, 1 and 255 are known"},
+      {"without a table", 6, 1, "",
+       "its Opus header has 19 bytes, where 6 channels of mapping family 1 take 27"},
+      {"a table cut off", 6, 1, text("\4\2\0\4\1\2\3"),
+       "its Opus header has 26 bytes, where 6 channels of mapping family 1 take 27"},
+      {"no streams", 1, 1, text("\0\0\0"), "its Opus header says 0 streams, of which 0 are stereo"},
+      {"more stereo than there is", 2, 1, text("\1\2\0\1"),
+       "its Opus header says 1 streams, of which 2 are stereo"},
+      {"more than can be numbered", 1, 255, text("\xff\x1\0"),
+       "its Opus header says 255 streams, of which 1 are stereo"},
+      {"a channel of none", 3, 1, text("\2\1\0\1\3"),
+       "its Opus header says that a channel is number 3 of those coded, where 3 are"},
+  };
+  for (const auto &row : rows) {
+    Bytes data = bytes(whole_head());
+    data[9] = static_cast<std::uint8_t>(row.channels);
+    data[18] = static_cast<std::uint8_t>(row.family);
+    const Bytes table = bytes(row.table);
+    data.insert(data.end(), table.begin(), table.end());
+    const Bytes body = agora::write_opus_tag(Kind::head, data);
+    const OpusTag tag = agora::read_opus_tag(body);
+    g_assert_true(tag.kind == Kind::head);
+    const std::string fault = agora::opus_head_fault(tag.data);
+    if (fault != row.fault)
+      g_test_message("%s: %s", row.what, fault.c_str());
+    g_assert_true(fault == row.fault);
+    g_assert_cmpint(agora::opus_head_family(tag.data), ==, row.family);
+    g_assert_true(agora::opus_head_is_plain(tag.data) == (row.family == 0 && row.channels <= 2));
+  }
+}
+
 }  // namespace
 
 static const agora::Suite suite("opus-tag", [] {
   g_test_add_func("/opus-tag/read", test_read);
   g_test_add_func("/opus-tag/cut", test_cut);
   g_test_add_func("/opus-tag/write", test_write);
+  g_test_add_func("/opus-tag/faults", test_faults);
 });
 
 }  // namespace opus_tag_test

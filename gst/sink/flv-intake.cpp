@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/sink/flv-intake.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "gst/common/flv-audio-buffer.hpp"
+#include "gst/common/gst-ptr.hpp"
+#include "gst/common/opus-frames.hpp"
+#include "gst/common/opus-tag-reader.hpp"
+#include "gst/common/opus-tag.hpp"
+
+namespace agora {
+
+namespace {
+
+GstStaticPadTemplate sink_template =
+    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS("video/x-flv"));
+GstStaticPadTemplate flv_template =
+    GST_STATIC_PAD_TEMPLATE("flv", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS("video/x-flv"));
+GstStaticPadTemplate opus_template = GST_STATIC_PAD_TEMPLATE("opus", GST_PAD_SRC, GST_PAD_SOMETIMES,
+                                                             GST_STATIC_CAPS("audio/x-opus"));
+
+// What goes back so far has begun anew. flvdemux has the same bound.
+constexpr std::int64_t anew_ms = 2000;
+
+}  // namespace
+
+// All of it belongs to the streaming thread, but for what comes along the pads by itself.
+class FlvIntake {
+ public:
+  explicit FlvIntake(GstElement *element) : element_(element) {
+    sink_ = gst_pad_new_from_static_template(&sink_template, "sink");
+    flv_ = gst_pad_new_from_static_template(&flv_template, "flv");
+    gst_pad_set_chain_function(sink_, on_buffer);
+    gst_pad_set_event_function(sink_, on_event);
+    gst_pad_set_event_function(flv_, on_event_back);
+    gst_element_add_pad(element_, sink_);
+    gst_element_add_pad(element_, flv_);
+    gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
+  }
+  FlvIntake(const FlvIntake &) = delete;
+  FlvIntake &operator=(const FlvIntake &) = delete;
+
+  const FlvAudioFilter &filter () const { return filter_; }
+
+ private:
+  using Bytes = OpusTagReader::Bytes;
+  enum class Way { demuxer, packets };
+
+  static GstFlowReturn on_buffer (GstPad *pad, GstObject *element, GstBuffer *buffer) noexcept;
+  static gboolean on_event (GstPad *pad, GstObject *element, GstEvent *event) noexcept;
+  static gboolean on_event_back (GstPad *pad, GstObject *element, GstEvent *event) noexcept;
+
+  GstFlowReturn take (GstBuffer *buffer);
+  GstFlowReturn take_opus (GstBuffer *tags);
+  GstFlowReturn take_packet (OpusTagReader::Read packet);
+  bool take_head (Bytes head);
+  void begin_opus ();
+  void tell_segment (GstClockTime first);
+  std::int64_t time_of (const OpusTagReader::Read &packet);
+  bool leads (Way way);
+  bool refuse (const std::string &why);
+  gboolean event (GstEvent *event);
+
+  GstElement *const element_;
+  GstPad *sink_;  // of the element, as are the others
+  GstPad *flv_;
+  GstPad *opus_ = nullptr;
+  std::optional<Way> way_;  // that sound took, since there is any
+  FlvAudioFilter filter_;
+  GstSegment segment_;  // that came last
+  std::uint32_t segment_number_ = GST_SEQNUM_INVALID;
+
+  // Of Opus.
+  OpusTagReader reader_;
+  bool has_head_ = false;  // of this stream
+  int family_ = 0;
+  CapsPtr caps_;
+  bool caps_told_ = false;
+  bool segment_told_ = false;
+  std::optional<std::int64_t> last_ms_;
+  std::int64_t last_duration_ms_ = 0;
+  std::int64_t moved_ms_ = 0;
+};
+
+}  // namespace agora
+
+G_BEGIN_DECLS
+
+#define GST_TYPE_AGORA_FLV_INTAKE (gst_agora_flv_intake_get_type())
+G_DECLARE_FINAL_TYPE(GstAgoraFlvIntake, gst_agora_flv_intake, GST, AGORA_FLV_INTAKE, GstElement)
+
+G_END_DECLS
+
+struct _GstAgoraFlvIntake {
+  GstElement parent;
+
+  agora::FlvIntake *core;
+};
+
+G_DEFINE_TYPE(GstAgoraFlvIntake, gst_agora_flv_intake, GST_TYPE_ELEMENT)
+
+static guint signal_refused;
+
+static void gst_agora_flv_intake_finalize (GObject *object) noexcept {
+  delete GST_AGORA_FLV_INTAKE(object)->core;
+  G_OBJECT_CLASS(gst_agora_flv_intake_parent_class)->finalize(object);
+}
+
+static void gst_agora_flv_intake_class_init (GstAgoraFlvIntakeClass *klass) {
+  G_OBJECT_CLASS(klass)->finalize = gst_agora_flv_intake_finalize;
+  GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
+  for (GstStaticPadTemplate *each :
+       {&agora::sink_template, &agora::flv_template, &agora::opus_template})
+    gst_element_class_add_static_pad_template(element_class, each);
+  gst_element_class_set_static_metadata(element_class, "FLV intake", "Codec/Demuxer",
+                                        "The sound of FLV for agorasink", "The agora developers");
+  /**
+   * GstAgoraFlvIntake::refused:
+   * @intake: the element
+   * @why: the middle of a sentence
+   *
+   * What of its input can't be sent: the flow ends. From the streaming thread.
+   *
+   * Since: 0.2
+   */
+  signal_refused = g_signal_new("refused", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, nullptr,
+                                nullptr, nullptr, G_TYPE_NONE, 1, G_TYPE_STRING);
+}
+
+static void gst_agora_flv_intake_init_core (GstAgoraFlvIntake *self) noexcept {
+  self->core = std::make_unique<agora::FlvIntake>(GST_ELEMENT(self)).release();
+}
+
+static void gst_agora_flv_intake_init (GstAgoraFlvIntake *self) {
+  gst_agora_flv_intake_init_core(self);
+}
+
+namespace agora {
+
+namespace {
+
+FlvIntake &core_of (gpointer element) {
+  return *GST_AGORA_FLV_INTAKE(element)->core;
+}
+
+}  // namespace
+
+GstElement *make_flv_intake () {
+  return GST_ELEMENT(g_object_new(GST_TYPE_AGORA_FLV_INTAKE, nullptr));
+}
+
+const FlvAudioFilter &flv_filter_of (GstElement *intake) {
+  return core_of(intake).filter();
+}
+
+GstFlowReturn FlvIntake::on_buffer(GstPad *, GstObject *element, GstBuffer *buffer) noexcept {
+  const BufferPtr owned(buffer);
+  return core_of(element).take(buffer);
+}
+
+GstFlowReturn FlvIntake::take(GstBuffer *buffer) {
+  BufferPtr tags = filter_flv_audio(buffer, filter_);
+  if (!tags)
+    return GST_FLOW_OK;
+  if (filter_.is_opus())
+    return take_opus(tags.get());
+  return leads(Way::demuxer) ? gst_pad_push(flv_, tags.release()) : GST_FLOW_ERROR;
+}
+
+bool FlvIntake::refuse(const std::string &why) {
+  g_signal_emit(element_, signal_refused, 0, why.c_str());
+  return false;
+}
+
+// Another stream may follow; whoever takes them apart is there once.
+bool FlvIntake::leads(Way way) {
+  if (way_ && way_ != way)
+    return refuse("its audio is " + filter_.arrivals().chosen.name() +
+                  ", and that of the FLV before it was " +
+                  (way == Way::packets ? "another codec" : "Opus"));
+  if (filter_.counts().passed > 0)
+    way_ = way;
+  return true;
+}
+
+GstFlowReturn FlvIntake::take_opus(GstBuffer *tags) {
+  GstMapInfo map;
+  if (!gst_buffer_map(tags, &map, GST_MAP_READ))
+    return GST_FLOW_OK;
+  GstFlowReturn flow = GST_FLOW_OK;
+  Bytes left(map.data, map.size);
+  while (flow == GST_FLOW_OK) {
+    const auto next = reader_.next(left);
+    if (!next)
+      break;
+    if (next->packet)
+      flow = take_packet(*next);
+    else if (!take_head(next->data))
+      flow = GST_FLOW_ERROR;
+  }
+  gst_buffer_unmap(tags, &map);
+  return flow;
+}
+
+// Whoever sends repeats it.
+bool FlvIntake::take_head(Bytes head) {
+  if (const std::string fault = opus_head_fault(head); !fault.empty())
+    return refuse(fault);
+  // What decodes one of them, or needs no decoder, is there once.
+  if (caps_ && opus_head_family(head) != family_)
+    return refuse("its Opus header says channel mapping family " +
+                  std::to_string(opus_head_family(head)) + ", and the one before it " +
+                  std::to_string(family_));
+  CapsPtr caps = opus_caps(head);
+  if (!caps)
+    return refuse("its Opus header can't be read");
+  has_head_ = true;
+  family_ = opus_head_family(head);
+  if (caps_ && gst_caps_is_equal(caps.get(), caps_.get()))
+    return true;
+  caps_ = std::move(caps);
+  caps_told_ = false;
+  return true;
+}
+
+// As flvdemux does: what begins anew goes on where the last one ended.
+std::int64_t FlvIntake::time_of(const OpusTagReader::Read &packet) {
+  constexpr unsigned samples_a_ms = 48;
+  if (last_ms_ && packet.ms <= *last_ms_ - anew_ms)
+    moved_ms_ += *last_ms_ + last_duration_ms_ - packet.ms;
+  last_ms_ = packet.ms;
+  last_duration_ms_ = packet.packet->samples / samples_a_ms;
+  return packet.ms + moved_ms_;
+}
+
+GstFlowReturn FlvIntake::take_packet(OpusTagReader::Read packet) {
+  // It says itself what a decoder has to know, where no head came yet.
+  if (!has_head_ && !take_head(opus_head(packet.packet->channels, 0)))
+    return GST_FLOW_ERROR;
+  if (!leads(Way::packets))
+    return GST_FLOW_ERROR;
+  if (!opus_)
+    begin_opus();
+  packet.ms = time_of(packet);
+  BufferPtr frame = opus_frame(packet);
+  if (!std::exchange(caps_told_, true))
+    gst_pad_push_event(opus_, gst_event_new_caps(caps_.get()));
+  if (!std::exchange(segment_told_, true))
+    tell_segment(GST_BUFFER_PTS(frame.get()));
+  return gst_pad_push(opus_, frame.release());
+}
+
+void FlvIntake::begin_opus() {
+  opus_ = gst_pad_new_from_static_template(&opus_template, "opus");
+  gst_pad_set_event_function(opus_, on_event_back);
+  gst_pad_set_active(opus_, TRUE);
+  GstEvent *start = gst_pad_get_sticky_event(sink_, GST_EVENT_STREAM_START, 0);
+  gst_pad_push_event(opus_, start ? start : gst_event_new_stream_start("opus"));
+  // Whoever is told of the pad looks at them.
+  gst_pad_push_event(opus_, gst_event_new_caps(caps_.get()));
+  caps_told_ = true;
+  gst_element_add_pad(element_, opus_);
+}
+
+// One in time goes on as it is. Of bytes it begins with the first packet.
+void FlvIntake::tell_segment(GstClockTime first) {
+  GstSegment segment = segment_;
+  if (segment.format != GST_FORMAT_TIME) {
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    segment.start = segment.time = segment.position = first;
+  }
+  GstEvent *event = gst_event_new_segment(&segment);
+  if (segment_number_ != GST_SEQNUM_INVALID)
+    gst_event_set_seqnum(event, segment_number_);
+  gst_pad_push_event(opus_, event);
+}
+
+gboolean FlvIntake::on_event(GstPad *, GstObject *element, GstEvent *event) noexcept {
+  return core_of(element).event(event);
+}
+
+gboolean FlvIntake::event(GstEvent *event) {
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_STREAM_START:
+      has_head_ = false;
+      [[fallthrough]];
+    case GST_EVENT_FLUSH_STOP:
+      filter_.reset();
+      break;
+    case GST_EVENT_CAPS:
+      return gst_pad_push_event(flv_, event);
+    case GST_EVENT_SEGMENT:
+      gst_event_copy_segment(event, &segment_);
+      segment_number_ = gst_event_get_seqnum(event);
+      segment_told_ = false;
+      return gst_pad_push_event(flv_, event);
+    case GST_EVENT_EOS:
+      // A demuxer that got no sound calls its end an internal error.
+      if (way_)
+        return gst_pad_push_event(way_ == Way::packets ? opus_ : flv_, event);
+      gst_event_unref(event);
+      return TRUE;
+    default:
+      break;
+  }
+  return gst_pad_event_default(sink_, GST_OBJECT(element_), event);
+}
+
+// What a seek upstream brought would not be what a demuxer counted.
+gboolean FlvIntake::on_event_back(GstPad *pad, GstObject *element, GstEvent *event) noexcept {
+  if (GST_EVENT_TYPE(event) != GST_EVENT_SEEK)
+    return gst_pad_event_default(pad, element, event);
+  gst_event_unref(event);
+  return TRUE;
+}
+
+}  // namespace agora
