@@ -4,10 +4,13 @@
 kit.py has the packets of opusenc in tags of its own: neither Debian's ffmpeg nor its GStreamer writes them.
 """
 
+import numpy
+
 import heard
 import kit
 import tap
 from rtmp import AUDIO, SCRIPT, VIDEO
+from wsclient import Member
 
 HOUR = 3600_000
 WRAP = 1 << 32
@@ -133,6 +136,23 @@ class OpusTest(kit.FieldCase):
             with self.subTest(properties):
                 self.each_heard(voice, self.piped(rows, properties))
                 self.assertEqual(self.said, {name: [] for name in rows})
+
+    def test_relayed(self):
+        """What rtmp2src has of one agorasink goes into another one: from the middle, and with a wall clock in the packets."""
+        voice, sent = self.speech('carlo', 5)
+        recorder = self.record(room='there')
+        speaker = self.speak(self.wav('voice', numpy.concatenate([heard.silence(3), sent])), 7, 'here', 'codec=opus')
+        member = Member(self.gate.ws, channel='here', uid=9, heartbeat=True)
+        self.addCleanup(member.close)
+        member.wait_answer(member.send_join('audience', features=['codecs'], hears=['opus', 'aac']))
+        member.wait_event('stream-added', uid=7, timeout=10)
+        played = member.must('subscribe', uid=7, options={'audio': True, 'video': True})
+        self.assertEqual(played['codec'], 'opus')
+        relay = self.line(f'rtmp2src location="{played["url"]}" ! agorasink {self.where(8, "there")}')
+        self.assertEqual(speaker.wait(30), 0, speaker.tail())
+        # It ends by itself, when the speaker's stream does.
+        self.assertEqual(relay.wait(30), 0, relay.tail())
+        self.assert_heard(voice, self.stop_recording(recorder))
 
 
 if __name__ == '__main__':
