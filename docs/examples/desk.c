@@ -93,17 +93,28 @@ static gboolean take_away (gpointer track) {
   return G_SOURCE_REMOVE;
 }
 
-static void on_pad_removed (GstElement *ears, GstPad *pad, Desk *self) {
-  gpointer track = g_object_get_data(G_OBJECT(pad), "track");
+static gpointer tell_frames (GstPad *pad) {
+  gpointer track = g_object_steal_data(G_OBJECT(pad), "track");
   if (track == NULL)
-    return;
+    return NULL;
   g_autoptr(GstElement) end = gst_bin_get_by_name(GST_BIN(track), "end");
   g_autoptr(GstStructure) stats = NULL;
   g_object_get(end, "stats", &stats, NULL);
   guint64 frames = 0;
   gst_structure_get_uint64(stats, "rendered", &frames);
   g_print("pad %s is gone, %" G_GUINT64_FORMAT " frames\n", GST_PAD_NAME(pad), frames);
-  g_idle_add(take_away, track);
+  return track;
+}
+
+static void on_pad_removed (GstElement *ears, GstPad *pad, Desk *self) {
+  gpointer track = tell_frames(pad);
+  if (track != NULL)
+    g_idle_add(take_away, track);
+}
+
+static gboolean on_last_look (GstElement *ears, GstPad *pad, gpointer data) {
+  tell_frames(pad);
+  return TRUE;
 }
 
 /* A fader may be set before its speaker comes, and stays when it goes. */
@@ -163,10 +174,9 @@ int main (int argc, char **argv) {
 
   gst_element_set_state(self.pipeline, GST_STATE_PLAYING);
   g_main_loop_run(self.loop);
-  /* The ears before the rest: what a sink has counted is forgotten when it stops. Locked, or they
-   * would follow the pipeline, which is in PAUSED before it is in NULL. */
-  gst_element_set_locked_state(self.ears, TRUE);
-  gst_element_set_state(self.ears, GST_STATE_NULL);
+  /* What a sink has counted is forgotten when it stops. The ears don't stop before the rest: they
+   * would wait for a sink that didn't come to play. */
+  gst_element_foreach_src_pad(self.ears, on_last_look, NULL);
   gst_element_set_state(self.pipeline, GST_STATE_NULL); /* leaves the channel */
   gst_object_unref(self.mouth);
   gst_object_unref(self.ears);

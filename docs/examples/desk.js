@@ -40,11 +40,10 @@ class Desk {
   run() {
     this.pipeline.set_state(Gst.State.PLAYING);
     this.loop.run();
-    // The ears before the rest: what a sink has counted is forgotten when it stops. Locked, or they
-    // would follow the pipeline, which is in PAUSED before it is in NULL.
-    this.ears.set_locked_state(true);
-    this.ears.set_state(Gst.State.NULL);
-    this.lookAtPads();
+    // What a sink has counted is forgotten when it stops. The ears don't stop before the rest: they
+    // would wait for a sink that didn't come to play.
+    for (const pad of [...this.tracks.keys()])
+      this.tellFrames(pad);
     this.pipeline.set_state(Gst.State.NULL); // leaves the channel
     return this.status;
   }
@@ -122,12 +121,17 @@ class Desk {
   }
 
   removeTrack(pad) {
-    const track = this.tracks.get(pad);
-    const frames = track.get_by_name('end').stats.get_value('rendered');
-    print(`pad ${pad.get_name()} is gone, ${frames} frames`);
+    const track = this.tellFrames(pad);
     track.set_state(Gst.State.NULL);
     this.pipeline.remove(track);
+  }
+
+  tellFrames(pad) {
+    const track = this.tracks.get(pad);
     this.tracks.delete(pad);
+    const frames = track.get_by_name('end').stats.get_value('rendered');
+    print(`pad ${pad.get_name()} is gone, ${frames} frames`);
+    return track;
   }
 
   awaitLine() {

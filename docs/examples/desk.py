@@ -40,10 +40,10 @@ class Desk:
     def run(self):
         self.pipeline.set_state(Gst.State.PLAYING)
         self.loop.run()
-        # The ears before the rest: what a sink has counted is forgotten when it stops. Locked, or they would follow the
-        # pipeline, which is in PAUSED before it is in NULL.
-        self.ears.set_locked_state(True)
-        self.ears.set_state(Gst.State.NULL)
+        # What a sink has counted is forgotten when it stops. The ears don't stop before the rest: they would wait for a
+        # sink that didn't come to play.
+        for pad in list(self.tracks):
+            self.tell_frames(pad)
         self.pipeline.set_state(Gst.State.NULL)  # leaves the channel
         return self.status
 
@@ -95,11 +95,16 @@ class Desk:
         self.say(f'pad {pad.get_name()}')
 
     def on_pad_removed(self, _, pad):
-        track = self.tracks.pop(pad)
-        frames = track.get_by_name('end').props.stats.get_value('rendered')
-        self.say(f'pad {pad.get_name()} is gone, {frames} frames')
         # A streaming thread can't stop what it streams into: the main loop does.
-        GLib.idle_add(self.take_away, track)
+        if track := self.tell_frames(pad):
+            GLib.idle_add(self.take_away, track)
+
+    def tell_frames(self, pad):
+        track = self.tracks.pop(pad, None)
+        if track:
+            frames = track.get_by_name('end').props.stats.get_value('rendered')
+            self.say(f'pad {pad.get_name()} is gone, {frames} frames')
+        return track
 
     def take_away(self, track):
         track.set_state(Gst.State.NULL)
