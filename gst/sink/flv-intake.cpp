@@ -82,6 +82,7 @@ class FlvIntake {
   CapsPtr caps_;
   bool caps_told_ = false;
   bool segment_told_ = false;
+  bool began_ = false;  // any segment told
   std::optional<std::int64_t> last_ms_;
   std::int64_t last_duration_ms_ = 0;
   std::int64_t moved_ms_ = 0;
@@ -267,12 +268,17 @@ void FlvIntake::begin_opus() {
   gst_element_add_pad(element_, opus_);
 }
 
-// One in time goes on as it is. Of bytes it begins with the first packet.
+// As flvdemux does: it begins with the first packet, of whatever it counted before, as timestamps
+// may begin anywhere. A later one in time says where it belongs, and goes on as it is.
 void FlvIntake::tell_segment(GstClockTime first) {
   GstSegment segment = segment_;
-  if (segment.format != GST_FORMAT_TIME) {
+  const bool in_time = segment.format == GST_FORMAT_TIME;
+  if (!in_time)
     gst_segment_init(&segment, GST_FORMAT_TIME);
+  if (!std::exchange(began_, true) || !in_time) {
     segment.start = segment.time = segment.position = first;
+    if (segment.stop != GST_CLOCK_TIME_NONE && segment.stop <= first)
+      segment.stop = GST_CLOCK_TIME_NONE;
   }
   GstEvent *event = gst_event_new_segment(&segment);
   if (segment_number_ != GST_SEQNUM_INVALID)

@@ -212,11 +212,19 @@ void test_without_head () {
   assert_told(rig, "stream-start caps=2 segment=0 caps=1");
 }
 
+// Timestamps may begin anywhere, before the segment's start or hours behind it.
 void test_segment_in_time () {
-  Rig rig;
-  rig.begin_segment(GST_FORMAT_TIME, 3 * GST_SECOND);
-  rig.push({packet(4000, mono), packet(4020, mono)});
-  assert_told(rig, "stream-start caps=1 segment=3000");
+  for (const guint32 first : {1000U, 3'600'000U}) {
+    Rig rig;
+    rig.begin_segment(GST_FORMAT_TIME, 3 * GST_SECOND);
+    rig.push({packet(first, mono), packet(first + 20, mono)});
+    assert_told(rig, "stream-start caps=1 segment=" + std::to_string(first));
+    // A later one says itself where it belongs.
+    rig.push(gst_event_new_stream_start("another"));
+    rig.begin_segment(GST_FORMAT_TIME, 2 * GST_SECOND);
+    rig.push({packet(first + 40, mono), packet(first + 60, mono)});
+    assert_told(rig, "stream-start segment=2000");
+  }
 }
 
 // Back by 2 s and more is on from the last one; less is left to whoever counts.
