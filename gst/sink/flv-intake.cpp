@@ -64,6 +64,7 @@ class FlvIntake {
   std::int64_t time_of (const OpusTagReader::Read &packet);
   bool leads (Way way);
   bool refuse (const std::string &why);
+  void flush ();
   gboolean event (GstEvent *event);
 
   GstElement *const element_;
@@ -286,6 +287,16 @@ void FlvIntake::tell_segment(GstClockTime first) {
   gst_pad_push_event(opus_, event);
 }
 
+// What comes then counts by itself, and its segment is told anew: pads have forgotten theirs.
+void FlvIntake::flush() {
+  filter_.reset();
+  reader_ = {};
+  has_head_ = false;
+  segment_told_ = false;
+  last_ms_.reset();
+  last_duration_ms_ = moved_ms_ = 0;
+}
+
 gboolean FlvIntake::on_event(GstPad *, GstObject *element, GstEvent *event) noexcept {
   return core_of(element).event(event);
 }
@@ -294,9 +305,10 @@ gboolean FlvIntake::event(GstEvent *event) {
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_STREAM_START:
       has_head_ = false;
-      [[fallthrough]];
-    case GST_EVENT_FLUSH_STOP:
       filter_.reset();
+      break;
+    case GST_EVENT_FLUSH_STOP:
+      flush();
       break;
     case GST_EVENT_CAPS:
       return gst_pad_push_event(flv_, event);

@@ -238,7 +238,7 @@ void test_begins_anew () {
   g_assert_true((times == std::vector<GstClockTime>{9000, 9020, 9000, 9040, 9060, 9080, 11'080}));
 }
 
-// One file after another; and one after a flush.
+// One file after another goes on behind it; after a flush it is at its own time.
 void test_another_stream () {
   Rig rig;
   rig.push({head(2), packet(0, stereo), packet(3000, stereo)});
@@ -253,8 +253,8 @@ void test_another_stream () {
   rig.push(gst_event_new_flush_stop(TRUE));
   rig.begin_segment(GST_FORMAT_BYTES);
   rig.push({packet(40, mono), packet(60, mono)});
-  g_assert_true((rig.frames() == std::vector<Frame>{{3060, 20, mono}, {3080, 20, mono}}));
-  assert_told(rig, "flush-start flush-stop segment=3060");
+  g_assert_true((rig.frames() == std::vector<Frame>{{40, 20, mono}, {60, 20, mono}}));
+  assert_told(rig, "flush-start flush-stop segment=40");
   g_assert_cmpstr(rig.refused().c_str(), ==, "");
 }
 
@@ -264,6 +264,21 @@ void test_demuxer () {
   g_assert_cmpuint(rig.tags_on(), ==, 3);
   g_assert_false(rig.has_opus());
   g_assert_cmpuint(agora::flv_filter_of(rig.element()).counts().other_codec, ==, 1);
+}
+
+// From an hour back to the start, as where an application seeks.
+void test_flush_in_time () {
+  Rig rig;
+  rig.begin_segment(GST_FORMAT_TIME);
+  rig.push({head(1), packet(3'600'000, mono), packet(3'601'000, mono)});
+  g_assert_cmpuint(rig.frames().size(), ==, 2);
+  assert_told(rig, "stream-start caps=1 segment=3600000");
+  rig.push(gst_event_new_flush_start());
+  rig.push(gst_event_new_flush_stop(TRUE));
+  rig.begin_segment(GST_FORMAT_TIME);
+  rig.push({head(1), packet(0, mono), packet(20, mono)});
+  g_assert_true((rig.frames() == std::vector<Frame>{{0, 20, mono}, {20, 20, mono}}));
+  assert_told(rig, "flush-start flush-stop segment=0");
 }
 
 // No pad, and no end that a demuxer would call an error.
@@ -325,6 +340,7 @@ static const agora::Suite suite("intake", [] {
   g_test_add_func("/sink/intake/segment-in-time", test_segment_in_time);
   g_test_add_func("/sink/intake/begins-anew", test_begins_anew);
   g_test_add_func("/sink/intake/another-stream", test_another_stream);
+  g_test_add_func("/sink/intake/flush-in-time", test_flush_in_time);
   g_test_add_func("/sink/intake/demuxer", test_demuxer);
   g_test_add_func("/sink/intake/no-sound", test_no_sound);
   g_test_add_func("/sink/intake/refused", test_refused);
