@@ -60,9 +60,9 @@ bool take_length (Bytes &bytes, std::size_t &length) {
   return true;
 }
 
-// So does the padding's, and the padding off the back.
-bool take_padding (Bytes &bytes) {
-  std::size_t padding = 0;
+// So does the padding's.
+bool take_padding_length (Bytes &bytes, std::size_t &padding) {
+  padding = 0;
   std::uint8_t byte = 0;
   do {
     if (bytes.empty())
@@ -71,7 +71,13 @@ bool take_padding (Bytes &bytes) {
     bytes = bytes.subspan(1);
     padding += std::min<unsigned>(byte, most_padding_byte);
   } while (byte > most_padding_byte);
-  if (padding > bytes.size())
+  return true;
+}
+
+// And the padding off the back.
+bool take_padding (Bytes &bytes) {
+  std::size_t padding = 0;
+  if (!take_padding_length(bytes, padding) || padding > bytes.size())
     return false;
   bytes = bytes.first(bytes.size() - padding);
   return true;
@@ -145,9 +151,7 @@ bool first_has_fec (unsigned samples, int channels, Bytes first) {
   return (byte >> (7 - voices) & 1) != 0 || (channels == 2 && (byte >> (6 - 2 * voices) & 1) != 0);
 }
 
-}  // namespace
-
-std::optional<OpusPacket> OpusPacket::of(Bytes bytes) {
+std::optional<OpusPacket> of_one (Bytes bytes) {
   if (bytes.empty())
     return std::nullopt;
   OpusPacket packet;
@@ -163,6 +167,64 @@ std::optional<OpusPacket> OpusPacket::of(Bytes bytes) {
   packet.rests = frames.all.size() <= packet.frames;
   packet.has_fec = configuration < first_celt && frames.first.size() > 1 &&
                    first_has_fec(samples, packet.channels, frames.first);
+  return packet;
+}
+
+// RFC 6716, appendix B: all streams but the last one of a packet tell the length of their last
+// frame, too. It takes itself off the front; its samples.
+std::optional<unsigned> take_delimited (Bytes &bytes) {
+  if (bytes.empty())
+    return std::nullopt;
+  const unsigned first = bytes.front();
+  const unsigned code = first & code_mask;
+  bytes = bytes.subspan(1);
+  unsigned frames = code == one_frame ? 1 : 2;
+  bool varies = code == two_frames;
+  std::size_t padding = 0;
+  if (code == any_number) {
+    if (bytes.empty())
+      return std::nullopt;
+    const unsigned count = bytes.front();
+    bytes = bytes.subspan(1);
+    frames = count & count_mask;
+    varies = (count & varies_bit) != 0;
+    if ((count & padding_bit) != 0 && !take_padding_length(bytes, padding))
+      return std::nullopt;
+  }
+  const unsigned samples = frames * frame_samples(first >> 3);
+  if (frames == 0 || samples > most_samples)
+    return std::nullopt;
+  std::size_t all = padding;
+  const unsigned lengths = varies ? frames : 1;
+  for (unsigned i = 0; i < lengths; i++) {
+    std::size_t length = 0;
+    if (!take_length(bytes, length))
+      return std::nullopt;
+    all += varies ? length : length * frames;
+  }
+  if (all > bytes.size())
+    return std::nullopt;
+  bytes = bytes.subspan(all);
+  return samples;
+}
+
+}  // namespace
+
+std::optional<OpusPacket> OpusPacket::of(Bytes bytes, unsigned streams) {
+  std::optional<unsigned> samples;
+  for (unsigned i = 1; i < streams; i++) {
+    const std::optional<unsigned> of_this = take_delimited(bytes);
+    if (!of_this || (samples && samples != of_this))
+      return std::nullopt;
+    samples = of_this;
+  }
+  std::optional<OpusPacket> packet = of_one(bytes);
+  if (!packet || !samples)
+    return packet;
+  if (packet->samples != samples)
+    return std::nullopt;
+  // Of the last stream alone, which says nothing of the others.
+  packet->has_fec = packet->rests = false;
   return packet;
 }
 

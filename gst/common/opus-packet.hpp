@@ -19,8 +19,9 @@ struct OpusPacket {
   bool has_fec = false;  // the frame before it once more, in few bits (in-band FEC)
   bool rests = false;    // says that there is nothing to say (DTX)
 
-  // Nothing, where the packet breaks a rule of the RFC's: no decoder takes it.
-  static std::optional<OpusPacket> of (std::span<const std::uint8_t> bytes);
+  // Nothing, where the packet breaks a rule of the RFC's: no decoder takes it. Of many streams, as
+  // more than two channels have them, it is the last one, and they are of one length.
+  static std::optional<OpusPacket> of (std::span<const std::uint8_t> bytes, unsigned streams = 1);
 };
 
 // The packet with `wall`, microseconds since 1970; it decodes as before. Nothing for one that can't

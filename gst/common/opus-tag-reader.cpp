@@ -32,11 +32,14 @@ std::optional<OpusTagReader::Read> OpusTagReader::next(Bytes &tags) {
     tags = tags.subspan(tag_head);
     const OpusTag tag = read_opus_tag(tags.first(std::min(size, tags.size())));
     tags = tags.subspan(std::min(size + tag_trailer, tags.size()));
-    if (tag.kind == OpusTag::Kind::head)
+    if (tag.kind == OpusTag::Kind::head) {
+      if (opus_head_fault(tag.data).empty())
+        streams_ = opus_head_streams(tag.data);
       return Read{std::nullopt, tag.data};
+    }
     if (tag.kind != OpusTag::Kind::packet)
       continue;
-    if (const auto packet = OpusPacket::of(tag.data))
+    if (const auto packet = OpusPacket::of(tag.data, streams_))
       return Read{packet, tag.data, time_of(stamp)};
   }
   return std::nullopt;

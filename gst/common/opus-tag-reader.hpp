@@ -30,7 +30,8 @@ class OpusTagReader {
  private:
   std::int64_t time_of (std::uint32_t stamp);
 
-  std::int64_t ms_ = 0;  // of the last packet
+  unsigned streams_ = 1;  // of a packet, as the last good head says
+  std::int64_t ms_ = 0;   // of the last packet
   std::optional<std::uint32_t> stamp_;
 };
 

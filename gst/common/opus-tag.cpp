@@ -89,6 +89,10 @@ bool opus_head_is_plain (Bytes head) {
   return opus_head_family(head) == Family::voice && opus_head_channels(head) <= 2;
 }
 
+unsigned opus_head_streams (Bytes head) {
+  return opus_head_family(head) == Family::voice ? 1 : head[kOpusHead];
+}
+
 std::string opus_head_fault (Bytes head) {
   const auto channels = static_cast<unsigned>(opus_head_channels(head));
   const auto family = static_cast<unsigned>(opus_head_family(head));

@@ -49,6 +49,8 @@ int opus_head_channels (std::span<const std::uint8_t> head);
 int opus_head_family (std::span<const std::uint8_t> head);
 // Mono or stereo, which one decoder gives as it is.
 bool opus_head_is_plain (std::span<const std::uint8_t> head);
+// How many streams are in each packet; of one without a fault.
+unsigned opus_head_streams (std::span<const std::uint8_t> head);
 // What in it keeps its sound from being decoded and mixed, as the middle of a sentence; empty:
 // nothing.
 std::string opus_head_fault (std::span<const std::uint8_t> head);

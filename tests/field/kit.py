@@ -123,11 +123,11 @@ class FieldCase(ChannelCase):
         voice, sent = self.speech(name, seconds)
         return voice, *aac(sent)
 
-    def opus(self, path, ms=20, channels=1):
+    def opus(self, path, ms=20, channels=1, options=''):
         """The OpusHead and the packets of a WAV file, as opusenc makes them."""
         done = subprocess.run(['gst-launch-1.0', '-q', 'filesrc', f'location={path}', '!', 'wavparse', '!', 'audioconvert', '!',
                                'audioresample', '!', f'audio/x-raw,rate={heard.RATE},channels={channels}', '!', 'opusenc',
-                               f'frame-size={ms}', '!', 'oggmux', '!', 'fdsink'], capture_output=True, timeout=60, check=True)
+                               f'frame-size={ms}', *options.split(), '!', 'oggmux', '!', 'fdsink'], capture_output=True, timeout=60, check=True)
         head, _, *packets = ogg_packets(done.stdout)
         return head, packets
 

@@ -43,10 +43,13 @@ class OpusTest(kit.FieldCase):
         """Packets of any length, of any number of channels."""
         self.voice, sent = self.speech('carlo', 5)
         file, louder = self.wav('voice', sent), self.wav('louder', 1.4 * sent)
-        return {name: kit.opus_spoken(*self.opus(path, ms, channels), ms) for name, path, ms, channels in (
+        return {name: kit.opus_spoken(*self.opus(path, ms, channels, *options), ms) for name, path, ms, channels, *options in (
             ('least', file, 2.5, 1), ('ten', file, 10, 1), ('sixty', file, 60, 1), ('stereo', file, 20, 2),
             # Mixed, which isn't as loud as the one channel that has all of it.
-            ('surround', louder, 20, 6), ('eight', louder, 20, 8))}
+            ('surround', louder, 20, 6), ('eight', louder, 20, 8),
+            # Streams of a length that the others don't tell.
+            ('surround60', louder, 60, 6, 'bitrate-type=cbr bitrate=256000'),
+            ('eightcbr', louder, 20, 8, 'bitrate-type=cbr bitrate=512000'))}
 
     def rows(self):
         self.voice, sent = self.speech('carlo', 5)

@@ -126,6 +126,7 @@ void check_stream (Bytes bytes) {
   require(out == filtered(bit_by_bit, bytes, 3), "how it is cut makes a difference");
   require(out.size() <= bytes.size() + 13, "more than came in");
   std::size_t packets = 0;
+  unsigned streams = 1;
   for (std::size_t at = 13; at < out.size();) {
     const Bytes tag = std::span(out).subspan(at);
     require(tag.size() >= 15, "a cut tag");
@@ -134,7 +135,9 @@ void check_stream (Bytes bytes) {
     const OpusTag opus = agora::read_opus_tag(tag.subspan(11, size));
     const bool is_opus = opus.kind == OpusTag::Kind::head || opus.kind == OpusTag::Kind::packet;
     require(is_opus == (*filter.codec() == agora::kEnhancedFormat), "two codecs in one stream");
-    packets += opus.kind == OpusTag::Kind::packet && OpusPacket::of(opus.data);
+    if (opus.kind == OpusTag::Kind::head && agora::opus_head_fault(opus.data).empty())
+      streams = agora::opus_head_streams(opus.data);
+    packets += opus.kind == OpusTag::Kind::packet && OpusPacket::of(opus.data, streams);
     at += size + 15;
   }
   check_reader(out, packets);

@@ -81,6 +81,57 @@ void test_read () {
   }
 }
 
+// Streams that tell where they end, and a last one that doesn't.
+void test_streams () {
+  const auto of = [] (std::initializer_list<Bytes> parts) {
+    Bytes all;
+    for (const Bytes &part : parts)
+      all.insert(all.end(), part.begin(), part.end());
+    return all;
+  };
+  const Bytes one = joined({toc(31, false, 0), 5}, 5);
+  const Bytes alike = joined({toc(31, false, 1), 4}, 8);
+  const Bytes varying = joined({toc(31, true, 2), 1, 6}, 7);
+  const Bytes three = joined({toc(31, false, 3), 3, 4}, 12);
+  const Bytes three_varying = joined({toc(31, false, 3), 0x83, 1, 2, 3}, 6);
+  const Bytes padded = joined({toc(31, false, 3), 0x41, 3, 5}, 8);
+  const Bytes long_one = joined({toc(31, true, 0), 252, 10}, 292);
+  const struct {
+    const char *what;
+    Bytes packet;
+    unsigned streams, samples;
+  } rows[] = {
+      {"two", of({one, joined({toc(31, false, 0)}, 7)}), 2, 960},
+      {"four", of({one, one, long_one, joined({toc(31, false, 0)}, 7)}), 4, 960},
+      // As a whole it is an odd number of bytes for two alike.
+      {"40 ms", of({alike, varying, joined({toc(31, false, 1)}, 6)}), 3, 1920},
+      {"60 ms", of({three, three_varying, joined({toc(31, false, 3), 3}, 6)}), 3, 2880},
+      {"padding", of({padded, joined({toc(31, false, 0)}, 7)}), 2, 960},
+      {"nothing to be sent", of({{toc(31, false, 0), 0}, {toc(31, false, 0)}}), 2, 960},
+      {"another length", of({one, joined({toc(30, false, 0)}, 7)}), 2, 0},
+      {"another length before the last", of({one, alike, joined({toc(31, false, 1)}, 6)}), 3, 0},
+      {"one too few", one, 2, 0},
+      {"cut off", joined({toc(31, false, 0), 5}, 4), 2, 0},
+      {"cut off in a length", {toc(31, false, 0), 252}, 2, 0},
+      {"none", {toc(31, false, 3), 0, 0, toc(31, false, 0)}, 2, 0},
+      {"more than 120 ms", joined({toc(31, false, 3), 7, 0, toc(31, false, 3), 7}, 0), 2, 0},
+      {"more padding than there is", {toc(31, false, 3), 0x41, 9, 1, 7, toc(31, false, 0)}, 2, 0},
+      {"nothing", {}, 255, 0},
+  };
+  for (const auto &row : rows) {
+    const auto packet = OpusPacket::of(row.packet, row.streams);
+    const unsigned samples = packet ? packet->samples : 0;
+    if (samples != row.samples)
+      g_test_message("%s: %u samples", row.what, samples);
+    g_assert_cmpuint(samples, ==, row.samples);
+    // However it is cut, it is read within its bounds.
+    for (std::size_t size = 0; size < row.packet.size(); size++) {
+      const Bytes cut(row.packet.begin(), row.packet.begin() + static_cast<std::ptrdiff_t>(size));
+      OpusPacket::of(cut, row.streams);
+    }
+  }
+}
+
 // What can be read can be stamped once, and says of itself what it said before.
 void test_stamp () {
   constexpr std::int64_t wall = 1'790'000'000'123'456;
@@ -121,6 +172,7 @@ void test_no_stamp () {
 
 static const agora::Suite suite("opus-packet", [] {
   g_test_add_func("/opus-packet/read", test_read);
+  g_test_add_func("/opus-packet/streams", test_streams);
   g_test_add_func("/opus-packet/stamp", test_stamp);
   g_test_add_func("/opus-packet/no-stamp", test_no_stamp);
 });

@@ -83,6 +83,36 @@ void test_heads_and_packets () {
   g_assert_cmpint(next->packet->channels, ==, 2);
 }
 
+// Each packet of 5.1 has streams that tell where they end: as one stream this one is none.
+void test_streams () {
+  const auto plain = agora::opus_head(6, 0);
+  Bytes surround(plain.begin(), plain.end());
+  surround.back() = 1;
+  surround.insert(surround.end(), {4, 2, 0, 4, 1, 2, 3, 5});
+  Bytes broken_head = surround;
+  broken_head.resize(plain.size());
+  // Two of 252 bytes, whose length takes two.
+  Bytes packet = {0xfd, 252, 0};
+  packet.insert(packet.end(), std::size_t{2} * 252, 7);
+  packet.insert(packet.end(), {0xfd, 1, 2, 2, 0xf9, 1, 3, 3, 0xf9, 4, 4});
+  Bytes in;
+  append(in, tag(Kind::head, surround), 0);
+  append(in, tag(Kind::packet, packet), 0);
+  append(in, tag(Kind::packet, mono), 40);
+  append(in, tag(Kind::head, broken_head), 40);
+  append(in, tag(Kind::packet, packet), 80);
+  append(in, tag(Kind::head, agora::opus_head(1, 0)), 80);
+  append(in, tag(Kind::packet, packet), 120);
+  append(in, tag(Kind::packet, mono), 120);
+  OpusTagReader reader;
+  std::vector<Found> packets;
+  for (const Found &each : read(reader, in))
+    if (!each.is_head)
+      packets.push_back(each);
+  g_assert_true(
+      (packets == std::vector<Found>{{false, packet, 0}, {false, packet, 80}, {false, mono, 120}}));
+}
+
 // Below zero, around the filter's wrap, back, and all of the way at once.
 void test_times () {
   constexpr auto period = static_cast<std::uint32_t>(FlvAudioFilter::kRewind);
@@ -128,6 +158,7 @@ void test_cut () {
 
 static const agora::Suite suite("opus-tag-reader", [] {
   g_test_add_func("/opus-tag-reader/heads-and-packets", test_heads_and_packets);
+  g_test_add_func("/opus-tag-reader/streams", test_streams);
   g_test_add_func("/opus-tag-reader/times", test_times);
   g_test_add_func("/opus-tag-reader/cut", test_cut);
 });
