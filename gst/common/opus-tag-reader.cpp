@@ -39,7 +39,7 @@ std::optional<OpusTagReader::Read> OpusTagReader::next(Bytes &tags) {
     }
     if (tag.kind != OpusTag::Kind::packet)
       continue;
-    if (const auto packet = OpusPacket::of(tag.data, streams_))
+    if (const auto packet = packet_of(tag.data))
       return Read{packet, tag.data, time_of(stamp)};
   }
   return std::nullopt;

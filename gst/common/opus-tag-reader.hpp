@@ -26,6 +26,10 @@ class OpusTagReader {
   // The next head, or the next packet that a decoder takes, off the front of `tags`, which are
   // whole; nothing: no more is in there.
   std::optional<Read> next (Bytes &tags);
+  // What it says by the last head; nothing: no decoder takes it.
+  std::optional<OpusPacket> packet_of (Bytes data) const { return OpusPacket::of(data, streams_); }
+  // As of a stream that has none yet. Its times go on.
+  void forget_head () { streams_ = 1; }
 
  private:
   std::int64_t time_of (std::uint32_t stamp);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "gst/common/flv-audio-buffer.hpp"
 #include "gst/common/gst-ptr.hpp"
@@ -26,6 +27,10 @@ GstStaticPadTemplate opus_template = GST_STATIC_PAD_TEMPLATE("opus", GST_PAD_SRC
 
 // What goes back so far has begun anew. flvdemux has the same bound.
 constexpr std::int64_t anew_ms = 2000;
+// Where a stream is come upon in its middle, so much of it waits for the head, which a server may
+// send behind it.
+constexpr std::size_t most_waiting = 8;
+constexpr std::int64_t longest_wait_ms = 200;
 
 }  // namespace
 
@@ -50,6 +55,11 @@ class FlvIntake {
  private:
   using Bytes = OpusTagReader::Bytes;
   enum class Way { demuxer, packets };
+  enum class Head { none, guessed, told };
+  struct Waiting {
+    std::vector<std::uint8_t> data;
+    std::int64_t ms;
+  };
 
   static GstFlowReturn on_buffer (GstPad *pad, GstObject *element, GstBuffer *buffer) noexcept;
   static gboolean on_event (GstPad *pad, GstObject *element, GstEvent *event) noexcept;
@@ -57,8 +67,11 @@ class FlvIntake {
 
   GstFlowReturn take (GstBuffer *buffer);
   GstFlowReturn take_opus (GstBuffer *tags);
-  GstFlowReturn take_packet (OpusTagReader::Read packet);
-  bool take_head (Bytes head);
+  GstFlowReturn take_packet (const OpusTagReader::Read &packet);
+  GstFlowReturn give_packet (OpusTagReader::Read packet);
+  GstFlowReturn give_waiting ();
+  bool take_head (Bytes head, Head from);
+  std::string other_family (int family, Head from) const;
   void begin_opus ();
   void tell_segment (GstClockTime first);
   std::int64_t time_of (const OpusTagReader::Read &packet);
@@ -78,8 +91,10 @@ class FlvIntake {
 
   // Of Opus.
   OpusTagReader reader_;
-  bool has_head_ = false;  // of this stream
+  Head head_ = Head::none;        // of this stream
+  std::vector<Waiting> waiting_;  // while there is none
   int family_ = 0;
+  Head family_from_ = Head::none;
   CapsPtr caps_;
   bool caps_told_ = false;
   bool segment_told_ = false;
@@ -202,27 +217,39 @@ GstFlowReturn FlvIntake::take_opus(GstBuffer *tags) {
       break;
     if (next->packet)
       flow = take_packet(*next);
-    else if (!take_head(next->data))
-      flow = GST_FLOW_ERROR;
+    else
+      flow = take_head(next->data, Head::told) ? give_waiting() : GST_FLOW_ERROR;
   }
   gst_buffer_unmap(tags, &map);
   return flow;
 }
 
+std::string FlvIntake::other_family(int family, Head from) const {
+  const std::string mapping = "channel mapping family ";
+  const std::string before = std::to_string(family_);
+  if (from == Head::guessed)
+    return "its Opus comes without a header, and that of the FLV before it said " + mapping +
+           before;
+  return "its Opus header says " + mapping + std::to_string(family) +
+         (family_from_ == Head::guessed
+              ? ", and the sound before it, which had none, was taken for family "
+              : ", and the one before it ") +
+         before;
+}
+
 // Whoever sends repeats it.
-bool FlvIntake::take_head(Bytes head) {
+bool FlvIntake::take_head(Bytes head, Head from) {
   if (const std::string fault = opus_head_fault(head); !fault.empty())
     return refuse(fault);
   // What decodes one of them, or needs no decoder, is there once.
-  if (caps_ && opus_head_family(head) != family_)
-    return refuse("its Opus header says channel mapping family " +
-                  std::to_string(opus_head_family(head)) + ", and the one before it " +
-                  std::to_string(family_));
+  const int family = opus_head_family(head);
+  if (opus_ && family != family_)
+    return refuse(other_family(family, from));
   CapsPtr caps = opus_caps(head);
   if (!caps)
     return refuse("its Opus header can't be read");
-  has_head_ = true;
-  family_ = opus_head_family(head);
+  head_ = family_from_ = from;
+  family_ = family;
   if (caps_ && gst_caps_is_equal(caps.get(), caps_.get()))
     return true;
   caps_ = std::move(caps);
@@ -240,10 +267,34 @@ std::int64_t FlvIntake::time_of(const OpusTagReader::Read &packet) {
   return packet.ms + moved_ms_;
 }
 
-GstFlowReturn FlvIntake::take_packet(OpusTagReader::Read packet) {
-  // It says itself what a decoder has to know, where no head came yet.
-  if (!has_head_ && !take_head(opus_head(packet.packet->channels, 0)))
-    return GST_FLOW_ERROR;
+GstFlowReturn FlvIntake::take_packet(const OpusTagReader::Read &packet) {
+  if (head_ != Head::none)
+    return give_packet(packet);
+  waiting_.push_back({{packet.data.begin(), packet.data.end()}, packet.ms});
+  if (waiting_.size() < most_waiting && packet.ms - waiting_.front().ms < longest_wait_ms)
+    return GST_FLOW_OK;
+  return give_waiting();
+}
+
+// They say themselves what a decoder has to know, where no head came.
+GstFlowReturn FlvIntake::give_waiting() {
+  const std::vector<Waiting> waiting = std::exchange(waiting_, {});
+  GstFlowReturn flow = GST_FLOW_OK;
+  for (const Waiting &each : waiting) {
+    // A head that came says how it is to be read.
+    const auto packet = reader_.packet_of(each.data);
+    if (!packet)
+      continue;
+    if (head_ == Head::none && !take_head(opus_head(packet->channels, 0), Head::guessed))
+      return GST_FLOW_ERROR;
+    flow = give_packet({packet, each.data, each.ms});
+    if (flow != GST_FLOW_OK)
+      break;
+  }
+  return flow;
+}
+
+GstFlowReturn FlvIntake::give_packet(OpusTagReader::Read packet) {
   if (!leads(Way::packets))
     return GST_FLOW_ERROR;
   if (!opus_)
@@ -291,7 +342,8 @@ void FlvIntake::tell_segment(GstClockTime first) {
 void FlvIntake::flush() {
   filter_.reset();
   reader_ = {};
-  has_head_ = false;
+  head_ = Head::none;
+  waiting_.clear();
   segment_told_ = false;
   last_ms_.reset();
   last_duration_ms_ = moved_ms_ = 0;
@@ -304,7 +356,9 @@ gboolean FlvIntake::on_event(GstPad *, GstObject *element, GstEvent *event) noex
 gboolean FlvIntake::event(GstEvent *event) {
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_STREAM_START:
-      has_head_ = false;
+      give_waiting();
+      head_ = Head::none;
+      reader_.forget_head();
       filter_.reset();
       break;
     case GST_EVENT_FLUSH_STOP:
@@ -318,6 +372,7 @@ gboolean FlvIntake::event(GstEvent *event) {
       segment_told_ = false;
       return gst_pad_push_event(flv_, event);
     case GST_EVENT_EOS:
+      give_waiting();
       // A demuxer that got no sound calls its end an internal error.
       if (way_)
         return gst_pad_push_event(way_ == Way::packets ? opus_ : flv_, event);

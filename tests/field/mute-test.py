@@ -122,6 +122,7 @@ class ToldTest(kit.FieldCase):
             return b'OpusHead\1' + bytes([channels, 0, 0]) + heard.RATE.to_bytes(4, 'little') + bytes([0, 0, family])
         # 20 ms of mono in which nothing is said.
         packets = [b'\xf8\xff\xfe'] * 100
+        surround = [(3, AUDIO, 3000, kit.OPUS_HEAD + opus_head(6, 1) + bytes([4, 2, 0, 4, 1, 2, 3, 5]))]
         rows = {'usac': (kit.spoken(bytes.fromhex('f94610'), frames), 'xHE-AAC'),
                 'rate': (kit.spoken(bytes.fromhex('1688'), frames), 'no sample rate'),
                 'channels': (kit.spoken(bytes.fromhex('1180'), frames), 'no channels'),
@@ -131,8 +132,8 @@ class ToldTest(kit.FieldCase):
                 'channels8': (kit.opus_spoken(opus_head(8, 0), packets), '8 channels of mapping family 0'),
                 'family3': (kit.opus_spoken(opus_head(4, 3) + bytes([4, 0, 0, 1, 2, 3]), packets), 'mapping family 3'),
                 'table': (kit.opus_spoken(opus_head(6, 1), packets), '6 channels of mapping family 1 take 27'),
-                'turned': (kit.opus_spoken(b'', packets) + [(3, AUDIO, 3000, kit.OPUS_HEAD + opus_head(6, 1) + bytes([4, 2, 0, 4, 1, 2, 3, 5]))],
-                           'mapping family 1, and the one before it 0'),
+                'turned': (kit.opus_spoken(opus_head(1, 0), packets) + surround, 'mapping family 1, and the one before it 0'),
+                'late': (kit.opus_spoken(b'', packets) + surround, 'taken for family 0'),
                 'video': (each(b'\x17\1\0\0\0' + bytes(200), 40, 3, VIDEO), 'video')}
         speakers = {}
         for name, (schedule, _) in rows.items():

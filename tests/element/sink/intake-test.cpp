@@ -49,6 +49,18 @@ Bytes packet (guint32 stamp, const Bytes &data) {
   return tag(stamp, agora::write_opus_tag(Kind::packet, data));
 }
 
+std::vector<Bytes> packets (guint32 first, unsigned count, const Bytes &data) {
+  std::vector<Bytes> all;
+  for (guint32 i = 0; i < count; i++)
+    all.push_back(packet(first + 20 * i, data));
+  return all;
+}
+
+std::vector<Bytes> joined (std::vector<Bytes> all, const std::vector<Bytes> &more) {
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
 Bytes head (guint8 channels, guint8 family = 0, const Bytes &table = {}) {
   const auto plain = agora::opus_head(channels, 312);
   Bytes data(plain.begin(), plain.end());
@@ -204,12 +216,55 @@ void test_packets () {
   g_assert_cmpstr(rig.refused().c_str(), ==, "");
 }
 
-// A packet says itself what it is, until a head comes.
+// A packet says itself what it is, where no head comes for 8 packets or 200 ms, or to the end.
 void test_without_head () {
+  const std::vector<Bytes> sparse = {packet(0, stereo), packet(100, stereo), packet(200, stereo)};
+  for (const std::vector<Bytes> &first : {packets(0, 8, stereo), sparse}) {
+    Rig rig;
+    rig.push(first);
+    g_assert_cmpuint(rig.frames().size(), ==, first.size());
+    rig.begin_stream();
+    rig.push({head(1), packet(1000, mono)});
+    g_assert_cmpuint(rig.frames().size(), ==, 1);
+    assert_told(rig, "stream-start caps=2 segment=0 stream-start caps=1 segment=1000");
+  }
   Rig rig;
-  rig.push({packet(0, stereo), packet(20, stereo), head(1), packet(40, mono)});
-  g_assert_cmpuint(rig.frames().size(), ==, 3);
-  assert_told(rig, "stream-start caps=2 segment=0 caps=1");
+  rig.push({packet(0, mono), packet(20, mono)});
+  g_assert_false(rig.has_opus());
+  rig.push(gst_event_new_eos());
+  g_assert_cmpuint(rig.frames().size(), ==, 2);
+  assert_told(rig, "stream-start caps=1 segment=0 eos");
+}
+
+// Come upon in its middle: what is before the head is what the head says.
+void test_late_head () {
+  const Bytes surround = {0xf8, 1, 7, 0xfc, 1, 2};
+  const Bytes surround_head = head(3, 1, {2, 1, 0, 2, 1});
+  const struct {
+    std::vector<Bytes> tags;
+    std::vector<Frame> frames;
+    const char *told;
+  } rows[] = {
+      {{packet(0, surround), packet(20, surround), surround_head, packet(40, surround)},
+       {{0, 20, surround}, {20, 20, surround}, {40, 20, surround}},
+       "stream-start caps=3 segment=0"},
+      {{packet(0, stereo), packet(20, stereo), head(1), packet(40, mono)},
+       {{0, 20, stereo}, {20, 20, stereo}, {40, 20, mono}},
+       "stream-start caps=1 segment=0"},
+      // What it says is nothing of that.
+      {{packet(0, mono), packet(20, mono), surround_head, packet(40, surround)},
+       {{40, 20, surround}},
+       "stream-start caps=3 segment=40"},
+      {{head(1), surround_head, packet(40, surround)},
+       {{40, 20, surround}},
+       "stream-start caps=3 segment=40"},
+  };
+  for (const auto &row : rows) {
+    Rig rig;
+    g_assert_cmpint(rig.push(row.tags), ==, GST_FLOW_OK);
+    g_assert_true(rig.frames() == row.frames);
+    assert_told(rig, row.told);
+  }
 }
 
 // Timestamps may begin anywhere, before the segment's start or hours behind it.
@@ -217,12 +272,12 @@ void test_segment_in_time () {
   for (const guint32 first : {1000U, 3'600'000U}) {
     Rig rig;
     rig.begin_segment(GST_FORMAT_TIME, 3 * GST_SECOND);
-    rig.push({packet(first, mono), packet(first + 20, mono)});
+    rig.push({head(1), packet(first, mono), packet(first + 20, mono)});
     assert_told(rig, "stream-start caps=1 segment=" + std::to_string(first));
     // A later one says itself where it belongs.
     rig.push(gst_event_new_stream_start("another"));
     rig.begin_segment(GST_FORMAT_TIME, 2 * GST_SECOND);
-    rig.push({packet(first + 40, mono), packet(first + 60, mono)});
+    rig.push({head(1), packet(first + 40, mono)});
     assert_told(rig, "stream-start segment=2000");
   }
 }
@@ -230,7 +285,7 @@ void test_segment_in_time () {
 // Back by 2 s and more is on from the last one; less is left to whoever counts.
 void test_begins_anew () {
   Rig rig;
-  rig.push({packet(9000, mono), packet(9020, mono), packet(8000, mono), packet(9040, mono),
+  rig.push({head(1), packet(9000, mono), packet(9020, mono), packet(8000, mono), packet(9040, mono),
             packet(0, mono), packet(20, mono), packet(2020, mono)});
   std::vector<GstClockTime> times;
   for (const Frame &each : rig.frames())
@@ -243,16 +298,19 @@ void test_another_stream () {
   Rig rig;
   rig.push({head(2), packet(0, stereo), packet(3000, stereo)});
   rig.begin_stream();
-  // It has no head; the second one shows that the first one isn't odd.
+  // It has no head, and is over before it is waited for no longer.
   rig.push({packet(0, mono), packet(20, mono)});
+  rig.begin_stream();
   g_assert_true((
       rig.frames() ==
       std::vector<Frame>{{0, 20, stereo}, {3000, 20, stereo}, {3020, 20, mono}, {3040, 20, mono}}));
-  assert_told(rig, "stream-start caps=2 segment=0 stream-start caps=1 segment=3020");
+  assert_told(rig,
+              "stream-start caps=2 segment=0 stream-start caps=1 segment=3020 "
+              "stream-start");
   rig.push(gst_event_new_flush_start());
   rig.push(gst_event_new_flush_stop(TRUE));
   rig.begin_segment(GST_FORMAT_BYTES);
-  rig.push({packet(40, mono), packet(60, mono)});
+  rig.push({head(1), packet(40, mono), packet(60, mono)});
   g_assert_true((rig.frames() == std::vector<Frame>{{40, 20, mono}, {60, 20, mono}}));
   assert_told(rig, "flush-start flush-stop segment=40");
   g_assert_cmpstr(rig.refused().c_str(), ==, "");
@@ -304,11 +362,24 @@ void test_refused () {
       {{head(6, 1)}, "its Opus header has 19 bytes, where 6 channels of mapping family 1 take 27"},
       {{head(1), packet(0, mono), head(3, 1, {2, 1, 0, 2, 1}), packet(20, mono)},
        "its Opus header says channel mapping family 1, and the one before it 0"},
+      {joined(packets(0, 8, mono), {head(3, 1, {2, 1, 0, 2, 1})}),
+       "its Opus header says channel mapping family 1, and the sound before it, which had none, "
+       "was "
+       "taken for family 0"},
   };
   for (const auto &row : rows) {
     Rig rig;
     g_assert_cmpint(rig.push(row.tags), ==, GST_FLOW_ERROR);
     g_assert_cmpstr(rig.refused().c_str(), ==, row.why);
+  }
+  {
+    Rig rig;
+    rig.push({head(3, 1, {2, 1, 0, 2, 1}), packet(0, {0xf8, 1, 7, 0xfc, 1, 2})});
+    rig.begin_stream();
+    g_assert_cmpint(rig.push(packets(0, 8, mono)), ==, GST_FLOW_ERROR);
+    g_assert_cmpstr(rig.refused().c_str(), ==,
+                    "its Opus comes without a header, and that of the FLV before it said channel "
+                    "mapping family 1");
   }
   const std::vector<Bytes> aac = {tag(0, aac_config), tag(0, aac_frame)};
   const std::vector<Bytes> opus = {head(1), packet(0, mono)};
@@ -327,7 +398,7 @@ void test_refused () {
 
 void test_seek () {
   Rig rig;
-  rig.push({packet(0, mono), packet(20, mono)});
+  rig.push({head(1), packet(0, mono), packet(20, mono)});
   g_assert_true(rig.has_opus());
   g_assert_false(rig.seeks());
 }
@@ -337,6 +408,7 @@ void test_seek () {
 static const agora::Suite suite("intake", [] {
   g_test_add_func("/sink/intake/packets", test_packets);
   g_test_add_func("/sink/intake/without-head", test_without_head);
+  g_test_add_func("/sink/intake/late-head", test_late_head);
   g_test_add_func("/sink/intake/segment-in-time", test_segment_in_time);
   g_test_add_func("/sink/intake/begins-anew", test_begins_anew);
   g_test_add_func("/sink/intake/another-stream", test_another_stream);
