@@ -7,15 +7,23 @@
 #include <cstddef>
 #include <vector>
 
+#include "gst/common/opus-tag.hpp"
+
 namespace agora {
 
 CapsPtr opus_caps (std::span<const std::uint8_t> head) {
-  constexpr std::size_t version = 8;
-  constexpr std::size_t pre_skip = 10;
-  std::vector<std::uint8_t> mine(head.begin(), head.end());
-  // Those of before and of after it that come here are read in the same way (RFC 7845, 5.1).
-  mine[version] = 1;
-  mine[pre_skip] = mine[pre_skip + 1] = 0;
+  constexpr std::size_t channels = 9;
+  // Those of before and of after this version that come here are read in the same way (RFC 7845,
+  // 5.1). What a decoder needs not know is as in ours: nothing to leave out, and 48 kHz, as some
+  // decode at the rate that the first encoder had. Nor what comes behind a head.
+  const auto ours = opus_head(opus_head_channels(head), 0, opus_head_gain(head));
+  std::vector<std::uint8_t> mine(ours.begin(), ours.end());
+  mine.back() = static_cast<std::uint8_t>(opus_head_family(head));
+  if (mine.back() != 0) {
+    const auto table = head.subspan(kOpusHead);
+    const auto size = std::min<std::size_t>(table.size(), 2 + mine[channels]);
+    mine.insert(mine.end(), table.begin(), table.begin() + static_cast<std::ptrdiff_t>(size));
+  }
   const BufferPtr buffer(gst_buffer_new_memdup(mine.data(), mine.size()));
   return CapsPtr(gst_codec_utils_opus_create_caps_from_header(buffer.get(), nullptr));
 }

@@ -16,6 +16,8 @@ constexpr std::array<std::uint8_t, 8> head_letters = {'O', 'p', 'u', 's', 'H', '
 enum Family : unsigned { voice = 0, surround = 1, no_order = 255 };
 // What is no channel of the coded ones: silence.
 constexpr unsigned silent_channel = 255;
+// Where the gain is.
+constexpr std::size_t gain_at = 16;
 
 bool is_head (Bytes data) {
   constexpr std::size_t version = head_letters.size();
@@ -66,14 +68,25 @@ std::vector<std::uint8_t> write_opus_tag (Kind kind, Bytes data) {
   return body;
 }
 
-std::array<std::uint8_t, kOpusHead> opus_head (int channels, unsigned pre_skip) {
-  // Version 1, 48 kHz (0xbb80, as all numbers here the lower byte first), no gain, family 0.
+std::array<std::uint8_t, kOpusHead> opus_head (int channels, unsigned pre_skip, int gain) {
+  // Version 1, 48 kHz (0xbb80, as all numbers here the lower byte first), family 0.
   std::array<std::uint8_t, kOpusHead> head = {'O', 'p', 'u',  's',  'H', 'e', 'a', 'd', 1, 0,
                                               0,   0,   0x80, 0xbb, 0,   0,   0,   0,   0};
   head[9] = static_cast<std::uint8_t>(channels);
   head[10] = static_cast<std::uint8_t>(pre_skip);
   head[11] = static_cast<std::uint8_t>(pre_skip >> 8);
+  const auto bits = static_cast<std::uint16_t>(gain);
+  head[gain_at] = static_cast<std::uint8_t>(bits);
+  head[gain_at + 1] = static_cast<std::uint8_t>(bits >> 8);
   return head;
+}
+
+int opus_head_gain (Bytes head) {
+  // Nobody needs to be made louder than by 24 dB.
+  constexpr std::int16_t most = 24 * 256;
+  if (head.size() < kOpusHead)
+    return 0;
+  return std::min(most, static_cast<std::int16_t>(head[gain_at] | head[gain_at + 1] << 8));
 }
 
 int opus_head_channels (Bytes head) {

@@ -41,9 +41,12 @@ inline OpusTag read_opus_tag (std::span<const std::uint8_t> body) {
 std::vector<std::uint8_t> write_opus_tag (OpusTag::Kind kind, std::span<const std::uint8_t> data);
 
 // An OpusHead for mono or stereo. `pre_skip`: samples at 48 kHz that a player leaves out where the
-// stream begins; 0 for whoever comes later.
+// stream begins; 0 for whoever comes later. `gain`: in 1/256 dB.
 inline constexpr std::size_t kOpusHead = 19;
-std::array<std::uint8_t, kOpusHead> opus_head (int channels, unsigned pre_skip);
+std::array<std::uint8_t, kOpusHead> opus_head (int channels, unsigned pre_skip, int gain = 0);
+// What a head makes its sound louder by, in 1/256 dB, as far as that is bearable: everybody who
+// decodes it is to hear it alike. 0 of what is too short for a head.
+int opus_head_gain (std::span<const std::uint8_t> head);
 // Of an OpusHead that read_opus_tag() gave, as are the next three.
 int opus_head_channels (std::span<const std::uint8_t> head);
 int opus_head_family (std::span<const std::uint8_t> head);

@@ -20,12 +20,6 @@ constexpr GstClockTime most_hole = 10 * GST_SECOND;
 constexpr GstClockTime most_mended = 120 * GST_MSECOND;
 constexpr unsigned mended_ms = 1000;
 
-// Of an OpusHead that read_opus_tag() gave.
-int gain_of (std::span<const std::uint8_t> head) {
-  constexpr std::size_t gain = 16;
-  return static_cast<std::int16_t>(head[gain] | head[gain + 1] << 8);
-}
-
 }  // namespace
 
 OpusFeed::OpusFeed(Taker taker) : taker_(std::move(taker)), mending_(mended_ms, mended_ms) {
@@ -104,7 +98,7 @@ void OpusFeed::set_head(Bytes head) {
     return;
   caps_ = std::move(caps);
   if (plain) {
-    voice_ = std::make_unique<OpusVoice>(opus_head_channels(head), gain_of(head));
+    voice_ = std::make_unique<OpusVoice>(opus_head_channels(head), opus_head_gain(head));
     end_ = GST_CLOCK_TIME_NONE;
   } else if (first) {
     begin_pad();

@@ -16,9 +16,6 @@ constexpr unsigned least_piece = 120;
 constexpr unsigned most_packet = 5760;
 // What is made up in one go, as of lost packets of the usual length.
 constexpr unsigned usual_packet = 960;
-// Nobody needs to be made louder than by 24 dB; and what libopus takes.
-constexpr int most_gain = 24 * 256;
-constexpr int least_gain = -32768;
 
 std::size_t words (std::size_t bytes) {
   return (bytes + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t);
@@ -75,7 +72,7 @@ OpusState::OpusState(int channels, int gain)
       size_(static_cast<std::size_t>(opus_decoder_get_size(channels))),
       memory_(new std::max_align_t[words(size_)]) {
   opus_decoder_init(get(), OpusVoice::kRate, channels);
-  opus_decoder_ctl(get(), OPUS_SET_GAIN(std::clamp(gain, least_gain, most_gain)));
+  opus_decoder_ctl(get(), OPUS_SET_GAIN(gain));
 }
 
 OpusState::OpusState(const OpusState &other)

@@ -23,7 +23,7 @@ namespace agora {
 // A decoder as libopus keeps it: one piece of memory, that is copied as such.
 class OpusState {
  public:
-  // `channels`: 1 or 2. `gain`: what the head says, in 1/256 dB.
+  // `channels`: 1 or 2. `gain`: as opus_head_gain() has it.
   OpusState(int channels, int gain);
   OpusState(const OpusState &other);
   OpusState(OpusState &&other) noexcept = default;

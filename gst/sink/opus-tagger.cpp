@@ -58,6 +58,21 @@ int channels_of (const GstCaps *caps) {
   return channels;
 }
 
+// Of the head that may be in the caps: packets are as loud as they were with it.
+int gain_of (const GstCaps *caps) {
+  const GValue *headers = gst_structure_get_value(gst_caps_get_structure(caps, 0), "streamheader");
+  if (!headers || !GST_VALUE_HOLDS_ARRAY(headers) || gst_value_array_get_size(headers) == 0)
+    return 0;
+  const GValue *first = gst_value_array_get_value(headers, 0);
+  GstBuffer *head = GST_VALUE_HOLDS_BUFFER(first) ? gst_value_get_buffer(first) : nullptr;
+  GstMapInfo map;
+  if (!head || !gst_buffer_map(head, &map, GST_MAP_READ))
+    return 0;
+  const int gain = opus_head_gain(std::span(map.data, map.size));
+  gst_buffer_unmap(head, &map);
+  return gain;
+}
+
 }  // namespace
 
 bool OpusTagger::start() {
@@ -73,7 +88,7 @@ void OpusTagger::set_caps(GstCaps *caps) {
   if (fed_ && (caps == fed_.get() || gst_caps_is_equal(caps, fed_.get())))
     return;
   fed_ = share(caps);
-  head_ = tag_of(Kind::head, opus_head(channels_of(caps), 0));
+  head_ = tag_of(Kind::head, opus_head(channels_of(caps), 0, gain_of(caps)));
   tags_ = caps_with(head_.get());
 }
 

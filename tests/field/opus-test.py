@@ -86,6 +86,15 @@ class OpusTest(kit.FieldCase):
                             beside(1, AUDIO, kit.OPUS_PACKET + bytes(300_000))),
         }
 
+    def gains(self):
+        """Too soft, by as much as the head makes it louder; 24 dB are the most."""
+        self.voice, sent = self.speech('carlo', 5)
+        rows = {}
+        for name, decibels, said in (('louder', 12, 12 * 256), ('loudest', 24, 0x7fff)):
+            head, packets = self.opus(self.wav(name, sent * 10 ** (-decibels / 20)))
+            rows[name] = kit.opus_spoken(head[:16] + said.to_bytes(2, 'little') + head[18:], packets)
+        return rows
+
     def files(self, rows, properties):
         lines = {}
         for name, schedule in rows.items():
@@ -109,6 +118,12 @@ class OpusTest(kit.FieldCase):
 
     def test_lengths_as_opus(self):
         self.files(self.lengths(), 'codec=opus')
+
+    def test_gains(self):
+        self.files(self.gains(), '')
+
+    def test_gains_as_opus(self):
+        self.files(self.gains(), 'codec=opus')
 
     def test_goes_out_as_it_came(self):
         """Who hears Opus gets what was in the tags, packet by packet; all are there."""

@@ -153,6 +153,18 @@ class Rig {
     }
     return text;
   }
+  // The streamheader of the caps.
+  Bytes head_told () {
+    const CapsPtr caps(gst_pad_get_current_caps(harness_->sinkpad));
+    const GValue *headers =
+        gst_structure_get_value(gst_caps_get_structure(caps.get(), 0), "streamheader");
+    GstBuffer *first = gst_value_get_buffer(gst_value_array_get_value(headers, 0));
+    GstMapInfo map;
+    g_assert_true(gst_buffer_map(first, &map, GST_MAP_READ));
+    Bytes bytes(map.data, map.data + map.size);
+    gst_buffer_unmap(first, &map);
+    return bytes;
+  }
   const std::string &refused () const { return refused_; }
   GstElement *element () const { return element_.get(); }
   bool demuxer_ended () {
@@ -234,6 +246,23 @@ void test_without_head () {
   rig.push(gst_event_new_eos());
   g_assert_cmpuint(rig.frames().size(), ==, 2);
   assert_told(rig, "stream-start caps=1 segment=0 eos");
+}
+
+// Decoders read more of a head than what matters: a gain that hurts, a rate that they would decode
+// at, and what is behind it.
+void test_strange_head () {
+  const auto with = agora::opus_head(1, 312, 32767);
+  Bytes strange(with.begin(), with.end());
+  strange[15] = 0x80;
+  strange.insert(strange.end(), 1000, 7);
+  Rig rig;
+  rig.push({tag(0, agora::write_opus_tag(Kind::head, strange)), packet(0, mono)});
+  const Bytes told = rig.head_told();
+  const auto right = agora::opus_head(1, 0, 24 * 256);
+  g_assert_cmpmem(told.data(), told.size(), right.data(), right.size());
+  Rig many;
+  many.push({head(3, 1, {2, 1, 0, 2, 1, 9, 9}), packet(0, {0xf8, 1, 7, 0xfc, 1, 2})});
+  g_assert_cmpuint(many.head_told().size(), ==, agora::kOpusHead + 2 + 3);
 }
 
 // Come upon in its middle: what is before the head is what the head says.
@@ -408,6 +437,7 @@ void test_seek () {
 static const agora::Suite suite("intake", [] {
   g_test_add_func("/sink/intake/packets", test_packets);
   g_test_add_func("/sink/intake/without-head", test_without_head);
+  g_test_add_func("/sink/intake/strange-head", test_strange_head);
   g_test_add_func("/sink/intake/late-head", test_late_head);
   g_test_add_func("/sink/intake/segment-in-time", test_segment_in_time);
   g_test_add_func("/sink/intake/begins-anew", test_begins_anew);

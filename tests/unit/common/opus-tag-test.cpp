@@ -5,7 +5,9 @@
 #include <glib.h>
 
 #include <algorithm>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace opus_tag_test {
@@ -134,6 +136,21 @@ void test_write () {
   g_assert_cmpint(agora::opus_head_channels({}), ==, 0);
 }
 
+// As loud as it says, but no louder than is bearable.
+void test_gain () {
+  for (const auto &[said, used] : {std::pair(0, 0),
+                                   {1, 1},
+                                   {-1, -1},
+                                   {6144, 6144},
+                                   {6145, 6144},
+                                   {32767, 6144},
+                                   {-32768, -32768}}) {
+    const auto with = agora::opus_head(1, 312, said);
+    g_assert_cmpint(agora::opus_head_gain(with), ==, used);
+    g_assert_cmpint(agora::opus_head_gain(std::span(with).first(with.size() - 1)), ==, 0);
+  }
+}
+
 // What of a head a decoder and a mixer can't take, and the value that they can't.
 void test_faults () {
   const struct {
@@ -191,6 +208,7 @@ static const agora::Suite suite("opus-tag", [] {
   g_test_add_func("/opus-tag/read", test_read);
   g_test_add_func("/opus-tag/cut", test_cut);
   g_test_add_func("/opus-tag/write", test_write);
+  g_test_add_func("/opus-tag/gain", test_gain);
   g_test_add_func("/opus-tag/faults", test_faults);
 });
 

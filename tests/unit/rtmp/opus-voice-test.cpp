@@ -243,11 +243,10 @@ void test_rests () {
 
 void test_gain () {
   const auto packets = encoded(voice(0.5, 1), {});
-  OpusVoice plain(1, 0), louder(1, 6 * 256), hostile(1, 32767);
+  OpusVoice plain(1, 0), louder(1, 6 * 256);
   for (const Bytes &each : packets) {
     const float sample = decode(plain, each).samples[500];
     g_assert_cmpfloat(std::fabs(decode(louder, each).samples[500] - 1.995F * sample), <, 0.001);
-    g_assert_cmpfloat(std::fabs(decode(hostile, each).samples[500]), <, 16);
   }
 }
 
