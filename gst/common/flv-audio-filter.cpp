@@ -322,7 +322,6 @@ void FlvAudioFilter::write(std::vector<std::uint8_t> &out) {
   } else {
     counts_.configs++;
   }
-  out.reserve(out.size() + audio_header.size() + head_.size() + body_.size() + trailer_bytes);
   if (!wrote_header_)
     out.insert(out.end(), audio_header.begin(), audio_header.end());
   wrote_header_ = true;

@@ -347,6 +347,20 @@ void test_reserved_bits () {
   g_assert_cmpuint(tags[0].type, ==, 8);
 }
 
+// In one buffer, as a file that is mapped comes: the time for each tag is the same in any number.
+void test_many_at_once () {
+  std::vector<Tag> tags = {config_at(0)};
+  for (std::uint32_t i = 0; i < 300'000; i++)
+    tags.push_back(frame_at(i));
+  const Bytes in = stream_of(tags);
+  FlvAudioFilter filter;
+  Bytes out;
+  const gint64 begin = g_get_monotonic_time();
+  filter.push(in, out);
+  g_assert_cmpuint(out.size(), ==, in.size());
+  g_assert_cmpint(g_get_monotonic_time() - begin, <, 5 * G_USEC_PER_SEC);
+}
+
 // A longer header is skipped; one of a length that nobody has is no header.
 void test_long_header () {
   FlvAudioFilter filter;
@@ -386,6 +400,7 @@ static const agora::Suite suite("flv-audio-filter", [] {
   g_test_add_func("/flv-audio-filter/a-year", test_a_year);
   g_test_add_func("/flv-audio-filter/not-flv", test_not_flv);
   g_test_add_func("/flv-audio-filter/reserved-bits", test_reserved_bits);
+  g_test_add_func("/flv-audio-filter/many-at-once", test_many_at_once);
   g_test_add_func("/flv-audio-filter/long-header", test_long_header);
 });
 
