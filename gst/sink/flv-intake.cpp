@@ -84,7 +84,9 @@ class FlvIntake {
   GstPad *sink_;  // of the element, as are the others
   GstPad *flv_;
   GstPad *opus_ = nullptr;
-  std::optional<Way> way_;  // that sound took, since there is any
+  std::optional<Way> way_;       // that sound took, since there is any
+  FlvAudioFilter::Codec codec_;  // of that sound
+  bool refused_ = false;
   FlvAudioFilter filter_;
   GstSegment segment_;  // that came last
   std::uint32_t segment_number_ = GST_SEQNUM_INVALID;
@@ -181,6 +183,8 @@ GstFlowReturn FlvIntake::on_buffer(GstPad *, GstObject *element, GstBuffer *buff
 }
 
 GstFlowReturn FlvIntake::take(GstBuffer *buffer) {
+  if (refused_)
+    return GST_FLOW_ERROR;
   BufferPtr tags = filter_flv_audio(buffer, filter_);
   if (!tags)
     return GST_FLOW_OK;
@@ -189,8 +193,10 @@ GstFlowReturn FlvIntake::take(GstBuffer *buffer) {
   return leads(Way::demuxer) ? gst_pad_push(flv_, tags.release()) : GST_FLOW_ERROR;
 }
 
+// Once: whoever goes on sending gets no more than the flow's end for it, up to a flush.
 bool FlvIntake::refuse(const std::string &why) {
-  g_signal_emit(element_, signal_refused, 0, why.c_str());
+  if (!std::exchange(refused_, true))
+    g_signal_emit(element_, signal_refused, 0, why.c_str());
   return false;
 }
 
@@ -198,10 +204,11 @@ bool FlvIntake::refuse(const std::string &why) {
 bool FlvIntake::leads(Way way) {
   if (way_ && way_ != way)
     return refuse("its audio is " + filter_.arrivals().chosen.name() +
-                  ", and that of the FLV before it was " +
-                  (way == Way::packets ? "another codec" : "Opus"));
-  if (filter_.counts().passed > 0)
+                  ", and that of the FLV before it was " + codec_.name());
+  if (filter_.counts().passed > 0) {
     way_ = way;
+    codec_ = filter_.arrivals().chosen;
+  }
   return true;
 }
 
@@ -341,6 +348,7 @@ void FlvIntake::tell_segment(GstClockTime first) {
 // What comes then counts by itself, and its segment is told anew: pads have forgotten theirs.
 void FlvIntake::flush() {
   filter_.reset();
+  refused_ = false;
   reader_ = {};
   head_ = Head::none;
   waiting_.clear();
@@ -389,7 +397,7 @@ gboolean FlvIntake::on_event_back(GstPad *pad, GstObject *element, GstEvent *eve
   if (GST_EVENT_TYPE(event) != GST_EVENT_SEEK)
     return gst_pad_event_default(pad, element, event);
   gst_event_unref(event);
-  return TRUE;
+  return FALSE;
 }
 
 }  // namespace agora

@@ -179,7 +179,7 @@ class Rig {
   bool seeks () {
     GstEvent *seek = gst_event_new_seek(1, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET,
                                         0, GST_SEEK_TYPE_NONE, 0);
-    gst_harness_push_upstream_event(harness_, seek);
+    g_assert_false(gst_harness_push_upstream_event(harness_, seek));
     bool sought = false;
     while (GstEvent *event = gst_harness_try_pull_upstream_event(harness_)) {
       sought |= GST_EVENT_TYPE(event) == GST_EVENT_SEEK;
@@ -400,6 +400,13 @@ void test_refused () {
     Rig rig;
     g_assert_cmpint(rig.push(row.tags), ==, GST_FLOW_ERROR);
     g_assert_cmpstr(rig.refused().c_str(), ==, row.why);
+    // No second time, which the rig would see.
+    rig.begin_stream();
+    g_assert_cmpint(rig.push(row.tags), ==, GST_FLOW_ERROR);
+    rig.push(gst_event_new_flush_start());
+    rig.push(gst_event_new_flush_stop(TRUE));
+    rig.begin_segment(GST_FORMAT_BYTES);
+    g_assert_cmpint(rig.push({head(1), packet(0, mono)}), ==, GST_FLOW_OK);
   }
   {
     Rig rig;
@@ -420,8 +427,7 @@ void test_refused () {
     g_assert_cmpint(rig.push(opus_first ? aac : opus), ==, GST_FLOW_ERROR);
     g_assert_cmpstr(rig.refused().c_str(), ==,
                     opus_first ? "its audio is AAC, and that of the FLV before it was Opus"
-                               : "its audio is Opus, and that of the FLV before it was another "
-                                 "codec");
+                               : "its audio is Opus, and that of the FLV before it was AAC");
   }
 }
 
