@@ -73,6 +73,8 @@ class FlvIntake {
   bool take_head (Bytes head, Head from);
   std::string other_family (int family, Head from) const;
   void begin_opus ();
+  void tell (GstClockTime first);
+  void tell_start ();
   void tell_segment (GstClockTime first);
   std::int64_t time_of (const OpusTagReader::Read &packet);
   bool leads (Way way);
@@ -98,6 +100,7 @@ class FlvIntake {
   int family_ = 0;
   Head family_from_ = Head::none;
   CapsPtr caps_;
+  bool start_told_ = false;
   bool caps_told_ = false;
   bool segment_told_ = false;
   bool began_ = false;  // any segment told
@@ -308,19 +311,40 @@ GstFlowReturn FlvIntake::give_packet(OpusTagReader::Read packet) {
     begin_opus();
   packet.ms = time_of(packet);
   BufferPtr frame = opus_frame(packet);
+  tell(GST_BUFFER_PTS(frame.get()));
+  return gst_pad_push(opus_, frame.release());
+}
+
+// What has to come before something of this time.
+void FlvIntake::tell(GstClockTime first) {
+  tell_start();
   if (!std::exchange(caps_told_, true))
     gst_pad_push_event(opus_, gst_event_new_caps(caps_.get()));
   if (!std::exchange(segment_told_, true))
-    tell_segment(GST_BUFFER_PTS(frame.get()));
-  return gst_pad_push(opus_, frame.release());
+    tell_segment(first);
+}
+
+// A part of what came, with an id of its own: whoever is behind the demuxer has another part.
+void FlvIntake::tell_start() {
+  if (std::exchange(start_told_, true))
+    return;
+  g_autofree char *id = gst_pad_create_stream_id(opus_, element_, "opus");
+  GstEvent *start = gst_event_new_stream_start(id);
+  if (g_autoptr(GstEvent) came = gst_pad_get_sticky_event(sink_, GST_EVENT_STREAM_START, 0)) {
+    guint group = 0;
+    if (gst_event_parse_group_id(came, &group))
+      gst_event_set_group_id(start, group);
+    gst_event_set_seqnum(start, gst_event_get_seqnum(came));
+  }
+  gst_pad_push_event(opus_, start);
 }
 
 void FlvIntake::begin_opus() {
   opus_ = gst_pad_new_from_static_template(&opus_template, "opus");
   gst_pad_set_event_function(opus_, on_event_back);
+  gst_pad_use_fixed_caps(opus_);
   gst_pad_set_active(opus_, TRUE);
-  GstEvent *start = gst_pad_get_sticky_event(sink_, GST_EVENT_STREAM_START, 0);
-  gst_pad_push_event(opus_, start ? start : gst_event_new_stream_start("opus"));
+  tell_start();
   // Whoever is told of the pad looks at them.
   gst_pad_push_event(opus_, gst_event_new_caps(caps_.get()));
   caps_told_ = true;
@@ -368,7 +392,8 @@ gboolean FlvIntake::event(GstEvent *event) {
       head_ = Head::none;
       reader_.forget_head();
       filter_.reset();
-      break;
+      start_told_ = false;
+      return gst_pad_push_event(flv_, event);
     case GST_EVENT_FLUSH_STOP:
       flush();
       break;
@@ -382,6 +407,8 @@ gboolean FlvIntake::event(GstEvent *event) {
     case GST_EVENT_EOS:
       give_waiting();
       // A demuxer that got no sound calls its end an internal error.
+      if (way_ == Way::packets)
+        tell_start();
       if (way_)
         return gst_pad_push_event(way_ == Way::packets ? opus_ : flv_, event);
       gst_event_unref(event);

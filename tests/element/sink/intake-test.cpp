@@ -153,6 +153,9 @@ class Rig {
     }
     return text;
   }
+  GstEvent *sticky (GstEventType type) {
+    return gst_pad_get_sticky_event(harness_->sinkpad, type, 0);
+  }
   // The streamheader of the caps.
   Bytes head_told () {
     const CapsPtr caps(gst_pad_get_current_caps(harness_->sinkpad));
@@ -333,15 +336,13 @@ void test_another_stream () {
   g_assert_true((
       rig.frames() ==
       std::vector<Frame>{{0, 20, stereo}, {3000, 20, stereo}, {3020, 20, mono}, {3040, 20, mono}}));
-  assert_told(rig,
-              "stream-start caps=2 segment=0 stream-start caps=1 segment=3020 "
-              "stream-start");
+  assert_told(rig, "stream-start caps=2 segment=0 stream-start caps=1 segment=3020");
   rig.push(gst_event_new_flush_start());
   rig.push(gst_event_new_flush_stop(TRUE));
   rig.begin_segment(GST_FORMAT_BYTES);
   rig.push({head(1), packet(40, mono), packet(60, mono)});
   g_assert_true((rig.frames() == std::vector<Frame>{{40, 20, mono}, {60, 20, mono}}));
-  assert_told(rig, "flush-start flush-stop segment=40");
+  assert_told(rig, "flush-start flush-stop stream-start segment=40");
   g_assert_cmpstr(rig.refused().c_str(), ==, "");
 }
 
@@ -351,6 +352,28 @@ void test_demuxer () {
   g_assert_cmpuint(rig.tags_on(), ==, 3);
   g_assert_false(rig.has_opus());
   g_assert_cmpuint(agora::flv_filter_of(rig.element()).counts().other_codec, ==, 1);
+}
+
+// Each says of what it is a part.
+void test_stream_id () {
+  Rig rig;
+  for (const guint group : {7U, 8U}) {
+    const std::string id = "file-" + std::to_string(group);
+    GstEvent *start = gst_event_new_stream_start(id.c_str());
+    gst_event_set_group_id(start, group);
+    const guint32 number = gst_event_get_seqnum(start);
+    rig.push(start);
+    rig.begin_segment(GST_FORMAT_BYTES);
+    rig.push({head(1), packet(0, mono)});
+    const char *part = nullptr;
+    guint of = 0;
+    g_autoptr(GstEvent) told = rig.sticky(GST_EVENT_STREAM_START);
+    gst_event_parse_stream_start(told, &part);
+    g_assert_cmpstr(part, ==, (id + "/opus").c_str());
+    g_assert_true(gst_event_parse_group_id(told, &of));
+    g_assert_cmpuint(of, ==, group);
+    g_assert_cmpuint(gst_event_get_seqnum(told), ==, number);
+  }
 }
 
 // From an hour back to the start, as where an application seeks.
@@ -448,6 +471,7 @@ static const agora::Suite suite("intake", [] {
   g_test_add_func("/sink/intake/segment-in-time", test_segment_in_time);
   g_test_add_func("/sink/intake/begins-anew", test_begins_anew);
   g_test_add_func("/sink/intake/another-stream", test_another_stream);
+  g_test_add_func("/sink/intake/stream-id", test_stream_id);
   g_test_add_func("/sink/intake/flush-in-time", test_flush_in_time);
   g_test_add_func("/sink/intake/demuxer", test_demuxer);
   g_test_add_func("/sink/intake/no-sound", test_no_sound);
