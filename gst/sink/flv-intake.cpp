@@ -80,6 +80,7 @@ class FlvIntake {
   bool leads (Way way);
   bool refuse (const std::string &why);
   void flush ();
+  gboolean take_gap (GstEvent *event);
   gboolean event (GstEvent *event);
 
   GstElement *const element_;
@@ -381,6 +382,21 @@ void FlvIntake::flush() {
   last_duration_ms_ = moved_ms_ = 0;
 }
 
+// It is at the sender's time, and what of the way goes on by ours has been moved.
+gboolean FlvIntake::take_gap(GstEvent *event) {
+  if (way_ != Way::packets)
+    return gst_pad_push_event(flv_, event);
+  GstClockTime at = 0;
+  GstClockTime duration = 0;
+  gst_event_parse_gap(event, &at, &duration);
+  at += static_cast<GstClockTime>(moved_ms_) * GST_MSECOND;
+  tell(at);
+  GstEvent *moved = gst_event_new_gap(at, duration);
+  gst_event_set_seqnum(moved, gst_event_get_seqnum(event));
+  gst_event_unref(event);
+  return gst_pad_push_event(opus_, moved);
+}
+
 gboolean FlvIntake::on_event(GstPad *, GstObject *element, GstEvent *event) noexcept {
   return core_of(element).event(event);
 }
@@ -404,6 +420,8 @@ gboolean FlvIntake::event(GstEvent *event) {
       segment_number_ = gst_event_get_seqnum(event);
       segment_told_ = false;
       return gst_pad_push_event(flv_, event);
+    case GST_EVENT_GAP:
+      return take_gap(event);
     case GST_EVENT_EOS:
       give_waiting();
       // A demuxer that got no sound calls its end an internal error.

@@ -132,7 +132,8 @@ class Rig {
     return frames;
   }
   unsigned tags_on () { return gst_harness_buffers_received(flv_); }
-  // What the way of Opus tells, in its order; of a segment where it begins, of caps the channels.
+  // What the way of Opus tells, in its order; of a segment or a gap where it begins, of caps the
+  // channels.
   std::string told () {
     std::string text;
     while (GstEvent *event = has_opus_ ? gst_harness_try_pull_event(harness_) : nullptr) {
@@ -142,6 +143,10 @@ class Rig {
         gst_event_parse_segment(event, &segment);
         g_assert_cmpint(segment->format, ==, GST_FORMAT_TIME);
         text += "=" + std::to_string(segment->start / GST_MSECOND);
+      } else if (GST_EVENT_TYPE(event) == GST_EVENT_GAP) {
+        GstClockTime at = 0;
+        gst_event_parse_gap(event, &at, nullptr);
+        text += "=" + std::to_string(at / GST_MSECOND);
       } else if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
         GstCaps *caps = nullptr;
         gst_event_parse_caps(event, &caps);
@@ -325,6 +330,18 @@ void test_begins_anew () {
   g_assert_true((times == std::vector<GstClockTime>{9000, 9020, 9000, 9040, 9060, 9080, 11'080}));
 }
 
+// Behind the segment that it is in, and at the time that packets have there.
+void test_gap () {
+  Rig rig;
+  rig.begin_segment(GST_FORMAT_TIME);
+  rig.push({head(1), packet(9000, mono), packet(9020, mono), packet(0, mono), packet(20, mono)});
+  assert_told(rig, "stream-start caps=1 segment=9000");
+  rig.push(gst_event_new_gap(40 * GST_MSECOND, 20 * GST_MSECOND));
+  rig.begin_segment(GST_FORMAT_TIME);
+  rig.push(gst_event_new_gap(60 * GST_MSECOND, 20 * GST_MSECOND));
+  assert_told(rig, "gap=9080 segment=0 gap=9100");
+}
+
 // One file after another goes on behind it; after a flush it is at its own time.
 void test_another_stream () {
   Rig rig;
@@ -471,6 +488,7 @@ static const agora::Suite suite("intake", [] {
   g_test_add_func("/sink/intake/segment-in-time", test_segment_in_time);
   g_test_add_func("/sink/intake/begins-anew", test_begins_anew);
   g_test_add_func("/sink/intake/another-stream", test_another_stream);
+  g_test_add_func("/sink/intake/gap", test_gap);
   g_test_add_func("/sink/intake/stream-id", test_stream_id);
   g_test_add_func("/sink/intake/flush-in-time", test_flush_in_time);
   g_test_add_func("/sink/intake/demuxer", test_demuxer);
