@@ -2,6 +2,7 @@
 #include "gst/rtmp/opus-feed.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "gst/common/opus-frames.hpp"
@@ -50,6 +51,8 @@ GstFlowReturn OpusFeed::push(GstBuffer *tags) {
 }
 
 GstFlowReturn OpusFeed::take_packet(const OpusTagReader::Read &read) {
+  if (!fault_.empty())
+    return GST_FLOW_OK;
   // A packet says itself what a decoder has to know, where no head came yet.
   if (!caps_)
     set_head(opus_head(read.packet->channels, 0));
@@ -86,16 +89,31 @@ void OpusFeed::decode(GstBuffer *packet, Bytes bytes, const OpusPacket &read) {
     taker_.sound(at, *sound, voice_->channels());
 }
 
+// What keeps its sound from being decoded here, if anything.
+std::string OpusFeed::fault_of(Bytes head) const {
+  std::string fault = opus_head_fault(head);
+  // Whether elements decode is settled with the first good one.
+  if (fault.empty() && caps_ && opus_head_is_plain(head) != !pad_)
+    fault = "its Opus header says channel mapping family " +
+            std::to_string(opus_head_family(head)) + ", and the sound before it had " +
+            std::to_string(family_);
+  return fault;
+}
+
 // A sender repeats its head, so that whoever comes later gets it.
 void OpusFeed::set_head(Bytes head) {
+  if (const std::string fault = fault_of(head); fault != fault_) {
+    fault_ = fault;
+    taker_.refused(fault_);
+  }
+  if (!fault_.empty())
+    return;
   CapsPtr caps = opus_caps(head);
   if (!caps || (caps_ && gst_caps_is_equal(caps.get(), caps_.get())))
     return;
   const bool first = !caps_;
   const bool plain = opus_head_is_plain(head);
-  // Whether elements decode is settled with the first one.
-  if (!first && plain != !pad_)
-    return;
+  family_ = opus_head_family(head);
   caps_ = std::move(caps);
   if (plain) {
     voice_ = std::make_unique<OpusVoice>(opus_head_channels(head), opus_head_gain(head));

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "gst/common/gst-ptr.hpp"
 #include "gst/common/opus-packet.hpp"
@@ -28,6 +29,8 @@ class OpusFeed {
     // More than two channels, or another mapping of them: called once, before the first packet, to
     // link `pad`, which gives such Opus to elements.
     std::function<void(GstPad *pad, GstCaps *caps)> link;
+    // Why nothing of what comes now is given, as its head says; empty: it is.
+    std::function<void(const std::string &why)> refused;
   };
 
   explicit OpusFeed(Taker taker);
@@ -44,12 +47,15 @@ class OpusFeed {
 
   GstFlowReturn take_packet (const OpusTagReader::Read &packet);
   void decode (GstBuffer *packet, Bytes bytes, const OpusPacket &read);
+  std::string fault_of (Bytes head) const;
   void set_head (Bytes head);
   void begin_pad ();
   unsigned missing_before (GstClockTime at);
 
   const Taker taker_;
   CapsPtr caps_;
+  int family_ = 0;
+  std::string fault_;                 // of the last head
   std::unique_ptr<OpusVoice> voice_;  // nullptr: elements decode
   ObjectPtr<GstPad> pad_;
   OpusTagReader reader_;

@@ -155,6 +155,11 @@ class ElementConnection final : public PlayConnection {
             give({media, sound.samples, sound.frames, OpusVoice::kRate, channels, sound.context});
           },
       .link = [this] (GstPad *pad, GstCaps *caps) { link_audio(pad, caps); },
+      .refused =
+          [this] (const std::string &why) {
+            std::lock_guard lock(mutex_);
+            came_.refused = why;
+          },
   }};
   ToFloats floats_;
 };

@@ -75,6 +75,8 @@ class ToldTest(kit.FieldCase):
             'flac': (each(b'\x91fLaC' + bytes(60), 20), 'fLaC'),
             'mp3': (each(b'\x2f' + bytes(200), 20), 'MP3'),
             'opus': (each(b'\x91Opus' + b'\xff' * 3, 20), 'Opus'),
+            'opushead': (each(kit.OPUS_HEAD + b'OpusHead\1\4' + bytes(8) + bytes([3, 4, 0, 0, 1, 2, 3]), 500) +
+                         each(b'\x91Opus\xf8\xff\xfe', 20), 'channel mapping family 3'),
             'tiny': (each(b'\x91', 20), 'sound'), 'empty': (each(kit.AAC_FRAME, 20), 'empty'),
             'huge': (each(b'\x3f' + bytes(300_000), 1000), '300001'),
             'configuration': (each(kit.AAC_CONFIGURATION + config, 100), 'configuration'),

@@ -143,6 +143,14 @@ class OpusTest(kit.FieldCase):
         self.assertGreater(len(came), len(packets) // 2)
         self.assertEqual(came, packets[-len(came):])
 
+    def test_good_head_at_last(self):
+        """A listener who has one first that nothing decodes."""
+        voice, sent = self.speech('carlo', 5)
+        head, packets = self.opus(self.wav('voice', numpy.concatenate([heard.silence(3), sent])))
+        sent = kit.opus_spoken(head[:18] + bytes([3, 1, 0, 0]), packets)
+        sounds = self.pushed({'late': sorted([*sent, (2.5, AUDIO, 2500, kit.OPUS_HEAD + head)], key=lambda entry: entry[0])})
+        self.each_heard(voice, sounds)
+
     def test_live(self):
         """As an encoder brings it, through a pipe."""
         voice, sent = self.speech('june', 5)
