@@ -52,7 +52,9 @@ class Desk:
         return GLib.SOURCE_CONTINUE
 
     def say(self, text):
-        print(text, flush=True)
+        # In one piece: pads come on other threads.
+        sys.stdout.write(text + '\n')
+        sys.stdout.flush()
 
     def on_message(self, _, message):
         if message.type == Gst.MessageType.ELEMENT:
