@@ -32,6 +32,7 @@ RULES = (
     (re.compile(r'\b(usleep|g_usleep|nanosleep|sleep_for|sleep_until|time\.sleep)\b|\bsleep *\('),
      'wait for a condition, not for luck', ''),
     (re.compile(r'[ \t]+$'), 'blanks at the end of the line', ''),
+    (re.compile(r'\bfor \(.*[^:]: \*[\w.>-]+\('), 'what owns it is gone before the loop begins, up to C++23: hold it in a variable', ''),
     (re.compile(r'\bg_print(err)? *\(|\bstd::c(out|err)\b'), 'only a program prints', 'gst/'),
 )
 MOST_LINES = 600

@@ -30,6 +30,7 @@ bool Speaker::remove(const std::shared_ptr<SpeakerBranch> &branch) {
   return branches_->empty();
 }
 
+// Whoever walks along them holds what this gives: another thread may put others in their place.
 std::shared_ptr<const Speaker::Branches> Speaker::branches() const {
   std::lock_guard lock(mutex_);
   return branches_;
@@ -55,35 +56,41 @@ void Speaker::set_heard(bool is_heard) {
 // What nobody listens to is not decoded.
 bool Speaker::frame(GstBuffer *frame, GstCaps *caps) {
   bool decode = false;
-  for (const auto &branch : *branches())
+  const auto held = branches();
+  for (const auto &branch : *held)
     decode |= branch->frame(frame, caps);
   return decode;
 }
 
 void Speaker::sound(const DecodedSound &sound) {
-  for (const auto &branch : *branches())
+  const auto held = branches();
+  for (const auto &branch : *held)
     branch->sound(sound);
 }
 
 void Speaker::unplayable(const Unplayable &what) {
-  for (const auto &branch : *branches())
+  const auto held = branches();
+  for (const auto &branch : *held)
     branch->unplayable(what);
 }
 
 void Speaker::moved() {
-  for (const auto &branch : *branches())
+  const auto held = branches();
+  for (const auto &branch : *held)
     branch->moved();
 }
 
 bool Speaker::brace(GstClockTimeDiff later) {
   bool braced = true;
-  for (const auto &branch : *branches())
+  const auto held = branches();
+  for (const auto &branch : *held)
     braced = branch->brace(later) && braced;
   return braced;
 }
 
 void Speaker::crossed(GstClockTimeDiff later) {
-  for (const auto &branch : *branches())
+  const auto held = branches();
+  for (const auto &branch : *held)
     branch->crossed(later);
 }
 

@@ -146,9 +146,11 @@ void Book::claimed(JoinId join, const Claimed &claimed) {
     if (found->second.mid != claimed.mid)
       remove(found);
   }
-  if (const auto [channel, fresh] = told_.try_emplace(socket.key); fresh)
-    for (const auto &[uid, entry] : *cluster.speakers(socket.key))
+  if (const auto [channel, fresh] = told_.try_emplace(socket.key); fresh) {
+    const auto &speakers = *cluster.speakers(socket.key);
+    for (const auto &[uid, entry] : speakers)
       channel->second[uid] = entry.stream;
+  }
   Member &member = members_[place];
   member.mid = claimed.mid;
   member.grace_until_ms = 0;
