@@ -28,6 +28,24 @@ CapsPtr opus_caps (std::span<const std::uint8_t> head) {
   return CapsPtr(gst_codec_utils_opus_create_caps_from_header(buffer.get(), nullptr));
 }
 
+GstFlowReturn read_opus_tags (
+    GstBuffer *tags, OpusTagReader &reader,
+    const std::function<GstFlowReturn(const OpusTagReader::Read &)> &take) {
+  GstMapInfo map;
+  if (!gst_buffer_map(tags, &map, GST_MAP_READ))
+    return GST_FLOW_OK;
+  GstFlowReturn flow = GST_FLOW_OK;
+  OpusTagReader::Bytes left(map.data, map.size);
+  while (flow == GST_FLOW_OK) {
+    const auto next = reader.next(left);
+    if (!next)
+      break;
+    flow = take(*next);
+  }
+  gst_buffer_unmap(tags, &map);
+  return flow;
+}
+
 BufferPtr opus_frame (const OpusTagReader::Read &packet) {
   constexpr int rate = 48'000;
   BufferPtr frame(gst_buffer_new_memdup(packet.data.data(), packet.data.size()));

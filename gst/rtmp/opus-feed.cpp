@@ -32,22 +32,12 @@ OpusFeed::~OpusFeed() {
 }
 
 GstFlowReturn OpusFeed::push(GstBuffer *tags) {
-  GstMapInfo map;
-  if (!gst_buffer_map(tags, &map, GST_MAP_READ))
+  return read_opus_tags(tags, reader_, [this] (const OpusTagReader::Read &read) {
+    if (read.packet)
+      return take_packet(read);
+    set_head(read.data);
     return GST_FLOW_OK;
-  GstFlowReturn flow = GST_FLOW_OK;
-  Bytes left(map.data, map.size);
-  while (flow == GST_FLOW_OK) {
-    const auto next = reader_.next(left);
-    if (!next)
-      break;
-    if (next->packet)
-      flow = take_packet(*next);
-    else
-      set_head(next->data);
-  }
-  gst_buffer_unmap(tags, &map);
-  return flow;
+  });
 }
 
 GstFlowReturn OpusFeed::take_packet(const OpusTagReader::Read &read) {

@@ -217,22 +217,11 @@ bool FlvIntake::leads(Way way) {
 }
 
 GstFlowReturn FlvIntake::take_opus(GstBuffer *tags) {
-  GstMapInfo map;
-  if (!gst_buffer_map(tags, &map, GST_MAP_READ))
-    return GST_FLOW_OK;
-  GstFlowReturn flow = GST_FLOW_OK;
-  Bytes left(map.data, map.size);
-  while (flow == GST_FLOW_OK) {
-    const auto next = reader_.next(left);
-    if (!next)
-      break;
-    if (next->packet)
-      flow = take_packet(*next);
-    else
-      flow = take_head(next->data, Head::told) ? give_waiting() : GST_FLOW_ERROR;
-  }
-  gst_buffer_unmap(tags, &map);
-  return flow;
+  return read_opus_tags(tags, reader_, [this] (const OpusTagReader::Read &read) {
+    if (read.packet)
+      return take_packet(read);
+    return take_head(read.data, Head::told) ? give_waiting() : GST_FLOW_ERROR;
+  });
 }
 
 std::string FlvIntake::other_family(int family, Head from) const {
