@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gst/membership/shared-membership.hpp"
+#include "signaling/support/timer.hpp"
 
 namespace agora {
 
@@ -65,7 +66,10 @@ void SharedMembership::report_soon() {
 void SharedMembership::report() {
   // A member that is asked may be the last one to go.
   const auto self = shared_from_this();
-  report_timer_ = after(context_, kEvery, [this] { report(); });
+  const gint64 now = g_get_monotonic_time();
+  const gint64 next = with_others(now + gint64{kEvery} * 1000);
+  report_timer_ =
+      after(context_, static_cast<unsigned>((next - now + 999) / 1000), [this] { report(); });
   // Nobody is asked for what isn't wanted: an empty one only looks whether it is.
   if (!joined_ || !agora_client_report(client_, g_variant_new("a{sv}", nullptr)))
     return;

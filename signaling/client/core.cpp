@@ -169,7 +169,7 @@ void Core::notify_changes() {
 
 void Core::arm_timer() {
   if (const std::optional<Millis> next = machine_.next_tick())
-    timer_.at(*next * 1000);
+    timer_.at(with_others(*next * 1000));
   else
     timer_.stop();
 }

@@ -26,6 +26,14 @@ GSourceFuncs functions = {
 
 }  // namespace
 
+std::int64_t with_others (std::int64_t monotonic_us) {
+  constexpr std::int64_t far = G_USEC_PER_SEC;
+  constexpr std::int64_t grid = G_USEC_PER_SEC / 4;
+  if (monotonic_us < g_get_monotonic_time() + far)
+    return monotonic_us;
+  return (monotonic_us + grid - 1) / grid * grid;
+}
+
 Timer::Timer(std::function<void()> fire, GMainContext *context)
     : fire_(std::move(fire)), context_(context ? g_main_context_ref(context) : nullptr) {
 }

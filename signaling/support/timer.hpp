@@ -12,6 +12,11 @@
 
 namespace agora {
 
+// When to wake up for what is due then, in us of g_get_monotonic_time(), and may be a little later:
+// what is a second away or more, up to a quarter of a second, together with what else waits so. A
+// process may have a hundred members, and each wake-up of a loop looks at all of their sockets.
+std::int64_t with_others (std::int64_t monotonic_us);
+
 class Timer {
  public:
   // `fire` runs in `context`; null: the thread's default when the timer is first set. It may set

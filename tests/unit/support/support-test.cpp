@@ -114,6 +114,23 @@ void test_timer_queue () {
   g_assert_false(queue.pop(30).has_value());
 }
 
+// What is soon is on time; of what isn't, a hundred fall together in at most five moments of a
+// second, none early, and none by more than a quarter of one late.
+void test_with_others () {
+  const gint64 now = g_get_monotonic_time();
+  g_assert_cmpint(with_others(now), ==, now);
+  g_assert_cmpint(with_others(now + G_USEC_PER_SEC / 2), ==, now + G_USEC_PER_SEC / 2);
+  std::set<gint64> moments;
+  for (gint64 i = 0; i < 100; i++) {
+    const gint64 due = now + 3 * G_USEC_PER_SEC + i * G_USEC_PER_SEC / 100;
+    const gint64 at = with_others(due);
+    g_assert_cmpint(at, >=, due);
+    g_assert_cmpint(at, <, due + G_USEC_PER_SEC / 4);
+    moments.insert(at);
+  }
+  g_assert_cmpuint(moments.size(), <=, 5);
+}
+
 void test_timer_moves () {
   ContextPtr context(g_main_context_new());
   int fired = 0;
@@ -195,6 +212,7 @@ int main (int argc, char **argv) {
   g_test_add_func("/support/same-secret", test_same_secret);
   g_test_add_func("/support/addresses", test_addresses);
   g_test_add_func("/support/timer-queue", test_timer_queue);
+  g_test_add_func("/support/timer/with-others", test_with_others);
   g_test_add_func("/support/timer/moves", test_timer_moves);
   g_test_add_func("/support/timer/context", test_timer_context);
   g_test_add_func("/support/timer/ends-its-owner", test_timer_ends_its_owner);
