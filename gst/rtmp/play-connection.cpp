@@ -28,10 +28,6 @@ namespace {
 GstStaticPadTemplate end_template =
     GST_STATIC_PAD_TEMPLATE("sound", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS("audio/x-raw"));
 
-// A media server that sends nothing for so long is frozen, or the way to it is: members send
-// silence, too.
-constexpr guint kIdleSeconds = 3;
-
 // rtmp2src makes no tags of messages that are too short for one. They are seen by their bytes, of
 // which this is more than a session is kept open with.
 constexpr std::uint64_t kPiece = 256;
@@ -128,6 +124,7 @@ class ElementConnection final : public PlayConnection {
   std::unique_ptr<RtmpConnection> connection_;
   bool complete_ = false;  // all of its elements are installed
   std::atomic<std::uint64_t> tags_ = 0;
+  LastMedia last_media_ = 0;
   // What came since the beginning.
   struct Came {
     FlvAudioFilter::Arrivals arrivals;
@@ -183,7 +180,7 @@ ElementConnection::ElementConnection(const std::string &url, Watcher *watcher,
     GST_WARNING("%s", fault->message);
   complete_ = session && demuxer && !fault;
   if (complete_) {
-    g_object_set(session.get(), "location", url.c_str(), "idle-timeout", kIdleSeconds, nullptr);
+    g_object_set(session.get(), "location", url.c_str(), nullptr);
     gst_bin_add_many(GST_BIN(bin_.get()), session.get(), demuxer.get(), nullptr);
     gst_element_link(session.get(), demuxer.get());
     g_signal_connect(demuxer.get(), "pad-added", G_CALLBACK(pad_added), this);
@@ -204,7 +201,7 @@ ElementConnection::ElementConnection(const std::string &url, Watcher *watcher,
 
 void ElementConnection::open() {
   gst_pad_set_active(end_.get(), TRUE);
-  if (!complete_ || !connection_->open(authorities_))
+  if (!complete_ || !connection_->open(authorities_, &last_media_))
     watcher_->ended(*this);
 }
 
@@ -262,6 +259,7 @@ GstPadProbeReturn ElementConnection::received(GstPad *, GstPadProbeInfo *info,
     self->opus_.end();
     return GST_PAD_PROBE_DROP;
   }
+  self->last_media_ = g_get_monotonic_time();
   GstBuffer *came = GST_PAD_PROBE_INFO_BUFFER(info);
   BufferPtr tags = filter_flv_audio(came, self->filter_);
   {

@@ -47,11 +47,11 @@ GstBusSyncReply RtmpConnection::message(GstBus *, GstMessage *message, gpointer 
 
 // Of open() and close() at the same time, one at least sees the other, whichever gets to the
 // elements first: so they are always stopped in the end.
-bool RtmpConnection::open(AuthoritiesPtr authorities) {
+bool RtmpConnection::open(AuthoritiesPtr authorities, const LastMedia *media) {
   opened_ = true;
   if (ending_)
     return true;
-  socket_.apply(session_.get(), std::move(authorities));
+  socket_.apply(session_.get(), std::move(authorities), media);
   const bool opens =
       gst_element_set_state(whole_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
   if (!ending_)

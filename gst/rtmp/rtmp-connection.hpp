@@ -30,8 +30,8 @@ class RtmpConnection {
   RtmpConnection &operator=(const RtmpConnection &) = delete;
 
   // Begins to connect. False where the elements can't start. One that is closed already, or while
-  // it opens, stays closed.
-  bool open (AuthoritiesPtr authorities = nullptr);
+  // it opens, stays closed. `media`: as of RtmpSocket::apply().
+  bool open (AuthoritiesPtr authorities = nullptr, const LastMedia *media = nullptr);
   // The server has admitted it.
   bool accepted () const { return received() > 0; }
   // Bytes of what the server sent after that.

@@ -20,6 +20,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <list>
@@ -48,6 +49,8 @@ constexpr guint timeout_seconds = 5;
 // Half a lifetime in seconds, which nobody asks for.
 constexpr guint first_mark = 1U << 30;
 constexpr char mark_key[] = "agora-connection";
+// Where this process itself stood still, what came meanwhile is read within that.
+constexpr gint64 doubt_us = 100 * G_TIME_SPAN_MILLISECOND;
 
 class WeakSocket {
  public:
@@ -75,6 +78,9 @@ struct Connection {
   WeakSocket socket;            // the one that it became
   bool trying = false;          // from the start until its element has been told how it went
   bool cut = false;
+  const LastMedia *media = nullptr;  // where somebody watches it
+  gint64 tried_at = 0;
+  bool doubted = false;  // idle, as it seems
 };
 
 struct Connections {
@@ -128,6 +134,57 @@ void take_mark (GSocketClient *client, gpointer to) {
   g_socket_client_set_timeout(client, timeout_seconds);
 }
 
+using Sockets = std::vector<ObjectPtr<GSocket>>;
+
+// Given back after the lock is: the last reference closes.
+Sockets sockets_of (Connection &mine) {
+  Sockets all;
+  for (WeakSocket &one : mine.tried)
+    all.push_back(one.get());
+  all.push_back(mine.socket.get());
+  std::erase(all, nullptr);
+  return all;
+}
+
+void shut (const Sockets &sockets) {
+  for (const ObjectPtr<GSocket> &socket : sockets)
+    g_socket_shutdown(socket.get(), TRUE, TRUE, nullptr);
+}
+
+void look_in (gint64 us, guint mark, GMainContext *context);
+
+// The element's own `idle-timeout` is a timer for each frame, which wakes its loop twice more, and
+// has both of its threads meet at the loop's lock: a fifth of what a listener costs. This one looks
+// once in idle_us. Thread of the element's loop.
+gboolean look_whether_idle (gpointer data) noexcept {
+  const guint mark = GPOINTER_TO_UINT(data);
+  Sockets idle;
+  Connections &all = connections();
+  {
+    std::lock_guard lock(all.mutex);
+    const auto it = all.known.find(mark);
+    if (it == all.known.end() || it->second.cut)
+      return G_SOURCE_REMOVE;
+    Connection &mine = it->second;
+    const gint64 since = std::max(mine.tried_at, mine.media->load());
+    const gint64 left = since + RtmpSocket::idle_us - g_get_monotonic_time();
+    const bool sure = std::exchange(mine.doubted, left <= 0);
+    if (left <= 0 && sure)
+      idle = sockets_of(mine);
+    else
+      look_in(std::max(left, doubt_us), mark, mine.context.get());
+  }
+  shut(idle);
+  return G_SOURCE_REMOVE;
+}
+
+void look_in (gint64 us, guint mark, GMainContext *context) {
+  GSource *look = g_timeout_source_new(static_cast<guint>(us / G_TIME_SPAN_MILLISECOND) + 1);
+  g_source_set_callback(look, look_whether_idle, GUINT_TO_POINTER(mark), nullptr);
+  g_source_attach(look, context);
+  g_source_unref(look);
+}
+
 void connecting (guint mark, GSocket *socket) {
   Connections &all = connections();
   std::lock_guard lock(all.mutex);
@@ -137,9 +194,14 @@ void connecting (guint mark, GSocket *socket) {
     g_socket_close(socket, nullptr);
     return;
   }
-  if (!it->second.context)
-    it->second.context.reset(g_main_context_ref_thread_default());
-  it->second.tried.emplace_back().set(socket);
+  Connection &mine = it->second;
+  if (!mine.context) {
+    mine.context.reset(g_main_context_ref_thread_default());
+    mine.tried_at = g_get_monotonic_time();
+    if (mine.media)
+      look_in(RtmpSocket::idle_us, mark, mine.context.get());
+  }
+  mine.tried.emplace_back().set(socket);
 }
 
 void connected (guint mark, GSocket *socket) {
@@ -281,7 +343,7 @@ RtmpSocket::~RtmpSocket() {
   lock.unlock();
 }
 
-void RtmpSocket::apply(GstElement *element, AuthoritiesPtr authorities) {
+void RtmpSocket::apply(GstElement *element, AuthoritiesPtr authorities, const LastMedia *media) {
   g_autofree char *host = nullptr;
   g_autofree char *location = nullptr;
   guint port = 0;
@@ -302,6 +364,7 @@ void RtmpSocket::apply(GstElement *element, AuthoritiesPtr authorities) {
     mine.authorities = std::move(authorities);
     mine.refusal = std::move(refusal);
     mine.trying = true;
+    mine.media = media;
   }
   g_object_set(element, "timeout", mark_, nullptr);
 }
@@ -323,24 +386,17 @@ std::optional<Sending> RtmpSocket::sending() const {
 }
 
 void RtmpSocket::cut() {
-  auto sockets = std::make_shared<std::vector<ObjectPtr<GSocket>>>();
   Connections &all = connections();
   std::lock_guard lock(all.mutex);
   Connection &mine = all.known[mark_];
   if (std::exchange(mine.cut, true) || !mine.context)
     return;
-  for (WeakSocket &one : mine.tried)
-    sockets->push_back(one.get());
-  sockets->push_back(mine.socket.get());
   // By their own thread: another one might do it to a descriptor that is somebody else's by then.
   // Before it ends its loop, and also to one whose peer hasn't answered: it fails at once then.
   GSource *source = g_idle_source_new();
   g_source_set_priority(source, G_PRIORITY_HIGH);
-  auto *work = new Work([sockets = std::move(sockets)] {
-    for (const ObjectPtr<GSocket> &socket : *sockets)
-      if (socket)
-        g_socket_shutdown(socket.get(), TRUE, TRUE, nullptr);
-  });
+  auto *work =
+      new Work([sockets = std::make_shared<Sockets>(sockets_of(mine))] { shut(*sockets); });
   g_source_set_callback(
       source,
       [] (gpointer data) noexcept -> gboolean {

@@ -8,6 +8,7 @@
 
 #include <gst/gst.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -22,6 +23,9 @@ struct Sending {
   std::uint64_t taken = 0;
   std::uint64_t waiting = 0;
 };
+
+// When media came last, in us of g_get_monotonic_time(); 0 before.
+using LastMedia = std::atomic<gint64>;
 
 using Deadline = std::chrono::steady_clock::time_point;
 
@@ -40,8 +44,11 @@ class RtmpSocket {
   RtmpSocket &operator=(const RtmpSocket &) = delete;
 
   // Right before it is started, with its location set: it is this element's connection from then
-  // on. `authorities` count for rtmps:// alone.
-  void apply (GstElement *element, AuthoritiesPtr authorities = nullptr);
+  // on. `authorities` count for rtmps:// alone. With `media`, which must be there until the element
+  // is stopped, the connection ends as if by the peer where nothing came for idle_us, counted from
+  // when its first address is tried.
+  void apply (GstElement *element, AuthoritiesPtr authorities = nullptr,
+              const LastMedia *media = nullptr);
 
   // That no TLS is to be had with this server, for good: a certificate that isn't trusted, as an
   // AGORA_ERROR_UNTRUSTED that says why, or no TLS on this machine. nullptr: nothing of the kind.
@@ -61,6 +68,10 @@ class RtmpSocket {
   void cut ();
   // Waits until the connect attempt has finished. Prompt after cut(), except during DNS.
   void await_told (Deadline until);
+
+  // A media server that sends nothing for so long is frozen, or the way to it is: members send
+  // silence, too.
+  static constexpr gint64 idle_us = 3 * G_USEC_PER_SEC;
 
  private:
   const guint mark_;

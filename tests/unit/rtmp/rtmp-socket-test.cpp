@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The process-wide hook finds the sockets of our RTMP elements, and touches nobody else's: not a
-// client with a time-out like ours, in the same process, while ours connects.
+// client with a time-out like ours, in the same process, while ours connects. And one to which no
+// media comes ends.
 #include "gst/rtmp/rtmp-socket.hpp"
 
 #include <gio/gio.h>
@@ -8,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -149,11 +151,55 @@ void test_foreign () {
   gst_object_unref(element);
 }
 
+// The element's own thread says that it ended.
+GstBusSyncReply note_error (GstBus *, GstMessage *message, gpointer at) {
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
+    static_cast<std::atomic<gint64> *>(at)->store(g_get_monotonic_time());
+  gst_message_unref(message);
+  return GST_BUS_DROP;
+}
+
+// The server takes the connection, and never says a word. Media that came counts, whoever brought
+// it: it ends when nothing has come for as long as it may, and not before.
+void test_idle () {
+  Server frozen;
+  LastMedia media = 0;
+  std::atomic<gint64> ended = 0;
+  RtmpSocket socket;
+  ObjectPtr<GstElement> element(
+      GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make("rtmp2src", nullptr))));
+  const std::string url = "rtmp://127.0.0.1:" + std::to_string(frozen.port()) + "/live/x";
+  g_object_set(element.get(), "location", url.c_str(), nullptr);
+  ObjectPtr<GstBus> bus(gst_bus_new());
+  gst_bus_set_sync_handler(bus.get(), note_error, &ended, nullptr);
+  gst_element_set_bus(element.get(), bus.get());
+  socket.apply(element.get(), nullptr, &media);
+  const gint64 began = g_get_monotonic_time();
+  gst_element_set_state(element.get(), GST_STATE_PLAYING);
+  GSource *timer = g_timeout_source_new(20);
+  g_source_set_callback(
+      timer, [] (gpointer) -> gboolean { return G_SOURCE_CONTINUE; }, nullptr, nullptr);
+  g_source_attach(timer, nullptr);
+  const gint64 last = began + RtmpSocket::idle_us / 3;
+  while (ended == 0 && g_get_monotonic_time() < began + 4 * RtmpSocket::idle_us) {
+    g_main_context_iteration(nullptr, TRUE);
+    if (media == 0 && g_get_monotonic_time() > last)
+      media = g_get_monotonic_time();
+  }
+  g_source_destroy(timer);
+  g_source_unref(timer);
+  g_assert_cmpint(media, !=, 0);
+  g_assert_cmpint(ended, >=, media + RtmpSocket::idle_us);
+  gst_element_set_state(element.get(), GST_STATE_NULL);
+  gst_element_set_bus(element.get(), nullptr);
+}
+
 }  // namespace
 
 int main (int argc, char **argv) {
   gst_init(&argc, &argv);
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/rtmp-socket/foreign", test_foreign);
+  g_test_add_func("/rtmp-socket/idle", test_idle);
   return g_test_run();
 }
