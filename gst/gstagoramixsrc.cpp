@@ -138,6 +138,7 @@ static gboolean gst_agora_mix_src_set_clock (GstElement *element, GstClock *cloc
 struct Block {
   GstClockTime length;
   GstClockTime made_after;  // its stamp
+  GstClockTime early = 0;   // by so much, rather than to be woken up again
 };
 
 // Mostly each is made as if it were a single block, so that others change nothing for who comes
@@ -151,7 +152,9 @@ Block next_block (const State &self) {
         return {agora::kMixBlock / 2, agora::kMixBlock * 3 / 2};
       break;
     case agora::Pace::relaxed:
-      return {agora::kMixBlock * 2, agora::kMixBlock};
+      // A sink with the usual patience has just played the last block: 25 ms after its stamp, and
+      // so 5 ms before this one is due.
+      return {agora::kMixBlock * 2, agora::kMixBlock, agora::kMixBlock / 2};
     case agora::Pace::usual:
       break;
   }
@@ -242,7 +245,8 @@ static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer *
   const GstClockTime end = gst_util_uint64_scale(first + frames, GST_SECOND, rate);
   // No later than its sink plays it.
   const GstClockTime ready = pts + std::min(block.made_after, self.pipeline_latency.load());
-  const GstFlowReturn ret = wait_until(src, clock, base + ready);
+  const GstFlowReturn ret =
+      running + block.early >= ready ? GST_FLOW_OK : wait_until(src, clock, base + ready);
   if (ret != GST_FLOW_OK) {
     // Paused: running time stands still meanwhile, and sound goes on at the live edge.
     self.discont = true;

@@ -104,6 +104,54 @@ void test_pace () {
   }
 }
 
+// Where sound waits long, a sink that plays each block 25 ms after its stamp is the only one that
+// waits: the next block is made once it lets go, 5 ms after its stamp.
+class Played {
+ public:
+  explicit Played(Rig *rig) : rig_(rig) {}
+  void play (GstBuffer *block) {
+    ObjectPtr<GstTestClock> clock(gst_harness_get_testclock(rig_->harness));
+    made_after_.push_back(gst_clock_get_time(GST_CLOCK(clock.get())) - kBegin -
+                          GST_BUFFER_PTS(block));
+    lengths_.push_back(GST_BUFFER_DURATION(block));
+    if (made_after_.size() < kBlocks)
+      gst_test_clock_set_time(clock.get(), kBegin + GST_BUFFER_PTS(block) + 25 * GST_MSECOND);
+  }
+  static GstPadProbeReturn on_block (GstPad *, GstPadProbeInfo *info, gpointer self) {
+    static_cast<Played *>(self)->play(GST_PAD_PROBE_INFO_BUFFER(info));
+    return GST_PAD_PROBE_OK;
+  }
+
+  static constexpr std::size_t kBlocks = 8;
+  // The streaming thread's, until it waits again.
+  std::vector<GstClockTime> made_after_, lengths_;
+
+ private:
+  Rig *const rig_;
+};
+
+void test_one_wait () {
+  Rig rig;
+  gst_harness_push_upstream_event(rig.harness, gst_event_new_latency(25 * GST_MSECOND));
+  rig.mixer->set_delay(static_cast<std::int64_t>(60 * GST_MSECOND));
+  rig.skip(2);
+  Played played(&rig);
+  const ObjectPtr<GstPad> pad(gst_element_get_static_pad(rig.element, "src"));
+  const gulong probe =
+      gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_BUFFER, Played::on_block, &played, nullptr);
+  gst_buffer_unref(rig.pull());
+  for (std::size_t block = 1; block < Played::kBlocks; block++)
+    gst_buffer_unref(gst_harness_pull(rig.harness));
+  // It waits once the sink no longer does.
+  rig.waits_for();
+  gst_pad_remove_probe(pad.get(), probe);
+  g_assert_cmpuint(played.made_after_.size(), ==, Played::kBlocks);
+  for (std::size_t block = 1; block < Played::kBlocks; block++) {
+    g_assert_cmpuint(played.lengths_[block], ==, 2 * kMixBlock);
+    g_assert_cmpuint(played.made_after_[block], ==, kMixBlock / 2);
+  }
+}
+
 // What a block lasts, in the end, in a line with sound that waits for nothing.
 GstClockTime length_before (const char *rest) {
   auto mixer = std::make_shared<agora::Mixer>();
@@ -464,6 +512,7 @@ int main (int argc, char **argv) {
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/mix-src/live-edge", test_live_edge);
   g_test_add_func("/mix-src/pace", test_pace);
+  g_test_add_func("/mix-src/one-wait", test_one_wait);
   g_test_add_func("/mix-src/patience", test_patience);
   g_test_add_func("/mix-src/begins-anew", test_begins_anew);
   g_test_add_func("/mix-src/held-up", test_held_up);
