@@ -21,9 +21,10 @@ BUN = 'bun@1.4.5'
 
 
 def memory(pid):
-    """Resident bytes that are the process's own."""
+    """Resident bytes that the process has written. What it reads of its program comes in with the
+    first members, and is nothing of theirs: 0.4 MB of ours, a twelfth at 1000."""
     text = Path(f'/proc/{pid}/smaps_rollup').read_text(encoding='ascii')
-    return 1024 * sum(int(value) for value in re.findall(r'^Private_\w+: +(\d+)', text, re.M))
+    return 1024 * sum(int(value) for value in re.findall(r'^Private_Dirty: +(\d+)', text, re.M))
 
 
 def cpu(pid):
@@ -57,9 +58,11 @@ class Members:
 
 
 def ours(count, program=None):
-    # The one who looks for the loop's lag asks more often than a member may.
+    # The one who looks for the loop's lag asks more often than a member may, and the one who mutes
+    # does it sooner than a channel of so many is told of at once: the others have no such limits.
     return Gateway(f'--max-sockets-per-address={count}', f'--max-members-per-channel={count}',
-                   '--max-requests-per-second=1000', binary=program, quiet_errors=True)
+                   '--max-requests-per-second=1000', '--max-events-per-second=1000000',
+                   binary=program, quiet_errors=True)
 
 
 def peer(*argv):
