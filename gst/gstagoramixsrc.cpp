@@ -88,14 +88,18 @@ static gboolean gst_agora_mix_src_set_caps (GstBaseSrc *src, GstCaps *caps) noex
   return TRUE;
 }
 
-// Waits for the moment at which the block is over, as a microphone would.
-static GstFlowReturn wait_until (GstAgoraMixSrc *src, GstClock *clock, GstClockTime when) {
+// Waits for the moment at which the block is over, as a microphone would; by `early` before it
+// there is nothing to wait for.
+static GstFlowReturn wait_until (GstAgoraMixSrc *src, GstClock *clock, GstClockTime when,
+                                 GstClockTime early) {
   State &self = *src->state;
   GstClockID id = nullptr;
   {
     std::lock_guard lock(self.mutex);
     if (self.unlocked)
       return GST_FLOW_FLUSHING;
+    if (gst_clock_get_time(clock) + early >= when)
+      return GST_FLOW_OK;
     id = self.waiting = gst_clock_new_single_shot_id(clock, when);
   }
   const GstClockReturn ret = gst_clock_id_wait(id, nullptr);
@@ -244,9 +248,10 @@ static GstFlowReturn gst_agora_mix_src_create (GstPushSrc *push_src, GstBuffer *
   const GstClockTime pts = gst_util_uint64_scale(first, GST_SECOND, rate);
   const GstClockTime end = gst_util_uint64_scale(first + frames, GST_SECOND, rate);
   // No later than its sink plays it.
-  const GstClockTime ready = pts + std::min(block.made_after, self.pipeline_latency.load());
-  const GstFlowReturn ret =
-      running + block.early >= ready ? GST_FLOW_OK : wait_until(src, clock, base + ready);
+  const GstClockTime most = self.pipeline_latency;
+  const GstClockTime ready = pts + std::min(block.made_after, most);
+  const GstClockTime early = block.made_after <= most ? block.early : 0;
+  const GstFlowReturn ret = wait_until(src, clock, base + ready, early);
   if (ret != GST_FLOW_OK) {
     // Paused: running time stands still meanwhile, and sound goes on at the live edge.
     self.discont = true;

@@ -28,10 +28,16 @@ class LateWay(Way):
         self.delay = 0.06  # seconds
         self.chance = random.Random(seed)
         self.late = 0  # so many pieces were
+        self.stuck = frozenset()
 
     def options(self):
         """Of the gateway whose relay is to be behind it."""
         return ('--listen=127.0.0.1:0', f'--rtmp-listen=127.0.0.1:{self.to}', f'--public-rtmp={self.url}', '--app=demo')
+
+    def stick(self):
+        """Of what goes that way nothing more comes to who is there now, and nobody is told. Who comes later is as ever."""
+        with self.lock:
+            self.stuck = frozenset(self.open)
 
     def pump(self, source, target):
         if (source.getpeername()[1] != self.to) != self.pushed:
@@ -54,7 +60,8 @@ class LateWay(Way):
             while piece := waiting.get():
                 due, data = piece
                 never.wait(max(0.0, due - time.monotonic()))
-                target.sendall(data)
+                if target not in self.stuck:
+                    target.sendall(data)
         except OSError:
             pass
         self._end(source)

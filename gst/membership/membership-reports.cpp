@@ -9,8 +9,8 @@ namespace agora {
 
 namespace {
 
-// The client sends no more than that either. The first one is soon, at a moment of its own: members
-// that came at once don't report at once for ever.
+// The client sends no more than that either. The first one is soon, at a moment of its own: those
+// of a process that came at once report at twenty moments of these five seconds.
 constexpr unsigned kEvery = 5'000;
 constexpr unsigned kFirst = 1'000;
 
@@ -67,7 +67,7 @@ void SharedMembership::report() {
   // A member that is asked may be the last one to go.
   const auto self = shared_from_this();
   const gint64 now = g_get_monotonic_time();
-  const gint64 next = with_others(now + gint64{kEvery} * 1000);
+  const gint64 next = common_moment(now + gint64{kEvery} * 1000);
   report_timer_ =
       after(context_, static_cast<unsigned>((next - now + 999) / 1000), [this] { report(); });
   // Nobody is asked for what isn't wanted: an empty one only looks whether it is.

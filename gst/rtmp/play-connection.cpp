@@ -28,6 +28,10 @@ namespace {
 GstStaticPadTemplate end_template =
     GST_STATIC_PAD_TEMPLATE("sound", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS("audio/x-raw"));
 
+// Until the first message; then RtmpSocket watches, which is cheaper. A look-up of a name is the
+// element's alone.
+constexpr guint kIdleSeconds = RtmpSocket::idle_us / G_USEC_PER_SEC;
+
 // rtmp2src makes no tags of messages that are too short for one. They are seen by their bytes, of
 // which this is more than a session is kept open with.
 constexpr std::uint64_t kPiece = 256;
@@ -180,7 +184,7 @@ ElementConnection::ElementConnection(const std::string &url, Watcher *watcher,
     GST_WARNING("%s", fault->message);
   complete_ = session && demuxer && !fault;
   if (complete_) {
-    g_object_set(session.get(), "location", url.c_str(), nullptr);
+    g_object_set(session.get(), "location", url.c_str(), "idle-timeout", kIdleSeconds, nullptr);
     gst_bin_add_many(GST_BIN(bin_.get()), session.get(), demuxer.get(), nullptr);
     gst_element_link(session.get(), demuxer.get());
     g_signal_connect(demuxer.get(), "pad-added", G_CALLBACK(pad_added), this);
@@ -244,7 +248,7 @@ GstElement *ElementConnection::add(GstElement *element) {
 }
 
 // What rtmp2src gives, a tag at a time: what nobody asked for would end what they did.
-GstPadProbeReturn ElementConnection::received(GstPad *, GstPadProbeInfo *info,
+GstPadProbeReturn ElementConnection::received(GstPad *pad, GstPadProbeInfo *info,
                                               gpointer data) noexcept {
   auto *self = static_cast<ElementConnection *>(data);
   const bool is_opus = self->filter_.is_opus();
@@ -259,7 +263,8 @@ GstPadProbeReturn ElementConnection::received(GstPad *, GstPadProbeInfo *info,
     self->opus_.end();
     return GST_PAD_PROBE_DROP;
   }
-  self->last_media_ = g_get_monotonic_time();
+  if (self->last_media_.exchange(g_get_monotonic_time()) == 0)
+    g_object_set(GST_PAD_PARENT(pad), "idle-timeout", 0U, nullptr);
   GstBuffer *came = GST_PAD_PROBE_INFO_BUFFER(info);
   BufferPtr tags = filter_flv_audio(came, self->filter_);
   {

@@ -2,8 +2,8 @@
 // Copyright (C) 2026 the agora developers
 // The socket that an rtmp2sink or rtmp2src opens, to which neither gives access: no Nagle (it costs
 // over 100 ms at the start), a small send buffer (the kernel's would hide a stalled peer for
-// minutes), a limit for unacknowledged data; what it has taken; and a way to end it. With rtmps://
-// also whose certificates count, and why one was refused.
+// minutes), a limit for unacknowledged data; what it has taken; a way to end it, and an end where
+// no media comes. With rtmps:// also whose certificates count, and why one was refused.
 #pragma once
 
 #include <gst/gst.h>
@@ -45,8 +45,8 @@ class RtmpSocket {
 
   // Right before it is started, with its location set: it is this element's connection from then
   // on. `authorities` count for rtmps:// alone. With `media`, which must be there until the element
-  // is stopped, the connection ends as if by the peer where nothing came for idle_us, counted from
-  // when its first address is tried.
+  // is stopped, the connection ends as if by the peer some 100 ms after no media has come for
+  // idle_us, counted from when its first address is tried.
   void apply (GstElement *element, AuthoritiesPtr authorities = nullptr,
               const LastMedia *media = nullptr);
 

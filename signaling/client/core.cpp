@@ -72,6 +72,10 @@ Core::Core(GObject *owner, Observer *observer)
       machine_(g_random_int()),
       seen_(look()),
       timer_([this] { happen(Tick{}); }, context_.get()) {
+  // No earlier than that in its microseconds.
+  machine_.limits.beat = [] (Millis due) noexcept {
+    return (common_moment(due * 1000) + 999) / 1000;
+  };
 }
 
 Core::~Core() = default;
@@ -169,7 +173,7 @@ void Core::notify_changes() {
 
 void Core::arm_timer() {
   if (const std::optional<Millis> next = machine_.next_tick())
-    timer_.at(with_others(*next * 1000));
+    timer_.at(*next * 1000);
   else
     timer_.stop();
 }

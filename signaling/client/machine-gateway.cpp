@@ -56,7 +56,7 @@ void Machine::join_answered(const Pending &, const protocol::Answer &answer, Mil
   uid_ = *answer.uid;
   if (uid_type_ == 0)
     uid_text_ = std::to_string(uid_);
-  next_ping_ = now + limits.ping;
+  ping_later(now);
   // A gateway that knows no silence has none: of one that does, the word follows.
   const auto knows = [&] (const char *feature) {
     return answer.features && std::find(answer.features->begin(), answer.features->end(),

@@ -361,8 +361,13 @@ void Machine::send(Ticket ticket, protocol::Request request, Millis now, bool re
   act(Send{std::move(message)});
 }
 
+void Machine::ping_later(Millis now) {
+  const Millis due = now + limits.ping;
+  next_ping_ = limits.ping < 1'000 ? due : limits.beat(due);
+}
+
 void Machine::ping(Millis now) {
-  next_ping_ = now + limits.ping;
+  ping_later(now);
   act(Send{{envelope(0), protocol::Ping{}}});
 }
 
@@ -370,7 +375,7 @@ void Machine::ping(Millis now) {
 void Machine::report(Millis now) {
   protocol::Report figures = reports_.take(now);
   figures.reconnects = reconnects_;
-  next_ping_ = now + limits.ping;
+  ping_later(now);
   send(0, std::move(figures), now);
 }
 

@@ -45,6 +45,8 @@ struct Limits {
   bool retry_first_join = false;       // a first join is tried for as long as a return is
   Millis request = 10'000;
   Millis ping = 3'000;
+  // Near which moment a ping goes out, where they are a second apart or more.
+  Millis (*beat)(Millis due) = [] (Millis due) { return due; };
   Millis silence = 10'000;
   Millis leave = 400;
   Millis first_retry = 1'000;
@@ -256,6 +258,7 @@ class Machine {
   bool is_joining_again () const;
   std::optional<Millis> give_up_at () const;
   Millis spread (Millis most);
+  void ping_later (Millis now);
   protocol::Envelope envelope (std::int64_t seq);
   template <typename What>
   void act (What &&what) {

@@ -26,12 +26,10 @@ GSourceFuncs functions = {
 
 }  // namespace
 
-std::int64_t with_others (std::int64_t monotonic_us) {
-  constexpr std::int64_t far = G_USEC_PER_SEC;
-  constexpr std::int64_t grid = G_USEC_PER_SEC / 4;
-  if (monotonic_us < g_get_monotonic_time() + far)
-    return monotonic_us;
-  return (monotonic_us + grid - 1) / grid * grid;
+std::int64_t common_moment (std::int64_t monotonic_us) {
+  constexpr std::int64_t apart = G_USEC_PER_SEC / 4;
+  static const std::int64_t phase = g_random_int_range(0, apart);
+  return (monotonic_us - phase + apart / 2) / apart * apart + phase;
 }
 
 Timer::Timer(std::function<void()> fire, GMainContext *context)

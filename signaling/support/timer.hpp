@@ -12,10 +12,10 @@
 
 namespace agora {
 
-// When to wake up for what is due then, in us of g_get_monotonic_time(), and may be a little later:
-// what is a second away or more, up to a quarter of a second, together with what else waits so. A
-// process may have a hundred members, and each wake-up of a loop looks at all of their sockets.
-std::int64_t with_others (std::int64_t monotonic_us);
+// The moment nearest to then, in us of g_get_monotonic_time(), at which all members of this process
+// do what they do again and again, seconds apart: four a second, and others in each process. There
+// may be a hundred, and each wake-up of their loop looks at all of their sockets.
+std::int64_t common_moment (std::int64_t monotonic_us);
 
 class Timer {
  public:

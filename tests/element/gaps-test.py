@@ -70,6 +70,28 @@ class GapsTest(ChannelCase):
         # Of which nothing is made up: so the way did what it is for.
         self.assertGreater(lost['aac'], 60)
 
+    def test_stuck(self):
+        """A session to which nothing comes any more, and which nobody ends: another one is played in its place."""
+        way = LateWay()
+        self.addCleanup(way.close)
+        self.gate = self.gateway(*way.options(), defaults=False)
+        voice, sent = self.speech('carlo', 12)
+        recorders = {codec: self.listen(codec, 100) for codec in ('opus', 'aac')}
+        path = self.wav('voice', sent)
+        begin = time.monotonic()
+        speakers = [self.speak(path, 91, codec, f'codec={codec}') for codec in recorders]
+        self.until(lambda: time.monotonic() - begin > LEAD + 3, 'a quarter', 20)
+        way.stick()
+        for speaker in speakers:
+            self.assertEqual(speaker.wait(30), 0, speaker.tail())
+        for codec, recorder in recorders.items():
+            match = heard.match(voice, self.stop_recording(recorder))
+            print(f'{self.id()}: {codec}: {match}')
+            # What is missing of a voice are the words: from the first of them to the last.
+            missing = max(at + length / 1000 for at, length in match.gaps) - min(at for at, _ in match.gaps)
+            self.assertGreater(missing, 2, str(match))  # the way did what it is for
+            self.assertLess(missing, 5.5, str(match))
+
     def test_lost(self):
         """One packet in ten never comes: the next one has it once more, or the decoder makes it up."""
         voice, sent = self.speech('carlo', 8)

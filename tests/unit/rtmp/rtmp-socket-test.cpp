@@ -151,10 +151,22 @@ void test_foreign () {
   gst_object_unref(element);
 }
 
+struct End {
+  std::atomic<gint64> at = 0;
+  std::atomic<bool> timed_out = false;  // by what GSocketClient has of its own
+};
+
 // The element's own thread says that it ended.
-GstBusSyncReply note_error (GstBus *, GstMessage *message, gpointer at) {
-  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
-    static_cast<std::atomic<gint64> *>(at)->store(g_get_monotonic_time());
+GstBusSyncReply note_error (GstBus *, GstMessage *message, gpointer data) {
+  auto *end = static_cast<End *>(data);
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+    g_autoptr(GError) error = nullptr;
+    g_autofree char *debug = nullptr;
+    gst_message_parse_error(message, &error, &debug);
+    const std::string timed_out = "code " + std::to_string(G_IO_ERROR_TIMED_OUT);
+    end->timed_out = debug && g_str_has_suffix(debug, timed_out.c_str());
+    end->at = g_get_monotonic_time();
+  }
   gst_message_unref(message);
   return GST_BUS_DROP;
 }
@@ -164,14 +176,14 @@ GstBusSyncReply note_error (GstBus *, GstMessage *message, gpointer at) {
 void test_idle () {
   Server frozen;
   LastMedia media = 0;
-  std::atomic<gint64> ended = 0;
+  End end;
   RtmpSocket socket;
   ObjectPtr<GstElement> element(
       GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make("rtmp2src", nullptr))));
   const std::string url = "rtmp://127.0.0.1:" + std::to_string(frozen.port()) + "/live/x";
   g_object_set(element.get(), "location", url.c_str(), nullptr);
   ObjectPtr<GstBus> bus(gst_bus_new());
-  gst_bus_set_sync_handler(bus.get(), note_error, &ended, nullptr);
+  gst_bus_set_sync_handler(bus.get(), note_error, &end, nullptr);
   gst_element_set_bus(element.get(), bus.get());
   socket.apply(element.get(), nullptr, &media);
   const gint64 began = g_get_monotonic_time();
@@ -181,7 +193,7 @@ void test_idle () {
       timer, [] (gpointer) -> gboolean { return G_SOURCE_CONTINUE; }, nullptr, nullptr);
   g_source_attach(timer, nullptr);
   const gint64 last = began + RtmpSocket::idle_us / 3;
-  while (ended == 0 && g_get_monotonic_time() < began + 4 * RtmpSocket::idle_us) {
+  while (end.at == 0 && g_get_monotonic_time() < began + 4 * RtmpSocket::idle_us) {
     g_main_context_iteration(nullptr, TRUE);
     if (media == 0 && g_get_monotonic_time() > last)
       media = g_get_monotonic_time();
@@ -189,7 +201,8 @@ void test_idle () {
   g_source_destroy(timer);
   g_source_unref(timer);
   g_assert_cmpint(media, !=, 0);
-  g_assert_cmpint(ended, >=, media + RtmpSocket::idle_us);
+  g_assert_cmpint(end.at, >=, media + RtmpSocket::idle_us);
+  g_assert_false(end.timed_out);
   gst_element_set_state(element.get(), GST_STATE_NULL);
   gst_element_set_bus(element.get(), nullptr);
 }
