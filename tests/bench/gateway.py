@@ -22,7 +22,7 @@ BUN = 'bun@1.4.5'
 
 def memory(pid):
     """Resident bytes that the process has written. What it reads of its program comes in with the
-    first members, and is nothing of theirs: 0.4 MB of ours, a twelfth at 1000."""
+    first members, and is nothing of theirs: 0.4 MB of ours."""
     text = Path(f'/proc/{pid}/smaps_rollup').read_text(encoding='ascii')
     return 1024 * sum(int(value) for value in re.findall(r'^Private_Dirty: +(\d+)', text, re.M))
 
