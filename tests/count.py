@@ -2,7 +2,7 @@
 """Adds up the tests of a run: each TAP line counts.
 
 count.py BUILD PHASE [AGAIN]: prints a tab-separated line for each case of meson's log PHASE. What ran a
-second time, in the log AGAIN, counts as it did then.
+second time, in the log AGAIN, counts as it did then; a case that had passed the first time has passed.
 count.py --again BUILD PHASE: prints the programs that may run a second time.
 count.py --summary RESULTS SECONDS [BOUND]: prints the shares, what failed and why something was skipped,
 and the closing line; exits 1 when anything failed.
@@ -23,6 +23,10 @@ TIMED = {'element', 'gateway', 'cluster', 'interop', 'fault', 'attack', 'field',
 # Never a matter of time.
 FAULTS = re.compile(r'AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Segmentation fault'
                     r'|(assertion|Assertion) .*failed:|core dumped|CRITICAL|killed by signal|signal SIG')
+# Why a case missed: what Python prints last, or an assertion of GLib's. Cut to so many characters.
+REASON = re.compile(r'# *([\w.]*(Error|Exception|Closed|Expired|Exit): |.*ERROR:.*: )')
+DEADLY = re.compile(r'^Bail out! (?:\S*FATAL-)?(.*)', re.M)
+LONGEST = 200
 # More than these haven't missed a bound: something is broken. What is broken fails alone, too: the
 # limit only saves the time.
 MOST_AGAIN = 16
@@ -43,6 +47,10 @@ def runs_of(build, phase):
         return [json.loads(line) for line in file]
 
 
+def is_broken(run):
+    return bool(FAULTS.search(run.get('stdout', '') + run.get('stderr', '')))
+
+
 def again(build, phase):
     """The programs that missed a bound and may show that it was the machine."""
     suites = suites_of(build)
@@ -50,9 +58,38 @@ def again(build, phase):
     if len(failed) > MOST_AGAIN:
         return
     for run in failed:
-        said = run.get('stdout', '') + run.get('stderr', '')
-        if (suites.get(program_of(run)) or [''])[0] in TIMED and not FAULTS.search(said):
+        if (suites.get(program_of(run)) or [''])[0] in TIMED and not is_broken(run):
             yield program_of(run)
+
+
+class Verdicts:
+    """Of a program's run, by the names of its cases. `missed` has the reasons."""
+
+    def __init__(self, run):
+        self.passed, self.missed, name = set(), {}, ''
+        for line in run.get('stdout', '').splitlines():
+            if match := TAP.match(line):
+                name = match['name'].strip() if match['verdict'] == 'not ok' else ''
+                if name:
+                    self.missed[name] = ''
+                else:
+                    self.passed.add(match['name'].strip())
+            elif name and not self.missed[name] and REASON.match(line):
+                self.missed[name] = line.lstrip('# ')[:LONGEST]
+        # A program of GLib's ends with its reason, and without a line for its case.
+        end = DEADLY.search(run.get('stdout', ''))
+        self.end = end[1][:LONGEST] if end else ''
+
+    def __str__(self):
+        return '; '.join(f'{name}: {why}' if why else name for name, why in sorted(self.missed.items()))
+
+    def has_passed(self, name):
+        if name in self.missed:
+            return False
+        # A subtest has a line of its own only where it fails, and its test none then.
+        test, subtest, _ = name.partition(' [')
+        return test in self.passed or bool(subtest and test not in self.missed and
+                                           any(each.startswith(f'{test} [') for each in self.missed))
 
 
 def cases(build, phase, second=None):
@@ -66,31 +103,41 @@ def cases(build, phase, second=None):
         suite = (suites.get(program) or ['other'])[0]
         lines = [(line, TAP.match(line)) for line in run.get('stdout', '').splitlines()]
         found = [match for _, match in lines if match]
+        verdicts = Verdicts(run)
         took = run['duration']
-        failed = False
+        failed = forgiven = False
+        before = None
         if run is not first:
             print_log(program, first)
-            missed = [match['name'].strip() for match in map(TAP.match, first['stdout'].splitlines())
-                      if match and match['verdict'] == 'not ok']
-            yield phase, suite, program, 'again', first['duration'], ', '.join(missed) or first['result']
+            before = None if is_broken(run) else Verdicts(first)
+            missed = Verdicts(first)
+            yield phase, suite, program, 'again', first['duration'], str(missed) or missed.end or first['result']
         for match in found:
             skipped = (match['what'] or '').upper().startswith('SKIP')
             verdict = 'skipped' if skipped else 'passed' if match['verdict'] == 'ok' else 'failed'
+            # Each miss has been the machine's where the other run of the same case passed.
+            if verdict == 'failed' and before and before.has_passed(match['name'].strip()):
+                name = match['name'].strip()
+                yield phase, suite, program, 'again', 0, f'then {name}, which had passed: {verdicts.missed[name]}'
+                verdict, forgiven = 'passed', True
             failed = failed or verdict == 'failed'
-            yield phase, suite, f'{program}: {match["name"].strip()}', verdict, took, match['why'] or ''
+            why = verdicts.missed.get(match['name'].strip(), '') if verdict == 'failed' else match['why'] or ''
+            yield phase, suite, f'{program}: {match["name"].strip()}', verdict, took, why
             took = 0
         # LeakSanitizer may trip over a thread that ends while it looks: that says nothing of leaks.
         whole = any(line == f'1..{len(found)}' for line, _ in lines)
         if whole and not failed and 'LeakSanitizer has encountered a fatal' in run.get('stderr', ''):
             yield phase, suite, f'{program} (leaks)', 'skipped', 0, 'LeakSanitizer itself failed'
             continue
-        if not found or (run['result'] not in ('OK', 'SKIP', 'EXPECTEDFAIL') and not failed):
+        told = failed or (forgiven and whole)
+        if not found or (run['result'] not in ('OK', 'SKIP', 'EXPECTEDFAIL') and not told):
             # No TAP, or it died or ran out of time without a line that says so.
             verdict = {'OK': 'passed', 'SKIP': 'skipped'}.get(run['result'], 'failed')
             why = next((line for line, _ in lines if line.startswith('1..0')), '')
             failed = failed or verdict == 'failed'
-            yield phase, suite, f'{program} ({run["result"]})', verdict, took, why.partition('#')[2]
-        if failed:
+            why = verdicts.end if verdict == 'failed' else why.partition('#')[2]
+            yield phase, suite, f'{program} ({run["result"]})', verdict, took, why
+        if failed or forgiven:
             print_log(program, run)
 
 
@@ -128,7 +175,7 @@ def summary(file, seconds, bound=None):
         counts[verdict] += 1
         numbers[share][verdict] += 1
         if verdict == 'failed':
-            bad.append(f'{share}: {name}')
+            bad.append(f'{share}: {name}: {reason}' if reason else f'{share}: {name}')
         elif verdict == 'skipped':
             skipped[f'{name}: {reason}'] += 1
     # Programs run side by side, so that their seconds are more than those of the whole.

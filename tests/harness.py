@@ -152,7 +152,7 @@ class Process:
             raise AssertionError(
                 f'{self.name} was still running after {timeout} s\n{self.tail()}') from None
         for reader in self.readers:
-            reader.join(1)
+            reader.join(Deadline(5).left())  # whoever it has started may hold the pipe
         return status
 
     def signal(self, number):
@@ -190,7 +190,7 @@ class Process:
         if self._kill_group(signal.SIGKILL):
             self.popen.wait()
         for reader in self.readers:
-            reader.join(1)
+            reader.join(Deadline(1).left())
         if complaint is None and not self.quiet_errors:
             spoke = next((line for line in self.output('err').splitlines() if SANITIZER.search(line)
                           and not (self.theirs and self.theirs.search(line))), None)

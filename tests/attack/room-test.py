@@ -2,7 +2,6 @@
 """Connections from everywhere: what they take is bounded, and whoever joins finds room."""
 
 import os
-import re
 
 import tap
 from harness import Gateway
@@ -44,7 +43,7 @@ class Descriptors(RoomCase):
                 self.assertEqual(status_of(read_all(self.connect(
                     b'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'))), 200)
             self.hang_up()
-        self.assertRegex(self.served.output('err'), r'Out of file descriptors: of 256')
+        self.served.wait_line('Out of file descriptors: of 256', which='err')
         for member in joined:
             self.assertEqual(member.ping()['command'], 'pong')
         # Its media server was neither lost nor ended.
@@ -89,7 +88,7 @@ class Strangers(RoomCase):
             self.assertTrue(has_ended(self.sockets[0]))
         for member in joined:
             self.assertEqual(member.ping()['command'], 'pong')
-        self.assertTrue(re.search('100 connections have not joined', self.served.output('err')))
+        self.served.wait_line('100 connections have not joined', which='err')
 
 
 if __name__ == '__main__':

@@ -248,8 +248,12 @@ class Changes(AttackCase):
         quiet.join().publish()
         began = time.monotonic()
         quiet.must('mute_local', uid=6, target='audio', mute=True)
-        watcher.wait_event('audio-mute', uid=6, mute=True, timeout=10)
-        self.assertLess(time.monotonic() - began, 5 * SCALE)
+        watcher.wait_event('audio-mute', uid=6, mute=True, timeout=20)
+        took = time.monotonic() - began
+        # All speakers may stand before it with both kinds, and its stream and its mute are told to all, too.
+        most = 2 * (len(speakers) + 1) * (self.receivers + len(speakers) + 2) / self.RATE
+        print(f'# heard after {took:.1f} s, of {most:.1f} s')
+        self.assertLess(took, most + SCALE)
 
     def test_streams_that_come_and_go(self):
         speakers = [self.member(channel='crowd', uid=10 + index).join() for index in range(6)]
@@ -349,6 +353,8 @@ class Persons(AttackCase):
         for channel, uid in rows:
             _, answer = self.enter(uid, token(channel, uid), channel)
             self.assertEqual(answer['code'], 200)  # the format's own fault: clients need it
+        # The log may come a moment later.
+        self.served.wait_line('006', which='err')
         said = [line for line in self.served.output('err').splitlines() if '006' in line]
         self.assertEqual(len(said), 1, said)
         self.assertIn('--token-versions', said[0])

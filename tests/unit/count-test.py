@@ -40,6 +40,15 @@ class Counting(unittest.TestCase):
         self.log('plain', timed0=(ONE_MISSED, ''))
         self.assertEqual(self.cases('plain'), [('timed0: a', 'passed'), ('timed0: b', 'failed')])
 
+    def test_why(self):
+        said = ('not ok 1 - a\n# Traceback (most recent call last):\n#   File "x.py", line 1\n# harness.Closed: 4002\n'
+                '# OSError: beside it\nok 2 - b\n# ValueError: of nothing\nBail out! GLib-FATAL-ERROR: waited in vain for: x\n')
+        self.log('plain', timed0=(said, ''))
+        with contextlib.redirect_stderr(io.StringIO()):
+            why = {name: reason for _, _, name, verdict, _, reason in count.cases(self.build, 'plain') if verdict == 'failed'}
+        self.assertEqual(why, {'timed0: a': 'harness.Closed: 4002'})
+        self.assertEqual(count.Verdicts({'stdout': said}).end, 'ERROR: waited in vain for: x')
+
     def test_a_missed_bound_has_a_second_run(self):
         self.log('plain', timed0=(ONE_MISSED, ''), timed1=('ok 1 - a\n1..1\n', ''))
         self.assertEqual(list(count.again(self.build, 'plain')), ['timed0'])
@@ -50,6 +59,30 @@ class Counting(unittest.TestCase):
     def test_the_second_run_may_fail(self):
         self.log('plain', timed0=(ONE_MISSED, ''))
         self.log('second', timed0=(ONE_MISSED, ''))
+        self.assertIn(('timed0: b', 'failed'), self.cases('plain', 'second'))
+
+    def test_another_case_misses_then(self):
+        said = 'not ok 1 - a\nok 2 - b\nok 3 - c\nnot ok 4 - d [1]\n1..4\n'
+        then = 'ok 1 - a\nnot ok 2 - b\nnot ok 3 - c [x]\nnot ok 4 - d [2]\n1..4\n'
+        self.log('plain', timed0=(said, ''))
+        self.log('second', timed0=(then, ''))
+        cases = self.cases('plain', 'second')
+        self.assertEqual([case for case in cases if case[1] != 'again'],
+                         [('timed0: a', 'passed'), ('timed0: b', 'passed'), ('timed0: c [x]', 'passed'), ('timed0: d [2]', 'passed')])
+        self.assertEqual(cases.count(('timed0', 'again')), 4)
+
+    def test_what_misses_both_times_has_failed(self):
+        for first, then in (('not ok 1 - d [1]\n1..1\n', 'not ok 1 - d [1]\n1..1\n'),
+                            ('not ok 1 - d\n1..1\n', 'not ok 1 - d [1]\n1..1\n'),
+                            ('not ok 1 - a\n1..1\n', 'ok 1 - a\nnot ok 2 - b\n1..2\n'),
+                            ('not ok 1 - a\nok 2 - b\n1..2\n', 'ok 1 - a\nnot ok 2 - b\n')):
+            self.log('plain', timed0=(first, ''))
+            self.log('second', timed0=(then, ''))
+            self.assertEqual([verdict for _, verdict in self.cases('plain', 'second')].count('failed'), 1, (first, then))
+
+    def test_a_fault_of_the_second_run_stays_one(self):
+        self.log('plain', timed0=('not ok 1 - a\nok 2 - b\n1..2\n', ''))
+        self.log('second', timed0=('ok 1 - a\nnot ok 2 - b\n1..2\n', '==1==ERROR: AddressSanitizer: heap-use-after-free'))
         self.assertIn(('timed0: b', 'failed'), self.cases('plain', 'second'))
 
     def test_what_is_broken_has_none(self):
