@@ -11,10 +11,9 @@
 #include <string>
 #include <vector>
 
-namespace agora::test {
+#include "tests/element/time-scale.hpp"
 
-// What limits are multiplied by in a build that is slower than a plain one.
-gint64 time_scale ();
+namespace agora::test {
 
 // Runs the default main context until `done`; the test fails after `seconds`, or after twenty.
 void wait_until (const std::function<bool()> &done, const char *what, unsigned seconds = 20);

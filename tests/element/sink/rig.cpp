@@ -16,8 +16,6 @@ namespace agora::test {
 
 namespace {
 
-constexpr gint64 state_limit_us = 500'000;
-
 std::unique_ptr<MediaServer> server;
 
 bool is_loud (GstBuffer *buffer) {
@@ -33,11 +31,6 @@ bool is_loud (GstBuffer *buffer) {
 }
 
 }  // namespace
-
-gint64 time_scale () {
-  const char *scale = g_getenv("AGORA_TEST_TIME_SCALE");
-  return scale ? MAX(1, g_ascii_strtoll(scale, nullptr, 10)) : 1;
-}
 
 void let_pass (GstClockTime time) {
   g_autoptr(GMainContext) context = g_main_context_new();
@@ -116,7 +109,7 @@ Run::~Run() {
 GstStateChangeReturn Run::set_state(GstState state) {
   const gint64 before = g_get_monotonic_time();
   const GstStateChangeReturn result = gst_element_set_state(pipeline_, state);
-  g_assert_cmpint(g_get_monotonic_time() - before, <, state_limit_us * time_scale());
+  g_assert_cmpint(g_get_monotonic_time() - before, <, state_limit());
   return result;
 }
 

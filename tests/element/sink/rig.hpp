@@ -10,15 +10,13 @@
 #include "gst/gstagorasink.h"
 #include "tests/element/sink/fake-membership.hpp"
 #include "tests/element/sink/media-server.hpp"
+#include "tests/element/time-scale.hpp"
 
 namespace agora::test {
 
 constexpr GstClockTime patience = 15 * GST_SECOND;
 // An element that is its own pace, in frames of 10 ms.
 constexpr const char *tone = "audiotestsrc is-live=true samplesperbuffer=480 ";
-
-// How much slower than a plain build this one may be.
-gint64 time_scale ();
 
 // Waits so long, which nothing but time can end: to show that something doesn't come.
 void let_pass (GstClockTime time);
