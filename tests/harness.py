@@ -62,6 +62,24 @@ def wait_until(condition, timeout=10, what='the condition'):
             _news.wait(min(0.02, deadline.left()))
 
 
+def stands_still(pid):
+    """Whether each of its threads does, or it is gone."""
+    for task in Path(f'/proc/{pid}/task').glob('*/stat'):
+        try:
+            # Behind the program's name, which may have any characters.
+            if task.read_text(encoding='utf-8', errors='replace').rpartition(')')[2].split()[0] != 'T':
+                return False
+        except OSError:
+            continue
+    return True
+
+
+def freeze(pid):
+    """Another core lets a process go on for a moment after it was told to stop."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: stands_still(pid), what=f'that process {pid} stands still')
+
+
 class Process:
     """A program in a process group of its own, with its lines."""
 
@@ -157,7 +175,10 @@ class Process:
 
     def signal(self, number):
         """To the process alone."""
-        self.popen.send_signal(number)
+        if number == signal.SIGSTOP and self.running():
+            freeze(self.pid)
+        else:
+            self.popen.send_signal(number)
 
     def terminate(self, timeout=5):
         if self.running():

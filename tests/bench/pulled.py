@@ -9,6 +9,7 @@ import threading
 import time
 
 from clustered import Cluster
+from harness import freeze
 from report import median
 from stall import relay_of
 
@@ -102,7 +103,7 @@ def mute(listening):
             ear.peer.wait(ear.peer.media, 5, 'sound')
         stopped = [many.gateways[HERE].pid, relay_of(many.gateways[HERE])]
         for pid in stopped:
-            os.kill(pid, signal.SIGSTOP)
+            freeze(pid)
         try:
             began = time.monotonic()
             if not listening:

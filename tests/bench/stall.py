@@ -10,6 +10,7 @@ import signal
 import threading
 from pathlib import Path
 
+from harness import freeze
 from rig import EAR, TICKS, Media, Rig, mic
 
 BEFORE, FROZEN, AFTER = 6, 3, 21
@@ -43,7 +44,7 @@ def measure():
         pause = threading.Event()
         pause.wait(BEFORE)
         for pid in workers:
-            os.kill(pid, signal.SIGSTOP)
+            freeze(pid)
         try:
             pause.wait(FROZEN)
         finally:

@@ -20,7 +20,7 @@ import tap  # noqa: E402
 from chooser import Chooser  # noqa: E402
 from clusterrig import ClusterCase, Listener  # noqa: E402
 from faultrig import children  # noqa: E402
-from harness import SCALE  # noqa: E402
+from harness import SCALE, freeze  # noqa: E402
 from tcpway import Way  # noqa: E402
 from webhooks import Receiver  # noqa: E402
 from wsclient import Closed  # noqa: E402
@@ -191,7 +191,7 @@ class Relays(FaultCase):
 
     def test_frozen(self):
         begin = time.monotonic()
-        os.kill(children(self.one.pid)[0], signal.SIGSTOP)
+        freeze(children(self.one.pid)[0])
         self.row("origin's relay frozen", 'listeners elsewhere are told', self.ended(begin), 3)
         self.row("origin's relay frozen", 'heard again at another gateway', self.back(self.heard, 7, begin), 6)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import tap  # noqa: E402
 from clusterrig import ClusterCase  # noqa: E402
-from harness import SCALE  # noqa: E402
+from harness import SCALE, freeze  # noqa: E402
 from tlsrig import Authority  # noqa: E402
 
 
@@ -45,7 +45,7 @@ class Pulls(ClusterCase):
         self.addCleanup(self.go_on, machine)
         began = time.monotonic()
         for pid in machine:
-            os.kill(pid, signal.SIGSTOP)
+            freeze(pid)
         url = listener.wait_event('update-url', 5 * SCALE, uid=7)['url']
         took = time.monotonic() - began
         print(f'# told {took:.2f} s after the machine stood still')

@@ -19,6 +19,7 @@
 #include "signaling/gateway/cluster/redis-scripts.hpp"
 #include "signaling/gateway/cluster/redis-store.hpp"
 #include "tests/cluster/turns.hpp"
+#include "tests/freeze.hpp"
 
 using namespace agora;
 using namespace agora::gateway::cluster;
@@ -91,7 +92,9 @@ class Server {
     g_subprocess_wait(process_.get(), nullptr, nullptr);
     process_.reset();
   }
-  void signal (int number) { g_subprocess_send_signal(process_.get(), number); }
+  void signal (int number) {
+    test::send_signal(std::stoi(g_subprocess_get_identifier(process_.get())), number);
+  }
   guint16 port () const { return port_; }
   std::string url () const { return "redis://127.0.0.1:" + std::to_string(port_); }
 

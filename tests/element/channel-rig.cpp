@@ -12,6 +12,8 @@
 #include <mutex>
 #include <thread>
 
+#include "tests/freeze.hpp"
+
 namespace agora::test {
 
 namespace {
@@ -192,12 +194,13 @@ void GatewayProcess::start(std::vector<std::string> options) {
 }
 
 void GatewayProcess::signal(int number) {
-  g_subprocess_send_signal(process_, number);
+  if (const pid_t pid = pid_of(process_))
+    send_signal(pid, number);
 }
 
 void GatewayProcess::signal_relay(int number) {
   for (const pid_t relay : children_of(pid_of(process_)))
-    ::kill(relay, number);
+    send_signal(relay, number);
 }
 
 void GatewayProcess::kill() {

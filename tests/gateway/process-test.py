@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 
 import tap
-from harness import SCALE, Case, wait_until
+from harness import SCALE, Case, freeze, wait_until
 from wsclient import Closed, Member
 
 
@@ -381,7 +381,7 @@ class End(ProcessCase):
     def test_end_with_a_frozen_relay(self):
         gateway = self.serve()
         pid = self.relay(gateway)
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
         began = time.monotonic()
         self.assertEqual(gateway.terminate(), 0)
         self.assertLess(time.monotonic() - began, 2)
@@ -389,10 +389,10 @@ class End(ProcessCase):
 
     def test_kill_leaves_no_relay_and_the_next_starts_at_once(self):
         gateway = self.serve()
-        for freeze in (False, True) * 3:
+        for frozen in (False, True) * 3:
             pid = self.relay(gateway)
-            if freeze:
-                os.kill(pid, signal.SIGSTOP)
+            if frozen:
+                freeze(pid)
             gateway.signal(signal.SIGKILL)
             gateway.wait()
             ports = [url.split('/')[2] for url in (gateway.ws, gateway.rtmp)]
@@ -419,7 +419,7 @@ class Restart(ProcessCase):
         gateway = self.serve()
         pid = self.relay(gateway)
         frozen = time.monotonic()
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
         gateway.wait_line("agora-relay doesn't answer")
         self.assertLess(time.monotonic() - frozen, 3 * SCALE)
         self.check_returns(gateway, pid)

@@ -9,7 +9,7 @@ import struct
 import time
 
 import tap
-from harness import SCALE, wait_until
+from harness import SCALE, freeze, wait_until
 from relayrig import AUDIO, DATA, RelayCase, amf, pause
 from tlsrig import Authority
 
@@ -138,7 +138,7 @@ class Members(RelayCase):
             for push in pushes:
                 push.frame(stamp)
             if stamp == 400:
-                os.kill(relay.pid, signal.SIGSTOP)
+                freeze(relay.pid)
             pause(0.4)
         os.kill(relay.pid, signal.SIGCONT)
         pause(0.3)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import tap
-from harness import SCALE, wait_until
+from harness import SCALE, freeze, wait_until
 from relayrig import AUDIO, DATA, Peer, RelayCase, amf, pause
 
 HEADER = b'\xaf\x00\x11\x90'
@@ -214,7 +214,7 @@ class Pulls(RelayCase):
         push.frame(0, HEADER)
         listener = self.play(edge)
         self.heard(listener, 1)
-        os.kill(origin.pid, signal.SIGSTOP)
+        freeze(origin.pid)
         try:
             self.assertLess(self.gone(listener, 4), 3.2 * SCALE)
         finally:
@@ -289,7 +289,7 @@ class Pulls(RelayCase):
         count = 300
         listeners = self.greeted(edge, count)
         # All that come meanwhile are there at once.
-        os.kill(origin.pid, signal.SIGSTOP)
+        freeze(origin.pid)
         self.play_all(listeners)
         wait_until(lambda: len(edge.all_told('dial')) == 128, 3)
         # No more of them, however long the origin says nothing.

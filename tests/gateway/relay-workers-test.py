@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import tap
-from harness import SCALE, Case, wait_until
+from harness import SCALE, Case, freeze, wait_until
 from relayrig import Peer, pause
 from wsclient import Member
 
@@ -199,7 +199,7 @@ class Workers(Case):
         here = self.worker_of(push)
         player = self.play(speaker, not_at=[here])
         self.headed(push, [player], HEADER + b'once')
-        os.kill(here, signal.SIGSTOP)
+        freeze(here)
         pause(1.9)
         os.kill(here, signal.SIGCONT)
         # Its link was given up meanwhile, and is made again.

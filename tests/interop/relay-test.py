@@ -21,7 +21,7 @@ import numpy
 import heard
 import programs
 import tap
-from harness import SCALE, Case
+from harness import SCALE, Case, freeze
 from relayrig import DATA, VIDEO, Peer, Relay, pause, relay_binary
 from wsclient import Member
 
@@ -211,7 +211,7 @@ class Freeze(RelayCase):
         pause(3)
         at = time.monotonic()
         for ear in ears.values():
-            os.kill(ear.process.pid, signal.SIGSTOP)
+            freeze(ear.process.pid)
         pause(frozen)
         for ear in ears.values():
             os.kill(ear.process.pid, signal.SIGCONT)

@@ -10,7 +10,10 @@
 
 #include <array>
 #include <deque>
+#include <string>
 #include <utility>
+
+#include "tests/freeze.hpp"
 
 namespace agora::test {
 
@@ -93,9 +96,9 @@ void MediaServer::signal(int number) {
   for (char **worker = workers; *worker; worker++) {
     const pid_t child = static_cast<pid_t>(g_ascii_strtoll(*worker, nullptr, 10));
     if (child > 0)
-      kill(child, number);
+      send_signal(child, number);
   }
-  g_subprocess_send_signal(process_, number);
+  send_signal(static_cast<pid_t>(std::stol(pid)), number);
 }
 
 void MediaServer::freeze() {
