@@ -85,17 +85,14 @@ CodecLanes::LanePtr CodecLanes::lane_of(const GstPad *tap) const {
   return found == lanes_.end() ? nullptr : *found;
 }
 
-std::vector<ObjectPtr<GstPad>> CodecLanes::feeds() const {
-  std::vector<ObjectPtr<GstPad>> feeds;
+// The pacing one last: what it brings to the frame sink may wait there.
+std::vector<CodecLanes::LanePtr> CodecLanes::in_turn() const {
   const VoiceCodec paces = pacing_;
   std::lock_guard lock(mutex_);
-  feeds.reserve(lanes_.size());
-  // The pacing one last: what it brings to the frame sink may wait there.
-  for (const bool pacing : {false, true})
-    for (const auto &each : lanes_)
-      if ((each->codec == paces) == pacing)
-        feeds.emplace_back(GST_PAD(gst_object_ref(each->feed.get())));
-  return feeds;
+  std::vector<LanePtr> all(lanes_);
+  std::partition(all.begin(), all.end(),
+                 [paces] (const LanePtr &each) { return each->codec != paces; });
+  return all;
 }
 
 bool CodecLanes::set_wanted(const VoiceCodecs &wanted) {
@@ -195,8 +192,8 @@ GstFlowReturn CodecLanes::on_input(GstPad *, GstObject *split, GstBuffer *buffer
 GstFlowReturn CodecLanes::input(GstBuffer *buffer) {
   const BufferPtr held(buffer);
   GstFlowReturn flow = GST_FLOW_OK;
-  for (const auto &feed : feeds())
-    flow = gst_pad_push(feed.get(), gst_buffer_ref(buffer));
+  for (const LanePtr &each : in_turn())
+    flow = gst_pad_push(each->feed.get(), gst_buffer_ref(buffer));
   send_side(Which::due);
   return flow;
 }
@@ -217,12 +214,12 @@ gboolean CodecLanes::input_event(GstEvent *event) {
     paced_until_ = GST_CLOCK_TIME_NONE;
     told_ = 0;
   }
-  const auto feeds = this->feeds();
-  for (const auto &feed : feeds) {
+  const std::vector<LanePtr> all = in_turn();
+  for (const LanePtr &each : all) {
     // The others have given what they held of the segment before.
-    if (type == GST_EVENT_SEGMENT && feed == feeds.back())
+    if (type == GST_EVENT_SEGMENT && each == all.back())
       came_++;
-    const gboolean passed = gst_pad_push_event(feed.get(), gst_event_ref(event));
+    const gboolean passed = gst_pad_push_event(each->feed.get(), gst_event_ref(event));
     done = flushes ? done : passed;
   }
   if (type == GST_EVENT_GAP)
@@ -253,8 +250,8 @@ void CodecLanes::input_gap(GstEvent *event) {
 gboolean CodecLanes::on_input_query(GstPad *, GstObject *split, GstQuery *query) noexcept {
   if (GST_QUERY_TYPE(query) == GST_QUERY_ALLOCATION)
     return FALSE;
-  const auto feeds = lanes_of(split).feeds();
-  return !feeds.empty() && gst_pad_peer_query(feeds.back().get(), query);
+  const std::vector<LanePtr> all = lanes_of(split).in_turn();
+  return !all.empty() && gst_pad_peer_query(all.back()->feed.get(), query);
 }
 
 // --- What goes out

@@ -84,7 +84,7 @@ class CodecLanes : public std::enable_shared_from_this<CodecLanes> {
   static bool link (const Lane &lane);
   bool add (VoiceCodec codec);
   void remove (VoiceCodec codec);
-  std::vector<ObjectPtr<GstPad>> feeds () const;
+  std::vector<LanePtr> in_turn () const;
   GstFlowReturn input (GstBuffer *buffer);
   gboolean input_event (GstEvent *event);
   void input_gap (GstEvent *event);
