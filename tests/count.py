@@ -11,6 +11,7 @@ and the closing line; exits 1 when anything failed.
 import collections
 import json
 import re
+import signal
 import sys
 
 
@@ -22,7 +23,10 @@ TAP = re.compile(r"(?P<verdict>ok|not ok)\b *(?P<number>\d*)[ -]*(?P<name>[^#]*)
 TIMED = {'element', 'gateway', 'cluster', 'interop', 'fault', 'attack', 'field', 'web'}
 # Never a matter of time.
 FAULTS = re.compile(r'AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Segmentation fault'
-                    r'|(assertion|Assertion) .*failed:|core dumped|CRITICAL|killed by signal|signal SIG')
+                    r'|(assertion|Assertion) .*failed:|core dumped|CRITICAL|killed by signal|signal SIG'
+                    r'|status -(4|7|8|11)\)')
+# Of the program itself. SIGABRT and SIGTRAP are GLib's end of a test that failed.
+CRASHES = {-number for number in (signal.SIGILL, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV)}
 # Why a case missed: what Python prints last, or an assertion of GLib's. Cut to so many characters.
 REASON = re.compile(r'# *([\w.]*(Error|Exception|Closed|Expired|Exit): |.*ERROR:.*: )')
 DEADLY = re.compile(r'^Bail out! (?:\S*FATAL-)?(.*)', re.M)
@@ -48,7 +52,7 @@ def runs_of(build, phase):
 
 
 def is_broken(run):
-    return bool(FAULTS.search(run.get('stdout', '') + run.get('stderr', '')))
+    return run.get('returncode') in CRASHES or bool(FAULTS.search(run.get('stdout', '') + run.get('stderr', '')))
 
 
 def again(build, phase):

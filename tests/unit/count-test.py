@@ -25,11 +25,12 @@ class Counting(unittest.TestCase):
             json.dump([{'name': f'timed{i}', 'suite': ['agora-gst:fault', 'agora-gst:realtime']} for i in range(9)] +
                       [{'name': 'pure', 'suite': ['agora-gst:unit']}], file)
 
-    def log(self, phase, **runs):
+    def log(self, phase, returncode=1, **runs):
         with open(f'{self.build}/meson-logs/{phase}.json', 'w', encoding='utf-8') as file:
             for name, (stdout, stderr) in runs.items():
                 result = 'ERROR' if 'not ok' in stdout else 'OK'
-                run = {'name': f'agora-gst:fault / {name}', 'stdout': stdout, 'stderr': stderr, 'result': result, 'duration': 1.5}
+                run = {'name': f'agora-gst:fault / {name}', 'stdout': stdout, 'stderr': stderr, 'result': result, 'duration': 1.5,
+                       'returncode': returncode}
                 file.write(json.dumps(run) + '\n')
 
     def cases(self, *phases):
@@ -90,6 +91,11 @@ class Counting(unittest.TestCase):
                        'GLib-GObject-CRITICAL **: no'):
             self.log('plain', timed0=(ONE_MISSED, stderr))
             self.assertEqual(list(count.again(self.build, 'plain')), [], stderr)
+        for said, code in ((f'{ONE_MISSED}# --- agora-gateway (pid 7, status -11)\n', 1), (ONE_MISSED, -11)):
+            self.log('plain', code, timed0=(said, ''))
+            self.assertEqual(list(count.again(self.build, 'plain')), [], said)
+        self.log('plain', -6, timed0=(ONE_MISSED, ''))
+        self.assertEqual(list(count.again(self.build, 'plain')), ['timed0'])
         self.log('plain', pure=(ONE_MISSED, ''))
         self.assertEqual(list(count.again(self.build, 'plain')), [])
         self.log('plain', **{f'timed{i}': (ONE_MISSED, '') for i in range(count.MOST_AGAIN + 1)})
