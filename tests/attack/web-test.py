@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import tap
 from harness import SCALE
-from kit import AttackCase, Flood, has_ended, read_all, status_of
+from kit import AttackCase, Flood, Terminated, has_ended, read_all, status_of
 from relayrig import Peer
 from webask import JSON, OFFER, SDP, Answer, Events, ask, request
 from wsclient import Member
@@ -263,8 +263,7 @@ class Words(WebAttack):
 
 def _play(url):
     """A host and a listener, by the relay: how long the longest gap was."""
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    ended = Terminated()
     host, listener = Member(url, channel='played', heartbeat=True), Member(url, channel='played', heartbeat=True)
     uid = host.join().uid
     listener.join('audience')
@@ -289,7 +288,7 @@ def _play(url):
     due = time.monotonic()
     last = None
     # A second at least, so that what was short was measured as well.
-    while not ended.is_set() or told['frames'] < 50:
+    while not ended.wait() or told['frames'] < 50:
         push.frame(int(20 * told['frames']))
         told['frames'] += 1
         due += 0.02

@@ -310,15 +310,22 @@ class Studio(ChannelCase):
         self.needs('wireplumber')
         here = {'XDG_RUNTIME_DIR': str(self.tmp), 'HOME': str(self.tmp)}
 
+        def told(*argv):
+            return subprocess.run(argv, env={**os.environ, **here}, capture_output=True, text=True, timeout=20, check=False).stdout
+
         def nodes():
-            done = subprocess.run(['pw-cli', 'ls', 'Node'], env={**os.environ, **here}, capture_output=True, text=True, timeout=20,
-                                  check=False)
-            return set(re.findall(r'node\.name = "([^"]+)"', done.stdout))
+            return set(re.findall(r'node\.name = "([^"]+)"', told('pw-cli', 'ls', 'Node')))
         self.foreign('pipewire', env=here, quiet_errors=True)
         self.until(nodes, 'PipeWire')
         self.foreign('dbus-run-session', '--', 'wireplumber', env=here, quiet_errors=True)
         self.sh('PipeWire', 2, **here)
         self.until(lambda: {'desk', 'desk-out'} <= nodes(), 'the desk', 20)
+
+        # Before it has chosen, a sink is told that there is no node, and a source isn't linked and gives up after 30 s.
+        def chosen():
+            said = told('pw-metadata', '--name=default')
+            return all(f'"name":"{name}"' in said for name in ('desk', 'desk-out'))
+        self.until(chosen, "the session manager's defaults", 20)
         self.tone(8)
         lines = [self.sh('PipeWire', **here), self.sh('PipeWire', 1, 'agorasink $CHANNEL', 'agorasink app-id=demo channel=far', **here)]
         far = self.record(room='far')
