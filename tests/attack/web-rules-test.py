@@ -45,7 +45,7 @@ class Rules(kit.AttackCase):
         super().setUp()
         self.http = self.served.http
         self.wav = f'{self.tmp}/voice.wav'
-        heard.write(self.wav, heard.voice('allison', 20))
+        heard.write(self.wav, heard.voice('allison', 20 * int(SCALE)))
 
     def admin(self, method, path, **fields):
         connection = http.client.HTTPConnection(urlsplit(self.http).netloc, timeout=5)
@@ -134,7 +134,7 @@ class Bans(Rules):
         began = time.monotonic()
         self.rule(uid=21, time=1, privileges=['join_channel'])
         self.assert_deaf(out, began)
-        self.assertTrue(self.is_loud(stays))
+        self.until(lambda: self.is_loud(stays), 'the other one hears on', 5)
         self.assertEqual(stream.until('client-banned'), {})
         stream.until('ended')
         self.assertEqual(self.peer('hear', 21).wait_answer(), 403)
@@ -179,7 +179,7 @@ class Bans(Rules):
         new = self.listener(21)
         self.until(lambda: request('GET', old.session).status == 404, 'the end of the old one', 5)
         print(f'# replaced after {time.monotonic() - began:.2f} s')
-        self.assertTrue(self.is_loud(new))
+        self.until(lambda: self.is_loud(new), 'the new one hears', 5)
         self.assertEqual(self.members(), [7, 21])
 
 
@@ -188,14 +188,14 @@ class Tokens(Rules):
 
     def test_a_listener_whose_token_expires(self):
         self.speaker(token=self.token(7))
-        out = self.listener(21, token=self.token(21, expires=4))
+        out = self.listener(21, token=self.token(21, expires=int(8 * SCALE)))
         began = time.monotonic()
         self.until(lambda: request('GET', out.session).status == 404, 'the end of its session', 40)
         took = time.monotonic() - began
         self.until(lambda: not self.is_loud(out, 1), 'silence', 5)
         print(f'# expired, ended after {took:.2f} s, heard for {self.last_sound(out) - began:.2f}')
-        self.assertLess(took, 6 * SCALE)
-        self.assertLess(self.last_sound(out) - began, 6 * SCALE)
+        self.assertLess(took, 10 * SCALE)
+        self.assertLess(self.last_sound(out) - began, 10 * SCALE)
 
     def offer_for(self, victim):
         return (OFFER + f'a=candidate:1 1 udp 2130706431 127.0.0.1 {victim.getsockname()[1]} '

@@ -49,7 +49,8 @@ class Pulls(ClusterCase):
         url = listener.wait_event('update-url', 5 * SCALE, uid=7)['url']
         took = time.monotonic() - began
         print(f'# told {took:.2f} s after the machine stood still')
-        self.assertLess(took, 3 * SCALE)
+        # 2.9 s at most by the limits, and what a machine may be held up.
+        self.assertLess(took, 4 * SCALE)
         again = self.ear(url)
         self.assertTrue(ear.peer.closed(2))
         self.until(lambda: self.figure(other, 'agora_relay_pulls_total{result="failed"}') == 1)

@@ -73,7 +73,7 @@ class Sentinels(FaultCase):
         began = time.monotonic()
         self.redis.kill()
         away = self.when_all('away')
-        wait_until(lambda: self.replica.ask('ROLE')[0] == b'master', 20, 'another master')
+        wait_until(lambda: (self.replica.ask('ROLE') or [None])[0] == b'master', 20, 'another master')
         since = time.monotonic()
         self.quick(began, away, since)
         up = self.when_all('up')

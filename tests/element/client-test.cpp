@@ -420,13 +420,14 @@ void renew (Pipeline &pipeline, const std::string &token) {
 // In time, while the sound flows; and while the gateway is away, the old one over meanwhile.
 void test_token_renewed () {
   GatewayProcess gateway(std::string("demo:") + certificate);
-  const std::string token = "token=" + token_for(3);
+  const std::string token = "token=" + token_for(6);
   Pipeline pipeline(host(gateway, "uid=7 " + token) + listener(gateway, "uid=8 " + token));
   const gint64 begin = g_get_monotonic_time();
   pipeline.set_state(GST_STATE_PLAYING);
   WAIT_UNTIL(pipeline.told("agora-token-privilege-will-expire") == 2);
-  renew(pipeline, token_for(6));
-  WAIT_UNTIL(g_get_monotonic_time() - begin > 4 * G_USEC_PER_SEC);
+  renew(pipeline, token_for(12));
+  const gint64 renewed = g_get_monotonic_time();
+  WAIT_UNTIL(g_get_monotonic_time() - begin > 7 * G_USEC_PER_SEC);
   pipeline.heard(host_uid);
   WAIT_UNTIL(pipeline.heard(host_uid));
 
@@ -434,7 +435,7 @@ void test_token_renewed () {
   WAIT_UNTIL(pipeline.told("agora-reconnecting") >= 2);
   renew(pipeline, token_for(3600));
   // The last one is over.
-  WAIT_UNTIL(g_get_monotonic_time() - begin > 8 * G_USEC_PER_SEC);
+  WAIT_UNTIL(g_get_monotonic_time() - renewed > 13 * G_USEC_PER_SEC);
   gateway.start();
   pipeline.heard(host_uid);
   WAIT_UNTIL(pipeline.told("agora-reconnected") >= 2 && pipeline.heard(host_uid));

@@ -340,7 +340,7 @@ void test_stop_while_linking () {
         return;
       self->stops.get_future().wait();
       // Time for a stop that doesn't wait.
-      let_pass(200);
+      let_pass(50);
       self->was_stopped = std::any_of(self->ends.begin(), self->ends.end(), [] (GstElement *part) {
         return GST_STATE_TARGET(part) <= GST_STATE_READY;
       });

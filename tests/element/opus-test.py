@@ -102,9 +102,9 @@ class OpusTest(ChannelCase):
         player.peer.wait(player.frames, 5 * SCALE, 'a frame of AAC')
         took = player.frames()[0][0] - asked
         print(f'{self.id()}: AAC came {took * 1000:.0f} ms after it was asked for')
-        self.assertLess(took, 0.3 * SCALE)
+        self.assertLess(took, 1.0 * SCALE)
         # Nothing of it was there before.
-        self.assertLess(player.frames()[0][1], 100)
+        self.assertLess(player.frames()[0][1], took * 1000 + 100)
         player.peer.wait(lambda: time.monotonic() > speaker.begin + 7, 10, 'four seconds')
         frames = player.frames()
         for (_, before, _), (_, after, _) in zip(frames, frames[1:]):

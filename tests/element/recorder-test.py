@@ -277,7 +277,7 @@ class Recording(RecorderCase):
 
     def test_what_a_format_doesnt_take(self):
         """Ogg, and one who sends AAC alone: told once, and no file; recorded from when Opus comes."""
-        recorder = self.recorder('--format=ogg', '--duration=12')
+        recorder = self.recorder('--format=ogg', '--duration=18')
         first = self.line(f'audiotestsrc is-live=true ! agorasink display-name=Anna {self.where(8)}')
         recorder.wait_line('8 sends AAC, which ogg doesn.t take: --format=mka takes both', which='err')
         self.until(lambda: self.seconds(recorder) > 4, 'four seconds', 30)
@@ -299,7 +299,7 @@ class Recording(RecorderCase):
     def test_it_shows_levels_in_a_terminal(self):
         self.line(f'audiotestsrc is-live=true volume=0.5 ! agorasink {self.where(8)}')
         ours, theirs = pty.openpty()
-        recorder = subprocess.Popen([RECORDER, f'--gateway={self.gate.ws}', '--app-id=demo', '--channel=room', '--duration=4',
+        recorder = subprocess.Popen([RECORDER, f'--gateway={self.gate.ws}', '--app-id=demo', '--channel=room', '--duration=8',
                                      f'--folder={self.tmp}'], stderr=theirs, stdout=subprocess.DEVNULL, env={**os.environ, **ENVIRONMENT})
         self.addCleanup(recorder.kill)
         os.close(theirs)
@@ -321,16 +321,16 @@ class Recording(RecorderCase):
         self.assertTrue(text.endswith(b'\r\x1b[K'), text)
 
     def test_no_more_than_it_was_told(self):
-        recorder = self.recorder('--max-speakers=1', '--duration=4')
+        recorder = self.recorder('--max-speakers=1', '--duration=10')
         self.line(f'audiotestsrc is-live=true ! agorasink {self.where(8)}')
         recorder.wait_line('^8 speaks$')
         self.line(f'audiotestsrc is-live=true ! agorasink {self.where(9)}')
         recorder.wait_line('9 isn.t recorded', which='err')
         self.assertEqual(recorder.wait(30), 0, recorder.tail())
         self.assertEqual(sorted(path.name for path in recorder.folder.iterdir()), ['cues.json', 'speaker-8.wav'])
-        self.assertEqual(self.sheet(recorder)['seconds'], 4)
+        self.assertEqual(self.sheet(recorder)['seconds'], 10)
         with wave.open(str(recorder.folder / 'speaker-8.wav')) as file:
-            self.assertEqual(file.getnframes(), 4 * heard.RATE)
+            self.assertEqual(file.getnframes(), 10 * heard.RATE)
         self.assertIn('not-recorded', [event['what'] for event in self.sheet(recorder)['events']])
 
 

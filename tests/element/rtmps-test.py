@@ -183,7 +183,7 @@ class RtmpsTest(ChannelCase):
             self.assertTrue(peer.recv(16))
             begin = time.monotonic()
             self.assertEqual(speaker.interrupt(), 0, speaker.tail())
-            self.assertLess(time.monotonic() - begin, 1.0)
+            self.assertLess(time.monotonic() - begin, 2.0)
             peer.close()
 
     def test_a_frozen_server_is_noticed(self):
@@ -202,7 +202,7 @@ class RtmpsTest(ChannelCase):
         for process in (speaker, recorder):
             begin = time.monotonic()
             self.assertEqual(process.interrupt(), 0, process.tail())
-            self.assertLess(time.monotonic() - begin, 1.0)
+            self.assertLess(time.monotonic() - begin, 2.0)
         thaw()
 
 

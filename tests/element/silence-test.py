@@ -60,7 +60,8 @@ class SilenceTest(ChannelCase):
         recorder = self.record()
         speaker = self.line(f'{TONE} ! agorasink {self.where(8)}', '-m')
         self.on_air(10)
-        self.go_on(recorder)
+        # The file grows in steps of 0.7 s.
+        self.go_on(recorder, 2.5)
         rule = self.silence(8, 600)
         speaker.wait_line('agora-silenced', 5 * SCALE)
         self.assertEqual(self.muted(8), (True, True, False))
@@ -72,7 +73,7 @@ class SilenceTest(ChannelCase):
         speaker.wait_line('agora-unsilenced', 5 * SCALE)
         listener.wait_line('agora-stream-added', 5 * SCALE)
         self.on_air(5)
-        self.go_on(recorder)
+        self.go_on(recorder, 2.5)
         for process in (speaker, listener):
             self.assertEqual(process.interrupt(10), 0, process.tail())
             self.assertNotIn('ERROR', process.output())
@@ -83,11 +84,11 @@ class SilenceTest(ChannelCase):
         self.assertEqual(len(edges) + int(there[0]), 2, there.astype(int))
 
     def test_a_rule_that_ends_and_one_that_was_there(self):
-        self.silence(8, 3)
+        self.silence(8, 8)
         speaker = self.line(f'{TONE} ! agorasink {self.where(8)}', '-m')
         speaker.wait_line('agora-silenced', 10 * SCALE)
         self.assertEqual(self.muted(8)[1:], (True, False))
-        speaker.wait_line('agora-unsilenced', 10 * SCALE)
+        speaker.wait_line('agora-unsilenced', 15 * SCALE)
         self.on_air(5)
         self.assertEqual(speaker.interrupt(10), 0, speaker.tail())
         self.assertNotIn('ERROR', speaker.output())

@@ -45,7 +45,7 @@ class Codecs(Case):
         """Of both codecs, on the air with the first."""
         speaker = self.member(uid, 'broadcaster', **KNOWN)
         answer = speaker.must('publish', uid=uid, codecs=BOTH)
-        self.assertEqual(speaker.wait_event('codecs-wanted', SCALE)['codecs'], ['opus'])
+        self.assertEqual(speaker.wait_event('codecs-wanted')['codecs'], ['opus'])
         return speaker, answer, self.voice(answer['urls']['opus'], 'opus')
 
     @staticmethod
@@ -99,7 +99,7 @@ class Codecs(Case):
         listener.wait_event('stream-removed', 5 * SCALE, uid=7)
         # A URL that lost its push is good for another one.
         self.voice(published['urls']['opus'], 'opus')
-        listener.wait_event('stream-added', 2 * SCALE, uid=7)
+        listener.wait_event('stream-added', uid=7)
 
     def test_new_urls(self):
         speaker, _, _ = self.speaker()

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 
 import tap
-from harness import SCALE, Case, wait_until
+from harness import SCALE, Case, mostly, wait_until
 from wsclient import Member
 
 # Says that it serves, and answers pings. What it does besides is the test's: `more(line, told)`, where
@@ -132,15 +132,15 @@ class Line(Case):
             f'    if answered == {count}:\n'
             '        answered += 1\n'
             '        say(op="log", level="warning", text=f"all answered, {allowed} allowed")')
-        slowest = 0
+        took = []
         while 'all answered' not in gateway.output('err'):
             began = time.monotonic()
             self.member.ping()
-            slowest = max(slowest, time.monotonic() - began)
+            took.append(time.monotonic() - began)
             # A member may ask 50 times a second.
             wait_until(lambda: time.monotonic() - began > 0.05, what='the next ping')
         gateway.wait_line('all answered, 0 allowed')
-        self.assertLess(slowest, 0.5 * SCALE)
+        self.assertLess(mostly(took), 0.5 * SCALE)
         self.assertEqual(self.health(gateway)['mediaRestarts'], 0)
 
     def test_descriptors_that_it_sends_are_not_taken(self):

@@ -373,7 +373,7 @@ class End(ProcessCase):
             gateway.signal(number)
             self.assertEqual(member.wait_error()['code'], 503)
             self.assertEqual(gateway.wait(), 0)
-            self.assertLess(time.monotonic() - began, 2)
+            self.assertLess(time.monotonic() - began, 2 * SCALE)
             self.assertFalse(alive(pid))
             self.assertEqual(self.left(), [])
             member.close()
@@ -384,7 +384,8 @@ class End(ProcessCase):
         freeze(pid)
         began = time.monotonic()
         self.assertEqual(gateway.terminate(), 0)
-        self.assertLess(time.monotonic() - began, 2)
+        # It waits a second for its relay.
+        self.assertLess(time.monotonic() - began, 3 * SCALE)
         self.assertFalse(alive(pid))
 
     def test_kill_leaves_no_relay_and_the_next_starts_at_once(self):
@@ -421,7 +422,8 @@ class Restart(ProcessCase):
         frozen = time.monotonic()
         freeze(pid)
         gateway.wait_line("agora-relay doesn't answer")
-        self.assertLess(time.monotonic() - frozen, 3 * SCALE)
+        # 2.5 s, and as much again where the gateway was held up: then it begins anew.
+        self.assertLess(time.monotonic() - frozen, 6 * SCALE)
         self.check_returns(gateway, pid)
 
     def test_a_gateway_that_stood_still_kills_no_relay(self):
@@ -452,7 +454,7 @@ class Restart(ProcessCase):
         self.assertEqual(self.relay(gateway), pid)
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not alive(pid), what='its end')
-        again = wait_until(lambda: next(iter(children(gateway.pid)), None), what='another relay')
+        again = wait_until(lambda: next((each for each in children(gateway.pid) if each != pid), None), what='another relay')
         self.assertTrue(accepts(gateway.rtmp))
         self.assertEqual(self.relay(gateway), again)
         member.ping()

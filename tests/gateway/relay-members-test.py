@@ -132,9 +132,14 @@ class Members(RelayCase):
 
     def test_stood_still(self):
         """After a pause of the whole machine no push ends that has sent all along."""
-        relay = self.relay(limits={'idle_push_ms': 1000})
+        relay = self.relay(limits={'idle_push_ms': 60000})
         pushes = [self.push(relay, f'voice{i}') for i in range(300)]
-        for stamp in range(0, 2400, 400):
+        for push in pushes:
+            push.frame(0)
+        # Opening so many takes longer than a limit that is short.
+        idle_ms = int(1500 * SCALE)
+        relay.configure(limits={'idle_push_ms': idle_ms})
+        for stamp in range(400, idle_ms + 2000, 400):
             for push in pushes:
                 push.frame(stamp)
             if stamp == 400:

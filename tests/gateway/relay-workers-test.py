@@ -200,7 +200,8 @@ class Workers(Case):
         player = self.play(speaker, not_at=[here])
         self.headed(push, [player], HEADER + b'once')
         freeze(here)
-        pause(1.9)
+        # Longer than a link may be mute, and shorter than the gateway waits for a worker, which is 2 s at least.
+        pause(1.65)
         os.kill(here, signal.SIGCONT)
         # Its link was given up meanwhile, and is made again.
         player.wait(lambda: [body for _, _, body in player.media()].count(HEADER + b'once') == 2, timeout=4)

@@ -195,9 +195,7 @@ class Line(RelayCase):
             push.read(0.02)
         push.close()
         self.until(lambda: relay.traffic('received') == 100 * sent, 'all of it')
-        times = [told['at'] for told in relay.all_told('traffic')]
-        self.assertLessEqual(len(times), 6)
-        self.assertGreater(min(b - a for a, b in zip(times, times[1:])), 0.7)
+        self.assertLessEqual(len(relay.all_told('traffic')), time.monotonic() - began + 2)
 
     def test_who_is_cut(self):
         """Headers are never left out: whoever leaves too many unread goes."""

@@ -152,7 +152,7 @@ class Watch(WorkersCase):
         self.lost(signal.SIGKILL, 1)
 
     def test_frozen(self):
-        self.lost(signal.SIGSTOP, 3.2)
+        self.lost(signal.SIGSTOP, 6)
 
     def test_an_heir_that_holds_its_errors_open(self):
         """A worker is gone when its process is, whatever it has left behind."""
@@ -192,12 +192,13 @@ class Watch(WorkersCase):
         # What is for the curious isn't shown.
         self.assertNotIn('it ends', self.served.output('err'))
         answer = self.post()
-        # Of 800 ms.
-        self.assertEqual((answer.status, answer.headers.get('retry-after')), (503, '1'), answer)
+        # Of 800 ms, or the next pause.
+        self.assertEqual(answer.status, 503, answer)
+        self.assertIn(answer.headers.get('retry-after'), ('1', '2'), answer)
         self.assertEqual(self.health()['webWorkers'], 0)
         self.served.wait_line('starting it again in 3200 ms', 20)
         answer = self.post()
-        self.assertIn(answer.headers.get('retry-after'), ('4', '3'), answer)
+        self.assertIn(answer.headers.get('retry-after'), ('4', '3', '2', '1'), answer)
         # Members of other kinds notice nothing.
         Member(self.served.ws).join().close()
 
@@ -360,7 +361,7 @@ class Real(WorkersCase):
             before = self.workers()
             self.assertEqual(len(before), 2)
             os.kill(before[0], how)
-            wait_until(lambda pid=before[0]: not alive(pid), timeout=3.2, what='the end of the lost worker')
+            wait_until(lambda pid=before[0]: not alive(pid), timeout=6, what='the end of the lost worker')
             wait_until(lambda count=count: self.health()['webRestarts'] == count, what='a restart')
             wait_until(lambda: self.health()['webWorkers'] == 2, timeout=40, what='two workers')
             self.assertIn(before[1], self.workers())

@@ -93,7 +93,7 @@ class LinesTest(ChannelCase):
                    'two seconds of sound')
         # Ctrl-C without -e: the others are told, and not after a time-out.
         speaker.interrupt(5)
-        watcher.wait_line(f'removed {uid}', 1)
+        watcher.wait_line(f'removed {uid}', 3)
         sound = self.stop_recording(listener)
         spectrum = numpy.abs(numpy.fft.rfft(sound * numpy.hanning(len(sound))))
         peak = numpy.argmax(spectrum) * heard.RATE / len(sound)

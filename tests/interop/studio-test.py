@@ -160,7 +160,10 @@ class Studio(ChannelCase):
         self.assertAlmostEqual(*sizes, delta=0.2)
 
     def test_rotation(self):
+        watcher = self.member('room')
+        watcher.wait_line('joined')
         self.tone(8)
+        watcher.wait_line('added 8', 20)
         line = self.sh('A new file each hour', HOUR='2000000000')
         self.until_grown('log-00002.mka', 1000)
         self.end(line)
@@ -184,8 +187,9 @@ class Studio(ChannelCase):
         self.tone(9)
         line = self.sh('Mix-minus')
         other = self.record(caps='audio/x-raw,format=S16LE,rate=48000,channels=1')
-        for path in ('ear.wav', other.path.name):
-            self.until_grown(path, 3 * heard.RATE * 2)
+        # Files grow before the others have come.
+        self.until(lambda: min(levels(self.tmp / 'ear.wav', [TONES[8], TONES[9]])) > 0.05, 'the tones', 40)
+        self.until(lambda: min(levels(other.path, [TONES[8], TONES[9], OWN])) > 0.05, 'all tones', 40)
         os.killpg(line.pid, signal.SIGINT)
         line.wait(10)
         self.stop_recording(other)
@@ -389,7 +393,7 @@ class Studio(ChannelCase):
         self.assertIn('--app=show', text)
         gate = self.sh('A talk show with five guests', 0, '--listen=127.0.0.1:8080 --rtmp-listen=127.0.0.1:1935',
                        f'--listen=127.0.0.1:{port} --rtmp-listen=127.0.0.1:{rtmp}')
-        ready = gate.wait_line(r'^ready ws=(\S+) .*web=(\S+)')
+        ready = gate.wait_line(r'^ready ws=(\S+) .*web=(\S+)', 20)
         self.environment['AGORA_GATEWAY'] = ready[1]
         page = subprocess.run(['curl', '-sS', f'{ready[2]}?app=show&channel=air'], capture_output=True, text=True, check=True).stdout
         self.assertIn('<html', page.lower())
@@ -402,7 +406,8 @@ class Studio(ChannelCase):
         air = self.sh('A talk show with five guests', 3)
         recorder = self.sh('A talk show with five guests', 4)
         folder = self.tmp / recorder.wait_line('^recording into (.*)$')[1]
-        self.until_grown('ear.wav', 6 * heard.RATE * 4)
+        # Of when all are there.
+        self.until_grown('ear.wav', (self.tmp / 'ear.wav').stat().st_size + 6 * heard.RATE * 4)
         for process in (recorder, air):
             self.end(process)
         everyone = [*TONES, 1300, OWN]

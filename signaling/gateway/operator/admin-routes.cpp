@@ -304,13 +304,19 @@ AdminAnswer Admin::lift_rule(const AdminRequest &request) {
   if (!book_.serves(app_id))
     return no_app(400, app_id);
   const auto rule = find_rule(book_.rules(app_id, request.now), id);
-  if (!rule)
-    return no_rule(id);
-  if (book_.cluster())
+  if (book_.cluster()) {
+    // The store has it a moment before this gateway hears of it, even of one that was made here.
+    Rule unheard;
+    unheard.app_id = app_id;
+    unheard.id = id;
+    unheard.join_channel = false;
     return write_shared_rule(
-        *rule, "",
+        rule.value_or(unheard), "",
         JsonText().text("status", "success").integer("id", static_cast<std::int64_t>(id)).finish(),
         request.now);
+  }
+  if (!rule)
+    return no_rule(id);
   auto commands = book_.lift_rule(id, request.now);
   if (!commands)
     return no_rule(id);

@@ -42,7 +42,9 @@ Deed rule_deed (const char *action, const Rule &rule) {
     if (taken)
       takes.append(takes.empty() ? "" : ",").append(name);
   add(deed.more, "takes", takes);
-  add(deed.more, "until", utc(rule.ends_at) + "Z");
+  // Of one that isn't known here yet there is the number alone.
+  if (rule.ends_at != 0)
+    add(deed.more, "until", utc(rule.ends_at) + "Z");
   return deed;
 }
 

@@ -222,8 +222,8 @@ void test_starved () {
         return GST_PAD_PROBE_OK;
       },
       nullptr, nullptr);
-  run.play();
   const gint64 before = g_get_monotonic_time();
+  run.play();
   g_autoptr(GstMessage) message = run.await(GST_MESSAGE_WARNING);
   g_assert_nonnull(message);
   g_autoptr(GError) error = nullptr;

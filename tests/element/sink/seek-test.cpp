@@ -52,8 +52,9 @@ void assert_speed_of_time (const Run &run, gint64 us, double speed = 1) {
   const auto queued = static_cast<double>(run.stat("queued-ms"));
   const auto passed = static_cast<double>(g_get_monotonic_time() - begin) / 1000 * speed;
   g_test_message("%.0f ms of sound in %.0f ms", queued, passed);
-  g_assert_cmpfloat(queued, <, passed + 150);
-  g_assert_cmpfloat(queued, >, passed - 250 * static_cast<double>(time_scale()));
+  const auto scale = static_cast<double>(time_scale());
+  g_assert_cmpfloat(queued, <, passed + 150 * scale);
+  g_assert_cmpfloat(queued, >, passed - 250 * scale);
   g_assert_cmpuint(run.stat("dropped-ms"), ==, 0);
 }
 
@@ -136,10 +137,11 @@ void assert_rate (const Run &run, double rate) {
   const auto moved = static_cast<double>(position_ms(run) - position);
   g_test_message("rate %.1f: in %.0f ms, %.0f ms were sent and %.0f ms played", rate, passed, sent,
                  moved);
-  g_assert_cmpfloat(sent, <, passed * std::min(rate, 1.0) + 150);
-  g_assert_cmpfloat(sent, >, passed * std::min(rate, 1.0) - 300);
-  g_assert_cmpfloat(moved, <, passed * rate + 200);
-  g_assert_cmpfloat(moved, >, passed * rate - 400);
+  const auto scale = static_cast<double>(time_scale());
+  g_assert_cmpfloat(sent, <, passed * std::min(rate, 1.0) + 150 * scale);
+  g_assert_cmpfloat(sent, >, passed * std::min(rate, 1.0) - 300 * scale);
+  g_assert_cmpfloat(moved, <, passed * rate + 200 * scale);
+  g_assert_cmpfloat(moved, >, passed * rate - 400 * scale);
   g_assert_cmpuint(run.stat("dropped-ms"), ==, 0);
 }
 

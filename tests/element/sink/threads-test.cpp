@@ -285,8 +285,8 @@ void test_gap_first (gconstpointer data) {
   });
   g_assert_cmpint(hand.run.settle(), ==, GST_STATE_CHANGE_SUCCESS);
   prerolled.come();
-  hand.run.play();
   const gint64 begin = g_get_monotonic_time();
+  hand.run.play();
   g_assert_cmpint(hand.run.settle(), ==, GST_STATE_CHANGE_SUCCESS);
   if (raw) {
     hand.run.await_stat("queued-ms", 300);

@@ -100,9 +100,9 @@ class SpeakersTest(ChannelCase):
         second, sent = self.speech('carlo', 4)
         two = self.speak(self.wav('two', sent, rate=44100, channels=2), 42)
         self.assertEqual(two.wait(30), 0, two.tail())
-        watcher.wait_line('removed 42', 2)
+        watcher.wait_line('removed 42', 5)
         self.assertEqual(one.wait(30), 0, one.tail())
-        watcher.wait_line('removed 41', 2)
+        watcher.wait_line('removed 41', 5)
         # The first comes back as something else.
         third, sent = self.speech('june', 4)
         three = self.speak(self.wav('three', sent, rate=16000), 41)

@@ -33,7 +33,7 @@ void mute_peers_are_bounded () {
   Gateway gateway;
   gateway.script = [] (Gateway::Socket &, const protocol::ClientMessage &) { return true; };
   Client other(gateway.url());
-  g_object_set(other.object, "connect-timeout", 200, nullptr);
+  g_object_set(other.object, "connect-timeout", 1000, nullptr);
   g_assert_true(other.join().is(AGORA_ERROR_TIMEOUT));
   g_assert_cmpint(other.state(), ==, AGORA_STATE_FAILED);
 }

@@ -9,8 +9,8 @@ using namespace agora::web;
 
 namespace {
 
-// In the time of the third pause.
-constexpr unsigned run_ms = 600;
+// In the time of the third pause or the fourth.
+constexpr unsigned run_ms = 1500;
 
 void test_breaks_again_and_again () {
   if (g_test_subprocess()) {
