@@ -164,7 +164,8 @@ class OpusTest(ChannelCase):
                 took[codec] += [float(ms) for ms in re.findall(r'first ([\d.]+)', listener.output('out'))][1:]
         middle = {codec: statistics.median(each) for codec, each in took.items()}
         print(f'{self.id()}: first sound after {middle["aac"]:.1f} ms of AAC, {middle["opus"]:.1f} ms of Opus')
-        self.assertLess(middle['opus'], 1.25 * middle['aac'])
+        # Each start is earlier or later by what of a packet of 20 ms is over: half of it in the middle.
+        self.assertLess(middle['opus'], 1.25 * middle['aac'] + 10)
 
     def test_opus_goes_out_as_it_came(self):
         voice, sent = self.speech('june', 4)

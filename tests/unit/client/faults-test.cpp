@@ -27,7 +27,7 @@ void mute_peers_are_bounded () {
   g_assert_true(outcome.is(AGORA_ERROR_UNREACHABLE));
   g_assert_nonnull(strstr(outcome.text.c_str(), "does not answer"));
   g_assert_cmpint(g_get_monotonic_time() - begun, >=, 100'000);
-  g_assert_cmpint(g_get_monotonic_time() - begun, <, 5'000'000);
+  g_assert_cmpint(g_get_monotonic_time() - begun, <, 15'000'000);
 
   // The socket opens, yet join is never answered.
   Gateway gateway;
@@ -269,7 +269,7 @@ void leaving_a_mute_gateway () {
   agora_client_publish_async(client.object, nullptr, Call::done, &waiting);
   gint64 begun = g_get_monotonic_time();
   g_assert_true(client.leave().is_well());
-  g_assert_cmpint(g_get_monotonic_time() - begun, <, 2'000'000);
+  g_assert_cmpint(g_get_monotonic_time() - begun, <, 5'000'000);
   GError *error = nullptr;
   g_assert_null(agora_client_publish_finish(client.object, waiting.wait(), &error));
   g_assert_true(Outcome::take(error).is(AGORA_ERROR_SOCKET_GONE));

@@ -358,7 +358,9 @@ void test_many_at_once () {
   const gint64 begin = g_get_monotonic_time();
   filter.push(in, out);
   g_assert_cmpuint(out.size(), ==, in.size());
-  g_assert_cmpint(g_get_monotonic_time() - begin, <, 5 * G_USEC_PER_SEC);
+  // Where each tag moved all that is behind it, it would take hours; instrumented and beside others
+  // it takes seconds.
+  g_assert_cmpint(g_get_monotonic_time() - begin, <, 60 * G_USEC_PER_SEC);
 }
 
 // A longer header is skipped; one of a length that nobody has is no header.
