@@ -262,7 +262,7 @@ class Talk(ChannelCase):
         for times in (1, 2):
             show('other')
             self.until(lambda n=times: len(re.findall('Who else is in the channel isn.t known', listener.output())) >= n)
-            # By another pipe than the WARNING, and no more often in the end.
+            # It comes by another pipe than the WARNING.
             self.until(lambda n=times: len(re.findall(r'agora-member-left, uid=\(uint\)9', listener.output())) == n)
             show('demo')
             self.until(lambda n=times: len(re.findall(joined, listener.output())) == n + 1)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Whoever ends in the middle of sound is heard to the last sample, whatever the listener's latency."""
 
-
 import numpy
 
 import heard

@@ -165,7 +165,7 @@ class Hearing(RelayCase):
         self.assertEqual(relay.all_told('done'), [])
 
     def test_kick(self):
-        """Nothing is heard of a push 50 ms after the gateway's word, nor by a player that is cut."""
+        """Nothing is heard of a push once the relay has done the gateway's word, nor by a player that is cut."""
         relay = self.relay()
         push, other = self.push(relay), self.push(relay, 'other')
         listener, cut = self.play(relay), self.play(relay, 'other')
