@@ -86,6 +86,14 @@ def freeze(pid):
     wait_until(lambda: stands_still(pid), what=f'that process {pid} stands still')
 
 
+def send_signal(pid, number):
+    """SIGSTOP has worked when this comes back."""
+    if number == signal.SIGSTOP:
+        freeze(pid)
+    else:
+        os.kill(pid, number)
+
+
 class Process:
     """A program in a process group of its own, with its lines."""
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from harness import SCALE, Case
+from harness import SCALE, Case, send_signal
 
 UID = 7
 LOUD = -40  # dB; the tone is at -2
@@ -92,7 +92,7 @@ class MediaServer:
             end.shutdown(socket.SHUT_RDWR)
 
     def signal(self, number):
-        os.kill(self.pid, number)
+        send_signal(self.pid, number)
 
 
 class Levels:

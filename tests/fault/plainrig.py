@@ -12,6 +12,7 @@ import socket
 import time
 
 from faultrig import TONE, children, sent_levels
+from harness import send_signal
 
 LEVEL = 0.05  # seconds of sound that one line tells of
 
@@ -80,7 +81,7 @@ http {{ access_log off; server {{ listen unix:{self.socket}; location /control {
 
     def workers(self, number):
         for pid in [*children(self.server.pid), self.server.pid]:
-            os.kill(pid, number)
+            send_signal(pid, number)
 
     def speak(self):
         return self.launch(f'{TONE} ! voaacenc ! flvmux streamable=true ! '

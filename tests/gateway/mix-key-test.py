@@ -13,6 +13,7 @@ import numpy
 import heard
 import tap
 from channel import ChannelCase
+from harness import send_signal
 from keyrig import PLAY_PATH as PATH
 from keyrig import KeyCase
 
@@ -143,7 +144,7 @@ class Mix(MixCase):
             play.wait(lambda play=play: len(play.media()) > 20, what='sound')
             relays = self.children('agora-relay')
             for pid in relays:
-                os.kill(pid, number)
+                send_signal(pid, number)
             # What is frozen is ended by the gateway.
             self.assertTrue(play.closed(20))
             self.until(lambda gone=relays: len(now := self.children('agora-relay')) == 2 and not set(now) & set(gone),

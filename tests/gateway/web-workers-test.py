@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import tap
-from harness import SCALE, Case, wait_until
+from harness import SCALE, Case, send_signal, wait_until
 from webask import JSON, OFFER, SDP, Events, ask
 from wsclient import Closed, Member, Refused, WebSocket
 
@@ -132,7 +132,7 @@ class Watch(WorkersCase):
         stream, good = self.events(url), self.events(kept)
         self.assertEqual(good.until('joined')['uid'] > 0, True)
         began = time.monotonic()
-        os.kill(pid, how)
+        send_signal(pid, how)
         self.assertEqual(stream.until('ended')['code'], 501)
         took = time.monotonic() - began
         self.assertLess(took, noticed * SCALE)
@@ -360,7 +360,7 @@ class Real(WorkersCase):
         for count, how in enumerate((signal.SIGKILL, signal.SIGSTOP), 1):
             before = self.workers()
             self.assertEqual(len(before), 2)
-            os.kill(before[0], how)
+            send_signal(before[0], how)
             wait_until(lambda pid=before[0]: not alive(pid), timeout=6, what='the end of the lost worker')
             wait_until(lambda count=count: self.health()['webRestarts'] == count, what='a restart')
             wait_until(lambda: self.health()['webWorkers'] == 2, timeout=40, what='two workers')
